@@ -1,0 +1,7 @@
+//! Whole runs against a bank that behaves as each test wants.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod bank;
+mod command_line;
+mod library;
