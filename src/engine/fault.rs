@@ -1,0 +1,216 @@
+//! An engine's refusal, classified once. Nothing outside this file looks at an engine's codes or
+//! messages.
+
+use std::fmt;
+
+use serde::Serialize;
+use sqlx::mysql::MySqlDatabaseError;
+use sqlx::sqlite::SqliteError;
+use utoipa::ToSchema;
+
+/// The kinds of refusal that the lab tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Two transactions waited for each other; the engine gave one up, and rolled it back.
+    Deadlock,
+    /// A lock was not to be had in time. InnoDB gives up the statement, not the transaction.
+    LockTimeout,
+    /// The row was changed by somebody else after this transaction's snapshot was taken.
+    SnapshotConflict,
+    /// SQLite: somebody else is writing, and waiting would not have helped or took too long.
+    Busy,
+    /// A row with this key exists already.
+    UniqueViolation,
+    /// The database or the pool of connections to it is out of reach.
+    Unavailable,
+    /// None of the above: most likely a mistake in the lab itself.
+    Other,
+}
+
+impl FaultKind {
+    /// The kind as the API and the tools spell it, e.g. `lock_timeout`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deadlock => "deadlock",
+            Self::LockTimeout => "lock_timeout",
+            Self::SnapshotConflict => "snapshot_conflict",
+            Self::Busy => "busy",
+            Self::UniqueViolation => "unique_violation",
+            Self::Unavailable => "unavailable",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether the same work, done again from its beginning, may well succeed.
+    pub fn retryable(self) -> bool {
+        match self {
+            Self::Deadlock
+            | Self::LockTimeout
+            | Self::SnapshotConflict
+            | Self::Busy
+            | Self::Unavailable => true,
+            Self::UniqueViolation | Self::Other => false,
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name().replace('_', " "))
+    }
+}
+
+/// A refusal by the engine, or the lack of an engine to refuse anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What it means.
+    pub kind: FaultKind,
+    /// The engine's own code: MySQL's error number, SQLite's extended result code.
+    pub code: Option<String>,
+    /// The engine's own words.
+    pub message: String,
+}
+
+impl Fault {
+    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+        Self {
+            kind: FaultKind::Unavailable,
+            code: None,
+            message: message.into(),
+        }
+    }
+
+    /// Whether the engine itself said no, so that what it says of its data can be relied on.
+    /// Otherwise the answer did not come, or did not come whole.
+    pub(super) fn is_an_answer(&self) -> bool {
+        self.code.is_some()
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "{} ({code}): {}", self.kind, self.message),
+            None => write!(f, "{}: {}", self.kind, self.message),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        let (kind, code) = match &error {
+            sqlx::Error::Database(refusal) => {
+                if let Some(refusal) = refusal.try_downcast_ref::<MySqlDatabaseError>() {
+                    let number = refusal.number();
+                    (of_mysql_number(number), Some(number.to_string()))
+                } else if let Some(refusal) = refusal.try_downcast_ref::<SqliteError>() {
+                    let code = sqlx::error::DatabaseError::code(refusal);
+                    let code = code.map(|code| code.into_owned());
+                    (of_sqlite_code(code.as_deref()), code)
+                } else {
+                    (FaultKind::Other, None)
+                }
+            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => (FaultKind::Unavailable, None),
+            _ => (FaultKind::Other, None),
+        };
+        let message = match &error {
+            sqlx::Error::Database(refusal) => refusal.message().to_owned(),
+            other => other.to_string(),
+        };
+        Self {
+            kind,
+            code,
+            message,
+        }
+    }
+}
+
+/// MySQL's and MariaDB's error numbers. The number and not the SQLSTATE decides: 1020 comes with
+/// the state HY000, which says nothing.
+/// See <https://dev.mysql.com/doc/mysql-errors/9.0/en/server-error-reference.html> and
+/// <https://mariadb.com/kb/en/mariadb-error-code-reference/>.
+fn of_mysql_number(number: u16) -> FaultKind {
+    match number {
+        1213 => FaultKind::Deadlock,
+        1205 => FaultKind::LockTimeout,
+        1020 => FaultKind::SnapshotConflict,
+        1062 => FaultKind::UniqueViolation,
+        // too many connections (1040, 1203), shutting down (1053, 1077, 1079), network trouble as
+        // the server saw it (1152 to 1161), read-only after a fail-over (1290, 1836), connection
+        // killed (1317, 1927), not part of a Galera cluster at the moment (1047)
+        1040 | 1047 | 1053 | 1077 | 1079 | 1152..=1161 | 1203 | 1290 | 1317 | 1836 | 1927 => {
+            FaultKind::Unavailable
+        }
+        _ => FaultKind::Other,
+    }
+}
+
+/// SQLite's result codes: the low byte is the primary code, the rest narrows it down.
+/// See <https://www.sqlite.org/rescode.html>.
+fn of_sqlite_code(code: Option<&str>) -> FaultKind {
+    const BUSY: u32 = 5;
+    const BUSY_SNAPSHOT: u32 = 517;
+    const LOCKED: u32 = 6;
+    const CANNOT_OPEN: u32 = 14;
+    const PRIMARY_KEY_TAKEN: u32 = 1555;
+    const UNIQUE_TAKEN: u32 = 2067;
+
+    let Some(code) = code.and_then(|code| code.parse::<u32>().ok()) else {
+        return FaultKind::Other;
+    };
+    match (code, code & 0xff) {
+        (BUSY_SNAPSHOT, _) => FaultKind::SnapshotConflict,
+        (PRIMARY_KEY_TAKEN | UNIQUE_TAKEN, _) => FaultKind::UniqueViolation,
+        (_, BUSY | LOCKED) => FaultKind::Busy,
+        (_, CANNOT_OPEN) => FaultKind::Unavailable,
+        _ => FaultKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mysql_goes_by_the_number() {
+        assert_eq!(of_mysql_number(1213), FaultKind::Deadlock);
+        assert_eq!(of_mysql_number(1205), FaultKind::LockTimeout);
+        assert_eq!(of_mysql_number(1020), FaultKind::SnapshotConflict);
+        assert_eq!(of_mysql_number(1062), FaultKind::UniqueViolation);
+        assert_eq!(of_mysql_number(1053), FaultKind::Unavailable);
+        assert_eq!(of_mysql_number(1064), FaultKind::Other);
+    }
+
+    #[test]
+    fn sqlite_tells_a_stale_snapshot_from_a_busy_database() {
+        assert_eq!(of_sqlite_code(Some("5")), FaultKind::Busy);
+        assert_eq!(of_sqlite_code(Some("261")), FaultKind::Busy);
+        assert_eq!(of_sqlite_code(Some("517")), FaultKind::SnapshotConflict);
+        assert_eq!(of_sqlite_code(Some("2067")), FaultKind::UniqueViolation);
+        assert_eq!(of_sqlite_code(Some("1")), FaultKind::Other);
+        assert_eq!(of_sqlite_code(None), FaultKind::Other);
+    }
+
+    #[test]
+    fn names_are_what_serde_writes() {
+        for kind in [
+            FaultKind::Deadlock,
+            FaultKind::LockTimeout,
+            FaultKind::SnapshotConflict,
+            FaultKind::Busy,
+            FaultKind::UniqueViolation,
+            FaultKind::Unavailable,
+            FaultKind::Other,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! The engines: the only rooms that know sqlx.
+//!
+//! - [`Database`]: one pool per engine behind one enum, with what is known about the engine.
+//! - `pool`: the pool.
+//! - [`Session`]: one client's connection, on which every statement is an observed step.
+//! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
+//!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
+//! - [`Fault`]: an engine's refusal, classified once.
+//! - `blocked`: does this connection wait for a lock?
+//! - `local`: a private server started by the lab itself.
+//! - `choice`: which engine it is going to be.
+
+mod blocked;
+mod dialect;
+mod fault;
+mod pool;
+mod session;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions as _, Connection as _, MySql, MySqlConnection, SqlSafeStr as _, Sqlite};
+use tokio::time::{Instant, sleep, timeout};
+use utoipa::ToSchema;
+
+pub use dialect::{Flavour, Isolation};
+pub use fault::{Fault, FaultKind};
+pub use session::{ConnectionId, Kept, Session};
+
+use crate::step::{Observer, Unobserved};
+use pool::Pool;
+use session::Connection;
+
+/// How to treat the database once it is reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The isolation level of every session; the engine's own default where none is named.
+    pub isolation: Option<Isolation>,
+    /// How long a statement waits for a lock, in whole seconds; the engine's own default (InnoDB:
+    /// 50 seconds) where none is named. SQLite has none and gets InnoDB's.
+    pub lock_wait_timeout: Option<u32>,
+    /// At most that many connections at a time. Requests beyond queue for one, and while they do,
+    /// they cannot race.
+    pub connections: u32,
+    /// How long a request queues for a connection before it is told that there is none.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            isolation: None,
+            lock_wait_timeout: None,
+            connections: 100,
+            acquire_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Where a database is, for the one who connects to it.
+#[derive(Debug, Clone)]
+pub enum Address {
+    /// MySQL or MariaDB, over TCP or a unix socket.
+    MySql(Box<MySqlConnectOptions>),
+    /// A SQLite file.
+    Sqlite(Box<SqliteConnectOptions>),
+}
+
+/// What is known about the engine behind a [`Database`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Engine {
+    /// Which engine.
+    #[serde(rename = "engine")]
+    pub flavour: Flavour,
+    /// Its own version, as it says it.
+    #[serde(rename = "engine_version")]
+    pub version: String,
+    /// The isolation level of the sessions.
+    pub isolation: Isolation,
+    /// MariaDB's `innodb_snapshot_isolation`: a transaction is refused (1020) when it changes a row
+    /// that somebody else changed after its snapshot. On by default since 11.6.2.
+    pub snapshot_isolation: bool,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}, {}", self.flavour, self.version, self.isolation)?;
+        if self.snapshot_isolation {
+            f.write_str(" with innodb_snapshot_isolation")?;
+        }
+        Ok(())
+    }
+}
+
+/// A database: one pool of connections and what is known about the engine.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pools: Pools,
+    engine: Engine,
+    connections: u32,
+    most_connections: Option<i64>,
+}
+
+#[derive(Debug, Clone)]
+enum Pools {
+    MySql(Pool<MySql>),
+    Sqlite(Pool<Sqlite>),
+}
+
+/// Why a database could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// It did not answer, or refused the connection.
+    Connect(Fault),
+    /// The isolation level is none that this engine has.
+    Isolation(Flavour, Isolation),
+    /// A migration failed, or the schema is not one that this program made.
+    Migrate(String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(fault) => write!(f, "cannot open the database: {fault}"),
+            Self::Isolation(flavour, isolation) => write!(
+                f,
+                "{flavour} has no isolation level {isolation}, only {}",
+                Isolation::Serializable
+            ),
+            Self::Migrate(reason) => write!(f, "cannot migrate the database: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        Self::Connect(fault)
+    }
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Connect(error.into())
+    }
+}
+
+impl From<MigrateError> for OpenError {
+    fn from(error: MigrateError) -> Self {
+        Self::Migrate(error.to_string())
+    }
+}
+
+impl Database {
+    /// Connects, and learns which engine answers. Changes nothing in the database.
+    ///
+    /// # Errors
+    /// [`OpenError::Connect`] where it cannot be reached, [`OpenError::Isolation`] for a level that
+    /// the engine does not have.
+    pub async fn connect(address: &Address, settings: &Settings) -> Result<Self, OpenError> {
+        match address {
+            Address::MySql(options) => connect_mysql(options, settings).await,
+            Address::Sqlite(options) => connect_sqlite(options, settings).await,
+        }
+    }
+
+    /// Brings the schema up to date. Safe to call from several instances at once.
+    ///
+    /// # Errors
+    /// [`OpenError::Migrate`], also when the database holds migrations that this program does not
+    /// know or knows differently.
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        match &self.pools {
+            Pools::MySql(pool) => migrate_mysql(pool).await,
+            Pools::Sqlite(pool) => migrate_sqlite(pool).await,
+        }
+    }
+
+    /// What is known about the engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Opens a session on a connection from the pool.
+    ///
+    /// # Errors
+    /// [`FaultKind::Unavailable`] where no connection is to be had in time.
+    pub async fn session<'s>(&self, observer: &'s dyn Observer) -> Result<Session<'s>, Fault> {
+        let connection = match &self.pools {
+            Pools::MySql(pool) => Connection::MySql(pool.acquire().await?),
+            Pools::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
+        };
+        Ok(Session::new(connection, self.engine.flavour, observer))
+    }
+
+    /// Whether every connection is taken, so that the next session has to queue for one.
+    pub fn is_exhausted(&self) -> bool {
+        match &self.pools {
+            Pools::MySql(pool) => pool.is_exhausted(),
+            Pools::Sqlite(pool) => pool.is_exhausted(),
+        }
+    }
+
+    /// At most that many connections at a time.
+    pub fn connections(&self) -> u32 {
+        self.connections
+    }
+
+    /// At most that many connections does the server allow to all its clients together; none where
+    /// there is no server.
+    pub fn most_connections(&self) -> Option<i64> {
+        self.most_connections
+    }
+
+    /// Asks the database whether it is there, and waits two seconds at most for its answer.
+    ///
+    /// # Errors
+    /// As it answers, or does not.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        let asked = timeout(TRIAL, async {
+            let mut session = self.session(&Unobserved).await?;
+            let answer = session.read("ping", "SELECT 1", &[]).await;
+            session.end().await;
+            answer.map(|_| ())
+        });
+        match asked.await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(Fault::unavailable("the database does not answer")),
+        }
+    }
+
+    /// Closes all connections, waiting for those in use.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::MySql(pool) => pool.close().await,
+            Pools::Sqlite(pool) => pool.close().await,
+        }
+    }
+}
+
+/// How long an answer is waited for by somebody who only wants to know whether there is one.
+const TRIAL: Duration = Duration::from_secs(2);
+
+async fn connect_mysql(
+    options: &MySqlConnectOptions,
+    settings: &Settings,
+) -> Result<Database, OpenError> {
+    // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
+    let options = options.clone().disable_statement_logging();
+    let pool = Pool::new(
+        options,
+        mysql_greeting(settings),
+        settings.connections,
+        settings.acquire_timeout,
+    );
+    let mut connection = pool.acquire().await?;
+    let engine = ask_mysql(connection.get()?).await?;
+    let most_connections = sqlx::query_scalar("SELECT CAST(@@max_connections AS SIGNED)")
+        .fetch_one(connection.get()?)
+        .await?;
+    drop(connection);
+    Ok(Database {
+        engine,
+        pools: Pools::MySql(pool),
+        connections: settings.connections,
+        most_connections: Some(most_connections),
+    })
+}
+
+/// What every new connection is told, in one round trip. Set for the session and not for each
+/// transaction, so that it holds for strategies in autocommit as well.
+fn mysql_greeting(settings: &Settings) -> String {
+    let mut statements = Vec::new();
+    if let Some(level) = settings.isolation {
+        let level = level.sql();
+        statements.push(format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"));
+    }
+    if let Some(seconds) = settings.lock_wait_timeout {
+        statements.push(format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
+    }
+    statements.join("; ")
+}
+
+async fn ask_mysql(connection: &mut MySqlConnection) -> Result<Engine, OpenError> {
+    let version: String = sqlx::query_scalar("SELECT VERSION()")
+        .fetch_one(&mut *connection)
+        .await?;
+    let flavour = if version.contains("MariaDB") {
+        Flavour::MariaDb
+    } else {
+        Flavour::MySql
+    };
+    // MariaDB before 11.1 knows only the older name of the variable.
+    let isolation: String = sqlx::query_scalar(match flavour {
+        Flavour::MariaDb => "SELECT @@tx_isolation",
+        Flavour::MySql | Flavour::Sqlite => "SELECT @@transaction_isolation",
+    })
+    .fetch_one(&mut *connection)
+    .await?;
+    let snapshot_isolation: Option<(String, String)> =
+        sqlx::query_as("SHOW VARIABLES LIKE 'innodb_snapshot_isolation'")
+            .fetch_optional(connection)
+            .await?;
+    Ok(Engine {
+        flavour,
+        version,
+        isolation: isolation.parse().map_err(|message| Fault {
+            kind: FaultKind::Other,
+            code: None,
+            message,
+        })?,
+        snapshot_isolation: snapshot_isolation.is_some_and(|(_, value)| value == "ON"),
+    })
+}
+
+/// What InnoDB does by default, so that the engines wait alike.
+const SQLITE_LOCK_WAIT_SECONDS: u32 = 50;
+
+async fn connect_sqlite(
+    options: &SqliteConnectOptions,
+    settings: &Settings,
+) -> Result<Database, OpenError> {
+    if let Some(level) = settings.isolation
+        && level != Isolation::Serializable
+    {
+        return Err(OpenError::Isolation(Flavour::Sqlite, level));
+    }
+    let wait = settings
+        .lock_wait_timeout
+        .unwrap_or(SQLITE_LOCK_WAIT_SECONDS);
+    let options = options
+        .clone()
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(wait.into()))
+        .disable_statement_logging();
+    switch_to_wal(&options).await?;
+    let pool = Pool::new(
+        options,
+        String::new(),
+        settings.connections,
+        settings.acquire_timeout,
+    );
+    let version = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(pool.acquire().await?.get()?)
+        .await?;
+    let engine = Engine {
+        flavour: Flavour::Sqlite,
+        version,
+        isolation: Isolation::Serializable,
+        snapshot_isolation: false,
+    };
+    Ok(Database {
+        engine,
+        pools: Pools::Sqlite(pool),
+        connections: settings.connections,
+        most_connections: None,
+    })
+}
+
+/// Switches the file to WAL mode, in which it then stays. The one thing in SQLite that the busy
+/// timeout does not cover: where several instances open a new file at once, all but one are refused.
+async fn switch_to_wal(options: &SqliteConnectOptions) -> Result<(), Fault> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const PAUSE: Duration = Duration::from_millis(20);
+
+    let options = options.clone().journal_mode(SqliteJournalMode::Wal);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match options.connect().await.map_err(Fault::from) {
+            Ok(connection) => return Ok(connection.close().await?),
+            Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
+                sleep(PAUSE).await;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+/// One engine's migrations: description and SQL, in order. Applied ones are never edited.
+type Migrations = &'static [(&'static str, &'static str)];
+
+const MYSQL_MIGRATIONS: Migrations = &[(
+    "deposits",
+    include_str!("../../migrations/mysql/0001_deposits.sql"),
+)];
+
+const SQLITE_MIGRATIONS: Migrations = &[(
+    "deposits",
+    include_str!("../../migrations/sqlite/0001_deposits.sql"),
+)];
+
+// Both of these use `run_direct`, because the bounds of `run` keep the future from being `Send`.
+
+/// One instance migrates and the others wait, by a named lock. sqlx's own waits for ever, which it
+/// spells in a way that MariaDB takes for "not at all".
+async fn migrate_mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
+    let mut pooled = pool.acquire().await?;
+    let migrated = migrate_alone(pooled.get()?).await;
+    // Whatever has happened, the lock goes when the connection does.
+    pooled.discard();
+    migrated
+}
+
+async fn migrate_alone(connection: &mut MySqlConnection) -> Result<(), OpenError> {
+    // A lock's name is the server's, not the database's, and at most 64 characters long.
+    let locked: Option<i64> = sqlx::query_scalar(
+        "SELECT CAST(GET_LOCK(CONCAT('racy ', SHA2(DATABASE(), 224)), ?) AS SIGNED)",
+    )
+    .bind(MIGRATION_LOCK_SECONDS)
+    .fetch_one(&mut *connection)
+    .await?;
+    if locked != Some(1) {
+        return Err(OpenError::Migrate(format!(
+            "another instance has been at it for {MIGRATION_LOCK_SECONDS} seconds"
+        )));
+    }
+    forget_half_a_migration(connection).await?;
+    migrations(MYSQL_MIGRATIONS)
+        .set_locking(false)
+        .run_direct(None, connection, false)
+        .await?;
+    Ok(())
+}
+
+/// How long an instance waits for another one that migrates.
+const MIGRATION_LOCK_SECONDS: i64 = 60;
+
+/// InnoDB commits every CREATE TABLE by itself, so that a migration can be cut off half way, by a
+/// signal or a crash. Ours can be repeated: the note that one was begun is removed, and it is run
+/// again. Tables that were there before any note are somebody else's, and are left alone.
+async fn forget_half_a_migration(connection: &mut MySqlConnection) -> Result<(), OpenError> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
+         WHERE table_schema = DATABASE() \
+         AND table_name IN ('_sqlx_migrations', 'accounts', 'transactions')",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    if tables.iter().any(|table| table == "_sqlx_migrations") {
+        sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE")
+            .execute(connection)
+            .await?;
+        return Ok(());
+    }
+    match tables.first() {
+        None => Ok(()),
+        Some(table) => Err(OpenError::Migrate(format!(
+            "it has a table {table} that Racy did not make; give Racy a database of its own"
+        ))),
+    }
+}
+
+/// SQLite has no named locks: there a transaction around all migrations does the same.
+async fn migrate_sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
+    let mut pooled = pool.acquire().await?;
+    let mut transaction = pooled.get()?.begin_with("BEGIN IMMEDIATE").await?;
+    migrations(SQLITE_MIGRATIONS)
+        .run_direct(None, &mut *transaction, false)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+fn migrations(migrations: Migrations) -> Migrator {
+    let numbered = (1..).zip(migrations);
+    Migrator::with_migrations(
+        numbered
+            .map(|(version, (description, sql))| {
+                Migration::new(
+                    version,
+                    (*description).into(),
+                    MigrationType::Simple,
+                    sql.into_sql_str(),
+                    false,
+                )
+            })
+            .collect(),
+    )
+}

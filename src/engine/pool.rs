@@ -1,0 +1,212 @@
+//! A pool of connections that hands out what is clean and drops what is not.
+//!
+//! sqlx has a pool, and this one is here for two reasons. sqlx's pings the server each time a
+//! connection is returned, which costs every deposit a round trip, although the session knows better
+//! than any ping whether its connection is clean. And where nobody listens, sqlx's goes on trying
+//! until the time is up, and then says no more than that it was; this one says at once what is wrong.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+use super::Fault;
+
+/// At most so many connections to one database.
+#[derive(Debug)]
+pub(super) struct Pool<DB: Database> {
+    home: Arc<Home<DB>>,
+}
+
+/// What the pool and the connections that are out share.
+struct Home<DB: Database> {
+    options: <DB::Connection as Connection>::Options,
+    /// What every new connection is told first; may be empty.
+    greeting: String,
+    most: u32,
+    acquire_timeout: Duration,
+    permits: Arc<Semaphore>,
+    /// The one that was used last is taken first, so that the others may grow old.
+    idle: Mutex<Vec<Idle<DB>>>,
+}
+
+struct Idle<DB: Database> {
+    connection: DB::Connection,
+    since: Instant,
+}
+
+/// A connection that has lain idle this long is asked whether it still lives before it is used:
+/// often enough to survive a restart of the database, seldom enough to cost a busy lab nothing.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(1);
+
+impl<DB: Database> Clone for Pool<DB> {
+    fn clone(&self) -> Self {
+        Self {
+            home: Arc::clone(&self.home),
+        }
+    }
+}
+
+impl<DB: Database> Pool<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    /// An empty pool: connects to nothing yet.
+    pub(super) fn new(
+        options: <DB::Connection as Connection>::Options,
+        greeting: String,
+        most: u32,
+        acquire_timeout: Duration,
+    ) -> Self {
+        let permits = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
+        Self {
+            home: Arc::new(Home {
+                options,
+                greeting,
+                most,
+                acquire_timeout,
+                permits: Arc::new(Semaphore::new(permits)),
+                idle: Mutex::default(),
+            }),
+        }
+    }
+
+    /// A connection that is clean and lives.
+    ///
+    /// # Errors
+    /// Unavailable where all are in use or the database does not answer in time; else as the
+    /// database refuses.
+    pub(super) async fn acquire(&self) -> Result<Pooled<DB>, Fault> {
+        let home = &self.home;
+        let waiting = Arc::clone(&home.permits).acquire_owned();
+        let Ok(permit) = timeout(home.acquire_timeout, waiting).await else {
+            return Err(Fault::unavailable(format!(
+                "all {} database connections are in use",
+                home.most
+            )));
+        };
+        let permit = permit.map_err(|_closed| Fault::unavailable("the lab is closing"))?;
+        let connection = match self.live_idle().await {
+            Some(connection) => connection,
+            None => home.connect().await?,
+        };
+        Ok(Pooled {
+            connection: Some(connection),
+            home: Arc::clone(home),
+            _permit: permit,
+        })
+    }
+
+    async fn live_idle(&self) -> Option<DB::Connection> {
+        loop {
+            let mut idle = self.home.idle().pop()?;
+            if idle.since.elapsed() < IDLE_BEFORE_PING {
+                return Some(idle.connection);
+            }
+            let asked = timeout(self.home.acquire_timeout, idle.connection.ping()).await;
+            if matches!(asked, Ok(Ok(()))) {
+                return Some(idle.connection);
+            }
+        }
+    }
+
+    /// Whether every connection is out, so that the next client has to wait for one.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.home.permits.available_permits() == 0
+    }
+
+    /// Waits until all connections are back, and closes them. Nobody gets one any more.
+    pub(super) async fn close(&self) {
+        // Fails where it is closed already.
+        let _ = self
+            .home
+            .permits
+            .acquire_many(self.home.most)
+            .await
+            .map(|all| all.forget());
+        self.home.permits.close();
+        let idle = std::mem::take(&mut *self.home.idle());
+        for one in idle {
+            // It is of no use any more, whatever it says.
+            let _ = one.connection.close().await;
+        }
+    }
+}
+
+impl<DB: Database> Home<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    async fn connect(&self) -> Result<DB::Connection, Fault> {
+        let connecting = async {
+            let mut connection = self.options.connect().await?;
+            if !self.greeting.is_empty() {
+                let greeting = sqlx::raw_sql(AssertSqlSafe(self.greeting.as_str()));
+                connection.execute(greeting).await?;
+            }
+            Ok::<_, sqlx::Error>(connection)
+        };
+        match timeout(self.acquire_timeout, connecting).await {
+            Ok(connected) => Ok(connected?),
+            Err(_elapsed) => Err(Fault::unavailable("the database does not answer")),
+        }
+    }
+}
+
+impl<DB: Database> fmt::Debug for Home<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let free = self.permits.available_permits();
+        write!(f, "{free} of {} {} connections free", self.most, DB::NAME)
+    }
+}
+
+impl<DB: Database> Home<DB> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle<DB>>> {
+        // Nothing panics while it holds the lock.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is out. Goes back to its pool when it is dropped, unless it was discarded.
+pub(super) struct Pooled<DB: Database> {
+    connection: Option<DB::Connection>,
+    home: Arc<Home<DB>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<DB: Database> Pooled<DB> {
+    /// The connection.
+    ///
+    /// # Errors
+    /// Unavailable once it was discarded.
+    pub(super) fn get(&mut self) -> Result<&mut DB::Connection, Fault> {
+        self.connection
+            .as_mut()
+            .ok_or_else(|| Fault::unavailable("the connection was closed"))
+    }
+
+    /// Closes it at once, whatever it is in the middle of: the server rolls back.
+    pub(super) fn discard(&mut self) {
+        self.connection = None;
+    }
+}
+
+impl<DB: Database> fmt::Debug for Pooled<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one of: {:?}", self.home)
+    }
+}
+
+impl<DB: Database> Drop for Pooled<DB> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.home.idle().push(Idle {
+                connection,
+                since: Instant::now(),
+            });
+        }
+    }
+}

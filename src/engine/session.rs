@@ -1,0 +1,446 @@
+//! The session: one client's connection, on which every begin, statement and commit runs as a
+//! labelled, observed [`Step`].
+//!
+//! A session that is dropped in the middle of something closes its connection instead of returning
+//! it to the pool: an open transaction or half an answer must never meet the next client.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use sqlx::mysql::MySqlQueryResult;
+use sqlx::sqlite::SqliteQueryResult;
+use sqlx::{AssertSqlSafe, MySql, Row as _, Sqlite};
+
+use super::pool::Pooled;
+use super::{Fault, FaultKind, Flavour};
+use crate::step::{Action, Ending, Observer, Record, Step};
+
+/// The engine's own number for a connection, as its lock tables use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionId(pub(super) i64);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a session left behind in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing was written, or all of it was rolled back.
+    Nothing,
+    /// Something was committed, by a commit or by a statement in autocommit.
+    Something,
+    /// The connection broke before the answer to a commit came: nobody here can know.
+    Unknown,
+}
+
+/// One client's connection. See the module's documentation.
+#[derive(Debug)]
+pub struct Session<'s> {
+    connection: Connection,
+    flavour: Flavour,
+    observer: &'s dyn Observer,
+    think: Duration,
+    in_transaction: bool,
+    /// A statement is under way: its answer has not been read to the end.
+    in_flight: bool,
+    /// The connection is of no further use.
+    broken: bool,
+    kept: Kept,
+}
+
+impl<'s> Session<'s> {
+    pub(super) fn new(
+        connection: Connection,
+        flavour: Flavour,
+        observer: &'s dyn Observer,
+    ) -> Self {
+        Self {
+            connection,
+            flavour,
+            observer,
+            think: Duration::ZERO,
+            in_transaction: false,
+            in_flight: false,
+            broken: false,
+            kept: Kept::Nothing,
+        }
+    }
+
+    /// Sets how long [`think`](Self::think) takes; zero unless set.
+    pub fn thinking(mut self, think: Duration) -> Self {
+        self.think = think;
+        self
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn begin(&mut self) -> Result<(), Fault> {
+        self.begin_with(self.flavour.begin()).await
+    }
+
+    /// Begins a transaction whose reads will be locking ones: row by row where the engine can, the
+    /// whole database at once where it cannot (SQLite).
+    ///
+    /// # Errors
+    /// As the engine refuses; SQLite may be busy for longer than the lock wait timeout.
+    pub async fn begin_for_update(&mut self) -> Result<(), Fault> {
+        self.begin_with(self.flavour.begin_for_update()).await
+    }
+
+    async fn begin_with(&mut self, sql: &'static str) -> Result<(), Fault> {
+        self.command(Action::Begin, "begin", sql).await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    /// Commits the transaction.
+    ///
+    /// # Errors
+    /// As the engine refuses. If the connection broke, whether it was kept is
+    /// [unknown](Kept::Unknown).
+    pub async fn commit(&mut self) -> Result<(), Fault> {
+        self.command(Action::Commit, "commit", "COMMIT").await?;
+        self.in_transaction = false;
+        self.kept = Kept::Something;
+        Ok(())
+    }
+
+    /// Reads one integer; none if there is no such row.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn read(
+        &mut self,
+        label: &'static str,
+        sql: &'static str,
+        args: &[i64],
+    ) -> Result<Option<i64>, Fault> {
+        let step = self.statement(Action::Read, label, sql, args);
+        self.before(&step).await;
+        let started = Instant::now();
+        let result = self.connection.rows::<1>(step_sql(&step), args).await;
+        let result = result.map(|rows| rows.first().and_then(|[value]| *value));
+        self.after(step, started, &result, |value| *value);
+        result
+    }
+
+    /// Reads any number of rows of `N` integers each.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn rows<const N: usize>(
+        &mut self,
+        label: &'static str,
+        sql: &'static str,
+        args: &[i64],
+    ) -> Result<Vec<[Option<i64>; N]>, Fault> {
+        let step = self.statement(Action::Read, label, sql, args);
+        self.before(&step).await;
+        let started = Instant::now();
+        let result = self.connection.rows(step_sql(&step), args).await;
+        self.after(step, started, &result, |_| None);
+        result
+    }
+
+    /// Runs a statement that changes rows, and says how many it matched.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn run(
+        &mut self,
+        label: &'static str,
+        sql: &'static str,
+        args: &[i64],
+    ) -> Result<u64, Fault> {
+        let changed = self.change(label, None, sql, args).await?;
+        Ok(changed.rows)
+    }
+
+    /// Inserts one row, and says which number the engine gave it.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn insert(
+        &mut self,
+        label: &'static str,
+        sql: &'static str,
+        args: &[i64],
+    ) -> Result<i64, Fault> {
+        let changed = self.change(label, None, sql, args).await?;
+        Ok(changed.last_id)
+    }
+
+    /// As [`run`](Self::run), for the statement that writes the value the clients race for; `value`
+    /// is what the timeline shows.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn write(
+        &mut self,
+        label: &'static str,
+        value: i64,
+        sql: &'static str,
+        args: &[i64],
+    ) -> Result<u64, Fault> {
+        let changed = self.change(label, Some(value), sql, args).await?;
+        Ok(changed.rows)
+    }
+
+    /// Lets time pass between two statements: the delay of the lesson, in which others get their
+    /// chance. No step at all where the delay is zero.
+    pub async fn think(&mut self) {
+        if self.think.is_zero() {
+            return;
+        }
+        let step = Step {
+            action: Action::Think,
+            label: "think",
+            sql: None,
+            args: Vec::new(),
+        };
+        self.observer.before(&step).await;
+        let started = Instant::now();
+        tokio::time::sleep(self.think).await;
+        self.after(step, started, &Ok(()), |()| None);
+    }
+
+    /// The number by which the engine's lock tables know this connection. Not a step.
+    ///
+    /// # Errors
+    /// The engine's fault; [`FaultKind::Other`] on SQLite, which numbers no connections.
+    pub async fn connection_id(&mut self) -> Result<ConnectionId, Fault> {
+        self.in_flight = true;
+        let rows = self
+            .connection
+            .rows::<1>("SELECT CAST(CONNECTION_ID() AS SIGNED)", &[])
+            .await;
+        self.in_flight = false;
+        match rows?.first() {
+            Some([Some(id)]) => Ok(ConnectionId(*id)),
+            _ => Err(Fault {
+                kind: FaultKind::Other,
+                code: None,
+                message: "the engine did not number this connection".to_owned(),
+            }),
+        }
+    }
+
+    /// Ends the session: rolls back what is still open, gives the connection back (or closes it
+    /// where it is of no further use), and says what was kept.
+    ///
+    /// The rollback is recorded as a step but is no point at which an observer may park the client:
+    /// it belongs to the refusal that made it necessary. It is needed although a deadlock victim is
+    /// rolled back by the engine itself, because after a lock timeout only the statement is.
+    pub async fn end(mut self) -> Kept {
+        if self.in_transaction && !self.broken {
+            let step = self.statement(Action::Rollback, "rollback", "ROLLBACK", &[]);
+            self.in_flight = true;
+            let started = Instant::now();
+            let result = self.connection.command(step_sql(&step)).await;
+            self.after(step, started, &result, |()| None);
+            self.in_transaction = result.is_err();
+        }
+        self.kept
+    }
+
+    async fn command(
+        &mut self,
+        action: Action,
+        label: &'static str,
+        sql: &'static str,
+    ) -> Result<(), Fault> {
+        let step = self.statement(action, label, sql, &[]);
+        self.before(&step).await;
+        let started = Instant::now();
+        let result = self.connection.command(step_sql(&step)).await;
+        self.after(step, started, &result, |()| None);
+        result
+    }
+
+    async fn change(
+        &mut self,
+        label: &'static str,
+        value: Option<i64>,
+        sql: &'static str,
+        args: &[i64],
+    ) -> Result<Changed, Fault> {
+        let step = self.statement(Action::Write, label, sql, args);
+        self.before(&step).await;
+        let started = Instant::now();
+        let result = self.connection.execute(step_sql(&step), args).await;
+        self.after(step, started, &result, |_| value);
+        if result.is_ok() && !self.in_transaction {
+            self.kept = Kept::Something;
+        }
+        result
+    }
+
+    fn statement(
+        &self,
+        action: Action,
+        label: &'static str,
+        sql: &'static str,
+        args: &[i64],
+    ) -> Step {
+        Step {
+            action,
+            label,
+            sql: Some(self.flavour.spell(sql)),
+            args: args.to_vec(),
+        }
+    }
+
+    async fn before(&mut self, step: &Step) {
+        self.observer.before(step).await;
+        self.in_flight = true;
+    }
+
+    /// Notes what the answer to a step means for this session, and shows it to the observer.
+    fn after<T>(
+        &mut self,
+        step: Step,
+        started: Instant,
+        result: &Result<T, Fault>,
+        value: impl FnOnce(&T) -> Option<i64>,
+    ) {
+        let ended = Instant::now();
+        self.in_flight = false;
+        let ending = match result {
+            Ok(done) => Ending::Done(value(done)),
+            Err(fault) => {
+                self.learn_from(fault, step.action);
+                Ending::Failed(fault.to_string())
+            }
+        };
+        self.observer.after(&Record {
+            step,
+            started,
+            ended,
+            ending,
+        });
+    }
+
+    /// A refusal leaves a connection that can be used, unless it says that the database is going.
+    /// Without an answer an open transaction dies with its connection, but what commits by itself
+    /// may have been committed before the answer got lost.
+    fn learn_from(&mut self, fault: &Fault, action: Action) {
+        let answered = fault.is_an_answer();
+        self.broken |= !answered || fault.kind == FaultKind::Unavailable;
+        let commits = action == Action::Commit || (action == Action::Write && !self.in_transaction);
+        if commits && !answered {
+            self.kept = Kept::Unknown;
+        }
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        if self.in_transaction || self.in_flight || self.broken {
+            self.connection.discard();
+        }
+    }
+}
+
+fn step_sql(step: &Step) -> &'static str {
+    step.sql.unwrap_or_default()
+}
+
+/// A connection that belongs to one of the pools.
+#[derive(Debug)]
+pub(super) enum Connection {
+    MySql(Pooled<MySql>),
+    Sqlite(Pooled<Sqlite>),
+}
+
+/// What a statement changed.
+struct Changed {
+    /// How many rows it matched.
+    rows: u64,
+    /// The number of the row that it inserted last, if any.
+    last_id: i64,
+}
+
+impl From<MySqlQueryResult> for Changed {
+    fn from(result: MySqlQueryResult) -> Self {
+        Self {
+            rows: result.rows_affected(),
+            last_id: result.last_insert_id().cast_signed(),
+        }
+    }
+}
+
+impl From<SqliteQueryResult> for Changed {
+    fn from(result: SqliteQueryResult) -> Self {
+        Self {
+            rows: result.rows_affected(),
+            last_id: result.last_insert_rowid(),
+        }
+    }
+}
+
+/// Runs the same expression on whichever connection it is. sqlx's drivers share method names but
+/// no type that would make this a function.
+macro_rules! on {
+    ($connection:expr, $it:ident => $work:expr) => {
+        match $connection {
+            Connection::MySql($it) => $work,
+            Connection::Sqlite($it) => $work,
+        }
+    };
+}
+
+// `AssertSqlSafe`: every text that arrives here began as a literal in this crate; values are bound.
+impl Connection {
+    /// A statement without values or rows, in one round trip.
+    async fn command(&mut self, sql: &str) -> Result<(), Fault> {
+        on!(self, it => {
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(it.get()?).await?;
+        });
+        Ok(())
+    }
+
+    async fn execute(&mut self, sql: &str, args: &[i64]) -> Result<Changed, Fault> {
+        Ok(on!(self, it => {
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for value in args {
+                query = query.bind(*value);
+            }
+            query.execute(it.get()?).await?.into()
+        }))
+    }
+
+    /// Reads all rows, also where one is expected: an answer that is not read to its end keeps
+    /// SQLite's read snapshot open.
+    async fn rows<const N: usize>(
+        &mut self,
+        sql: &str,
+        args: &[i64],
+    ) -> Result<Vec<[Option<i64>; N]>, Fault> {
+        on!(self, it => {
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for value in args {
+                query = query.bind(*value);
+            }
+            let rows = query.fetch_all(it.get()?).await?;
+            rows.iter()
+                .map(|row| {
+                    let mut values = [None; N];
+                    for (index, value) in values.iter_mut().enumerate() {
+                        *value = row.try_get(index)?;
+                    }
+                    Ok(values)
+                })
+                .collect()
+        })
+    }
+
+    /// Closes the connection, instead of returning it to its pool.
+    fn discard(&mut self) {
+        on!(self, it => it.discard());
+    }
+}

@@ -1,0 +1,22 @@
+//! # Racy: a laboratory of race conditions
+//!
+//! A service in which money gets lost on purpose. This page is the map; read the crate in this
+//! order:
+//!
+//! 1. `deposits`: the exhibit. One file per strategy, its explanation above its code: begin with
+//!    `deposits`. `accounts` is where the money is counted afterwards.
+//! 2. [`step`]: the step and the observer around it, which make a strategy a specimen.
+//! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
+//! 4. `observe`: the timeline that is recorded on the way.
+//! 5. `http`: the service around it.
+//! 6. `demo`: all of it in one command. `config` is what the commands can be told; `main.rs`
+//!    wires them.
+//!
+//! A request flows one way: request → handler → strategy → session → step → engine → receipt →
+//! response. Dependencies point one way as well: `http` knows `deposits`, `deposits` knows `engine`,
+//! `engine` knows `step`; never the other way round. What crosses the border to the outside (an
+//! isolation level, a fault, a receipt) carries its spelling for the API and the command line with
+//! it, so serde, utoipa and clap appear in every room.
+
+pub mod engine;
+pub mod step;

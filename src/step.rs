@@ -1,0 +1,90 @@
+//! The step: one visible action of a strategy, and the observer that stands around each.
+//!
+//! A strategy is plain code; what makes it a laboratory specimen is that every statement, commit and
+//! think it performs is a [`Step`] that an [`Observer`] sees before and after. The service observes
+//! in order to record a timeline, a test or the explorer in order to decide who moves next.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::Instant;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What kind of action a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A transaction begins.
+    Begin,
+    /// A statement that reads.
+    Read,
+    /// A statement that changes rows.
+    Write,
+    /// A transaction is committed.
+    Commit,
+    /// A transaction is given up.
+    Rollback,
+    /// Time passes without a statement: the lesson's delay.
+    Think,
+}
+
+/// One visible action of a strategy, before it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What kind of action it is.
+    pub action: Action,
+    /// A few words for people, e.g. `read balance`.
+    pub label: &'static str,
+    /// The statement as the engine gets it; none for a think.
+    pub sql: Option<&'static str>,
+    /// The values bound to the statement's placeholders, in order.
+    pub args: Vec<i64>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It was done; with the value that was read or written, where there is one.
+    Done(Option<i64>),
+    /// The engine refused it; with the refusal in words.
+    Failed(String),
+}
+
+/// One step that has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What was done.
+    pub step: Step,
+    /// When it was handed to the engine.
+    pub started: Instant,
+    /// When the engine's answer was there. A wait for a lock lies between the two.
+    pub ended: Instant,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// The future that [`Observer::before`] returns.
+pub type Parked<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Stands around each step of one client.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// Called before a step; the step happens when the future is done. This is where a gate parks
+    /// a client until its turn comes.
+    fn before<'a>(&'a self, step: &'a Step) -> Parked<'a>;
+
+    /// Called once the step has ended, well or not.
+    fn after(&self, record: &Record);
+}
+
+/// Observes nothing and holds nobody up.
+#[derive(Debug, Clone, Copy)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn before<'a>(&'a self, _step: &'a Step) -> Parked<'a> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn after(&self, _record: &Record) {}
+}
