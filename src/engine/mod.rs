@@ -13,6 +13,7 @@
 mod blocked;
 mod dialect;
 mod fault;
+pub mod local;
 mod pool;
 mod session;
 

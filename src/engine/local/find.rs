@@ -1,0 +1,739 @@
+//! Which server program to start: the search, and why a candidate is passed over.
+
+use std::collections::HashSet;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{Error, Product, Version, Wanted, absolute};
+
+/// The names a server program goes by.
+const PROGRAMS: [&str; 2] = ["mysqld", "mariadbd"];
+
+/// The names of the program that makes MariaDB's data directory. MySQL's server does it itself.
+const MARIADB_INITIALISERS: [&str; 2] = ["mariadb-install-db", "mysql_install_db"];
+
+/// What that program runs, and Debian ships in another package (`mariadb-client-core`).
+const MARIADB_HELPER: &str = "my_print_defaults";
+
+/// Where servers are installed that PATH does not lead to: an ordinary user's PATH has no sbin
+/// folders, and Homebrew links only one of several servers.
+const USUAL_FOLDERS: [&str; 10] = [
+    "usr/sbin",
+    "usr/local/sbin",
+    "usr/libexec",
+    "usr/bin",
+    "usr/local/bin",
+    "usr/local/mysql/bin",
+    "opt/homebrew/bin",
+    "opt/homebrew/opt/mysql/bin",
+    "opt/homebrew/opt/mariadb/bin",
+    "usr/local/opt/mysql/bin",
+];
+
+/// How long a program may take to say its version.
+const VERSION_WITHIN: Duration = Duration::from_secs(10);
+
+/// The oldest versions that know what is used here (expressions as column defaults,
+/// `--auth-root-authentication-method`).
+const OLDEST_MYSQL: Version = Version {
+    major: 8,
+    minor: 0,
+    patch: 13,
+};
+const OLDEST_MARIADB: Version = Version {
+    major: 10,
+    minor: 4,
+    patch: 0,
+};
+
+/// A server program that can be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binary {
+    /// The program, an absolute path.
+    pub path: PathBuf,
+    /// Whose server it is.
+    pub product: Product,
+    /// Its version.
+    pub version: Version,
+    /// Where it was found.
+    pub origin: Origin,
+    /// The program that makes a data directory: `path` itself for MySQL.
+    pub(super) initialiser: PathBuf,
+}
+
+impl Binary {
+    /// Looks at one program, e.g. one that a user named.
+    ///
+    /// # Errors
+    /// Why it cannot be started here.
+    pub fn at(path: &Path, wanted: Wanted) -> Result<Self, PassedOver> {
+        Places::of_this_machine().examine(path, Origin::Named, wanted)
+    }
+}
+
+/// "MySQL 9.7.4, fetched by tools/get-mysql (/home/ada/.cache/racy/mysql/bin/mysqld)".
+impl fmt::Display for Binary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {}, {} ({})",
+            self.product,
+            self.version,
+            self.origin,
+            self.path.display()
+        )
+    }
+}
+
+/// Where a server program was found, in the order of the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Named by the user, in `RACY_MYSQLD`.
+    Named,
+    /// Fetched by `tools/get-mysql`.
+    Fetched,
+    /// In one of PATH's folders.
+    Path,
+    /// In a folder where distributions put servers.
+    UsualFolder,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Named => "named by RACY_MYSQLD",
+            Self::Fetched => "fetched by tools/get-mysql",
+            Self::Path => "found in PATH",
+            Self::UsualFolder => "found where servers usually are",
+        })
+    }
+}
+
+/// What a successful search brings back.
+#[derive(Debug)]
+pub struct Found {
+    /// The server to start.
+    pub binary: Binary,
+    /// The programs that came first and were not taken. Worth telling the user.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A program that looked like a server and was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The program.
+    pub path: PathBuf,
+    /// Why it was not taken.
+    pub reason: Reason,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path.display(), self.reason)
+    }
+}
+
+/// Why a program was not taken. Reads on after the program's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// An AppArmor profile keeps it from using folders other than the system server's.
+    Confined {
+        /// The profile's file.
+        profile: PathBuf,
+    },
+    /// It cannot be run, or does not say its version as a server does.
+    NoServer(String),
+    /// Its version is older than the options used here.
+    TooOld(Version),
+    /// It is the other product.
+    OtherProduct(Product),
+    /// A program with which MariaDB's data directory is made is not installed.
+    Incomplete {
+        /// The program's name.
+        missing: &'static str,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Confined { profile } => write!(
+                f,
+                "is confined by AppArmor ({}), which forbids it folders other than the system server's; the copy that \
+                 tools/get-mysql fetches is not confined",
+                profile.display()
+            ),
+            Self::NoServer(why) => write!(f, "is no server that can be started: {why}"),
+            Self::TooOld(version) => write!(
+                f,
+                "is version {version}, which is too old: MySQL {OLDEST_MYSQL} or MariaDB {OLDEST_MARIADB} is the oldest"
+            ),
+            Self::OtherProduct(product) => write!(f, "is {product}, which was not asked for"),
+            Self::Incomplete { missing } => write!(
+                f,
+                "is MariaDB without {missing}, which is needed to make its data directory (Debian has it in \
+                 mariadb-server-core and mariadb-client-core: install both)"
+            ),
+        }
+    }
+}
+
+/// Searches for a server: `RACY_MYSQLD`, then what `tools/get-mysql` fetched, then PATH, then the
+/// folders where servers usually are. The first that can be used is taken.
+///
+/// Runs each candidate once, to ask for its version.
+///
+/// # Errors
+/// [`Error::Unusable`] where `RACY_MYSQLD` is set but cannot be used: what was named is never
+/// replaced by something else. [`Error::NotFound`] where nothing usable is installed.
+pub fn find(wanted: Wanted) -> Result<Found, Error> {
+    Places::of_this_machine().find(wanted)
+}
+
+/// Everything outside the program that the search depends on.
+struct Places {
+    named: Option<OsString>,
+    cache: Option<PathBuf>,
+    path: Option<OsString>,
+    /// What the usual folders and AppArmor's are relative to: `/`.
+    root: PathBuf,
+}
+
+impl Places {
+    fn of_this_machine() -> Self {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            named: set("RACY_MYSQLD"),
+            cache: absolute(set("XDG_CACHE_HOME").map(PathBuf::from))
+                .or_else(|| set("HOME").map(|home| Path::new(&home).join(".cache"))),
+            path: set("PATH"),
+            root: PathBuf::from("/"),
+        }
+    }
+
+    fn find(&self, wanted: Wanted) -> Result<Found, Error> {
+        if let Some(named) = &self.named {
+            return match self.examine(Path::new(named), Origin::Named, wanted) {
+                Ok(binary) => Ok(Found {
+                    binary,
+                    passed_over: Vec::new(),
+                }),
+                Err(one) => Err(Error::Unusable(one)),
+            };
+        }
+        let mut passed_over = Vec::new();
+        for (candidate, origin) in self.candidates() {
+            match self.examine(&candidate, origin, wanted) {
+                Ok(binary) => {
+                    return Ok(Found {
+                        binary,
+                        passed_over,
+                    });
+                }
+                Err(one) => passed_over.push(one),
+            }
+        }
+        Err(Error::NotFound {
+            wanted,
+            passed_over,
+        })
+    }
+
+    /// The programs that exist, in the order of the search; each only once, however many links lead to it.
+    fn candidates(&self) -> Vec<(PathBuf, Origin)> {
+        let fetched = self
+            .cache
+            .iter()
+            .map(|cache| (cache.join("racy/mysql/bin"), Origin::Fetched));
+        let in_path = folders_of(self.path.as_deref()).map(|folder| (folder, Origin::Path));
+        let usual = USUAL_FOLDERS
+            .iter()
+            .map(|folder| (self.root.join(folder), Origin::UsualFolder));
+        let mut seen = HashSet::new();
+        fetched
+            .chain(in_path)
+            .chain(usual)
+            .flat_map(|(folder, origin)| PROGRAMS.map(|program| (folder.join(program), origin)))
+            .filter(|(candidate, _)| candidate.is_file() && seen.insert(resolved(candidate)))
+            .collect()
+    }
+
+    fn examine(&self, path: &Path, origin: Origin, wanted: Wanted) -> Result<Binary, PassedOver> {
+        let pass_over = |reason| PassedOver {
+            path: path.to_owned(),
+            reason,
+        };
+        let path = std::path::absolute(path)
+            .map_err(|error| pass_over(Reason::NoServer(error.to_string())))?;
+        let (product, version) =
+            ask_version(&path).map_err(|why| pass_over(Reason::NoServer(why)))?;
+        if !wanted.accepts(product) {
+            return Err(pass_over(Reason::OtherProduct(product)));
+        }
+        let oldest = match product {
+            Product::MySql => OLDEST_MYSQL,
+            Product::MariaDb => OLDEST_MARIADB,
+        };
+        if version < oldest {
+            return Err(pass_over(Reason::TooOld(version)));
+        }
+        if let Some(profile) = confining_profile(&self.root, &path) {
+            return Err(pass_over(Reason::Confined { profile }));
+        }
+        let initialiser = match product {
+            Product::MySql => path.clone(),
+            Product::MariaDb => self
+                .mariadb_initialiser(&path)
+                .map_err(|missing| pass_over(Reason::Incomplete { missing }))?,
+        };
+        Ok(Binary {
+            path,
+            product,
+            version,
+            origin,
+            initialiser,
+        })
+    }
+
+    /// The initialiser that belongs to the server: under the same prefix if possible, else in PATH.
+    /// Where it is incomplete, the name of what is missing.
+    fn mariadb_initialiser(&self, server: &Path) -> Result<PathBuf, &'static str> {
+        let prefixes = [server.to_owned(), resolved(server)]
+            .into_iter()
+            .filter_map(|server| prefix_of(&server));
+        let initialiser = prefixes
+            .flat_map(|prefix| [prefix.join("bin"), prefix.join("scripts")])
+            .chain(folders_of(self.path.as_deref()))
+            .flat_map(|folder| MARIADB_INITIALISERS.map(|program| folder.join(program)))
+            .find(|program| program.is_file())
+            .ok_or(MARIADB_INITIALISERS[0])?;
+        let has_helper = prefix_of(&initialiser)
+            .is_some_and(|prefix| prefix.join("bin").join(MARIADB_HELPER).is_file());
+        if has_helper {
+            Ok(initialiser)
+        } else {
+            Err(MARIADB_HELPER)
+        }
+    }
+}
+
+/// `/usr` for `/usr/sbin/mysqld`.
+fn prefix_of(program: &Path) -> Option<PathBuf> {
+    program.parent().and_then(Path::parent).map(Path::to_owned)
+}
+
+/// PATH's folders. Relative ones are left out: what they hold depends on where one stands.
+fn folders_of(path: Option<&OsStr>) -> impl Iterator<Item = PathBuf> {
+    path.map(|path| env::split_paths(path).collect::<Vec<_>>())
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|folder| folder.is_absolute())
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Asks a program who it is. Its name says nothing: Debian's `mysqld` is a link to MariaDB.
+fn ask_version(program: &Path) -> Result<(Product, Version), String> {
+    let cannot_run = |error: io::Error| format!("it cannot be run: {error}");
+    let mut process = Command::new(program)
+        .args(["--no-defaults", "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(cannot_run)?;
+    if !ends_within(VERSION_WITHIN, &mut process).map_err(cannot_run)? {
+        return Err(format!(
+            "asked for its version, it says nothing for {VERSION_WITHIN:?}"
+        ));
+    }
+    let output = process.wait_with_output().map_err(cannot_run)?;
+    let answer = String::from_utf8_lossy(&output.stdout);
+    parse_version(&answer).ok_or_else(|| {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let first = answer
+            .lines()
+            .chain(complaint.lines())
+            .next()
+            .unwrap_or("nothing");
+        format!("asked for its version, it says {first:?}")
+    })
+}
+
+/// Waits for a process that says little, and kills it when its time is up.
+fn ends_within(limit: Duration, process: &mut Child) -> io::Result<bool> {
+    let deadline = Instant::now() + limit;
+    while process.try_wait()?.is_none() {
+        if Instant::now() >= deadline {
+            process.kill()?;
+            process.wait()?;
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(true)
+}
+
+/// Reads `mysqld  Ver 9.7.4-2 for Linux on x86_64 ((Debian))`.
+fn parse_version(answer: &str) -> Option<(Product, Version)> {
+    let mut words = answer.split_whitespace();
+    words.find(|word| *word == "Ver")?;
+    let version = words.next()?;
+    let product = if version.contains("MariaDB") {
+        Product::MariaDb
+    } else {
+        Product::MySql
+    };
+    let digits = version
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()?;
+    let mut numbers = digits.split('.').map(|number| number.parse::<u16>().ok());
+    let mut next = || numbers.next().flatten();
+    let version = Version {
+        major: next()?,
+        minor: next()?,
+        patch: next()?,
+    };
+    Some((product, version))
+}
+
+/// The AppArmor profile that is in force for `program`, if any.
+///
+/// Ubuntu's profile for `/usr/sbin/mysqld` allows the system server's folders only, so a private one
+/// fails in ways that are hard to read: better to know beforehand. The kernel would tell which profiles
+/// are loaded, but only root may ask it, so this goes by the files.
+fn confining_profile(root: &Path, program: &Path) -> Option<PathBuf> {
+    let enabled = fs::read_to_string(root.join("sys/module/apparmor/parameters/enabled")).ok()?;
+    if enabled.trim() != "Y" {
+        return None;
+    }
+    // Profiles attach to the file that is executed, so links are followed first.
+    let program = resolved(program);
+    let attached = Path::new("/").join(program.strip_prefix(resolved(root)).ok()?);
+    let folder = root.join("etc/apparmor.d");
+    let mut profiles: Vec<PathBuf> = fs::read_dir(&folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    profiles.sort();
+    profiles.into_iter().find(|profile| {
+        let switched_off = profile.file_name().is_some_and(|name| {
+            ["disable", "force-complain"]
+                .iter()
+                .any(|switch| folder.join(switch).join(name).symlink_metadata().is_ok())
+        });
+        !switched_off
+            && fs::read_to_string(profile)
+                .is_ok_and(|text| text.lines().any(|line| enforces(line, &attached)))
+    })
+}
+
+/// Whether a profile's line opens a profile for `program` that is enforced: `/usr/sbin/mysqld {`,
+/// `profile mysqld /usr/sbin/mysqld {`, but not with `flags=(complain)`.
+fn enforces(line: &str, program: &Path) -> bool {
+    let line = line.trim();
+    line.ends_with('{')
+        && !line.starts_with('#')
+        && !line.contains("complain")
+        && !line.contains("unconfined")
+        && line
+            .split([' ', '\t', '{', '"'])
+            .any(|word| Path::new(word) == program)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const MYSQL: &str = "mysqld  Ver 9.7.4-2 for Linux on x86_64 ((Debian))";
+    const MARIADB: &str =
+        "mariadbd  Ver 10.11.19-MariaDB-0+deb12u1 for debian-linux-gnu on x86_64 (Debian 12)";
+
+    /// A made-up file system.
+    struct Tree(tempfile::TempDir);
+
+    impl Tree {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn at(&self, path: &str) -> PathBuf {
+            self.0.path().canonicalize().unwrap().join(path)
+        }
+
+        fn file(&self, path: &str, text: &str) -> PathBuf {
+            let path = self.at(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            path
+        }
+
+        /// A program that says `answer`, whatever it is asked.
+        fn program(&self, path: &str, answer: &str) -> PathBuf {
+            let path = self.file(path, "");
+            // Written by another process: a program that is open for writing cannot be run, and here
+            // a test that starts a process at the same moment would hold it open a little longer.
+            let write = "printf '#!/bin/sh\\necho \"%s\"\\n' \"$1\" >\"$0\" && chmod 755 \"$0\"";
+            assert!(
+                Command::new("sh")
+                    .arg("-c")
+                    .arg(write)
+                    .arg(&path)
+                    .arg(answer)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            path
+        }
+
+        fn apparmor(&self, profile: &str, text: &str) {
+            self.file("sys/module/apparmor/parameters/enabled", "Y\n");
+            self.file(&format!("etc/apparmor.d/{profile}"), text);
+        }
+
+        fn places(&self) -> Places {
+            Places {
+                named: None,
+                cache: Some(self.at("cache")),
+                path: Some(env::join_paths([self.at("path"), PathBuf::from("relative")]).unwrap()),
+                root: self.at(""),
+            }
+        }
+
+        fn find(&self, wanted: Wanted) -> Result<Found, Error> {
+            self.places().find(wanted)
+        }
+    }
+
+    fn reasons(passed_over: &[PassedOver]) -> Vec<&Reason> {
+        passed_over.iter().map(|one| &one.reason).collect()
+    }
+
+    #[test]
+    fn versions_are_read_as_servers_say_them() {
+        let version = |major, minor, patch| Version {
+            major,
+            minor,
+            patch,
+        };
+        assert_eq!(
+            parse_version(MYSQL),
+            Some((Product::MySql, version(9, 7, 4)))
+        );
+        assert_eq!(
+            parse_version(MARIADB),
+            Some((Product::MariaDb, version(10, 11, 19)))
+        );
+        let ubuntu = "/usr/sbin/mysqld  Ver 8.0.39-0ubuntu0.24.04.2 for Linux on x86_64 ((Ubuntu))";
+        assert_eq!(
+            parse_version(ubuntu),
+            Some((Product::MySql, version(8, 0, 39)))
+        );
+        let homebrew = "/opt/homebrew/bin/mysqld  Ver 9.1.0 for macos14.7 on arm64 (Homebrew)";
+        assert_eq!(
+            parse_version(homebrew),
+            Some((Product::MySql, version(9, 1, 0)))
+        );
+        for nonsense in [
+            "",
+            "Ver",
+            "Ver x.y.z",
+            "Ver 9",
+            "cat (GNU coreutils) 9.1",
+            "Ver 99999999.1.1",
+        ] {
+            assert_eq!(parse_version(nonsense), None, "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn the_search_goes_from_the_named_to_the_usual() {
+        let tree = Tree::new();
+        let usual = tree.program("usr/sbin/mysqld", MYSQL);
+        assert_eq!(tree.find(Wanted::Any).unwrap().binary.path, usual);
+        let in_path = tree.program("path/mysqld", MYSQL);
+        assert_eq!(tree.find(Wanted::Any).unwrap().binary.path, in_path);
+        let fetched = tree.program("cache/racy/mysql/bin/mysqld", MYSQL);
+        assert_eq!(tree.find(Wanted::Any).unwrap().binary.path, fetched);
+        let named = tree.program("mine", MYSQL);
+        let places = Places {
+            named: Some(named.clone().into()),
+            ..tree.places()
+        };
+        let binary = places.find(Wanted::Any).unwrap().binary;
+        assert_eq!((binary.path, binary.origin), (named, Origin::Named));
+    }
+
+    #[test]
+    fn a_named_server_that_cannot_be_used_is_an_error_although_there_are_others() {
+        let tree = Tree::new();
+        tree.program("usr/sbin/mysqld", MYSQL);
+        let missing = tree.at("missing");
+        let other = tree.program("other", "cat (GNU coreutils) 9.1");
+        for named in [&missing, &other] {
+            let places = Places {
+                named: Some(named.into()),
+                ..tree.places()
+            };
+            match places.find(Wanted::Any) {
+                Err(Error::Unusable(PassedOver {
+                    path,
+                    reason: Reason::NoServer(_),
+                })) => assert_eq!(&path, named),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_wanted_product_is_found_behind_the_other() {
+        let tree = Tree::new();
+        tree.program("path/mysqld", MYSQL);
+        let mariadb = tree.program("usr/sbin/mariadbd", MARIADB);
+        let initialiser = tree.program("usr/bin/mariadb-install-db", "");
+        tree.program("usr/bin/my_print_defaults", "");
+        let found = tree.find(Wanted::MariaDb).unwrap();
+        assert_eq!(
+            (found.binary.path, found.binary.initialiser),
+            (mariadb, initialiser)
+        );
+        assert_eq!(
+            reasons(&found.passed_over),
+            [&Reason::OtherProduct(Product::MySql)]
+        );
+    }
+
+    #[test]
+    fn a_link_to_mariadb_is_mariadb_whatever_its_name_and_is_seen_once() {
+        let tree = Tree::new();
+        let mariadb = tree.program("usr/sbin/mariadbd", MARIADB);
+        symlink(&mariadb, tree.at("usr/sbin/mysqld")).unwrap();
+        match tree.find(Wanted::MySql) {
+            Err(Error::NotFound { passed_over, .. }) => {
+                assert_eq!(
+                    reasons(&passed_over),
+                    [&Reason::OtherProduct(Product::MariaDb)]
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn old_servers_and_incomplete_ones_are_passed_over() {
+        let tree = Tree::new();
+        tree.program(
+            "path/mysqld",
+            "mysqld  Ver 5.7.44 for Linux on x86_64 (MySQL)",
+        );
+        tree.program("usr/sbin/mariadbd", MARIADB);
+        let not_taken = || match tree.find(Wanted::Any) {
+            Err(Error::NotFound { passed_over, .. }) => passed_over,
+            other => panic!("{other:?}"),
+        };
+        let old = Reason::TooOld(Version {
+            major: 5,
+            minor: 7,
+            patch: 44,
+        });
+        assert_eq!(
+            reasons(&not_taken()),
+            [
+                &old,
+                &Reason::Incomplete {
+                    missing: "mariadb-install-db"
+                }
+            ]
+        );
+        tree.program("usr/bin/mariadb-install-db", "");
+        assert_eq!(
+            reasons(&not_taken()),
+            [
+                &old,
+                &Reason::Incomplete {
+                    missing: "my_print_defaults"
+                }
+            ]
+        );
+    }
+
+    #[test]
+    fn a_server_confined_by_apparmor_gives_way_to_one_that_is_not() {
+        let tree = Tree::new();
+        let confined = tree.program("usr/sbin/mysqld", MYSQL);
+        tree.apparmor(
+            "usr.sbin.mysqld",
+            "#include <tunables/global>\n/usr/sbin/mysqld {\n  capability setuid,\n}\n",
+        );
+        let free = tree.program("usr/local/bin/mysqld", MYSQL);
+        let found = tree.find(Wanted::Any).unwrap();
+        assert_eq!(found.binary.path, free);
+        assert_eq!(found.passed_over[0].path, confined);
+        let profile = tree.at("etc/apparmor.d/usr.sbin.mysqld");
+        assert_eq!(found.passed_over[0].reason, Reason::Confined { profile });
+    }
+
+    #[test]
+    fn the_profile_follows_the_file_a_link_leads_to() {
+        let tree = Tree::new();
+        let server = tree.program("usr/sbin/mysqld", MYSQL);
+        fs::create_dir_all(tree.at("path")).unwrap();
+        symlink(&server, tree.at("path/mysqld")).unwrap();
+        tree.apparmor(
+            "mysqld",
+            "profile mysqld /usr/sbin/mysqld flags=(attach_disconnected) {\n}\n",
+        );
+        let Err(Error::NotFound { passed_over, .. }) = tree.find(Wanted::Any) else {
+            panic!("took a confined one")
+        };
+        assert!(
+            matches!(passed_over[0].reason, Reason::Confined { .. }),
+            "{passed_over:?}"
+        );
+    }
+
+    #[test]
+    fn a_profile_that_is_not_in_force_confines_nothing() {
+        let real = "/usr/sbin/mysqld {\n}\n";
+        let unconfined = |prepare: &dyn Fn(&Tree)| {
+            let tree = Tree::new();
+            tree.program("usr/sbin/mysqld", MYSQL);
+            prepare(&tree);
+            tree.find(Wanted::Any).is_ok()
+        };
+        assert!(
+            !unconfined(&|tree| tree.apparmor("usr.sbin.mysqld", real)),
+            "the profile itself confines"
+        );
+        assert!(unconfined(&|tree| {
+            tree.apparmor("usr.sbin.mysqld", real);
+            tree.file("etc/apparmor.d/disable/usr.sbin.mysqld", "");
+        }));
+        assert!(unconfined(&|tree| {
+            tree.apparmor("usr.sbin.mysqld", real);
+            tree.file("sys/module/apparmor/parameters/enabled", "N\n");
+        }));
+        assert!(unconfined(&|tree| tree.apparmor(
+            "usr.sbin.mysqld",
+            "/usr/sbin/mysqld flags=(complain) {\n}\n"
+        )));
+        assert!(unconfined(
+            &|tree| tree.apparmor("usr.sbin.mysqld", "# /usr/sbin/mysqld {\n")
+        ));
+        assert!(unconfined(
+            &|tree| tree.apparmor("usr.sbin.mysqld", "/usr/sbin/mysqld-other {\n}\n")
+        ));
+    }
+}
