@@ -7,10 +7,11 @@
 //!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
 //! - [`Fault`]: an engine's refusal, classified once.
 //! - `blocked`: does this connection wait for a lock?
-//! - `local`: a private server started by the lab itself.
-//! - `choice`: which engine it is going to be.
+//! - [`local`]: a private server started by the lab itself.
+//! - [`choice`]: which engine it is going to be.
 
 mod blocked;
+pub mod choice;
 mod dialect;
 mod fault;
 pub mod local;

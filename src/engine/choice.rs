@@ -1,0 +1,429 @@
+//! Which engine it is going to be: what `--database-url` may say, and what is taken where it says
+//! nothing.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use super::local::{self, Folder, Found, LocalServer, PassedOver, Reason, Wanted};
+use super::{Address, Database, OpenError, Settings};
+
+/// What `--database-url` names.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    /// `mysql://user:password@host:port/database`: a server that somebody else runs.
+    MySql(Box<MySqlConnectOptions>),
+    /// `sqlite:PATH`: a file.
+    SqliteFile(PathBuf),
+    /// `sqlite::memory:`, or `sqlite:` alone: a database that is gone afterwards. A file in a
+    /// private folder all the same, because SQLite's connections share memory by other rules of
+    /// locking than they share a file.
+    SqliteTemporary,
+    /// `local:`, `local:mysql`, `local:mariadb`: a private server that the lab starts itself.
+    Local(Wanted),
+}
+
+/// The forms that [`DatabaseUrl`] takes, for people.
+pub const FORMS: &str = "mysql://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:PATH, sqlite::memory:, \
+                         local:, local:mysql or local:mariadb";
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (scheme, rest) = text
+            .split_once(':')
+            .ok_or_else(|| format!("it names no engine; give {FORMS}"))?;
+        match (scheme, rest) {
+            ("mysql" | "mariadb", _) => mysql_url(rest),
+            ("sqlite", "" | ":memory:" | "//:memory:") => Ok(Self::SqliteTemporary),
+            ("sqlite", path) => sqlite_path(path),
+            ("local", "") => Ok(Self::Local(Wanted::Any)),
+            ("local", "mysql") => Ok(Self::Local(Wanted::MySql)),
+            ("local", "mariadb") => Ok(Self::Local(Wanted::MariaDb)),
+            // Never the whole text: it may hold a password.
+            ("local", _) => Err(format!("local: starts mysql or mariadb; give {FORMS}")),
+            _ => Err(format!("{scheme}: is not known here; give {FORMS}")),
+        }
+    }
+}
+
+fn mysql_url(rest: &str) -> Result<DatabaseUrl, String> {
+    let options = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))
+        .map_err(|error| format!("{error}; give mysql://USER:PASSWORD@HOST:PORT/DATABASE"))?;
+    if options.get_database().is_none_or(str::is_empty) {
+        return Err("it names no database; add one: mysql://…/DATABASE".to_owned());
+    }
+    Ok(DatabaseUrl::MySql(Box::new(options)))
+}
+
+fn sqlite_path(path: &str) -> Result<DatabaseUrl, String> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains('?') {
+        return Err(
+            "a SQLite file is named by its path alone, without options: sqlite:PATH".to_owned(),
+        );
+    }
+    Ok(DatabaseUrl::SqliteFile(path.into()))
+}
+
+/// Leaves the password out.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MySql(options) => {
+                let database = options.get_database().unwrap_or_default();
+                match options.get_socket() {
+                    Some(socket) => write!(f, "mysql:{} at {}", database, socket.display()),
+                    None => write!(
+                        f,
+                        "mysql://{}:{}/{database}",
+                        options.get_host(),
+                        options.get_port()
+                    ),
+                }
+            }
+            Self::SqliteFile(path) => write!(f, "sqlite:{}", path.display()),
+            Self::SqliteTemporary => f.write_str("sqlite::memory:"),
+            Self::Local(Wanted::Any) => f.write_str("local:"),
+            Self::Local(Wanted::MySql) => f.write_str("local:mysql"),
+            Self::Local(Wanted::MariaDb) => f.write_str("local:mariadb"),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What becomes of data that the lab keeps by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// It is there again at the next start.
+    Kept,
+    /// It is removed at the end.
+    Temporary,
+}
+
+/// Why an engine could not be had.
+#[derive(Debug)]
+pub enum ChoiceError {
+    /// No such server was found, or it did not start, or it ended unasked.
+    Local(local::Error),
+    /// There is no place for the lab's own data.
+    Folder(String),
+    /// The database did not open.
+    Open {
+        /// Which database.
+        place: String,
+        /// Why.
+        error: OpenError,
+    },
+}
+
+impl ChoiceError {
+    fn open(place: impl fmt::Display, error: impl Into<OpenError>) -> Self {
+        Self::Open {
+            place: place.to_string(),
+            error: error.into(),
+        }
+    }
+}
+
+impl fmt::Display for ChoiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(error) => error.fmt(f),
+            Self::Folder(error) => error.fmt(f),
+            Self::Open { place, error } => write!(f, "{place}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ChoiceError {}
+
+impl From<local::Error> for ChoiceError {
+    fn from(error: local::Error) -> Self {
+        Self::Local(error)
+    }
+}
+
+/// A database that is open and migrated, with the private server or folder it lives in.
+#[derive(Debug)]
+pub struct Opened {
+    /// The database.
+    pub database: Database,
+    private: Private,
+}
+
+/// Removed, respectively stopped, when it is dropped.
+#[derive(Debug)]
+enum Private {
+    Nothing,
+    Folder { _removed_on_drop: TempDir },
+    Server(Box<LocalServer>),
+}
+
+/// How to choose another engine.
+pub const HOW_TO_CHANGE: &str = "--database-url with local:mysql, local:mariadb, sqlite:PATH or \
+                                 mysql://USER:PASSWORD@HOST:PORT/DATABASE";
+
+impl Opened {
+    /// Done when the private server has ended, which it should not; never, where there is none.
+    pub async fn server_ended(&mut self) {
+        const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
+        let Private::Server(server) = &mut self.private else {
+            return std::future::pending().await;
+        };
+        while server.is_running() {
+            sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    /// Closes the connections, and stops the private server if there is one.
+    ///
+    /// # Errors
+    /// [`local::Error::Ended`] with the end of its log, where the private server had ended before.
+    pub async fn close(self) -> Result<(), ChoiceError> {
+        self.database.close().await;
+        if let Private::Server(server) = self.private {
+            server.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Opens the database that the URL names, or the default where there is none: a private server
+/// where one is found, else a SQLite file. Migrates it. What is chosen, why, and how to change it
+/// goes to `say`, line by line, as it becomes known.
+///
+/// # Errors
+/// [`ChoiceError`], in words that say what to do.
+pub async fn open(
+    url: Option<&DatabaseUrl>,
+    lifetime: Lifetime,
+    settings: &Settings,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Opened, ChoiceError> {
+    let opening = Opening {
+        lifetime,
+        settings,
+        say,
+    };
+    let opened = match url {
+        Some(url) => opening.named(url).await?,
+        None => opening.default().await?,
+    };
+    say(&format!("to change the engine: {HOW_TO_CHANGE}"));
+    Ok(opened)
+}
+
+/// What is the same for every engine while one is being opened.
+struct Opening<'o> {
+    lifetime: Lifetime,
+    settings: &'o Settings,
+    say: &'o (dyn Fn(&str) + Sync),
+}
+
+impl Opening<'_> {
+    async fn named(&self, url: &DatabaseUrl) -> Result<Opened, ChoiceError> {
+        let why = format!("{url} was asked for");
+        match url {
+            DatabaseUrl::MySql(options) => {
+                let address = Address::MySql(options.clone());
+                self.connect(&address, &url.to_string(), &why, Private::Nothing)
+                    .await
+            }
+            DatabaseUrl::SqliteFile(path) => self.sqlite(path, &why).await,
+            DatabaseUrl::SqliteTemporary => self.temporary_sqlite(&why).await,
+            DatabaseUrl::Local(wanted) => {
+                let found = find(*wanted).await?;
+                self.local(&found, &why).await
+            }
+        }
+    }
+
+    async fn default(&self) -> Result<Opened, ChoiceError> {
+        match find(Wanted::Any).await {
+            Ok(found) => {
+                let why = "no database was named, and a server to start was found";
+                self.local(&found, why).await
+            }
+            Err(local::Error::NotFound { passed_over, .. }) => {
+                self.say_what_was_passed_over(&passed_over);
+                let why = "no database was named, and no MySQL or MariaDB server to start was \
+                           found (tools/get-mysql fetches one)";
+                match self.lifetime {
+                    Lifetime::Temporary => self.temporary_sqlite(why).await,
+                    Lifetime::Kept => self.kept_sqlite(why).await,
+                }
+            }
+            Err(mistake) => Err(mistake.into()),
+        }
+    }
+
+    async fn kept_sqlite(&self, why: &str) -> Result<Opened, ChoiceError> {
+        let root = local::default_root()?;
+        std::fs::create_dir_all(&root)
+            .map_err(|error| ChoiceError::Folder(format!("{}: {error}", root.display())))?;
+        self.sqlite(&root.join("racy.sqlite"), why).await
+    }
+
+    async fn sqlite(&self, path: &Path, why: &str) -> Result<Opened, ChoiceError> {
+        let options = SqliteConnectOptions::new().filename(path);
+        let address = Address::Sqlite(Box::new(options));
+        let place = format!("sqlite:{}", path.display());
+        self.connect(&address, &place, why, Private::Nothing).await
+    }
+
+    async fn temporary_sqlite(&self, why: &str) -> Result<Opened, ChoiceError> {
+        let folder = tempfile::Builder::new()
+            .prefix("racy-")
+            .tempdir()
+            .map_err(|error| ChoiceError::Folder(format!("no temporary folder: {error}")))?;
+        let options = SqliteConnectOptions::new().filename(folder.path().join("racy.sqlite"));
+        let private = Private::Folder {
+            _removed_on_drop: folder,
+        };
+        let address = Address::Sqlite(Box::new(options));
+        self.connect(&address, "a temporary file", why, private)
+            .await
+    }
+
+    async fn local(&self, found: &Found, why: &str) -> Result<Opened, ChoiceError> {
+        self.say_what_was_passed_over(&found.passed_over);
+        (self.say)(&format!("starting a private server: {}", found.binary));
+        let folder = match self.lifetime {
+            Lifetime::Kept => Folder::Kept(local::default_root()?),
+            Lifetime::Temporary => Folder::Temporary,
+        };
+        let server = LocalServer::start(&found.binary, folder).await?;
+        let place = format!(
+            "data in {}, socket {}",
+            server.data_dir().display(),
+            server.socket().display()
+        );
+        let options = server.connect_options();
+        create_database(&options)
+            .await
+            .map_err(|error| ChoiceError::open(&place, error))?;
+        let address = Address::MySql(Box::new(options.database(LOCAL_DATABASE)));
+        if self.lifetime == Lifetime::Kept {
+            let socket = server.socket().to_string_lossy().replace('/', "%2F");
+            (self.say)(&format!(
+                "for another instance on the same server: --database-url \
+                 'mysql://root@localhost/{LOCAL_DATABASE}?socket={socket}'"
+            ));
+        }
+        let private = Private::Server(Box::new(server));
+        self.connect(&address, &place, why, private).await
+    }
+
+    async fn connect(
+        &self,
+        address: &Address,
+        place: &str,
+        why: &str,
+        private: Private,
+    ) -> Result<Opened, ChoiceError> {
+        let database = Database::connect(address, self.settings)
+            .await
+            .map_err(|error| ChoiceError::open(place, error))?;
+        (self.say)(&format!("engine: {} ({place})", database.engine()));
+        (self.say)(&format!("why this one: {why}"));
+        database
+            .migrate()
+            .await
+            .map_err(|error| ChoiceError::open(place, error))?;
+        Ok(Opened { database, private })
+    }
+
+    /// A server of the other product is no news to somebody who named the one that is wanted.
+    fn say_what_was_passed_over(&self, passed_over: &[PassedOver]) {
+        for one in passed_over {
+            if !matches!(one.reason, Reason::OtherProduct(_)) {
+                (self.say)(&format!("passed over: {one}"));
+            }
+        }
+    }
+}
+
+/// The search runs programs to ask who they are, and so may take a moment.
+async fn find(wanted: Wanted) -> Result<Found, local::Error> {
+    tokio::task::spawn_blocking(move || local::find(wanted))
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// The name of the database on a private server.
+const LOCAL_DATABASE: &str = "racy";
+
+async fn create_database(options: &MySqlConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = options.connect().await?;
+    let create = format!("CREATE DATABASE IF NOT EXISTS {LOCAL_DATABASE}");
+    connection.execute(AssertSqlSafe(create)).await?;
+    connection.close().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> String {
+        match text.parse::<DatabaseUrl>() {
+            Ok(url) => url.to_string(),
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    #[test]
+    fn every_form_is_understood() {
+        for (text, understood) in [
+            ("mysql://u:secret@db:3307/bank", "mysql://db:3307/bank"),
+            ("mariadb://u@db/bank", "mysql://db:3306/bank"),
+            ("sqlite:bank.db", "sqlite:bank.db"),
+            ("sqlite:///var/bank.db", "sqlite:/var/bank.db"),
+            ("sqlite::memory:", "sqlite::memory:"),
+            ("sqlite:", "sqlite::memory:"),
+            ("local:", "local:"),
+            ("local:mysql", "local:mysql"),
+            ("local:mariadb", "local:mariadb"),
+        ] {
+            assert_eq!(parsed(text), understood);
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told_what_would_be() {
+        for text in ["", "bank.db", "oracle:x", "local:oracle"] {
+            let answer = parsed(text);
+            assert!(answer.starts_with("error: "), "{text}: {answer}");
+            assert!(answer.contains("local:mysql"), "{text}: {answer}");
+        }
+        assert!(parsed("mysql://u@db").contains("names no database"));
+        assert!(parsed("mysql://u@db/").contains("names no database"));
+        assert!(parsed("sqlite:a.db?mode=ro").contains("without options"));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let url: DatabaseUrl = "mysql://u:secret@db/bank".parse().unwrap();
+        assert!(!format!("{url} {url:?}").contains("secret"));
+        for mistake in [
+            "mysql://u:secret@db",
+            "mysql://u:secret@db:port/x",
+            "mysq://u:secret@db/x",
+        ] {
+            assert!(!parsed(mistake).contains("secret"), "{}", parsed(mistake));
+        }
+    }
+}
