@@ -3,8 +3,8 @@
 //! A service in which money gets lost on purpose. This page is the map; read the crate in this
 //! order:
 //!
-//! 1. `deposits`: the exhibit. One file per strategy, its explanation above its code: begin with
-//!    `deposits`. `accounts` is where the money is counted afterwards.
+//! 1. [`deposits`]: the exhibit. One file per strategy, its explanation above its code: begin with
+//!    [`deposits::non_atomic`]. [`accounts`] is where the money is counted afterwards.
 //! 2. [`step`]: the step and the observer around it, which make a strategy a specimen.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
 //! 4. `observe`: the timeline that is recorded on the way.
@@ -18,5 +18,7 @@
 //! isolation level, a fault, a receipt) carries its spelling for the API and the command line with
 //! it, so serde, utoipa and clap appear in every room.
 
+pub mod accounts;
+pub mod deposits;
 pub mod engine;
 pub mod step;

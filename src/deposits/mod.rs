@@ -1,0 +1,414 @@
+//! The first exhibit: deposits, in which clients race for an account's balance.
+//!
+//! This file is the registry and what all strategies share; each strategy is a file of its own, to
+//! be read top to bottom: its idea, why it breaks or holds, what it costs, its card, its code.
+//!
+//! | file | strategies |
+//! |---|---|
+//! | [`non_atomic`] | `non_atomic_no_delay`, `non_atomic_long_delay` |
+//! | [`atomic`] | `atomic_no_delay`, `atomic_long_delay` |
+//! | [`row_locking`] | `row_locking_atomic_long_delay` |
+//!
+//! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
+//!
+//! The invariant of the exhibit: `balance = opening_balance + Σ transactions.amount`. What is
+//! missing on the left was lost.
+
+pub mod atomic;
+pub mod non_atomic;
+pub mod row_locking;
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::engine::{Database, Engine, Fault, FaultKind, Flavour, Isolation, Kept, Session};
+use crate::step::Observer;
+
+/// What a client asks for: add an amount to an account's balance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deposit {
+    /// The account's number.
+    pub account: i64,
+    /// What is to be added; not negative.
+    pub amount: i64,
+}
+
+impl Deposit {
+    /// The balance after the deposit.
+    ///
+    /// # Errors
+    /// [`Refusal::Overflow`] where it would not fit the column.
+    pub fn added_to(&self, balance: i64) -> Result<i64, Refusal> {
+        balance
+            .checked_add(self.amount)
+            .ok_or(Refusal::Overflow { balance })
+    }
+}
+
+/// What a strategy says of a deposit that it has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Receipt {
+    /// The balance that was read.
+    pub balance_read: i64,
+    /// The balance that was written.
+    pub balance_written: i64,
+    /// How often it was tried, this last time included.
+    pub attempts: u32,
+}
+
+impl Receipt {
+    /// A deposit that was made at the first try.
+    pub fn at_first_try(balance_read: i64, balance_written: i64) -> Self {
+        Self {
+            balance_read,
+            balance_written,
+            attempts: 1,
+        }
+    }
+}
+
+/// Why a strategy did not make a deposit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such account.
+    UnknownAccount,
+    /// The balance plus the amount is more than a BIGINT holds.
+    Overflow {
+        /// The balance that was read.
+        balance: i64,
+    },
+    /// The engine refused.
+    Engine(Fault),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Engine(fault)
+    }
+}
+
+/// What became of a deposit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was made.
+    Applied,
+    /// The engine or the strategy said no, and nothing was kept.
+    Refused,
+    /// It failed half way, and what it had written in autocommit was kept.
+    Partial,
+    /// The answer to its commit was lost: it may have been made or not.
+    Unknown,
+}
+
+/// A deposit that was not acknowledged: why, and what it left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Why it was not made.
+    pub refusal: Refusal,
+    /// What became of it; never [`Outcome::Applied`].
+    pub outcome: Outcome,
+}
+
+/// How one run of several clients ended, judged by the exhibit's invariant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[serde(tag = "verdict", content = "fault", rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every client was served and nothing was lost.
+    Safe,
+    /// An acknowledged deposit is missing from the balance.
+    LostUpdate,
+    /// Nothing was lost, but a client was turned away.
+    Refused(FaultKind),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Safe => f.write_str("safe"),
+            Self::LostUpdate => f.write_str("lost update"),
+            Self::Refused(fault) => write!(f, "refused: {fault}"),
+        }
+    }
+}
+
+/// An engine in one of the modes in which it behaves differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub enum Mode {
+    /// MySQL, and MariaDB without `innodb_snapshot_isolation`.
+    #[serde(rename = "innodb")]
+    InnoDb,
+    /// MariaDB with `innodb_snapshot_isolation`, the default since 11.6.2.
+    #[serde(rename = "innodb_snapshot_isolation")]
+    InnoDbSnapshot,
+    /// SQLite in WAL mode.
+    #[serde(rename = "sqlite")]
+    Sqlite,
+}
+
+impl Mode {
+    fn of(engine: &Engine) -> Self {
+        match engine.flavour {
+            Flavour::Sqlite => Self::Sqlite,
+            Flavour::MySql | Flavour::MariaDb if engine.snapshot_isolation => Self::InnoDbSnapshot,
+            Flavour::MySql | Flavour::MariaDb => Self::InnoDb,
+        }
+    }
+}
+
+/// What the schedules of two clients lead to on an engine at some isolation levels: each of these
+/// verdicts for some schedule, and no other for any, as long as nobody waits for a lock longer than
+/// the engine lets them.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Expectation {
+    /// The engine.
+    pub engine: Mode,
+    /// The isolation levels.
+    pub isolation: &'static [Isolation],
+    /// The verdicts.
+    pub verdicts: &'static [Verdict],
+}
+
+/// All levels of InnoDB, for expectations that do not depend on the level.
+pub const EVERY_LEVEL: &[Isolation] = &[
+    Isolation::ReadUncommitted,
+    Isolation::ReadCommitted,
+    Isolation::RepeatableRead,
+    Isolation::Serializable,
+];
+
+/// The only level that SQLite has.
+pub const SQLITE_LEVEL: &[Isolation] = &[Isolation::Serializable];
+
+/// What a strategy file says about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Card {
+    /// A headline.
+    pub title: &'static str,
+    /// What it is expected to do, engine by engine.
+    pub expected: &'static [Expectation],
+    /// The file's own text, so that what is shown is what runs.
+    pub source: &'static str,
+}
+
+impl Card {
+    /// The explanation: the documentation at the head of the file.
+    pub fn explanation(&self) -> String {
+        let lines = self.source.lines();
+        let docs = lines.map_while(|line| line.strip_prefix("//!"));
+        let docs: Vec<_> = docs
+            .map(|line| line.strip_prefix(' ').unwrap_or(line))
+            .collect();
+        docs.join("\n")
+    }
+
+    /// What is expected on this engine at its isolation level, where the card says anything.
+    pub fn expected_on(&self, engine: &Engine) -> Option<&'static Expectation> {
+        self.expected.iter().find(|expectation| {
+            expectation.engine == Mode::of(engine)
+                && expectation.isolation.contains(&engine.isolation)
+        })
+    }
+
+    /// Whether nothing may ever be lost on this engine at its isolation level. Refusals may be many.
+    pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
+        self.expected_on(engine)
+            .is_some_and(|expectation| !expectation.verdicts.contains(&Verdict::LostUpdate))
+    }
+}
+
+/// How long a strategy thinks between reading and writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delay {
+    /// Not at all: the window is as short as the code makes it.
+    None,
+    /// For a random time within the lab's long delay.
+    Long,
+}
+
+/// The lab's long delay: a range of which each deposit draws its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LongDelay(pub RangeInclusive<Duration>);
+
+impl LongDelay {
+    fn draw(&self) -> Duration {
+        let (shortest, longest) = (self.0.start(), self.0.end());
+        shortest.saturating_add(longest.saturating_sub(*shortest).mul_f64(fastrand::f64()))
+    }
+}
+
+type Depositing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
+
+/// One way to make a deposit, as it is registered.
+#[derive(Debug)]
+pub struct Strategy {
+    /// Its name, which is also its endpoint.
+    pub name: &'static str,
+    /// How long it thinks.
+    pub delay: Delay,
+    /// What its file says about it.
+    pub card: &'static Card,
+    deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit) -> Depositing<'f>,
+}
+
+/// All strategies of the exhibit, in the order in which they are taught.
+pub static STRATEGIES: [Strategy; 5] = [
+    Strategy {
+        name: "non_atomic_no_delay",
+        delay: Delay::None,
+        card: &non_atomic::CARD,
+        deposit: |s, d| Box::pin(non_atomic::deposit(s, d)),
+    },
+    Strategy {
+        name: "non_atomic_long_delay",
+        delay: Delay::Long,
+        card: &non_atomic::CARD,
+        deposit: |s, d| Box::pin(non_atomic::deposit(s, d)),
+    },
+    Strategy {
+        name: "atomic_no_delay",
+        delay: Delay::None,
+        card: &atomic::CARD,
+        deposit: |s, d| Box::pin(atomic::deposit(s, d)),
+    },
+    Strategy {
+        name: "atomic_long_delay",
+        delay: Delay::Long,
+        card: &atomic::CARD,
+        deposit: |s, d| Box::pin(atomic::deposit(s, d)),
+    },
+    Strategy {
+        name: "row_locking_atomic_long_delay",
+        delay: Delay::Long,
+        card: &row_locking::CARD,
+        deposit: |s, d| Box::pin(row_locking::deposit(s, d)),
+    },
+];
+
+impl Strategy {
+    /// The strategy of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        STRATEGIES.iter().find(|strategy| strategy.name == name)
+    }
+
+    /// How long this deposit is going to think.
+    pub fn think(&self, long: &LongDelay) -> Duration {
+        match self.delay {
+            Delay::None => Duration::ZERO,
+            Delay::Long => long.draw(),
+        }
+    }
+
+    /// Makes one deposit on a connection from the pool: one client, one session, from its first
+    /// step to its last.
+    ///
+    /// # Errors
+    /// The refusal, and whether it left anything behind. No retry hides a refusal.
+    pub async fn perform(
+        &self,
+        database: &Database,
+        deposit: &Deposit,
+        think: Duration,
+        observer: &dyn Observer,
+    ) -> Result<Receipt, Failure> {
+        match database.session(observer).await {
+            Ok(session) => self.perform_in(session.thinking(think), deposit).await,
+            Err(fault) => Err(Failure {
+                refusal: fault.into(),
+                outcome: Outcome::Refused,
+            }),
+        }
+    }
+
+    /// As [`perform`](Self::perform), in a session that is there already.
+    ///
+    /// # Errors
+    /// As [`perform`](Self::perform).
+    pub async fn perform_in(
+        &self,
+        mut session: Session<'_>,
+        deposit: &Deposit,
+    ) -> Result<Receipt, Failure> {
+        let result = (self.deposit)(&mut session, deposit).await;
+        let kept = session.end().await;
+        result.map_err(|refusal| Failure {
+            refusal,
+            outcome: match kept {
+                Kept::Nothing => Outcome::Refused,
+                Kept::Something => Outcome::Partial,
+                Kept::Unknown => Outcome::Unknown,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_explains_itself_and_ships_its_code() {
+        for strategy in &STRATEGIES {
+            let explanation = strategy.card.explanation();
+            assert!(explanation.len() > 300, "{}: {explanation}", strategy.name);
+            assert!(strategy.card.source.contains("pub async fn deposit"));
+            assert!(!explanation.contains("pub async fn"));
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for strategy in &STRATEGIES {
+            let found = Strategy::named(strategy.name).unwrap();
+            assert!(std::ptr::eq(found, strategy));
+        }
+        assert!(Strategy::named("no_such").is_none());
+    }
+
+    #[test]
+    fn every_card_speaks_about_every_mode_and_level_once() {
+        for strategy in &STRATEGIES {
+            for (mode, levels) in [
+                (Mode::InnoDb, EVERY_LEVEL),
+                (Mode::InnoDbSnapshot, EVERY_LEVEL),
+                (Mode::Sqlite, SQLITE_LEVEL),
+            ] {
+                for level in levels {
+                    let said = strategy.card.expected.iter().filter(|expectation| {
+                        expectation.engine == mode && expectation.isolation.contains(level)
+                    });
+                    assert_eq!(said.count(), 1, "{} {mode:?} {level}", strategy.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_delay_stays_within_its_range() {
+        let range = LongDelay(Duration::from_millis(50)..=Duration::from_millis(150));
+        for _ in 0..1000 {
+            assert!(range.0.contains(&range.draw()));
+        }
+    }
+
+    #[test]
+    fn a_balance_that_would_not_fit_is_refused() {
+        let deposit = Deposit {
+            account: 1,
+            amount: 2,
+        };
+        assert_eq!(deposit.added_to(i64::MAX - 2), Ok(i64::MAX));
+        assert_eq!(
+            deposit.added_to(i64::MAX - 1),
+            Err(Refusal::Overflow {
+                balance: i64::MAX - 1
+            })
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! # Read, modify, write, in autocommit
+//!
+//! The code that comes to mind first: read the balance, note the transaction, write the balance
+//! that was read plus the amount. Each statement is its own transaction.
+//!
+//! ## Why it breaks
+//!
+//! The new balance is computed from a value that may be old when it is written. Whoever writes
+//! between this client's read and its write is overwritten, unseen: a **lost update** (P4). Both
+//! rows in `transactions` are there, both clients are told "done", and the balance misses one
+//! amount.
+//!
+//! No isolation level helps, SERIALIZABLE included: a level says what statements of *one
+//! transaction* may see of others, and here each statement is a transaction of its own. SQLite
+//! makes writers queue, and loses the update all the same.
+//!
+//! It is also not atomic: if it fails after the insert, a transaction is on record that the balance
+//! never saw.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! ```text
+//! A reads 0 │ B reads 0 │ A inserts │ A writes 100 │ B inserts │ B writes 100: A's 100 is lost
+//! ```
+//!
+//! Of the 20 ways in which two clients' three statements can interleave, 18 lose an update. Only
+//! the two in which one client runs before the other are safe. The delay of
+//! `non_atomic_long_delay` changes how *often* a losing schedule comes up, never *whether* it can.
+//!
+//! ## What it costs
+//!
+//! Three round trips, two of them with a commit of their own. It is not even cheap.
+
+use super::{
+    Card, Deposit, EVERY_LEVEL, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, Verdict,
+};
+use crate::engine::Session;
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Read, modify, write, in autocommit",
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: EVERY_LEVEL,
+            verdicts: &[Verdict::LostUpdate, Verdict::Safe],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: EVERY_LEVEL,
+            verdicts: &[Verdict::LostUpdate, Verdict::Safe],
+        },
+        Expectation {
+            engine: Mode::Sqlite,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[Verdict::LostUpdate, Verdict::Safe],
+        },
+    ],
+    source: include_str!("non_atomic.rs"),
+};
+
+/// Makes the deposit in three statements, each for itself.
+///
+/// # Errors
+/// The refusal of a statement. What the statements before it wrote stays written.
+pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
+    let balance = s
+        .read(
+            "read balance",
+            "SELECT balance FROM accounts WHERE id = ?",
+            &[d.account],
+        )
+        .await?
+        .ok_or(Refusal::UnknownAccount)?;
+
+    // The window: from here on, `balance` is a memory.
+    s.think().await;
+
+    let new_balance = d.added_to(balance)?;
+    s.run(
+        "insert transaction",
+        "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
+        &[d.account, d.amount],
+    )
+    .await?;
+    s.write(
+        "write balance",
+        new_balance,
+        "UPDATE accounts SET balance = ? WHERE id = ?",
+        &[new_balance, d.account],
+    )
+    .await?;
+    Ok(Receipt::at_first_try(balance, new_balance))
+}
