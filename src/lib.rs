@@ -7,8 +7,8 @@
 //!    [`deposits::non_atomic`]. [`accounts`] is where the money is counted afterwards.
 //! 2. [`step`]: the step and the observer around it, which make a strategy a specimen.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
-//! 4. `observe`: the timeline that is recorded on the way.
-//! 5. `http`: the service around it.
+//! 4. [`observe`]: the timeline that is recorded on the way.
+//! 5. [`http`]: the service around it.
 //! 6. `demo`: all of it in one command. `config` is what the commands can be told; `main.rs`
 //!    wires them.
 //!
@@ -21,4 +21,6 @@
 pub mod accounts;
 pub mod deposits;
 pub mod engine;
+pub mod http;
+pub mod observe;
 pub mod step;

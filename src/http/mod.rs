@@ -1,0 +1,164 @@
+//! The HTTP service: one thin file per resource.
+//!
+//! A request flows one way: request → handler → strategy → session → step → engine → receipt →
+//! response. `router` says what is where, [`serve`] runs it on a listener until it is told to
+//! stop.
+
+mod accounts;
+mod completion;
+mod deposits;
+mod health;
+mod openapi;
+mod problem;
+mod server;
+mod strategies;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tower::ServiceBuilder;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::trace::{DefaultOnResponse, TraceLayer};
+use tracing::Level;
+use utoipa::OpenApi as _;
+use utoipa_swagger_ui::SwaggerUi;
+
+pub use problem::Problem;
+pub use server::serve;
+
+use crate::deposits::LongDelay;
+use crate::engine::Database;
+use crate::step::Observer;
+use completion::Completion;
+use openapi::Description;
+
+/// How the service treats its clients.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// At most that many requests are carried out at a time, as by that many synchronous workers;
+    /// as many as come where none is named.
+    pub workers: Option<usize>,
+    /// How long the `*_long_delay` strategies think.
+    pub long_delay: LongDelay,
+    /// How long a client may take to send its request's headers, and again for its body.
+    pub header_timeout: Duration,
+    /// How long a client is kept waiting for an answer. The work goes on after that.
+    pub request_timeout: Duration,
+}
+
+/// What the handlers share.
+#[derive(Debug)]
+struct App {
+    database: Database,
+    long_delay: LongDelay,
+    /// Sees every step of every deposit.
+    observer: Arc<dyn Observer>,
+    warned_of_the_pool: AtomicBool,
+}
+
+impl App {
+    /// Requests that queue for a connection do not race: says so, once.
+    fn warn_if_the_pool_hides_the_race(&self) {
+        if self.database.is_exhausted() && !self.warned_of_the_pool.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "all database connections are in use: further requests queue for one, and while \
+                 they do, they do not race; --db-connections allows more"
+            );
+        }
+    }
+}
+
+/// The service, ready to be served, and the requests it is carrying out.
+#[derive(Debug)]
+pub struct Service {
+    router: Router,
+    requests: TaskTracker,
+    header_timeout: Duration,
+}
+
+impl Service {
+    /// Builds the service over a database. The observer sees every step of every deposit; the one
+    /// to take outside tests is [`Unobserved`](crate::step::Unobserved).
+    pub fn new(database: Database, settings: &Settings, observer: Arc<dyn Observer>) -> Self {
+        let completion = Completion {
+            tasks: TaskTracker::new(),
+            workers: settings
+                .workers
+                .map(|workers| Arc::new(Semaphore::new(workers))),
+            body_timeout: settings.header_timeout,
+            request_timeout: settings.request_timeout,
+        };
+        let requests = completion.tasks.clone();
+        let app = App {
+            database,
+            long_delay: settings.long_delay.clone(),
+            observer,
+            warned_of_the_pool: AtomicBool::new(false),
+        };
+        Self {
+            router: router(Arc::new(app), completion),
+            requests,
+            header_timeout: settings.header_timeout,
+        }
+    }
+
+    /// The requests under way, also those whose clients have left.
+    pub fn requests(&self) -> TaskTracker {
+        self.requests.clone()
+    }
+
+    /// Puts a layer around the whole service, e.g. one that watches its requests come and go.
+    pub fn wrapped(mut self, wrap: impl FnOnce(Router) -> Router) -> Self {
+        self.router = wrap(self.router);
+        self
+    }
+}
+
+fn router(app: Arc<App>, completion: Completion) -> Router {
+    let work = Router::new()
+        .route("/demo/{strategy}", post(deposits::make))
+        .route("/demo/{strategy}/", post(deposits::make))
+        .route("/accounts", get(accounts::list))
+        .route("/accounts/{id}", get(accounts::show))
+        .route("/accounts/{id}/transactions", get(accounts::transactions))
+        .route("/strategies", get(strategies::list))
+        .route_layer(middleware::from_fn_with_state(
+            completion,
+            completion::run_to_the_end,
+        ));
+    // Answered at once, also when every worker is busy.
+    let always = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready));
+    let documentation = SwaggerUi::new("/docs").url("/openapi.json", Description::openapi());
+
+    work.merge(always)
+        .with_state(app)
+        .merge(documentation)
+        .fallback(Problem::unknown_path)
+        .method_not_allowed_fallback(Problem::wrong_method)
+        .layer(
+            ServiceBuilder::new()
+                .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+                .layer(
+                    TraceLayer::new_for_http()
+                        .make_span_with(request_span)
+                        .on_request(())
+                        .on_failure(())
+                        .on_response(DefaultOnResponse::new().level(Level::INFO)),
+                )
+                .layer(PropagateRequestIdLayer::x_request_id()),
+        )
+}
+
+fn request_span(request: &Request) -> tracing::Span {
+    let id = request.headers().get("x-request-id");
+    let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
+}

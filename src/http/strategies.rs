@@ -1,0 +1,79 @@
+//! `GET /strategies`: the cards, each with its explanation and the code that runs.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::problem::AlwaysPossible;
+use crate::deposits::{Delay, Expectation, STRATEGIES, Strategy};
+use crate::engine::Engine;
+
+/// All strategies, and the engine they run on here.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Strategies {
+    #[serde(flatten)]
+    engine: Engine,
+    strategies: Vec<StrategyCard>,
+}
+
+/// One strategy, explained.
+#[derive(Debug, Serialize, ToSchema)]
+struct StrategyCard {
+    /// Its name, which is also its endpoint: `/demo/<name>/`.
+    name: &'static str,
+    /// A headline.
+    title: &'static str,
+    /// How long it thinks between reading and writing.
+    delay: Delay,
+    /// Whether nothing may ever be lost by it on this engine.
+    must_be_safe: bool,
+    /// The explanation, in Markdown.
+    explanation: String,
+    /// What the schedules of two clients lead to, engine by engine.
+    expected: &'static [Expectation],
+    /// The file that runs.
+    source: &'static str,
+}
+
+impl StrategyCard {
+    fn new(strategy: &Strategy, engine: &Engine) -> Self {
+        let card = strategy.card;
+        Self {
+            name: strategy.name,
+            title: card.title,
+            delay: strategy.delay,
+            must_be_safe: card.must_be_safe_on(engine),
+            explanation: card.explanation(),
+            expected: card.expected,
+            source: card.source,
+        }
+    }
+}
+
+/// List strategies
+///
+/// Each with its explanation, what is expected of it, and the source of the code that runs.
+#[utoipa::path(
+    get,
+    path = "/strategies",
+    tag = "strategies",
+    responses(
+        (status = 200, description = "All strategies", body = Strategies),
+        AlwaysPossible,
+    )
+)]
+pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Strategies> {
+    let engine = app.database.engine();
+    let strategies = STRATEGIES
+        .iter()
+        .map(|strategy| StrategyCard::new(strategy, engine))
+        .collect();
+    Json(Strategies {
+        engine: engine.clone(),
+        strategies,
+    })
+}

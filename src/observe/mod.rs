@@ -1,0 +1,3 @@
+//! What is learned by watching: the timeline of each request.
+
+pub mod timeline;

@@ -1,0 +1,128 @@
+//! The timeline: the recorded steps of one request, with their times and values.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::step::{Action, Ending, Observer, Parked, Record, Step};
+
+/// When a request arrived, by both clocks: the steady one to measure from, and the wall's to lay
+/// the timelines of several requests beside each other.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// By the steady clock.
+    pub instant: Instant,
+    /// By the wall's clock.
+    pub time: SystemTime,
+}
+
+impl Arrival {
+    /// It arrives now.
+    pub fn now() -> Self {
+        Self {
+            instant: Instant::now(),
+            time: SystemTime::now(),
+        }
+    }
+
+    /// Microseconds since 1970-01-01 UTC.
+    pub fn epoch_us(&self) -> u64 {
+        let since_epoch = self.time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        whole_us(since_epoch)
+    }
+}
+
+/// One step of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TimelineStep {
+    /// What kind of action it was.
+    pub action: Action,
+    /// A few words for people, e.g. `read balance`.
+    pub label: &'static str,
+    /// The statement as the engine got it; none for a think.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sql: Option<&'static str>,
+    /// The values bound to the statement's placeholders, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<i64>,
+    /// When it was handed to the engine, in microseconds since the request arrived.
+    pub start_us: u64,
+    /// How long it took, waits included, in microseconds.
+    pub duration_us: u64,
+    /// The value that was read or written, where the clients race for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<i64>,
+    /// The engine's refusal in words, where it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+}
+
+impl TimelineStep {
+    fn new(record: Record, arrival: &Arrival) -> Self {
+        let (value, refusal) = match record.ending {
+            Ending::Done(value) => (value, None),
+            Ending::Failed(refusal) => (None, Some(refusal)),
+        };
+        let since_arrival = record.started.saturating_duration_since(arrival.instant);
+        Self {
+            action: record.step.action,
+            label: record.step.label,
+            sql: record.step.sql,
+            args: record.step.args,
+            start_us: whole_us(since_arrival),
+            duration_us: whole_us(record.ended.saturating_duration_since(record.started)),
+            value,
+            refusal,
+        }
+    }
+}
+
+fn whole_us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Records one request's steps as they happen.
+#[derive(Debug)]
+pub struct Recorder {
+    records: Mutex<Vec<Record>>,
+    /// Sees every step as well, and may hold it up.
+    next: Arc<dyn Observer>,
+}
+
+impl Recorder {
+    /// A recorder that passes every step on to another observer.
+    pub fn before(next: Arc<dyn Observer>) -> Self {
+        Self {
+            records: Mutex::default(),
+            next,
+        }
+    }
+
+    /// What has been recorded, relative to when the request arrived.
+    pub fn timeline(self, arrival: &Arrival) -> Vec<TimelineStep> {
+        let records = self
+            .records
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        records
+            .into_iter()
+            .map(|record| TimelineStep::new(record, arrival))
+            .collect()
+    }
+}
+
+impl Observer for Recorder {
+    fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
+        self.next.before(step)
+    }
+
+    fn after(&self, record: &Record) {
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(record.clone());
+        self.next.after(record);
+    }
+}
