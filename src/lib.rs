@@ -9,7 +9,7 @@
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
 //! 4. [`observe`]: the timeline that is recorded on the way.
 //! 5. [`http`]: the service around it.
-//! 6. `demo`: all of it in one command. `config` is what the commands can be told; `main.rs`
+//! 6. [`demo`]: all of it in one command. [`config`] is what the commands can be told; `main.rs`
 //!    wires them.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
@@ -19,6 +19,8 @@
 //! it, so serde, utoipa and clap appear in every room.
 
 pub mod accounts;
+pub mod config;
+pub mod demo;
 pub mod deposits;
 pub mod engine;
 pub mod http;

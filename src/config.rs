@@ -1,0 +1,253 @@
+//! What the commands can be told, one struct per subsystem. Each option is an environment variable
+//! as well.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::deposits::LongDelay;
+use crate::engine::choice::DatabaseUrl;
+use crate::engine::{self, Isolation};
+use crate::http;
+
+/// Which database, and how to treat it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Database")]
+pub struct EngineOptions {
+    /// The database: mysql://USER:PASSWORD@HOST:PORT/DATABASE (MySQL or MariaDB), sqlite:PATH,
+    /// sqlite::memory: (temporary), or local:, local:mysql, local:mariadb for a private server that
+    /// is started and stopped with the lab. Without it: local: where a server is found, else SQLite.
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+
+    /// The isolation level of every transaction and statement [default: the engine's own].
+    #[arg(long, value_name = "LEVEL", env = "RACY_ISOLATION")]
+    pub isolation: Option<Isolation>,
+
+    /// How many seconds a statement waits for a lock [default: the engine's own; SQLite: 50].
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "RACY_LOCK_WAIT_TIMEOUT",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub lock_wait_timeout: Option<u32>,
+
+    /// At most that many database connections. Requests beyond queue for one, and while they do,
+    /// they cannot race.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "RACY_DB_CONNECTIONS",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub db_connections: u32,
+}
+
+impl EngineOptions {
+    /// The database that was named, if any. Read here and not by clap, whose complaint about a
+    /// mistyped URL would show the password in it.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what would be right.
+    pub fn database_url(&self) -> Result<Option<DatabaseUrl>, String> {
+        let url = self.database_url.as_deref().map(str::parse).transpose();
+        url.map_err(|error| format!("--database-url (or DATABASE_URL): {error}"))
+    }
+
+    /// The settings for the database.
+    pub fn settings(&self) -> engine::Settings {
+        engine::Settings {
+            isolation: self.isolation,
+            lock_wait_timeout: self.lock_wait_timeout,
+            connections: self.db_connections,
+            ..engine::Settings::default()
+        }
+    }
+}
+
+/// How the service treats its clients.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Service")]
+pub struct ServiceOptions {
+    /// Where to listen, as IP:PORT; port 0 takes a free one.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RACY_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_parser = listen_address
+    )]
+    pub listen: SocketAddr,
+
+    /// Carry out at most that many requests at a time, as that many synchronous workers would
+    /// [default: as many as come]. With 1, no race is possible.
+    #[arg(long, value_name = "N", env = "RACY_WORKERS", value_parser = workers)]
+    pub workers: Option<usize>,
+
+    /// How long the *_long_delay strategies think: a time, or a range to draw from.
+    #[arg(
+        long,
+        value_name = "MIN..MAX",
+        env = "RACY_LONG_DELAY",
+        default_value = "3s..10s",
+        value_parser = long_delay
+    )]
+    pub long_delay: LongDelay,
+
+    /// How long a client may take to send its headers, and again for its body.
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "RACY_HEADER_TIMEOUT",
+        default_value = "10s",
+        value_parser = positive_duration
+    )]
+    pub header_timeout: Duration,
+
+    /// How long a client is kept waiting for an answer; the work goes on after that.
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "RACY_REQUEST_TIMEOUT",
+        default_value = "120s",
+        value_parser = positive_duration
+    )]
+    pub request_timeout: Duration,
+
+    /// How to write the log.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "RACY_LOG_FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+}
+
+impl ServiceOptions {
+    /// The settings for the service.
+    pub fn settings(&self) -> http::Settings {
+        http::Settings {
+            workers: self.workers,
+            long_delay: self.long_delay.clone(),
+            header_timeout: self.header_timeout,
+            request_timeout: self.request_timeout,
+        }
+    }
+}
+
+/// How to write the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line per event, for people.
+    Text,
+    /// A JSON object per event, for programs.
+    Json,
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "give an IP address and a port, e.g. 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(workers) if (1..=MOST_WORKERS).contains(&workers) => Ok(workers),
+        _ => Err(format!(
+            "give a number from 1 to {MOST_WORKERS}; leave it out for no limit"
+        )),
+    }
+}
+
+const MOST_WORKERS: usize = 100_000;
+
+fn long_delay(text: &str) -> Result<LongDelay, String> {
+    let (shortest, longest) = text.split_once("..").unwrap_or((text, text));
+    let (shortest, longest) = (duration(shortest)?, duration(longest)?);
+    if shortest > longest {
+        return Err("the shorter time comes first, e.g. 3s..10s".to_owned());
+    }
+    Ok(LongDelay(shortest..=longest))
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if duration.is_zero() {
+        return Err("it has to be longer than zero".to_owned());
+    }
+    Ok(duration)
+}
+
+/// No delay or limit of the lab is meant to be longer than a day.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// Reads a time: a number with `us`, `ms`, `s` or `m`, or seconds where there is no unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let complaint = || format!("{text:?} is no time: give a number and us, ms, s or m, e.g. 50ms");
+    let text = text.trim();
+    let unit_at = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let seconds_per_unit = match unit.trim() {
+        "us" | "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        _ => return Err(complaint()),
+    };
+    let number = f64::from_str(number).map_err(|_| complaint())?;
+    Duration::try_from_secs_f64(number * seconds_per_unit)
+        .ok()
+        .filter(|duration| *duration <= LONGEST)
+        .ok_or_else(|| format!("{text:?} is longer than a day"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_units() {
+        for (text, time) in [
+            ("0", Duration::ZERO),
+            ("3", Duration::from_secs(3)),
+            ("3s", Duration::from_secs(3)),
+            ("1.5s", Duration::from_millis(1500)),
+            ("50ms", Duration::from_millis(50)),
+            ("200us", Duration::from_micros(200)),
+            (" 2 m ", Duration::from_secs(120)),
+        ] {
+            assert_eq!(duration(text), Ok(time), "{text}");
+        }
+        for text in ["", "s", "-1s", "1h", "1..2", "1.2.3s", "99999999m", "NaN"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_delay_is_a_time_or_a_range() {
+        let range = |shortest, longest| {
+            Ok(LongDelay(
+                Duration::from_millis(shortest)..=Duration::from_millis(longest),
+            ))
+        };
+        assert_eq!(long_delay("3s..10s"), range(3000, 10000));
+        assert_eq!(long_delay("50ms..150ms"), range(50, 150));
+        assert_eq!(long_delay("20ms"), range(20, 20));
+        assert_eq!(long_delay("0"), range(0, 0));
+        assert!(long_delay("10s..3s").unwrap_err().contains("shorter"));
+        assert!(long_delay("..").is_err());
+    }
+
+    #[test]
+    fn no_workers_is_not_a_number_of_workers() {
+        assert_eq!(workers("4"), Ok(4));
+        assert!(workers("0").unwrap_err().contains("leave it out"));
+        assert!(workers("many").is_err());
+    }
+}
