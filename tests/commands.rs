@@ -1,0 +1,451 @@
+//! The commands as a person runs them: processes, signals, exit statuses, what is printed.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use make_requests::{Pace, Plan, Verdict};
+use serde_json::Value;
+
+use crate::support::process::{Served, racy, signal, terminate};
+use crate::support::service::RunningService;
+use crate::support::{TestEngine, until};
+
+on_engines!(
+    every:
+        the_demo_prints_the_facts_as_json,
+        serve_keeps_its_data_and_leaves_nothing_running,
+        make_requests_finds_what_is_lost_and_what_is_not,
+    ;
+    innodb:
+        a_demo_that_is_interrupted_leaves_nothing_running,
+        serve_says_so_when_its_private_server_dies,
+);
+
+async fn output(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+async fn the_demo_prints_the_facts_as_json(engine: TestEngine) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = engine.own_url(folder.path());
+    let mut command = racy(&["demo", "--json", "--database-url", &url]);
+    command.env("TMPDIR", folder.path());
+    let output = output(command).await;
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains(&format!("{url} was asked for")), "{said}");
+    assert!(
+        said.contains("to change the engine: --database-url"),
+        "{said}"
+    );
+
+    let showings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let showings = showings.as_array().unwrap();
+    let names: Vec<_> = showings
+        .iter()
+        .map(|one| one["strategy"].as_str().unwrap())
+        .collect();
+    let expected = racy::deposits::STRATEGIES
+        .each_ref()
+        .map(|strategy| strategy.name);
+    assert_eq!(names, expected);
+    for one in showings {
+        assert_is_consistent(one);
+    }
+    let locking = &showings[4];
+    assert_eq!(locking["must_be_safe"], true);
+    assert_eq!(
+        (&locking["acknowledged"], &locking["lost"]),
+        (&10.into(), &0.into())
+    );
+    // A hundred milliseconds of window: ten clients that start within a few lose something.
+    assert!(showings[1]["lost"].as_i64().unwrap() > 0);
+
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .flatten()
+        .collect();
+    let left: Vec<_> = left.iter().map(|entry| entry.file_name()).collect();
+    assert!(
+        left.iter()
+            .all(|name| name.to_string_lossy().starts_with("lab.db")),
+        "{left:?}"
+    );
+}
+
+fn assert_is_consistent(showing: &Value) {
+    let number = |name: &str| {
+        let number = showing[name].as_i64();
+        number.unwrap_or_else(|| panic!("no integer {name} in {showing}"))
+    };
+    assert_eq!(number("requests"), 10);
+    assert_eq!(number("acknowledged") + number("refused"), 10, "{showing}");
+    let refusals = showing["refusals"].as_array().unwrap();
+    let refused: i64 = refusals
+        .iter()
+        .map(|one| one["requests"].as_i64().unwrap())
+        .sum();
+    assert_eq!(number("refused"), refused);
+    assert_eq!(number("transactions_sum"), 100 * number("acknowledged"));
+    assert_eq!(
+        number("expected_balance"),
+        number("opening_balance") + number("transactions_sum")
+    );
+    assert_eq!(
+        number("lost"),
+        number("expected_balance") - number("balance")
+    );
+    for name in ["engine", "engine_version", "isolation"] {
+        assert!(showing[name].is_string(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_demo_shows_a_table_and_how_it_happened() {
+    let output = output(racy(&["demo", "--database-url", "sqlite::memory:"])).await;
+    assert_eq!(output.status.code(), Some(0));
+    let shown = text(&output.stdout);
+    let header = shown.lines().next().unwrap();
+    let columns = [
+        "strategy",
+        "acknowledged",
+        "refused",
+        "expected",
+        "actual",
+        "lost",
+        "time",
+    ];
+    assert_eq!(header.split_whitespace().collect::<Vec<_>>(), columns);
+    let widest = shown
+        .lines()
+        .take_while(|line| !line.starts_with("This ran on"));
+    let widest = widest.map(|line| line.chars().count()).max().unwrap();
+    assert!(widest <= 80, "{widest} columns\n{shown}");
+    for words in [
+        "client A deposits 100",
+        "write balance ← 100",
+        "is lost",
+        "This ran on SQLite 3.",
+    ] {
+        assert!(shown.contains(words), "{words:?} is missing in\n{shown}");
+    }
+}
+
+async fn serve_keeps_its_data_and_leaves_nothing_running(engine: TestEngine) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = engine.own_url(folder.path());
+    let client = reqwest::Client::new();
+    for start in 1..=2 {
+        let served = Served::start(&url, folder.path(), &[]);
+        let deposit = format!("{}/demo/atomic_no_delay/", served.base_url);
+        let form = [("account", 1), ("amount", 100)];
+        let response = client.post(deposit).form(&form).send().await.unwrap();
+        let receipt: Value = response.json().await.unwrap();
+        assert_eq!(receipt["balance_written"], 100 * start);
+
+        let socket = served.socket();
+        assert_eq!(socket.is_some(), engine != TestEngine::Sqlite);
+        terminate(&served.process);
+        let (status, said) = served.wait();
+        assert!(status.success(), "{said}");
+        if let Some(socket) = socket {
+            assert!(
+                !Path::new(&socket).exists(),
+                "the private server is still there"
+            );
+        }
+    }
+}
+
+async fn serve_says_so_when_its_private_server_dies(engine: TestEngine) {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(&engine.own_url(folder.path()), folder.path(), &[]);
+    let run = Path::new(&served.socket().unwrap())
+        .parent()
+        .unwrap()
+        .to_owned();
+    let pid = std::fs::read_to_string(run.join("server.pid")).unwrap();
+    let kill = Command::new("kill").args(["-KILL", pid.trim()]).status();
+    assert!(kill.unwrap().success());
+    let (status, said) = served.wait();
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("the private server is gone: stopping"),
+        "{said}"
+    );
+    assert!(said.contains("ended unasked"), "{said}");
+}
+
+/// The first signal waits for the deposit in flight, which thinks for a minute. The second does not.
+#[tokio::test]
+async fn a_second_signal_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = TestEngine::Sqlite.own_url(folder.path());
+    let mut served = Served::start(
+        &url,
+        folder.path(),
+        &["--long-delay", "60s", "--workers", "1"],
+    );
+    let deposit = format!("{}/demo/atomic_long_delay/", served.base_url);
+    let form = [("account", 1), ("amount", 100)];
+    let request = reqwest::Client::new().post(deposit).form(&form);
+    let deposit = tokio::spawn(request.send());
+    let accounts = format!("{}/accounts", served.base_url);
+    until("the deposit has the only worker", || async {
+        let request = reqwest::Client::new().get(&accounts);
+        let answer = request.timeout(Duration::from_millis(200)).send().await;
+        answer.is_err_and(|error| error.is_timeout())
+    })
+    .await;
+
+    terminate(&served.process);
+    served.wait_until_said("a second signal does not wait");
+    terminate(&served.process);
+    let (status, said) = tokio::task::spawn_blocking(|| served.wait()).await.unwrap();
+    assert!(status.success());
+    assert!(said.contains("requests were not finished"), "{said}");
+    assert!(deposit.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_early_is_no_error() {
+    let mut command = racy(&["demo", "--database-url", "sqlite::memory:"]);
+    let mut process = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(process.stdout.take());
+    let output = tokio::task::spawn_blocking(|| process.wait_with_output().unwrap());
+    let output = output.await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn an_empty_variable_counts_as_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = TestEngine::Sqlite.own_url(folder.path());
+    let mut command = racy(&["migrate", "--database-url", &url]);
+    command
+        .env("RACY_ISOLATION", "")
+        .env("RACY_LOCK_WAIT_TIMEOUT", "");
+    let output = output(command).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn a_password_is_never_shown() {
+    for url in [
+        "mysql://u:secret@127.0.0.1",
+        "mysql://u:secret@127.0.0.1:x/y",
+        "mysq://u:secret@h/x",
+    ] {
+        let mut command = racy(&["migrate"]);
+        command.env("DATABASE_URL", url);
+        let output = output(command).await;
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            said.contains("DATABASE_URL") && !said.contains("secret"),
+            "{said}"
+        );
+    }
+}
+
+async fn a_demo_that_is_interrupted_leaves_nothing_running(engine: TestEngine) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = engine.own_url(folder.path());
+    for signal_name in ["INT", "TERM", "KILL"] {
+        let mut command = racy(&["demo", "--database-url", &url]);
+        command
+            .env("TMPDIR", folder.path())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null());
+        let mut process = command.spawn().unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("socket ") {
+            assert!(log.read_line(&mut said).unwrap() > 0, "it ended: {said}");
+        }
+        let (_, socket) = said.trim_end().rsplit_once("socket ").unwrap();
+        let run_folder = Path::new(socket).parent().unwrap();
+        assert!(run_folder.exists());
+
+        signal(signal_name, &process);
+        process.wait().unwrap();
+        until("the server and its folder are gone", || async {
+            !run_folder.exists()
+        })
+        .await;
+    }
+}
+
+async fn make_requests_finds_what_is_lost_and_what_is_not(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let delay = Duration::from_millis(50);
+    let settings = racy::http::Settings {
+        long_delay: racy::deposits::LongDelay(delay..=delay),
+        ..crate::support::service::settings()
+    };
+    let unobserved = std::sync::Arc::new(racy::step::Unobserved);
+    let service =
+        RunningService::start_with(&lab.database, &settings, unobserved, |router| router).await;
+    let plan = |target: &str, pace| Plan {
+        base_url: format!("http://{}", service.address).parse().unwrap(),
+        target: target.parse().unwrap(),
+        pace,
+        requests: "5".parse().unwrap(),
+        account: 1,
+        amount: "100".parse().unwrap(),
+        timeout: Duration::from_secs(20),
+    };
+    let lossy = plan("non_atomic_long_delay", Pace::Together);
+    let report = make_requests::run(&lossy, |_| {}).await.unwrap();
+    assert!(
+        matches!(report.verdict(), Verdict::LostUpdate { .. }),
+        "{}",
+        report.verdict()
+    );
+    assert_eq!(report.lost(), Some(lab.account().await.lost));
+    assert!(report.timeline().unwrap().contains("is lost"));
+
+    let locking = plan(
+        "row_locking_atomic_long_delay",
+        Pace::Every(Duration::from_millis(1)),
+    );
+    let report = make_requests::run(&locking, |_| {}).await.unwrap();
+    assert!(
+        matches!(report.verdict(), Verdict::Safe),
+        "{}",
+        report.verdict()
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn bad_options_are_named_with_what_would_be_right() {
+    for (arguments, complaint) in [
+        (
+            &["serve", "--workers", "0"][..],
+            "leave it out for no limit",
+        ),
+        (
+            &["serve", "--long-delay", "10s..3s"],
+            "the shorter time comes first",
+        ),
+        (&["serve", "--long-delay", "soon"], "is no time"),
+        (&["serve", "--listen", "localhost"], "127.0.0.1:8080"),
+        (&["serve", "--isolation", "chaos"], "repeatable-read"),
+        (&["serve", "--lock-wait-timeout", "0"], "1..="),
+        (&["demo", "--database-url", "oracle:x"], "local:mysql"),
+        (
+            &["demo", "--database-url", "mysql://u@h"],
+            "names no database",
+        ),
+        (
+            &["migrate", "--database-url", "sqlite:/nowhere/lab.db"],
+            "cannot open the database",
+        ),
+        (
+            &[
+                "demo",
+                "--database-url",
+                "sqlite::memory:",
+                "--isolation",
+                "read-committed",
+            ],
+            "only SERIALIZABLE",
+        ),
+        (
+            &["demo", "--database-url", "mysql://u:secret@127.0.0.1:1/x"],
+            "cannot open the database",
+        ),
+    ] {
+        let output = output(racy(arguments)).await;
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(complaint), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_named_server_that_is_not_one_is_an_error_and_not_passed_over() {
+    let mut command = racy(&["demo"]);
+    command.env("RACY_MYSQLD", "/bin/true");
+    let output = output(command).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("RACY_MYSQLD"));
+}
+
+#[tokio::test]
+async fn a_taken_port_is_an_error_that_says_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = output(racy(&["serve", "--listen", &address])).await;
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains(&address) && said.contains("--listen takes another"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn migrate_makes_the_schema_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = TestEngine::Sqlite.own_url(folder.path());
+    for _ in 0..2 {
+        let output = output(racy(&["migrate", "--database-url", &url])).await;
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(text(&output.stdout), "The schema is up to date.\n");
+    }
+}
+
+/// One line of JSON per event, and a warning where the pool would hide the race.
+#[tokio::test]
+async fn the_log_speaks_json_and_warns_of_a_small_pool() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = TestEngine::Sqlite.own_url(folder.path());
+    let more = [
+        "--log-format",
+        "json",
+        "--workers",
+        "4",
+        "--db-connections",
+        "2",
+    ];
+    let served = Served::start(&url, folder.path(), &more);
+    let accounts = format!("{}/accounts", served.base_url);
+    reqwest::get(accounts).await.unwrap();
+    terminate(&served.process);
+    let (_, said) = served.wait();
+    let events: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let find = |words: &str| {
+        let found = events.iter().find(|event| {
+            event["message"]
+                .as_str()
+                .is_some_and(|message| message.contains(words))
+        });
+        found.unwrap_or_else(|| panic!("nothing says {words:?} in {said}"))
+    };
+    assert_eq!(
+        find("2 database connections for 4 workers")["level"],
+        "WARN"
+    );
+    let answered = find("finished processing request");
+    assert_eq!(answered["status"], 200);
+    assert_eq!(answered["span"]["path"], "/accounts");
+    assert!(answered["span"]["id"].as_str().unwrap().len() > 20);
+}

@@ -1,0 +1,167 @@
+//! A client that disconnects never leaves a deposit half done or a connection dirty.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use racy::deposits::{LongDelay, STRATEGIES};
+use racy::engine::Settings;
+use racy::http;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::timeout;
+use tower::{Layer, Service};
+
+use crate::support::client::Gate;
+use crate::support::service::{RunningService, settings};
+use crate::support::{TestEngine, until};
+
+on_engines!(
+    every:
+        a_client_that_leaves_at_any_step_leaves_a_whole_deposit,
+    ;
+    innodb:
+);
+
+const STEPS: [&str; 6] = [
+    "begin",
+    "read balance",
+    "think",
+    "insert transaction",
+    "write balance",
+    "commit",
+];
+
+/// On a pool of one connection: cuts the client at every step of an atomic deposit. The deposit is
+/// made all the same, nothing stays open, and the next request finds a clean connection.
+async fn a_client_that_leaves_at_any_step_leaves_a_whole_deposit(engine: TestEngine) {
+    let one = Settings {
+        connections: 1,
+        ..Settings::default()
+    };
+    let lab = engine.lab_with(one).await;
+    let (gate, mut arrived) = Gate::new();
+    let (gone, mut given_up) = tokio::sync::mpsc::unbounded_channel();
+    let watch = |router: Router| router.layer(Departures(gone));
+    let delay = Duration::from_millis(1);
+    let thinking = http::Settings {
+        long_delay: LongDelay(delay..=delay),
+        ..settings()
+    };
+    let service = RunningService::start_with(&lab.database, &thinking, Arc::new(gate), watch).await;
+
+    for (deposits_before, cut_at) in (0..).zip(STEPS) {
+        let client = send_deposit(&service).await;
+        let mut step = arrived.next().await.unwrap();
+        while step.label != cut_at {
+            step.go();
+            step = arrived.next().await.unwrap();
+        }
+        drop(client);
+        // The server has noticed: it has dropped the future that was to answer.
+        timeout(Duration::from_secs(20), given_up.recv())
+            .await
+            .unwrap();
+        step.go();
+        for _ in STEPS.iter().skip_while(|label| **label != cut_at).skip(1) {
+            arrived.next().await.unwrap().go();
+        }
+
+        let deposits = deposits_before + 1;
+        until("the deposit is done", || async {
+            lab.account().await.balance == 100 * deposits
+        })
+        .await;
+        let account = lab.account().await;
+        assert_eq!(
+            (account.transactions, account.lost),
+            (deposits, 0),
+            "cut at {cut_at}"
+        );
+        assert!(!lab.has_open_transactions().await, "cut at {cut_at}");
+    }
+
+    let steps = arrived.let_all_through();
+    for strategy in &STRATEGIES {
+        let response = service.deposit(strategy.name, 1, 100).await;
+        assert_eq!(response.status(), 200, "{}", strategy.name);
+    }
+    service.stop().await;
+    steps.await.unwrap();
+}
+
+async fn send_deposit(service: &RunningService) -> TcpStream {
+    let mut client = TcpStream::connect(service.address).await.unwrap();
+    let body = "account=1&amount=100";
+    let request = format!(
+        "POST /demo/atomic_long_delay/ HTTP/1.1\r\nHost: x\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    client.write_all(request.as_bytes()).await.unwrap();
+    client
+}
+
+/// Tells when the server drops a request's future before it has answered.
+#[derive(Debug, Clone)]
+struct Departures(UnboundedSender<()>);
+
+impl<S> Layer<S> for Departures {
+    type Service = Watched<S>;
+
+    fn layer(&self, inner: S) -> Watched<S> {
+        Watched {
+            inner,
+            departures: self.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Watched<S> {
+    inner: S,
+    departures: Departures,
+}
+
+impl<S: Service<Request>> Service<Request> for Watched<S>
+where
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let answering = self.inner.call(request);
+        let departure = Departure(Some(self.departures.0.clone()));
+        Box::pin(async move {
+            let answer = answering.await;
+            departure.did_not_happen();
+            answer
+        })
+    }
+}
+
+struct Departure(Option<UnboundedSender<()>>);
+
+impl Departure {
+    fn did_not_happen(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        if let Some(gone) = self.0.take() {
+            let _ = gone.send(());
+        }
+    }
+}

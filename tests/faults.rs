@@ -1,0 +1,349 @@
+//! Refusals that need arranging: timeouts, lost connections, overflow; and what they leave behind.
+
+use std::time::Duration;
+
+use racy::accounts;
+use racy::deposits::{Deposit, Failure, Outcome, Refusal, Strategy};
+use racy::engine::{Address, Database, FaultKind, Isolation, OpenError, Settings};
+use racy::step::Unobserved;
+
+use racy::engine::local::{Folder, LocalServer};
+
+use crate::support::lab::Fresh;
+use crate::support::{Client, Lab, TestEngine};
+
+on_engines!(
+    every:
+        overflow_is_refused_and_keeps_nothing,
+        an_unknown_account_is_refused_and_keeps_nothing,
+        a_lock_timeout_is_refused_and_the_next_deposit_works,
+        autocommit_that_fails_half_way_says_so,
+        migrating_twice_changes_nothing,
+        many_instances_may_migrate_at_once,
+        a_sum_wider_than_a_balance_is_audited_right,
+    ;
+    innodb:
+        a_commit_without_an_answer_is_unknown,
+        a_connection_that_dies_in_a_transaction_keeps_nothing,
+        a_refusal_to_write_is_no_doubt,
+        an_exhausted_pool_is_unavailable,
+        a_migration_that_was_cut_off_is_run_again,
+        a_table_of_somebody_elses_is_left_alone,
+);
+
+fn engine_fault(failure: &Failure) -> FaultKind {
+    match &failure.refusal {
+        Refusal::Engine(fault) => fault.kind,
+        other => panic!("not the engine's refusal: {other:?}"),
+    }
+}
+
+async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let balance = i64::MAX - 99;
+    let account = accounts::open(&lab.database, balance).await.unwrap();
+    for strategy in &racy::deposits::STRATEGIES {
+        let deposit = Deposit {
+            account,
+            amount: 100,
+        };
+        let result = strategy
+            .perform(&lab.database, &deposit, Duration::ZERO, &Unobserved)
+            .await;
+        assert_eq!(
+            result,
+            Err(Failure {
+                refusal: Refusal::Overflow { balance },
+                outcome: Outcome::Refused
+            })
+        );
+    }
+    let audit = accounts::find(&lab.database, account)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (audit.balance, audit.transactions, audit.lost),
+        (balance, 0, 0)
+    );
+    assert!(!lab.has_open_transactions().await);
+}
+
+async fn an_unknown_account_is_refused_and_keeps_nothing(engine: TestEngine) {
+    let lab = engine.lab().await;
+    for strategy in &racy::deposits::STRATEGIES {
+        for account in [0, 2, i64::MAX] {
+            let deposit = Deposit { account, amount: 1 };
+            let result = strategy
+                .perform(&lab.database, &deposit, Duration::ZERO, &Unobserved)
+                .await;
+            assert_eq!(
+                result,
+                Err(Failure {
+                    refusal: Refusal::UnknownAccount,
+                    outcome: Outcome::Refused
+                })
+            );
+        }
+    }
+    assert!(!lab.has_open_transactions().await);
+}
+
+/// As short as a lock wait timeout can be.
+fn impatient() -> Settings {
+    Settings {
+        lock_wait_timeout: Some(1),
+        ..Settings::default()
+    }
+}
+
+/// InnoDB gives up the statement and leaves the transaction open: somebody has to roll it back.
+async fn a_lock_timeout_is_refused_and_the_next_deposit_works(engine: TestEngine) {
+    let lab = engine.lab_with(impatient()).await;
+    let locking = Strategy::named("row_locking_atomic_long_delay").unwrap();
+    let mut a = Client::start(&lab.database, locking).await;
+    a.go_to("insert transaction").await;
+
+    let b = Client::start(&lab.database, locking).await;
+    let failure = b.finish().await.unwrap_err();
+    let expected = match engine {
+        TestEngine::Sqlite => FaultKind::Busy,
+        TestEngine::MySql | TestEngine::MariaDb => FaultKind::LockTimeout,
+    };
+    assert_eq!(engine_fault(&failure), expected);
+    assert_eq!(failure.outcome, Outcome::Refused);
+
+    a.finish().await.unwrap();
+    assert!(!lab.has_open_transactions().await);
+    let c = Client::start(&lab.database, locking).await;
+    c.finish().await.unwrap();
+    let account = lab.account().await;
+    assert_eq!((account.balance, account.lost), (200, 0));
+}
+
+async fn autocommit_that_fails_half_way_says_so(engine: TestEngine) {
+    let lab = engine.lab_with(impatient()).await;
+    let non_atomic = Strategy::named("non_atomic_no_delay").unwrap();
+    let locking = Strategy::named("row_locking_atomic_long_delay").unwrap();
+    let mut a = Client::start(&lab.database, non_atomic).await;
+    a.go_to("write balance").await;
+    let mut b = Client::start(&lab.database, locking).await;
+    b.go_to("insert transaction").await;
+
+    let failure = a.finish().await.unwrap_err();
+    assert_eq!(failure.outcome, Outcome::Partial, "{failure:?}");
+    b.finish().await.unwrap();
+    let account = lab.account().await;
+    assert_eq!(
+        (account.balance, account.transactions, account.lost),
+        (100, 2, 100)
+    );
+}
+
+async fn a_commit_without_an_answer_is_unknown(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let atomic = Strategy::named("atomic_no_delay").unwrap();
+    let mut a = Client::start(&lab.database, atomic).await;
+    a.go_to("commit").await;
+    lab.run_outside_the_pool(format!("KILL CONNECTION {}", a.connection()))
+        .await;
+    let failure = a.finish().await.unwrap_err();
+    assert_eq!(
+        engine_fault(&failure),
+        FaultKind::Unavailable,
+        "{failure:?}"
+    );
+    assert_eq!(failure.outcome, Outcome::Unknown);
+}
+
+async fn a_connection_that_dies_in_a_transaction_keeps_nothing(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let atomic = Strategy::named("atomic_no_delay").unwrap();
+    let mut a = Client::start(&lab.database, atomic).await;
+    a.go_to("write balance").await;
+    lab.run_outside_the_pool(format!("KILL CONNECTION {}", a.connection()))
+        .await;
+    let failure = a.finish().await.unwrap_err();
+    assert_eq!(
+        engine_fault(&failure),
+        FaultKind::Unavailable,
+        "{failure:?}"
+    );
+    assert_eq!(failure.outcome, Outcome::Refused);
+
+    let b = Client::start(&lab.database, atomic).await;
+    b.finish().await.unwrap();
+    let account = lab.account().await;
+    assert_eq!((account.balance, account.transactions), (100, 1));
+}
+
+/// The server says that it cannot write now: nothing was kept, and everybody knows it.
+async fn a_refusal_to_write_is_no_doubt(engine: TestEngine) {
+    // A server of its own: the switch is for all connections but the administrator's.
+    let server = LocalServer::start(&engine.binary(), Folder::Temporary)
+        .await
+        .unwrap();
+    let lab = Lab::at(Fresh::on(&server).await, Settings::default()).await;
+    lab.run_outside_the_pool(
+        "CREATE USER reader@localhost; GRANT SELECT, INSERT, UPDATE ON *.* TO reader@localhost; \
+         SET GLOBAL read_only = ON"
+            .to_owned(),
+    )
+    .await;
+    let strategy = Strategy::named("non_atomic_no_delay").unwrap();
+    let Address::MySql(options) = &lab.address else {
+        panic!("not MySQL");
+    };
+    let as_reader = Address::MySql(Box::new(options.as_ref().clone().username("reader")));
+    let database = Database::connect(&as_reader, &Settings::default())
+        .await
+        .unwrap();
+    let failure = Client::start(&database, strategy)
+        .await
+        .finish()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        engine_fault(&failure),
+        FaultKind::Unavailable,
+        "{failure:?}"
+    );
+    assert_eq!(failure.outcome, Outcome::Refused, "{failure:?}");
+    database.close().await;
+    lab.database.close().await;
+    server.stop().await.unwrap();
+}
+
+/// A signal or a crash between two statements of a migration, each of which InnoDB commits.
+async fn a_migration_that_was_cut_off_is_run_again(engine: TestEngine) {
+    let lab = engine.lab().await;
+    for cut in [
+        "DROP TABLE transactions, accounts; UPDATE _sqlx_migrations SET success = FALSE",
+        "DROP TABLE transactions; DELETE FROM accounts; UPDATE _sqlx_migrations SET success = FALSE",
+        "UPDATE _sqlx_migrations SET success = FALSE",
+        "DROP TABLE transactions, accounts; DELETE FROM _sqlx_migrations",
+    ] {
+        lab.run_in_database(cut).await;
+        lab.database.migrate().await.unwrap();
+        let deposit = Client::start(&lab.database, Strategy::named("atomic_no_delay").unwrap());
+        deposit.await.finish().await.unwrap();
+        assert_eq!(lab.account().await.lost, 0, "{cut}");
+    }
+}
+
+async fn a_table_of_somebody_elses_is_left_alone(engine: TestEngine) {
+    let lab = engine.lab().await;
+    lab.run_in_database(
+        "DROP TABLE transactions, accounts, _sqlx_migrations; CREATE TABLE accounts (name CHAR(9))",
+    )
+    .await;
+    let error = lab.database.migrate().await.unwrap_err().to_string();
+    assert!(
+        error.contains("a table accounts that Racy did not make"),
+        "{error}"
+    );
+    lab.run_in_database("INSERT INTO accounts (name) VALUES ('still')")
+        .await;
+}
+
+async fn an_exhausted_pool_is_unavailable(engine: TestEngine) {
+    let lab = engine
+        .lab_with(Settings {
+            connections: 1,
+            acquire_timeout: Duration::from_millis(50),
+            ..Settings::default()
+        })
+        .await;
+    assert!(!lab.database.is_exhausted());
+    let session = lab.database.session(&Unobserved).await.unwrap();
+    assert!(lab.database.is_exhausted());
+    let fault = lab.database.session(&Unobserved).await.unwrap_err();
+    assert_eq!(fault.message, "all 1 database connections are in use");
+    assert_eq!(fault.kind, FaultKind::Unavailable);
+    session.end().await;
+    assert!(!lab.database.is_exhausted());
+}
+
+async fn migrating_twice_changes_nothing(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let strategy = Strategy::named("atomic_no_delay").unwrap();
+    let client = Client::start(&lab.database, strategy).await;
+    client.finish().await.unwrap();
+    lab.database.migrate().await.unwrap();
+    assert_eq!(lab.account().await.balance, 100);
+}
+
+async fn many_instances_may_migrate_at_once(engine: TestEngine) {
+    let fresh = engine.fresh().await;
+    let instances = (0..4).map(|_| {
+        let address = fresh.address.clone();
+        tokio::spawn(async move {
+            let settings = Settings {
+                connections: 1,
+                ..Settings::default()
+            };
+            let database = Database::connect(&address, &settings).await.unwrap();
+            database.migrate().await.unwrap();
+            accounts::find(&database, 1).await.unwrap().unwrap()
+        })
+    });
+    for instance in instances.collect::<Vec<_>>() {
+        assert_eq!(instance.await.unwrap().balance, 0);
+    }
+}
+
+/// Lost updates leave more on record than the balance could hold.
+async fn a_sum_wider_than_a_balance_is_audited_right(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let deposit = Deposit {
+        account: 1,
+        amount: i64::MAX,
+    };
+    let mut session = lab.database.session(&Unobserved).await.unwrap();
+    for _ in 0..3 {
+        session
+            .run(
+                "insert transaction",
+                "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
+                &[deposit.account, deposit.amount],
+            )
+            .await
+            .unwrap();
+    }
+    session.end().await;
+    let account = lab.account().await;
+    let sum = 3 * i128::from(i64::MAX);
+    assert_eq!(
+        (account.transactions_sum, account.expected, account.lost),
+        (sum, sum, sum)
+    );
+}
+
+#[tokio::test]
+async fn sqlite_refuses_a_level_that_it_does_not_have() {
+    let fresh = TestEngine::Sqlite.fresh().await;
+    let settings = Settings {
+        isolation: Some(Isolation::ReadCommitted),
+        ..Settings::default()
+    };
+    let error = Database::connect(&fresh.address, &settings)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, OpenError::Isolation(..)));
+    assert_eq!(
+        error.to_string(),
+        "SQLite has no isolation level READ COMMITTED, only SERIALIZABLE"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_at_once() {
+    let options = sqlx::mysql::MySqlConnectOptions::new().socket("/nowhere/mysql.sock");
+    let address = Address::MySql(Box::new(options));
+    let error = Database::connect(&address, &Settings::default())
+        .await
+        .unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("cannot open the database"), "{error}");
+    assert!(!error.contains("pool"), "{error}");
+}

@@ -1,0 +1,23 @@
+//! The tests on real engines, in one binary, so that the private servers start once.
+//!
+//! A test that runs on every engine is three tests, `…::mysql::…`, `…::mariadb::…` and
+//! `…::sqlite::…`: `cargo test ::sqlite::` runs one engine's, `-- --skip ::mariadb::` leaves one out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test says what went wrong by panicking"
+)]
+
+#[macro_use]
+mod support;
+
+mod api;
+mod commands;
+mod disconnects;
+mod faults;
+mod local_server;
+mod sessions;
+mod verdicts;

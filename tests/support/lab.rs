@@ -1,0 +1,255 @@
+//! A database of its own for each test, on a private server that all tests of the run share. It is
+//! gone with the server, and the server with the run.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use racy::accounts::{self, Account};
+use racy::deposits::{Deposit, Failure, Outcome, Receipt, Refusal, Verdict};
+use racy::engine::local::{self, Binary, Folder, LocalServer, Wanted};
+use racy::engine::{Address, Database, Isolation, Settings};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _};
+use tempfile::TempDir;
+
+/// The engines that the tests run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestEngine {
+    MySql,
+    MariaDb,
+    Sqlite,
+}
+
+/// One test's database.
+#[derive(Debug)]
+pub struct Lab {
+    pub database: Database,
+    pub address: Address,
+    name: String,
+    _folder: Option<TempDir>,
+}
+
+impl TestEngine {
+    /// A fresh, migrated database at the engine's default isolation level.
+    pub async fn lab(self) -> Lab {
+        self.lab_with(Settings::default()).await
+    }
+
+    /// A fresh, migrated database at this isolation level.
+    pub async fn lab_at(self, isolation: Isolation) -> Lab {
+        self.lab_with(Settings {
+            isolation: Some(isolation),
+            ..Settings::default()
+        })
+        .await
+    }
+
+    /// A fresh, migrated database with these settings.
+    pub async fn lab_with(self, settings: Settings) -> Lab {
+        Lab::at(self.fresh().await, settings).await
+    }
+
+    /// A fresh, empty database.
+    pub async fn fresh(self) -> Fresh {
+        match self.server() {
+            Some(server) => Fresh::on(server).await,
+            None => Fresh::sqlite(),
+        }
+    }
+
+    /// The private server that all tests of the run share; SQLite needs none.
+    pub fn server(self) -> Option<&'static LocalServer> {
+        static MYSQL: OnceLock<LocalServer> = OnceLock::new();
+        static MARIADB: OnceLock<LocalServer> = OnceLock::new();
+        match self {
+            Self::MySql => Some(MYSQL.get_or_init(|| start(self.binary()))),
+            Self::MariaDb => Some(MARIADB.get_or_init(|| start(self.binary()))),
+            Self::Sqlite => None,
+        }
+    }
+
+    /// The server program to start. A machine without one fails the test: nothing is skipped.
+    pub fn binary(self) -> Binary {
+        let wanted = match self {
+            Self::MySql => Wanted::MySql,
+            Self::MariaDb => Wanted::MariaDb,
+            Self::Sqlite => panic!("SQLite is no server"),
+        };
+        let found = local::find(wanted).unwrap_or_else(|error| panic!("{error}"));
+        found.binary
+    }
+}
+
+/// Starts a server on a runtime of its own, because each test has its own too and may end first.
+/// Nobody stops it: its supervisor does when this process ends.
+fn start(binary: Binary) -> LocalServer {
+    let starting = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime
+            .block_on(LocalServer::start(&binary, Folder::Temporary))
+            .unwrap_or_else(|error| panic!("{error}"))
+    });
+    starting.join().unwrap()
+}
+
+/// A database that is still empty.
+#[derive(Debug)]
+pub struct Fresh {
+    pub address: Address,
+    name: String,
+    folder: Option<TempDir>,
+}
+
+impl Fresh {
+    /// A new database on this server.
+    pub async fn on(server: &LocalServer) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let options = server.connect_options();
+        let mut connection = options.connect().await.unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        connection.execute(AssertSqlSafe(create)).await.unwrap();
+        connection.close().await.unwrap();
+        Self {
+            address: Address::MySql(Box::new(options.database(&name))),
+            name,
+            folder: None,
+        }
+    }
+
+    fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(folder.path().join("lab.db"));
+        Self {
+            address: Address::Sqlite(Box::new(options)),
+            name: "main".to_owned(),
+            folder: Some(folder),
+        }
+    }
+}
+
+impl Lab {
+    /// Migrates a fresh database. Its pool is small: the private server has stock settings, and many
+    /// tests share its 151 connections.
+    pub async fn at(fresh: Fresh, settings: Settings) -> Self {
+        let settings = Settings {
+            connections: settings.connections.min(8),
+            ..settings
+        };
+        let database = Database::connect(&fresh.address, &settings).await.unwrap();
+        database.migrate().await.unwrap();
+        Self {
+            database,
+            address: fresh.address,
+            name: fresh.name,
+            _folder: fresh.folder,
+        }
+    }
+
+    /// Account 1, with its audit.
+    pub async fn account(&self) -> Account {
+        accounts::find(&self.database, 1).await.unwrap().unwrap()
+    }
+
+    /// Whether any transaction is open in this database, asked of the engine.
+    ///
+    /// Of its status report, because `information_schema.innodb_trx` shows an old picture to whoever
+    /// looks at it more often than every 100 ms.
+    pub async fn has_open_transactions(&self) -> bool {
+        let Address::MySql(options) = &self.address else {
+            return sqlite_is_locked(&self.address).await;
+        };
+        let mut connection = server_connection(options).await;
+        let clients: Vec<i64> = sqlx::query_scalar(
+            "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?",
+        )
+        .bind(&self.name)
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        let report = sqlx::raw_sql("SHOW ENGINE INNODB STATUS");
+        let report = report.fetch_one(&mut connection).await.unwrap();
+        let report: String = report.try_get("Status").unwrap();
+        connection.close().await.unwrap();
+        let transactions = report.split("---TRANSACTION").skip(1);
+        let mut open = transactions.filter(|transaction| transaction.contains(", ACTIVE"));
+        open.any(|transaction| {
+            clients
+                .iter()
+                .any(|id| transaction.contains(&format!(" thread id {id},")))
+        })
+    }
+
+    /// Runs a statement on a connection outside the database's pool.
+    pub async fn run_outside_the_pool(&self, sql: String) {
+        let Address::MySql(options) = &self.address else {
+            panic!("only a server has an outside");
+        };
+        let mut connection = server_connection(options).await;
+        connection.execute(AssertSqlSafe(sql)).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// Runs statements in this test's database, on a connection outside the pool.
+    pub async fn run_in_database(&self, sql: &str) {
+        let Address::MySql(options) = &self.address else {
+            panic!("only a server has an outside");
+        };
+        let mut connection = options.connect().await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// Judges a run of deposits of 100 into account 1 by the exhibit's invariant.
+    pub async fn verdict(&self, results: &[Result<Receipt, Failure>]) -> Verdict {
+        let account = self.account().await;
+        let acknowledged = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(
+            account.transactions,
+            i64::try_from(acknowledged).unwrap(),
+            "a transaction per acknowledged deposit"
+        );
+        if account.lost != 0 {
+            return Verdict::LostUpdate;
+        }
+        let refused = results.iter().find_map(|result| result.as_ref().err());
+        match refused {
+            None => Verdict::Safe,
+            Some(Failure {
+                refusal: Refusal::Engine(fault),
+                outcome: Outcome::Refused,
+            }) => Verdict::Refused(fault.kind),
+            Some(other) => panic!("unexpected: {other:?}"),
+        }
+    }
+}
+
+/// A connection that is not counted among those of the test's own database.
+async fn server_connection(options: &MySqlConnectOptions) -> sqlx::MySqlConnection {
+    options.clone().database("mysql").connect().await.unwrap()
+}
+
+/// SQLite has no table of transactions; but one that has written keeps all others from writing.
+async fn sqlite_is_locked(address: &Address) -> bool {
+    let Address::Sqlite(options) = address else {
+        panic!("not SQLite");
+    };
+    let options = options.clone().busy_timeout(std::time::Duration::ZERO);
+    let mut connection = options.connect().await.unwrap();
+    let locked = connection
+        .execute("BEGIN EXCLUSIVE; ROLLBACK")
+        .await
+        .is_err();
+    connection.close().await.unwrap();
+    locked
+}
+
+/// A deposit of 100 into account 1.
+pub const DEPOSIT: Deposit = Deposit {
+    account: 1,
+    amount: 100,
+};

@@ -1,0 +1,90 @@
+//! The `racy` binary, run as a process.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+use super::TestEngine;
+
+impl TestEngine {
+    /// The engine as `--database-url` names it where the command is to start or make it itself.
+    pub fn own_url(self, folder: &Path) -> String {
+        match self {
+            Self::MySql => "local:mysql".to_owned(),
+            Self::MariaDb => "local:mariadb".to_owned(),
+            Self::Sqlite => format!("sqlite:{}", folder.join("lab.db").display()),
+        }
+    }
+}
+
+/// The `racy` command with nothing from this process's environment that would change what it does.
+pub fn racy(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_racy"));
+    command.args(arguments).stdin(Stdio::null());
+    let ours =
+        |name: &str| name.starts_with("RACY_") || ["DATABASE_URL", "RUST_LOG"].contains(&name);
+    for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Tells a process to end, as `docker stop` and init systems do.
+pub fn terminate(process: &Child) {
+    signal("TERM", process);
+}
+
+pub fn signal(name: &str, process: &Child) {
+    let mut kill = Command::new("kill");
+    let kill = kill.args([format!("-{name}"), process.id().to_string()]);
+    assert!(kill.status().unwrap().success());
+}
+
+/// A `racy serve` of its own process.
+pub struct Served {
+    pub process: Child,
+    log: BufReader<ChildStderr>,
+    pub said: String,
+    pub base_url: String,
+}
+
+impl Served {
+    pub fn start(url: &str, data: &Path, more: &[&str]) -> Self {
+        let mut command = racy(&["serve", "--listen", "127.0.0.1:0", "--database-url", url]);
+        command
+            .args(more)
+            .env("RACY_DATA_DIR", data)
+            .stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap());
+        let mut served = Self {
+            process,
+            log,
+            said: String::new(),
+            base_url: String::new(),
+        };
+        served.wait_until_said("listening on http://");
+        let (_, address) = served.said.split_once("listening on ").unwrap();
+        served.base_url = address.split(',').next().unwrap().to_owned();
+        served
+    }
+
+    /// Reads its log up to a line with these words.
+    pub fn wait_until_said(&mut self, words: &str) {
+        while !self.said.contains(words) {
+            let read = self.log.read_line(&mut self.said).unwrap();
+            assert!(read > 0, "it ended: {}", self.said);
+        }
+    }
+
+    pub fn socket(&self) -> Option<String> {
+        let (_, rest) = self.said.split_once("socket ")?;
+        Some(rest.split(')').next()?.to_owned())
+    }
+
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let status = self.process.wait().unwrap();
+        self.log.read_to_string(&mut self.said).unwrap();
+        (status, self.said)
+    }
+}

@@ -1,0 +1,103 @@
+//! The service, served in this process on a free loopback port.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use racy::deposits::LongDelay;
+use racy::engine::Database;
+use racy::http::{self, Service, Settings};
+use racy::step::{Observer, Unobserved};
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A service that runs until it is [stopped](Self::stop).
+#[derive(Debug)]
+pub struct RunningService {
+    pub address: SocketAddr,
+    pub client: Client,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+/// No delay, no limit of workers, time enough for any test.
+pub fn settings() -> Settings {
+    Settings {
+        workers: None,
+        long_delay: LongDelay(Duration::ZERO..=Duration::ZERO),
+        header_timeout: Duration::from_secs(20),
+        request_timeout: Duration::from_secs(20),
+    }
+}
+
+impl RunningService {
+    pub async fn start(database: &Database) -> Self {
+        Self::start_with(database, &settings(), Arc::new(Unobserved), |router| router).await
+    }
+
+    pub async fn start_with(
+        database: &Database,
+        settings: &Settings,
+        observer: Arc<dyn Observer>,
+        wrap: impl FnOnce(Router) -> Router,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = Service::new(database.clone(), settings, observer).wrapped(wrap);
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(http::serve(listener, service, async {
+            let _ = stopped.await;
+        }));
+        Self {
+            address,
+            client: Client::new(),
+            stop,
+            serving,
+        }
+    }
+
+    /// Stops it as a signal does, and waits until every request is done.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        self.serving.await.unwrap();
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("http://{}{path}", self.address))
+    }
+
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("http://{}{path}", self.address))
+    }
+
+    /// Deposits with a form, as racy-django's clients do.
+    pub async fn deposit(&self, strategy: &str, account: i64, amount: i64) -> Response {
+        self.post(&format!("/demo/{strategy}/"))
+            .form(&[("account", account), ("amount", amount)])
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub async fn json(&self, path: &str) -> Value {
+        let response = self.get(path).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.json().await.unwrap()
+    }
+}
+
+/// Checks that an answer is a problem of this kind with this status, and returns it.
+pub async fn problem(response: Response, status: u16, kind: &str) -> Value {
+    let content_type = response.headers().get("content-type").cloned();
+    assert_eq!(response.status(), status);
+    assert_eq!(content_type.unwrap(), "application/problem+json");
+    let problem: Value = response.json().await.unwrap();
+    assert_eq!(problem["type"], format!("urn:racy:problem:{kind}"));
+    assert_eq!(problem["status"], status);
+    assert!(problem["title"].is_string() && problem["detail"].is_string());
+    problem
+}

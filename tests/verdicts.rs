@@ -1,0 +1,305 @@
+//! Each strategy's verdict on each engine, under schedules that are forced step by step.
+
+use racy::deposits::{Failure, Outcome, Receipt, Refusal, STRATEGIES, Strategy, Verdict};
+use racy::engine::local::{Folder, LocalServer};
+use racy::engine::{Fault, FaultKind, Isolation, Settings};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
+use crate::support::lab::Fresh;
+use crate::support::{Client, Lab, TestEngine};
+
+on_engines!(
+    every:
+        both_read_before_either_writes,
+        one_after_the_other_is_safe,
+        autocommit_loses_at_the_default_level,
+        an_atomic_deposit_meets_one_that_has_written,
+    ;
+    innodb:
+        no_level_helps_autocommit,
+        the_weaker_levels_lose_atomic_deposits,
+        serializable_refuses_atomic_deposits,
+        two_atomic_deposits_deadlock,
+        the_row_lock_makes_the_second_client_wait,
+        the_row_lock_holds_at_every_level,
+);
+
+fn strategy(name: &str) -> &'static Strategy {
+    Strategy::named(name).unwrap()
+}
+
+fn assert_expected(lab: &Lab, strategy: &Strategy, verdict: Verdict) {
+    let engine = lab.database.engine();
+    let expected = strategy.card.expected_on(engine).unwrap().verdicts;
+    assert!(
+        expected.contains(&verdict),
+        "{} on {engine}: {verdict}, but its card expects {expected:?}",
+        strategy.name
+    );
+}
+
+/// A's first step that is not safe to take before B has read.
+const AFTER_READING: &str = "insert transaction";
+
+/// The schedule of the race: both read, then A runs to its end, then B.
+async fn race(lab: &Lab, strategy: &'static Strategy) -> Vec<Result<Receipt, Failure>> {
+    let mut a = Client::start(&lab.database, strategy).await;
+    let mut b = Client::start(&lab.database, strategy).await;
+    a.go_to(AFTER_READING).await;
+    b.go_to(AFTER_READING).await;
+    vec![a.finish().await, b.finish().await]
+}
+
+async fn both_read_before_either_writes(engine: TestEngine) {
+    for strategy in &STRATEGIES {
+        let lab = engine.lab().await;
+        if strategy.name == "row_locking_atomic_long_delay" {
+            // The second client cannot have read: that is its point, and another test's.
+            continue;
+        }
+        let results = race(&lab, strategy).await;
+        let verdict = lab.verdict(&results).await;
+        assert_expected(&lab, strategy, verdict);
+
+        let atomic = strategy.name.starts_with("atomic");
+        let refuses = engine == TestEngine::Sqlite || lab.database.engine().snapshot_isolation;
+        let expected = match atomic && refuses {
+            true => Verdict::Refused(FaultKind::SnapshotConflict),
+            false => Verdict::LostUpdate,
+        };
+        assert_eq!(verdict, expected, "{}", strategy.name);
+        assert_eq!(lab.account().await.balance, 100);
+    }
+}
+
+async fn one_after_the_other_is_safe(engine: TestEngine) {
+    for strategy in &STRATEGIES {
+        let lab = engine.lab().await;
+        let mut results = Vec::new();
+        for _ in 0..2 {
+            let client = Client::start(&lab.database, strategy).await;
+            results.push(client.finish().await);
+        }
+        assert_eq!(lab.verdict(&results).await, Verdict::Safe);
+        assert_eq!(results[1], Ok(Receipt::at_first_try(100, 200)));
+    }
+}
+
+/// Another losing schedule than the race's: B's whole deposit fits into A's window.
+async fn autocommit_loses_at_the_default_level(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let mut a = Client::start(&lab.database, strategy("non_atomic_no_delay")).await;
+    a.go_to("write balance").await;
+    let b = Client::start(&lab.database, strategy("non_atomic_no_delay")).await;
+    let b = b.finish().await;
+    let results = [a.finish().await, b];
+    assert_eq!(lab.verdict(&results).await, Verdict::LostUpdate);
+    let account = lab.account().await;
+    assert_eq!(
+        (account.balance, account.expected, account.lost),
+        (100, 200, 100)
+    );
+}
+
+/// A has written but not committed when B wants to insert. InnoDB makes B wait for A's lock on the
+/// account's row, SQLite refuses at once.
+async fn an_atomic_deposit_meets_one_that_has_written(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let atomic = strategy("atomic_no_delay");
+    let mut a = Client::start(&lab.database, atomic).await;
+    let mut b = Client::start(&lab.database, atomic).await;
+    a.go_to(AFTER_READING).await;
+    b.go_to(AFTER_READING).await;
+    a.go_to("commit").await;
+    let results = match engine {
+        TestEngine::Sqlite => {
+            let b = b.finish().await;
+            vec![a.finish().await, b]
+        }
+        TestEngine::MySql | TestEngine::MariaDb => {
+            b.go_and_wait_for_lock().await;
+            vec![a.finish().await, b.finish().await]
+        }
+    };
+    let verdict = lab.verdict(&results).await;
+    assert_expected(&lab, atomic, verdict);
+    let expected = match engine {
+        TestEngine::Sqlite => Verdict::Refused(FaultKind::Busy),
+        _ if lab.database.engine().snapshot_isolation => {
+            Verdict::Refused(FaultKind::SnapshotConflict)
+        }
+        _ => Verdict::LostUpdate,
+    };
+    assert_eq!(verdict, expected);
+}
+
+async fn no_level_helps_autocommit(engine: TestEngine) {
+    for level in racy::deposits::EVERY_LEVEL {
+        let lab = engine.lab_at(*level).await;
+        assert_eq!(lab.database.engine().isolation, *level);
+        let results = race(&lab, strategy("non_atomic_no_delay")).await;
+        assert_eq!(lab.verdict(&results).await, Verdict::LostUpdate, "{level}");
+    }
+}
+
+async fn the_weaker_levels_lose_atomic_deposits(engine: TestEngine) {
+    for level in [Isolation::ReadUncommitted, Isolation::ReadCommitted] {
+        let lab = engine.lab_at(level).await;
+        let results = race(&lab, strategy("atomic_no_delay")).await;
+        assert_eq!(lab.verdict(&results).await, Verdict::LostUpdate, "{level}");
+    }
+}
+
+/// At SERIALIZABLE a read takes a shared lock: A cannot write while B has read, nor B while A has.
+async fn serializable_refuses_atomic_deposits(engine: TestEngine) {
+    let lab = engine.lab_at(Isolation::Serializable).await;
+    let atomic = strategy("atomic_no_delay");
+    let mut a = Client::start(&lab.database, atomic).await;
+    let mut b = Client::start(&lab.database, atomic).await;
+    a.go_to(AFTER_READING).await;
+    b.go_to(AFTER_READING).await;
+    a.go_to("write balance").await;
+    a.go_and_wait_for_lock().await;
+    let results = [b.finish().await, a.finish().await];
+    let verdict = lab.verdict(&results).await;
+    assert_eq!(verdict, Verdict::Refused(FaultKind::Deadlock));
+    assert_expected(&lab, atomic, verdict);
+}
+
+/// The foreign key's doing: both have inserted, so both hold a shared lock on the account's row,
+/// and each wants the exclusive one.
+async fn two_atomic_deposits_deadlock(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let atomic = strategy("atomic_no_delay");
+    let mut a = Client::start(&lab.database, atomic).await;
+    let mut b = Client::start(&lab.database, atomic).await;
+    a.go_to("write balance").await;
+    b.go_to("write balance").await;
+    a.go_and_wait_for_lock().await;
+    let results = [b.finish().await, a.finish().await];
+
+    let refused: Vec<_> = results.iter().filter_map(|r| r.as_ref().err()).collect();
+    let [
+        Failure {
+            refusal: Refusal::Engine(Fault { kind, code, .. }),
+            outcome,
+        },
+    ] = &refused[..]
+    else {
+        panic!("one of the two is the victim: {results:?}");
+    };
+    assert_eq!(*kind, FaultKind::Deadlock);
+    assert_eq!(code.as_deref(), Some("1213"));
+    assert_eq!(*outcome, Outcome::Refused);
+    assert_eq!(
+        lab.verdict(&results).await,
+        Verdict::Refused(FaultKind::Deadlock)
+    );
+}
+
+async fn the_row_lock_makes_the_second_client_wait(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let locking = strategy("row_locking_atomic_long_delay");
+    let mut a = Client::start(&lab.database, locking).await;
+    let mut b = Client::start(&lab.database, locking).await;
+    a.go_to(AFTER_READING).await;
+    assert!(!lab.database.waits_for_lock(a.connection()).await.unwrap());
+
+    b.go_to("lock and read balance").await;
+    b.go_and_wait_for_lock().await;
+
+    let results = [a.finish().await, b.finish().await];
+    assert_eq!(lab.verdict(&results).await, Verdict::Safe);
+    assert_eq!(results[1], Ok(Receipt::at_first_try(100, 200)));
+}
+
+async fn the_row_lock_holds_at_every_level(engine: TestEngine) {
+    for level in racy::deposits::EVERY_LEVEL {
+        let lab = engine.lab_at(*level).await;
+        let locking = strategy("row_locking_atomic_long_delay");
+        let mut a = Client::start(&lab.database, locking).await;
+        let mut b = Client::start(&lab.database, locking).await;
+        // B's snapshot, if it has one, is as old as can be.
+        b.go_to("lock and read balance").await;
+        a.go_to(AFTER_READING).await;
+        b.go_and_wait_for_lock().await;
+        let results = [a.finish().await, b.finish().await];
+        let verdict = lab.verdict(&results).await;
+        assert_eq!(verdict, Verdict::Safe, "{level}");
+        assert_expected(&lab, locking, verdict);
+    }
+}
+
+mod sqlite_alone {
+    use super::*;
+
+    /// `BEGIN IMMEDIATE` is the lock: B does not get past it while A has it. SQLite has no table in
+    /// which one could see B wait, so B is one that does not wait, and is refused there and then.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn begin_immediate_keeps_the_second_client_out() {
+        let impatient = Settings {
+            lock_wait_timeout: Some(0),
+            ..Settings::default()
+        };
+        let lab = TestEngine::Sqlite.lab_with(impatient).await;
+        let locking = strategy("row_locking_atomic_long_delay");
+        let mut a = Client::start(&lab.database, locking).await;
+        a.go_to(AFTER_READING).await;
+        let mut b = Client::start(&lab.database, locking).await;
+        assert_eq!(b.next_step().await, Some("begin"));
+        b.go().await;
+        assert_eq!(b.next_step().await, None, "it got past its begin");
+
+        let results = [a.finish().await, b.finish().await];
+        let verdict = lab.verdict(&results).await;
+        assert_eq!(verdict, Verdict::Refused(FaultKind::Busy));
+    }
+}
+
+/// What MariaDB does by default since 11.6.2, switched on where it is not yet the default.
+mod snapshot_isolation {
+    use super::*;
+
+    mod mariadb {
+        use super::*;
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn refuses_atomic_deposits_at_repeatable_read_and_loses_them_below() {
+            // A server of its own: the switch is for all connections.
+            let binary = TestEngine::MariaDb.binary();
+            let server = LocalServer::start(&binary, Folder::Temporary)
+                .await
+                .unwrap();
+            switch_on(&server).await;
+            let atomic = strategy("atomic_no_delay");
+            for (level, expected) in [
+                (Isolation::ReadUncommitted, Verdict::LostUpdate),
+                (Isolation::ReadCommitted, Verdict::LostUpdate),
+                (
+                    Isolation::RepeatableRead,
+                    Verdict::Refused(FaultKind::SnapshotConflict),
+                ),
+            ] {
+                let settings = Settings {
+                    isolation: Some(level),
+                    ..Settings::default()
+                };
+                let lab = Lab::at(Fresh::on(&server).await, settings).await;
+                assert!(lab.database.engine().snapshot_isolation);
+                let results = race(&lab, atomic).await;
+                let verdict = lab.verdict(&results).await;
+                assert_eq!(verdict, expected, "{level}");
+                assert_expected(&lab, atomic, verdict);
+                lab.database.close().await;
+            }
+            server.stop().await.unwrap();
+        }
+
+        async fn switch_on(server: &LocalServer) {
+            let mut connection = server.connect_options().connect().await.unwrap();
+            let switch = "SET GLOBAL innodb_snapshot_isolation = ON";
+            connection.execute(switch).await.unwrap();
+            connection.close().await.unwrap();
+        }
+    }
+}
