@@ -6,6 +6,7 @@
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
 //!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
 //! - [`Fault`]: an engine's refusal, classified once.
+//! - `migrate`: the schema, brought up to date.
 //! - `blocked`: does this connection wait for a lock?
 //! - [`local`]: a private server started by the lab itself.
 //! - [`choice`]: which engine it is going to be.
@@ -15,6 +16,7 @@ pub mod choice;
 mod dialect;
 mod fault;
 pub mod local;
+mod migrate;
 mod pool;
 mod session;
 
@@ -22,10 +24,10 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{ConnectOptions as _, Connection as _, MySql, MySqlConnection, SqlSafeStr as _, Sqlite};
+use sqlx::{ConnectOptions as _, Connection as _, MySql, MySqlConnection, Sqlite};
 use tokio::time::{Instant, sleep, timeout};
 use utoipa::ToSchema;
 
@@ -178,8 +180,8 @@ impl Database {
     /// know or knows differently.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         match &self.pools {
-            Pools::MySql(pool) => migrate_mysql(pool).await,
-            Pools::Sqlite(pool) => migrate_sqlite(pool).await,
+            Pools::MySql(pool) => migrate::mysql(pool).await,
+            Pools::Sqlite(pool) => migrate::sqlite(pool).await,
         }
     }
 
@@ -382,106 +384,4 @@ async fn switch_to_wal(options: &SqliteConnectOptions) -> Result<(), Fault> {
             Err(fault) => return Err(fault),
         }
     }
-}
-
-/// One engine's migrations: description and SQL, in order. Applied ones are never edited.
-type Migrations = &'static [(&'static str, &'static str)];
-
-const MYSQL_MIGRATIONS: Migrations = &[(
-    "deposits",
-    include_str!("../../migrations/mysql/0001_deposits.sql"),
-)];
-
-const SQLITE_MIGRATIONS: Migrations = &[(
-    "deposits",
-    include_str!("../../migrations/sqlite/0001_deposits.sql"),
-)];
-
-// Both of these use `run_direct`, because the bounds of `run` keep the future from being `Send`.
-
-/// One instance migrates and the others wait, by a named lock. sqlx's own waits for ever, which it
-/// spells in a way that MariaDB takes for "not at all".
-async fn migrate_mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
-    let mut pooled = pool.acquire().await?;
-    let migrated = migrate_alone(pooled.get()?).await;
-    // Whatever has happened, the lock goes when the connection does.
-    pooled.discard();
-    migrated
-}
-
-async fn migrate_alone(connection: &mut MySqlConnection) -> Result<(), OpenError> {
-    // A lock's name is the server's, not the database's, and at most 64 characters long.
-    let locked: Option<i64> = sqlx::query_scalar(
-        "SELECT CAST(GET_LOCK(CONCAT('racy ', SHA2(DATABASE(), 224)), ?) AS SIGNED)",
-    )
-    .bind(MIGRATION_LOCK_SECONDS)
-    .fetch_one(&mut *connection)
-    .await?;
-    if locked != Some(1) {
-        return Err(OpenError::Migrate(format!(
-            "another instance has been at it for {MIGRATION_LOCK_SECONDS} seconds"
-        )));
-    }
-    forget_half_a_migration(connection).await?;
-    migrations(MYSQL_MIGRATIONS)
-        .set_locking(false)
-        .run_direct(None, connection, false)
-        .await?;
-    Ok(())
-}
-
-/// How long an instance waits for another one that migrates.
-const MIGRATION_LOCK_SECONDS: i64 = 60;
-
-/// InnoDB commits every CREATE TABLE by itself, so that a migration can be cut off half way, by a
-/// signal or a crash. Ours can be repeated: the note that one was begun is removed, and it is run
-/// again. Tables that were there before any note are somebody else's, and are left alone.
-async fn forget_half_a_migration(connection: &mut MySqlConnection) -> Result<(), OpenError> {
-    let tables: Vec<String> = sqlx::query_scalar(
-        "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
-         WHERE table_schema = DATABASE() \
-         AND table_name IN ('_sqlx_migrations', 'accounts', 'transactions')",
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    if tables.iter().any(|table| table == "_sqlx_migrations") {
-        sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE")
-            .execute(connection)
-            .await?;
-        return Ok(());
-    }
-    match tables.first() {
-        None => Ok(()),
-        Some(table) => Err(OpenError::Migrate(format!(
-            "it has a table {table} that Racy did not make; give Racy a database of its own"
-        ))),
-    }
-}
-
-/// SQLite has no named locks: there a transaction around all migrations does the same.
-async fn migrate_sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
-    let mut pooled = pool.acquire().await?;
-    let mut transaction = pooled.get()?.begin_with("BEGIN IMMEDIATE").await?;
-    migrations(SQLITE_MIGRATIONS)
-        .run_direct(None, &mut *transaction, false)
-        .await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
-fn migrations(migrations: Migrations) -> Migrator {
-    let numbered = (1..).zip(migrations);
-    Migrator::with_migrations(
-        numbered
-            .map(|(version, (description, sql))| {
-                Migration::new(
-                    version,
-                    (*description).into(),
-                    MigrationType::Simple,
-                    sql.into_sql_str(),
-                    false,
-                )
-            })
-            .collect(),
-    )
 }

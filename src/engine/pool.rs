@@ -188,6 +188,16 @@ impl<DB: Database> Pooled<DB> {
             .ok_or_else(|| Fault::unavailable("the connection was closed"))
     }
 
+    /// Takes the connection out of the pool for good: it is closed when it is dropped.
+    ///
+    /// # Errors
+    /// Unavailable once it was discarded.
+    pub(super) fn detach(mut self) -> Result<DB::Connection, Fault> {
+        self.connection
+            .take()
+            .ok_or_else(|| Fault::unavailable("the connection was closed"))
+    }
+
     /// Closes it at once, whatever it is in the middle of: the server rolls back.
     pub(super) fn discard(&mut self) {
         self.connection = None;

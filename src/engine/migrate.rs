@@ -1,0 +1,103 @@
+//! The schema, brought up to date by whichever instance comes first, while the others wait.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, MySql, MySqlConnection, SqlSafeStr as _, Sqlite};
+
+use super::OpenError;
+use super::pool::Pool;
+
+/// One engine's migrations: description and SQL, in order. Applied ones are never edited.
+type Migrations = &'static [(&'static str, &'static str)];
+
+const MYSQL_MIGRATIONS: Migrations = &[(
+    "deposits",
+    include_str!("../../migrations/mysql/0001_deposits.sql"),
+)];
+
+const SQLITE_MIGRATIONS: Migrations = &[(
+    "deposits",
+    include_str!("../../migrations/sqlite/0001_deposits.sql"),
+)];
+
+// Both of these use `run_direct`, because the bounds of `run` keep the future from being `Send`.
+
+/// One instance migrates and the others wait, by a named lock. sqlx's own waits for ever, which it
+/// spells in a way that MariaDB takes for "not at all".
+pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
+    // Not one of the pool's any more: whatever happens, the lock goes when the connection does.
+    let mut connection = pool.acquire().await?.detach()?;
+    // A lock's name is the server's, not the database's, and at most 64 characters long.
+    let locked: Option<i64> = sqlx::query_scalar(
+        "SELECT CAST(GET_LOCK(CONCAT('racy ', SHA2(DATABASE(), 224)), ?) AS SIGNED)",
+    )
+    .bind(MIGRATION_LOCK_SECONDS)
+    .fetch_one(&mut connection)
+    .await?;
+    if locked != Some(1) {
+        return Err(OpenError::Migrate(format!(
+            "another instance has been at it for {MIGRATION_LOCK_SECONDS} seconds"
+        )));
+    }
+    forget_half_a_migration(&mut connection).await?;
+    migrations(MYSQL_MIGRATIONS)
+        .set_locking(false)
+        .run_direct(None, &mut connection, false)
+        .await?;
+    Ok(())
+}
+
+/// How long an instance waits for another one that migrates.
+const MIGRATION_LOCK_SECONDS: i64 = 60;
+
+/// InnoDB commits every CREATE TABLE by itself, so that a migration can be cut off half way, by a
+/// signal or a crash. Ours can be repeated: the note that one was begun is removed, and it is run
+/// again. Tables that were there before any note are somebody else's, and are left alone.
+async fn forget_half_a_migration(connection: &mut MySqlConnection) -> Result<(), OpenError> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
+         WHERE table_schema = DATABASE() \
+         AND table_name IN ('_sqlx_migrations', 'accounts', 'transactions')",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    if tables.iter().any(|table| table == "_sqlx_migrations") {
+        sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE")
+            .execute(connection)
+            .await?;
+        return Ok(());
+    }
+    match tables.first() {
+        None => Ok(()),
+        Some(table) => Err(OpenError::Migrate(format!(
+            "it has a table {table} that Racy did not make; give Racy a database of its own"
+        ))),
+    }
+}
+
+/// SQLite has no named locks: there a transaction around all migrations does the same.
+pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
+    let mut connection = pool.acquire().await?.detach()?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    migrations(SQLITE_MIGRATIONS)
+        .run_direct(None, &mut *transaction, false)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+fn migrations(migrations: Migrations) -> Migrator {
+    let numbered = (1..).zip(migrations);
+    Migrator::with_migrations(
+        numbered
+            .map(|(version, (description, sql))| {
+                Migration::new(
+                    version,
+                    (*description).into(),
+                    MigrationType::Simple,
+                    sql.into_sql_str(),
+                    false,
+                )
+            })
+            .collect(),
+    )
+}
