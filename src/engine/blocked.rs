@@ -26,14 +26,16 @@ impl Database {
 
 /// `performance_schema.data_lock_waits` is exact and always up to date.
 async fn ask_mysql(pool: &Pool<MySql>, connection: ConnectionId) -> Result<bool, Fault> {
+    let mut pooled = pool.acquire().await?;
     let waits: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM performance_schema.data_lock_waits w \
          JOIN performance_schema.threads t ON t.thread_id = w.requesting_thread_id \
          WHERE t.processlist_id = ?",
     )
     .bind(connection.0)
-    .fetch_one(pool.acquire().await?.get()?)
+    .fetch_one(pooled.get()?)
     .await?;
+    pooled.give_back();
     Ok(waits > 0)
 }
 
@@ -41,9 +43,11 @@ async fn ask_mysql(pool: &Pool<MySql>, connection: ConnectionId) -> Result<bool,
 /// read it for 100 ms: whoever polls faster, or beside somebody else, sees the same old picture for
 /// ever. InnoDB's status report is taken afresh each time.
 async fn ask_mariadb(pool: &Pool<MySql>, connection: ConnectionId) -> Result<bool, Fault> {
+    let mut pooled = pool.acquire().await?;
     let report = sqlx::raw_sql("SHOW ENGINE INNODB STATUS")
-        .fetch_one(pool.acquire().await?.get()?)
+        .fetch_one(pooled.get()?)
         .await?;
+    pooled.give_back();
     let report: String = report.try_get("Status")?;
     Ok(is_waiting_in(&report, connection))
 }

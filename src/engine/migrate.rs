@@ -61,9 +61,16 @@ async fn forget_half_a_migration(connection: &mut MySqlConnection) -> Result<(),
     .fetch_all(&mut *connection)
     .await?;
     if tables.iter().any(|table| table == "_sqlx_migrations") {
-        sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE")
-            .execute(connection)
+        for ours in migrations(MYSQL_MIGRATIONS).iter() {
+            sqlx::query(
+                "DELETE FROM _sqlx_migrations \
+                 WHERE success = FALSE AND version = ? AND checksum = ?",
+            )
+            .bind(ours.version)
+            .bind(ours.checksum.as_ref())
+            .execute(&mut *connection)
             .await?;
+        }
         return Ok(());
     }
     match tables.first() {

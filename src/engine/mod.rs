@@ -234,6 +234,10 @@ impl Database {
         });
         match asked.await {
             Ok(answer) => answer,
+            Err(_elapsed) if self.is_exhausted() => Err(Fault::unavailable(format!(
+                "all {} database connections are in use",
+                self.connections
+            ))),
             Err(_elapsed) => Err(Fault::unavailable("the database does not answer")),
         }
     }
@@ -267,7 +271,7 @@ async fn connect_mysql(
     let most_connections = sqlx::query_scalar("SELECT CAST(@@max_connections AS SIGNED)")
         .fetch_one(connection.get()?)
         .await?;
-    drop(connection);
+    connection.give_back();
     Ok(Database {
         engine,
         pools: Pools::MySql(pool),
@@ -350,9 +354,11 @@ async fn connect_sqlite(
         settings.connections,
         settings.acquire_timeout,
     );
+    let mut connection = pool.acquire().await?;
     let version = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(pool.acquire().await?.get()?)
+        .fetch_one(connection.get()?)
         .await?;
+    connection.give_back();
     let engine = Engine {
         flavour: Flavour::Sqlite,
         version,

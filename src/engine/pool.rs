@@ -1,4 +1,5 @@
-//! A pool of connections that hands out what is clean and drops what is not.
+//! A pool of connections. It hands out those that were given back to it; one that is merely dropped
+//! is closed.
 //!
 //! sqlx has a pool, and this one is here for two reasons. sqlx's pings the server each time a
 //! connection is returned, which costs every deposit a round trip, although the session knows better
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::Fault;
 
@@ -29,7 +30,7 @@ struct Home<DB: Database> {
     most: u32,
     acquire_timeout: Duration,
     permits: Arc<Semaphore>,
-    /// The one that was used last is taken first, so that the others may grow old.
+    /// The one that was used last is taken first, so that the others grow old and are closed.
     idle: Mutex<Vec<Idle<DB>>>,
 }
 
@@ -41,6 +42,9 @@ struct Idle<DB: Database> {
 /// A connection that has lain idle this long is asked whether it still lives before it is used:
 /// often enough to survive a restart of the database, seldom enough to cost a busy lab nothing.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(1);
+
+/// Beyond this, a connection only keeps others from having it.
+const IDLE_BEFORE_CLOSE: Duration = Duration::from_secs(60);
 
 impl<DB: Database> Clone for Pool<DB> {
     fn clone(&self) -> Self {
@@ -81,17 +85,21 @@ where
     /// database refuses.
     pub(super) async fn acquire(&self) -> Result<Pooled<DB>, Fault> {
         let home = &self.home;
+        let deadline = Instant::now() + home.acquire_timeout;
         let waiting = Arc::clone(&home.permits).acquire_owned();
-        let Ok(permit) = timeout(home.acquire_timeout, waiting).await else {
-            return Err(Fault::unavailable(format!(
-                "all {} database connections are in use",
-                home.most
-            )));
+        let Ok(permit) = timeout_at(deadline, waiting).await else {
+            return Err(home.all_in_use());
         };
         let permit = permit.map_err(|_closed| Fault::unavailable("the lab is closing"))?;
-        let connection = match self.live_idle().await {
-            Some(connection) => connection,
-            None => home.connect().await?,
+        let found = timeout_at(deadline, async {
+            match self.live_idle().await {
+                Some(connection) => Ok(connection),
+                None => Ok(home.connect().await?),
+            }
+        });
+        let connection = match found.await {
+            Ok(connection) => connection.map_err(|error: sqlx::Error| Fault::from(error))?,
+            Err(_elapsed) => return Err(Fault::unavailable("the database does not answer")),
         };
         Ok(Pooled {
             connection: Some(connection),
@@ -106,10 +114,11 @@ where
             if idle.since.elapsed() < IDLE_BEFORE_PING {
                 return Some(idle.connection);
             }
-            let asked = timeout(self.home.acquire_timeout, idle.connection.ping()).await;
-            if matches!(asked, Ok(Ok(()))) {
+            if idle.connection.ping().await.is_ok() {
                 return Some(idle.connection);
             }
+            // The others have lain there for longer, and were cut off by the same event.
+            self.home.idle().clear();
         }
     }
 
@@ -140,19 +149,13 @@ impl<DB: Database> Home<DB>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    async fn connect(&self) -> Result<DB::Connection, Fault> {
-        let connecting = async {
-            let mut connection = self.options.connect().await?;
-            if !self.greeting.is_empty() {
-                let greeting = sqlx::raw_sql(AssertSqlSafe(self.greeting.as_str()));
-                connection.execute(greeting).await?;
-            }
-            Ok::<_, sqlx::Error>(connection)
-        };
-        match timeout(self.acquire_timeout, connecting).await {
-            Ok(connected) => Ok(connected?),
-            Err(_elapsed) => Err(Fault::unavailable("the database does not answer")),
+    async fn connect(&self) -> Result<DB::Connection, sqlx::Error> {
+        let mut connection = self.options.connect().await?;
+        if !self.greeting.is_empty() {
+            let greeting = sqlx::raw_sql(AssertSqlSafe(self.greeting.as_str()));
+            connection.execute(greeting).await?;
         }
+        Ok(connection)
     }
 }
 
@@ -164,13 +167,17 @@ impl<DB: Database> fmt::Debug for Home<DB> {
 }
 
 impl<DB: Database> Home<DB> {
+    fn all_in_use(&self) -> Fault {
+        Fault::unavailable(format!("all {} database connections are in use", self.most))
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<Idle<DB>>> {
         // Nothing panics while it holds the lock.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection that is out. Goes back to its pool when it is dropped, unless it was discarded.
+/// A connection that is out. Closed when it is dropped, unless it was given back.
 pub(super) struct Pooled<DB: Database> {
     connection: Option<DB::Connection>,
     home: Arc<Home<DB>>,
@@ -181,42 +188,39 @@ impl<DB: Database> Pooled<DB> {
     /// The connection.
     ///
     /// # Errors
-    /// Unavailable once it was discarded.
+    /// Unavailable once it was given back.
     pub(super) fn get(&mut self) -> Result<&mut DB::Connection, Fault> {
         self.connection
             .as_mut()
-            .ok_or_else(|| Fault::unavailable("the connection was closed"))
+            .ok_or_else(|| Fault::unavailable("the connection was given back"))
     }
 
     /// Takes the connection out of the pool for good: it is closed when it is dropped.
     ///
     /// # Errors
-    /// Unavailable once it was discarded.
+    /// Unavailable once it was given back.
     pub(super) fn detach(mut self) -> Result<DB::Connection, Fault> {
         self.connection
             .take()
-            .ok_or_else(|| Fault::unavailable("the connection was closed"))
+            .ok_or_else(|| Fault::unavailable("the connection was given back"))
     }
 
-    /// Closes it at once, whatever it is in the middle of: the server rolls back.
-    pub(super) fn discard(&mut self) {
-        self.connection = None;
+    /// Gives a connection back that is in the middle of nothing, for the next client.
+    pub(super) fn give_back(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        let mut idle = self.home.idle();
+        idle.retain(|one| one.since.elapsed() < IDLE_BEFORE_CLOSE);
+        idle.push(Idle {
+            connection,
+            since: Instant::now(),
+        });
     }
 }
 
 impl<DB: Database> fmt::Debug for Pooled<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "one of: {:?}", self.home)
-    }
-}
-
-impl<DB: Database> Drop for Pooled<DB> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.home.idle().push(Idle {
-                connection,
-                since: Instant::now(),
-            });
-        }
     }
 }

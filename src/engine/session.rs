@@ -340,8 +340,8 @@ impl<'s> Session<'s> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if self.in_transaction || self.in_flight || self.broken {
-            self.connection.discard();
+        if !(self.in_transaction || self.in_flight || self.broken) {
+            self.connection.give_back();
         }
     }
 }
@@ -439,8 +439,7 @@ impl Connection {
         })
     }
 
-    /// Closes the connection, instead of returning it to its pool.
-    fn discard(&mut self) {
-        on!(self, it => it.discard());
+    fn give_back(&mut self) {
+        on!(self, it => it.give_back());
     }
 }
