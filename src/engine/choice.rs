@@ -50,7 +50,9 @@ impl FromStr for DatabaseUrl {
             ("local", "mariadb") => Ok(Self::Local(Wanted::MariaDb)),
             // Never the whole text: it may hold a password.
             ("local", _) => Err(format!("local: starts mysql or mariadb; give {FORMS}")),
-            _ => Err(format!("{scheme}: is not known here; give {FORMS}")),
+            _ => Err(format!(
+                "it names no engine that is known here; give {FORMS}"
+            )),
         }
     }
 }

@@ -123,6 +123,8 @@ impl From<sqlx::Error> for Fault {
         };
         let message = match &error {
             sqlx::Error::Database(refusal) => refusal.message().to_owned(),
+            // The kind and not the text, which may be a library's advice to programmers.
+            sqlx::Error::Io(error) => format!("the connection failed: {}", error.kind()),
             other => other.to_string(),
         };
         Self {
@@ -143,12 +145,27 @@ fn of_mysql_number(number: u16) -> FaultKind {
         1205 => FaultKind::LockTimeout,
         1020 => FaultKind::SnapshotConflict,
         1062 => FaultKind::UniqueViolation,
-        // too many connections (1040, 1203), shutting down (1053, 1077, 1079), network trouble as
-        // the server saw it (1152 to 1161), read-only after a fail-over (1290, 1836), connection
-        // killed (1317, 1927), not part of a Galera cluster at the moment (1047)
-        1040 | 1047 | 1053 | 1077 | 1079 | 1152..=1161 | 1203 | 1290 | 1317 | 1836 | 1927 => {
-            FaultKind::Unavailable
-        }
+        // too many connections (1040, 1203), not let in (1044, 1045, 1129, 1130) or no such database
+        // (1049), shutting down (1053, 1077, 1079), network trouble as the server saw it (1152 to
+        // 1161), read-only after a fail-over (1290, 1836), connection killed (1317, 1927) or idle for
+        // too long (4031), not part of a Galera cluster at the moment (1047)
+        1040
+        | 1044
+        | 1045
+        | 1047
+        | 1049
+        | 1053
+        | 1077
+        | 1079
+        | 1129
+        | 1130
+        | 1152..=1161
+        | 1203
+        | 1290
+        | 1317
+        | 1836
+        | 1927
+        | 4031 => FaultKind::Unavailable,
         _ => FaultKind::Other,
     }
 }
@@ -186,6 +203,7 @@ mod tests {
         assert_eq!(of_mysql_number(1020), FaultKind::SnapshotConflict);
         assert_eq!(of_mysql_number(1062), FaultKind::UniqueViolation);
         assert_eq!(of_mysql_number(1053), FaultKind::Unavailable);
+        assert_eq!(of_mysql_number(4031), FaultKind::Unavailable);
         assert_eq!(of_mysql_number(1064), FaultKind::Other);
     }
 
