@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::input::natural;
 use super::problem::{AlwaysPossible, Problem};
 use crate::accounts::{self, Account, Page, Transaction};
 
@@ -17,11 +18,11 @@ use crate::accounts::{self, Account, Page, Transaction};
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// Only items with a greater number; a page's `next` goes here.
-    #[param(minimum = 0)]
-    after: Option<i64>,
+    #[param(value_type = Option<i64>, minimum = 0)]
+    after: Option<String>,
     /// At most that many items, 1 to 1000; 100 unless given.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<i64>,
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000)]
+    limit: Option<String>,
 }
 
 const LIMIT: i64 = 100;
@@ -31,11 +32,9 @@ impl PageQuery {
     /// The page, one item longer than asked for: that item tells whether there is a next page.
     fn parse(query: Result<Query<Self>, QueryRejection>) -> Result<(Page, usize), Problem> {
         let Query(query) = query.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
-        let after = query.after.unwrap_or(0);
-        if after < 0 {
-            return Err(Problem::invalid(format!("\"after\" is negative: {after}.")));
-        }
-        let limit = query.limit.unwrap_or(LIMIT);
+        let given = |name, text: Option<String>| text.map(|text| natural(name, &text)).transpose();
+        let after = given("after", query.after)?.unwrap_or(0);
+        let limit = given("limit", query.limit)?.unwrap_or(LIMIT);
         if !(1..=LONGEST_LIMIT).contains(&limit) {
             return Err(Problem::invalid(format!(
                 "\"limit\" is {limit}; it goes from 1 to {LONGEST_LIMIT}."
@@ -113,7 +112,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    id: Result<Path<i64>, PathRejection>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Account>, Problem> {
     Ok(Json(find(&app, id).await?))
 }
@@ -135,7 +134,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn transactions(
     State(app): State<Arc<App>>,
-    id: Result<Path<i64>, PathRejection>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<TransactionPage>, Problem> {
     let (page, limit) = PageQuery::parse(query)?;
@@ -145,8 +144,9 @@ pub(super) async fn transactions(
     Ok(Json(TransactionPage { transactions, next }))
 }
 
-async fn find(app: &App, id: Result<Path<i64>, PathRejection>) -> Result<Account, Problem> {
+async fn find(app: &App, id: Result<Path<String>, PathRejection>) -> Result<Account, Problem> {
     let Path(id) = id.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
+    let id = natural("id", &id)?;
     accounts::find(&app.database, id)
         .await?
         .ok_or_else(|| Problem::unknown_account(id))

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::App;
+use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
 use crate::deposits::{Deposit, Outcome, Receipt, STRATEGIES, Strategy};
 use crate::observe::timeline::{Arrival, Recorder, TimelineStep};
@@ -59,7 +60,7 @@ pub(super) struct DepositBody {
     post,
     path = "/demo/{strategy}/",
     tag = "deposits",
-    params(("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists them")),
+    params(("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists them", example = "atomic_long_delay")),
     request_body(content(
         (DepositBody = "application/x-www-form-urlencoded"),
         (DepositBody = "multipart/form-data"),
@@ -210,6 +211,12 @@ async fn of_multipart(request: Request) -> Result<Fields, Problem> {
 }
 
 fn of_json(body: &[u8]) -> Result<Fields, Problem> {
+    // serde would read an array as well, its items in the order of the fields.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid(
+            "The JSON body is an array; send an object with \"account\" and \"amount\".",
+        ));
+    }
     let fields: JsonFields<'_> = serde_json::from_slice(body)
         .map_err(|error| Problem::invalid(format!("The JSON object cannot be read: {error}.")))?;
     let text = |field: Option<&RawValue>| field.map(|value| value.get().to_owned());
@@ -226,68 +233,4 @@ fn innermost(error: &dyn Error) -> String {
         error = source;
     }
     error.to_string()
-}
-
-fn integer(name: &str, text: Option<String>) -> Result<i64, Problem> {
-    let text = text.ok_or_else(|| Problem::invalid(format!("The field {name:?} is missing.")))?;
-    let text = text.trim();
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(not_an_integer(name, text));
-    }
-    match text.parse::<i64>() {
-        Ok(value) if value >= 0 => Ok(value),
-        _ if text.starts_with('-') => Err(Problem::invalid(format!(
-            "The field {name:?} is negative: {text}."
-        ))),
-        _ => Err(Problem::invalid(format!(
-            "The field {name:?} is out of range: {text} is more than {}.",
-            i64::MAX
-        ))),
-    }
-}
-
-fn not_an_integer(name: &str, text: &str) -> Problem {
-    Problem::invalid(format!("The field {name:?} is not an integer: {text:?}."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn complaint(text: Option<&str>) -> String {
-        integer("amount", text.map(str::to_owned))
-            .unwrap_err()
-            .detail
-    }
-
-    #[test]
-    fn an_integer_is_read_as_a_form_brings_it() {
-        for (text, value) in [
-            ("0", 0),
-            ("100", 100),
-            (" 100 ", 100),
-            ("+7", 7),
-            ("9223372036854775807", i64::MAX),
-        ] {
-            assert_eq!(integer("amount", Some(text.to_owned())).unwrap(), value);
-        }
-    }
-
-    #[test]
-    fn a_complaint_names_the_field_and_what_is_wrong() {
-        assert_eq!(complaint(None), r#"The field "amount" is missing."#);
-        for text in ["", "ten", "1.5", "1e3", "0x10", "+", "1_000", "１"] {
-            assert_eq!(
-                complaint(Some(text)),
-                format!("The field \"amount\" is not an integer: {text:?}.")
-            );
-        }
-        assert_eq!(
-            complaint(Some("-1")),
-            r#"The field "amount" is negative: -1."#
-        );
-        assert!(complaint(Some("9223372036854775808")).contains("out of range"));
-        assert!(complaint(Some("-9223372036854775809")).contains("negative"));
-    }
 }

@@ -8,6 +8,7 @@ mod accounts;
 mod completion;
 mod deposits;
 mod health;
+mod input;
 mod openapi;
 mod problem;
 mod server;
@@ -136,7 +137,10 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
     let always = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
-    let documentation = SwaggerUi::new("/docs").url("/openapi.json", Description::openapi());
+    // "none": the page is not to call a validator on the internet.
+    let documentation = SwaggerUi::new("/docs")
+        .url("/openapi.json", Description::openapi())
+        .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none"));
 
     work.merge(always)
         .with_state(app)
