@@ -14,7 +14,8 @@ use racy::engine::choice::{self, Lifetime, Opened};
 use racy::http::{self, Service};
 use racy::step::Unobserved;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
@@ -72,15 +73,19 @@ const FAILED: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = match arguments().command {
-        Command::Serve(command) => serve(command).await,
-        Command::Demo(command) => unless_stopped(show(command)).await,
-        Command::Migrate(command) => unless_stopped(migrate(command)).await,
-    };
-    ended.unwrap_or_else(|error| {
-        eprintln!("racy: {error}");
+    run(arguments().command).await.unwrap_or_else(|error| {
+        complain(&format!("racy: {error}"));
         ExitCode::from(FAILED)
     })
+}
+
+async fn run(command: Command) -> Ended {
+    let signals = Signals::count()?;
+    match command {
+        Command::Serve(command) => serve(command, signals).await,
+        Command::Demo(command) => unless_stopped(signals, show(command)).await,
+        Command::Migrate(command) => unless_stopped(signals, migrate(command)).await,
+    }
 }
 
 /// An environment variable that is set to nothing counts as not set: Compose files cannot leave one
@@ -101,35 +106,53 @@ fn arguments() -> Arguments {
 
 /// Drops the work when the signal to stop comes, and with it the private server it may have
 /// started.
-async fn unless_stopped(work: impl Future<Output = Ended>) -> Ended {
+async fn unless_stopped(mut signals: Signals, work: impl Future<Output = Ended>) -> Ended {
     tokio::select! {
         ended = work => ended,
-        exit_code = stop_signal() => Ok(exit_code),
+        exit_code = signals.nth(1) => Ok(exit_code),
     }
 }
 
-/// Done at the next Ctrl-C or SIGTERM; with the exit status by which shells tell the two.
-async fn stop_signal() -> ExitCode {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signals) => drop(signals.recv().await),
+/// The Ctrl-Cs and SIGTERMs since the start, so that none is lost while nobody waits for one.
+#[derive(Debug, Clone)]
+struct Signals(watch::Receiver<(usize, u8)>);
+
+impl Signals {
+    /// Counts from now on. Signals no longer end the process by themselves.
+    fn count() -> io::Result<Self> {
+        let mut interrupts = signal(SignalKind::interrupt())?;
+        let mut terminations = signal(SignalKind::terminate())?;
+        let (counter, count) = watch::channel((0, 0));
+        tokio::spawn(async move {
+            loop {
+                // The exit statuses by which shells tell the two.
+                let status = tokio::select! {
+                    _ = interrupts.recv() => 130,
+                    _ = terminations.recv() => 143,
+                };
+                counter.send_modify(|(number, last)| (*number, *last) = (*number + 1, status));
+            }
+        });
+        Ok(Self(count))
+    }
+
+    /// Done when there have been so many; with the exit status that the last one asks for.
+    async fn nth(&mut self, number: usize) -> ExitCode {
+        match self.0.wait_for(|(so_far, _)| *so_far >= number).await {
+            Ok(count) => ExitCode::from(count.1),
+            // The counting task ends with the runtime only.
             Err(_) => std::future::pending().await,
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => ExitCode::from(130),
-        () = terminated => ExitCode::from(143),
     }
 }
 
 async fn show(command: DemoCommand) -> Ended {
-    start_log(LogFormat::Text, "warn");
+    start_log(LogFormat::Text, "warn")?;
     let opened = open(&command.engine, Lifetime::Temporary, &|line| {
-        eprintln!("{line}");
+        complain(line);
     })
     .await?;
-    eprintln!();
+    complain("");
     let shown = demo::run(&opened.database).await;
     let engine = demo::Ground::of(&opened.database);
     // A private server that has ended says why, and that is the better explanation.
@@ -147,7 +170,7 @@ async fn show(command: DemoCommand) -> Ended {
 }
 
 async fn migrate(command: MigrateCommand) -> Ended {
-    start_log(LogFormat::Text, "warn");
+    start_log(LogFormat::Text, "warn")?;
     let opened = open(&command.engine, Lifetime::Kept, &|line| eprintln!("{line}")).await?;
     opened.close().await?;
     print("The schema is up to date.\n")?;
@@ -157,8 +180,8 @@ async fn migrate(command: MigrateCommand) -> Ended {
 /// Beyond the time for which a client is kept waiting, nobody is there for whom to finish a request.
 const SHUTDOWN_SLACK: Duration = Duration::from_secs(5);
 
-async fn serve(command: ServeCommand) -> Ended {
-    start_log(command.service.log_format, "info");
+async fn serve(command: ServeCommand, mut signals: Signals) -> Ended {
+    start_log(command.service.log_format, "info")?;
     let listen = command.service.listen;
     let listener = TcpListener::bind(listen)
         .await
@@ -169,7 +192,7 @@ async fn serve(command: ServeCommand) -> Ended {
     });
     let mut opened = tokio::select! {
         opened = opening => opened?,
-        exit_code = stop_signal() => {
+        exit_code = signals.nth(1) => {
             tracing::info!("stopped before the database was open");
             return Ok(exit_code);
         }
@@ -185,11 +208,12 @@ async fn serve(command: ServeCommand) -> Ended {
     tracing::info!("listening on http://{address}, documentation at /docs");
     let requests = service.requests();
     let (stopping, stopped) = oneshot::channel();
+    let mut first_signal = signals.clone();
 
     let serve_to_the_end = async move {
         let stop = async {
             tokio::select! {
-                _ = stop_signal() => tracing::info!("stopping; a second signal does not wait for requests in flight"),
+                _ = first_signal.nth(1) => tracing::info!("stopping; a second signal does not wait for requests in flight"),
                 () = opened.server_ended() => tracing::error!("the private server is gone: stopping"),
             }
             // Nobody listens any more only where nobody waits for the end either.
@@ -201,16 +225,17 @@ async fn serve(command: ServeCommand) -> Ended {
     let lose_patience = async {
         let _ = stopped.await;
         let limit = command.service.request_timeout + SHUTDOWN_SLACK;
-        tokio::select! {
-            () = sleep(limit) => {}
-            _ = stop_signal() => {}
-        }
+        let exit_code = tokio::select! {
+            () = sleep(limit) => ExitCode::from(FAILED),
+            exit_code = signals.nth(2) => exit_code,
+        };
+        tracing::warn!("{} requests were not finished", requests.len());
+        exit_code
     };
     tokio::select! {
-        closed = serve_to_the_end => closed?,
-        () = lose_patience => tracing::warn!("{} requests were not finished", requests.len()),
+        closed = serve_to_the_end => closed.map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        exit_code = lose_patience => Ok(exit_code),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn open(
@@ -231,16 +256,30 @@ fn print(text: &str) -> io::Result<()> {
     }
 }
 
-fn start_log(format: LogFormat, level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+/// Writes a line to standard error. If nobody reads it, there is nobody to tell.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn start_log(format: LogFormat, level: &str) -> Result<(), String> {
+    let wanted = env::var("RUST_LOG")
+        .ok()
+        .filter(|wanted| !wanted.is_empty());
+    let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(level))
+        .map_err(|error| format!("RUST_LOG: {error}; give a level, e.g. info or racy=debug"))?;
+    let colours =
+        io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(colours)
+        // It would report a reader that has left to that same reader.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     match format {
         LogFormat::Text => log.with_target(false).init(),
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
     }
+    Ok(())
 }
 
 fn warn_of_a_pool_that_does_not_fit(command: &ServeCommand, opened: &Opened) {

@@ -210,23 +210,41 @@ async fn a_second_signal_does_not_wait() {
     served.wait_until_said("a second signal does not wait");
     terminate(&served.process);
     let (status, said) = tokio::task::spawn_blocking(|| served.wait()).await.unwrap();
-    assert!(status.success());
+    assert_eq!(status.code(), Some(143));
     assert!(said.contains("requests were not finished"), "{said}");
     assert!(deposit.await.unwrap().is_err());
 }
 
 #[tokio::test]
 async fn a_reader_that_leaves_early_is_no_error() {
-    let mut command = racy(&["demo", "--database-url", "sqlite::memory:"]);
-    let mut process = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(process.stdout.take());
-    let output = tokio::task::spawn_blocking(|| process.wait_with_output().unwrap());
-    let output = output.await.unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for leaves in ["stdout", "stderr"] {
+        let mut command = racy(&["demo", "--database-url", "sqlite::memory:"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        match leaves {
+            "stdout" => drop(process.stdout.take()),
+            _ => drop(process.stderr.take()),
+        }
+        let output = tokio::task::spawn_blocking(|| process.wait_with_output().unwrap());
+        let output = output.await.unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "without {leaves}: {said}");
+    }
+}
+
+/// Every request writes a line to the log; that nobody reads it must not end the service.
+#[tokio::test]
+async fn a_log_that_nobody_reads_does_not_end_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = TestEngine::Sqlite.own_url(folder.path());
+    let mut served = Served::start(&url, folder.path(), &[]);
+    let accounts = format!("{}/accounts", served.base_url);
+    served.stop_reading();
+    for _ in 0..3 {
+        assert_eq!(reqwest::get(&accounts).await.unwrap().status(), 200);
+    }
+    terminate(&served.process);
+    assert!(served.process.wait().unwrap().success());
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ pub fn signal(name: &str, process: &Child) {
 /// A `racy serve` of its own process.
 pub struct Served {
     pub process: Child,
-    log: BufReader<ChildStderr>,
+    log: Option<BufReader<ChildStderr>>,
     pub said: String,
     pub base_url: String,
 }
@@ -59,7 +59,7 @@ impl Served {
         let log = BufReader::new(process.stderr.take().unwrap());
         let mut served = Self {
             process,
-            log,
+            log: Some(log),
             said: String::new(),
             base_url: String::new(),
         };
@@ -72,9 +72,15 @@ impl Served {
     /// Reads its log up to a line with these words.
     pub fn wait_until_said(&mut self, words: &str) {
         while !self.said.contains(words) {
-            let read = self.log.read_line(&mut self.said).unwrap();
+            let log = self.log.as_mut().unwrap();
+            let read = log.read_line(&mut self.said).unwrap();
             assert!(read > 0, "it ended: {}", self.said);
         }
+    }
+
+    /// Closes its log's only reader.
+    pub fn stop_reading(&mut self) {
+        self.log = None;
     }
 
     pub fn socket(&self) -> Option<String> {
@@ -84,7 +90,8 @@ impl Served {
 
     pub fn wait(mut self) -> (ExitStatus, String) {
         let status = self.process.wait().unwrap();
-        self.log.read_to_string(&mut self.said).unwrap();
+        let mut log = self.log.take().unwrap();
+        log.read_to_string(&mut self.said).unwrap();
         (status, self.said)
     }
 }
