@@ -234,11 +234,11 @@ mod sqlite_alone {
     use super::*;
 
     /// `BEGIN IMMEDIATE` is the lock: B does not get past it while A has it. SQLite has no table in
-    /// which one could see B wait, so B is one that does not wait, and is refused there and then.
+    /// which one could see B wait; but B waits a second at most, and is refused where it waited.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn begin_immediate_keeps_the_second_client_out() {
         let impatient = Settings {
-            lock_wait_timeout: Some(0),
+            lock_wait_timeout: Some(1),
             ..Settings::default()
         };
         let lab = TestEngine::Sqlite.lab_with(impatient).await;

@@ -43,7 +43,7 @@ pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
         .set_locking(false)
         .run_direct(None, &mut connection, false)
         .await?;
-    Ok(())
+    Ok(connection.close().await?)
 }
 
 /// How long an instance waits for another one that migrates.
@@ -89,7 +89,7 @@ pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
         .run_direct(None, &mut *transaction, false)
         .await?;
     transaction.commit().await?;
-    Ok(())
+    Ok(connection.close().await?)
 }
 
 fn migrations(migrations: Migrations) -> Migrator {
