@@ -2,6 +2,8 @@
 //! nothing.
 
 use std::fmt;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -290,6 +292,7 @@ impl Opening<'_> {
     async fn temporary_sqlite(&self, why: &str) -> Result<Opened, ChoiceError> {
         let folder = tempfile::Builder::new()
             .prefix("racy-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .map_err(|error| ChoiceError::Folder(format!("no temporary folder: {error}")))?;
         let options = SqliteConnectOptions::new().filename(folder.path().join("racy.sqlite"));
