@@ -10,6 +10,7 @@
 //!
 //! Reading order: [`find()`] (which program), [`LocalServer`] (its folders and its life), `supervise.sh`.
 
+mod apparmor;
 mod find;
 mod server;
 
