@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::deposits::LongDelay;
 use crate::engine::choice::DatabaseUrl;
-use crate::engine::{self, Isolation};
+use crate::engine::{self, Isolation, Journal};
 use crate::http;
 
 /// Which database, and how to treat it.
@@ -34,6 +34,20 @@ pub struct EngineOptions {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub lock_wait_timeout: Option<u32>,
+
+    /// MariaDB: switch innodb_snapshot_isolation on or off for every connection [default: the
+    /// server's own; on since MariaDB 11.6.2].
+    #[arg(
+        long,
+        value_name = "on|off",
+        env = "RACY_SNAPSHOT_ISOLATION",
+        value_parser = on_or_off
+    )]
+    pub snapshot_isolation: Option<bool>,
+
+    /// SQLite: how it keeps its journal.
+    #[arg(long, value_name = "MODE", env = "RACY_JOURNAL", default_value = "wal")]
+    pub journal: Journal,
 
     /// At most that many database connections. Requests beyond queue for one, and while they do,
     /// they cannot race.
@@ -63,6 +77,8 @@ impl EngineOptions {
         engine::Settings {
             isolation: self.isolation,
             lock_wait_timeout: self.lock_wait_timeout,
+            snapshot_isolation: self.snapshot_isolation,
+            journal: self.journal,
             connections: self.db_connections,
             ..engine::Settings::default()
         }
@@ -147,6 +163,14 @@ pub enum LogFormat {
     Text,
     /// A JSON object per event, for programs.
     Json,
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("give on or off".to_owned()),
+    }
 }
 
 fn listen_address(text: &str) -> Result<SocketAddr, String> {

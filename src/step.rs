@@ -29,6 +29,28 @@ pub enum Action {
     Think,
 }
 
+/// How far a step reaches: what it may do to other clients, or they to it. Steps that do not reach
+/// each other lead to the same end in either order, and the explorer may leave one order out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It touches nothing that others see or lock.
+    Own,
+    /// It sees what others change, and changes nothing itself.
+    Looks,
+    /// It may change, lock or release something that others see or wait for.
+    Meets,
+}
+
+impl Reach {
+    /// Whether two neighbouring steps of different clients may change places unnoticed.
+    pub fn commutes_with(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Own, _) | (_, Self::Own) | (Self::Looks, Self::Looks) => true,
+            (Self::Meets, _) | (_, Self::Meets) => false,
+        }
+    }
+}
+
 /// One visible action of a strategy, before it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -40,6 +62,8 @@ pub struct Step {
     pub sql: Option<&'static str>,
     /// The values bound to the statement's placeholders, in order.
     pub args: Vec<i64>,
+    /// Whom it may meet.
+    pub reach: Reach,
 }
 
 /// How a step ended.
@@ -67,11 +91,21 @@ pub struct Record {
 /// The future that [`Observer::before`] returns.
 pub type Parked<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
+/// The future that [`Observer::held_up`] returns: whether the step is to be tried again.
+pub type Turn<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
 /// Stands around each step of one client.
 pub trait Observer: fmt::Debug + Send + Sync {
     /// Called before a step; the step happens when the future is done. This is where a gate parks
     /// a client until its turn comes.
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a>;
+
+    /// Called where somebody else's lock keeps the step from happening and the engine has no queue
+    /// to wait in, as SQLite. When the future is done, the step is tried again, or given up where
+    /// it says false. An observer without an opinion leaves it to the lock wait timeout.
+    fn held_up<'a>(&'a self, _step: &'a Step) -> Option<Turn<'a>> {
+        None
+    }
 
     /// Called once the step has ended, well or not.
     fn after(&self, record: &Record);

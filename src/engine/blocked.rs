@@ -1,69 +1,219 @@
 //! "Does this connection wait for a lock?", asked of the engine and never guessed by a timeout.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sqlx::{MySql, Row as _};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
 
 use super::pool::Pool;
 use super::{ConnectionId, Database, Fault, Flavour, Pools};
+
+/// One connection waits for a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wait {
+    waiting: ConnectionId,
+    /// Whoever has it or is before it in the queue; none where the engine was not asked for that.
+    holder: Option<ConnectionId>,
+}
 
 impl Database {
     /// Whether that connection waits for a lock that another one holds. Asked on a connection of
     /// the pool's; the user needs the right to look (`PROCESS`, and on MySQL `SELECT` on
     /// `performance_schema`).
     ///
-    /// SQLite has no lock table to ask, and its connections have no identity a client can learn:
-    /// there the answer is always no.
+    /// SQLite has no queue to look into, and its connections have no identity a client can learn:
+    /// there the answer is always no, and the session does the waiting.
     ///
     /// # Errors
     /// The engine's fault where it does not answer.
     pub async fn waits_for_lock(&self, connection: ConnectionId) -> Result<bool, Fault> {
+        self.all_wait(&[connection]).await
+    }
+
+    /// Whether all of these connections wait for locks, and will go on to until somebody else moves:
+    /// where some of them wait for each other in a circle, the engine is about to break it, and the
+    /// answer is no.
+    ///
+    /// # Errors
+    /// As [`waits_for_lock`](Self::waits_for_lock).
+    pub async fn all_wait(&self, connections: &[ConnectionId]) -> Result<bool, Fault> {
+        let asked = Instant::now();
         match (&self.pools, self.engine.flavour) {
-            (Pools::MySql(pool), Flavour::MySql) => ask_mysql(pool, connection).await,
-            (Pools::MySql(pool), _) => ask_mariadb(pool, connection).await,
+            (Pools::MySql(pool), Flavour::MySql) => {
+                let waits = self.looks.fast.since(asked, ask_mysql(pool)).await?;
+                Ok(stand_still(connections, &waits))
+            }
+            (Pools::MySql(pool), _) => {
+                let waits = self.looks.fast.since(asked, ask_mariadb(pool)).await?;
+                // This look does not tell whom they wait for; but one alone is in no circle.
+                if connections.len() < 2 || !stand_still(connections, &waits) {
+                    return Ok(stand_still(connections, &waits));
+                }
+                let waits = self.looks.slow.since(asked, ask_mariadb_whom(pool)).await?;
+                Ok(stand_still(connections, &waits))
+            }
             (Pools::Sqlite(_), _) => Ok(false),
         }
     }
 }
 
-/// `performance_schema.data_lock_waits` is exact and always up to date.
-async fn ask_mysql(pool: &Pool<MySql>, connection: ConnectionId) -> Result<bool, Fault> {
-    let mut pooled = pool.acquire().await?;
-    let waits: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM performance_schema.data_lock_waits w \
-         JOIN performance_schema.threads t ON t.thread_id = w.requesting_thread_id \
-         WHERE t.processlist_id = ?",
-    )
-    .bind(connection.0)
-    .fetch_one(pooled.get()?)
-    .await?;
-    pooled.give_back();
-    Ok(waits > 0)
+/// Whether all of these wait, and no circle of them is about to be broken.
+fn stand_still(connections: &[ConnectionId], waits: &[Wait]) -> bool {
+    let waits_at_all = |one| waits.iter().any(|wait| wait.waiting == one);
+    if !connections.iter().all(|one| waits_at_all(*one)) {
+        return false;
+    }
+    // Whoever waits for nobody in the circle is not in it: what cannot be peeled off is a circle.
+    let mut circle = connections.to_vec();
+    loop {
+        let within = circle.clone();
+        let waits_within = |one: &ConnectionId| {
+            waits.iter().any(|wait| {
+                wait.waiting == *one && wait.holder.is_some_and(|it| within.contains(&it))
+            })
+        };
+        circle.retain(waits_within);
+        if circle.len() == within.len() {
+            return circle.is_empty();
+        }
+    }
 }
 
-/// MariaDB has `information_schema.innodb_trx`, but takes a fresh look for it only when nobody has
-/// read it for 100 ms: whoever polls faster, or beside somebody else, sees the same old picture for
-/// ever. InnoDB's status report is taken afresh each time.
-async fn ask_mariadb(pool: &Pool<MySql>, connection: ConnectionId) -> Result<bool, Fault> {
+/// The looks at the engine's lock tables that are shared by all who ask.
+#[derive(Debug)]
+pub(super) struct Looks {
+    fast: Shared,
+    slow: Shared,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self {
+            fast: Shared::every(Duration::ZERO),
+            slow: Shared::every(MARIADB_KEEPS_OLD),
+        }
+    }
+}
+
+/// One look serves everybody who had asked before it was taken.
+#[derive(Debug)]
+struct Shared {
+    /// Between the end of one look and the next.
+    pause: Duration,
+    last: Mutex<Option<Look>>,
+}
+
+#[derive(Debug)]
+struct Look {
+    begun: Instant,
+    ended: Instant,
+    waits: Arc<[Wait]>,
+}
+
+impl Shared {
+    fn every(pause: Duration) -> Self {
+        Self {
+            pause,
+            last: Mutex::default(),
+        }
+    }
+
+    /// What was seen by a look that was begun after `asked`.
+    async fn since(
+        &self,
+        asked: Instant,
+        take: impl Future<Output = Result<Vec<Wait>, Fault>>,
+    ) -> Result<Arc<[Wait]>, Fault> {
+        let mut last = self.last.lock().await;
+        if let Some(look) = &*last {
+            if look.begun >= asked {
+                return Ok(Arc::clone(&look.waits));
+            }
+            sleep_until(look.ended + self.pause).await;
+        }
+        let begun = Instant::now();
+        let waits: Arc<[Wait]> = take.await?.into();
+        *last = Some(Look {
+            begun,
+            ended: Instant::now(),
+            waits: Arc::clone(&waits),
+        });
+        Ok(waits)
+    }
+}
+
+/// `performance_schema.data_lock_waits` is exact and always up to date.
+async fn ask_mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
+    pairs(
+        pool,
+        "SELECT CAST(waiting.processlist_id AS SIGNED), CAST(holder.processlist_id AS SIGNED) \
+         FROM performance_schema.data_lock_waits w \
+         JOIN performance_schema.threads waiting ON waiting.thread_id = w.requesting_thread_id \
+         JOIN performance_schema.threads holder ON holder.thread_id = w.blocking_thread_id",
+    )
+    .await
+}
+
+/// MariaDB's tables of transactions and waits show a fresh picture only when nobody has looked at
+/// them for 100 ms: whoever polls faster sees the same old picture for ever.
+const MARIADB_KEEPS_OLD: Duration = Duration::from_millis(110);
+
+/// Who waits for whom, slowly.
+async fn ask_mariadb_whom(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
+    pairs(
+        pool,
+        "SELECT CAST(waiting.trx_mysql_thread_id AS SIGNED), \
+                CAST(holder.trx_mysql_thread_id AS SIGNED) \
+         FROM information_schema.innodb_lock_waits w \
+         JOIN information_schema.innodb_trx waiting ON waiting.trx_id = w.requesting_trx_id \
+         JOIN information_schema.innodb_trx holder ON holder.trx_id = w.blocking_trx_id",
+    )
+    .await
+}
+
+async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault> {
+    let mut pooled = pool.acquire().await?;
+    let pairs: Vec<(i64, i64)> = sqlx::query_as(sql).fetch_all(pooled.get()?).await?;
+    pooled.give_back();
+    let wait = |(waiting, holder)| Wait {
+        waiting: ConnectionId(waiting),
+        holder: Some(ConnectionId(holder)),
+    };
+    Ok(pairs.into_iter().map(wait).collect())
+}
+
+/// Who waits, at once: InnoDB's status report is taken afresh each time.
+async fn ask_mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
     let report = sqlx::raw_sql("SHOW ENGINE INNODB STATUS")
         .fetch_one(pooled.get()?)
         .await?;
     pooled.give_back();
     let report: String = report.try_get("Status")?;
-    Ok(is_waiting_in(&report, connection))
+    Ok(waits_in(&report))
 }
 
 /// The report has a paragraph for each transaction, with a line `LOCK WAIT …` where it waits and a
 /// line `MariaDB thread id …, …` that says whose it is.
-fn is_waiting_in(report: &str, connection: ConnectionId) -> bool {
-    let owner = format!("MariaDB thread id {connection},");
+fn waits_in(report: &str) -> Vec<Wait> {
     let transactions = report.split("---TRANSACTION").skip(1);
     transactions
-        .filter(|transaction| transaction.contains(&owner))
-        .any(|transaction| {
+        .filter(|transaction| {
             transaction
                 .lines()
                 .any(|line| line.starts_with("LOCK WAIT"))
         })
+        .filter_map(|transaction| {
+            let (_, owner) = transaction.split_once("MariaDB thread id ")?;
+            let (number, _) = owner.split_once(',')?;
+            Some(Wait {
+                waiting: ConnectionId(number.parse().ok()?),
+                holder: None,
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -83,11 +233,47 @@ MariaDB thread id 3, OS thread handle 140, query id 118 localhost root
 --------
 ";
 
+    fn wait(waiting: i64, holder: i64) -> Wait {
+        Wait {
+            waiting: ConnectionId(waiting),
+            holder: Some(ConnectionId(holder)),
+        }
+    }
+
+    fn still(connections: &[i64], waits: &[Wait]) -> bool {
+        let connections: Vec<_> = connections.iter().copied().map(ConnectionId).collect();
+        stand_still(&connections, waits)
+    }
+
     #[test]
     fn the_waiting_connection_is_found_and_no_other() {
-        assert!(is_waiting_in(REPORT, ConnectionId(35)));
-        assert!(!is_waiting_in(REPORT, ConnectionId(3)));
-        assert!(!is_waiting_in(REPORT, ConnectionId(5)));
-        assert!(!is_waiting_in("", ConnectionId(35)));
+        let found = waits_in(REPORT);
+        assert!(stand_still(&[ConnectionId(35)], &found));
+        assert!(!stand_still(&[ConnectionId(3)], &found));
+        assert!(!stand_still(&[ConnectionId(35), ConnectionId(3)], &found));
+        assert!(waits_in("").is_empty());
+    }
+
+    #[test]
+    fn those_who_queue_stand_still_and_those_in_a_circle_do_not() {
+        let queue = [wait(2, 1), wait(3, 1), wait(3, 2)];
+        assert!(still(&[2, 3], &queue));
+        assert!(!still(&[1, 2, 3], &queue));
+        let circle = [wait(1, 2), wait(2, 1), wait(3, 1)];
+        assert!(!still(&[1, 2], &circle));
+        assert!(!still(&[1, 2, 3], &circle));
+        assert!(still(&[3], &circle));
+    }
+
+    #[tokio::test]
+    async fn a_look_serves_those_who_asked_before_it() {
+        let looks = Shared::every(Duration::ZERO);
+        let before = Instant::now();
+        let seen = looks.since(before, async { Ok(vec![wait(1, 2)]) }).await;
+        assert_eq!(&*seen.unwrap(), [wait(1, 2)]);
+        let again = looks.since(before, async { Ok(vec![]) }).await;
+        assert_eq!(&*again.unwrap(), [wait(1, 2)]);
+        let later = looks.since(Instant::now(), async { Ok(vec![]) }).await;
+        assert!(later.unwrap().is_empty());
     }
 }

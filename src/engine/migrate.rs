@@ -1,7 +1,7 @@
 //! The schema, brought up to date by whichever instance comes first, while the others wait.
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, MySql, MySqlConnection, SqlSafeStr as _, Sqlite};
+use sqlx::{AssertSqlSafe, Connection as _, MySql, MySqlConnection, SqlSafeStr as _, Sqlite};
 
 use super::OpenError;
 use super::pool::Pool;
@@ -84,6 +84,10 @@ async fn forget_half_a_migration(connection: &mut MySqlConnection) -> Result<(),
 /// SQLite has no named locks: there a transaction around all migrations does the same.
 pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
     let mut connection = pool.acquire().await?.detach()?;
+    let patience = format!("PRAGMA busy_timeout = {}", 1000 * MIGRATION_LOCK_SECONDS);
+    sqlx::raw_sql(AssertSqlSafe(patience))
+        .execute(&mut connection)
+        .await?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     migrations(SQLITE_MIGRATIONS)
         .run_direct(None, &mut *transaction, false)

@@ -21,6 +21,7 @@ mod pool;
 mod session;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -36,6 +37,7 @@ pub use fault::{Fault, FaultKind};
 pub use session::{ConnectionId, Kept, Session};
 
 use crate::step::{Observer, Unobserved};
+use blocked::Looks;
 use pool::Pool;
 use session::Connection;
 
@@ -47,6 +49,11 @@ pub struct Settings {
     /// How long a statement waits for a lock, in whole seconds; the engine's own default (InnoDB:
     /// 50 seconds) where none is named. SQLite has none and gets InnoDB's.
     pub lock_wait_timeout: Option<u32>,
+    /// MariaDB's `innodb_snapshot_isolation` for every session; the server's own where it is none.
+    /// Other engines do not have it.
+    pub snapshot_isolation: Option<bool>,
+    /// How SQLite keeps its journal. Other engines have no choice.
+    pub journal: Journal,
     /// At most that many connections at a time. Requests beyond queue for one, and while they do,
     /// they cannot race.
     pub connections: u32,
@@ -59,8 +66,29 @@ impl Default for Settings {
         Self {
             isolation: None,
             lock_wait_timeout: None,
+            snapshot_isolation: None,
+            journal: Journal::Wal,
             connections: 100,
             acquire_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How SQLite keeps its journal, and with that: who keeps whom from doing what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Journal {
+    /// A write-ahead log: readers see a snapshot, and neither wait for the writer nor make it wait.
+    Wal,
+    /// The rollback journal, SQLite's own default: to commit, a writer needs all readers gone.
+    Rollback,
+}
+
+impl Journal {
+    fn mode(self) -> SqliteJournalMode {
+        match self {
+            Self::Wal => SqliteJournalMode::Wal,
+            Self::Rollback => SqliteJournalMode::Delete,
         }
     }
 }
@@ -88,6 +116,9 @@ pub struct Engine {
     /// MariaDB's `innodb_snapshot_isolation`: a transaction is refused (1020) when it changes a row
     /// that somebody else changed after its snapshot. On by default since 11.6.2.
     pub snapshot_isolation: bool,
+    /// How SQLite keeps its journal; none for the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Journal>,
 }
 
 impl fmt::Display for Engine {
@@ -95,6 +126,9 @@ impl fmt::Display for Engine {
         write!(f, "{} {}, {}", self.flavour, self.version, self.isolation)?;
         if self.snapshot_isolation {
             f.write_str(" with innodb_snapshot_isolation")?;
+        }
+        if self.journal == Some(Journal::Rollback) {
+            f.write_str(" with a rollback journal")?;
         }
         Ok(())
     }
@@ -107,6 +141,9 @@ pub struct Database {
     engine: Engine,
     connections: u32,
     most_connections: Option<i64>,
+    /// How long a session waits for a lock where the engine leaves that to its clients.
+    lock_wait: Duration,
+    looks: Arc<Looks>,
 }
 
 #[derive(Debug, Clone)]
@@ -122,6 +159,8 @@ pub enum OpenError {
     Connect(Fault),
     /// The isolation level is none that this engine has.
     Isolation(Flavour, Isolation),
+    /// There is no `innodb_snapshot_isolation` to switch on or off.
+    SnapshotIsolation,
     /// A migration failed, or the schema is not one that this program made.
     Migrate(String),
 }
@@ -134,6 +173,10 @@ impl fmt::Display for OpenError {
                 f,
                 "{flavour} has no isolation level {isolation}, only {}",
                 Isolation::Serializable
+            ),
+            Self::SnapshotIsolation => f.write_str(
+                "it has no innodb_snapshot_isolation to switch on or off; MariaDB has it since \
+                 10.6.18 and 10.11.8",
             ),
             Self::Migrate(reason) => write!(f, "cannot migrate the database: {reason}"),
         }
@@ -199,7 +242,12 @@ impl Database {
             Pools::MySql(pool) => Connection::MySql(pool.acquire().await?),
             Pools::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
         };
-        Ok(Session::new(connection, self.engine.flavour, observer))
+        Ok(Session::new(
+            connection,
+            self.engine.flavour,
+            self.lock_wait,
+            observer,
+        ))
     }
 
     /// Whether every connection is taken, so that the next session has to queue for one.
@@ -260,6 +308,13 @@ async fn connect_mysql(
 ) -> Result<Database, OpenError> {
     // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
     let options = options.clone().disable_statement_logging();
+    if settings.snapshot_isolation.is_some() {
+        // Before a connection is told to switch what it may not have.
+        let mut connection = options.connect().await?;
+        let known = snapshot_isolation(&mut connection).await?;
+        connection.close().await?;
+        known.ok_or(OpenError::SnapshotIsolation)?;
+    }
     let pool = Pool::new(
         options,
         mysql_greeting(settings),
@@ -277,6 +332,8 @@ async fn connect_mysql(
         pools: Pools::MySql(pool),
         connections: settings.connections,
         most_connections: Some(most_connections),
+        lock_wait: Duration::ZERO,
+        looks: Arc::default(),
     })
 }
 
@@ -290,6 +347,9 @@ fn mysql_greeting(settings: &Settings) -> String {
     }
     if let Some(seconds) = settings.lock_wait_timeout {
         statements.push(format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
+    }
+    if let Some(on) = settings.snapshot_isolation {
+        statements.push(format!("SET SESSION innodb_snapshot_isolation = {on}"));
     }
     statements.join("; ")
 }
@@ -310,10 +370,7 @@ async fn ask_mysql(connection: &mut MySqlConnection) -> Result<Engine, OpenError
     })
     .fetch_one(&mut *connection)
     .await?;
-    let snapshot_isolation: Option<(String, String)> =
-        sqlx::query_as("SHOW VARIABLES LIKE 'innodb_snapshot_isolation'")
-            .fetch_optional(connection)
-            .await?;
+    let snapshot_isolation = snapshot_isolation(connection).await?;
     Ok(Engine {
         flavour,
         version,
@@ -322,8 +379,18 @@ async fn ask_mysql(connection: &mut MySqlConnection) -> Result<Engine, OpenError
             code: None,
             message,
         })?,
-        snapshot_isolation: snapshot_isolation.is_some_and(|(_, value)| value == "ON"),
+        snapshot_isolation: snapshot_isolation == Some(true),
+        journal: None,
     })
+}
+
+/// MariaDB's `innodb_snapshot_isolation`; none where the server does not know it.
+async fn snapshot_isolation(connection: &mut MySqlConnection) -> sqlx::Result<Option<bool>> {
+    let found: Option<(String, String)> =
+        sqlx::query_as("SHOW VARIABLES LIKE 'innodb_snapshot_isolation'")
+            .fetch_optional(connection)
+            .await?;
+    Ok(found.map(|(_, value)| value == "ON"))
 }
 
 /// What InnoDB does by default, so that the engines wait alike.
@@ -338,16 +405,20 @@ async fn connect_sqlite(
     {
         return Err(OpenError::Isolation(Flavour::Sqlite, level));
     }
-    let wait = settings
+    if settings.snapshot_isolation.is_some() {
+        return Err(OpenError::SnapshotIsolation);
+    }
+    let lock_wait = settings
         .lock_wait_timeout
         .unwrap_or(SQLITE_LOCK_WAIT_SECONDS);
     let options = options
         .clone()
         .create_if_missing(true)
         .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(wait.into()))
+        // The session waits, see there.
+        .busy_timeout(Duration::ZERO)
         .disable_statement_logging();
-    switch_to_wal(&options).await?;
+    choose_journal(&options, settings.journal).await?;
     let pool = Pool::new(
         options,
         String::new(),
@@ -364,22 +435,25 @@ async fn connect_sqlite(
         version,
         isolation: Isolation::Serializable,
         snapshot_isolation: false,
+        journal: Some(settings.journal),
     };
     Ok(Database {
         engine,
         pools: Pools::Sqlite(pool),
         connections: settings.connections,
         most_connections: None,
+        lock_wait: Duration::from_secs(lock_wait.into()),
+        looks: Arc::default(),
     })
 }
 
-/// Switches the file to WAL mode, in which it then stays. The one thing in SQLite that the busy
-/// timeout does not cover: where several instances open a new file at once, all but one are refused.
-async fn switch_to_wal(options: &SqliteConnectOptions) -> Result<(), Fault> {
+/// Switches the file to a journal mode, in which it then stays. The one thing in SQLite that no busy
+/// timeout covers: where several instances open a new file at once, all but one are refused.
+async fn choose_journal(options: &SqliteConnectOptions, journal: Journal) -> Result<(), Fault> {
     const PATIENCE: Duration = Duration::from_secs(10);
     const PAUSE: Duration = Duration::from_millis(20);
 
-    let options = options.clone().journal_mode(SqliteJournalMode::Wal);
+    let options = options.clone().journal_mode(journal.mode());
     let deadline = Instant::now() + PATIENCE;
     loop {
         match options.connect().await.map_err(Fault::from) {

@@ -36,6 +36,7 @@ struct Home<DB: Database> {
 
 struct Idle<DB: Database> {
     connection: DB::Connection,
+    number: Option<i64>,
     since: Instant,
 }
 
@@ -93,29 +94,30 @@ where
         let permit = permit.map_err(|_closed| Fault::unavailable("the lab is closing"))?;
         let found = timeout_at(deadline, async {
             match self.live_idle().await {
-                Some(connection) => Ok(connection),
-                None => Ok(home.connect().await?),
+                Some(idle) => Ok((idle.connection, idle.number)),
+                None => Ok((home.connect().await?, None)),
             }
         });
-        let connection = match found.await {
+        let (connection, number) = match found.await {
             Ok(connection) => connection.map_err(|error: sqlx::Error| Fault::from(error))?,
             Err(_elapsed) => return Err(Fault::unavailable("the database does not answer")),
         };
         Ok(Pooled {
             connection: Some(connection),
+            number,
             home: Arc::clone(home),
             _permit: permit,
         })
     }
 
-    async fn live_idle(&self) -> Option<DB::Connection> {
+    async fn live_idle(&self) -> Option<Idle<DB>> {
         loop {
             let mut idle = self.home.idle().pop()?;
             if idle.since.elapsed() < IDLE_BEFORE_PING {
-                return Some(idle.connection);
+                return Some(idle);
             }
             if idle.connection.ping().await.is_ok() {
-                return Some(idle.connection);
+                return Some(idle);
             }
             // The others have lain there for longer, and were cut off by the same event.
             self.home.idle().clear();
@@ -180,6 +182,8 @@ impl<DB: Database> Home<DB> {
 /// A connection that is out. Closed when it is dropped, unless it was given back.
 pub(super) struct Pooled<DB: Database> {
     connection: Option<DB::Connection>,
+    /// The engine's own number for it, once somebody has asked.
+    pub(super) number: Option<i64>,
     home: Arc<Home<DB>>,
     _permit: OwnedSemaphorePermit,
 }
@@ -214,6 +218,7 @@ impl<DB: Database> Pooled<DB> {
         idle.retain(|one| one.since.elapsed() < IDLE_BEFORE_CLOSE);
         idle.push(Idle {
             connection,
+            number: self.number,
             since: Instant::now(),
         });
     }

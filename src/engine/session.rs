@@ -3,6 +3,10 @@
 //!
 //! A session that is dropped in the middle of something closes its connection instead of returning
 //! it to the pool: an open transaction or half an answer must never meet the next client.
+//!
+//! SQLite is the one engine whose waiting is done here. It keeps no queue: its own busy handler
+//! sleeps and tries again, unseen. The session does the same in its stead, so that an
+//! [`Observer`] learns of the wait and may say when to try again.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -13,10 +17,10 @@ use sqlx::{AssertSqlSafe, MySql, Row as _, Sqlite};
 
 use super::pool::Pooled;
 use super::{Fault, FaultKind, Flavour};
-use crate::step::{Action, Ending, Observer, Record, Step};
+use crate::step::{Action, Ending, Observer, Reach, Record, Step};
 
 /// The engine's own number for a connection, as its lock tables use it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub(super) i64);
 
 impl fmt::Display for ConnectionId {
@@ -42,8 +46,13 @@ pub struct Session<'s> {
     connection: Connection,
     flavour: Flavour,
     observer: &'s dyn Observer,
-    think: Duration,
+    /// How long to think; none where thinking is no step at all.
+    think: Option<Duration>,
+    /// How long to wait for a lock where the engine leaves the waiting to its clients.
+    lock_wait: Duration,
     in_transaction: bool,
+    /// The transaction has read or written, and sees the database as it was then.
+    in_snapshot: bool,
     /// A statement is under way: its answer has not been read to the end.
     in_flight: bool,
     /// The connection is of no further use.
@@ -55,23 +64,33 @@ impl<'s> Session<'s> {
     pub(super) fn new(
         connection: Connection,
         flavour: Flavour,
+        lock_wait: Duration,
         observer: &'s dyn Observer,
     ) -> Self {
         Self {
             connection,
             flavour,
             observer,
-            think: Duration::ZERO,
+            think: None,
+            lock_wait,
             in_transaction: false,
+            in_snapshot: false,
             in_flight: false,
             broken: false,
             kept: Kept::Nothing,
         }
     }
 
-    /// Sets how long [`think`](Self::think) takes; zero unless set.
+    /// Sets how long [`think`](Self::think) takes. Thinking for no time is no step.
     pub fn thinking(mut self, think: Duration) -> Self {
-        self.think = think;
+        self.think = (!think.is_zero()).then_some(think);
+        self
+    }
+
+    /// Makes [`think`](Self::think) a step that takes no time: for an observer who decides himself
+    /// what happens meanwhile.
+    pub fn thinking_in_no_time(mut self) -> Self {
+        self.think = Some(Duration::ZERO);
         self
     }
 
@@ -93,7 +112,12 @@ impl<'s> Session<'s> {
     }
 
     async fn begin_with(&mut self, sql: &'static str) -> Result<(), Fault> {
-        self.command(Action::Begin, "begin", sql).await?;
+        // A plain begin takes no lock and no snapshot on any engine.
+        let reach = match sql == self.flavour.begin() {
+            true => Reach::Own,
+            false => Reach::Meets,
+        };
+        self.command(Action::Begin, "begin", sql, reach).await?;
         self.in_transaction = true;
         Ok(())
     }
@@ -104,8 +128,10 @@ impl<'s> Session<'s> {
     /// As the engine refuses. If the connection broke, whether it was kept is
     /// [unknown](Kept::Unknown).
     pub async fn commit(&mut self) -> Result<(), Fault> {
-        self.command(Action::Commit, "commit", "COMMIT").await?;
+        self.command(Action::Commit, "commit", "COMMIT", Reach::Meets)
+            .await?;
         self.in_transaction = false;
+        self.in_snapshot = false;
         self.kept = Kept::Something;
         Ok(())
     }
@@ -120,13 +146,9 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: &[i64],
     ) -> Result<Option<i64>, Fault> {
-        let step = self.statement(Action::Read, label, sql, args);
-        self.before(&step).await;
-        let started = Instant::now();
-        let result = self.connection.rows::<1>(step_sql(&step), args).await;
-        let result = result.map(|rows| rows.first().and_then(|[value]| *value));
-        self.after(step, started, &result, |value| *value);
-        result
+        let first = |rows: &Vec<[_; 1]>| rows.first().and_then(|[value]| *value);
+        let rows = self.look(label, sql, args, first).await?;
+        Ok(first(&rows))
     }
 
     /// Reads any number of rows of `N` integers each.
@@ -139,12 +161,7 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: &[i64],
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
-        let step = self.statement(Action::Read, label, sql, args);
-        self.before(&step).await;
-        let started = Instant::now();
-        let result = self.connection.rows(step_sql(&step), args).await;
-        self.after(step, started, &result, |_| None);
-        result
+        self.look(label, sql, args, |_| None).await
     }
 
     /// Runs a statement that changes rows, and says how many it matched.
@@ -194,18 +211,21 @@ impl<'s> Session<'s> {
     /// Lets time pass between two statements: the delay of the lesson, in which others get their
     /// chance. No step at all where the delay is zero.
     pub async fn think(&mut self) {
-        if self.think.is_zero() {
+        let Some(think) = self.think else {
             return;
-        }
+        };
         let step = Step {
             action: Action::Think,
             label: "think",
             sql: None,
             args: Vec::new(),
+            reach: Reach::Own,
         };
         self.observer.before(&step).await;
         let started = Instant::now();
-        tokio::time::sleep(self.think).await;
+        if !think.is_zero() {
+            tokio::time::sleep(think).await;
+        }
         self.after(step, started, &Ok(()), |()| None);
     }
 
@@ -214,6 +234,9 @@ impl<'s> Session<'s> {
     /// # Errors
     /// The engine's fault; [`FaultKind::Other`] on SQLite, which numbers no connections.
     pub async fn connection_id(&mut self) -> Result<ConnectionId, Fault> {
+        if let Some(known) = self.connection.number() {
+            return Ok(ConnectionId(known));
+        }
         self.in_flight = true;
         let rows = self
             .connection
@@ -221,7 +244,10 @@ impl<'s> Session<'s> {
             .await;
         self.in_flight = false;
         match rows?.first() {
-            Some([Some(id)]) => Ok(ConnectionId(*id)),
+            Some([Some(id)]) => {
+                self.connection.set_number(*id);
+                Ok(ConnectionId(*id))
+            }
             _ => Err(Fault {
                 kind: FaultKind::Other,
                 code: None,
@@ -238,7 +264,7 @@ impl<'s> Session<'s> {
     /// rolled back by the engine itself, because after a lock timeout only the statement is.
     pub async fn end(mut self) -> Kept {
         if self.in_transaction && !self.broken {
-            let step = self.statement(Action::Rollback, "rollback", "ROLLBACK", &[]);
+            let step = self.statement(Action::Rollback, "rollback", "ROLLBACK", &[], Reach::Meets);
             self.in_flight = true;
             let started = Instant::now();
             let result = self.connection.command(step_sql(&step)).await;
@@ -253,12 +279,41 @@ impl<'s> Session<'s> {
         action: Action,
         label: &'static str,
         sql: &'static str,
+        reach: Reach,
     ) -> Result<(), Fault> {
-        let step = self.statement(action, label, sql, &[]);
+        let step = self.statement(action, label, sql, &[], reach);
         self.before(&step).await;
         let started = Instant::now();
-        let result = self.connection.command(step_sql(&step)).await;
+        let mut tries = 0;
+        let result = loop {
+            let result = self.connection.command(step_sql(&step)).await;
+            if !self.tries_again(&step, started, &mut tries, &result).await {
+                break result;
+            }
+        };
         self.after(step, started, &result, |()| None);
+        result
+    }
+
+    async fn look<const N: usize>(
+        &mut self,
+        label: &'static str,
+        sql: &'static str,
+        args: &[i64],
+        value: impl FnOnce(&Vec<[Option<i64>; N]>) -> Option<i64>,
+    ) -> Result<Vec<[Option<i64>; N]>, Fault> {
+        let step = self.statement(Action::Read, label, sql, args, reach_of_read(sql));
+        self.before(&step).await;
+        let started = Instant::now();
+        let mut tries = 0;
+        let result = loop {
+            let result = self.connection.rows(step_sql(&step), args).await;
+            if !self.tries_again(&step, started, &mut tries, &result).await {
+                break result;
+            }
+        };
+        self.after(step, started, &result, value);
+        self.in_snapshot |= self.in_transaction && result.is_ok();
         result
     }
 
@@ -269,15 +324,48 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: &[i64],
     ) -> Result<Changed, Fault> {
-        let step = self.statement(Action::Write, label, sql, args);
+        let step = self.statement(Action::Write, label, sql, args, Reach::Meets);
         self.before(&step).await;
         let started = Instant::now();
-        let result = self.connection.execute(step_sql(&step), args).await;
+        let mut tries = 0;
+        let result = loop {
+            let result = self.connection.execute(step_sql(&step), args).await;
+            if !self.tries_again(&step, started, &mut tries, &result).await {
+                break result;
+            }
+        };
         self.after(step, started, &result, |_| value);
+        self.in_snapshot |= self.in_transaction && result.is_ok();
         if result.is_ok() && !self.in_transaction {
             self.kept = Kept::Something;
         }
         result
+    }
+
+    /// Waits in SQLite's stead, where SQLite itself would: for a statement whose transaction has
+    /// seen nothing yet, and for a commit. Somebody who has read and then wants to write is refused
+    /// at once, because while he waited his snapshot would grow old.
+    async fn tries_again<T>(
+        &self,
+        step: &Step,
+        started: Instant,
+        tries: &mut usize,
+        result: &Result<T, Fault>,
+    ) -> bool {
+        let held_up = matches!(result, Err(fault) if fault.kind == FaultKind::Busy)
+            && (step.action == Action::Commit || !self.in_snapshot);
+        if !held_up {
+            return false;
+        }
+        if let Some(turn) = self.observer.held_up(step) {
+            return turn.await;
+        }
+        if started.elapsed() >= self.lock_wait {
+            return false;
+        }
+        tokio::time::sleep(pause_before(*tries)).await;
+        *tries += 1;
+        true
     }
 
     fn statement(
@@ -286,12 +374,14 @@ impl<'s> Session<'s> {
         label: &'static str,
         sql: &'static str,
         args: &[i64],
+        reach: Reach,
     ) -> Step {
         Step {
             action,
             label,
             sql: Some(self.flavour.spell(sql)),
             args: args.to_vec(),
+            reach,
         }
     }
 
@@ -344,6 +434,21 @@ impl Drop for Session<'_> {
             self.connection.give_back();
         }
     }
+}
+
+/// A read that locks what it reads is seen by those who wait for it.
+fn reach_of_read(sql: &str) -> Reach {
+    match sql.ends_with(" FOR UPDATE") {
+        true => Reach::Meets,
+        false => Reach::Looks,
+    }
+}
+
+/// The pauses that SQLite's own busy handler makes, from short to long.
+fn pause_before(try_number: usize) -> Duration {
+    const MILLISECONDS: [u64; 12] = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
+    let longest = MILLISECONDS.len() - 1;
+    Duration::from_millis(MILLISECONDS[try_number.min(longest)])
 }
 
 fn step_sql(step: &Step) -> &'static str {
@@ -437,6 +542,14 @@ impl Connection {
                 })
                 .collect()
         })
+    }
+
+    fn number(&self) -> Option<i64> {
+        on!(self, it => it.number)
+    }
+
+    fn set_number(&mut self, number: i64) {
+        on!(self, it => it.number = Some(number));
     }
 
     fn give_back(&mut self) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::step::{Action, Ending, Observer, Parked, Record, Step};
+use crate::step::{Action, Ending, Observer, Parked, Record, Step, Turn};
 
 /// When a request arrived, by both clocks: the steady one to measure from, and the wall's to lay
 /// the timelines of several requests beside each other.
@@ -116,6 +116,10 @@ impl Recorder {
 impl Observer for Recorder {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
         self.next.before(step)
+    }
+
+    fn held_up<'a>(&'a self, step: &'a Step) -> Option<Turn<'a>> {
+        self.next.held_up(step)
     }
 
     fn after(&self, record: &Record) {
