@@ -23,6 +23,8 @@ pub mod config;
 pub mod demo;
 pub mod deposits;
 pub mod engine;
+pub mod explore;
 pub mod http;
 pub mod observe;
 pub mod step;
+pub mod verdict;

@@ -15,10 +15,10 @@
 //! missing on the left was lost.
 
 pub mod atomic;
+mod explored;
 pub mod non_atomic;
 pub mod row_locking;
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::time::Duration;
@@ -26,8 +26,9 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::{Database, Engine, Fault, FaultKind, Flavour, Isolation, Kept, Session};
+use crate::engine::{Database, Engine, Fault, Flavour, Isolation, Kept, Session};
 use crate::step::Observer;
+pub use crate::verdict::{Outcome, Verdict};
 
 /// What a client asks for: add an amount to an account's balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,20 +93,6 @@ impl From<Fault> for Refusal {
     }
 }
 
-/// What became of a deposit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was made.
-    Applied,
-    /// The engine or the strategy said no, and nothing was kept.
-    Refused,
-    /// It failed half way, and what it had written in autocommit was kept.
-    Partial,
-    /// The answer to its commit was lost: it may have been made or not.
-    Unknown,
-}
-
 /// A deposit that was not acknowledged: why, and what it left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -113,28 +100,6 @@ pub struct Failure {
     pub refusal: Refusal,
     /// What became of it; never [`Outcome::Applied`].
     pub outcome: Outcome,
-}
-
-/// How one run of several clients ended, judged by the exhibit's invariant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
-#[serde(tag = "verdict", content = "fault", rename_all = "snake_case")]
-pub enum Verdict {
-    /// Every client was served and nothing was lost.
-    Safe,
-    /// An acknowledged deposit is missing from the balance.
-    LostUpdate,
-    /// Nothing was lost, but a client was turned away.
-    Refused(FaultKind),
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Safe => f.write_str("safe"),
-            Self::LostUpdate => f.write_str("lost update"),
-            Self::Refused(fault) => write!(f, "refused: {fault}"),
-        }
-    }
 }
 
 /// An engine in one of the modes in which it behaves differently.
@@ -243,7 +208,8 @@ impl LongDelay {
     }
 }
 
-type Depositing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
+/// What a strategy's function returns.
+pub type Depositing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
 
 /// One way to make a deposit, as it is registered.
 #[derive(Debug)]
@@ -254,7 +220,8 @@ pub struct Strategy {
     pub delay: Delay,
     /// What its file says about it.
     pub card: &'static Card,
-    deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit) -> Depositing<'f>,
+    /// The function itself.
+    pub deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit) -> Depositing<'f>,
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.

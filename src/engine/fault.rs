@@ -81,6 +81,19 @@ impl Fault {
         }
     }
 
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self {
+            kind: FaultKind::Other,
+            code: None,
+            message: message.into(),
+        }
+    }
+
+    /// Whether it is about the database being there at all, and not about what a client did.
+    pub(crate) fn says_nothing_of_the_code(&self) -> bool {
+        self.kind == FaultKind::Unavailable
+    }
+
     /// Whether the engine itself said no, so that what it says of its data can be relied on.
     /// Otherwise the answer did not come, or did not come whole.
     pub(super) fn is_an_answer(&self) -> bool {

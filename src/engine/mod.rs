@@ -15,6 +15,7 @@ mod blocked;
 pub mod choice;
 mod dialect;
 mod fault;
+mod lane;
 pub mod local;
 mod migrate;
 mod pool;
@@ -34,6 +35,7 @@ use utoipa::ToSchema;
 
 pub use dialect::{Flavour, Isolation};
 pub use fault::{Fault, FaultKind};
+pub use lane::Lane;
 pub use session::{ConnectionId, Kept, Session};
 
 use crate::step::{Observer, Unobserved};
@@ -75,10 +77,11 @@ impl Default for Settings {
 }
 
 /// How SQLite keeps its journal, and with that: who keeps whom from doing what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Journal {
     /// A write-ahead log: readers see a snapshot, and neither wait for the writer nor make it wait.
+    #[default]
     Wal,
     /// The rollback journal, SQLite's own default: to commit, a writer needs all readers gone.
     Rollback,

@@ -134,7 +134,7 @@ impl Lab {
     /// tests share its 151 connections.
     pub async fn at(fresh: Fresh, settings: Settings) -> Self {
         let settings = Settings {
-            connections: settings.connections.min(8),
+            connections: settings.connections.min(20),
             ..settings
         };
         let database = Database::connect(&fresh.address, &settings).await.unwrap();

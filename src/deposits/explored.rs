@@ -1,0 +1,159 @@
+//! A deposit strategy as the explorer sees it: clients that deposit into an account opened for them.
+
+use super::{Delay, Deposit, Failure, Refusal, Strategy};
+use crate::accounts;
+use crate::engine::{Database, Fault, Session};
+use crate::explore::{Ended, Moment, Pending, Row, Subject, Trace};
+use crate::step::Unobserved;
+use crate::verdict::{Outcome, Verdict};
+
+/// What each client deposits.
+const AMOUNT: i64 = 100;
+
+impl Subject for Strategy {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn open<'a>(
+        &'a self,
+        database: &'a Database,
+        count: usize,
+    ) -> Pending<'a, Result<Vec<i64>, Fault>> {
+        Box::pin(open_accounts(database, count))
+    }
+
+    /// Balances, amounts and versions are multiples of the amount, or small.
+    fn is_unmistakable(&self, stake: i64) -> bool {
+        stake > 16 && stake % AMOUNT != 0
+    }
+
+    fn perform<'a>(&'a self, session: Session<'a>, stake: i64) -> Pending<'a, Ended> {
+        Box::pin(async move {
+            let session = match self.delay {
+                Delay::None => session,
+                Delay::Long => session.thinking_in_no_time(),
+            };
+            let deposit = Deposit {
+                account: stake,
+                amount: AMOUNT,
+            };
+            match self.perform_in(session, &deposit).await {
+                Ok(_receipt) => Ended {
+                    outcome: Outcome::Applied,
+                    fault: None,
+                },
+                Err(Failure { refusal, outcome }) => Ended {
+                    outcome,
+                    fault: match refusal {
+                        Refusal::Engine(fault) => Some(fault),
+                        Refusal::UnknownAccount | Refusal::Overflow { .. } => None,
+                    },
+                },
+            }
+        })
+    }
+
+    fn judge<'a>(
+        &'a self,
+        database: &'a Database,
+        stake: i64,
+        ended: &'a [Ended],
+    ) -> Pending<'a, Result<Verdict, Fault>> {
+        Box::pin(async move {
+            let account = accounts::find(database, stake).await?;
+            let account = account.ok_or_else(|| Fault::other("the account is gone"))?;
+            let applied = ended.iter().filter(|it| it.outcome == Outcome::Applied);
+            let acknowledged = applied.count() as i64 * AMOUNT;
+            let refused = ended.iter().find_map(|it| it.fault.as_ref());
+            Ok(
+                if account.balance - account.opening_balance < acknowledged {
+                    Verdict::LostUpdate
+                } else if account.lost != 0 {
+                    Verdict::Partial
+                } else {
+                    refused.map_or(Verdict::Safe, |fault| Verdict::Refused(fault.kind))
+                },
+            )
+        })
+    }
+
+    fn remove<'a>(
+        &'a self,
+        database: &'a Database,
+        stakes: &'a [i64],
+    ) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(remove_accounts(database, stakes))
+    }
+
+    fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment> {
+        overwritten(trace, ended)
+    }
+}
+
+/// All in one transaction, because it is commits that take time.
+async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
+    let mut session = database.session(&Unobserved).await?;
+    let opened = async {
+        session.begin_for_update().await?;
+        let mut accounts = Vec::new();
+        for _ in 0..count {
+            let open = "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)";
+            accounts.push(session.insert("open account", open, &[0, 0]).await?);
+        }
+        session.commit().await?;
+        Ok(accounts)
+    }
+    .await;
+    session.end().await;
+    opened
+}
+
+async fn remove_accounts(database: &Database, accounts: &[i64]) -> Result<(), Fault> {
+    const AT_A_TIME: usize = 100;
+    let mut session = database.session(&Unobserved).await?;
+    let removed = async {
+        for some in accounts.chunks(AT_A_TIME) {
+            session.begin_for_update().await?;
+            for account in some {
+                for delete in [
+                    "DELETE FROM transactions WHERE account_id = ?",
+                    "DELETE FROM accounts WHERE id = ?",
+                ] {
+                    session.run("remove account", delete, &[*account]).await?;
+                }
+            }
+            session.commit().await?;
+        }
+        Ok(())
+    }
+    .await;
+    session.end().await;
+    removed
+}
+
+/// The last write whose value was computed without what somebody else had written meanwhile.
+fn overwritten(trace: &Trace, ended: &[Ended]) -> Option<Moment> {
+    let applied = |row: &Row| ended[row.client.index()].outcome == Outcome::Applied;
+    let rows = trace.rows.iter().enumerate();
+    let writes: Vec<_> = rows
+        .filter(|(_, row)| row.is_write() && applied(row))
+        .collect();
+    let (at, write) = *writes.last()?;
+    let read = trace.rows[..at]
+        .iter()
+        .rposition(|row| row.client == write.client && row.is_read())?;
+    let (_, unseen) = writes
+        .iter()
+        .rfind(|(other, row)| (read..at).contains(other) && row.client != write.client)?;
+    Some(Moment {
+        row: at,
+        words: format!(
+            "{} overwrites {}'s {} unseen: {}'s deposit is lost",
+            write.client,
+            unseen.client,
+            unseen.value()?,
+            unseen.client
+        ),
+    })
+}

@@ -1,0 +1,142 @@
+//! What the runs of a search add up to.
+
+use std::collections::BTreeMap;
+
+use super::search::{Judged, Plan, Schedules, Stop, search};
+use super::{Moment, RunError, Schedule, Subject, Trace};
+use crate::engine::{Engine, FaultKind, Lane};
+use crate::verdict::Verdict;
+
+/// What a search has found out about one strategy on one engine at one level.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The strategy.
+    pub strategy: &'static str,
+    /// What it ran on.
+    pub engine: Engine,
+    /// What was asked for.
+    pub plan: Plan,
+    /// Whether every schedule was run that was asked for.
+    pub complete: bool,
+    /// The counts.
+    pub tally: Tally,
+}
+
+/// How many runs ended how.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// How many runs.
+    pub schedules: u64,
+    /// By verdict.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// Those with the verdict "refused", by fault and the engine's own code.
+    pub refused: BTreeMap<(FaultKind, Option<String>), u64>,
+    /// In how many a client waited for a lock.
+    pub waited: u64,
+    /// The simplest schedule of each verdict.
+    pub examples: BTreeMap<Verdict, Example>,
+}
+
+/// One schedule and what happened under it.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// Who moved when.
+    pub schedule: Schedule,
+    /// What happened.
+    pub trace: Trace,
+    /// What the clients raced for, as it stands in the statements.
+    pub stake: i64,
+    /// The moment at which something was lost.
+    pub moment: Option<Moment>,
+}
+
+impl Finding {
+    /// Whether every schedule there is was run, or stands for one that was.
+    pub fn is_exhaustive(&self) -> bool {
+        self.complete && matches!(self.plan.schedules, Schedules::All { .. })
+    }
+
+    /// The simplest schedule in which something was lost.
+    pub fn shortest_losing(&self) -> Option<&Example> {
+        let anomalies = self
+            .tally
+            .examples
+            .iter()
+            .filter(|(verdict, _)| verdict.is_anomaly());
+        anomalies.map(|(_, example)| example).next()
+    }
+}
+
+impl Tally {
+    /// How many runs had this verdict.
+    pub fn count(&self, verdict: Verdict) -> u64 {
+        self.verdicts.get(&verdict).copied().unwrap_or_default()
+    }
+
+    /// How many runs had an anomaly.
+    pub fn anomalies(&self) -> u64 {
+        let anomalies = self
+            .verdicts
+            .iter()
+            .filter(|(verdict, _)| verdict.is_anomaly());
+        anomalies.map(|(_, count)| count).sum()
+    }
+
+    /// How many runs ended with somebody refused and nothing lost.
+    pub fn refused(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    pub(super) fn add(&mut self, judged: Judged, subject: &dyn Subject) {
+        let verdict = judged.verdict;
+        self.schedules += 1;
+        *self.verdicts.entry(verdict).or_default() += 1;
+        self.waited += u64::from(judged.run.trace.has_waits());
+        if let (Verdict::Refused(kind), Some(fault)) = (verdict, judged.fault()) {
+            *self.refused.entry((kind, fault.code.clone())).or_default() += 1;
+        }
+        let simpler = self
+            .examples
+            .get(&verdict)
+            .is_none_or(|known| judged.run.schedule.simplicity() < known.schedule.simplicity());
+        if simpler {
+            self.examples.insert(verdict, Example::of(judged, subject));
+        }
+    }
+}
+
+impl Example {
+    fn of(judged: Judged, subject: &dyn Subject) -> Self {
+        let run = judged.run;
+        Self {
+            moment: subject
+                .moment(&run.trace, &run.ended)
+                .filter(|_| judged.verdict.is_anomaly()),
+            stake: run.stake,
+            schedule: run.schedule,
+            trace: run.trace,
+        }
+    }
+}
+
+/// Searches on these lanes, one run on each at a time. `stop` ends it early.
+///
+/// # Errors
+/// What was found until then, and why it ended there.
+pub async fn explore(
+    lanes: &[Lane],
+    subject: &'static dyn Subject,
+    plan: &Plan,
+    stop: &Stop,
+) -> (Finding, Result<(), RunError>) {
+    let mut tally = Tally::default();
+    let searched = search(lanes, subject, plan, stop, &mut tally).await;
+    let finding = Finding {
+        strategy: subject.name(),
+        engine: lanes[0].database.engine().clone(),
+        plan: plan.clone(),
+        complete: matches!(searched, Ok(true)),
+        tally,
+    };
+    (finding, searched.map(|_| ()))
+}

@@ -1,0 +1,95 @@
+//! The explorer: every interleaving of a strategy's real code, on the real engine.
+//!
+//! Load shows a race when luck allows. The explorer leaves nothing to luck: it runs the very
+//! functions that serve requests, step by step, through every schedule of so many clients, and counts
+//! how each ends.
+//!
+//! - [`Schedule`]: who moved when.
+//! - `gate`: parks each client before each step.
+//! - [`run()`]: the scheduler, who lets one of them go at a time.
+//! - [`Policy`]: decides whom, and which further runs follow from a run.
+//! - [`Trace`]: what happened in a run.
+//! - [`search`]: all runs, several at once; what they add up to is a [`Finding`].
+//! - [`report`]: findings for people and for programs.
+//!
+//! It knows no strategy. What it explores is handed to it as a [`Subject`].
+
+mod finding;
+mod gate;
+mod policy;
+mod run;
+mod schedule;
+mod search;
+mod trace;
+
+use std::fmt;
+use std::pin::Pin;
+
+pub use finding::{Example, Finding, Tally, explore};
+pub use policy::{Diverged, Exhaustive, Policy, Random, Replay, Standing};
+pub use run::{Run, RunError, run};
+pub use schedule::{Client, Schedule};
+pub use search::{Plan, Schedules, Stop};
+pub use trace::{Row, Trace, What};
+
+use crate::engine::{Database, Fault, Session};
+use crate::verdict::{Outcome, Verdict};
+
+/// What a subject's functions return.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What is explored: one strategy of an exhibit, as the explorer sees it.
+pub trait Subject: fmt::Debug + Send + Sync {
+    /// The strategy's name.
+    fn name(&self) -> &'static str;
+
+    /// Sets up so many things to race for, each for one run, and returns their numbers.
+    fn open<'a>(
+        &'a self,
+        database: &'a Database,
+        count: usize,
+    ) -> Pending<'a, Result<Vec<i64>, Fault>>;
+
+    /// Whether no other value in a statement could be taken for this number, so that it can be
+    /// replaced where the statement is shown. Only then is it raced for.
+    fn is_unmistakable(&self, stake: i64) -> bool;
+
+    /// Runs one client to its end.
+    fn perform<'a>(&'a self, session: Session<'a>, stake: i64) -> Pending<'a, Ended>;
+
+    /// Judges a run in which the clients have raced for `stake`.
+    fn judge<'a>(
+        &'a self,
+        database: &'a Database,
+        stake: i64,
+        ended: &'a [Ended],
+    ) -> Pending<'a, Result<Verdict, Fault>>;
+
+    /// Removes what was set up.
+    fn remove<'a>(
+        &'a self,
+        database: &'a Database,
+        stakes: &'a [i64],
+    ) -> Pending<'a, Result<(), Fault>>;
+
+    /// Where in a run with an anomaly it happened, and how to say so.
+    fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment>;
+}
+
+/// How one client ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// What became of what it wanted.
+    pub outcome: Outcome,
+    /// The engine's refusal, where it was refused by the engine.
+    pub fault: Option<Fault>,
+}
+
+/// The moment at which something was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// In this row of the trace.
+    pub row: usize,
+    /// What happened there, in words.
+    pub words: String,
+}

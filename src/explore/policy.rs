@@ -1,0 +1,293 @@
+//! The policies: who moves next, and which further runs follow from a run.
+
+use std::fmt;
+
+use fastrand::Rng;
+
+use super::{Client, Schedule};
+use crate::step::{Reach, Step};
+
+/// Decides for one run who moves next.
+pub trait Policy: fmt::Debug + Send {
+    /// Which of these clients takes the step that it stands before; none where the rest of this run
+    /// would show nothing that another does not.
+    ///
+    /// # Errors
+    /// [`Diverged`] where the run does not go as this policy knows that it should.
+    fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged>;
+
+    /// Everybody is done.
+    ///
+    /// # Errors
+    /// [`Diverged`] where the run should have gone on.
+    fn end(&self) -> Result<(), Diverged> {
+        Ok(())
+    }
+
+    /// The runs that follow from this one, now that it is over.
+    fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>>;
+}
+
+/// A client that stands before a step.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'s> {
+    /// Who.
+    pub client: Client,
+    /// Before which step.
+    pub step: &'s Step,
+}
+
+/// A run did not go as it was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diverged {
+    /// After so many steps.
+    pub after: usize,
+    /// What was expected instead.
+    pub expected: String,
+}
+
+impl fmt::Display for Diverged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at step {}: {}", self.after + 1, self.expected)
+    }
+}
+
+impl std::error::Error for Diverged {}
+
+/// Who stands before what, for people.
+fn described(standing: &[Standing<'_>]) -> String {
+    let described: Vec<_> = standing
+        .iter()
+        .map(|it| format!("{} ({})", it.client, it.step.label))
+        .collect();
+    described.join(" or ")
+}
+
+/// Every schedule, each once: the first run always takes the first client that can move, and for
+/// every other that could have moved a further run follows.
+///
+/// With `reduced`, schedules are left out that are bound to end like another one:
+/// - those that differ only in the order of neighbouring steps that cannot meet: a begin that takes
+///   no lock beside anything, two reads that take none (partial-order reduction by sleep sets);
+/// - those that differ only in the names of the clients, who all do the same.
+#[derive(Debug, Clone)]
+pub struct Exhaustive {
+    reduced: bool,
+    /// How the run begins.
+    prefix: Vec<Client>,
+    /// After the prefix: the clients whose next step is covered by a run that takes it earlier, as
+    /// long as nobody does anything that it could meet.
+    asleep: Vec<Client>,
+    schedule: Vec<Client>,
+    branches: Vec<(Vec<Client>, Vec<Client>)>,
+}
+
+impl Exhaustive {
+    /// The first of all runs.
+    pub fn new(reduced: bool) -> Self {
+        Self::after(Vec::new(), Vec::new(), reduced)
+    }
+
+    fn after(prefix: Vec<Client>, asleep: Vec<Client>, reduced: bool) -> Self {
+        Self {
+            reduced,
+            prefix,
+            asleep,
+            schedule: Vec::new(),
+            branches: Vec::new(),
+        }
+    }
+
+    fn repeat(&self, client: Client, standing: &[Standing<'_>]) -> Result<Client, Diverged> {
+        match standing.iter().any(|it| it.client == client) {
+            true => Ok(client),
+            false => Err(Diverged {
+                after: self.schedule.len(),
+                expected: format!(
+                    "{client} could move here in an earlier run, and now it is {}",
+                    described(standing)
+                ),
+            }),
+        }
+    }
+
+    /// Takes the first that is awake, and notes a branch for each of the others.
+    fn branch_out(&mut self, standing: &[Standing<'_>]) -> Option<Client> {
+        let awake: Vec<_> = standing
+            .iter()
+            .filter(|it| self.is_awake(it.client))
+            .collect();
+        let (first, others) = awake.split_first()?;
+        for (number, other) in others.iter().enumerate() {
+            let mut prefix = self.schedule.clone();
+            prefix.push(other.client);
+            let mut asleep = Vec::new();
+            if self.reduced {
+                let before = awake[..=number].iter().map(|it| it.client);
+                asleep.extend(self.asleep.iter().copied().chain(before));
+                asleep.retain(|client| commutes(*client, other, standing));
+            }
+            self.branches.push((prefix, asleep));
+        }
+        self.asleep
+            .retain(|client| commutes(*client, first, standing));
+        Some(first.client)
+    }
+
+    fn is_awake(&self, client: Client) -> bool {
+        if !self.reduced {
+            return true;
+        }
+        // Those who have not moved yet do so in the order of their names.
+        let first_of_the_new =
+            || Client::first(client.index()).all(|earlier| self.schedule.contains(&earlier));
+        !self.asleep.contains(&client) && (self.schedule.contains(&client) || first_of_the_new())
+    }
+}
+
+fn commutes(client: Client, with: &Standing<'_>, standing: &[Standing<'_>]) -> bool {
+    let step = standing.iter().find(|it| it.client == client);
+    step.is_some_and(|it| Reach::commutes_with(it.step.reach, with.step.reach))
+}
+
+impl Policy for Exhaustive {
+    fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged> {
+        let chosen = match self.prefix.get(self.schedule.len()) {
+            Some(client) => Some(self.repeat(*client, standing)?),
+            None => self.branch_out(standing),
+        };
+        self.schedule.extend(chosen);
+        Ok(chosen)
+    }
+
+    fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
+        let branch = |(prefix, asleep)| {
+            Box::new(Self::after(prefix, asleep, self.reduced)) as Box<dyn Policy>
+        };
+        self.branches.into_iter().map(branch).collect()
+    }
+}
+
+/// Random schedules, drawn the way PCT does (Burckhardt et al., "A Randomized Scheduler with
+/// Probabilistic Guarantees of Finding Bugs", 2010): every client gets a random priority and the
+/// highest that can move does, except that at a few random steps the one whose turn it is falls to
+/// the lowest. A race that takes few switches is found far more often than by throwing dice at
+/// every step.
+#[derive(Debug, Clone)]
+pub struct Random {
+    seed: u64,
+    /// How many runs follow from this one.
+    following: u32,
+    /// The clients, the one with the highest priority last.
+    priorities: Vec<Client>,
+    /// The steps before which the priorities change.
+    changes: Vec<usize>,
+    made: usize,
+}
+
+impl Random {
+    /// At most so many switches that priorities alone do not bring about.
+    const MOST_CHANGES: usize = 3;
+
+    /// The first of so many runs. It changes no priorities, so that it takes the clients one after
+    /// the other; the others learn from it how long a run is.
+    pub fn new(seed: u64, runs: u32, clients: usize) -> Self {
+        let mut first = Self::drawn(seed, 0, clients, 0);
+        first.following = runs.saturating_sub(1);
+        first
+    }
+
+    fn drawn(seed: u64, number: u32, clients: usize, length: usize) -> Self {
+        // Numbers beside each other as seeds would draw much the same.
+        let mut rng = Rng::with_seed(seed ^ u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut priorities: Vec<_> = Client::first(clients).collect();
+        rng.shuffle(&mut priorities);
+        let changes = match length {
+            0 => Vec::new(),
+            _ => (0..rng.usize(1..=Self::MOST_CHANGES))
+                .map(|_| rng.usize(0..length))
+                .collect(),
+        };
+        Self {
+            seed,
+            following: 0,
+            priorities,
+            changes,
+            made: 0,
+        }
+    }
+}
+
+impl Policy for Random {
+    fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged> {
+        let can_move = |client: &Client| standing.iter().any(|it| it.client == *client);
+        for _ in self.changes.iter().filter(|step| **step == self.made) {
+            if let Some(at) = self.priorities.iter().rposition(can_move) {
+                let falls = self.priorities.remove(at);
+                self.priorities.insert(0, falls);
+            }
+        }
+        self.made += 1;
+        Ok(self.priorities.iter().copied().rfind(can_move))
+    }
+
+    fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
+        let follow = |number| {
+            let run = Self::drawn(self.seed, number, self.priorities.len(), self.made);
+            Box::new(run) as Box<dyn Policy>
+        };
+        // Taken from the end, as those of the other policies.
+        (1..=self.following).rev().map(follow).collect()
+    }
+}
+
+/// One schedule, exactly as it was given.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    schedule: Schedule,
+    made: usize,
+}
+
+impl Replay {
+    /// That schedule.
+    pub fn new(schedule: Schedule) -> Self {
+        Self { schedule, made: 0 }
+    }
+}
+
+impl Policy for Replay {
+    fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged> {
+        let diverged = |expected| Diverged {
+            after: self.made,
+            expected,
+        };
+        let Some(client) = self.schedule.0.get(self.made) else {
+            return Err(diverged(format!(
+                "the schedule ends, but somebody is not done: next could be {}",
+                described(standing)
+            )));
+        };
+        if !standing.iter().any(|it| it.client == *client) {
+            return Err(diverged(format!(
+                "it is {client}'s turn, but {client} waits or is done: next could be {}",
+                described(standing)
+            )));
+        }
+        self.made += 1;
+        Ok(Some(*client))
+    }
+
+    fn end(&self) -> Result<(), Diverged> {
+        match self.schedule.0.get(self.made) {
+            None => Ok(()),
+            Some(client) => Err(Diverged {
+                after: self.made,
+                expected: format!("it is {client}'s turn, but everybody is done"),
+            }),
+        }
+    }
+
+    fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
+        Vec::new()
+    }
+}

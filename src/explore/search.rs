@@ -1,0 +1,207 @@
+//! The search: all runs that a policy asks for, several at once, and what they add up to.
+//!
+//! The search is stateless: nothing of a run is kept but the decisions that lead to others. Each run
+//! begins with a stake of its own and repeats the decisions up to the one that it takes differently.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::task::JoinSet;
+
+use super::finding::Tally;
+use super::{Exhaustive, Policy, Random, Replay, Run, RunError, Schedule, Subject, run};
+use crate::engine::{Database, Fault, Lane};
+use crate::verdict::Verdict;
+
+/// Which schedules to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schedules {
+    /// Every one.
+    All {
+        /// But of those that are bound to end alike, only one: see [`Exhaustive`].
+        reduced: bool,
+    },
+    /// So many, drawn at random.
+    Sample {
+        /// The same seed draws the same schedules.
+        seed: u64,
+        /// How many.
+        runs: u32,
+    },
+    /// This one.
+    One(Schedule),
+}
+
+impl Schedules {
+    fn policy(&self, clients: usize) -> Box<dyn Policy> {
+        match self {
+            Self::All { reduced } => Box::new(Exhaustive::new(*reduced)),
+            Self::Sample { seed, runs } => Box::new(Random::new(*seed, *runs, clients)),
+            Self::One(schedule) => Box::new(Replay::new(schedule.clone())),
+        }
+    }
+}
+
+/// What to search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Which schedules.
+    pub schedules: Schedules,
+    /// Of how many clients.
+    pub clients: usize,
+    /// At most that many runs.
+    pub limit: Option<u64>,
+}
+
+/// Stops a search early; what was found so far is its result.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Stop {
+    /// Lets the runs that are under way come to their end, and begins no other.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A run that was judged.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) run: Run,
+    pub(super) verdict: Verdict,
+}
+
+impl Judged {
+    /// The refusal, where the engine refused somebody.
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        self.run.ended.iter().find_map(|ended| ended.fault.as_ref())
+    }
+}
+
+/// Runs the plan's schedules on these lanes, one on each at a time, and hands each that is done to
+/// `tally`. Says whether nothing was left to run.
+///
+/// # Errors
+/// That of the first run that could not be brought to its end. What was tallied by then holds.
+pub(super) async fn search(
+    lanes: &[Lane],
+    subject: &'static dyn Subject,
+    plan: &Plan,
+    stop: &Stop,
+    tally: &mut Tally,
+) -> Result<bool, RunError> {
+    let mut to_run = vec![plan.schedules.policy(plan.clients)];
+    let mut idle: Vec<_> = lanes.iter().map(|lane| Worker::on(lane, subject)).collect();
+    let mut running = JoinSet::new();
+    let mut begun = 0;
+    let mut result = Ok(true);
+    loop {
+        let goes_on =
+            result.is_ok() && !stop.is_stopped() && plan.limit.is_none_or(|it| begun < it);
+        // The last that was found comes first, so that few lie waiting.
+        if goes_on
+            && !idle.is_empty()
+            && let Some(policy) = to_run.pop()
+        {
+            let mut worker = idle.swap_remove(0);
+            let clients = plan.clients;
+            running.spawn(async move {
+                let done = worker.run(clients, policy).await;
+                (worker, done)
+            });
+            begun += 1;
+            continue;
+        }
+        let Some(joined) = running.join_next().await else {
+            break;
+        };
+        let (worker, done) =
+            joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        idle.push(worker);
+        match done {
+            Ok((judged, branches)) => {
+                to_run.extend(branches);
+                if let Some(judged) = judged {
+                    tally.add(judged, subject);
+                } else {
+                    begun -= 1;
+                }
+            }
+            Err(error) => result = result.and(Err(error)),
+        }
+    }
+    for worker in idle {
+        worker.tidy_up().await;
+    }
+    result.map(|_| to_run.is_empty())
+}
+
+/// One lane at work.
+struct Worker {
+    database: Database,
+    subject: &'static dyn Subject,
+    /// Whether what it leaves behind is somebody else's to look at.
+    tidies_up: bool,
+    fresh: Vec<i64>,
+    used: Vec<i64>,
+}
+
+type Done = (Option<Judged>, Vec<Box<dyn Policy>>);
+
+impl Worker {
+    /// Set up together, because each time costs a commit.
+    const STAKES_AT_ONCE: usize = 16;
+
+    fn on(lane: &Lane, subject: &'static dyn Subject) -> Self {
+        Self {
+            database: lane.database.clone(),
+            subject,
+            tidies_up: !lane.is_private(),
+            fresh: Vec::new(),
+            used: Vec::new(),
+        }
+    }
+
+    async fn run(&mut self, clients: usize, mut policy: Box<dyn Policy>) -> Result<Done, RunError> {
+        let stake = self.stake().await?;
+        let run = run(&self.database, self.subject, stake, clients, &mut *policy).await?;
+        let judged = match run {
+            None => None,
+            Some(run) => Some(Judged {
+                verdict: self
+                    .subject
+                    .judge(&self.database, stake, &run.ended)
+                    .await?,
+                run,
+            }),
+        };
+        Ok((judged, policy.branches()))
+    }
+
+    async fn stake(&mut self) -> Result<i64, Fault> {
+        loop {
+            while let Some(stake) = self.fresh.pop() {
+                self.used.push(stake);
+                if self.subject.is_unmistakable(stake) {
+                    return Ok(stake);
+                }
+            }
+            let opening = self.subject.open(&self.database, Self::STAKES_AT_ONCE);
+            self.fresh = opening.await?;
+        }
+    }
+
+    /// As far as it goes: a database that is gone has nothing to tidy up.
+    async fn tidy_up(mut self) {
+        if self.tidies_up {
+            self.used.append(&mut self.fresh);
+            if let Err(fault) = self.subject.remove(&self.database, &self.used).await {
+                tracing::warn!(%fault, "what the explorer had set up could not be removed");
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The trace: what happened in one run, row by row.
+
+use super::Client;
+use crate::step::{Action, Ending, Step};
+
+/// What happened in one run, in its order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// One row for each thing that happened.
+    pub rows: Vec<Row>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// To whom.
+    pub client: Client,
+    /// After so many steps had been let go, this one included.
+    pub after: usize,
+    /// The step it was about.
+    pub step: Step,
+    /// What.
+    pub what: What,
+}
+
+/// What happened to a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It was let go, and happened.
+    Happened(Ending),
+    /// It was let go, and waits for a lock.
+    Waits,
+    /// Its wait is over, and it happened. It had been let go as the step of this number.
+    Resumed(usize, Ending),
+    /// It happened without having been let go: a think, or the rollback after a refusal.
+    Besides(Ending),
+}
+
+impl Row {
+    /// How the step ended; none where it waits.
+    pub fn ending(&self) -> Option<&Ending> {
+        match &self.what {
+            What::Happened(ending) | What::Resumed(_, ending) | What::Besides(ending) => {
+                Some(ending)
+            }
+            What::Waits => None,
+        }
+    }
+
+    /// The step's number in the schedule; none where it has no place there.
+    pub fn number(&self) -> Option<usize> {
+        match self.what {
+            What::Happened(_) | What::Waits => Some(self.after),
+            What::Resumed(..) | What::Besides(_) => None,
+        }
+    }
+
+    /// The value that was read or written, where the clients race for it.
+    pub fn value(&self) -> Option<i64> {
+        match self.ending() {
+            Some(Ending::Done(value)) => *value,
+            _ => None,
+        }
+    }
+
+    /// Whether this is a read of the value that the clients race for.
+    pub fn is_read(&self) -> bool {
+        self.step.action == Action::Read && self.value().is_some()
+    }
+
+    /// Whether this is a write of the value that the clients race for.
+    pub fn is_write(&self) -> bool {
+        self.step.action == Action::Write && self.value().is_some()
+    }
+}
+
+impl Trace {
+    /// Whether somebody had to wait for a lock.
+    pub fn has_waits(&self) -> bool {
+        self.rows.iter().any(|row| row.what == What::Waits)
+    }
+
+    /// The row in which the wait that began in this row ended.
+    pub fn resumed(&self, waiting: &Row) -> Option<&Row> {
+        self.rows.iter().find(|row| {
+            row.client == waiting.client
+                && matches!(row.what, What::Resumed(number, _) if number == waiting.after)
+        })
+    }
+}

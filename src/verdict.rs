@@ -1,0 +1,57 @@
+//! What became of one client, its outcome; and of all that ran together, the verdict.
+
+use std::fmt;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::engine::FaultKind;
+
+/// What became of what one client asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was made.
+    Applied,
+    /// The engine or the strategy said no, and nothing was kept.
+    Refused,
+    /// It failed half way, and what it had written in autocommit was kept.
+    Partial,
+    /// The answer to its commit was lost: it may have been made or not.
+    Unknown,
+}
+
+/// How one run of several clients ended, judged by the exhibit's invariant. The worst that happened in it is the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[serde(tag = "verdict", content = "fault", rename_all = "snake_case")]
+pub enum Verdict {
+    /// An acknowledged deposit is missing from the balance (P4).
+    LostUpdate,
+    /// A deposit that was not acknowledged was half made: it is on record, and not in the balance.
+    Partial,
+    /// Nothing was lost, but a client was turned away.
+    Refused(FaultKind),
+    /// Every client was served and nothing was lost.
+    Safe,
+}
+
+impl Verdict {
+    /// Whether the exhibit's invariant was broken.
+    pub fn is_anomaly(self) -> bool {
+        match self {
+            Self::LostUpdate | Self::Partial => true,
+            Self::Refused(_) | Self::Safe => false,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LostUpdate => f.write_str("lost update"),
+            Self::Partial => f.write_str("half a deposit"),
+            Self::Refused(fault) => write!(f, "refused: {fault}"),
+            Self::Safe => f.write_str("safe"),
+        }
+    }
+}
