@@ -23,6 +23,11 @@ impl Subject for Strategy {
         Box::pin(open_accounts(database, count))
     }
 
+    fn set_up(&self) -> &'static str {
+        "UPDATE accounts SET balance = 0, opening_balance = 0 WHERE id = 1;\n\
+         DELETE FROM transactions WHERE account_id = 1;"
+    }
+
     /// Balances, amounts and versions are multiples of the amount, or small.
     fn is_unmistakable(&self, stake: i64) -> bool {
         stake > 16 && stake % AMOUNT != 0

@@ -29,54 +29,72 @@ impl Database {
     /// # Errors
     /// The engine's fault where it does not answer.
     pub async fn waits_for_lock(&self, connection: ConnectionId) -> Result<bool, Fault> {
-        self.all_wait(&[connection]).await
+        Ok(self.standstill(&[connection]).await? != Standstill::No)
     }
 
-    /// Whether all of these connections wait for locks, and will go on to until somebody else moves:
-    /// where some of them wait for each other in a circle, the engine is about to break it, and the
-    /// answer is no.
+    /// Whether all of these connections wait for locks, so that nothing happens until somebody else
+    /// moves.
     ///
     /// # Errors
     /// As [`waits_for_lock`](Self::waits_for_lock).
-    pub async fn all_wait(&self, connections: &[ConnectionId]) -> Result<bool, Fault> {
+    pub async fn standstill(&self, connections: &[ConnectionId]) -> Result<Standstill, Fault> {
         let asked = Instant::now();
         match (&self.pools, self.engine.flavour) {
             (Pools::MySql(pool), Flavour::MySql) => {
                 let waits = self.looks.fast.since(asked, ask_mysql(pool)).await?;
-                Ok(stand_still(connections, &waits))
+                Ok(Standstill::of(connections, &waits))
             }
             (Pools::MySql(pool), _) => {
                 let waits = self.looks.fast.since(asked, ask_mariadb(pool)).await?;
+                let seen = Standstill::of(connections, &waits);
                 // This look does not tell whom they wait for; but one alone is in no circle.
-                if connections.len() < 2 || !stand_still(connections, &waits) {
-                    return Ok(stand_still(connections, &waits));
+                if seen == Standstill::No || connections.len() < 2 {
+                    return Ok(seen);
                 }
                 let waits = self.looks.slow.since(asked, ask_mariadb_whom(pool)).await?;
-                Ok(stand_still(connections, &waits))
+                Ok(Standstill::of(connections, &waits))
             }
-            (Pools::Sqlite(_), _) => Ok(false),
+            (Pools::Sqlite(_), _) => Ok(Standstill::No),
         }
     }
 }
 
-/// Whether all of these wait, and no circle of them is about to be broken.
-fn stand_still(connections: &[ConnectionId], waits: &[Wait]) -> bool {
-    let waits_at_all = |one| waits.iter().any(|wait| wait.waiting == one);
-    if !connections.iter().all(|one| waits_at_all(*one)) {
-        return false;
-    }
-    // Whoever waits for nobody in the circle is not in it: what cannot be peeled off is a circle.
-    let mut circle = connections.to_vec();
-    loop {
-        let within = circle.clone();
-        let waits_within = |one: &ConnectionId| {
-            waits.iter().any(|wait| {
-                wait.waiting == *one && wait.holder.is_some_and(|it| within.contains(&it))
-            })
-        };
-        circle.retain(waits_within);
-        if circle.len() == within.len() {
-            return circle.is_empty();
+/// What the engine says of several connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standstill {
+    /// At least one of them does not wait.
+    No,
+    /// All wait, for somebody else in the end.
+    Queue,
+    /// All wait, and some of them for each other: a deadlock, which the engine breaks when it sees
+    /// it. InnoDB does not always see it. Its detector follows one blocker of each client, and where
+    /// a third one is in the way as well, that may be the wrong one; then the circle stays until the
+    /// third one moves.
+    Circle,
+}
+
+impl Standstill {
+    fn of(connections: &[ConnectionId], waits: &[Wait]) -> Self {
+        let waits_at_all = |one| waits.iter().any(|wait| wait.waiting == one);
+        if !connections.iter().all(|one| waits_at_all(*one)) {
+            return Self::No;
+        }
+        // Whoever waits for nobody in the circle is not in it: what cannot be peeled off is a circle.
+        let mut circle = connections.to_vec();
+        loop {
+            let within = circle.clone();
+            let is_within = |one: Option<_>| one.is_some_and(|it| within.contains(&it));
+            circle.retain(|one| {
+                waits
+                    .iter()
+                    .any(|wait| wait.waiting == *one && is_within(wait.holder))
+            });
+            if circle.is_empty() {
+                return Self::Queue;
+            }
+            if circle.len() == within.len() {
+                return Self::Circle;
+            }
         }
     }
 }
@@ -240,29 +258,29 @@ MariaDB thread id 3, OS thread handle 140, query id 118 localhost root
         }
     }
 
-    fn still(connections: &[i64], waits: &[Wait]) -> bool {
+    fn of(connections: &[i64], waits: &[Wait]) -> Standstill {
         let connections: Vec<_> = connections.iter().copied().map(ConnectionId).collect();
-        stand_still(&connections, waits)
+        Standstill::of(&connections, waits)
     }
 
     #[test]
     fn the_waiting_connection_is_found_and_no_other() {
         let found = waits_in(REPORT);
-        assert!(stand_still(&[ConnectionId(35)], &found));
-        assert!(!stand_still(&[ConnectionId(3)], &found));
-        assert!(!stand_still(&[ConnectionId(35), ConnectionId(3)], &found));
+        assert_eq!(of(&[35], &found), Standstill::Queue);
+        assert_eq!(of(&[3], &found), Standstill::No);
+        assert_eq!(of(&[35, 3], &found), Standstill::No);
         assert!(waits_in("").is_empty());
     }
 
     #[test]
-    fn those_who_queue_stand_still_and_those_in_a_circle_do_not() {
+    fn a_queue_is_told_from_a_circle() {
         let queue = [wait(2, 1), wait(3, 1), wait(3, 2)];
-        assert!(still(&[2, 3], &queue));
-        assert!(!still(&[1, 2, 3], &queue));
+        assert_eq!(of(&[2, 3], &queue), Standstill::Queue);
+        assert_eq!(of(&[1, 2, 3], &queue), Standstill::No);
         let circle = [wait(1, 2), wait(2, 1), wait(3, 1)];
-        assert!(!still(&[1, 2], &circle));
-        assert!(!still(&[1, 2, 3], &circle));
-        assert!(still(&[3], &circle));
+        assert_eq!(of(&[1, 2], &circle), Standstill::Circle);
+        assert_eq!(of(&[1, 2, 3], &circle), Standstill::Circle);
+        assert_eq!(of(&[3], &circle), Standstill::Queue);
     }
 
     #[tokio::test]

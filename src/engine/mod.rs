@@ -33,6 +33,7 @@ use sqlx::{ConnectOptions as _, Connection as _, MySql, MySqlConnection, Sqlite}
 use tokio::time::{Instant, sleep, timeout};
 use utoipa::ToSchema;
 
+pub use blocked::Standstill;
 pub use dialect::{Flavour, Isolation};
 pub use fault::{Fault, FaultKind};
 pub use lane::Lane;

@@ -10,8 +10,8 @@ use crate::verdict::Verdict;
 /// What a search has found out about one strategy on one engine at one level.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// The strategy.
-    pub strategy: &'static str,
+    /// What was explored.
+    pub subject: &'static dyn Subject,
     /// What it ran on.
     pub engine: Engine,
     /// What was asked for.
@@ -51,6 +51,11 @@ pub struct Example {
 }
 
 impl Finding {
+    /// The strategy's name.
+    pub fn strategy(&self) -> &'static str {
+        self.subject.name()
+    }
+
     /// Whether every schedule there is was run, or stands for one that was.
     pub fn is_exhaustive(&self) -> bool {
         self.complete && matches!(self.plan.schedules, Schedules::All { .. })
@@ -119,7 +124,8 @@ impl Example {
     }
 }
 
-/// Searches on these lanes, one run on each at a time. `stop` ends it early.
+/// Searches on these lanes, one run on each at a time; there has to be one. `stop` ends it early, and
+/// `progress` sees how far it is.
 ///
 /// # Errors
 /// What was found until then, and why it ended there.
@@ -128,11 +134,16 @@ pub async fn explore(
     subject: &'static dyn Subject,
     plan: &Plan,
     stop: &Stop,
+    progress: &(dyn Fn(&Tally) + Sync),
 ) -> (Finding, Result<(), RunError>) {
     let mut tally = Tally::default();
-    let searched = search(lanes, subject, plan, stop, &mut tally).await;
+    let searched = search(lanes, subject, plan, stop, |judged| {
+        tally.add(judged, subject);
+        progress(&tally);
+    });
+    let searched = searched.await;
     let finding = Finding {
-        strategy: subject.name(),
+        subject,
         engine: lanes[0].database.engine().clone(),
         plan: plan.clone(),
         complete: matches!(searched, Ok(true)),

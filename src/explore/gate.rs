@@ -49,7 +49,7 @@ impl Observer for Gate {
         Box::pin(async move {
             if gone.await.is_err() {
                 // The run was dropped: stand here until this client is, too.
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         })
     }

@@ -17,6 +17,7 @@
 mod finding;
 mod gate;
 mod policy;
+pub mod report;
 mod run;
 mod schedule;
 mod search;
@@ -35,6 +36,9 @@ pub use trace::{Row, Trace, What};
 use crate::engine::{Database, Fault, Session};
 use crate::verdict::{Outcome, Verdict};
 
+/// The number under which stakes are shown, whatever they had in the run.
+pub const SHOWN_STAKE: i64 = 1;
+
 /// What a subject's functions return.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -49,6 +53,9 @@ pub trait Subject: fmt::Debug + Send + Sync {
         database: &'a Database,
         count: usize,
     ) -> Pending<'a, Result<Vec<i64>, Fault>>;
+
+    /// SQL that sets up number [`SHOWN_STAKE`] as the explorer's stakes are, for a person to run.
+    fn set_up(&self) -> &'static str;
 
     /// Whether no other value in a statement could be taken for this number, so that it can be
     /// replaced where the statement is shown. Only then is it raced for.

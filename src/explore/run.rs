@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::gate::{Event, Gate};
 use super::trace::{Row, What};
 use super::{Client, Diverged, Ended, Policy, Schedule, Standing, Subject, Trace};
-use crate::engine::{ConnectionId, Database, Fault};
+use crate::engine::{ConnectionId, Database, Fault, Standstill};
 use crate::step::{Record, Step};
 
 /// A run that came to its end.
@@ -155,6 +155,10 @@ struct UnderWay {
 /// asked too early, the engine says no, and asked late, time is lost.
 const BEFORE_ASKING: Duration = Duration::from_millis(1);
 
+/// How long a circle that the engine does not break is taken for one that it is about to break.
+/// InnoDB's detector is at it within a millisecond or never, and cannot be asked which.
+const CIRCLES_LAST: Duration = Duration::from_millis(100);
+
 /// Between two questions.
 const MOST_BETWEEN_QUESTIONS: Duration = Duration::from_millis(16);
 
@@ -285,6 +289,7 @@ impl<'d> Scheduler<'d> {
     }
 
     async fn come_to_rest(&mut self) -> Result<(), Stopped> {
+        let began = Instant::now();
         let mut patience = BEFORE_ASKING;
         loop {
             while let Ok((client, event)) = self.events.try_recv() {
@@ -301,11 +306,16 @@ impl<'d> Scheduler<'d> {
             match next {
                 Ok(Some((client, event))) => self.take_in(client, event)?,
                 Ok(None) => return Err(Stopped::Client(moving[0])),
-                Err(_elapsed) if self.all_wait(&moving).await? => {
-                    self.note_waits();
-                    return Ok(());
+                Err(_elapsed) => {
+                    let seen = self.standstill(&moving).await?;
+                    if seen == Standstill::Queue
+                        || seen == Standstill::Circle && began.elapsed() > CIRCLES_LAST
+                    {
+                        self.note_waits();
+                        return Ok(());
+                    }
+                    patience = (2 * patience).min(MOST_BETWEEN_QUESTIONS);
                 }
-                Err(_elapsed) => patience = (2 * patience).min(MOST_BETWEEN_QUESTIONS),
             }
         }
     }
@@ -322,15 +332,19 @@ impl<'d> Scheduler<'d> {
         self.seats.iter().any(stands)
     }
 
-    /// Whether the engine says that all who move wait. Nothing must have happened since it was asked.
-    async fn all_wait(&mut self, moving: &[Client]) -> Result<bool, Fault> {
+    /// What the engine says of all who move, unless something has happened since it was asked.
+    async fn standstill(&mut self, moving: &[Client]) -> Result<Standstill, Fault> {
         let connections = moving
             .iter()
             .map(|client| self.seats[client.index()].connection);
         let Some(connections) = connections.collect::<Option<Vec<_>>>() else {
-            return Ok(false);
+            return Ok(Standstill::No);
         };
-        Ok(self.database.all_wait(&connections).await? && self.events.is_empty())
+        let seen = self.database.standstill(&connections).await?;
+        Ok(match self.events.is_empty() {
+            true => seen,
+            false => Standstill::No,
+        })
     }
 
     fn note_waits(&mut self) {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
-use super::finding::Tally;
 use super::{Exhaustive, Policy, Random, Replay, Run, RunError, Schedule, Subject, run};
 use crate::engine::{Database, Fault, Lane};
 use crate::verdict::Verdict;
@@ -83,16 +82,16 @@ impl Judged {
 }
 
 /// Runs the plan's schedules on these lanes, one on each at a time, and hands each that is done to
-/// `tally`. Says whether nothing was left to run.
+/// `found`. Says whether nothing was left to run.
 ///
 /// # Errors
-/// That of the first run that could not be brought to its end. What was tallied by then holds.
+/// That of the first run that could not be brought to its end. What was found by then holds.
 pub(super) async fn search(
     lanes: &[Lane],
     subject: &'static dyn Subject,
     plan: &Plan,
     stop: &Stop,
-    tally: &mut Tally,
+    mut found: impl FnMut(Judged),
 ) -> Result<bool, RunError> {
     let mut to_run = vec![plan.schedules.policy(plan.clients)];
     let mut idle: Vec<_> = lanes.iter().map(|lane| Worker::on(lane, subject)).collect();
@@ -126,7 +125,7 @@ pub(super) async fn search(
             Ok((judged, branches)) => {
                 to_run.extend(branches);
                 if let Some(judged) = judged {
-                    tally.add(judged, subject);
+                    found(judged);
                 } else {
                     begun -= 1;
                 }

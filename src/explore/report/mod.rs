@@ -1,0 +1,209 @@
+//! Findings for people and for programs.
+//!
+//! What is said of a strategy is no more than what was done: "safe in all 36 schedules of 2
+//! clients", and for a sample its size and a bound, never "safe" alone.
+
+mod json;
+mod script;
+mod timeline;
+
+use std::fmt::Write as _;
+
+pub use json::FindingJson;
+
+use super::{Example, Finding, SHOWN_STAKE, Schedules};
+use crate::step::{Action, Step};
+use crate::verdict::Verdict;
+
+/// The verdict in words, as far as it may be said.
+pub fn verdict(finding: &Finding) -> String {
+    let tally = &finding.tally;
+    let (runs, clients) = (tally.schedules, finding.plan.clients);
+    if let Schedules::One(schedule) = &finding.plan.schedules {
+        let verdict = tally.verdicts.keys().next();
+        return match verdict {
+            Some(verdict) => format!("{verdict} under the schedule {schedule}"),
+            None => format!("the schedule {schedule} did not come to its end"),
+        };
+    }
+    let what = match (tally.anomalies(), tally.refused()) {
+        (0, 0) if finding.is_exhaustive() => return format!("safe in all {}", ran(finding)),
+        (0, _) => "loses nothing in".to_owned(),
+        (lost, _) => format!("loses an update in {lost} of"),
+    };
+    match &finding.plan.schedules {
+        _ if finding.is_exhaustive() => format!("{what} all {}", ran(finding)),
+        Schedules::Sample { .. } if tally.anomalies() == 0 => format!(
+            "{what} {}; with 95 % confidence, fewer than {} of the schedules drawn like this lose",
+            ran(finding),
+            percent(bound_95(runs)),
+        ),
+        Schedules::Sample { .. } => format!("{what} {}", ran(finding)),
+        _ => format!("{what} {runs} schedules of {clients} clients, which are not all there are"),
+    }
+}
+
+/// How many schedules of which kind.
+fn ran(finding: &Finding) -> String {
+    let (runs, clients) = (finding.tally.schedules, finding.plan.clients);
+    match &finding.plan.schedules {
+        Schedules::All { reduced: true } => format!(
+            "{runs} schedules of {clients} clients that can end differently (the others differ from \
+             one of these only in the order of steps that cannot meet, or in the clients' names)"
+        ),
+        Schedules::Sample { seed, .. } => {
+            format!("{runs} schedules of {clients} clients drawn at random (seed {seed})")
+        }
+        _ => format!("{runs} schedules of {clients} clients"),
+    }
+}
+
+/// What share of the population may be bad although none of so many drawn was, with 95 % confidence:
+/// a larger share would have shown with a probability of more than 95 %.
+fn bound_95(drawn: u64) -> f64 {
+    1.0 - 0.05_f64.powf(1.0 / drawn.max(1) as f64)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// Each verdict and how often it came, the worst first.
+fn counts(finding: &Finding) -> Vec<(u64, String)> {
+    let tally = &finding.tally;
+    let count = |verdict: Verdict| Some((tally.count(verdict), verdict.to_string()));
+    let refused = tally.refused.iter().map(|((fault, code), count)| {
+        let code = code.as_ref().map(|code| format!(" ({code})"));
+        (
+            *count,
+            format!("refused: {fault}{}", code.unwrap_or_default()),
+        )
+    });
+    let counts = [count(Verdict::LostUpdate), count(Verdict::Partial)]
+        .into_iter()
+        .flatten();
+    let counts = counts.chain(refused).chain(count(Verdict::Safe));
+    counts.filter(|(count, _)| *count > 0).collect()
+}
+
+/// The findings for a person at a terminal.
+pub fn text(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let _ = writeln!(text, "{} on {}", finding.strategy(), finding.engine);
+        let _ = writeln!(text, "{}\n", verdict(finding));
+        for (count, what) in counts(finding) {
+            let _ = writeln!(text, "{count:>8}  {what}");
+        }
+        let _ = writeln!(
+            text,
+            "{:>8}  with a wait for a lock\n",
+            finding.tally.waited
+        );
+        if let Some((heading, example)) = shown(finding) {
+            let _ = writeln!(text, "{heading}: {}\n", example.schedule);
+            text.push_str(&timeline::draw(example, finding.plan.clients));
+            let script = script::write(finding, example);
+            let _ = writeln!(text, "\nThe same as SQL:\n\n{script}");
+        }
+    }
+    text.push_str(&about_thinking(findings));
+    text
+}
+
+/// The findings as Markdown.
+pub fn markdown(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let _ = writeln!(text, "## `{}` on {}\n", finding.strategy(), finding.engine);
+        let _ = writeln!(
+            text,
+            "{}.\n\n| schedules | |\n|--:|---|",
+            sentence(&verdict(finding))
+        );
+        for (count, what) in counts(finding) {
+            let _ = writeln!(text, "| {count} | {what} |");
+        }
+        let _ = writeln!(
+            text,
+            "| {} | with a wait for a lock |\n",
+            finding.tally.waited
+        );
+        if let Some((heading, example)) = shown(finding) {
+            let drawn = timeline::draw(example, finding.plan.clients);
+            let script = script::write(finding, example);
+            let _ = writeln!(text, "{heading}: `{}`\n", example.schedule);
+            let _ = writeln!(text, "```text\n{drawn}```\n\n```sql\n{script}```\n");
+        }
+    }
+    text.push_str(&about_thinking(findings));
+    text
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// The example that is worth showing, and what it is one of.
+fn shown(finding: &Finding) -> Option<(&'static str, &Example)> {
+    if let Schedules::One(_) = finding.plan.schedules {
+        let replayed = finding.tally.examples.values().next();
+        return replayed.map(|example| ("The schedule", example));
+    }
+    let losing = finding.shortest_losing();
+    losing.map(|example| ("The shortest schedule that loses", example))
+}
+
+fn about_thinking(findings: &[Finding]) -> String {
+    let thinks = |finding: &Finding| {
+        let examples = finding.tally.examples.values();
+        let mut rows = examples.flat_map(|example| &example.trace.rows);
+        rows.any(|row| row.step.action == Action::Think)
+    };
+    match findings.iter().any(thinks) {
+        true => "A think (the long delay) is a step without a statement: it touches nothing, so a schedule \
+                 does not say\nwhen it happens and the explorer needs no time for it. That is why a strategy \
+                 comes out the same with the\nlong delay and without: a delay changes how often an update \
+                 is lost, never whether it can be.\n"
+            .to_owned(),
+        false => String::new(),
+    }
+}
+
+impl Example {
+    /// A step's statement with its values in it, as it could be typed; none for a think. What was
+    /// raced for is shown as number [`SHOWN_STAKE`], so that every run reads the same.
+    fn statement(&self, step: &Step) -> Option<String> {
+        let mut values = step.args.iter().map(|value| match *value == self.stake {
+            true => SHOWN_STAKE,
+            false => *value,
+        });
+        let mut statement = String::new();
+        for piece in step.sql.as_deref()?.split_inclusive('?') {
+            match piece.strip_suffix('?') {
+                Some(before) => {
+                    let value = values.next().unwrap_or_default();
+                    let _ = write!(statement, "{before}{value}");
+                }
+                None => statement.push_str(piece),
+            }
+        }
+        Some(statement)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_bounds_what_it_has_not_seen() {
+        // The rule of three, which is the same for large numbers.
+        assert_eq!(percent(bound_95(1000)), "0.30 %");
+        assert_eq!(percent(bound_95(1)), "95.00 %");
+        assert_eq!(percent(bound_95(0)), "95.00 %");
+    }
+}

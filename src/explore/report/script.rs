@@ -1,0 +1,83 @@
+//! One run as SQL, to be pasted into as many terminals as there are clients.
+
+use std::fmt::Write as _;
+
+use super::super::{Client, Example, Finding, Row, SHOWN_STAKE, What};
+use super::timeline::result;
+use crate::engine::{Engine, Flavour};
+
+/// The run as SQL: for each step in its order, in which terminal to paste what, and what to see.
+pub(super) fn write(finding: &Finding, example: &Example) -> String {
+    let clients: Vec<_> = Client::first(finding.plan.clients)
+        .map(|client| client.to_string())
+        .collect();
+    let mut text = format!(
+        "-- Terminals {}: connect each to one database that Racy has migrated. In each, first:\n",
+        clients.join(" and ")
+    );
+    for line in session_set_up(&finding.engine) {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(text, "-- In one of them:\n{}", finding.subject.set_up());
+    let mut last = None;
+    for row in &example.trace.rows {
+        if last != Some(row.client) && row.number().is_some() {
+            let _ = writeln!(text, "-- Terminal {}:", row.client);
+            last = Some(row.client);
+        }
+        write_row(&mut text, row, example);
+    }
+    if let Some(moment) = &example.moment {
+        let _ = writeln!(text, "-- {}", moment.words);
+    }
+    let _ = writeln!(
+        text,
+        "-- In any:\nSELECT balance FROM accounts WHERE id = {SHOWN_STAKE};\n\
+         SELECT SUM(amount) FROM transactions WHERE account_id = {SHOWN_STAKE};"
+    );
+    text
+}
+
+/// What makes a terminal's session one like the explorer's.
+fn session_set_up(engine: &Engine) -> Vec<String> {
+    let level = engine.isolation.sql();
+    match engine.flavour {
+        Flavour::MySql => vec![format!("SET SESSION TRANSACTION ISOLATION LEVEL {level};")],
+        Flavour::MariaDb => vec![
+            format!("SET SESSION TRANSACTION ISOLATION LEVEL {level};"),
+            format!(
+                "SET SESSION innodb_snapshot_isolation = {};",
+                match engine.snapshot_isolation {
+                    true => "ON",
+                    false => "OFF",
+                }
+            ),
+        ],
+        Flavour::Sqlite => vec![
+            "PRAGMA foreign_keys = ON;".to_owned(),
+            "PRAGMA busy_timeout = 50000;".to_owned(),
+        ],
+    }
+}
+
+fn write_row(text: &mut String, row: &Row, example: &Example) {
+    let remark = match &row.what {
+        What::Resumed(number, ending) => {
+            let ended = result(row, ending);
+            let _ = writeln!(
+                text,
+                "-- ({}'s statement {number} goes on{ended})",
+                row.client
+            );
+            return;
+        }
+        What::Waits => " -- waits".to_owned(),
+        What::Happened(ending) | What::Besides(ending) => match result(row, ending) {
+            nothing if nothing.is_empty() => nothing,
+            something => format!(" --{something}"),
+        },
+    };
+    if let Some(statement) = example.statement(&row.step) {
+        let _ = writeln!(text, "{statement};{remark}");
+    }
+}
