@@ -1,6 +1,7 @@
 //! The engines: the only rooms that know sqlx.
 //!
 //! - [`Database`]: one pool per engine behind one enum, with what is known about the engine.
+//! - `mysql`, `sqlite`: what each engine is told and asked when a connection to it is opened.
 //! - `pool`: the pool.
 //! - [`Session`]: one client's connection, on which every statement is an observed step.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
@@ -17,8 +18,10 @@ mod dialect;
 mod fault;
 pub mod local;
 mod migrate;
+mod mysql;
 mod pool;
 mod session;
+mod sqlite;
 
 use std::fmt;
 use std::time::Duration;
@@ -26,9 +29,9 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::migrate::MigrateError;
 use sqlx::mysql::MySqlConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{ConnectOptions as _, Connection as _, MySql, MySqlConnection, Sqlite};
-use tokio::time::{Instant, sleep, timeout};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{MySql, Sqlite};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 pub use dialect::{Flavour, Isolation};
@@ -168,8 +171,8 @@ impl Database {
     /// the engine does not have.
     pub async fn connect(address: &Address, settings: &Settings) -> Result<Self, OpenError> {
         match address {
-            Address::MySql(options) => connect_mysql(options, settings).await,
-            Address::Sqlite(options) => connect_sqlite(options, settings).await,
+            Address::MySql(options) => mysql::connect(options, settings).await,
+            Address::Sqlite(options) => sqlite::connect(options, settings).await,
         }
     }
 
@@ -253,141 +256,3 @@ impl Database {
 
 /// How long an answer is waited for by somebody who only wants to know whether there is one.
 const TRIAL: Duration = Duration::from_secs(2);
-
-async fn connect_mysql(
-    options: &MySqlConnectOptions,
-    settings: &Settings,
-) -> Result<Database, OpenError> {
-    // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
-    let options = options.clone().disable_statement_logging();
-    let pool = Pool::new(
-        options,
-        mysql_greeting(settings),
-        settings.connections,
-        settings.acquire_timeout,
-    );
-    let mut connection = pool.acquire().await?;
-    let engine = ask_mysql(connection.get()?).await?;
-    let most_connections = sqlx::query_scalar("SELECT CAST(@@max_connections AS SIGNED)")
-        .fetch_one(connection.get()?)
-        .await?;
-    connection.give_back();
-    Ok(Database {
-        engine,
-        pools: Pools::MySql(pool),
-        connections: settings.connections,
-        most_connections: Some(most_connections),
-    })
-}
-
-/// What every new connection is told, in one round trip. Set for the session and not for each
-/// transaction, so that it holds for strategies in autocommit as well.
-fn mysql_greeting(settings: &Settings) -> String {
-    let mut statements = Vec::new();
-    if let Some(level) = settings.isolation {
-        let level = level.sql();
-        statements.push(format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"));
-    }
-    if let Some(seconds) = settings.lock_wait_timeout {
-        statements.push(format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
-    }
-    statements.join("; ")
-}
-
-async fn ask_mysql(connection: &mut MySqlConnection) -> Result<Engine, OpenError> {
-    let version: String = sqlx::query_scalar("SELECT VERSION()")
-        .fetch_one(&mut *connection)
-        .await?;
-    let flavour = if version.contains("MariaDB") {
-        Flavour::MariaDb
-    } else {
-        Flavour::MySql
-    };
-    // MariaDB before 11.1 knows only the older name of the variable.
-    let isolation: String = sqlx::query_scalar(match flavour {
-        Flavour::MariaDb => "SELECT @@tx_isolation",
-        Flavour::MySql | Flavour::Sqlite => "SELECT @@transaction_isolation",
-    })
-    .fetch_one(&mut *connection)
-    .await?;
-    let snapshot_isolation: Option<(String, String)> =
-        sqlx::query_as("SHOW VARIABLES LIKE 'innodb_snapshot_isolation'")
-            .fetch_optional(connection)
-            .await?;
-    Ok(Engine {
-        flavour,
-        version,
-        isolation: isolation.parse().map_err(|message| Fault {
-            kind: FaultKind::Other,
-            code: None,
-            message,
-        })?,
-        snapshot_isolation: snapshot_isolation.is_some_and(|(_, value)| value == "ON"),
-    })
-}
-
-/// What InnoDB does by default, so that the engines wait alike.
-const SQLITE_LOCK_WAIT_SECONDS: u32 = 50;
-
-async fn connect_sqlite(
-    options: &SqliteConnectOptions,
-    settings: &Settings,
-) -> Result<Database, OpenError> {
-    if let Some(level) = settings.isolation
-        && level != Isolation::Serializable
-    {
-        return Err(OpenError::Isolation(Flavour::Sqlite, level));
-    }
-    let wait = settings
-        .lock_wait_timeout
-        .unwrap_or(SQLITE_LOCK_WAIT_SECONDS);
-    let options = options
-        .clone()
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(wait.into()))
-        .disable_statement_logging();
-    switch_to_wal(&options).await?;
-    let pool = Pool::new(
-        options,
-        String::new(),
-        settings.connections,
-        settings.acquire_timeout,
-    );
-    let mut connection = pool.acquire().await?;
-    let version = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(connection.get()?)
-        .await?;
-    connection.give_back();
-    let engine = Engine {
-        flavour: Flavour::Sqlite,
-        version,
-        isolation: Isolation::Serializable,
-        snapshot_isolation: false,
-    };
-    Ok(Database {
-        engine,
-        pools: Pools::Sqlite(pool),
-        connections: settings.connections,
-        most_connections: None,
-    })
-}
-
-/// Switches the file to WAL mode, in which it then stays. The one thing in SQLite that the busy
-/// timeout does not cover: where several instances open a new file at once, all but one are refused.
-async fn switch_to_wal(options: &SqliteConnectOptions) -> Result<(), Fault> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    const PAUSE: Duration = Duration::from_millis(20);
-
-    let options = options.clone().journal_mode(SqliteJournalMode::Wal);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match options.connect().await.map_err(Fault::from) {
-            Ok(connection) => return Ok(connection.close().await?),
-            Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
-                sleep(PAUSE).await;
-            }
-            Err(fault) => return Err(fault),
-        }
-    }
-}
