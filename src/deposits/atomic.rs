@@ -86,6 +86,16 @@ pub const CARD: Card = Card {
             verdicts: DEADLOCK,
         },
         Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::ReadCommitted],
+            verdicts: &[Verdict::LostUpdate, Verdict::Safe],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
+            verdicts: NOT_SERIALIZABLE,
+        },
+        Expectation {
             engine: Mode::Sqlite,
             isolation: SQLITE_LEVEL,
             verdicts: &[
@@ -101,6 +111,11 @@ pub const CARD: Card = Card {
 const LOST_OR_DEADLOCK: &[Verdict] = &[
     Verdict::LostUpdate,
     Verdict::Refused(FaultKind::Deadlock),
+    Verdict::Safe,
+];
+
+const NOT_SERIALIZABLE: &[Verdict] = &[
+    Verdict::Refused(FaultKind::SerializationFailure),
     Verdict::Safe,
 ];
 

@@ -32,7 +32,8 @@
 //! Three round trips, two of them with a commit of their own. It is not even cheap.
 
 use super::{
-    Card, Deposit, EVERY_LEVEL, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, Verdict,
+    Card, Deposit, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, Receipt, Refusal, SQLITE_LEVEL,
+    Verdict,
 };
 use crate::engine::Session;
 
@@ -48,6 +49,11 @@ pub const CARD: Card = Card {
         Expectation {
             engine: Mode::InnoDbSnapshot,
             isolation: EVERY_LEVEL,
+            verdicts: &[Verdict::LostUpdate, Verdict::Safe],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: POSTGRES_LEVELS,
             verdicts: &[Verdict::LostUpdate, Verdict::Safe],
         },
         Expectation {

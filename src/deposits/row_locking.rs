@@ -37,7 +37,7 @@
 use super::{
     Card, Deposit, EVERY_LEVEL, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, Verdict,
 };
-use crate::engine::Session;
+use crate::engine::{FaultKind, Isolation, Session};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
@@ -52,6 +52,19 @@ pub const CARD: Card = Card {
             engine: Mode::InnoDbSnapshot,
             isolation: EVERY_LEVEL,
             verdicts: &[Verdict::Safe],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::ReadCommitted],
+            verdicts: &[Verdict::Safe],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
+            verdicts: &[
+                Verdict::Refused(FaultKind::SerializationFailure),
+                Verdict::Safe,
+            ],
         },
         Expectation {
             engine: Mode::Sqlite,

@@ -1,14 +1,14 @@
 //! "Does this connection wait for a lock?", asked of the engine and never guessed by a timeout.
 
-use sqlx::{MySql, Row as _};
+use sqlx::{MySql, Postgres, Row as _};
 
 use super::pool::Pool;
 use super::{ConnectionId, Database, Fault, Flavour, Pools};
 
 impl Database {
     /// Whether that connection waits for a lock that another one holds. Asked on a connection of
-    /// the pool's; the user needs the right to look (`PROCESS`, and on MySQL `SELECT` on
-    /// `performance_schema`).
+    /// the pool's; on MySQL and MariaDB the user needs the right to look (`PROCESS`, and on MySQL
+    /// `SELECT` on `performance_schema`).
     ///
     /// SQLite has no lock table to ask, and its connections have no identity a client can learn:
     /// there the answer is always no.
@@ -19,6 +19,7 @@ impl Database {
         match (&self.pools, self.engine.flavour) {
             (Pools::MySql(pool), Flavour::MySql) => ask_mysql(pool, connection).await,
             (Pools::MySql(pool), _) => ask_mariadb(pool, connection).await,
+            (Pools::Postgres(pool), _) => ask_postgres(pool, connection).await,
             (Pools::Sqlite(_), _) => Ok(false),
         }
     }
@@ -50,6 +51,19 @@ async fn ask_mariadb(pool: &Pool<MySql>, connection: ConnectionId) -> Result<boo
     pooled.give_back();
     let report: String = report.try_get("Status")?;
     Ok(is_waiting_in(&report, connection))
+}
+
+/// `pg_blocking_pids` looks into the lock manager itself: who holds what that connection wants, or
+/// wants it too and came first. Nobody, where it does not wait.
+async fn ask_postgres(pool: &Pool<Postgres>, connection: ConnectionId) -> Result<bool, Fault> {
+    let mut pooled = pool.acquire().await?;
+    let waits: bool =
+        sqlx::query_scalar("SELECT cardinality(pg_blocking_pids(CAST($1 AS INT))) > 0")
+            .bind(connection.0)
+            .fetch_one(pooled.get()?)
+            .await?;
+    pooled.give_back();
+    Ok(waits)
 }
 
 /// The report has a paragraph for each transaction, with a line `LOCK WAIT …` where it waits and a

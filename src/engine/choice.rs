@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
@@ -22,6 +23,8 @@ use super::{Address, Database, OpenError, Settings};
 pub enum DatabaseUrl {
     /// `mysql://user:password@host:port/database`: a server that somebody else runs.
     MySql(Box<MySqlConnectOptions>),
+    /// `postgres://user:password@host:port/database`: the same.
+    Postgres(Box<PgConnectOptions>),
     /// `sqlite:PATH`: a file.
     SqliteFile(PathBuf),
     /// `sqlite::memory:`, or `sqlite:` alone: a database that is gone afterwards. A file in a
@@ -33,8 +36,9 @@ pub enum DatabaseUrl {
 }
 
 /// The forms that [`DatabaseUrl`] takes, for people.
-pub const FORMS: &str = "mysql://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:PATH, sqlite::memory:, \
-                         local:, local:mysql or local:mariadb";
+pub const FORMS: &str = "mysql://USER:PASSWORD@HOST:PORT/DATABASE, \
+                         postgres://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:PATH, \
+                         sqlite::memory:, local:, local:mysql or local:mariadb";
 
 impl FromStr for DatabaseUrl {
     type Err = String;
@@ -45,6 +49,7 @@ impl FromStr for DatabaseUrl {
             .ok_or_else(|| format!("it names no engine; give {FORMS}"))?;
         match (scheme, rest) {
             ("mysql" | "mariadb", _) => mysql_url(rest),
+            ("postgres" | "postgresql", _) => postgres_url(rest),
             ("sqlite", "" | ":memory:" | "//:memory:") => Ok(Self::SqliteTemporary),
             ("sqlite", path) => sqlite_path(path),
             ("local", "") => Ok(Self::Local(Wanted::Any)),
@@ -66,6 +71,15 @@ fn mysql_url(rest: &str) -> Result<DatabaseUrl, String> {
         return Err("it names no database; add one: mysql://…/DATABASE".to_owned());
     }
     Ok(DatabaseUrl::MySql(Box::new(options)))
+}
+
+fn postgres_url(rest: &str) -> Result<DatabaseUrl, String> {
+    let options = PgConnectOptions::from_str(&format!("postgres:{rest}"))
+        .map_err(|error| format!("{error}; give postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?;
+    if options.get_database().is_none_or(str::is_empty) {
+        return Err("it names no database; add one: postgres://…/DATABASE".to_owned());
+    }
+    Ok(DatabaseUrl::Postgres(Box::new(options)))
 }
 
 fn sqlite_path(path: &str) -> Result<DatabaseUrl, String> {
@@ -92,6 +106,14 @@ impl fmt::Display for DatabaseUrl {
                         options.get_host(),
                         options.get_port()
                     ),
+                }
+            }
+            Self::Postgres(options) => {
+                let database = options.get_database().unwrap_or_default();
+                let port = options.get_port();
+                match options.get_socket() {
+                    Some(folder) => write!(f, "postgres:{database} at {}:{port}", folder.display()),
+                    None => write!(f, "postgres://{}:{port}/{database}", options.get_host()),
                 }
             }
             Self::SqliteFile(path) => write!(f, "sqlite:{}", path.display()),
@@ -244,6 +266,11 @@ impl Opening<'_> {
         match url {
             DatabaseUrl::MySql(options) => {
                 let address = Address::MySql(options.clone());
+                self.connect(&address, &url.to_string(), &why, Private::Nothing)
+                    .await
+            }
+            DatabaseUrl::Postgres(options) => {
+                let address = Address::Postgres(options.clone());
                 self.connect(&address, &url.to_string(), &why, Private::Nothing)
                     .await
             }

@@ -1,7 +1,7 @@
 //! The engines: the only rooms that know sqlx.
 //!
 //! - [`Database`]: one pool per engine behind one enum, with what is known about the engine.
-//! - `mysql`, `sqlite`: what each engine is told and asked when a connection to it is opened.
+//! - `mysql`, `postgres`, `sqlite`: what each engine is told and asked when a connection to it is opened.
 //! - `pool`: the pool.
 //! - [`Session`]: one client's connection, on which every statement is an observed step.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
@@ -20,6 +20,7 @@ pub mod local;
 mod migrate;
 mod mysql;
 mod pool;
+mod postgres;
 mod session;
 mod sqlite;
 
@@ -29,8 +30,9 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::migrate::MigrateError;
 use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{MySql, Sqlite};
+use sqlx::{MySql, Postgres, Sqlite};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -48,8 +50,12 @@ pub struct Settings {
     /// The isolation level of every session; the engine's own default where none is named.
     pub isolation: Option<Isolation>,
     /// How long a statement waits for a lock, in whole seconds; the engine's own default (InnoDB:
-    /// 50 seconds) where none is named. SQLite has none and gets InnoDB's.
+    /// 50 seconds, PostgreSQL: for ever) where none is named. SQLite has none and gets InnoDB's.
     pub lock_wait_timeout: Option<u32>,
+    /// How long a statement of PostgreSQL's waits for a lock before the engine looks for a deadlock
+    /// (its own default: one second). Only who may change that does; for anybody else it stays as it
+    /// is. The other engines look at once.
+    pub deadlock_timeout: Option<Duration>,
     /// At most that many connections at a time. Requests beyond queue for one, and while they do,
     /// they cannot race.
     pub connections: u32,
@@ -62,6 +68,7 @@ impl Default for Settings {
         Self {
             isolation: None,
             lock_wait_timeout: None,
+            deadlock_timeout: None,
             connections: 100,
             acquire_timeout: Duration::from_secs(10),
         }
@@ -73,6 +80,8 @@ impl Default for Settings {
 pub enum Address {
     /// MySQL or MariaDB, over TCP or a unix socket.
     MySql(Box<MySqlConnectOptions>),
+    /// PostgreSQL, over TCP or a unix socket.
+    Postgres(Box<PgConnectOptions>),
     /// A SQLite file.
     Sqlite(Box<SqliteConnectOptions>),
 }
@@ -115,6 +124,7 @@ pub struct Database {
 #[derive(Debug, Clone)]
 enum Pools {
     MySql(Pool<MySql>),
+    Postgres(Pool<Postgres>),
     Sqlite(Pool<Sqlite>),
 }
 
@@ -133,11 +143,15 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(fault) => write!(f, "cannot open the database: {fault}"),
-            Self::Isolation(flavour, isolation) => write!(
-                f,
-                "{flavour} has no isolation level {isolation}, only {}",
-                Isolation::Serializable
-            ),
+            Self::Isolation(flavour, isolation) => {
+                let levels = flavour.isolation_levels().iter();
+                let levels: Vec<_> = levels.map(|level| level.sql()).collect();
+                let levels = levels.join(", ");
+                write!(
+                    f,
+                    "{flavour} has no isolation level {isolation}, only {levels}"
+                )
+            }
             Self::Migrate(reason) => write!(f, "cannot migrate the database: {reason}"),
         }
     }
@@ -172,6 +186,7 @@ impl Database {
     pub async fn connect(address: &Address, settings: &Settings) -> Result<Self, OpenError> {
         match address {
             Address::MySql(options) => mysql::connect(options, settings).await,
+            Address::Postgres(options) => postgres::connect(options, settings).await,
             Address::Sqlite(options) => sqlite::connect(options, settings).await,
         }
     }
@@ -184,6 +199,7 @@ impl Database {
     pub async fn migrate(&self) -> Result<(), OpenError> {
         match &self.pools {
             Pools::MySql(pool) => migrate::mysql(pool).await,
+            Pools::Postgres(pool) => migrate::postgres(pool).await,
             Pools::Sqlite(pool) => migrate::sqlite(pool).await,
         }
     }
@@ -200,6 +216,7 @@ impl Database {
     pub async fn session<'s>(&self, observer: &'s dyn Observer) -> Result<Session<'s>, Fault> {
         let connection = match &self.pools {
             Pools::MySql(pool) => Connection::MySql(pool.acquire().await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
             Pools::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
         };
         Ok(Session::new(connection, self.engine.flavour, observer))
@@ -209,6 +226,7 @@ impl Database {
     pub fn is_exhausted(&self) -> bool {
         match &self.pools {
             Pools::MySql(pool) => pool.is_exhausted(),
+            Pools::Postgres(pool) => pool.is_exhausted(),
             Pools::Sqlite(pool) => pool.is_exhausted(),
         }
     }
@@ -231,7 +249,7 @@ impl Database {
     pub async fn ping(&self) -> Result<(), Fault> {
         let asked = timeout(TRIAL, async {
             let mut session = self.session(&Unobserved).await?;
-            let answer = session.read("ping", "SELECT 1", &[]).await;
+            let answer = session.read("ping", "SELECT CAST(1 AS SIGNED)", &[]).await;
             session.end().await;
             answer.map(|_| ())
         });
@@ -249,8 +267,19 @@ impl Database {
     pub async fn close(&self) {
         match &self.pools {
             Pools::MySql(pool) => pool.close().await,
+            Pools::Postgres(pool) => pool.close().await,
             Pools::Sqlite(pool) => pool.close().await,
         }
+    }
+}
+
+/// Refuses a level that the engine does not have, before anything is sent to it.
+fn check_isolation(flavour: Flavour, settings: &Settings) -> Result<(), OpenError> {
+    match settings.isolation {
+        Some(level) if !flavour.isolation_levels().contains(&level) => {
+            Err(OpenError::Isolation(flavour, level))
+        }
+        _ => Ok(()),
     }
 }
 

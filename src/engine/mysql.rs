@@ -58,7 +58,7 @@ async fn ask(connection: &mut MySqlConnection) -> Result<Engine, OpenError> {
     // MariaDB before 11.1 knows only the older name of the variable.
     let isolation: String = sqlx::query_scalar(match flavour {
         Flavour::MariaDb => "SELECT @@tx_isolation",
-        Flavour::MySql | Flavour::Sqlite => "SELECT @@transaction_isolation",
+        _ => "SELECT @@transaction_isolation",
     })
     .fetch_one(&mut *connection)
     .await?;

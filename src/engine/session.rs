@@ -7,9 +7,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use sqlx::mysql::MySqlQueryResult;
-use sqlx::sqlite::SqliteQueryResult;
-use sqlx::{AssertSqlSafe, MySql, Row as _, Sqlite};
+use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 
 use super::pool::Pooled;
 use super::{Fault, FaultKind, Flavour};
@@ -49,6 +47,8 @@ pub struct Session<'s> {
     /// The connection is of no further use.
     broken: bool,
     kept: Kept,
+    /// The refusal for which the engine is going to undo the open transaction, whatever is sent.
+    doomed: Option<Fault>,
 }
 
 impl<'s> Session<'s> {
@@ -66,6 +66,7 @@ impl<'s> Session<'s> {
             in_flight: false,
             broken: false,
             kept: Kept::Nothing,
+            doomed: None,
         }
     }
 
@@ -102,8 +103,13 @@ impl<'s> Session<'s> {
     ///
     /// # Errors
     /// As the engine refuses. If the connection broke, whether it was kept is
-    /// [unknown](Kept::Unknown).
+    /// [unknown](Kept::Unknown). PostgreSQL would answer the COMMIT of a transaction in which it has
+    /// refused something with a mere "ROLLBACK", which reads like success: there it is that earlier
+    /// refusal, and nothing is sent.
     pub async fn commit(&mut self) -> Result<(), Fault> {
+        if let Some(refusal) = &self.doomed {
+            return Err(refusal.clone());
+        }
         self.command(Action::Commit, "commit", "COMMIT").await?;
         self.in_transaction = false;
         self.kept = Kept::Something;
@@ -157,8 +163,7 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: &[i64],
     ) -> Result<u64, Fault> {
-        let changed = self.change(label, None, sql, args).await?;
-        Ok(changed.rows)
+        self.change(label, None, sql, args).await
     }
 
     /// Inserts one row, and says which number the engine gave it.
@@ -171,8 +176,15 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: &[i64],
     ) -> Result<i64, Fault> {
-        let changed = self.change(label, None, sql, args).await?;
-        Ok(changed.last_id)
+        let step = Step {
+            sql: Some(self.flavour.spell_insert(sql)),
+            ..self.statement(Action::Write, label, sql, args)
+        };
+        self.before(&step).await;
+        let started = Instant::now();
+        let result = self.connection.insert(step_sql(&step), args).await;
+        self.after(step, started, &result, |_| None);
+        result
     }
 
     /// As [`run`](Self::run), for the statement that writes the value the clients race for; `value`
@@ -187,8 +199,7 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: &[i64],
     ) -> Result<u64, Fault> {
-        let changed = self.change(label, Some(value), sql, args).await?;
-        Ok(changed.rows)
+        self.change(label, Some(value), sql, args).await
     }
 
     /// Lets time pass between two statements: the delay of the lesson, in which others get their
@@ -214,11 +225,9 @@ impl<'s> Session<'s> {
     /// # Errors
     /// The engine's fault; [`FaultKind::Other`] on SQLite, which numbers no connections.
     pub async fn connection_id(&mut self) -> Result<ConnectionId, Fault> {
+        let sql = self.flavour.spell("SELECT CAST(CONNECTION_ID() AS SIGNED)");
         self.in_flight = true;
-        let rows = self
-            .connection
-            .rows::<1>("SELECT CAST(CONNECTION_ID() AS SIGNED)", &[])
-            .await;
+        let rows = self.connection.rows::<1>(&sql, &[]).await;
         self.in_flight = false;
         match rows?.first() {
             Some([Some(id)]) => Ok(ConnectionId(*id)),
@@ -268,15 +277,12 @@ impl<'s> Session<'s> {
         value: Option<i64>,
         sql: &'static str,
         args: &[i64],
-    ) -> Result<Changed, Fault> {
+    ) -> Result<u64, Fault> {
         let step = self.statement(Action::Write, label, sql, args);
         self.before(&step).await;
         let started = Instant::now();
         let result = self.connection.execute(step_sql(&step), args).await;
         self.after(step, started, &result, |_| value);
-        if result.is_ok() && !self.in_transaction {
-            self.kept = Kept::Something;
-        }
         result
     }
 
@@ -311,7 +317,12 @@ impl<'s> Session<'s> {
         let ended = Instant::now();
         self.in_flight = false;
         let ending = match result {
-            Ok(done) => Ending::Done(value(done)),
+            Ok(done) => {
+                if step.action == Action::Write && !self.in_transaction {
+                    self.kept = Kept::Something;
+                }
+                Ending::Done(value(done))
+            }
             Err(fault) => {
                 self.learn_from(fault, step.action);
                 Ending::Failed(fault.to_string())
@@ -335,6 +346,13 @@ impl<'s> Session<'s> {
         if commits && !answered {
             self.kept = Kept::Unknown;
         }
+        if answered && self.in_transaction && self.flavour.gives_up_transactions_whole() {
+            // A commit that is refused has rolled back; after any other step that is still to do.
+            match action {
+                Action::Commit => self.in_transaction = false,
+                _ => self.doomed = Some(fault.clone()),
+            }
+        }
     }
 }
 
@@ -346,41 +364,16 @@ impl Drop for Session<'_> {
     }
 }
 
-fn step_sql(step: &Step) -> &'static str {
-    step.sql.unwrap_or_default()
+fn step_sql(step: &Step) -> &str {
+    step.sql.as_deref().unwrap_or_default()
 }
 
 /// A connection that belongs to one of the pools.
 #[derive(Debug)]
 pub(super) enum Connection {
     MySql(Pooled<MySql>),
+    Postgres(Pooled<Postgres>),
     Sqlite(Pooled<Sqlite>),
-}
-
-/// What a statement changed.
-struct Changed {
-    /// How many rows it matched.
-    rows: u64,
-    /// The number of the row that it inserted last, if any.
-    last_id: i64,
-}
-
-impl From<MySqlQueryResult> for Changed {
-    fn from(result: MySqlQueryResult) -> Self {
-        Self {
-            rows: result.rows_affected(),
-            last_id: result.last_insert_id().cast_signed(),
-        }
-    }
-}
-
-impl From<SqliteQueryResult> for Changed {
-    fn from(result: SqliteQueryResult) -> Self {
-        Self {
-            rows: result.rows_affected(),
-            last_id: result.last_insert_rowid(),
-        }
-    }
 }
 
 /// Runs the same expression on whichever connection it is. sqlx's drivers share method names but
@@ -389,9 +382,21 @@ macro_rules! on {
     ($connection:expr, $it:ident => $work:expr) => {
         match $connection {
             Connection::MySql($it) => $work,
+            Connection::Postgres($it) => $work,
             Connection::Sqlite($it) => $work,
         }
     };
+}
+
+/// A statement with its values, for the driver that the place asks for.
+macro_rules! bound {
+    ($sql:expr, $args:expr) => {{
+        let mut query = sqlx::query(AssertSqlSafe($sql));
+        for value in $args {
+            query = query.bind(*value);
+        }
+        query
+    }};
 }
 
 // `AssertSqlSafe`: every text that arrives here began as a literal in this crate; values are bound.
@@ -404,14 +409,24 @@ impl Connection {
         Ok(())
     }
 
-    async fn execute(&mut self, sql: &str, args: &[i64]) -> Result<Changed, Fault> {
-        Ok(on!(self, it => {
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for value in args {
-                query = query.bind(*value);
+    /// How many rows it matched.
+    async fn execute(&mut self, sql: &str, args: &[i64]) -> Result<u64, Fault> {
+        Ok(on!(self, it => bound!(sql, args).execute(it.get()?).await?.rows_affected()))
+    }
+
+    /// The number of the row that was inserted. `sql` is spelled for an insert.
+    async fn insert(&mut self, sql: &str, args: &[i64]) -> Result<i64, Fault> {
+        Ok(match self {
+            Self::MySql(it) => {
+                let inserted = bound!(sql, args).execute(it.get()?).await?;
+                inserted.last_insert_id().cast_signed()
             }
-            query.execute(it.get()?).await?.into()
-        }))
+            Self::Postgres(it) => bound!(sql, args).fetch_one(it.get()?).await?.try_get(0)?,
+            Self::Sqlite(it) => {
+                let inserted = bound!(sql, args).execute(it.get()?).await?;
+                inserted.last_insert_rowid()
+            }
+        })
     }
 
     /// Reads all rows, also where one is expected: an answer that is not read to its end keeps
@@ -422,11 +437,7 @@ impl Connection {
         args: &[i64],
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
         on!(self, it => {
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for value in args {
-                query = query.bind(*value);
-            }
-            let rows = query.fetch_all(it.get()?).await?;
+            let rows = bound!(sql, args).fetch_all(it.get()?).await?;
             rows.iter()
                 .map(|row| {
                     let mut values = [None; N];

@@ -7,7 +7,10 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::{Instant, sleep};
 
 use super::pool::Pool;
-use super::{Database, Engine, Fault, FaultKind, Flavour, Isolation, OpenError, Pools, Settings};
+use super::{
+    Database, Engine, Fault, FaultKind, Flavour, Isolation, OpenError, Pools, Settings,
+    check_isolation,
+};
 
 /// What InnoDB does by default, so that the engines wait alike.
 const SQLITE_LOCK_WAIT_SECONDS: u32 = 50;
@@ -16,11 +19,7 @@ pub(super) async fn connect(
     options: &SqliteConnectOptions,
     settings: &Settings,
 ) -> Result<Database, OpenError> {
-    if let Some(level) = settings.isolation
-        && level != Isolation::Serializable
-    {
-        return Err(OpenError::Isolation(Flavour::Sqlite, level));
-    }
+    check_isolation(Flavour::Sqlite, settings)?;
     let wait = settings
         .lock_wait_timeout
         .unwrap_or(SQLITE_LOCK_WAIT_SECONDS);
