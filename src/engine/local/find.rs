@@ -10,47 +10,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::apparmor::confining_profile;
+use super::mysql::{self, OLDEST_MARIADB, OLDEST_MYSQL, PROGRAMS, USUAL_FOLDERS};
 use super::{Error, Product, Version, Wanted, absolute};
-
-/// The names a server program goes by.
-const PROGRAMS: [&str; 2] = ["mysqld", "mariadbd"];
-
-/// The names of the program that makes MariaDB's data directory. MySQL's server does it itself.
-const MARIADB_INITIALISERS: [&str; 2] = ["mariadb-install-db", "mysql_install_db"];
-
-/// What that program runs, and Debian ships in another package (`mariadb-client-core`).
-const MARIADB_HELPER: &str = "my_print_defaults";
-
-/// Where servers are installed that PATH does not lead to: an ordinary user's PATH has no sbin
-/// folders, and Homebrew links only one of several servers.
-const USUAL_FOLDERS: [&str; 10] = [
-    "usr/sbin",
-    "usr/local/sbin",
-    "usr/libexec",
-    "usr/bin",
-    "usr/local/bin",
-    "usr/local/mysql/bin",
-    "opt/homebrew/bin",
-    "opt/homebrew/opt/mysql/bin",
-    "opt/homebrew/opt/mariadb/bin",
-    "usr/local/opt/mysql/bin",
-];
 
 /// How long a program may take to say its version.
 const VERSION_WITHIN: Duration = Duration::from_secs(10);
-
-/// The oldest versions that know what is used here (expressions as column defaults,
-/// `--auth-root-authentication-method`).
-const OLDEST_MYSQL: Version = Version {
-    major: 8,
-    minor: 0,
-    patch: 13,
-};
-const OLDEST_MARIADB: Version = Version {
-    major: 10,
-    minor: 4,
-    patch: 0,
-};
 
 /// A server program that can be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -288,8 +252,7 @@ impl Places {
         }
         let initialiser = match product {
             Product::MySql => path.clone(),
-            Product::MariaDb => self
-                .mariadb_initialiser(&path)
+            Product::MariaDb => mysql::mariadb_initialiser(&path, self.path.as_deref())
                 .map_err(|missing| pass_over(Reason::Incomplete { missing }))?,
         };
         Ok(Binary {
@@ -300,36 +263,10 @@ impl Places {
             initialiser,
         })
     }
-
-    /// The initialiser that belongs to the server: under the same prefix if possible, else in PATH.
-    /// Where it is incomplete, the name of what is missing.
-    fn mariadb_initialiser(&self, server: &Path) -> Result<PathBuf, &'static str> {
-        let prefixes = [server.to_owned(), resolved(server)]
-            .into_iter()
-            .filter_map(|server| prefix_of(&server));
-        let initialiser = prefixes
-            .flat_map(|prefix| [prefix.join("bin"), prefix.join("scripts")])
-            .chain(folders_of(self.path.as_deref()))
-            .flat_map(|folder| MARIADB_INITIALISERS.map(|program| folder.join(program)))
-            .find(|program| program.is_file())
-            .ok_or(MARIADB_INITIALISERS[0])?;
-        let has_helper = prefix_of(&initialiser)
-            .is_some_and(|prefix| prefix.join("bin").join(MARIADB_HELPER).is_file());
-        if has_helper {
-            Ok(initialiser)
-        } else {
-            Err(MARIADB_HELPER)
-        }
-    }
-}
-
-/// `/usr` for `/usr/sbin/mysqld`.
-fn prefix_of(program: &Path) -> Option<PathBuf> {
-    program.parent().and_then(Path::parent).map(Path::to_owned)
 }
 
 /// PATH's folders. Relative ones are left out: what they hold depends on where one stands.
-fn folders_of(path: Option<&OsStr>) -> impl Iterator<Item = PathBuf> {
+pub(super) fn folders_of(path: Option<&OsStr>) -> impl Iterator<Item = PathBuf> {
     path.map(|path| env::split_paths(path).collect::<Vec<_>>())
         .unwrap_or_default()
         .into_iter()
@@ -358,7 +295,7 @@ fn ask_version(program: &Path) -> Result<(Product, Version), String> {
     }
     let output = process.wait_with_output().map_err(cannot_run)?;
     let answer = String::from_utf8_lossy(&output.stdout);
-    parse_version(&answer).ok_or_else(|| {
+    mysql::parse_version(&answer).ok_or_else(|| {
         let complaint = String::from_utf8_lossy(&output.stderr);
         let first = answer
             .lines()
@@ -381,29 +318,6 @@ fn ends_within(limit: Duration, process: &mut Child) -> io::Result<bool> {
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(true)
-}
-
-/// Reads `mysqld  Ver 9.7.4-2 for Linux on x86_64 ((Debian))`.
-fn parse_version(answer: &str) -> Option<(Product, Version)> {
-    let mut words = answer.split_whitespace();
-    words.find(|word| *word == "Ver")?;
-    let version = words.next()?;
-    let product = if version.contains("MariaDB") {
-        Product::MariaDb
-    } else {
-        Product::MySql
-    };
-    let digits = version
-        .split(|c: char| !c.is_ascii_digit() && c != '.')
-        .next()?;
-    let mut numbers = digits.split('.').map(|number| number.parse::<u16>().ok());
-    let mut next = || numbers.next().flatten();
-    let version = Version {
-        major: next()?,
-        minor: next()?,
-        patch: next()?,
-    };
-    Some((product, version))
 }
 
 #[cfg(test)]
@@ -476,43 +390,6 @@ mod tests {
 
     fn reasons(passed_over: &[PassedOver]) -> Vec<&Reason> {
         passed_over.iter().map(|one| &one.reason).collect()
-    }
-
-    #[test]
-    fn versions_are_read_as_servers_say_them() {
-        let version = |major, minor, patch| Version {
-            major,
-            minor,
-            patch,
-        };
-        assert_eq!(
-            parse_version(MYSQL),
-            Some((Product::MySql, version(9, 7, 4)))
-        );
-        assert_eq!(
-            parse_version(MARIADB),
-            Some((Product::MariaDb, version(10, 11, 19)))
-        );
-        let ubuntu = "/usr/sbin/mysqld  Ver 8.0.39-0ubuntu0.24.04.2 for Linux on x86_64 ((Ubuntu))";
-        assert_eq!(
-            parse_version(ubuntu),
-            Some((Product::MySql, version(8, 0, 39)))
-        );
-        let homebrew = "/opt/homebrew/bin/mysqld  Ver 9.1.0 for macos14.7 on arm64 (Homebrew)";
-        assert_eq!(
-            parse_version(homebrew),
-            Some((Product::MySql, version(9, 1, 0)))
-        );
-        for nonsense in [
-            "",
-            "Ver",
-            "Ver x.y.z",
-            "Ver 9",
-            "cat (GNU coreutils) 9.1",
-            "Ver 99999999.1.1",
-        ] {
-            assert_eq!(parse_version(nonsense), None, "{nonsense:?}");
-        }
     }
 
     #[test]
