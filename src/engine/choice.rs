@@ -11,7 +11,6 @@ use std::time::Duration;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
@@ -31,14 +30,14 @@ pub enum DatabaseUrl {
     /// private folder all the same, because SQLite's connections share memory by other rules of
     /// locking than they share a file.
     SqliteTemporary,
-    /// `local:`, `local:mysql`, `local:mariadb`: a private server that the lab starts itself.
+    /// `local:`, `local:mysql`, `local:mariadb`, `local:postgres`: a private server that the lab starts itself.
     Local(Wanted),
 }
 
 /// The forms that [`DatabaseUrl`] takes, for people.
 pub const FORMS: &str = "mysql://USER:PASSWORD@HOST:PORT/DATABASE, \
                          postgres://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:PATH, \
-                         sqlite::memory:, local:, local:mysql or local:mariadb";
+                         sqlite::memory:, local:, local:mysql, local:mariadb or local:postgres";
 
 impl FromStr for DatabaseUrl {
     type Err = String;
@@ -55,8 +54,11 @@ impl FromStr for DatabaseUrl {
             ("local", "") => Ok(Self::Local(Wanted::Any)),
             ("local", "mysql") => Ok(Self::Local(Wanted::MySql)),
             ("local", "mariadb") => Ok(Self::Local(Wanted::MariaDb)),
+            ("local", "postgres" | "postgresql") => Ok(Self::Local(Wanted::Postgres)),
             // Never the whole text: it may hold a password.
-            ("local", _) => Err(format!("local: starts mysql or mariadb; give {FORMS}")),
+            ("local", _) => Err(format!(
+                "local: starts mysql, mariadb or postgres; give {FORMS}"
+            )),
             _ => Err(format!(
                 "it names no engine that is known here; give {FORMS}"
             )),
@@ -121,6 +123,7 @@ impl fmt::Display for DatabaseUrl {
             Self::Local(Wanted::Any) => f.write_str("local:"),
             Self::Local(Wanted::MySql) => f.write_str("local:mysql"),
             Self::Local(Wanted::MariaDb) => f.write_str("local:mariadb"),
+            Self::Local(Wanted::Postgres) => f.write_str("local:postgres"),
         }
     }
 }
@@ -200,8 +203,9 @@ enum Private {
 }
 
 /// How to choose another engine.
-pub const HOW_TO_CHANGE: &str = "--database-url with local:mysql, local:mariadb, sqlite:PATH or \
-                                 mysql://USER:PASSWORD@HOST:PORT/DATABASE";
+pub const HOW_TO_CHANGE: &str = "--database-url with local:mysql, local:mariadb, local:postgres, \
+                                 sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE \
+                                 (postgres:// likewise)";
 
 impl Opened {
     /// Done when the private server has ended, which it should not; never, where there is none.
@@ -344,16 +348,14 @@ impl Opening<'_> {
             server.data_dir().display(),
             server.socket().display()
         );
-        let options = server.connect_options();
-        create_database(&options)
+        let address = server
+            .create_database(LOCAL_DATABASE)
             .await
             .map_err(|error| ChoiceError::open(&place, error))?;
-        let address = Address::MySql(Box::new(options.database(LOCAL_DATABASE)));
         if self.lifetime == Lifetime::Kept {
-            let socket = server.socket().to_string_lossy().replace('/', "%2F");
             (self.say)(&format!(
-                "for another instance on the same server: --database-url \
-                 'mysql://root@localhost/{LOCAL_DATABASE}?socket={socket}'"
+                "for another instance on the same server: --database-url '{}'",
+                server.url(LOCAL_DATABASE)
             ));
         }
         let private = Private::Server(Box::new(server));
@@ -399,13 +401,6 @@ async fn find(wanted: Wanted) -> Result<Found, local::Error> {
 /// The name of the database on a private server.
 const LOCAL_DATABASE: &str = "racy";
 
-async fn create_database(options: &MySqlConnectOptions) -> Result<(), sqlx::Error> {
-    let mut connection = options.connect().await?;
-    let create = format!("CREATE DATABASE IF NOT EXISTS {LOCAL_DATABASE}");
-    connection.execute(AssertSqlSafe(create)).await?;
-    connection.close().await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -422,6 +417,15 @@ mod tests {
         for (text, understood) in [
             ("mysql://u:secret@db:3307/bank", "mysql://db:3307/bank"),
             ("mariadb://u@db/bank", "mysql://db:3306/bank"),
+            (
+                "postgres://u:secret@db:5433/bank",
+                "postgres://db:5433/bank",
+            ),
+            ("postgresql://u@db/bank", "postgres://db:5432/bank"),
+            (
+                "postgres://u@localhost/bank?host=/run/pg",
+                "postgres:bank at /run/pg:5432",
+            ),
             ("sqlite:bank.db", "sqlite:bank.db"),
             ("sqlite:///var/bank.db", "sqlite:/var/bank.db"),
             ("sqlite::memory:", "sqlite::memory:"),
@@ -429,6 +433,7 @@ mod tests {
             ("local:", "local:"),
             ("local:mysql", "local:mysql"),
             ("local:mariadb", "local:mariadb"),
+            ("local:postgres", "local:postgres"),
         ] {
             assert_eq!(parsed(text), understood);
         }
@@ -443,6 +448,7 @@ mod tests {
         }
         assert!(parsed("mysql://u@db").contains("names no database"));
         assert!(parsed("mysql://u@db/").contains("names no database"));
+        assert!(parsed("postgres://u@db").contains("names no database"));
         assert!(parsed("sqlite:a.db?mode=ro").contains("without options"));
     }
 
@@ -453,6 +459,9 @@ mod tests {
         for mistake in [
             "mysql://u:secret@db",
             "mysql://u:secret@db:port/x",
+            "postgres://u:secret@db",
+            "postgres://u:secret@db:port/x",
+            "postgre://u:secret@db/x",
             "mysq://u:secret@db/x",
         ] {
             assert!(!parsed(mistake).contains("secret"), "{}", parsed(mistake));

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+use super::account::Account;
 use super::server::PAUSE;
-use super::{Binary, Error};
+use super::{Binary, Error, Product};
 
 /// The longest socket path: macOS has room for 103 bytes, Linux for 107.
 const SOCKET_PATH_BYTES: usize = 103;
@@ -23,8 +24,8 @@ pub enum Folder {
     /// A fresh temporary folder, removed when the server stops.
     Temporary,
     /// A folder below this root, kept and found again by the next start. It belongs to one product
-    /// and `major.minor` version, e.g. `mysql-9.7`; while another lab uses it, the next number is
-    /// taken, `mysql-9.7-2`.
+    /// and series of versions, e.g. `mysql-9.7` or `postgresql-15`; while another lab uses it, the
+    /// next number is taken, `mysql-9.7-2`.
     Kept(PathBuf),
 }
 
@@ -38,21 +39,17 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn socket(&self) -> PathBuf {
-        socket_in(&self.run)
-    }
-
     pub(super) fn pid_file(&self) -> PathBuf {
         self.run.join("server.pid")
     }
 }
 
-fn socket_in(run: &Path) -> PathBuf {
-    run.join("server.sock")
-}
-
-/// A temporary folder whose name is short enough for a socket in it.
-pub(super) fn temporary_folder() -> Result<TempDir, Error> {
+/// A temporary folder whose name is short enough for this product's socket in it. It is private to
+/// the account where there is one, else to this user.
+pub(super) fn temporary_folder(
+    product: Product,
+    account: Option<&Account>,
+) -> Result<TempDir, Error> {
     let make = |base: &Path| {
         tempfile::Builder::new()
             .prefix("racy-")
@@ -65,11 +62,14 @@ pub(super) fn temporary_folder() -> Result<TempDir, Error> {
     };
     let base = std::env::temp_dir();
     let base = std::path::absolute(&base).map_err(|source| Error::Folder { path: base, source })?;
-    let run = make(&base)?;
-    if socket_in(run.path()).as_os_str().as_bytes().len() <= SOCKET_PATH_BYTES {
-        return Ok(run);
+    let mut run = make(&base)?;
+    let socket = product.socket_in(run.path());
+    let fits = socket.as_os_str().as_bytes().len() <= SOCKET_PATH_BYTES;
+    if !fits || account.is_some_and(|account| !account.may_work_in(&base)) {
+        run = make(Path::new("/tmp"))?;
     }
-    make(Path::new("/tmp"))
+    account.map_or(Ok(()), |account| account.take_over(run.path()))?;
+    Ok(run)
 }
 
 /// A kept folder that this lab alone uses, as long as this value lives.
@@ -89,15 +89,25 @@ impl Claim {
     pub(super) async fn new(
         root: &Path,
         binary: &Binary,
+        account: Option<&Account>,
         deadline: Instant,
     ) -> Result<Self, Error> {
         let root = std::path::absolute(root).map_err(|source| Error::Folder {
             path: root.to_owned(),
             source,
         })?;
+        // Others may pass through it: the server may be another user's.
+        make_folder(&root, 0o711)?;
+        if let Some(account) = account
+            && let Some(folder) = account.is_kept_out_by(&root)
+        {
+            let account = account.name;
+            return Err(Error::KeptOut { account, folder });
+        }
         for number in 1..=KEPT_FOLDERS {
             let folder = root.join(kept_name(binary, number));
-            private_folder(&folder)?;
+            make_folder(&folder, 0o700)?;
+            account.map_or(Ok(()), |account| account.take_over(&folder))?;
             let Some(lab_lock) = try_lock(&folder.join("lab.lock"))? else {
                 continue;
             };
@@ -129,13 +139,8 @@ impl Claim {
 
 /// `mysql-9.7`, `mysql-9.7-2`, …: a server never opens the data of another product or of a newer version.
 fn kept_name(binary: &Binary, number: usize) -> String {
-    let version = binary.version;
-    let name = format!(
-        "{}-{}.{}",
-        binary.product.slug(),
-        version.major,
-        version.minor
-    );
+    let series = binary.product.series(binary.version);
+    let name = format!("{}-{series}", binary.product.slug());
     if number == 1 {
         name
     } else {
@@ -143,10 +148,10 @@ fn kept_name(binary: &Binary, number: usize) -> String {
     }
 }
 
-fn private_folder(folder: &Path) -> Result<(), Error> {
+fn make_folder(folder: &Path, mode: u32) -> Result<(), Error> {
     fs::DirBuilder::new()
         .recursive(true)
-        .mode(0o700)
+        .mode(mode)
         .create(folder)
         .map_err(|source| Error::Folder {
             path: folder.to_owned(),
@@ -184,7 +189,7 @@ mod tests {
         let version = Version {
             major: 9,
             minor: 7,
-            patch: 4,
+            patch: Some(4),
         };
         Binary {
             initialiser: path.clone(),
@@ -199,6 +204,7 @@ mod tests {
     fn a_kept_folder_is_named_after_product_version_and_number() {
         assert_eq!(kept_name(&binary(Product::MySql), 1), "mysql-9.7");
         assert_eq!(kept_name(&binary(Product::MariaDb), 3), "mariadb-9.7-3");
+        assert_eq!(kept_name(&binary(Product::Postgres), 1), "postgresql-9");
     }
 
     #[test]
@@ -215,11 +221,13 @@ mod tests {
 
     #[test]
     fn a_socket_in_the_temporary_folder_fits_into_an_address() {
-        let run = temporary_folder().unwrap();
-        assert!(socket_in(run.path()).as_os_str().len() <= SOCKET_PATH_BYTES);
-        assert_eq!(
-            fs::metadata(run.path()).unwrap().permissions().mode() & 0o777,
-            0o700
-        );
+        for product in [Product::MySql, Product::Postgres] {
+            let run = temporary_folder(product, None).unwrap();
+            assert!(product.socket_in(run.path()).as_os_str().len() <= SOCKET_PATH_BYTES);
+            assert_eq!(
+                fs::metadata(run.path()).unwrap().permissions().mode() & 0o777,
+                0o700
+            );
+        }
     }
 }

@@ -3,12 +3,25 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::find::{folders_of, resolved};
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+
+use super::find::{Search, folders_of, resolved};
 use super::folder::Layout;
+use super::server::Orders;
 use super::{Product, Version};
 
-/// The names a server program goes by.
-pub(super) const PROGRAMS: [&str; 2] = ["mysqld", "mariadbd"];
+/// How a server is looked for.
+pub(super) static SEARCH: Search = Search {
+    variable: "RACY_MYSQLD",
+    programs: &["mysqld", "mariadbd"],
+    fetched: Some("racy/mysql/bin"),
+    usual_folders,
+    version_option: &["--no-defaults", "--version"],
+    parse_version,
+    how_to_get: "neither one fetched by tools/get-mysql, nor a mysqld or mariadbd in PATH or the usual \
+                 folders. Run tools/get-mysql, install one, or name one in RACY_MYSQLD",
+};
 
 /// The names of the program that makes MariaDB's data directory. MySQL's server does it itself.
 const MARIADB_INITIALISERS: [&str; 2] = ["mariadb-install-db", "mysql_install_db"];
@@ -18,7 +31,7 @@ const MARIADB_HELPER: &str = "my_print_defaults";
 
 /// Where servers are installed that PATH does not lead to: an ordinary user's PATH has no sbin
 /// folders, and Homebrew links only one of several servers.
-pub(super) const USUAL_FOLDERS: [&str; 10] = [
+const USUAL_FOLDERS: [&str; 10] = [
     "usr/sbin",
     "usr/local/sbin",
     "usr/libexec",
@@ -36,13 +49,20 @@ pub(super) const USUAL_FOLDERS: [&str; 10] = [
 pub(super) const OLDEST_MYSQL: Version = Version {
     major: 8,
     minor: 0,
-    patch: 13,
+    patch: Some(13),
 };
 pub(super) const OLDEST_MARIADB: Version = Version {
     major: 10,
     minor: 4,
-    patch: 0,
+    patch: Some(0),
 };
+
+fn usual_folders(root: &Path) -> Vec<PathBuf> {
+    USUAL_FOLDERS
+        .iter()
+        .map(|folder| root.join(folder))
+        .collect()
+}
 
 /// The initialiser that belongs to the server: under the same prefix if possible, else in PATH.
 /// Where it is incomplete, the name of what is missing.
@@ -74,7 +94,7 @@ fn prefix_of(program: &Path) -> Option<PathBuf> {
 }
 
 /// Reads `mysqld  Ver 9.7.4-2 for Linux on x86_64 ((Debian))`.
-pub(super) fn parse_version(answer: &str) -> Option<(Product, Version)> {
+fn parse_version(answer: &str) -> Option<(Product, Version)> {
     let mut words = answer.split_whitespace();
     words.find(|word| *word == "Ver")?;
     let version = words.next()?;
@@ -91,32 +111,44 @@ pub(super) fn parse_version(answer: &str) -> Option<(Product, Version)> {
     let version = Version {
         major: next()?,
         minor: next()?,
-        patch: next()?,
+        patch: Some(next()?),
     };
     Some((product, version))
 }
 
-/// The options with which a data directory is made. Constant words only: the shell splits them.
-pub(super) fn initialiser_flags(product: Product, as_root: bool) -> &'static str {
-    match (product, as_root) {
-        (Product::MySql, false) => "--no-defaults --initialize-insecure",
-        (Product::MySql, true) => "--no-defaults --initialize-insecure --user=root",
-        (Product::MariaDb, false) => {
-            "--no-defaults --auth-root-authentication-method=normal --skip-test-db"
+pub(super) fn socket_in(run: &Path) -> PathBuf {
+    run.join("server.sock")
+}
+
+pub(super) fn orders(product: Product, layout: &Layout, as_root: bool) -> Orders {
+    Orders {
+        initialiser_flags: initialiser_flags(product, as_root),
+        server_arguments: server_arguments(product, layout, as_root),
+        stop: "TERM",
+        stop_at_once: "KILL",
+    }
+}
+
+fn initialiser_flags(product: Product, as_root: bool) -> &'static str {
+    match (product == Product::MariaDb, as_root) {
+        (false, false) => "--no-defaults --initialize-insecure --datadir=",
+        (false, true) => "--no-defaults --initialize-insecure --user=root --datadir=",
+        (true, false) => {
+            "--no-defaults --auth-root-authentication-method=normal --skip-test-db --datadir="
         }
-        (Product::MariaDb, true) => {
-            "--no-defaults --auth-root-authentication-method=normal --skip-test-db --user=root"
+        (true, true) => {
+            "--no-defaults --auth-root-authentication-method=normal --skip-test-db --user=root --datadir="
         }
     }
 }
 
 /// The server's options: where it lives and who may reach it, and nothing that would change how it
 /// works. Its log is its standard error, so that what the loader or a wrapper has to say is in it too.
-pub(super) fn server_arguments(product: Product, layout: &Layout, as_root: bool) -> Vec<OsString> {
+fn server_arguments(product: Product, layout: &Layout, as_root: bool) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec![
         "--no-defaults".into(),
         option("--datadir=", &layout.data),
-        option("--socket=", &layout.socket()),
+        option("--socket=", &socket_in(&layout.run)),
         option("--pid-file=", &layout.pid_file()),
         "--skip-networking".into(),
     ];
@@ -137,6 +169,30 @@ fn option(name: &str, path: &Path) -> OsString {
     option
 }
 
+/// The options of a connection to no database, as the only user there is at first: root, without a
+/// password. No TLS either: a socket in a private folder has nothing to hide its traffic from.
+pub(super) fn options(run: &Path) -> MySqlConnectOptions {
+    MySqlConnectOptions::new()
+        .socket(socket_in(run))
+        .username("root")
+        .ssl_mode(MySqlSslMode::Disabled)
+}
+
+/// Makes a database where there is none of that name, which needs no quotes.
+pub(super) async fn create_database(run: &Path, name: &str) -> sqlx::Result<MySqlConnectOptions> {
+    let mut connection = options(run).connect().await?;
+    let create = format!("CREATE DATABASE IF NOT EXISTS {name}");
+    connection.execute(AssertSqlSafe(create)).await?;
+    connection.close().await?;
+    Ok(options(run).database(name))
+}
+
+/// How another lab names this database.
+pub(super) fn url(run: &Path, database: &str) -> String {
+    let socket = socket_in(run).to_string_lossy().replace('/', "%2F");
+    format!("mysql://root@localhost/{database}?socket={socket}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,7 +206,7 @@ mod tests {
         let version = |major, minor, patch| Version {
             major,
             minor,
-            patch,
+            patch: Some(patch),
         };
         assert_eq!(
             parse_version(MYSQL),

@@ -1,5 +1,6 @@
 //! A server's life: its folders, its start, the wait for its first answer, its end.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -8,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::account::Account;
 use super::folder::{Claim, Folder, Layout, temporary_folder};
-use super::{Binary, Error, LogTail, mysql};
+use super::{Binary, Error, LogTail, Product, mysql, postgres};
+use crate::engine::Address;
 
 /// How long a server may take to initialise its data directory and answer. Three seconds are usual.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -32,7 +34,9 @@ const SUPERVISE: &str = include_str!("supervise.sh");
 #[derive(Debug)]
 pub struct LocalServer {
     supervisor: Supervisor,
+    product: Product,
     program: PathBuf,
+    run: PathBuf,
     data_dir: PathBuf,
     socket: PathBuf,
     log: Log,
@@ -55,8 +59,8 @@ impl LocalServer {
     /// Starts a server and waits until it answers, at most `limit`.
     ///
     /// # Errors
-    /// [`Error::Folder`], [`Error::ShuttingDown`] and [`Error::TooManyLabs`] where it has no place to
-    /// live; [`Error::Supervisor`] where it cannot be run at all; [`Error::Ended`] and
+    /// [`Error::Folder`], [`Error::KeptOut`], [`Error::NoAccount`], [`Error::ShuttingDown`] and
+    /// [`Error::TooManyLabs`] where it has no place to live; [`Error::Supervisor`] where it cannot be run at all; [`Error::Ended`] and
     /// [`Error::NoAnswer`], with the end of its log, where it does not come up.
     pub async fn start_within(
         binary: &Binary,
@@ -64,11 +68,13 @@ impl LocalServer {
         limit: Duration,
     ) -> Result<Self, Error> {
         let deadline = Instant::now() + limit;
+        let account = Account::needed_by(binary.product)?;
+        let account = account.as_ref();
         let claim = match folder {
             Folder::Temporary => None,
-            Folder::Kept(root) => Some(Claim::new(&root, binary, deadline).await?),
+            Folder::Kept(root) => Some(Claim::new(&root, binary, account, deadline).await?),
         };
-        let run = temporary_folder()?;
+        let run = temporary_folder(binary.product, account)?;
         let home = claim
             .as_ref()
             .map_or(run.path(), |claim| &claim.folder)
@@ -79,13 +85,15 @@ impl LocalServer {
             fresh: home.join("data.fresh"),
         };
         let log = Log::create(home.join("error.log"), claim.is_some())?;
-        let supervisor = Supervisor::spawn(binary, &layout, claim.as_ref(), &log)?;
+        let supervisor = Supervisor::spawn(binary, &layout, account, claim.as_ref(), &log)?;
         // From here on the supervisor removes it.
         let _ = run.keep();
         let mut server = Self {
             supervisor,
+            product: binary.product,
             program: binary.path.clone(),
-            socket: layout.socket(),
+            socket: binary.product.socket_in(&layout.run),
+            run: layout.run,
             data_dir: layout.data,
             log,
             claim,
@@ -104,13 +112,40 @@ impl LocalServer {
         &self.data_dir
     }
 
-    /// The options of a connection to the server, as its only user: root, without a password. No TLS
-    /// either: a socket in a private folder has nothing to hide its traffic from.
-    pub fn connect_options(&self) -> MySqlConnectOptions {
-        MySqlConnectOptions::new()
-            .socket(&self.socket)
-            .username("root")
-            .ssl_mode(MySqlSslMode::Disabled)
+    /// The address of the server itself, for who has no database on it, as its administrator.
+    pub fn address(&self) -> Address {
+        match self.product {
+            Product::MySql | Product::MariaDb => {
+                Address::MySql(Box::new(mysql::options(&self.run)))
+            }
+            Product::Postgres => {
+                Address::Postgres(Box::new(postgres::maintenance_options(&self.run)))
+            }
+        }
+    }
+
+    /// Makes a database where there is none of that name, and returns its address. The name is one
+    /// that SQL takes without quotes.
+    ///
+    /// # Errors
+    /// As the server refuses.
+    pub async fn create_database(&self, name: &str) -> sqlx::Result<Address> {
+        Ok(match self.product {
+            Product::MySql | Product::MariaDb => {
+                Address::MySql(Box::new(mysql::create_database(&self.run, name).await?))
+            }
+            Product::Postgres => {
+                Address::Postgres(Box::new(postgres::create_database(&self.run, name).await?))
+            }
+        })
+    }
+
+    /// The URL by which another lab of this user's reaches that database.
+    pub fn url(&self, database: &str) -> String {
+        match self.product {
+            Product::MySql | Product::MariaDb => mysql::url(&self.run, database),
+            Product::Postgres => postgres::url(&self.run, database),
+        }
     }
 
     /// Whether it still runs, as it should until it is stopped.
@@ -153,7 +188,7 @@ impl LocalServer {
             if let Some(status) = self.supervisor.ended()? {
                 return Err(self.ended(status));
             }
-            match timeout_at(deadline, ask(self.connect_options())).await {
+            match timeout_at(deadline, ask(self.address())).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => last = Some(Box::new(error)),
                 Err(_elapsed) => break,
@@ -178,10 +213,31 @@ impl LocalServer {
 }
 
 /// One question, over a connection of its own.
-async fn ask(options: MySqlConnectOptions) -> sqlx::Result<()> {
-    let mut connection = options.connect().await?;
-    sqlx::query("SELECT 1").execute(&mut connection).await?;
-    connection.close().await
+async fn ask(address: Address) -> sqlx::Result<()> {
+    async fn ping<O: ConnectOptions<Connection: Sized>>(options: &O) -> sqlx::Result<()> {
+        let mut connection = options.connect().await?;
+        connection.ping().await?;
+        connection.close().await
+    }
+    match address {
+        Address::MySql(options) => ping(options.as_ref()).await,
+        Address::Postgres(options) => ping(options.as_ref()).await,
+        Address::Sqlite(options) => ping(options.as_ref()).await,
+    }
+}
+
+/// What `supervise.sh` runs, and how it stops it.
+#[derive(Debug)]
+pub(super) struct Orders {
+    /// The initialiser's options, the last one up to the folder that it works in. Constant words only:
+    /// the shell splits them.
+    pub(super) initialiser_flags: &'static str,
+    /// The server's options.
+    pub(super) server_arguments: Vec<OsString>,
+    /// The signal after which it shuts down in order without waiting for its clients.
+    pub(super) stop: &'static str,
+    /// The signal after which it ends at once; for data that is thrown away.
+    pub(super) stop_at_once: &'static str,
 }
 
 /// The server's log. It stays open, so that it can be read when its folder is gone.
@@ -238,6 +294,7 @@ impl Supervisor {
     fn spawn(
         binary: &Binary,
         layout: &Layout,
+        account: Option<&Account>,
         claim: Option<&Claim>,
         log: &Log,
     ) -> Result<Self, Error> {
@@ -259,16 +316,29 @@ impl Supervisor {
         } else {
             &binary.initialiser
         };
+        let orders = binary.product.orders(layout, as_root);
+        let signal = match claim {
+            Some(_) => orders.stop,
+            None => orders.stop_at_once,
+        };
         let copy = |file: &File| file.try_clone().map(Stdio::from).map_err(Error::Supervisor);
-        Command::new("/bin/sh")
+        let mut supervisor = Command::new("/bin/sh");
+        if let Some(account) = account {
+            // From a folder that it may enter.
+            supervisor
+                .uid(account.uid)
+                .gid(account.gid)
+                .current_dir("/");
+        }
+        supervisor
             .arg(script)
-            .arg(if claim.is_some() { "TERM" } else { "KILL" })
+            .arg(signal)
             .arg(&layout.run)
             .arg(initialiser)
-            .arg(mysql::initialiser_flags(binary.product, as_root))
+            .arg(orders.initialiser_flags)
             .args([&layout.fresh, &layout.data])
             .arg(&binary.path)
-            .args(mysql::server_arguments(binary.product, layout, as_root))
+            .args(orders.server_arguments)
             .env("TMPDIR", &layout.run)
             // The write end closes on exec, as every file that Rust opens: no other child can hold it.
             .stdin(Stdio::piped())
