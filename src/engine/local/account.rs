@@ -42,7 +42,7 @@ impl Account {
         })
     }
 
-    /// Makes it the owner of a file or folder.
+    /// Makes it the owner of a folder.
     ///
     /// # Errors
     /// [`Error::Folder`], as the system refuses.
@@ -53,8 +53,30 @@ impl Account {
         })
     }
 
+    /// Makes it the owner of a folder that is root's, and with it of what will be in there. What is a
+    /// third user's stays that user's.
+    ///
+    /// # Errors
+    /// [`Error::Folder`], as the system refuses; [`Error::KeptOut`] where it is of no use to it.
+    pub(super) fn settle_in(&self, folder: &Path) -> Result<(), Error> {
+        if folder.metadata().is_ok_and(|metadata| metadata.uid() == 0) {
+            self.take_over(folder)?;
+        }
+        self.check_the_way_to(folder)
+    }
+
+    /// Whether it can get to a folder, and into it.
+    ///
+    /// # Errors
+    /// [`Error::KeptOut`] where it cannot.
+    pub(super) fn check_the_way_to(&self, folder: &Path) -> Result<(), Error> {
+        let account = self.name;
+        let kept_out_by = self.is_kept_out_by(folder);
+        kept_out_by.map_or(Ok(()), |folder| Err(Error::KeptOut { account, folder }))
+    }
+
     /// The first folder on the way to `folder`, itself included, that it may not enter.
-    pub(super) fn is_kept_out_by(&self, folder: &Path) -> Option<PathBuf> {
+    fn is_kept_out_by(&self, folder: &Path) -> Option<PathBuf> {
         let mut way: Vec<_> = folder.ancestors().collect();
         way.reverse();
         let closed = way.into_iter().find(|folder| !self.may(ENTER, folder));

@@ -98,16 +98,11 @@ impl Claim {
         })?;
         // Others may pass through it: the server may be another user's.
         make_folder(&root, 0o711)?;
-        if let Some(account) = account
-            && let Some(folder) = account.is_kept_out_by(&root)
-        {
-            let account = account.name;
-            return Err(Error::KeptOut { account, folder });
-        }
+        account.map_or(Ok(()), |account| account.check_the_way_to(&root))?;
         for number in 1..=KEPT_FOLDERS {
             let folder = root.join(kept_name(binary, number));
             make_folder(&folder, 0o700)?;
-            account.map_or(Ok(()), |account| account.take_over(&folder))?;
+            account.map_or(Ok(()), |account| account.settle_in(&folder))?;
             let Some(lab_lock) = try_lock(&folder.join("lab.lock"))? else {
                 continue;
             };
