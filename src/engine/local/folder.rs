@@ -39,6 +39,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// Whether the data goes when the server does.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.data.starts_with(&self.run)
+    }
+
     pub(super) fn pid_file(&self) -> PathBuf {
         self.run.join("server.pid")
     }

@@ -112,27 +112,38 @@ pub(super) fn socket_in(run: &Path) -> PathBuf {
     run.join(format!(".s.PGSQL.{PORT}"))
 }
 
-/// Where it lives and who may reach it, and nothing that would change how it works. Its log is its
-/// standard error.
 pub(super) fn orders(layout: &Layout) -> Orders {
     Orders {
         // Whoever gets into the socket's folder is trusted. Encoding and locale are those that every
         // system has, so that the same data means the same everywhere.
         initialiser_flags: "--username=postgres --auth=trust --encoding=UTF8 --locale=C --pgdata=",
-        server_arguments: vec![
-            "-D".into(),
-            layout.data.clone().into(),
-            "--listen_addresses=".into(),
-            format!("--port={PORT}").into(),
-            setting("unix_socket_directories", quoted(&layout.run)),
-            setting("external_pid_file", layout.pid_file().into()),
-        ],
+        server_arguments: server_arguments(layout),
         // The "fast shutdown": TERM would wait for the clients to leave.
         stop: "INT",
         // The "immediate shutdown". KILL would leave its helpers behind, which are in process groups
         // of their own.
         stop_at_once: "QUIT",
     }
+}
+
+/// Where it lives and who may reach it, and nothing that would change how it works. Its log is its
+/// standard error.
+fn server_arguments(layout: &Layout) -> Vec<OsString> {
+    let mut arguments = vec![
+        "-D".into(),
+        layout.data.clone().into(),
+        "--listen_addresses=".into(),
+        format!("--port={PORT}").into(),
+        setting("unix_socket_directories", quoted(&layout.run)),
+        setting("external_pid_file", layout.pid_file().into()),
+    ];
+    if layout.is_temporary() {
+        // The memory that its helpers share has a name in the system, which stays there when somebody
+        // kills the server. The next start on the same data tidies up, but here there is none: files
+        // go with the folder.
+        arguments.push("--dynamic_shared_memory_type=mmap".into());
+    }
+    arguments
 }
 
 fn setting(name: &str, value: OsString) -> OsString {
@@ -236,7 +247,7 @@ mod tests {
             fresh: "/f".into(),
         };
         assert_eq!(
-            orders(&layout).server_arguments,
+            server_arguments(&layout),
             [
                 "-D",
                 "/d",

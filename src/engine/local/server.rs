@@ -60,8 +60,9 @@ impl LocalServer {
     ///
     /// # Errors
     /// [`Error::Folder`], [`Error::KeptOut`], [`Error::NoAccount`], [`Error::ShuttingDown`] and
-    /// [`Error::TooManyLabs`] where it has no place to live; [`Error::Supervisor`] where it cannot be run at all; [`Error::Ended`] and
-    /// [`Error::NoAnswer`], with the end of its log, where it does not come up.
+    /// [`Error::TooManyLabs`] where it has no place to live; [`Error::Supervisor`] where it cannot be
+    /// run at all; [`Error::Ended`] and [`Error::NoAnswer`], with the end of its log, where it does
+    /// not come up.
     pub async fn start_within(
         binary: &Binary,
         folder: Folder,
