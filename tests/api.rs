@@ -157,7 +157,7 @@ async fn the_pool_out_of_reach_is_503_with_retry_after(engine: TestEngine) {
     let lab = engine
         .lab_with(Settings {
             connections: 1,
-            acquire_timeout: Duration::from_millis(50),
+            acquire_timeout: Duration::from_millis(500),
             ..Settings::default()
         })
         .await;

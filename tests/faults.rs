@@ -450,7 +450,7 @@ async fn an_exhausted_pool_is_unavailable(engine: TestEngine) {
     let lab = engine
         .lab_with(Settings {
             connections: 1,
-            acquire_timeout: Duration::from_millis(50),
+            acquire_timeout: Duration::from_millis(500),
             ..Settings::default()
         })
         .await;
