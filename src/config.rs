@@ -16,9 +16,10 @@ use crate::http;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Database")]
 pub struct EngineOptions {
-    /// The database: mysql://USER:PASSWORD@HOST:PORT/DATABASE (MySQL or MariaDB), sqlite:PATH,
-    /// sqlite::memory: (temporary), or local:, local:mysql, local:mariadb for a private server that
-    /// is started and stopped with the lab. Without it: local: where a server is found, else SQLite.
+    /// The database: mysql://USER:PASSWORD@HOST:PORT/DATABASE (MySQL or MariaDB), postgres://…
+    /// likewise, sqlite:PATH, sqlite::memory: (temporary), or local:, local:mysql, local:mariadb,
+    /// local:postgres for a private server that is started and stopped with the lab. Without it:
+    /// local: (MySQL or MariaDB) where one is found, else SQLite.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
 
@@ -26,7 +27,8 @@ pub struct EngineOptions {
     #[arg(long, value_name = "LEVEL", env = "RACY_ISOLATION")]
     pub isolation: Option<Isolation>,
 
-    /// How many seconds a statement waits for a lock [default: the engine's own; SQLite: 50].
+    /// How many seconds a statement waits for a lock [default: the engine's own, which is 50 on InnoDB
+    /// and for ever on PostgreSQL; SQLite: 50].
     #[arg(
         long,
         value_name = "SECONDS",

@@ -4,6 +4,7 @@
 //! think it performs is a [`Step`] that an [`Observer`] sees before and after. The service observes
 //! in order to record a timeline, a test or the explorer in order to decide who moves next.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::time::Instant;
@@ -59,7 +60,7 @@ pub struct Step {
     /// A few words for people, e.g. `read balance`.
     pub label: &'static str,
     /// The statement as the engine gets it; none for a think.
-    pub sql: Option<&'static str>,
+    pub sql: Option<Cow<'static, str>>,
     /// The values bound to the statement's placeholders, in order.
     pub args: Vec<i64>,
     /// Whom it may meet.

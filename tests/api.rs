@@ -22,8 +22,10 @@ on_engines!(
         an_account_shows_its_audit,
         a_refusal_by_the_engine_is_a_conflict,
     ;
-    innodb:
+    servers:
         the_pool_out_of_reach_is_503_with_retry_after,
+    ;
+    innodb:
 );
 
 /// For what does not depend on the engine.
@@ -133,6 +135,7 @@ async fn a_refusal_by_the_engine_is_a_conflict(engine: TestEngine) {
     let (fault, kind, code) = match engine {
         TestEngine::Sqlite => ("busy", "busy", "5"),
         TestEngine::MySql | TestEngine::MariaDb => ("lock_timeout", "lock-timeout", "1205"),
+        TestEngine::Postgres => ("lock_timeout", "lock-timeout", "55P03"),
     };
     let problem = problem(response, 409, kind).await;
     assert_eq!(problem["fault"], fault);
@@ -154,7 +157,7 @@ async fn the_pool_out_of_reach_is_503_with_retry_after(engine: TestEngine) {
     let lab = engine
         .lab_with(Settings {
             connections: 1,
-            acquire_timeout: Duration::from_millis(50),
+            acquire_timeout: Duration::from_millis(500),
             ..Settings::default()
         })
         .await;

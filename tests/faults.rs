@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use racy::accounts;
 use racy::deposits::{Deposit, Failure, Outcome, Refusal, Strategy};
-use racy::engine::{Address, Database, FaultKind, Isolation, OpenError, Settings};
+use racy::engine::{Address, Database, FaultKind, Isolation, Kept, OpenError, Settings};
 use racy::step::Unobserved;
 
 use racy::engine::local::{Folder, LocalServer};
@@ -22,13 +22,24 @@ on_engines!(
         many_instances_may_migrate_at_once,
         a_sum_wider_than_a_balance_is_audited_right,
     ;
-    innodb:
+    servers:
         a_commit_without_an_answer_is_unknown,
         a_connection_that_dies_in_a_transaction_keeps_nothing,
-        a_refusal_to_write_is_no_doubt,
         an_exhausted_pool_is_unavailable,
-        a_migration_that_was_cut_off_is_run_again,
         a_table_of_somebody_elses_is_left_alone,
+    ;
+    innodb:
+        a_refusal_to_write_is_no_doubt,
+        a_migration_that_was_cut_off_is_run_again,
+    ;
+    postgres:
+        a_standby_that_only_reads_is_no_doubt,
+        a_deadlock_has_one_victim_and_is_rolled_back,
+        a_commit_can_be_refused_and_keeps_nothing,
+        a_transaction_with_a_refusal_in_it_cannot_be_committed,
+        who_may_not_set_the_deadlock_timeout_keeps_the_engines_own,
+        instances_at_every_level_may_migrate_at_once,
+        each_schema_is_a_lab_of_its_own,
 );
 
 fn engine_fault(failure: &Failure) -> FaultKind {
@@ -108,7 +119,7 @@ async fn a_lock_timeout_is_refused_and_the_next_deposit_works(engine: TestEngine
     let failure = b.finish().await.unwrap_err();
     let expected = match engine {
         TestEngine::Sqlite => FaultKind::Busy,
-        TestEngine::MySql | TestEngine::MariaDb => FaultKind::LockTimeout,
+        TestEngine::MySql | TestEngine::MariaDb | TestEngine::Postgres => FaultKind::LockTimeout,
     };
     assert_eq!(engine_fault(&failure), expected);
     assert_eq!(failure.outcome, Outcome::Refused);
@@ -145,8 +156,7 @@ async fn a_commit_without_an_answer_is_unknown(engine: TestEngine) {
     let atomic = Strategy::named("atomic_no_delay").unwrap();
     let mut a = Client::start(&lab.database, atomic).await;
     a.go_to("commit").await;
-    lab.run_outside_the_pool(format!("KILL CONNECTION {}", a.connection()))
-        .await;
+    lab.kill(a.connection()).await;
     let failure = a.finish().await.unwrap_err();
     assert_eq!(
         engine_fault(&failure),
@@ -161,8 +171,7 @@ async fn a_connection_that_dies_in_a_transaction_keeps_nothing(engine: TestEngin
     let atomic = Strategy::named("atomic_no_delay").unwrap();
     let mut a = Client::start(&lab.database, atomic).await;
     a.go_to("write balance").await;
-    lab.run_outside_the_pool(format!("KILL CONNECTION {}", a.connection()))
-        .await;
+    lab.kill(a.connection()).await;
     let failure = a.finish().await.unwrap_err();
     assert_eq!(
         engine_fault(&failure),
@@ -214,6 +223,197 @@ async fn a_refusal_to_write_is_no_doubt(engine: TestEngine) {
     server.stop().await.unwrap();
 }
 
+/// The same on PostgreSQL, where each database can be told so.
+async fn a_standby_that_only_reads_is_no_doubt(engine: TestEngine) {
+    let lab = engine.lab().await;
+    lab.run_in_database(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', \
+         current_database()); END $$",
+    )
+    .await;
+    let database = Database::connect(&lab.address, &Settings::default()).await;
+    let database = database.unwrap();
+    let strategy = Strategy::named("non_atomic_no_delay").unwrap();
+    let client = Client::start(&database, strategy).await;
+    let failure = client.finish().await.unwrap_err();
+    assert_eq!(
+        engine_fault(&failure),
+        FaultKind::Unavailable,
+        "{failure:?}"
+    );
+    assert_eq!(failure.outcome, Outcome::Refused, "{failure:?}");
+}
+
+const ADD_ONE: &str = "UPDATE accounts SET balance = balance + 1 WHERE id = ?";
+
+/// PostgreSQL looks for a deadlock when somebody has waited for a while, which is set short here.
+fn quick_to_find_deadlocks() -> Settings {
+    Settings {
+        deadlock_timeout: Some(Duration::from_millis(10)),
+        ..Settings::default()
+    }
+}
+
+/// Two accounts, taken in opposite orders.
+async fn a_deadlock_has_one_victim_and_is_rolled_back(engine: TestEngine) {
+    let lab = engine.lab_with(quick_to_find_deadlocks()).await;
+    let other = accounts::open(&lab.database, 0).await.unwrap();
+    let mut a = lab.database.session(&Unobserved).await.unwrap();
+    let mut b = lab.database.session(&Unobserved).await.unwrap();
+    for (session, first) in [(&mut a, 1), (&mut b, other)] {
+        session.begin().await.unwrap();
+        session.run("first", ADD_ONE, &[first]).await.unwrap();
+    }
+    let (for_a, for_b) = ([other], [1]);
+    let (of_a, of_b) = tokio::join!(
+        async {
+            let result = a.run("second", ADD_ONE, &for_a).await;
+            (result, a)
+        },
+        async {
+            let result = b.run("second", ADD_ONE, &for_b).await;
+            (result, b)
+        }
+    );
+    let mut victims = 0;
+    for (result, mut session) in [of_a, of_b] {
+        match result {
+            Ok(_) => session.commit().await.unwrap(),
+            Err(fault) => {
+                victims += 1;
+                assert_eq!(fault.kind, FaultKind::Deadlock);
+                assert_eq!(fault.code.as_deref(), Some("40P01"));
+                assert!(fault.kind.retryable());
+            }
+        }
+        session.end().await;
+    }
+    assert_eq!(victims, 1);
+    assert_eq!(lab.account().await.balance, 1);
+    assert!(!lab.has_open_transactions().await);
+}
+
+/// Write skew: each reads what the other writes. Both have done all they wanted when the first
+/// commits, so that only the other's commit can be refused.
+async fn a_commit_can_be_refused_and_keeps_nothing(engine: TestEngine) {
+    const READ: &str = "SELECT balance FROM accounts WHERE id = ?";
+    let lab = engine
+        .lab_with(Settings {
+            isolation: Some(Isolation::Serializable),
+            connections: 2,
+            ..Settings::default()
+        })
+        .await;
+    let other = accounts::open(&lab.database, 0).await.unwrap();
+    let mut a = lab.database.session(&Unobserved).await.unwrap();
+    let mut b = lab.database.session(&Unobserved).await.unwrap();
+    for (session, read, write) in [(&mut a, other, 1), (&mut b, 1, other)] {
+        session.begin().await.unwrap();
+        session.read("read", READ, &[read]).await.unwrap();
+        session.run("write", ADD_ONE, &[write]).await.unwrap();
+    }
+    a.commit().await.unwrap();
+    let fault = b.commit().await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::SerializationFailure, "{fault}");
+    assert_eq!(fault.code.as_deref(), Some("40001"));
+    assert_eq!(
+        (a.end().await, b.end().await),
+        (Kept::Something, Kept::Nothing)
+    );
+
+    let untouched = accounts::find(&lab.database, other).await.unwrap().unwrap();
+    assert_eq!((lab.account().await.balance, untouched.balance), (1, 0));
+    assert!(!lab.has_open_transactions().await);
+    for _ in 0..2 {
+        let client = Client::start(&lab.database, Strategy::named("atomic_no_delay").unwrap());
+        client.await.finish().await.unwrap();
+    }
+}
+
+/// The engine would answer such a COMMIT with "ROLLBACK", and no error.
+async fn a_transaction_with_a_refusal_in_it_cannot_be_committed(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let mut session = lab.database.session(&Unobserved).await.unwrap();
+    session.begin().await.unwrap();
+    session.run("write", ADD_ONE, &[1]).await.unwrap();
+    let insert = "INSERT INTO accounts (id, balance, opening_balance) VALUES (?, 0, 0)";
+    let refusal = session.run("insert", insert, &[1]).await.unwrap_err();
+    assert_eq!(refusal.kind, FaultKind::UniqueViolation);
+    assert_eq!(session.commit().await.unwrap_err(), refusal);
+    assert_eq!(session.end().await, Kept::Nothing);
+    assert_eq!(lab.account().await.balance, 0);
+    assert!(!lab.has_open_transactions().await);
+}
+
+async fn who_may_not_set_the_deadlock_timeout_keeps_the_engines_own(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let in_ms = "SELECT CAST(setting AS SIGNED) FROM pg_settings WHERE name = 'deadlock_timeout'";
+    let Address::Postgres(options) = &lab.address else {
+        panic!("not PostgreSQL");
+    };
+    lab.run_in_database(
+        "DO $$ BEGIN CREATE ROLE guest LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+    )
+    .await;
+    for (user, expected) in [("postgres", 10), ("guest", 1000)] {
+        let options = options.as_ref().clone().username(user);
+        let address = Address::Postgres(Box::new(options));
+        let database = Database::connect(&address, &quick_to_find_deadlocks()).await;
+        let database = database.unwrap();
+        let mut session = database.session(&Unobserved).await.unwrap();
+        let timeout = session.read("ask", in_ms, &[]).await.unwrap();
+        assert_eq!(timeout, Some(expected), "{user}");
+        session.end().await;
+    }
+}
+
+/// At the higher levels an instance would not see what another has migrated while it waited.
+async fn instances_at_every_level_may_migrate_at_once(engine: TestEngine) {
+    for level in engine.levels() {
+        let fresh = engine.fresh().await;
+        let settings = Settings {
+            isolation: Some(*level),
+            lock_wait_timeout: Some(1),
+            ..Settings::default()
+        };
+        let instances = (0..4).map(|_| {
+            let address = fresh.address.clone();
+            tokio::spawn(async move {
+                let database = Database::connect(&address, &settings).await.unwrap();
+                database.migrate().await.unwrap();
+                database.close().await;
+            })
+        });
+        for instance in instances.collect::<Vec<_>>() {
+            instance.await.unwrap();
+        }
+    }
+}
+
+async fn each_schema_is_a_lab_of_its_own(engine: TestEngine) {
+    let lab = engine.lab().await;
+    lab.run_in_database("CREATE SCHEMA one; CREATE SCHEMA two")
+        .await;
+    let Address::Postgres(options) = &lab.address else {
+        panic!("not PostgreSQL");
+    };
+    for path in ["one", "two,public"] {
+        let options = options.as_ref().clone();
+        let options = options.options([("search_path", path)]);
+        let address = Address::Postgres(Box::new(options));
+        let database = Database::connect(&address, &Settings::default()).await;
+        let database = database.unwrap();
+        database.migrate().await.unwrap();
+        let client = Client::start(&database, Strategy::named("atomic_no_delay").unwrap()).await;
+        client.finish().await.unwrap();
+        let account = accounts::find(&database, 1).await.unwrap().unwrap();
+        assert_eq!((account.balance, account.transactions), (100, 1));
+        assert_eq!(accounts::open(&database, 0).await.unwrap(), 2);
+        database.close().await;
+    }
+    assert_eq!(lab.account().await.balance, 0);
+}
+
 /// A signal or a crash between two statements of a migration, each of which InnoDB commits.
 async fn a_migration_that_was_cut_off_is_run_again(engine: TestEngine) {
     let lab = engine.lab().await;
@@ -250,7 +450,7 @@ async fn an_exhausted_pool_is_unavailable(engine: TestEngine) {
     let lab = engine
         .lab_with(Settings {
             connections: 1,
-            acquire_timeout: Duration::from_millis(50),
+            acquire_timeout: Duration::from_millis(500),
             ..Settings::default()
         })
         .await;
@@ -333,6 +533,23 @@ async fn sqlite_refuses_a_level_that_it_does_not_have() {
     assert_eq!(
         error.to_string(),
         "SQLite has no isolation level READ COMMITTED, only SERIALIZABLE"
+    );
+}
+
+#[tokio::test]
+async fn postgres_refuses_a_level_that_it_would_take_for_another() {
+    // Before it is even asked: nothing listens there.
+    let options = sqlx::postgres::PgConnectOptions::new_without_pgpass().socket("/nowhere");
+    let settings = Settings {
+        isolation: Some(Isolation::ReadUncommitted),
+        ..Settings::default()
+    };
+    let address = Address::Postgres(Box::new(options));
+    let error = Database::connect(&address, &settings).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "PostgreSQL has no isolation level READ UNCOMMITTED, only READ COMMITTED, REPEATABLE READ, \
+         SERIALIZABLE"
     );
 }
 

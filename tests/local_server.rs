@@ -1,22 +1,25 @@
 //! The private server: it starts, is reused, keeps out of other labs' way, and never outlives its owner.
 //!
-//! On real MySQL and MariaDB, except where a server has to misbehave.
+//! On real servers, except where a server has to misbehave.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use racy::engine::local::{Binary, Error, Folder, LocalServer, Origin, Product, Wanted};
-use sqlx::{ConnectOptions, MySqlConnection};
+use racy::engine::{Address, Database, Settings};
+use sqlx::ConnectOptions;
 
+use crate::support::lab::run_at;
 use crate::support::process::Served;
-use crate::support::{TestEngine, until};
+use crate::support::{TestEngine, open_folder, until};
 
 on_engines!(
     every:
     ;
-    innodb:
+    servers:
         a_server_starts_answers_and_vanishes,
         dropping_a_server_stops_it,
         a_kept_folder_is_reused_with_its_data,
@@ -25,6 +28,11 @@ on_engines!(
         a_server_that_dies_is_reported_and_cleaned_up_after,
         a_killed_labs_kept_folder_goes_to_the_next_lab,
         a_root_that_is_no_folder_is_an_error_that_names_it,
+    ;
+    innodb:
+    ;
+    postgres:
+        a_root_that_the_server_may_not_enter_is_an_error_that_names_it,
 );
 
 async fn started(binary: &Binary, folder: Folder) -> LocalServer {
@@ -33,15 +41,20 @@ async fn started(binary: &Binary, folder: Folder) -> LocalServer {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn connect(server: &LocalServer) -> MySqlConnection {
-    server.connect_options().connect().await.unwrap()
-}
-
-async fn number(server: &LocalServer, query: &'static str) -> i64 {
-    sqlx::query_scalar(query)
-        .fetch_one(&mut connect(server).await)
-        .await
-        .unwrap()
+async fn number(address: &Address, query: &'static str) -> i64 {
+    match address {
+        Address::MySql(options) => {
+            let mut connection = options.connect().await.unwrap();
+            let number = sqlx::query_scalar(query);
+            number.fetch_one(&mut connection).await.unwrap()
+        }
+        Address::Postgres(options) => {
+            let mut connection = options.connect().await.unwrap();
+            let number = sqlx::query_scalar(query);
+            number.fetch_one(&mut connection).await.unwrap()
+        }
+        Address::Sqlite(_) => panic!("SQLite is no server"),
+    }
 }
 
 /// The temporary folder with the server's socket.
@@ -49,14 +62,20 @@ fn run_folder(server: &LocalServer) -> PathBuf {
     server.socket().parent().unwrap().to_owned()
 }
 
-/// The processes whose command line names `folder`: the supervisor, the server, and their helpers.
+/// The processes whose command line names `folder`, or that work in it: the supervisor, the server,
+/// and their helpers, of which PostgreSQL's have command lines of their own.
 fn processes_naming(folder: &Path) -> Vec<String> {
     let folder = folder.to_str().unwrap();
+    let works_in_it = |process: &Path| {
+        let at = fs::read_link(process.join("cwd"));
+        at.is_ok_and(|at| at.to_string_lossy().starts_with(folder))
+    };
     let lines = |entry: fs::DirEntry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         let words = fs::read(entry.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&words).replace('\0', " ");
-        line.contains(folder).then(|| format!("{pid}: {line}"))
+        let ours = line.contains(folder) || works_in_it(&entry.path());
+        ours.then(|| format!("{pid}: {line}"))
     };
     fs::read_dir("/proc")
         .unwrap()
@@ -83,7 +102,9 @@ async fn a_server_starts_answers_and_vanishes(engine: TestEngine) {
     let binary = engine.binary();
     let product = match engine {
         TestEngine::MySql => Product::MySql,
-        _ => Product::MariaDb,
+        TestEngine::MariaDb => Product::MariaDb,
+        TestEngine::Postgres => Product::Postgres,
+        TestEngine::Sqlite => panic!("SQLite is no server"),
     };
     assert_eq!(binary.product, product);
     let server = started(&binary, Folder::Temporary).await;
@@ -94,27 +115,30 @@ async fn a_server_starts_answers_and_vanishes(engine: TestEngine) {
         "the test would not see its processes"
     );
 
-    let version: String = sqlx::query_scalar("SELECT VERSION()")
-        .fetch_one(&mut connect(&server).await)
-        .await
-        .unwrap();
+    let database = Database::connect(&server.address(), &Settings::default()).await;
+    let database = database.unwrap();
+    let version = &database.engine().version;
     assert!(
         version.starts_with(&binary.version.to_string()),
         "{version} is not {}",
         binary.version
     );
-    assert_eq!(
-        number(&server, "SELECT CAST(@@skip_networking AS SIGNED)").await,
-        1
-    );
-    assert_eq!(
-        number(
-            &server,
-            "SELECT CAST(@@innodb_flush_log_at_trx_commit AS SIGNED)"
-        )
-        .await,
-        1
-    );
+    database.close().await;
+    let settings: &[&str] = match engine {
+        TestEngine::Postgres => &[
+            "SELECT COUNT(*) FROM pg_settings WHERE name = 'listen_addresses' AND setting = ''",
+            "SELECT COUNT(*) FROM pg_settings WHERE name = 'fsync' AND setting = 'on'",
+            "SELECT COUNT(*) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'on'",
+        ],
+        _ => &[
+            "SELECT CAST(@@skip_networking AS SIGNED)",
+            "SELECT CAST(@@innodb_flush_log_at_trx_commit AS SIGNED)",
+        ],
+    };
+    for private_and_durable in settings {
+        let address = server.address();
+        assert_eq!(number(&address, private_and_durable).await, 1);
+    }
 
     server.stop().await.unwrap();
     assert_nothing_left(&run).await;
@@ -128,48 +152,48 @@ async fn dropping_a_server_stops_it(engine: TestEngine) {
 }
 
 async fn a_kept_folder_is_reused_with_its_data(engine: TestEngine) {
-    let root = tempfile::tempdir().unwrap();
+    let root = open_folder();
     let kept = || Folder::Kept(root.path().join("not/yet/there"));
     let binary = engine.binary();
     let name = binary.product.to_string().to_lowercase();
 
     let first = started(&binary, kept()).await;
     let (data, run) = (first.data_dir().to_owned(), run_folder(&first));
-    let expected = format!("{name}-{}.{}", binary.version.major, binary.version.minor);
+    let (major, minor) = (binary.version.major, binary.version.minor);
+    let expected = match engine {
+        TestEngine::Postgres => format!("{name}-{major}"),
+        _ => format!("{name}-{major}.{minor}"),
+    };
     assert_eq!(
         data.parent().unwrap().file_name().unwrap().to_str(),
         Some(expected.as_str())
     );
-    let mut connection = connect(&first).await;
-    for statement in [
-        "CREATE DATABASE kept",
-        "CREATE TABLE kept.t (n BIGINT)",
-        "INSERT INTO kept.t VALUES (42)",
-    ] {
-        sqlx::query(statement)
-            .execute(&mut connection)
-            .await
-            .unwrap();
-    }
+    let database = first.create_database("kept").await.unwrap();
+    let table = "CREATE TABLE t (n BIGINT); INSERT INTO t VALUES (42)";
+    run_at(&database, table).await;
     first.stop().await.unwrap();
     assert_nothing_left(&run).await;
 
     let second = started(&binary, kept()).await;
     assert_eq!(second.data_dir(), data);
-    assert_eq!(number(&second, "SELECT n FROM kept.t").await, 42);
+    let database = second.create_database("kept").await.unwrap();
+    assert_eq!(number(&database, "SELECT n FROM t").await, 42);
     second.stop().await.unwrap();
 }
 
 async fn two_labs_at_once_get_different_folders(engine: TestEngine) {
-    let root = tempfile::tempdir().unwrap();
+    let root = open_folder();
     let kept = || Folder::Kept(root.path().to_owned());
     let binary = engine.binary();
     let (one, two) = tokio::join!(started(&binary, kept()), started(&binary, kept()));
     assert_ne!(one.data_dir(), two.data_dir());
-    assert_eq!(
-        number(&one, "SELECT 1").await + number(&two, "SELECT 1").await,
-        2
-    );
+    for server in [&one, &two] {
+        let answer = match engine {
+            TestEngine::Postgres => "SELECT CAST(1 AS BIGINT)",
+            _ => "SELECT 1",
+        };
+        assert_eq!(number(&server.address(), answer).await, 1);
+    }
 
     let data = one.data_dir().to_owned();
     one.stop().await.unwrap();
@@ -186,7 +210,7 @@ async fn two_labs_at_once_get_different_folders(engine: TestEngine) {
 
 /// Starting is given up while the data directory is being made.
 async fn an_abandoned_start_leaves_nothing(engine: TestEngine) {
-    let root = tempfile::tempdir().unwrap();
+    let root = open_folder();
     let binary = engine.binary();
     let start = LocalServer::start(&binary, Folder::Kept(root.path().to_owned()));
     let find = |name: &str| {
@@ -226,7 +250,7 @@ async fn a_server_that_dies_is_reported_and_cleaned_up_after(engine: TestEngine)
 /// Killed outright, a lab can do nothing for its server any more: the supervisor does. The next lab
 /// comes at once, while that server is still shutting down, and waits for it.
 async fn a_killed_labs_kept_folder_goes_to_the_next_lab(engine: TestEngine) {
-    let root = tempfile::tempdir().unwrap();
+    let root = open_folder();
     let mut lab = Served::start(&engine.own_url(root.path()), root.path(), &[]);
     let run = Path::new(&lab.socket().unwrap())
         .parent()
@@ -266,7 +290,7 @@ fn fake_server(folder: &Path, body: &str) -> Binary {
             .success()
     );
     let binary = Binary::at(&path, Wanted::MySql).unwrap();
-    assert_eq!(binary.origin, Origin::Named);
+    assert_eq!(binary.origin, Origin::Named("RACY_MYSQLD"));
     binary
 }
 
@@ -332,4 +356,23 @@ async fn a_root_that_is_no_folder_is_an_error_that_names_it(engine: TestEngine) 
     assert!(matches!(error, Error::Folder { .. }), "{error:?}");
     let path = root.path().to_str().unwrap();
     assert!(error.to_string().contains(path), "{error}");
+}
+
+/// Only root's server runs as somebody else; an ordinary user's may enter what that user may.
+async fn a_root_that_the_server_may_not_enter_is_an_error_that_names_it(engine: TestEngine) {
+    let closed = tempfile::tempdir().unwrap();
+    let kept = Folder::Kept(closed.path().join("data"));
+    match LocalServer::start(&engine.binary(), kept).await {
+        Ok(server) => {
+            let owner = fs::metadata(server.data_dir()).unwrap().uid();
+            assert_ne!(owner, 0, "a server of root's");
+            server.stop().await.unwrap();
+        }
+        Err(error) => {
+            assert!(matches!(error, Error::KeptOut { .. }), "{error:?}");
+            let said = error.to_string();
+            let names_it = said.contains(closed.path().to_str().unwrap());
+            assert!(names_it && said.contains("RACY_DATA_DIR"), "{said}");
+        }
+    }
 }

@@ -3,9 +3,8 @@
 use racy::deposits::{Failure, Outcome, Receipt, Refusal, STRATEGIES, Strategy, Verdict};
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, FaultKind, Isolation, Settings};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use crate::support::lab::Fresh;
+use crate::support::lab::{Fresh, run_at};
 use crate::support::{Client, Lab, TestEngine};
 
 on_engines!(
@@ -14,14 +13,21 @@ on_engines!(
         one_after_the_other_is_safe,
         autocommit_loses_at_the_default_level,
         an_atomic_deposit_meets_one_that_has_written,
+        no_level_helps_autocommit,
+    ;
+    servers:
+        the_row_lock_makes_the_second_client_wait,
     ;
     innodb:
-        no_level_helps_autocommit,
         the_weaker_levels_lose_atomic_deposits,
         serializable_refuses_atomic_deposits,
         two_atomic_deposits_deadlock,
-        the_row_lock_makes_the_second_client_wait,
         the_row_lock_holds_at_every_level,
+    ;
+    postgres:
+        the_foreign_key_makes_nobody_wait,
+        the_higher_levels_refuse_the_later_atomic_deposit,
+        the_higher_levels_refuse_who_has_waited_for_the_row_lock,
 );
 
 fn strategy(name: &str) -> &'static Strategy {
@@ -102,7 +108,7 @@ async fn autocommit_loses_at_the_default_level(engine: TestEngine) {
 }
 
 /// A has written but not committed when B wants to insert. InnoDB makes B wait for A's lock on the
-/// account's row, SQLite refuses at once.
+/// account's row, PostgreSQL only when B wants to write it too, SQLite refuses at once.
 async fn an_atomic_deposit_meets_one_that_has_written(engine: TestEngine) {
     let lab = engine.lab().await;
     let atomic = strategy("atomic_no_delay");
@@ -116,7 +122,10 @@ async fn an_atomic_deposit_meets_one_that_has_written(engine: TestEngine) {
             let b = b.finish().await;
             vec![a.finish().await, b]
         }
-        TestEngine::MySql | TestEngine::MariaDb => {
+        TestEngine::MySql | TestEngine::MariaDb | TestEngine::Postgres => {
+            if engine == TestEngine::Postgres {
+                b.go_to("write balance").await;
+            }
             b.go_and_wait_for_lock().await;
             vec![a.finish().await, b.finish().await]
         }
@@ -134,7 +143,7 @@ async fn an_atomic_deposit_meets_one_that_has_written(engine: TestEngine) {
 }
 
 async fn no_level_helps_autocommit(engine: TestEngine) {
-    for level in racy::deposits::EVERY_LEVEL {
+    for level in engine.levels() {
         let lab = engine.lab_at(*level).await;
         assert_eq!(lab.database.engine().isolation, *level);
         let results = race(&lab, strategy("non_atomic_no_delay")).await;
@@ -214,7 +223,7 @@ async fn the_row_lock_makes_the_second_client_wait(engine: TestEngine) {
 }
 
 async fn the_row_lock_holds_at_every_level(engine: TestEngine) {
-    for level in racy::deposits::EVERY_LEVEL {
+    for level in engine.levels() {
         let lab = engine.lab_at(*level).await;
         let locking = strategy("row_locking_atomic_long_delay");
         let mut a = Client::start(&lab.database, locking).await;
@@ -227,6 +236,70 @@ async fn the_row_lock_holds_at_every_level(engine: TestEngine) {
         let verdict = lab.verdict(&results).await;
         assert_eq!(verdict, Verdict::Safe, "{level}");
         assert_expected(&lab, locking, verdict);
+    }
+}
+
+/// The refusal of a run in which one client was served and one was not, with PostgreSQL's code.
+fn assert_one_serialization_failure(results: &[Result<Receipt, Failure>]) {
+    let refused: Vec<_> = results.iter().filter_map(|r| r.as_ref().err()).collect();
+    let [
+        Failure {
+            refusal: Refusal::Engine(Fault { kind, code, .. }),
+            outcome,
+        },
+    ] = &refused[..]
+    else {
+        panic!("one of the two is refused: {results:?}");
+    };
+    assert_eq!(*kind, FaultKind::SerializationFailure);
+    assert_eq!(code.as_deref(), Some("40001"));
+    assert_eq!(*outcome, Outcome::Refused);
+}
+
+/// Both have inserted, which on InnoDB is the way into a deadlock: here nobody even waits.
+async fn the_foreign_key_makes_nobody_wait(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let atomic = strategy("atomic_no_delay");
+    let mut a = Client::start(&lab.database, atomic).await;
+    let mut b = Client::start(&lab.database, atomic).await;
+    a.go_to("write balance").await;
+    b.go_to("write balance").await;
+    a.go_to("commit").await;
+    assert!(!lab.database.waits_for_lock(a.connection()).await.unwrap());
+    let results = [a.finish().await, b.finish().await];
+    assert_eq!(lab.verdict(&results).await, Verdict::LostUpdate);
+}
+
+async fn the_higher_levels_refuse_the_later_atomic_deposit(engine: TestEngine) {
+    for level in [Isolation::RepeatableRead, Isolation::Serializable] {
+        let lab = engine.lab_at(level).await;
+        assert_eq!(lab.database.engine().isolation, level);
+        let atomic = strategy("atomic_no_delay");
+        let results = race(&lab, atomic).await;
+        assert_one_serialization_failure(&results);
+        assert_expected(&lab, atomic, lab.verdict(&results).await);
+        assert_eq!(lab.account().await.balance, 100, "{level}");
+    }
+}
+
+/// B waits for A's lock, and its snapshot grows old meanwhile.
+async fn the_higher_levels_refuse_who_has_waited_for_the_row_lock(engine: TestEngine) {
+    for level in [Isolation::RepeatableRead, Isolation::Serializable] {
+        let lab = engine.lab_at(level).await;
+        let locking = strategy("row_locking_atomic_long_delay");
+        let mut a = Client::start(&lab.database, locking).await;
+        let mut b = Client::start(&lab.database, locking).await;
+        a.go_to(AFTER_READING).await;
+        b.go_to("lock and read balance").await;
+        b.go_and_wait_for_lock().await;
+        let results = [a.finish().await, b.finish().await];
+        assert_one_serialization_failure(&results);
+        assert_expected(&lab, locking, lab.verdict(&results).await);
+
+        // Whoever begins to read after the commit is served.
+        let late = Client::start(&lab.database, locking).await;
+        late.finish().await.unwrap();
+        assert_eq!(lab.account().await.balance, 200, "{level}");
     }
 }
 
@@ -296,10 +369,8 @@ mod snapshot_isolation {
         }
 
         async fn switch_on(server: &LocalServer) {
-            let mut connection = server.connect_options().connect().await.unwrap();
             let switch = "SET GLOBAL innodb_snapshot_isolation = ON";
-            connection.execute(switch).await.unwrap();
-            connection.close().await.unwrap();
+            run_at(&server.address(), switch).await;
         }
     }
 }

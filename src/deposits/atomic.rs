@@ -9,14 +9,17 @@
 //! At InnoDB's default level, REPEATABLE READ, a plain `SELECT` locks nothing: two transactions
 //! read the same balance from their snapshots, and the second writes over what the first has
 //! committed. A **lost update** (P4), in spite of the transaction. READ COMMITTED and READ
-//! UNCOMMITTED do the same.
+//! UNCOMMITTED do the same, and so does PostgreSQL at its default level, READ COMMITTED.
 //!
-//! ## Why it also deadlocks
+//! ## Why it also deadlocks on InnoDB
 //!
 //! `transactions.account_id` is a foreign key. To make sure that the account stays there, the
 //! `INSERT` takes a *shared* lock on the account's row, which both clients may hold at once; the
 //! `UPDATE` then wants the *exclusive* one. When both have inserted, each waits for the other's
 //! shared lock, and InnoDB gives one of them up with error 1213. Its deposit is refused, not lost.
+//!
+//! PostgreSQL's foreign key locks only the account's *key* (`FOR KEY SHARE`), which does not keep
+//! others from updating the balance: there nobody deadlocks, and more is lost.
 //!
 //! ## What stops it
 //!
@@ -24,6 +27,8 @@
 //!   the same balance deadlock. Nothing is lost, and many are turned away.
 //! - MariaDB's `innodb_snapshot_isolation` (on by default since 11.6.2) at REPEATABLE READ: a
 //!   change to a row that is newer than the snapshot is refused with error 1020.
+//! - PostgreSQL at REPEATABLE READ and SERIALIZABLE: the same refusal, with SQLSTATE 40001, even if
+//!   the `UPDATE` had to wait first for the other's commit.
 //! - SQLite: of two transactions that have read, only one may go on to write. The other is refused
 //!   at once, with `SQLITE_BUSY_SNAPSHOT` (517) if the first has committed, with `SQLITE_BUSY` (5)
 //!   while it has not. Waiting would not help: its snapshot stays old.
@@ -38,7 +43,8 @@
 //! Two clients' five steps run into 112 schedules on InnoDB at REPEATABLE READ: 60 lose an update,
 //! in 40 one client is refused as a deadlock's victim, 12 are safe. At SERIALIZABLE it is 82: 60
 //! refused, 22 safe. With `innodb_snapshot_isolation` 112 again: 60 refused with 1020, 40 with
-//! 1213, 12 safe.
+//! 1213, 12 safe. On PostgreSQL it is 182, because the insert waits for nobody: at READ COMMITTED
+//! 170 lose an update, at the higher levels the same 170 are refused with 40001; 12 are safe.
 //!
 //! ## What it costs
 //!
@@ -86,6 +92,16 @@ pub const CARD: Card = Card {
             verdicts: DEADLOCK,
         },
         Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::ReadCommitted],
+            verdicts: &[Verdict::LostUpdate, Verdict::Safe],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
+            verdicts: NOT_SERIALIZABLE,
+        },
+        Expectation {
             engine: Mode::Sqlite,
             isolation: SQLITE_LEVEL,
             verdicts: &[
@@ -101,6 +117,11 @@ pub const CARD: Card = Card {
 const LOST_OR_DEADLOCK: &[Verdict] = &[
     Verdict::LostUpdate,
     Verdict::Refused(FaultKind::Deadlock),
+    Verdict::Safe,
+];
+
+const NOT_SERIALIZABLE: &[Verdict] = &[
+    Verdict::Refused(FaultKind::SerializationFailure),
     Verdict::Safe,
 ];
 

@@ -111,6 +111,9 @@ pub enum Mode {
     /// MariaDB with `innodb_snapshot_isolation`, the default since 11.6.2.
     #[serde(rename = "innodb_snapshot_isolation")]
     InnoDbSnapshot,
+    /// PostgreSQL.
+    #[serde(rename = "postgres")]
+    Postgres,
     /// SQLite in WAL mode.
     #[serde(rename = "sqlite")]
     Sqlite,
@@ -119,6 +122,7 @@ pub enum Mode {
 impl Mode {
     fn of(engine: &Engine) -> Self {
         match engine.flavour {
+            Flavour::Postgres => Self::Postgres,
             Flavour::Sqlite => Self::Sqlite,
             Flavour::MySql | Flavour::MariaDb if engine.snapshot_isolation => Self::InnoDbSnapshot,
             Flavour::MySql | Flavour::MariaDb => Self::InnoDb,
@@ -142,6 +146,13 @@ pub struct Expectation {
 /// All levels of InnoDB, for expectations that do not depend on the level.
 pub const EVERY_LEVEL: &[Isolation] = &[
     Isolation::ReadUncommitted,
+    Isolation::ReadCommitted,
+    Isolation::RepeatableRead,
+    Isolation::Serializable,
+];
+
+/// All levels of PostgreSQL.
+pub const POSTGRES_LEVELS: &[Isolation] = &[
     Isolation::ReadCommitted,
     Isolation::RepeatableRead,
     Isolation::Serializable,
@@ -344,6 +355,7 @@ mod tests {
             for (mode, levels) in [
                 (Mode::InnoDb, EVERY_LEVEL),
                 (Mode::InnoDbSnapshot, EVERY_LEVEL),
+                (Mode::Postgres, POSTGRES_LEVELS),
                 (Mode::Sqlite, SQLITE_LEVEL),
             ] {
                 for level in levels {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{MySql, Row as _};
+use sqlx::{MySql, Postgres, Row as _};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
@@ -18,10 +18,19 @@ struct Wait {
     holder: Option<ConnectionId>,
 }
 
+impl From<(i64, i64)> for Wait {
+    fn from((waiting, holder): (i64, i64)) -> Self {
+        Self {
+            waiting: ConnectionId(waiting),
+            holder: Some(ConnectionId(holder)),
+        }
+    }
+}
+
 impl Database {
     /// Whether that connection waits for a lock that another one holds. Asked on a connection of
-    /// the pool's; the user needs the right to look (`PROCESS`, and on MySQL `SELECT` on
-    /// `performance_schema`).
+    /// the pool's; on MySQL and MariaDB the user needs the right to look (`PROCESS`, and on MySQL
+    /// `SELECT` on `performance_schema`).
     ///
     /// SQLite has no queue to look into, and its connections have no identity a client can learn:
     /// there the answer is always no, and the session does the waiting.
@@ -53,6 +62,14 @@ impl Database {
                 }
                 let waits = self.looks.slow.since(asked, ask_mariadb_whom(pool)).await?;
                 Ok(Standstill::of(connections, &waits))
+            }
+            (Pools::Postgres(pool), _) => {
+                let waits = self.looks.fast.since(asked, ask_postgres(pool)).await?;
+                Ok(match Standstill::of(connections, &waits) {
+                    // Every circle is found: each client looks for one when it has waited for a while.
+                    Standstill::Circle => Standstill::No,
+                    seen => seen,
+                })
             }
             (Pools::Sqlite(_), _) => Ok(Standstill::No),
         }
@@ -195,11 +212,7 @@ async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault
     let mut pooled = pool.acquire().await?;
     let pairs: Vec<(i64, i64)> = sqlx::query_as(sql).fetch_all(pooled.get()?).await?;
     pooled.give_back();
-    let wait = |(waiting, holder)| Wait {
-        waiting: ConnectionId(waiting),
-        holder: Some(ConnectionId(holder)),
-    };
-    Ok(pairs.into_iter().map(wait).collect())
+    Ok(pairs.into_iter().map(Wait::from).collect())
 }
 
 /// Who waits, at once: InnoDB's status report is taken afresh each time.
@@ -211,6 +224,21 @@ async fn ask_mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     pooled.give_back();
     let report: String = report.try_get("Status")?;
     Ok(waits_in(&report))
+}
+
+/// `pg_blocking_pids` looks into the lock manager itself: who holds what a connection wants, or
+/// wants it too and came first.
+async fn ask_postgres(pool: &Pool<Postgres>) -> Result<Vec<Wait>, Fault> {
+    let mut pooled = pool.acquire().await?;
+    let pairs: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT CAST(waiting.pid AS BIGINT), CAST(holder AS BIGINT) \
+         FROM (SELECT DISTINCT pid FROM pg_locks WHERE NOT granted) waiting, \
+              unnest(pg_blocking_pids(waiting.pid)) holder",
+    )
+    .fetch_all(pooled.get()?)
+    .await?;
+    pooled.give_back();
+    Ok(pairs.into_iter().map(Wait::from).collect())
 }
 
 /// The report has a paragraph for each transaction, with a line `LOCK WAIT …` where it waits and a

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
@@ -22,19 +22,22 @@ use super::{Address, Database, OpenError, Settings};
 pub enum DatabaseUrl {
     /// `mysql://user:password@host:port/database`: a server that somebody else runs.
     MySql(Box<MySqlConnectOptions>),
+    /// `postgres://user:password@host:port/database`: the same.
+    Postgres(Box<PgConnectOptions>),
     /// `sqlite:PATH`: a file.
     SqliteFile(PathBuf),
     /// `sqlite::memory:`, or `sqlite:` alone: a database that is gone afterwards. A file in a
     /// private folder all the same, because SQLite's connections share memory by other rules of
     /// locking than they share a file.
     SqliteTemporary,
-    /// `local:`, `local:mysql`, `local:mariadb`: a private server that the lab starts itself.
+    /// `local:`, `local:mysql`, `local:mariadb`, `local:postgres`: a private server that the lab starts itself.
     Local(Wanted),
 }
 
 /// The forms that [`DatabaseUrl`] takes, for people.
-pub const FORMS: &str = "mysql://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:PATH, sqlite::memory:, \
-                         local:, local:mysql or local:mariadb";
+pub const FORMS: &str = "mysql://USER:PASSWORD@HOST:PORT/DATABASE, \
+                         postgres://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:PATH, \
+                         sqlite::memory:, local:, local:mysql, local:mariadb or local:postgres";
 
 impl FromStr for DatabaseUrl {
     type Err = String;
@@ -45,13 +48,17 @@ impl FromStr for DatabaseUrl {
             .ok_or_else(|| format!("it names no engine; give {FORMS}"))?;
         match (scheme, rest) {
             ("mysql" | "mariadb", _) => mysql_url(rest),
+            ("postgres" | "postgresql", _) => postgres_url(rest),
             ("sqlite", "" | ":memory:" | "//:memory:") => Ok(Self::SqliteTemporary),
             ("sqlite", path) => sqlite_path(path),
             ("local", "") => Ok(Self::Local(Wanted::Any)),
             ("local", "mysql") => Ok(Self::Local(Wanted::MySql)),
             ("local", "mariadb") => Ok(Self::Local(Wanted::MariaDb)),
+            ("local", "postgres" | "postgresql") => Ok(Self::Local(Wanted::Postgres)),
             // Never the whole text: it may hold a password.
-            ("local", _) => Err(format!("local: starts mysql or mariadb; give {FORMS}")),
+            ("local", _) => Err(format!(
+                "local: starts mysql, mariadb or postgres; give {FORMS}"
+            )),
             _ => Err(format!(
                 "it names no engine that is known here; give {FORMS}"
             )),
@@ -66,6 +73,15 @@ fn mysql_url(rest: &str) -> Result<DatabaseUrl, String> {
         return Err("it names no database; add one: mysql://…/DATABASE".to_owned());
     }
     Ok(DatabaseUrl::MySql(Box::new(options)))
+}
+
+fn postgres_url(rest: &str) -> Result<DatabaseUrl, String> {
+    let options = PgConnectOptions::from_str(&format!("postgres:{rest}"))
+        .map_err(|error| format!("{error}; give postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?;
+    if options.get_database().is_none_or(str::is_empty) {
+        return Err("it names no database; add one: postgres://…/DATABASE".to_owned());
+    }
+    Ok(DatabaseUrl::Postgres(Box::new(options)))
 }
 
 fn sqlite_path(path: &str) -> Result<DatabaseUrl, String> {
@@ -94,11 +110,20 @@ impl fmt::Display for DatabaseUrl {
                     ),
                 }
             }
+            Self::Postgres(options) => {
+                let database = options.get_database().unwrap_or_default();
+                let port = options.get_port();
+                match options.get_socket() {
+                    Some(folder) => write!(f, "postgres:{database} at {}:{port}", folder.display()),
+                    None => write!(f, "postgres://{}:{port}/{database}", options.get_host()),
+                }
+            }
             Self::SqliteFile(path) => write!(f, "sqlite:{}", path.display()),
             Self::SqliteTemporary => f.write_str("sqlite::memory:"),
             Self::Local(Wanted::Any) => f.write_str("local:"),
             Self::Local(Wanted::MySql) => f.write_str("local:mysql"),
             Self::Local(Wanted::MariaDb) => f.write_str("local:mariadb"),
+            Self::Local(Wanted::Postgres) => f.write_str("local:postgres"),
         }
     }
 }
@@ -178,8 +203,9 @@ enum Private {
 }
 
 /// How to choose another engine.
-pub const HOW_TO_CHANGE: &str = "--database-url with local:mysql, local:mariadb, sqlite:PATH or \
-                                 mysql://USER:PASSWORD@HOST:PORT/DATABASE";
+pub const HOW_TO_CHANGE: &str = "--database-url with local:mysql, local:mariadb, local:postgres, \
+                                 sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE \
+                                 (postgres:// likewise)";
 
 impl Opened {
     /// Done when the private server has ended, which it should not; never, where there is none.
@@ -244,6 +270,11 @@ impl Opening<'_> {
         match url {
             DatabaseUrl::MySql(options) => {
                 let address = Address::MySql(options.clone());
+                self.connect(&address, &url.to_string(), &why, Private::Nothing)
+                    .await
+            }
+            DatabaseUrl::Postgres(options) => {
+                let address = Address::Postgres(options.clone());
                 self.connect(&address, &url.to_string(), &why, Private::Nothing)
                     .await
             }
@@ -317,16 +348,14 @@ impl Opening<'_> {
             server.data_dir().display(),
             server.socket().display()
         );
-        let options = server.connect_options();
-        create_database(&options)
+        let address = server
+            .create_database(LOCAL_DATABASE)
             .await
             .map_err(|error| ChoiceError::open(&place, error))?;
-        let address = Address::MySql(Box::new(options.database(LOCAL_DATABASE)));
         if self.lifetime == Lifetime::Kept {
-            let socket = server.socket().to_string_lossy().replace('/', "%2F");
             (self.say)(&format!(
-                "for another instance on the same server: --database-url \
-                 'mysql://root@localhost/{LOCAL_DATABASE}?socket={socket}'"
+                "for another instance on the same server: --database-url '{}'",
+                server.url(LOCAL_DATABASE)
             ));
         }
         let private = Private::Server(Box::new(server));
@@ -372,13 +401,6 @@ async fn find(wanted: Wanted) -> Result<Found, local::Error> {
 /// The name of the database on a private server.
 const LOCAL_DATABASE: &str = "racy";
 
-async fn create_database(options: &MySqlConnectOptions) -> Result<(), sqlx::Error> {
-    let mut connection = options.connect().await?;
-    let create = format!("CREATE DATABASE IF NOT EXISTS {LOCAL_DATABASE}");
-    connection.execute(AssertSqlSafe(create)).await?;
-    connection.close().await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,6 +417,15 @@ mod tests {
         for (text, understood) in [
             ("mysql://u:secret@db:3307/bank", "mysql://db:3307/bank"),
             ("mariadb://u@db/bank", "mysql://db:3306/bank"),
+            (
+                "postgres://u:secret@db:5433/bank",
+                "postgres://db:5433/bank",
+            ),
+            ("postgresql://u@db/bank", "postgres://db:5432/bank"),
+            (
+                "postgres://u@localhost/bank?host=/run/pg",
+                "postgres:bank at /run/pg:5432",
+            ),
             ("sqlite:bank.db", "sqlite:bank.db"),
             ("sqlite:///var/bank.db", "sqlite:/var/bank.db"),
             ("sqlite::memory:", "sqlite::memory:"),
@@ -402,6 +433,7 @@ mod tests {
             ("local:", "local:"),
             ("local:mysql", "local:mysql"),
             ("local:mariadb", "local:mariadb"),
+            ("local:postgres", "local:postgres"),
         ] {
             assert_eq!(parsed(text), understood);
         }
@@ -416,6 +448,7 @@ mod tests {
         }
         assert!(parsed("mysql://u@db").contains("names no database"));
         assert!(parsed("mysql://u@db/").contains("names no database"));
+        assert!(parsed("postgres://u@db").contains("names no database"));
         assert!(parsed("sqlite:a.db?mode=ro").contains("without options"));
     }
 
@@ -426,6 +459,9 @@ mod tests {
         for mistake in [
             "mysql://u:secret@db",
             "mysql://u:secret@db:port/x",
+            "postgres://u:secret@db",
+            "postgres://u:secret@db:port/x",
+            "postgre://u:secret@db/x",
             "mysq://u:secret@db/x",
         ] {
             assert!(!parsed(mistake).contains("secret"), "{}", parsed(mistake));

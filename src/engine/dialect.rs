@@ -1,6 +1,7 @@
 //! What differs in spelling between the engines. SQL is written once, beside the decision it
 //! serves, in MySQL's spelling; here it becomes the engine's own.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,37 +16,89 @@ pub enum Flavour {
     MySql,
     /// MariaDB with InnoDB: MySQL's protocol and spelling, other behaviour since 11.6.2.
     MariaDb,
+    /// PostgreSQL.
+    Postgres,
     /// SQLite in WAL mode.
     Sqlite,
 }
 
 impl Flavour {
     /// The SQL as this engine wants it.
-    pub(super) fn spell(self, sql: &'static str) -> &'static str {
+    pub(super) fn spell(self, sql: &'static str) -> Cow<'static, str> {
         match self {
-            Self::MySql | Self::MariaDb => sql,
+            Self::MySql | Self::MariaDb => sql.into(),
+            Self::Postgres => spell_postgres(sql).into(),
             // SQLite has no row locks and no clause to ask for one. Whoever needs the lock has
             // taken the whole database with `begin_for_update`.
-            Self::Sqlite => sql.strip_suffix(" FOR UPDATE").unwrap_or(sql),
+            Self::Sqlite => sql.strip_suffix(" FOR UPDATE").unwrap_or(sql).into(),
+        }
+    }
+
+    /// The INSERT of one row as this engine wants it, when the new row's number is wanted. Only
+    /// PostgreSQL does not tell it unasked.
+    pub(super) fn spell_insert(self, sql: &'static str) -> Cow<'static, str> {
+        match self {
+            Self::MySql | Self::MariaDb | Self::Sqlite => self.spell(sql),
+            Self::Postgres => format!("{} RETURNING id", self.spell(sql)).into(),
         }
     }
 
     pub(super) fn begin(self) -> &'static str {
         match self {
             Self::MySql | Self::MariaDb => "START TRANSACTION",
-            Self::Sqlite => "BEGIN",
+            Self::Postgres | Self::Sqlite => "BEGIN",
         }
     }
 
     /// Begins a transaction that is going to write what it reads first.
     pub(super) fn begin_for_update(self) -> &'static str {
         match self {
-            Self::MySql | Self::MariaDb => self.begin(),
+            Self::MySql | Self::MariaDb | Self::Postgres => self.begin(),
             // A deferred transaction that has read cannot wait for the write lock, it is refused;
             // one that takes the lock before its first read waits its turn.
             Self::Sqlite => "BEGIN IMMEDIATE",
         }
     }
+
+    /// The isolation levels that are levels of their own here. PostgreSQL takes the name READ
+    /// UNCOMMITTED and does READ COMMITTED.
+    pub fn isolation_levels(self) -> &'static [Isolation] {
+        match self {
+            Self::MySql | Self::MariaDb => &[
+                Isolation::ReadUncommitted,
+                Isolation::ReadCommitted,
+                Isolation::RepeatableRead,
+                Isolation::Serializable,
+            ],
+            Self::Postgres => &[
+                Isolation::ReadCommitted,
+                Isolation::RepeatableRead,
+                Isolation::Serializable,
+            ],
+            Self::Sqlite => &[Isolation::Serializable],
+        }
+    }
+
+    /// Whether one refused statement is the end of its transaction, which is then undone whatever
+    /// is sent. InnoDB and SQLite undo the statement and let the transaction go on (but for
+    /// InnoDB's deadlock victim, whose transaction is gone at once).
+    pub(super) fn gives_up_transactions_whole(self) -> bool {
+        self == Self::Postgres
+    }
+}
+
+/// `?` becomes `$1`, `$2`, …; the type and the functions that have other names get them. No text of
+/// ours has a question mark in a literal.
+fn spell_postgres(sql: &str) -> String {
+    let mut spelled = String::with_capacity(sql.len() + 8);
+    let mut pieces = sql.split('?');
+    spelled.extend(pieces.next());
+    for (number, piece) in (1..).zip(pieces) {
+        spelled.push_str(&format!("${number}{piece}"));
+    }
+    spelled
+        .replace(" AS SIGNED)", " AS BIGINT)")
+        .replace("CONNECTION_ID()", "pg_backend_pid()")
 }
 
 impl fmt::Display for Flavour {
@@ -53,6 +106,7 @@ impl fmt::Display for Flavour {
         f.write_str(match self {
             Self::MySql => "MySQL",
             Self::MariaDb => "MariaDB",
+            Self::Postgres => "PostgreSQL",
             Self::Sqlite => "SQLite",
         })
     }
@@ -68,7 +122,7 @@ pub enum Isolation {
     ReadUncommitted,
     /// Each statement sees what was committed before it began.
     ReadCommitted,
-    /// All reads of a transaction see one snapshot. InnoDB's default.
+    /// All reads of a transaction see one snapshot. InnoDB's default; PostgreSQL's is the one above.
     RepeatableRead,
     /// As if one transaction ran after the other. SQLite's only level.
     Serializable,
@@ -95,7 +149,7 @@ impl fmt::Display for Isolation {
 impl FromStr for Isolation {
     type Err = String;
 
-    /// Reads what InnoDB's `@@transaction_isolation` answers, e.g. `REPEATABLE-READ`.
+    /// Reads what engines answer: InnoDB `REPEATABLE-READ`, PostgreSQL `repeatable read`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         [
             Self::ReadUncommitted,
@@ -104,7 +158,7 @@ impl FromStr for Isolation {
             Self::Serializable,
         ]
         .into_iter()
-        .find(|level| level.sql().replace(' ', "-") == text)
+        .find(|level| level.sql() == text.to_ascii_uppercase().replace('-', " "))
         .ok_or_else(|| format!("{text} is no isolation level"))
     }
 }
@@ -126,6 +180,36 @@ mod tests {
     }
 
     #[test]
+    fn postgres_numbers_its_placeholders_and_keeps_the_row_lock() {
+        let spell = |sql| Flavour::Postgres.spell(sql);
+        assert_eq!(
+            spell(LOCKING),
+            "SELECT balance FROM accounts WHERE id = $1 FOR UPDATE"
+        );
+        assert_eq!(
+            spell("UPDATE accounts SET balance = ? WHERE id = ?"),
+            "UPDATE accounts SET balance = $1 WHERE id = $2"
+        );
+        assert_eq!(spell("COMMIT"), "COMMIT");
+        assert_eq!(
+            spell("SELECT CAST(CONNECTION_ID() AS SIGNED)"),
+            "SELECT CAST(pg_backend_pid() AS BIGINT)"
+        );
+    }
+
+    #[test]
+    fn only_postgres_has_to_be_asked_for_the_new_rows_number() {
+        let insert = "INSERT INTO accounts (balance) VALUES (?)";
+        assert_eq!(
+            Flavour::Postgres.spell_insert(insert),
+            "INSERT INTO accounts (balance) VALUES ($1) RETURNING id"
+        );
+        for flavour in [Flavour::MySql, Flavour::MariaDb, Flavour::Sqlite] {
+            assert_eq!(flavour.spell_insert(insert), insert);
+        }
+    }
+
+    #[test]
     fn sqlite_takes_the_write_lock_when_it_begins() {
         assert_eq!(Flavour::Sqlite.begin_for_update(), "BEGIN IMMEDIATE");
         assert_eq!(Flavour::MySql.begin_for_update(), "START TRANSACTION");
@@ -135,6 +219,7 @@ mod tests {
     fn isolation_reads_what_the_server_answers() {
         assert_eq!("REPEATABLE-READ".parse(), Ok(Isolation::RepeatableRead));
         assert_eq!("READ-COMMITTED".parse(), Ok(Isolation::ReadCommitted));
+        assert_eq!("repeatable read".parse(), Ok(Isolation::RepeatableRead));
         assert!("CHAOS".parse::<Isolation>().is_err());
     }
 }

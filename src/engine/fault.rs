@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 use sqlx::mysql::MySqlDatabaseError;
+use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 use utoipa::ToSchema;
 
@@ -16,8 +17,12 @@ pub enum FaultKind {
     Deadlock,
     /// A lock was not to be had in time. InnoDB gives up the statement, not the transaction.
     LockTimeout,
-    /// The row was changed by somebody else after this transaction's snapshot was taken.
+    /// MariaDB and SQLite: the row, respectively the database, was changed by somebody else after
+    /// this transaction's snapshot was taken.
     SnapshotConflict,
+    /// PostgreSQL: what this transaction has read and what others have written do not fit into any
+    /// order of one after the other. It may turn out as late as at the commit.
+    SerializationFailure,
     /// SQLite: somebody else is writing, and waiting would not have helped or took too long.
     Busy,
     /// A row with this key exists already.
@@ -35,6 +40,7 @@ impl FaultKind {
             Self::Deadlock => "deadlock",
             Self::LockTimeout => "lock_timeout",
             Self::SnapshotConflict => "snapshot_conflict",
+            Self::SerializationFailure => "serialization_failure",
             Self::Busy => "busy",
             Self::UniqueViolation => "unique_violation",
             Self::Unavailable => "unavailable",
@@ -48,6 +54,7 @@ impl FaultKind {
             Self::Deadlock
             | Self::LockTimeout
             | Self::SnapshotConflict
+            | Self::SerializationFailure
             | Self::Busy
             | Self::Unavailable => true,
             Self::UniqueViolation | Self::Other => false,
@@ -66,7 +73,8 @@ impl fmt::Display for FaultKind {
 pub struct Fault {
     /// What it means.
     pub kind: FaultKind,
-    /// The engine's own code: MySQL's error number, SQLite's extended result code.
+    /// The engine's own code: MySQL's error number, PostgreSQL's SQLSTATE, SQLite's extended result
+    /// code.
     pub code: Option<String>,
     /// The engine's own words.
     pub message: String,
@@ -96,8 +104,12 @@ impl Fault {
 
     /// Whether the engine itself said no, so that what it says of its data can be relied on.
     /// Otherwise the answer did not come, or did not come whole.
+    ///
+    /// What PostgreSQL says when it cuts a connection off is no answer to what was asked: it may come
+    /// instead of the answer to a commit, or on top of it.
     pub(super) fn is_an_answer(&self) -> bool {
-        self.code.is_some()
+        let code = self.code.as_deref();
+        code.is_some_and(|code| !POSTGRES_CUT_OFF.iter().any(|class| code.starts_with(class)))
     }
 }
 
@@ -119,6 +131,9 @@ impl From<sqlx::Error> for Fault {
                 if let Some(refusal) = refusal.try_downcast_ref::<MySqlDatabaseError>() {
                     let number = refusal.number();
                     (of_mysql_number(number), Some(number.to_string()))
+                } else if let Some(refusal) = refusal.try_downcast_ref::<PgDatabaseError>() {
+                    let state = refusal.code();
+                    (of_sqlstate(state), Some(state.to_owned()))
                 } else if let Some(refusal) = refusal.try_downcast_ref::<SqliteError>() {
                     let code = sqlx::error::DatabaseError::code(refusal);
                     let code = code.map(|code| code.into_owned());
@@ -183,6 +198,34 @@ fn of_mysql_number(number: u16) -> FaultKind {
     }
 }
 
+/// The beginnings of the SQLSTATEs with which PostgreSQL ends a connection from its side:
+/// connection exceptions, and the end of the connection, the server or the database. No code of the
+/// other engines begins like them.
+const POSTGRES_CUT_OFF: [&str; 2] = ["08", "57P"];
+
+/// PostgreSQL's SQLSTATEs; the first two characters are the class.
+/// See <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn of_sqlstate(state: &str) -> FaultKind {
+    match state {
+        "40001" => FaultKind::SerializationFailure,
+        "40P01" => FaultKind::Deadlock,
+        "55P03" => FaultKind::LockTimeout,
+        "23505" => FaultKind::UniqueViolation,
+        // read-only, as a standby is (25006), idle in a transaction for too long (25P03), no such
+        // database (3D000), too many connections (53300), interrupted by an administrator (57014)
+        "25006" | "25P03" | "3D000" | "53300" | "57014" => FaultKind::Unavailable,
+        // not let in (class 28)
+        _ if state.starts_with("28") => FaultKind::Unavailable,
+        _ if POSTGRES_CUT_OFF
+            .iter()
+            .any(|class| state.starts_with(class)) =>
+        {
+            FaultKind::Unavailable
+        }
+        _ => FaultKind::Other,
+    }
+}
+
 /// SQLite's result codes: the low byte is the primary code, the rest narrows it down.
 /// See <https://www.sqlite.org/rescode.html>.
 fn of_sqlite_code(code: Option<&str>) -> FaultKind {
@@ -221,6 +264,41 @@ mod tests {
     }
 
     #[test]
+    fn postgres_goes_by_the_sqlstate() {
+        for (state, kind) in [
+            ("40001", FaultKind::SerializationFailure),
+            ("40P01", FaultKind::Deadlock),
+            ("55P03", FaultKind::LockTimeout),
+            ("23505", FaultKind::UniqueViolation),
+            ("08006", FaultKind::Unavailable),
+            ("28P01", FaultKind::Unavailable),
+            ("3D000", FaultKind::Unavailable),
+            ("53300", FaultKind::Unavailable),
+            ("57P01", FaultKind::Unavailable),
+            ("57P03", FaultKind::Unavailable),
+            ("42601", FaultKind::Other),
+            ("25P02", FaultKind::Other),
+        ] {
+            assert_eq!(of_sqlstate(state), kind, "{state}");
+        }
+    }
+
+    #[test]
+    fn being_cut_off_is_no_answer() {
+        let with_code = |code: &str| Fault {
+            kind: FaultKind::Unavailable,
+            code: Some(code.to_owned()),
+            message: String::new(),
+        };
+        for code in ["57P01", "57P02", "08006"] {
+            assert!(!with_code(code).is_an_answer(), "{code}");
+        }
+        for code in ["40001", "57014", "25006", "1290", "5"] {
+            assert!(with_code(code).is_an_answer(), "{code}");
+        }
+    }
+
+    #[test]
     fn sqlite_tells_a_stale_snapshot_from_a_busy_database() {
         assert_eq!(of_sqlite_code(Some("5")), FaultKind::Busy);
         assert_eq!(of_sqlite_code(Some("261")), FaultKind::Busy);
@@ -236,6 +314,7 @@ mod tests {
             FaultKind::Deadlock,
             FaultKind::LockTimeout,
             FaultKind::SnapshotConflict,
+            FaultKind::SerializationFailure,
             FaultKind::Busy,
             FaultKind::UniqueViolation,
             FaultKind::Unavailable,

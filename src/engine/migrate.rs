@@ -1,10 +1,13 @@
 //! The schema, brought up to date by whichever instance comes first, while the others wait.
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AssertSqlSafe, Connection as _, MySql, MySqlConnection, SqlSafeStr as _, Sqlite};
+use sqlx::{
+    AssertSqlSafe, Connection as _, MySql, MySqlConnection, PgConnection, Postgres,
+    SqlSafeStr as _, Sqlite,
+};
 
-use super::OpenError;
 use super::pool::Pool;
+use super::{Fault, FaultKind, OpenError};
 
 /// One engine's migrations: description and SQL, in order. Applied ones are never edited.
 type Migrations = &'static [(&'static str, &'static str)];
@@ -14,12 +17,17 @@ const MYSQL_MIGRATIONS: Migrations = &[(
     include_str!("../../migrations/mysql/0001_deposits.sql"),
 )];
 
+const POSTGRES_MIGRATIONS: Migrations = &[(
+    "deposits",
+    include_str!("../../migrations/postgres/0001_deposits.sql"),
+)];
+
 const SQLITE_MIGRATIONS: Migrations = &[(
     "deposits",
     include_str!("../../migrations/sqlite/0001_deposits.sql"),
 )];
 
-// Both of these use `run_direct`, because the bounds of `run` keep the future from being `Send`.
+// All of these use `run_direct`, because the bounds of `run` keep the future from being `Send`.
 
 /// One instance migrates and the others wait, by a named lock. sqlx's own waits for ever, which it
 /// spells in a way that MariaDB takes for "not at all".
@@ -34,9 +42,7 @@ pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
     .fetch_one(&mut connection)
     .await?;
     if locked != Some(1) {
-        return Err(OpenError::Migrate(format!(
-            "another instance has been at it for {MIGRATION_LOCK_SECONDS} seconds"
-        )));
+        return Err(others_take_too_long());
     }
     forget_half_a_migration(&mut connection).await?;
     migrations(MYSQL_MIGRATIONS)
@@ -48,6 +54,12 @@ pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
 
 /// How long an instance waits for another one that migrates.
 const MIGRATION_LOCK_SECONDS: i64 = 60;
+
+fn others_take_too_long() -> OpenError {
+    OpenError::Migrate(format!(
+        "another instance has been at it for {MIGRATION_LOCK_SECONDS} seconds"
+    ))
+}
 
 /// InnoDB commits every CREATE TABLE by itself, so that a migration can be cut off half way, by a
 /// signal or a crash. Ours can be repeated: the note that one was begun is removed, and it is run
@@ -73,12 +85,70 @@ async fn forget_half_a_migration(connection: &mut MySqlConnection) -> Result<(),
         }
         return Ok(());
     }
+    refuse_somebody_elses(&tables)
+}
+
+/// `tables` are those of our names in a database in which no migration was ever noted.
+fn refuse_somebody_elses(tables: &[String]) -> Result<(), OpenError> {
     match tables.first() {
         None => Ok(()),
         Some(table) => Err(OpenError::Migrate(format!(
             "it has a table {table} that Racy did not make; give Racy a database of its own"
         ))),
     }
+}
+
+/// One transaction around all migrations, so that none can be cut off half way, and an advisory lock
+/// that goes with it.
+pub(super) async fn postgres(pool: &Pool<Postgres>) -> Result<(), OpenError> {
+    let mut connection = pool.acquire().await?.detach()?;
+    // READ COMMITTED, because a snapshot would be taken before the lock is there, and would not show
+    // what another instance has migrated in the meantime.
+    let mut transaction = connection
+        .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
+        .await?;
+    wait_for_other_instances(&mut transaction).await?;
+    look_for_somebody_elses_tables(&mut transaction).await?;
+    migrations(POSTGRES_MIGRATIONS)
+        .set_locking(false)
+        .run_direct(None, &mut *transaction, false)
+        .await?;
+    transaction.commit().await?;
+    Ok(connection.close().await?)
+}
+
+async fn wait_for_other_instances(connection: &mut PgConnection) -> Result<(), OpenError> {
+    // The session's own lock timeout is about rows.
+    sqlx::query("SELECT set_config('lock_timeout', $1, true)")
+        .bind(format!("{MIGRATION_LOCK_SECONDS}s"))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(MIGRATION_LOCK)
+        .execute(connection)
+        .await
+        .map_err(|error| match Fault::from(error) {
+            fault if fault.kind == FaultKind::LockTimeout => others_take_too_long(),
+            fault => fault.into(),
+        })?;
+    Ok(())
+}
+
+/// A lock's number is the database's. This one spells "racy" in ASCII.
+const MIGRATION_LOCK: i64 = 0x7261_6379;
+
+/// Looks where the migrations would put theirs: into the first schema of the search path.
+async fn look_for_somebody_elses_tables(connection: &mut PgConnection) -> Result<(), OpenError> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = current_schema() \
+         AND tablename IN ('_sqlx_migrations', 'accounts', 'transactions')",
+    )
+    .fetch_all(connection)
+    .await?;
+    if tables.iter().any(|table| table == "_sqlx_migrations") {
+        return Ok(());
+    }
+    refuse_somebody_elses(&tables)
 }
 
 /// SQLite has no named locks: there a transaction around all migrations does the same.

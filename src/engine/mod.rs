@@ -1,6 +1,7 @@
 //! The engines: the only rooms that know sqlx.
 //!
 //! - [`Database`]: one pool per engine behind one enum, with what is known about the engine.
+//! - `mysql`, `postgres`, `sqlite`: what each engine is told and asked when a connection to it is opened.
 //! - `pool`: the pool.
 //! - [`Session`]: one client's connection, on which every statement is an observed step.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
@@ -18,8 +19,11 @@ mod fault;
 mod lane;
 pub mod local;
 mod migrate;
+mod mysql;
 mod pool;
+mod postgres;
 mod session;
+mod sqlite;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,9 +32,10 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::migrate::MigrateError;
 use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{ConnectOptions as _, Connection as _, MySql, MySqlConnection, Sqlite};
-use tokio::time::{Instant, sleep, timeout};
+use sqlx::{MySql, Postgres, Sqlite};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 pub use blocked::Standstill;
@@ -50,18 +55,33 @@ pub struct Settings {
     /// The isolation level of every session; the engine's own default where none is named.
     pub isolation: Option<Isolation>,
     /// How long a statement waits for a lock, in whole seconds; the engine's own default (InnoDB:
-    /// 50 seconds) where none is named. SQLite has none and gets InnoDB's.
+    /// 50 seconds, PostgreSQL: for ever) where none is named. SQLite has none and gets InnoDB's.
     pub lock_wait_timeout: Option<u32>,
     /// MariaDB's `innodb_snapshot_isolation` for every session; the server's own where it is none.
     /// Other engines do not have it.
     pub snapshot_isolation: Option<bool>,
     /// How SQLite keeps its journal. Other engines have no choice.
     pub journal: Journal,
+    /// How long a statement of PostgreSQL's waits for a lock before the engine looks for a deadlock
+    /// (its own default: one second). Only who may change that does; for anybody else it stays as it
+    /// is. The other engines look at once.
+    pub deadlock_timeout: Option<Duration>,
     /// At most that many connections at a time. Requests beyond queue for one, and while they do,
     /// they cannot race.
     pub connections: u32,
     /// How long a request queues for a connection before it is told that there is none.
     pub acquire_timeout: Duration,
+}
+
+/// What InnoDB does by default, so that the engines wait alike.
+const SQLITE_LOCK_WAIT_SECONDS: u32 = 50;
+
+impl Settings {
+    /// How long a session waits for a lock where the engine leaves the waiting to it.
+    fn lock_wait(&self) -> Duration {
+        let seconds = self.lock_wait_timeout.unwrap_or(SQLITE_LOCK_WAIT_SECONDS);
+        Duration::from_secs(seconds.into())
+    }
 }
 
 impl Default for Settings {
@@ -71,6 +91,7 @@ impl Default for Settings {
             lock_wait_timeout: None,
             snapshot_isolation: None,
             journal: Journal::Wal,
+            deadlock_timeout: None,
             connections: 100,
             acquire_timeout: Duration::from_secs(10),
         }
@@ -102,6 +123,8 @@ impl Journal {
 pub enum Address {
     /// MySQL or MariaDB, over TCP or a unix socket.
     MySql(Box<MySqlConnectOptions>),
+    /// PostgreSQL, over TCP or a unix socket.
+    Postgres(Box<PgConnectOptions>),
     /// A SQLite file.
     Sqlite(Box<SqliteConnectOptions>),
 }
@@ -141,18 +164,18 @@ impl fmt::Display for Engine {
 /// A database: one pool of connections and what is known about the engine.
 #[derive(Debug, Clone)]
 pub struct Database {
+    address: Address,
+    settings: Settings,
     pools: Pools,
     engine: Engine,
-    connections: u32,
     most_connections: Option<i64>,
-    /// How long a session waits for a lock where the engine leaves that to its clients.
-    lock_wait: Duration,
     looks: Arc<Looks>,
 }
 
 #[derive(Debug, Clone)]
 enum Pools {
     MySql(Pool<MySql>),
+    Postgres(Pool<Postgres>),
     Sqlite(Pool<Sqlite>),
 }
 
@@ -173,11 +196,15 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(fault) => write!(f, "cannot open the database: {fault}"),
-            Self::Isolation(flavour, isolation) => write!(
-                f,
-                "{flavour} has no isolation level {isolation}, only {}",
-                Isolation::Serializable
-            ),
+            Self::Isolation(flavour, isolation) => {
+                let levels = flavour.isolation_levels().iter();
+                let levels: Vec<_> = levels.map(|level| level.sql()).collect();
+                let levels = levels.join(", ");
+                write!(
+                    f,
+                    "{flavour} has no isolation level {isolation}, only {levels}"
+                )
+            }
             Self::SnapshotIsolation => f.write_str(
                 "it has no innodb_snapshot_isolation to switch on or off; MariaDB has it since \
                  10.6.18 and 10.11.8",
@@ -215,9 +242,23 @@ impl Database {
     /// the engine does not have.
     pub async fn connect(address: &Address, settings: &Settings) -> Result<Self, OpenError> {
         match address {
-            Address::MySql(options) => connect_mysql(options, settings).await,
-            Address::Sqlite(options) => connect_sqlite(options, settings).await,
+            Address::MySql(options) => mysql::connect(options, settings).await,
+            Address::Postgres(options) => postgres::connect(options, settings).await,
+            Address::Sqlite(options) => sqlite::connect(options, settings).await,
         }
+    }
+
+    /// The same database, with other settings and connections of its own.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn with(&self, settings: &Settings) -> Result<Self, OpenError> {
+        Self::connect(&self.address, settings).await
+    }
+
+    /// The settings of its sessions.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Brings the schema up to date. Safe to call from several instances at once.
@@ -228,6 +269,7 @@ impl Database {
     pub async fn migrate(&self) -> Result<(), OpenError> {
         match &self.pools {
             Pools::MySql(pool) => migrate::mysql(pool).await,
+            Pools::Postgres(pool) => migrate::postgres(pool).await,
             Pools::Sqlite(pool) => migrate::sqlite(pool).await,
         }
     }
@@ -244,12 +286,13 @@ impl Database {
     pub async fn session<'s>(&self, observer: &'s dyn Observer) -> Result<Session<'s>, Fault> {
         let connection = match &self.pools {
             Pools::MySql(pool) => Connection::MySql(pool.acquire().await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
             Pools::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
         };
         Ok(Session::new(
             connection,
             self.engine.flavour,
-            self.lock_wait,
+            self.settings.lock_wait(),
             observer,
         ))
     }
@@ -258,13 +301,14 @@ impl Database {
     pub fn is_exhausted(&self) -> bool {
         match &self.pools {
             Pools::MySql(pool) => pool.is_exhausted(),
+            Pools::Postgres(pool) => pool.is_exhausted(),
             Pools::Sqlite(pool) => pool.is_exhausted(),
         }
     }
 
     /// At most that many connections at a time.
     pub fn connections(&self) -> u32 {
-        self.connections
+        self.settings.connections
     }
 
     /// At most that many connections does the server allow to all its clients together; none where
@@ -280,7 +324,7 @@ impl Database {
     pub async fn ping(&self) -> Result<(), Fault> {
         let asked = timeout(TRIAL, async {
             let mut session = self.session(&Unobserved).await?;
-            let answer = session.read("ping", "SELECT 1", &[]).await;
+            let answer = session.read("ping", "SELECT CAST(1 AS SIGNED)", &[]).await;
             session.end().await;
             answer.map(|_| ())
         });
@@ -288,7 +332,7 @@ impl Database {
             Ok(answer) => answer,
             Err(_elapsed) if self.is_exhausted() => Err(Fault::unavailable(format!(
                 "all {} database connections are in use",
-                self.connections
+                self.settings.connections
             ))),
             Err(_elapsed) => Err(Fault::unavailable("the database does not answer")),
         }
@@ -298,174 +342,21 @@ impl Database {
     pub async fn close(&self) {
         match &self.pools {
             Pools::MySql(pool) => pool.close().await,
+            Pools::Postgres(pool) => pool.close().await,
             Pools::Sqlite(pool) => pool.close().await,
         }
     }
 }
 
+/// Refuses a level that the engine does not have, before anything is sent to it.
+fn check_isolation(flavour: Flavour, settings: &Settings) -> Result<(), OpenError> {
+    match settings.isolation {
+        Some(level) if !flavour.isolation_levels().contains(&level) => {
+            Err(OpenError::Isolation(flavour, level))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How long an answer is waited for by somebody who only wants to know whether there is one.
 const TRIAL: Duration = Duration::from_secs(2);
-
-async fn connect_mysql(
-    options: &MySqlConnectOptions,
-    settings: &Settings,
-) -> Result<Database, OpenError> {
-    // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
-    let options = options.clone().disable_statement_logging();
-    if settings.snapshot_isolation.is_some() {
-        // Before a connection is told to switch what it may not have.
-        let mut connection = options.connect().await?;
-        let known = snapshot_isolation(&mut connection).await?;
-        connection.close().await?;
-        known.ok_or(OpenError::SnapshotIsolation)?;
-    }
-    let pool = Pool::new(
-        options,
-        mysql_greeting(settings),
-        settings.connections,
-        settings.acquire_timeout,
-    );
-    let mut connection = pool.acquire().await?;
-    let engine = ask_mysql(connection.get()?).await?;
-    let most_connections = sqlx::query_scalar("SELECT CAST(@@max_connections AS SIGNED)")
-        .fetch_one(connection.get()?)
-        .await?;
-    connection.give_back();
-    Ok(Database {
-        engine,
-        pools: Pools::MySql(pool),
-        connections: settings.connections,
-        most_connections: Some(most_connections),
-        lock_wait: Duration::ZERO,
-        looks: Arc::default(),
-    })
-}
-
-/// What every new connection is told, in one round trip. Set for the session and not for each
-/// transaction, so that it holds for strategies in autocommit as well.
-fn mysql_greeting(settings: &Settings) -> String {
-    let mut statements = Vec::new();
-    if let Some(level) = settings.isolation {
-        let level = level.sql();
-        statements.push(format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"));
-    }
-    if let Some(seconds) = settings.lock_wait_timeout {
-        statements.push(format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
-    }
-    if let Some(on) = settings.snapshot_isolation {
-        statements.push(format!("SET SESSION innodb_snapshot_isolation = {on}"));
-    }
-    statements.join("; ")
-}
-
-async fn ask_mysql(connection: &mut MySqlConnection) -> Result<Engine, OpenError> {
-    let version: String = sqlx::query_scalar("SELECT VERSION()")
-        .fetch_one(&mut *connection)
-        .await?;
-    let flavour = if version.contains("MariaDB") {
-        Flavour::MariaDb
-    } else {
-        Flavour::MySql
-    };
-    // MariaDB before 11.1 knows only the older name of the variable.
-    let isolation: String = sqlx::query_scalar(match flavour {
-        Flavour::MariaDb => "SELECT @@tx_isolation",
-        Flavour::MySql | Flavour::Sqlite => "SELECT @@transaction_isolation",
-    })
-    .fetch_one(&mut *connection)
-    .await?;
-    let snapshot_isolation = snapshot_isolation(connection).await?;
-    Ok(Engine {
-        flavour,
-        version,
-        isolation: isolation.parse().map_err(|message| Fault {
-            kind: FaultKind::Other,
-            code: None,
-            message,
-        })?,
-        snapshot_isolation: snapshot_isolation == Some(true),
-        journal: None,
-    })
-}
-
-/// MariaDB's `innodb_snapshot_isolation`; none where the server does not know it.
-async fn snapshot_isolation(connection: &mut MySqlConnection) -> sqlx::Result<Option<bool>> {
-    let found: Option<(String, String)> =
-        sqlx::query_as("SHOW VARIABLES LIKE 'innodb_snapshot_isolation'")
-            .fetch_optional(connection)
-            .await?;
-    Ok(found.map(|(_, value)| value == "ON"))
-}
-
-/// What InnoDB does by default, so that the engines wait alike.
-const SQLITE_LOCK_WAIT_SECONDS: u32 = 50;
-
-async fn connect_sqlite(
-    options: &SqliteConnectOptions,
-    settings: &Settings,
-) -> Result<Database, OpenError> {
-    if let Some(level) = settings.isolation
-        && level != Isolation::Serializable
-    {
-        return Err(OpenError::Isolation(Flavour::Sqlite, level));
-    }
-    if settings.snapshot_isolation.is_some() {
-        return Err(OpenError::SnapshotIsolation);
-    }
-    let lock_wait = settings
-        .lock_wait_timeout
-        .unwrap_or(SQLITE_LOCK_WAIT_SECONDS);
-    let options = options
-        .clone()
-        .create_if_missing(true)
-        .foreign_keys(true)
-        // The session waits, see there.
-        .busy_timeout(Duration::ZERO)
-        .disable_statement_logging();
-    choose_journal(&options, settings.journal).await?;
-    let pool = Pool::new(
-        options,
-        String::new(),
-        settings.connections,
-        settings.acquire_timeout,
-    );
-    let mut connection = pool.acquire().await?;
-    let version = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(connection.get()?)
-        .await?;
-    connection.give_back();
-    let engine = Engine {
-        flavour: Flavour::Sqlite,
-        version,
-        isolation: Isolation::Serializable,
-        snapshot_isolation: false,
-        journal: Some(settings.journal),
-    };
-    Ok(Database {
-        engine,
-        pools: Pools::Sqlite(pool),
-        connections: settings.connections,
-        most_connections: None,
-        lock_wait: Duration::from_secs(lock_wait.into()),
-        looks: Arc::default(),
-    })
-}
-
-/// Switches the file to a journal mode, in which it then stays. The one thing in SQLite that no busy
-/// timeout covers: where several instances open a new file at once, all but one are refused.
-async fn choose_journal(options: &SqliteConnectOptions, journal: Journal) -> Result<(), Fault> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    const PAUSE: Duration = Duration::from_millis(20);
-
-    let options = options.clone().journal_mode(journal.mode());
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match options.connect().await.map_err(Fault::from) {
-            Ok(connection) => return Ok(connection.close().await?),
-            Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
-                sleep(PAUSE).await;
-            }
-            Err(fault) => return Err(fault),
-        }
-    }
-}

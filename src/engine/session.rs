@@ -11,9 +11,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use sqlx::mysql::MySqlQueryResult;
-use sqlx::sqlite::SqliteQueryResult;
-use sqlx::{AssertSqlSafe, MySql, Row as _, Sqlite};
+use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 
 use super::pool::Pooled;
 use super::{Fault, FaultKind, Flavour};
@@ -58,6 +56,29 @@ pub struct Session<'s> {
     /// The connection is of no further use.
     broken: bool,
     kept: Kept,
+    /// The refusal for which the engine is going to undo the open transaction, whatever is sent.
+    doomed: Option<Fault>,
+}
+
+/// Does a step's work as soon as the observer allows, and again as long as the session waits in
+/// SQLite's stead; then notes what came of it.
+macro_rules! perform {
+    ($session:ident, $step:ident, $work:expr, $value:expr) => {{
+        $session.before(&$step).await;
+        let started = Instant::now();
+        let mut tries = 0;
+        let result = loop {
+            let result = $work.await;
+            if !$session
+                .tries_again(&$step, started, &mut tries, &result)
+                .await
+            {
+                break result;
+            }
+        };
+        $session.after($step, started, &result, $value);
+        result
+    }};
 }
 
 impl<'s> Session<'s> {
@@ -78,6 +99,7 @@ impl<'s> Session<'s> {
             in_flight: false,
             broken: false,
             kept: Kept::Nothing,
+            doomed: None,
         }
     }
 
@@ -126,8 +148,13 @@ impl<'s> Session<'s> {
     ///
     /// # Errors
     /// As the engine refuses. If the connection broke, whether it was kept is
-    /// [unknown](Kept::Unknown).
+    /// [unknown](Kept::Unknown). PostgreSQL would answer the COMMIT of a transaction in which it has
+    /// refused something with a mere "ROLLBACK", which reads like success: there it is that earlier
+    /// refusal, and nothing is sent.
     pub async fn commit(&mut self) -> Result<(), Fault> {
+        if let Some(refusal) = &self.doomed {
+            return Err(refusal.clone());
+        }
         self.command(Action::Commit, "commit", "COMMIT", Reach::Meets)
             .await?;
         self.in_transaction = false;
@@ -174,8 +201,7 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: &[i64],
     ) -> Result<u64, Fault> {
-        let changed = self.change(label, None, sql, args).await?;
-        Ok(changed.rows)
+        self.change(label, None, sql, args).await
     }
 
     /// Inserts one row, and says which number the engine gave it.
@@ -188,8 +214,16 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: &[i64],
     ) -> Result<i64, Fault> {
-        let changed = self.change(label, None, sql, args).await?;
-        Ok(changed.last_id)
+        let step = Step {
+            sql: Some(self.flavour.spell_insert(sql)),
+            ..self.statement(Action::Write, label, sql, args, Reach::Meets)
+        };
+        perform!(
+            self,
+            step,
+            self.connection.insert(step_sql(&step), args),
+            |_| None
+        )
     }
 
     /// As [`run`](Self::run), for the statement that writes the value the clients race for; `value`
@@ -204,8 +238,7 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: &[i64],
     ) -> Result<u64, Fault> {
-        let changed = self.change(label, Some(value), sql, args).await?;
-        Ok(changed.rows)
+        self.change(label, Some(value), sql, args).await
     }
 
     /// Lets time pass between two statements: the delay of the lesson, in which others get their
@@ -237,11 +270,9 @@ impl<'s> Session<'s> {
         if let Some(known) = self.connection.number() {
             return Ok(ConnectionId(known));
         }
+        let sql = self.flavour.spell("SELECT CAST(CONNECTION_ID() AS SIGNED)");
         self.in_flight = true;
-        let rows = self
-            .connection
-            .rows::<1>("SELECT CAST(CONNECTION_ID() AS SIGNED)", &[])
-            .await;
+        let rows = self.connection.rows::<1>(&sql, &[]).await;
         self.in_flight = false;
         match rows?.first() {
             Some([Some(id)]) => {
@@ -282,17 +313,9 @@ impl<'s> Session<'s> {
         reach: Reach,
     ) -> Result<(), Fault> {
         let step = self.statement(action, label, sql, &[], reach);
-        self.before(&step).await;
-        let started = Instant::now();
-        let mut tries = 0;
-        let result = loop {
-            let result = self.connection.command(step_sql(&step)).await;
-            if !self.tries_again(&step, started, &mut tries, &result).await {
-                break result;
-            }
-        };
-        self.after(step, started, &result, |()| None);
-        result
+        perform!(self, step, self.connection.command(step_sql(&step)), |()| {
+            None
+        })
     }
 
     async fn look<const N: usize>(
@@ -303,18 +326,12 @@ impl<'s> Session<'s> {
         value: impl FnOnce(&Vec<[Option<i64>; N]>) -> Option<i64>,
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
         let step = self.statement(Action::Read, label, sql, args, reach_of_read(sql));
-        self.before(&step).await;
-        let started = Instant::now();
-        let mut tries = 0;
-        let result = loop {
-            let result = self.connection.rows(step_sql(&step), args).await;
-            if !self.tries_again(&step, started, &mut tries, &result).await {
-                break result;
-            }
-        };
-        self.after(step, started, &result, value);
-        self.in_snapshot |= self.in_transaction && result.is_ok();
-        result
+        perform!(
+            self,
+            step,
+            self.connection.rows(step_sql(&step), args),
+            value
+        )
     }
 
     async fn change(
@@ -323,23 +340,14 @@ impl<'s> Session<'s> {
         value: Option<i64>,
         sql: &'static str,
         args: &[i64],
-    ) -> Result<Changed, Fault> {
+    ) -> Result<u64, Fault> {
         let step = self.statement(Action::Write, label, sql, args, Reach::Meets);
-        self.before(&step).await;
-        let started = Instant::now();
-        let mut tries = 0;
-        let result = loop {
-            let result = self.connection.execute(step_sql(&step), args).await;
-            if !self.tries_again(&step, started, &mut tries, &result).await {
-                break result;
-            }
-        };
-        self.after(step, started, &result, |_| value);
-        self.in_snapshot |= self.in_transaction && result.is_ok();
-        if result.is_ok() && !self.in_transaction {
-            self.kept = Kept::Something;
-        }
-        result
+        perform!(
+            self,
+            step,
+            self.connection.execute(step_sql(&step), args),
+            |_| value
+        )
     }
 
     /// Waits in SQLite's stead, where SQLite itself would: for a statement whose transaction has
@@ -401,7 +409,14 @@ impl<'s> Session<'s> {
         let ended = Instant::now();
         self.in_flight = false;
         let ending = match result {
-            Ok(done) => Ending::Done(value(done)),
+            Ok(done) => {
+                self.in_snapshot |=
+                    self.in_transaction && matches!(step.action, Action::Read | Action::Write);
+                if step.action == Action::Write && !self.in_transaction {
+                    self.kept = Kept::Something;
+                }
+                Ending::Done(value(done))
+            }
             Err(fault) => {
                 self.learn_from(fault, step.action);
                 Ending::Failed(fault.to_string())
@@ -424,6 +439,13 @@ impl<'s> Session<'s> {
         let commits = action == Action::Commit || (action == Action::Write && !self.in_transaction);
         if commits && !answered {
             self.kept = Kept::Unknown;
+        }
+        if answered && self.in_transaction && self.flavour.gives_up_transactions_whole() {
+            // A commit that is refused has rolled back; after any other step that is still to do.
+            match action {
+                Action::Commit => self.in_transaction = false,
+                _ => self.doomed = Some(fault.clone()),
+            }
         }
     }
 }
@@ -451,41 +473,16 @@ fn pause_before(try_number: usize) -> Duration {
     Duration::from_millis(MILLISECONDS[try_number.min(longest)])
 }
 
-fn step_sql(step: &Step) -> &'static str {
-    step.sql.unwrap_or_default()
+fn step_sql(step: &Step) -> &str {
+    step.sql.as_deref().unwrap_or_default()
 }
 
 /// A connection that belongs to one of the pools.
 #[derive(Debug)]
 pub(super) enum Connection {
     MySql(Pooled<MySql>),
+    Postgres(Pooled<Postgres>),
     Sqlite(Pooled<Sqlite>),
-}
-
-/// What a statement changed.
-struct Changed {
-    /// How many rows it matched.
-    rows: u64,
-    /// The number of the row that it inserted last, if any.
-    last_id: i64,
-}
-
-impl From<MySqlQueryResult> for Changed {
-    fn from(result: MySqlQueryResult) -> Self {
-        Self {
-            rows: result.rows_affected(),
-            last_id: result.last_insert_id().cast_signed(),
-        }
-    }
-}
-
-impl From<SqliteQueryResult> for Changed {
-    fn from(result: SqliteQueryResult) -> Self {
-        Self {
-            rows: result.rows_affected(),
-            last_id: result.last_insert_rowid(),
-        }
-    }
 }
 
 /// Runs the same expression on whichever connection it is. sqlx's drivers share method names but
@@ -494,9 +491,21 @@ macro_rules! on {
     ($connection:expr, $it:ident => $work:expr) => {
         match $connection {
             Connection::MySql($it) => $work,
+            Connection::Postgres($it) => $work,
             Connection::Sqlite($it) => $work,
         }
     };
+}
+
+/// A statement with its values, for the driver that the place asks for.
+macro_rules! bound {
+    ($sql:expr, $args:expr) => {{
+        let mut query = sqlx::query(AssertSqlSafe($sql));
+        for value in $args {
+            query = query.bind(*value);
+        }
+        query
+    }};
 }
 
 // `AssertSqlSafe`: every text that arrives here began as a literal in this crate; values are bound.
@@ -509,14 +518,24 @@ impl Connection {
         Ok(())
     }
 
-    async fn execute(&mut self, sql: &str, args: &[i64]) -> Result<Changed, Fault> {
-        Ok(on!(self, it => {
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for value in args {
-                query = query.bind(*value);
+    /// How many rows it matched.
+    async fn execute(&mut self, sql: &str, args: &[i64]) -> Result<u64, Fault> {
+        Ok(on!(self, it => bound!(sql, args).execute(it.get()?).await?.rows_affected()))
+    }
+
+    /// The number of the row that was inserted. `sql` is spelled for an insert.
+    async fn insert(&mut self, sql: &str, args: &[i64]) -> Result<i64, Fault> {
+        Ok(match self {
+            Self::MySql(it) => {
+                let inserted = bound!(sql, args).execute(it.get()?).await?;
+                inserted.last_insert_id().cast_signed()
             }
-            query.execute(it.get()?).await?.into()
-        }))
+            Self::Postgres(it) => bound!(sql, args).fetch_one(it.get()?).await?.try_get(0)?,
+            Self::Sqlite(it) => {
+                let inserted = bound!(sql, args).execute(it.get()?).await?;
+                inserted.last_insert_rowid()
+            }
+        })
     }
 
     /// Reads all rows, also where one is expected: an answer that is not read to its end keeps
@@ -527,11 +546,7 @@ impl Connection {
         args: &[i64],
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
         on!(self, it => {
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for value in args {
-                query = query.bind(*value);
-            }
-            let rows = query.fetch_all(it.get()?).await?;
+            let rows = bound!(sql, args).fetch_all(it.get()?).await?;
             rows.iter()
                 .map(|row| {
                     let mut values = [None; N];

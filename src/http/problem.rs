@@ -266,6 +266,10 @@ impl From<Fault> for Problem {
                 StatusCode::CONFLICT,
                 "Somebody else changed the row in between",
             ),
+            FaultKind::SerializationFailure => (
+                StatusCode::CONFLICT,
+                "The transaction does not fit into an order of one after the other",
+            ),
             FaultKind::Busy => (StatusCode::CONFLICT, "Somebody else is writing"),
             FaultKind::UniqueViolation => (StatusCode::CONFLICT, "The key exists already"),
             FaultKind::Unavailable => (

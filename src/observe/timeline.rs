@@ -1,5 +1,6 @@
 //! The timeline: the recorded steps of one request, with their times and values.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -43,7 +44,8 @@ pub struct TimelineStep {
     pub label: &'static str,
     /// The statement as the engine got it; none for a think.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sql: Option<&'static str>,
+    #[schema(value_type = Option<String>)]
+    pub sql: Option<Cow<'static, str>>,
     /// The values bound to the statement's placeholders, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<i64>,

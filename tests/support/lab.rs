@@ -5,10 +5,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use racy::accounts::{self, Account};
-use racy::deposits::{Deposit, Failure, Outcome, Receipt, Refusal, Verdict};
+use racy::deposits::{
+    Deposit, EVERY_LEVEL, Failure, Outcome, POSTGRES_LEVELS, Receipt, Refusal, SQLITE_LEVEL,
+    Verdict,
+};
 use racy::engine::local::{self, Binary, Folder, LocalServer, Wanted};
-use racy::engine::{Address, Database, Isolation, Settings};
+use racy::engine::{Address, ConnectionId, Database, Isolation, Settings};
 use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use tempfile::TempDir;
@@ -18,6 +22,7 @@ use tempfile::TempDir;
 pub enum TestEngine {
     MySql,
     MariaDb,
+    Postgres,
     Sqlite,
 }
 
@@ -62,10 +67,21 @@ impl TestEngine {
     pub fn server(self) -> Option<&'static LocalServer> {
         static MYSQL: OnceLock<LocalServer> = OnceLock::new();
         static MARIADB: OnceLock<LocalServer> = OnceLock::new();
+        static POSTGRES: OnceLock<LocalServer> = OnceLock::new();
         match self {
             Self::MySql => Some(MYSQL.get_or_init(|| start(self.binary()))),
             Self::MariaDb => Some(MARIADB.get_or_init(|| start(self.binary()))),
+            Self::Postgres => Some(POSTGRES.get_or_init(|| start(self.binary()))),
             Self::Sqlite => None,
+        }
+    }
+
+    /// The isolation levels that it has.
+    pub fn levels(self) -> &'static [Isolation] {
+        match self {
+            Self::MySql | Self::MariaDb => EVERY_LEVEL,
+            Self::Postgres => POSTGRES_LEVELS,
+            Self::Sqlite => SQLITE_LEVEL,
         }
     }
 
@@ -74,6 +90,7 @@ impl TestEngine {
         let wanted = match self {
             Self::MySql => Wanted::MySql,
             Self::MariaDb => Wanted::MariaDb,
+            Self::Postgres => Wanted::Postgres,
             Self::Sqlite => panic!("SQLite is no server"),
         };
         let found = local::find(wanted).unwrap_or_else(|error| panic!("{error}"));
@@ -106,13 +123,8 @@ impl Fresh {
     pub async fn on(server: &LocalServer) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let options = server.connect_options();
-        let mut connection = options.connect().await.unwrap();
-        let create = format!("CREATE DATABASE {name}");
-        connection.execute(AssertSqlSafe(create)).await.unwrap();
-        connection.close().await.unwrap();
         Self {
-            address: Address::MySql(Box::new(options.database(&name))),
+            address: server.create_database(&name).await.unwrap(),
             name,
             folder: None,
         }
@@ -131,7 +143,7 @@ impl Fresh {
 
 impl Lab {
     /// Migrates a fresh database. Its pool is small: the private server has stock settings, and many
-    /// tests share its 151 connections.
+    /// tests share its connections (MySQL: 151, PostgreSQL: 100).
     pub async fn at(fresh: Fresh, settings: Settings) -> Self {
         let settings = Settings {
             connections: settings.connections.min(20),
@@ -157,10 +169,12 @@ impl Lab {
     /// Of its status report, because `information_schema.innodb_trx` shows an old picture to whoever
     /// looks at it more often than every 100 ms.
     pub async fn has_open_transactions(&self) -> bool {
-        let Address::MySql(options) = &self.address else {
-            return sqlite_is_locked(&self.address).await;
+        let options = match &self.address {
+            Address::MySql(options) => options,
+            Address::Postgres(options) => return self.postgres_has_transactions(options).await,
+            Address::Sqlite(options) => return sqlite_is_locked(options).await,
         };
-        let mut connection = server_connection(options).await;
+        let mut connection = outside_mysql(options).await;
         let clients: Vec<i64> = sqlx::query_scalar(
             "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?",
         )
@@ -181,27 +195,48 @@ impl Lab {
         })
     }
 
-    /// Runs a statement on a connection outside the database's pool.
-    pub async fn run_outside_the_pool(&self, sql: String) {
-        let Address::MySql(options) = &self.address else {
-            panic!("only a server has an outside");
-        };
-        let mut connection = server_connection(options).await;
-        connection.execute(AssertSqlSafe(sql)).await.unwrap();
+    async fn postgres_has_transactions(&self, options: &PgConnectOptions) -> bool {
+        let mut connection = outside_postgres(options).await;
+        let open: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = $1 AND xact_start IS NOT NULL)",
+        )
+        .bind(&self.name)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
         connection.close().await.unwrap();
+        open
+    }
+
+    /// Runs statements on a connection outside the database's pool.
+    pub async fn run_outside_the_pool(&self, sql: String) {
+        match &self.address {
+            Address::MySql(options) => {
+                let mut connection = outside_mysql(options).await;
+                connection.execute(AssertSqlSafe(sql)).await.unwrap();
+                connection.close().await.unwrap();
+            }
+            Address::Postgres(options) => {
+                let mut connection = outside_postgres(options).await;
+                connection.execute(AssertSqlSafe(sql)).await.unwrap();
+                connection.close().await.unwrap();
+            }
+            Address::Sqlite(_) => panic!("only a server has an outside"),
+        }
+    }
+
+    /// Ends that connection from the server's side.
+    pub async fn kill(&self, connection: ConnectionId) {
+        let kill = match &self.address {
+            Address::Postgres(_) => format!("SELECT pg_terminate_backend({connection})"),
+            _ => format!("KILL CONNECTION {connection}"),
+        };
+        self.run_outside_the_pool(kill).await;
     }
 
     /// Runs statements in this test's database, on a connection outside the pool.
     pub async fn run_in_database(&self, sql: &str) {
-        let Address::MySql(options) = &self.address else {
-            panic!("only a server has an outside");
-        };
-        let mut connection = options.connect().await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(sql))
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection.close().await.unwrap();
+        run_at(&self.address, sql).await;
     }
 
     /// Judges a run of deposits of 100 into account 1 by the exhibit's invariant.
@@ -228,16 +263,37 @@ impl Lab {
     }
 }
 
+/// Runs statements at this address, on a connection of their own.
+pub async fn run_at(address: &Address, sql: &str) {
+    let statements = sqlx::raw_sql(AssertSqlSafe(sql));
+    match address {
+        Address::MySql(options) => {
+            let mut connection = options.connect().await.unwrap();
+            statements.execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+        Address::Postgres(options) => {
+            let mut connection = options.connect().await.unwrap();
+            statements.execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+        Address::Sqlite(_) => panic!("only servers are asked directly"),
+    }
+}
+
 /// A connection that is not counted among those of the test's own database.
-async fn server_connection(options: &MySqlConnectOptions) -> sqlx::MySqlConnection {
+async fn outside_mysql(options: &MySqlConnectOptions) -> sqlx::MySqlConnection {
     options.clone().database("mysql").connect().await.unwrap()
 }
 
+/// The same.
+async fn outside_postgres(options: &PgConnectOptions) -> sqlx::PgConnection {
+    let options = options.clone().database("postgres");
+    options.connect().await.unwrap()
+}
+
 /// SQLite has no table of transactions; but one that has written keeps all others from writing.
-async fn sqlite_is_locked(address: &Address) -> bool {
-    let Address::Sqlite(options) = address else {
-        panic!("not SQLite");
-    };
+async fn sqlite_is_locked(options: &SqliteConnectOptions) -> bool {
     let options = options.clone().busy_timeout(std::time::Duration::ZERO);
     let mut connection = options.connect().await.unwrap();
     let locked = connection

@@ -8,14 +8,25 @@ pub mod service;
 pub use client::Client;
 pub use lab::{Lab, TestEngine};
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-/// Defines each of these tests, which take a [`TestEngine`], once per engine; those under `innodb`,
-/// about what only InnoDB has, such as row locks, for MySQL and MariaDB alone.
+use tempfile::TempDir;
+
+/// Defines each of these tests, which take a [`TestEngine`], once per engine; those under `servers`,
+/// about what only a server has, such as row locks, on all engines but SQLite; those under `innodb`
+/// on MySQL and MariaDB alone; those under `postgres` on PostgreSQL alone.
 macro_rules! on_engines {
-    (every: $($every:ident),* $(,)?; innodb: $($innodb:ident),* $(,)?) => {
-        on_engines!(@ mysql, MySql: $($every,)* $($innodb,)*);
-        on_engines!(@ mariadb, MariaDb: $($every,)* $($innodb,)*);
+    (
+        every: $($every:ident),* $(,)?;
+        $(servers: $($server:ident),* $(,)?;)?
+        innodb: $($innodb:ident),* $(,)?
+        $(; postgres: $($postgres:ident),* $(,)?)?
+    ) => {
+        on_engines!(@ mysql, MySql: $($every,)* $($($server,)*)? $($innodb,)*);
+        on_engines!(@ mariadb, MariaDb: $($every,)* $($($server,)*)? $($innodb,)*);
+        on_engines!(@ postgres, Postgres: $($every,)* $($($server,)*)? $($($postgres,)*)?);
         on_engines!(@ sqlite, Sqlite: $($every,)*);
     };
     (@ $module:ident, $engine:ident: $($test:ident,)*) => {
@@ -28,6 +39,13 @@ macro_rules! on_engines {
             )*
         }
     };
+}
+
+/// A temporary folder that every user may pass through: PostgreSQL, started by root, runs as another.
+pub fn open_folder() -> TempDir {
+    let open = Permissions::from_mode(0o711);
+    let folder = tempfile::Builder::new().permissions(open).tempdir();
+    folder.unwrap()
 }
 
 /// Waits until a condition holds that the test has made inevitable. The pause between two looks

@@ -12,6 +12,7 @@ impl TestEngine {
         match self {
             Self::MySql => "local:mysql".to_owned(),
             Self::MariaDb => "local:mariadb".to_owned(),
+            Self::Postgres => "local:postgres".to_owned(),
             Self::Sqlite => format!("sqlite:{}", folder.join("lab.db").display()),
         }
     }

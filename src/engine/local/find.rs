@@ -12,45 +12,27 @@ use std::time::{Duration, Instant};
 use super::apparmor::confining_profile;
 use super::{Error, Product, Version, Wanted, absolute};
 
-/// The names a server program goes by.
-const PROGRAMS: [&str; 2] = ["mysqld", "mariadbd"];
-
-/// The names of the program that makes MariaDB's data directory. MySQL's server does it itself.
-const MARIADB_INITIALISERS: [&str; 2] = ["mariadb-install-db", "mysql_install_db"];
-
-/// What that program runs, and Debian ships in another package (`mariadb-client-core`).
-const MARIADB_HELPER: &str = "my_print_defaults";
-
-/// Where servers are installed that PATH does not lead to: an ordinary user's PATH has no sbin
-/// folders, and Homebrew links only one of several servers.
-const USUAL_FOLDERS: [&str; 10] = [
-    "usr/sbin",
-    "usr/local/sbin",
-    "usr/libexec",
-    "usr/bin",
-    "usr/local/bin",
-    "usr/local/mysql/bin",
-    "opt/homebrew/bin",
-    "opt/homebrew/opt/mysql/bin",
-    "opt/homebrew/opt/mariadb/bin",
-    "usr/local/opt/mysql/bin",
-];
-
 /// How long a program may take to say its version.
 const VERSION_WITHIN: Duration = Duration::from_secs(10);
 
-/// The oldest versions that know what is used here (expressions as column defaults,
-/// `--auth-root-authentication-method`).
-const OLDEST_MYSQL: Version = Version {
-    major: 8,
-    minor: 0,
-    patch: 13,
-};
-const OLDEST_MARIADB: Version = Version {
-    major: 10,
-    minor: 4,
-    patch: 0,
-};
+/// How the servers of one kind are looked for.
+#[derive(Debug)]
+pub(super) struct Search {
+    /// The environment variable that names a program.
+    pub(super) variable: &'static str,
+    /// The names a server program goes by.
+    pub(super) programs: &'static [&'static str],
+    /// Where one is put that was fetched for Racy, below the user's cache folder.
+    pub(super) fetched: Option<&'static str>,
+    /// The folders where they usually are, below the root of the file system.
+    pub(super) usual_folders: fn(&Path) -> Vec<PathBuf>,
+    /// What makes a server say its version.
+    pub(super) version_option: &'static [&'static str],
+    /// Understands that answer.
+    pub(super) parse_version: fn(&str) -> Option<(Product, Version)>,
+    /// Where it was looked for, and what to do where there is none.
+    pub(super) how_to_get: &'static str,
+}
 
 /// A server program that can be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +55,8 @@ impl Binary {
     /// # Errors
     /// Why it cannot be started here.
     pub fn at(path: &Path, wanted: Wanted) -> Result<Self, PassedOver> {
-        Places::of_this_machine().examine(path, Origin::Named, wanted)
+        let origin = Origin::Named(wanted.search().variable);
+        Places::of_this_machine(wanted).examine(path, origin, wanted)
     }
 }
 
@@ -94,8 +77,8 @@ impl fmt::Display for Binary {
 /// Where a server program was found, in the order of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Named by the user, in `RACY_MYSQLD`.
-    Named,
+    /// Named by the user, in this environment variable.
+    Named(&'static str),
     /// Fetched by `tools/get-mysql`.
     Fetched,
     /// In one of PATH's folders.
@@ -107,7 +90,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Named => "named by RACY_MYSQLD",
+            Self::Named(variable) => return write!(f, "named by {variable}"),
             Self::Fetched => "fetched by tools/get-mysql",
             Self::Path => "found in PATH",
             Self::UsualFolder => "found where servers usually are",
@@ -150,11 +133,13 @@ pub enum Reason {
     /// It cannot be run, or does not say its version as a server does.
     NoServer(String),
     /// Its version is older than the options used here.
-    TooOld(Version),
-    /// It is the other product.
+    TooOld(Product, Version),
+    /// It is another product.
     OtherProduct(Product),
-    /// A program with which MariaDB's data directory is made is not installed.
+    /// A program with which its data directory is made is not installed.
     Incomplete {
+        /// Whose server it is.
+        product: Product,
         /// The program's name.
         missing: &'static str,
     },
@@ -170,30 +155,37 @@ impl fmt::Display for Reason {
                 profile.display()
             ),
             Self::NoServer(why) => write!(f, "is no server that can be started: {why}"),
-            Self::TooOld(version) => write!(
+            Self::TooOld(product, version) => write!(
                 f,
-                "is version {version}, which is too old: MySQL {OLDEST_MYSQL} or MariaDB {OLDEST_MARIADB} is the oldest"
+                "is version {version}, which is too old: {product} {} is the oldest",
+                product.oldest()
             ),
             Self::OtherProduct(product) => write!(f, "is {product}, which was not asked for"),
-            Self::Incomplete { missing } => write!(
-                f,
-                "is MariaDB without {missing}, which is needed to make its data directory (Debian has it in \
-                 mariadb-server-core and mariadb-client-core: install both)"
-            ),
+            Self::Incomplete { product, missing } => {
+                write!(
+                    f,
+                    "is {product} without {missing}, which is needed to make its data directory"
+                )?;
+                if *product == Product::MariaDb {
+                    f.write_str(" (Debian has it in mariadb-server-core and mariadb-client-core: install both)")?;
+                }
+                Ok(())
+            }
         }
     }
 }
 
-/// Searches for a server: `RACY_MYSQLD`, then what `tools/get-mysql` fetched, then PATH, then the
-/// folders where servers usually are. The first that can be used is taken.
+/// Searches for a server: the one that `RACY_MYSQLD` (PostgreSQL: `RACY_POSTGRES`) names, then what
+/// `tools/get-mysql` fetched, then PATH, then the folders where servers usually are. The first that
+/// can be used is taken.
 ///
 /// Runs each candidate once, to ask for its version.
 ///
 /// # Errors
-/// [`Error::Unusable`] where `RACY_MYSQLD` is set but cannot be used: what was named is never
+/// [`Error::Unusable`] where that variable is set but cannot be used: what was named is never
 /// replaced by something else. [`Error::NotFound`] where nothing usable is installed.
 pub fn find(wanted: Wanted) -> Result<Found, Error> {
-    Places::of_this_machine().find(wanted)
+    Places::of_this_machine(wanted).find(wanted)
 }
 
 /// Everything outside the program that the search depends on.
@@ -206,10 +198,10 @@ struct Places {
 }
 
 impl Places {
-    fn of_this_machine() -> Self {
+    fn of_this_machine(wanted: Wanted) -> Self {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
         Self {
-            named: set("RACY_MYSQLD"),
+            named: set(wanted.search().variable),
             cache: absolute(set("XDG_CACHE_HOME").map(PathBuf::from))
                 .or_else(|| set("HOME").map(|home| Path::new(&home).join(".cache"))),
             path: set("PATH"),
@@ -219,16 +211,17 @@ impl Places {
 
     fn find(&self, wanted: Wanted) -> Result<Found, Error> {
         if let Some(named) = &self.named {
-            return match self.examine(Path::new(named), Origin::Named, wanted) {
+            let variable = wanted.search().variable;
+            return match self.examine(Path::new(named), Origin::Named(variable), wanted) {
                 Ok(binary) => Ok(Found {
                     binary,
                     passed_over: Vec::new(),
                 }),
-                Err(one) => Err(Error::Unusable(one)),
+                Err(one) => Err(Error::Unusable(variable, one)),
             };
         }
         let mut passed_over = Vec::new();
-        for (candidate, origin) in self.candidates() {
+        for (candidate, origin) in self.candidates(wanted.search()) {
             match self.examine(&candidate, origin, wanted) {
                 Ok(binary) => {
                     return Ok(Found {
@@ -246,20 +239,21 @@ impl Places {
     }
 
     /// The programs that exist, in the order of the search; each only once, however many links lead to it.
-    fn candidates(&self) -> Vec<(PathBuf, Origin)> {
-        let fetched = self
-            .cache
-            .iter()
-            .map(|cache| (cache.join("racy/mysql/bin"), Origin::Fetched));
+    fn candidates(&self, search: &Search) -> Vec<(PathBuf, Origin)> {
+        let fetched = self.cache.iter().zip(search.fetched);
+        let fetched = fetched.map(|(cache, folder)| (cache.join(folder), Origin::Fetched));
         let in_path = folders_of(self.path.as_deref()).map(|folder| (folder, Origin::Path));
-        let usual = USUAL_FOLDERS
-            .iter()
-            .map(|folder| (self.root.join(folder), Origin::UsualFolder));
+        let usual = (search.usual_folders)(&self.root)
+            .into_iter()
+            .map(|folder| (folder, Origin::UsualFolder));
         let mut seen = HashSet::new();
         fetched
             .chain(in_path)
             .chain(usual)
-            .flat_map(|(folder, origin)| PROGRAMS.map(|program| (folder.join(program), origin)))
+            .flat_map(|(folder, origin)| {
+                let programs = search.programs.iter();
+                programs.map(move |program| (folder.join(program), origin))
+            })
             .filter(|(candidate, _)| candidate.is_file() && seen.insert(resolved(candidate)))
             .collect()
     }
@@ -272,26 +266,19 @@ impl Places {
         let path = std::path::absolute(path)
             .map_err(|error| pass_over(Reason::NoServer(error.to_string())))?;
         let (product, version) =
-            ask_version(&path).map_err(|why| pass_over(Reason::NoServer(why)))?;
+            ask_version(&path, wanted.search()).map_err(|why| pass_over(Reason::NoServer(why)))?;
         if !wanted.accepts(product) {
             return Err(pass_over(Reason::OtherProduct(product)));
         }
-        let oldest = match product {
-            Product::MySql => OLDEST_MYSQL,
-            Product::MariaDb => OLDEST_MARIADB,
-        };
-        if version < oldest {
-            return Err(pass_over(Reason::TooOld(version)));
+        if version < product.oldest() {
+            return Err(pass_over(Reason::TooOld(product, version)));
         }
         if let Some(profile) = confining_profile(&self.root, &path) {
             return Err(pass_over(Reason::Confined { profile }));
         }
-        let initialiser = match product {
-            Product::MySql => path.clone(),
-            Product::MariaDb => self
-                .mariadb_initialiser(&path)
-                .map_err(|missing| pass_over(Reason::Incomplete { missing }))?,
-        };
+        let initialiser = product
+            .initialiser(&path, self.path.as_deref())
+            .map_err(|missing| pass_over(Reason::Incomplete { product, missing }))?;
         Ok(Binary {
             path,
             product,
@@ -300,36 +287,10 @@ impl Places {
             initialiser,
         })
     }
-
-    /// The initialiser that belongs to the server: under the same prefix if possible, else in PATH.
-    /// Where it is incomplete, the name of what is missing.
-    fn mariadb_initialiser(&self, server: &Path) -> Result<PathBuf, &'static str> {
-        let prefixes = [server.to_owned(), resolved(server)]
-            .into_iter()
-            .filter_map(|server| prefix_of(&server));
-        let initialiser = prefixes
-            .flat_map(|prefix| [prefix.join("bin"), prefix.join("scripts")])
-            .chain(folders_of(self.path.as_deref()))
-            .flat_map(|folder| MARIADB_INITIALISERS.map(|program| folder.join(program)))
-            .find(|program| program.is_file())
-            .ok_or(MARIADB_INITIALISERS[0])?;
-        let has_helper = prefix_of(&initialiser)
-            .is_some_and(|prefix| prefix.join("bin").join(MARIADB_HELPER).is_file());
-        if has_helper {
-            Ok(initialiser)
-        } else {
-            Err(MARIADB_HELPER)
-        }
-    }
-}
-
-/// `/usr` for `/usr/sbin/mysqld`.
-fn prefix_of(program: &Path) -> Option<PathBuf> {
-    program.parent().and_then(Path::parent).map(Path::to_owned)
 }
 
 /// PATH's folders. Relative ones are left out: what they hold depends on where one stands.
-fn folders_of(path: Option<&OsStr>) -> impl Iterator<Item = PathBuf> {
+pub(super) fn folders_of(path: Option<&OsStr>) -> impl Iterator<Item = PathBuf> {
     path.map(|path| env::split_paths(path).collect::<Vec<_>>())
         .unwrap_or_default()
         .into_iter()
@@ -342,10 +303,10 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
 }
 
 /// Asks a program who it is. Its name says nothing: Debian's `mysqld` is a link to MariaDB.
-fn ask_version(program: &Path) -> Result<(Product, Version), String> {
+fn ask_version(program: &Path, search: &Search) -> Result<(Product, Version), String> {
     let cannot_run = |error: io::Error| format!("it cannot be run: {error}");
     let mut process = Command::new(program)
-        .args(["--no-defaults", "--version"])
+        .args(search.version_option)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -358,7 +319,7 @@ fn ask_version(program: &Path) -> Result<(Product, Version), String> {
     }
     let output = process.wait_with_output().map_err(cannot_run)?;
     let answer = String::from_utf8_lossy(&output.stdout);
-    parse_version(&answer).ok_or_else(|| {
+    (search.parse_version)(&answer).ok_or_else(|| {
         let complaint = String::from_utf8_lossy(&output.stderr);
         let first = answer
             .lines()
@@ -381,29 +342,6 @@ fn ends_within(limit: Duration, process: &mut Child) -> io::Result<bool> {
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(true)
-}
-
-/// Reads `mysqld  Ver 9.7.4-2 for Linux on x86_64 ((Debian))`.
-fn parse_version(answer: &str) -> Option<(Product, Version)> {
-    let mut words = answer.split_whitespace();
-    words.find(|word| *word == "Ver")?;
-    let version = words.next()?;
-    let product = if version.contains("MariaDB") {
-        Product::MariaDb
-    } else {
-        Product::MySql
-    };
-    let digits = version
-        .split(|c: char| !c.is_ascii_digit() && c != '.')
-        .next()?;
-    let mut numbers = digits.split('.').map(|number| number.parse::<u16>().ok());
-    let mut next = || numbers.next().flatten();
-    let version = Version {
-        major: next()?,
-        minor: next()?,
-        patch: next()?,
-    };
-    Some((product, version))
 }
 
 #[cfg(test)]
@@ -479,43 +417,6 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_read_as_servers_say_them() {
-        let version = |major, minor, patch| Version {
-            major,
-            minor,
-            patch,
-        };
-        assert_eq!(
-            parse_version(MYSQL),
-            Some((Product::MySql, version(9, 7, 4)))
-        );
-        assert_eq!(
-            parse_version(MARIADB),
-            Some((Product::MariaDb, version(10, 11, 19)))
-        );
-        let ubuntu = "/usr/sbin/mysqld  Ver 8.0.39-0ubuntu0.24.04.2 for Linux on x86_64 ((Ubuntu))";
-        assert_eq!(
-            parse_version(ubuntu),
-            Some((Product::MySql, version(8, 0, 39)))
-        );
-        let homebrew = "/opt/homebrew/bin/mysqld  Ver 9.1.0 for macos14.7 on arm64 (Homebrew)";
-        assert_eq!(
-            parse_version(homebrew),
-            Some((Product::MySql, version(9, 1, 0)))
-        );
-        for nonsense in [
-            "",
-            "Ver",
-            "Ver x.y.z",
-            "Ver 9",
-            "cat (GNU coreutils) 9.1",
-            "Ver 99999999.1.1",
-        ] {
-            assert_eq!(parse_version(nonsense), None, "{nonsense:?}");
-        }
-    }
-
-    #[test]
     fn the_search_goes_from_the_named_to_the_usual() {
         let tree = Tree::new();
         let usual = tree.program("usr/sbin/mysqld", MYSQL);
@@ -530,7 +431,8 @@ mod tests {
             ..tree.places()
         };
         let binary = places.find(Wanted::Any).unwrap().binary;
-        assert_eq!((binary.path, binary.origin), (named, Origin::Named));
+        let origin = Origin::Named("RACY_MYSQLD");
+        assert_eq!((binary.path, binary.origin), (named, origin));
     }
 
     #[test]
@@ -545,10 +447,13 @@ mod tests {
                 ..tree.places()
             };
             match places.find(Wanted::Any) {
-                Err(Error::Unusable(PassedOver {
-                    path,
-                    reason: Reason::NoServer(_),
-                })) => assert_eq!(&path, named),
+                Err(Error::Unusable(
+                    _,
+                    PassedOver {
+                        path,
+                        reason: Reason::NoServer(_),
+                    },
+                )) => assert_eq!(&path, named),
                 other => panic!("{other:?}"),
             }
         }
@@ -600,16 +505,19 @@ mod tests {
             Err(Error::NotFound { passed_over, .. }) => passed_over,
             other => panic!("{other:?}"),
         };
-        let old = Reason::TooOld(Version {
+        let version = Version {
             major: 5,
             minor: 7,
-            patch: 44,
-        });
+            patch: Some(44),
+        };
+        let old = Reason::TooOld(Product::MySql, version);
+        let product = Product::MariaDb;
         assert_eq!(
             reasons(&not_taken()),
             [
                 &old,
                 &Reason::Incomplete {
+                    product,
                     missing: "mariadb-install-db"
                 }
             ]
@@ -620,9 +528,40 @@ mod tests {
             [
                 &old,
                 &Reason::Incomplete {
+                    product,
                     missing: "my_print_defaults"
                 }
             ]
+        );
+    }
+
+    #[test]
+    fn each_kind_of_server_is_looked_for_by_its_own_name() {
+        let tree = Tree::new();
+        tree.program("path/mysqld", MYSQL);
+        let old = tree.program("path/postgres", "postgres (PostgreSQL) 9.6.24");
+        let server = "usr/lib/postgresql/15/bin/postgres";
+        let server = tree.program(server, "postgres (PostgreSQL) 15.18 (Debian)");
+        match tree.find(Wanted::Postgres) {
+            Err(Error::NotFound { passed_over, .. }) => assert_eq!(
+                reasons(&passed_over)[1],
+                &Reason::Incomplete {
+                    product: Product::Postgres,
+                    missing: "initdb"
+                }
+            ),
+            other => panic!("{other:?}"),
+        }
+        let initialiser = tree.program("usr/lib/postgresql/15/bin/initdb", "");
+        let found = tree.find(Wanted::Postgres).unwrap();
+        assert_eq!(
+            (found.binary.path, found.binary.initialiser),
+            (server, initialiser)
+        );
+        assert_eq!(found.passed_over[0].path, old);
+        assert_eq!(
+            tree.find(Wanted::Any).unwrap().binary.product,
+            Product::MySql
         );
     }
 

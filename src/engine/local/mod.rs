@@ -8,10 +8,16 @@
 //! Everything else is left as the server ships it. In particular its durability settings are the
 //! stock ones, so that what is measured against it is what a plain installation would do.
 //!
-//! Reading order: [`find()`] (which program), [`LocalServer`] (its folders and its life), `supervise.sh`.
+//! Reading order: [`find()`] (which program), [`Folder`] (where its data lives), [`LocalServer`] (its life),
+//! `supervise.sh`. What is peculiar to a product is in `mysql` and `postgres`.
 
+mod account;
 mod apparmor;
 mod find;
+mod folder;
+mod mysql;
+mod postgres;
+mod product;
 mod server;
 
 use std::env;
@@ -23,83 +29,9 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 pub use find::{Binary, Found, Origin, PassedOver, Reason, find};
-pub use server::{ANSWER_WITHIN, Folder, LocalServer};
-
-/// What a search for a server may bring back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// The first usable server, whoever made it.
-    Any,
-    /// MySQL only.
-    MySql,
-    /// MariaDB only.
-    MariaDb,
-}
-
-impl Wanted {
-    fn accepts(self, product: Product) -> bool {
-        match self {
-            Self::Any => true,
-            Self::MySql => product == Product::MySql,
-            Self::MariaDb => product == Product::MariaDb,
-        }
-    }
-}
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any => f.write_str("MySQL or MariaDB"),
-            Self::MySql => Product::MySql.fmt(f),
-            Self::MariaDb => Product::MariaDb.fmt(f),
-        }
-    }
-}
-
-/// The two servers that speak MySQL's protocol and differ in almost everything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Product {
-    /// Oracle's MySQL, and its derivatives that call themselves so.
-    MySql,
-    /// MariaDB.
-    MariaDb,
-}
-
-impl Product {
-    /// The name in the names of kept folders.
-    fn slug(self) -> &'static str {
-        match self {
-            Self::MySql => "mysql",
-            Self::MariaDb => "mariadb",
-        }
-    }
-}
-
-impl fmt::Display for Product {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::MySql => "MySQL",
-            Self::MariaDb => "MariaDB",
-        })
-    }
-}
-
-/// A server's version. Data directories are compatible within one `major.minor`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version {
-    /// The 9 of 9.7.4.
-    pub major: u16,
-    /// The 7 of 9.7.4.
-    pub minor: u16,
-    /// The 4 of 9.7.4.
-    pub patch: u16,
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
-    }
-}
+pub use folder::Folder;
+pub use product::{Product, Version, Wanted};
+pub use server::{ANSWER_WITHIN, LocalServer};
 
 /// Why there is no private server.
 #[derive(Debug)]
@@ -112,8 +44,17 @@ pub enum Error {
         /// The programs that were seen and not taken.
         passed_over: Vec<PassedOver>,
     },
-    /// `RACY_MYSQLD` names a program that cannot be used.
-    Unusable(PassedOver),
+    /// This environment variable names a program that cannot be used.
+    Unusable(&'static str, PassedOver),
+    /// The server refuses to run as root, and there is no other user as whom to run it.
+    NoAccount,
+    /// The user as whom a server runs that refuses to be root's cannot get to its data.
+    KeptOut {
+        /// The user's name.
+        account: &'static str,
+        /// The first folder on the way that keeps it out.
+        folder: PathBuf,
+    },
     /// Nothing says where kept data should live.
     NoRoot,
     /// A folder or file that the server needs cannot be made, opened or locked.
@@ -161,17 +102,23 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound { wanted, passed_over } => {
-                write!(
-                    f,
-                    "no usable {wanted} server was found: neither one fetched by tools/get-mysql, nor a mysqld or \
-                     mariadbd in PATH or the usual folders. Run tools/get-mysql, install one, or name one in \
-                     RACY_MYSQLD"
-                )?;
+                write!(f, "no usable {wanted} server was found: {}", wanted.search().how_to_get)?;
                 passed_over.iter().try_for_each(|one| write!(f, "\n  {one}"))
             }
-            Self::Unusable(one) => {
-                write!(f, "RACY_MYSQLD names a server that cannot be used: {one}. Correct it, or unset it")
+            Self::Unusable(variable, one) => {
+                write!(f, "{variable} names a server that cannot be used: {one}. Correct it, or unset it")
             }
+            Self::NoAccount => f.write_str(
+                "PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody as whom it \
+                 could run. Run Racy as an ordinary user",
+            ),
+            Self::KeptOut { account, folder } => write!(
+                f,
+                "PostgreSQL refuses to run as root, and {account}, as whom it runs instead, may not enter {}. Set \
+                 RACY_DATA_DIR to a folder that every user may enter, e.g. /var/lib/racy, or run Racy as an ordinary \
+                 user",
+                folder.display()
+            ),
             Self::NoRoot => f.write_str(
                 "there is no place for the server's data: set RACY_DATA_DIR to a folder (or HOME, of which \
                  .local/share/racy is used)",

@@ -3,10 +3,10 @@
 #
 #   sh supervise.sh SIGNAL RUN INITIALISER FLAGS FRESH DATA  SERVER ARGUMENT...
 #
-#   SIGNAL       how to stop the server: TERM, or KILL where its data is thrown away anyway
+#   SIGNAL       how to stop the server: in order, or at once where its data is thrown away anyway
 #   RUN          the private temporary folder: removed at the end
 #   INITIALISER  the program that makes the data directory; empty where there is one already
-#   FLAGS        its options, separated by spaces
+#   FLAGS        its options, separated by spaces; the last one lacks the folder FRESH
 #   FRESH        the folder it works in, renamed to DATA when it is done and removed when it is not,
 #                so that half a data directory never bears the name of a whole one
 #
@@ -27,11 +27,12 @@ exec 3<&0 </dev/null 4>&1 >&2
 # script must outlive it, because it has a folder to remove.
 trap '' TERM HUP INT
 
-# Seconds until a server that does not heed TERM is killed.
+# Seconds until a server that does not heed its signal is killed.
 patience=30
 
 # A process group of its own lets one signal reach the helpers of the server or the initialiser as
-# well (mariadb-install-db is a script that runs a server). macOS has no setsid: there the signal
+# well (mariadb-install-db is a script that runs a server; PostgreSQL's helpers have groups of their
+# own, and end when their server does). macOS has no setsid: there the signal
 # goes to the one process.
 new_group=$(command -v setsid) || new_group=
 
@@ -77,7 +78,7 @@ status=0
 if [ -n "$initialiser" ]; then
     rm -rf -- "$fresh"
     # shellcheck disable=SC2086 # the flags are words
-    run_stoppable KILL "$initialiser" $flags --datadir="$fresh" && mv -- "$fresh" "$data"
+    run_stoppable KILL "$initialiser" $flags"$fresh" && mv -- "$fresh" "$data"
     status=$?
     [ "$status" -eq 0 ] || echo "supervise.sh: initialising the data directory failed with status $status"
 fi

@@ -53,6 +53,10 @@ fn session_set_up(engine: &Engine) -> Vec<String> {
                 }
             ),
         ],
+        Flavour::Postgres => vec![format!(
+            "SET default_transaction_isolation = '{}';",
+            level.to_lowercase()
+        )],
         Flavour::Sqlite => vec![
             "PRAGMA foreign_keys = ON;".to_owned(),
             "PRAGMA busy_timeout = 50000;".to_owned(),

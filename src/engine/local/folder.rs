@@ -1,0 +1,233 @@
+//! Where a server's files live: a private temporary folder, and for kept data one that no other lab uses.
+
+use std::fs::{self, File, TryLockError};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use super::account::Account;
+use super::server::PAUSE;
+use super::{Binary, Error, Product};
+
+/// The longest socket path: macOS has room for 103 bytes, Linux for 107.
+const SOCKET_PATH_BYTES: usize = 103;
+
+/// Labs that may keep servers of one version at once.
+const KEPT_FOLDERS: usize = 64;
+
+/// Where a server's data lives, and whether it outlives the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Folder {
+    /// A fresh temporary folder, removed when the server stops.
+    Temporary,
+    /// A folder below this root, kept and found again by the next start. It belongs to one product
+    /// and series of versions, e.g. `mysql-9.7` or `postgresql-15`; while another lab uses it, the
+    /// next number is taken, `mysql-9.7-2`.
+    Kept(PathBuf),
+}
+
+/// The places of one server's files.
+pub(super) struct Layout {
+    /// The private temporary folder: socket, pid file, scratch files; for a temporary server the rest too.
+    pub(super) run: PathBuf,
+    pub(super) data: PathBuf,
+    /// Where a data directory is made, before it is renamed to `data`.
+    pub(super) fresh: PathBuf,
+}
+
+impl Layout {
+    /// Whether the data goes when the server does.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.data.starts_with(&self.run)
+    }
+
+    pub(super) fn pid_file(&self) -> PathBuf {
+        self.run.join("server.pid")
+    }
+}
+
+/// A temporary folder whose name is short enough for this product's socket in it. It is private to
+/// the account where there is one, else to this user.
+pub(super) fn temporary_folder(
+    product: Product,
+    account: Option<&Account>,
+) -> Result<TempDir, Error> {
+    let make = |base: &Path| {
+        tempfile::Builder::new()
+            .prefix("racy-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(base)
+            .map_err(|source| Error::Folder {
+                path: base.to_owned(),
+                source,
+            })
+    };
+    let base = std::env::temp_dir();
+    let base = std::path::absolute(&base).map_err(|source| Error::Folder { path: base, source })?;
+    let mut run = make(&base)?;
+    let socket = product.socket_in(run.path());
+    let fits = socket.as_os_str().as_bytes().len() <= SOCKET_PATH_BYTES;
+    if !fits || account.is_some_and(|account| !account.may_work_in(&base)) {
+        run = make(Path::new("/tmp"))?;
+    }
+    account.map_or(Ok(()), |account| account.take_over(run.path()))?;
+    Ok(run)
+}
+
+/// A kept folder that this lab alone uses, as long as this value lives.
+///
+/// Two locks, because two questions are asked. `lab.lock`: does another lab use the folder? Then the
+/// next number is taken. `server.lock`, which the supervisor and the server inherit: may anything still
+/// write to it? A lab that was killed leaves a server that takes a moment to shut down; then the folder
+/// is free, but not yet ready.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) folder: PathBuf,
+    pub(super) server_lock: File,
+    _lab_lock: File,
+}
+
+impl Claim {
+    pub(super) async fn new(
+        root: &Path,
+        binary: &Binary,
+        account: Option<&Account>,
+        deadline: Instant,
+    ) -> Result<Self, Error> {
+        let root = std::path::absolute(root).map_err(|source| Error::Folder {
+            path: root.to_owned(),
+            source,
+        })?;
+        // Others may pass through it: the server may be another user's.
+        make_folder(&root, 0o711)?;
+        account.map_or(Ok(()), |account| account.check_the_way_to(&root))?;
+        for number in 1..=KEPT_FOLDERS {
+            let folder = root.join(kept_name(binary, number));
+            make_folder(&folder, 0o700)?;
+            account.map_or(Ok(()), |account| account.settle_in(&folder))?;
+            let Some(lab_lock) = try_lock(&folder.join("lab.lock"))? else {
+                continue;
+            };
+            let server_lock = Self::wait_for_server_lock(&folder, deadline).await?;
+            return Ok(Self {
+                folder,
+                server_lock,
+                _lab_lock: lab_lock,
+            });
+        }
+        Err(Error::TooManyLabs { root })
+    }
+
+    async fn wait_for_server_lock(folder: &Path, deadline: Instant) -> Result<File, Error> {
+        let path = folder.join("server.lock");
+        loop {
+            if let Some(lock) = try_lock(&path)? {
+                return Ok(lock);
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::ShuttingDown {
+                    folder: folder.to_owned(),
+                });
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// `mysql-9.7`, `mysql-9.7-2`, …: a server never opens the data of another product or of a newer version.
+fn kept_name(binary: &Binary, number: usize) -> String {
+    let series = binary.product.series(binary.version);
+    let name = format!("{}-{series}", binary.product.slug());
+    if number == 1 {
+        name
+    } else {
+        format!("{name}-{number}")
+    }
+}
+
+fn make_folder(folder: &Path, mode: u32) -> Result<(), Error> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(folder)
+        .map_err(|source| Error::Folder {
+            path: folder.to_owned(),
+            source,
+        })
+}
+
+/// Locks a file, `None` where somebody else has. The lock goes with the last copy of the open file.
+fn try_lock(path: &Path) -> Result<Option<File>, Error> {
+    let failed = |source| Error::Folder {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Origin, Product, Version};
+    use super::*;
+
+    fn binary(product: Product) -> Binary {
+        let path = PathBuf::from("/usr/sbin/mysqld");
+        let version = Version {
+            major: 9,
+            minor: 7,
+            patch: Some(4),
+        };
+        Binary {
+            initialiser: path.clone(),
+            path,
+            product,
+            version,
+            origin: Origin::Path,
+        }
+    }
+
+    #[test]
+    fn a_kept_folder_is_named_after_product_version_and_number() {
+        assert_eq!(kept_name(&binary(Product::MySql), 1), "mysql-9.7");
+        assert_eq!(kept_name(&binary(Product::MariaDb), 3), "mariadb-9.7-3");
+        assert_eq!(kept_name(&binary(Product::Postgres), 1), "postgresql-9");
+    }
+
+    #[test]
+    fn a_locked_file_is_somebody_elses_until_its_last_copy_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let lock = try_lock(&path).unwrap().unwrap();
+        let inherited = lock.try_clone().unwrap();
+        drop(lock);
+        assert!(try_lock(&path).unwrap().is_none());
+        drop(inherited);
+        assert!(try_lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_socket_in_the_temporary_folder_fits_into_an_address() {
+        for product in [Product::MySql, Product::Postgres] {
+            let run = temporary_folder(product, None).unwrap();
+            assert!(product.socket_in(run.path()).as_os_str().len() <= SOCKET_PATH_BYTES);
+            assert_eq!(
+                fs::metadata(run.path()).unwrap().permissions().mode() & 0o777,
+                0o700
+            );
+        }
+    }
+}
