@@ -9,7 +9,7 @@ use racy::step::Unobserved;
 
 use racy::engine::local::{Folder, LocalServer};
 
-use crate::support::lab::Fresh;
+use crate::support::lab::{Fresh, run_at};
 use crate::support::{Client, Lab, TestEngine};
 
 on_engines!(
@@ -40,6 +40,7 @@ on_engines!(
         who_may_not_set_the_deadlock_timeout_keeps_the_engines_own,
         instances_at_every_level_may_migrate_at_once,
         each_schema_is_a_lab_of_its_own,
+        a_user_who_may_make_no_tables_is_told_so,
 );
 
 fn engine_fault(failure: &Failure) -> FaultKind {
@@ -365,6 +366,29 @@ async fn who_may_not_set_the_deadlock_timeout_keeps_the_engines_own(engine: Test
         assert_eq!(timeout, Some(expected), "{user}");
         session.end().await;
     }
+}
+
+/// Not only whose fault it is, but in words that are about the database.
+async fn a_user_who_may_make_no_tables_is_told_so(engine: TestEngine) {
+    let fresh = engine.fresh().await;
+    run_at(
+        &fresh.address,
+        "CREATE SCHEMA closed; DO $$ BEGIN CREATE ROLE reader LOGIN; \
+         EXCEPTION WHEN duplicate_object THEN NULL; END $$; GRANT USAGE ON SCHEMA closed TO reader",
+    )
+    .await;
+    let Address::Postgres(options) = &fresh.address else {
+        panic!("not PostgreSQL");
+    };
+    let options = options.as_ref().clone().username("reader");
+    let options = options.options([("search_path", "closed")]);
+    let address = Address::Postgres(Box::new(options));
+    let database = Database::connect(&address, &Settings::default()).await;
+    let error = database.unwrap().migrate().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot migrate the database: other (42501): permission denied for schema closed"
+    );
 }
 
 /// At the higher levels an instance would not see what another has migrated while it waited.

@@ -230,7 +230,13 @@ impl From<sqlx::Error> for OpenError {
 
 impl From<MigrateError> for OpenError {
     fn from(error: MigrateError) -> Self {
-        Self::Migrate(error.to_string())
+        Self::Migrate(match error {
+            // In the engine's words: sqlx adds a line number, of PostgreSQL's own source code.
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                Fault::from(error).to_string()
+            }
+            other => other.to_string(),
+        })
     }
 }
 
