@@ -10,7 +10,10 @@ use clap::{Args, ValueEnum};
 use crate::deposits::LongDelay;
 use crate::engine::choice::DatabaseUrl;
 use crate::engine::{self, Isolation, Journal};
+use crate::explore::report::{self, FindingJson};
+use crate::explore::{Client, Plan, Schedule, Schedules};
 use crate::http;
+use crate::survey::Found;
 
 /// Which database, and how to treat it.
 #[derive(Debug, Clone, Args)]
@@ -84,6 +87,138 @@ impl EngineOptions {
             connections: self.db_connections,
             ..engine::Settings::default()
         }
+    }
+}
+
+/// What to explore, and how to show it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Exploring")]
+pub struct ExploreOptions {
+    /// How many clients run at once. Schedules of three or more that are bound to end alike are run
+    /// once for all of them.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2,
+        value_parser = clap::value_parser!(u8).range(1..=Client::MOST as i64)
+    )]
+    pub clients: u8,
+
+    /// Which schedules: every one, some drawn at random, or the one that --schedule gives [default:
+    /// exhaustive; with --schedule: replay].
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<PolicyName>,
+
+    /// With --policy random: the same seed draws the same schedules.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+
+    /// With --policy random: how many schedules to draw.
+    #[arg(
+        long,
+        value_name = "R",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub runs: u32,
+
+    /// Run this schedule alone: one letter for each step, e.g. 'A A B A B B'. Thinking and the rollback
+    /// after a refusal have no letter.
+    #[arg(long, value_name = "SCHEDULE")]
+    pub schedule: Option<String>,
+
+    /// Run at most that many schedules of each strategy.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+
+    /// How to print what was found. HTML is one page without anything outside itself.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ExploreFormat,
+
+    /// Explore every engine that is found here, in every mode and at every isolation level, and show a
+    /// table for each. With --database-url that engine alone, with --isolation that level alone.
+    #[arg(long)]
+    pub matrix: bool,
+}
+
+/// Which schedules to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyName {
+    /// Every one.
+    Exhaustive,
+    /// Some, drawn at random.
+    Random,
+    /// The one that --schedule gives.
+    Replay,
+}
+
+/// How to print what the explorer found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExploreFormat {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
+    /// For a document.
+    Markdown,
+    /// For a browser.
+    Html,
+}
+
+impl ExploreOptions {
+    /// The plan for so many named strategies (none: all).
+    ///
+    /// # Errors
+    /// What does not fit together, and what would.
+    pub fn plan(&self, strategies: usize) -> Result<Plan, String> {
+        let clients = usize::from(self.clients);
+        let schedules = match (self.policy, &self.schedule) {
+            (None | Some(PolicyName::Replay), Some(_)) if strategies != 1 => {
+                return Err("--schedule is one strategy's: name it".to_owned());
+            }
+            (None | Some(PolicyName::Replay), Some(schedule)) => {
+                let schedule = Schedule::parse(schedule, clients);
+                Schedules::One(schedule.map_err(|error| format!("--schedule: {error}"))?)
+            }
+            (Some(PolicyName::Replay), None) => {
+                return Err("--policy replay wants a --schedule, e.g. 'A A B A B B'".to_owned());
+            }
+            (Some(_), Some(_)) => {
+                return Err("--schedule is for --policy replay; leave one of them out".to_owned());
+            }
+            (None | Some(PolicyName::Exhaustive), None) => Schedules::All {
+                reduced: clients > 2,
+            },
+            (Some(PolicyName::Random), None) => Schedules::Sample {
+                seed: self.seed,
+                runs: self.runs,
+            },
+        };
+        Ok(Plan {
+            schedules,
+            clients,
+            limit: self.limit,
+        })
+    }
+
+    /// What was found, in the format that was asked for.
+    ///
+    /// # Errors
+    /// Where JSON cannot be written.
+    pub fn render(&self, found: &Found) -> serde_json::Result<String> {
+        let (findings, missing) = (&found.findings, &found.missing);
+        Ok(match self.format {
+            ExploreFormat::Json => {
+                let findings: Vec<_> = findings.iter().map(FindingJson::of).collect();
+                format!("{}\n", serde_json::to_string_pretty(&findings)?)
+            }
+            ExploreFormat::Html => report::matrix::html(findings, missing),
+            ExploreFormat::Text | ExploreFormat::Markdown if self.matrix => {
+                report::matrix::markdown(findings, missing)
+            }
+            ExploreFormat::Text => report::text(findings),
+            ExploreFormat::Markdown => report::markdown(findings),
+        })
     }
 }
 

@@ -27,4 +27,5 @@ pub mod explore;
 pub mod http;
 pub mod observe;
 pub mod step;
+pub mod survey;
 pub mod verdict;

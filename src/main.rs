@@ -7,12 +7,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use racy::config::{EngineOptions, LogFormat, ServiceOptions};
+use indicatif::{ProgressBar, ProgressStyle};
+use racy::config::{EngineOptions, ExploreOptions, LogFormat, ServiceOptions};
 use racy::demo::{self, Showing};
+use racy::deposits::STRATEGIES;
+use racy::engine::Database;
 use racy::engine::choice::{self, Lifetime, Opened};
+use racy::explore::{Stop, Tally};
 use racy::http::{self, Service};
 use racy::step::Unobserved;
+use racy::survey::{self, Survey};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
@@ -38,6 +44,13 @@ enum Command {
     ///
     /// Deposits in flight are finished first; a second Ctrl-C or SIGTERM does not wait for them.
     Serve(ServeCommand),
+    /// Run every schedule of a strategy's clients, step by step on the real engine, and count how each
+    /// ends.
+    ///
+    /// It runs the functions that serve requests, on accounts of its own which it removes afterwards.
+    /// The exit status is 0, or 1 where a strategy that must be safe lost something, or 2 where
+    /// something could not be run to its end. Ctrl-C prints what was found so far.
+    Explore(ExploreCommand),
     /// Bring a database's schema up to date, and end. The other commands do it as well.
     Migrate(MigrateCommand),
 }
@@ -59,6 +72,19 @@ struct ServeCommand {
 
     #[command(flatten)]
     service: ServiceOptions,
+}
+
+#[derive(Debug, Args)]
+struct ExploreCommand {
+    /// The strategies to explore [default: all].
+    #[arg(value_name = "STRATEGY", value_parser = PossibleValuesParser::new(STRATEGIES.iter().map(|it| it.name)))]
+    strategies: Vec<String>,
+
+    #[command(flatten)]
+    options: ExploreOptions,
+
+    #[command(flatten)]
+    engine: EngineOptions,
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +110,7 @@ async fn run(command: Command) -> Ended {
     match command {
         Command::Serve(command) => serve(command, signals).await,
         Command::Demo(command) => unless_stopped(signals, show(command)).await,
+        Command::Explore(command) => explore(command, signals).await,
         Command::Migrate(command) => unless_stopped(signals, migrate(command)).await,
     }
 }
@@ -167,6 +194,74 @@ async fn show(command: DemoCommand) -> Ended {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     })
+}
+
+async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
+    start_log(LogFormat::Text, "warn")?;
+    let plan = command.options.plan(command.strategies.len())?;
+    let all = command.strategies.is_empty();
+    let strategies = STRATEGIES.iter();
+    let survey = Survey {
+        strategies: strategies
+            .filter(|it| all || command.strategies.iter().any(|name| name == it.name))
+            .collect(),
+        plan,
+        stop: &Stop::default(),
+    };
+    let mut stopped = signals.clone();
+    let exploring = survey_and_print(&survey, &command);
+    tokio::pin!(exploring);
+    tokio::select! {
+        ended = &mut exploring => return ended,
+        exit_code = stopped.nth(1) => {
+            survey.stop.stop();
+            complain("stopping: the runs under way come to their end; a second signal does not wait for them");
+            tokio::select! {
+                ended = exploring => ended.map(|_| exit_code),
+                exit_code = signals.nth(2) => Ok(exit_code),
+            }
+        }
+    }
+}
+
+async fn survey_and_print(survey: &Survey<'_>, command: &ExploreCommand) -> Ended {
+    let settings = survey::settings(&command.engine.settings());
+    let url = command.engine.database_url()?;
+    let bar = spinner();
+    let progress = |strategy: &str, database: &Database, tally: &Tally| {
+        bar.set_message(format!(
+            "{strategy} on {}: {} schedules",
+            database.engine(),
+            tally.schedules
+        ));
+        bar.tick();
+    };
+    let say = |line: &str| bar.suspend(|| complain(line));
+    let found = if command.options.matrix {
+        survey
+            .everywhere(url.as_ref(), &settings, &say, &progress)
+            .await
+    } else {
+        let opened = choice::open(url.as_ref(), Lifetime::Temporary, &settings, &say).await?;
+        let found = survey.on(&opened.database, &progress).await;
+        opened.close().await?;
+        found
+    };
+    bar.finish_and_clear();
+    print(&command.options.render(&found)?)?;
+    if let Some(trouble) = &found.trouble {
+        return Err(trouble.to_string().into());
+    }
+    Ok(match survey::broke_a_promise(&found.findings) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// Turns on stderr, and only where somebody looks.
+fn spinner() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg}");
+    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
 async fn migrate(command: MigrateCommand) -> Ended {

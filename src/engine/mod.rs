@@ -354,8 +354,11 @@ impl Database {
     }
 }
 
-/// Refuses a level that the engine does not have, before anything is sent to it.
-fn check_isolation(flavour: Flavour, settings: &Settings) -> Result<(), OpenError> {
+/// Refuses what an engine other than InnoDB does not have, before anything is sent to it.
+fn check(flavour: Flavour, settings: &Settings) -> Result<(), OpenError> {
+    if settings.snapshot_isolation.is_some() {
+        return Err(OpenError::SnapshotIsolation);
+    }
     match settings.isolation {
         Some(level) if !flavour.isolation_levels().contains(&level) => {
             Err(OpenError::Isolation(flavour, level))

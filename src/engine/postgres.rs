@@ -9,14 +9,14 @@ use sqlx::{ConnectOptions as _, PgConnection};
 use super::pool::Pool;
 use super::{
     Address, Database, Engine, Fault, FaultKind, Flavour, Isolation, OpenError, Pools, Settings,
-    check_isolation,
+    check,
 };
 
 pub(super) async fn connect(
     address: &PgConnectOptions,
     settings: &Settings,
 ) -> Result<Database, OpenError> {
-    check_isolation(Flavour::Postgres, settings)?;
+    check(Flavour::Postgres, settings)?;
     // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
     let options = address.clone().disable_statement_logging();
     let pool = Pool::new(

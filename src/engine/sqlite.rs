@@ -10,14 +10,14 @@ use tokio::time::{Instant, sleep};
 use super::pool::Pool;
 use super::{
     Address, Database, Engine, Fault, FaultKind, Flavour, Isolation, Journal, OpenError, Pools,
-    Settings, check_isolation,
+    Settings, check,
 };
 
 pub(super) async fn connect(
     address: &SqliteConnectOptions,
     settings: &Settings,
 ) -> Result<Database, OpenError> {
-    check_isolation(Flavour::Sqlite, settings)?;
+    check(Flavour::Sqlite, settings)?;
     let options = address
         .clone()
         .create_if_missing(true)

@@ -4,6 +4,7 @@
 //! clients", and for a sample its size and a bound, never "safe" alone.
 
 mod json;
+pub mod matrix;
 mod script;
 mod timeline;
 

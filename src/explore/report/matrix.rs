@@ -1,0 +1,283 @@
+//! The matrix: every strategy on every engine at every level, a cell for each.
+
+use std::fmt::Write as _;
+
+use super::super::{Finding, Schedules};
+use super::{about_thinking, sentence, shown, verdict};
+use crate::engine::{Engine, Flavour, Journal};
+
+/// One engine in one mode, with a column for each level.
+#[derive(Debug)]
+pub(super) struct Table<'f> {
+    pub(super) title: String,
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Line<'f>>,
+}
+
+/// One strategy, with a cell for each column; none where it was not explored.
+#[derive(Debug)]
+pub(super) struct Line<'f> {
+    pub(super) strategy: &'static str,
+    pub(super) cells: Vec<Option<&'f Finding>>,
+}
+
+/// The tables that the findings make, in their order.
+pub(super) fn tables(findings: &[Finding]) -> Vec<Table<'_>> {
+    let titles = distinct(findings.iter().map(|finding| title(&finding.engine)));
+    let table = |title_here: String| {
+        let here = || findings.iter().filter(|it| title(&it.engine) == title_here);
+        let columns = distinct(here().map(|finding| column(&finding.engine)));
+        let strategies = distinct(here().map(Finding::strategy));
+        let line = |strategy| Line {
+            strategy,
+            cells: columns
+                .iter()
+                .map(|it| here().find(|f| f.strategy() == strategy && column(&f.engine) == *it))
+                .collect(),
+        };
+        Table {
+            rows: strategies.into_iter().map(line).collect(),
+            title: title_here,
+            columns,
+        }
+    };
+    titles.into_iter().map(table).collect()
+}
+
+/// Which table: the engine, and the mode in which it behaves differently.
+fn title(engine: &Engine) -> String {
+    match (engine.flavour, engine.snapshot_isolation) {
+        (Flavour::MariaDb, true) => "MariaDB, innodb_snapshot_isolation on".to_owned(),
+        (Flavour::MariaDb, false) => "MariaDB, innodb_snapshot_isolation off".to_owned(),
+        (flavour, _) => flavour.to_string(),
+    }
+}
+
+/// Which column of it.
+fn column(engine: &Engine) -> String {
+    match engine.journal {
+        Some(Journal::Wal) => "WAL".to_owned(),
+        Some(Journal::Rollback) => "rollback journal".to_owned(),
+        None => engine.isolation.to_string(),
+    }
+}
+
+fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    items.fold(Vec::new(), |mut known, item| {
+        if !known.contains(&item) {
+            known.push(item);
+        }
+        known
+    })
+}
+
+/// A cell in words: what was lost, who was refused with which code, of how many schedules.
+pub(super) fn cell(finding: &Finding) -> String {
+    let tally = &finding.tally;
+    let of = match (&finding.plan.schedules, finding.is_exhaustive()) {
+        (Schedules::Sample { .. }, _) => format!("{} drawn", tally.schedules),
+        (_, true) => tally.schedules.to_string(),
+        (_, false) => format!("{} run", tally.schedules),
+    };
+    let refused = tally.refused.iter().map(|((fault, code), count)| {
+        let why = code.clone().unwrap_or_else(|| fault.to_string());
+        format!(", {count} refused ({why})")
+    });
+    let refused: String = refused.collect();
+    match (tally.anomalies(), refused.is_empty()) {
+        (0, true) if finding.is_exhaustive() => format!("✓ all {of} safe"),
+        (0, _) => format!("✓ 0 of {of} lost{refused}"),
+        (lost, _) => format!("✗ {lost} of {of} lost{refused}"),
+    }
+}
+
+/// On what all this was found.
+fn grounds(findings: &[Finding]) -> String {
+    let versions = distinct(
+        findings
+            .iter()
+            .map(|finding| format!("{} {}", finding.engine.flavour, finding.engine.version)),
+    );
+    versions.join(", ")
+}
+
+/// What the cells mean, and how many clients there were.
+pub(super) fn legend(findings: &[Finding]) -> String {
+    let clients = distinct(
+        findings
+            .iter()
+            .map(|finding| finding.plan.clients.to_string()),
+    );
+    format!(
+        "Each cell: of all schedules of {} clients, how many lose an update and in how many one is \
+         refused, with the engine's code.",
+        clients.join(" or ")
+    )
+}
+
+/// The matrix as Markdown tables, one for each engine.
+pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
+    let mut text = format!("{}\n\n", legend(findings));
+    for table in tables(findings) {
+        let _ = writeln!(text, "### {}\n", table.title);
+        let _ = writeln!(text, "| strategy | {} |", table.columns.join(" | "));
+        let _ = writeln!(text, "|---|{}", "---|".repeat(table.columns.len()));
+        for row in &table.rows {
+            let cells: Vec<_> = row
+                .cells
+                .iter()
+                .map(|it| it.map(cell).unwrap_or_default())
+                .collect();
+            let _ = writeln!(text, "| `{}` | {} |", row.strategy, cells.join(" | "));
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(text, "Found on {}.", grounds(findings));
+    for engine in missing {
+        let _ = writeln!(text, "Not run: {engine}");
+    }
+    let _ = write!(text, "\n{}", about_thinking(findings));
+    text
+}
+
+/// The matrix as one page without anything outside itself: each cell leads to the shortest schedule
+/// that loses something, or to the verdict where there is none.
+pub fn html(findings: &[Finding], missing: &[String]) -> String {
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Racy: which code loses updates where</title>\n<style>{STYLE}</style>\n\
+         <header><h1>Which code loses updates where</h1>\n<p>{} Click a cell for the shortest schedule \
+         that loses one.</p>\n<p>Found on {} by <code>racy explore --matrix --format html</code>.</p>\n",
+        escaped(&legend(findings)),
+        escaped(&grounds(findings)),
+    );
+    for engine in missing {
+        let _ = writeln!(page, "<p>Not run: {}</p>", escaped(engine));
+    }
+    let _ = writeln!(
+        page,
+        "<p>{}</p>\n</header>\n<main>",
+        escaped(&about_thinking(findings))
+    );
+    for table in tables(findings) {
+        write_table(&mut page, &table, findings);
+    }
+    page.push_str("</main>\n");
+    for (number, finding) in findings.iter().enumerate() {
+        write_detail(&mut page, number, finding);
+    }
+    page.push_str("</html>\n");
+    page
+}
+
+fn write_table(page: &mut String, table: &Table<'_>, findings: &[Finding]) {
+    let _ = write!(
+        page,
+        "<section><h2>{}</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">strategy</th>",
+        escaped(&table.title)
+    );
+    for column in &table.columns {
+        let _ = write!(page, "<th scope=\"col\">{}</th>", escaped(column));
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
+    for row in &table.rows {
+        let _ = write!(
+            page,
+            "<tr><th scope=\"row\"><code>{}</code></th>",
+            row.strategy
+        );
+        for finding in &row.cells {
+            let Some(finding) = finding else {
+                page.push_str("<td></td>");
+                continue;
+            };
+            let number = findings.iter().position(|it| std::ptr::eq(it, *finding));
+            let _ = write!(
+                page,
+                "<td class=\"{}\"><a href=\"#cell-{}\">{}</a></td>",
+                class(finding),
+                number.unwrap_or_default(),
+                escaped(&cell(finding))
+            );
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table></div></section>\n");
+}
+
+/// Colours are not all that tells the cells apart: each begins with a sign.
+fn class(finding: &Finding) -> &'static str {
+    match (finding.tally.anomalies(), finding.tally.refused()) {
+        (0, 0) => "safe",
+        (0, _) => "refused",
+        _ => "lost",
+    }
+}
+
+fn write_detail(page: &mut String, number: usize, finding: &Finding) {
+    let _ = writeln!(
+        page,
+        "<article id=\"cell-{number}\">\n<p><a href=\"#\">← the matrix</a></p>\n<h2><code>{}</code> on {}</h2>\n\
+         <p>{}.</p>",
+        finding.strategy(),
+        escaped(&finding.engine.to_string()),
+        escaped(&sentence(&verdict(finding))),
+    );
+    match shown(finding) {
+        Some((heading, example)) => {
+            let clients = finding.plan.clients;
+            let _ = writeln!(
+                page,
+                "<h3>{heading}: <code>{}</code></h3>\n<pre>{}</pre>\n\
+                 <details><summary>The same as SQL</summary><pre>{}</pre></details>",
+                example.schedule,
+                escaped(&super::timeline::draw(example, clients)),
+                escaped(&super::script::write(finding, example)),
+            );
+        }
+        None => page.push_str("<p>No schedule loses anything.</p>\n"),
+    }
+    page.push_str("</article>\n");
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+const STYLE: &str = "
+:root { color-scheme: light dark; --line: #8884; --safe: #2a7d2a; --refused: #9a6700; --lost: #c0261c; }
+@media (prefers-color-scheme: dark) { :root { --safe: #6fce6f; --refused: #e3b341; --lost: #ff8b80; } }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
+h1, h2 { line-height: 1.2; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; min-width: 40rem; }
+th, td { border: 1px solid var(--line); padding: .35rem .6rem; text-align: left; font-weight: normal; }
+thead th { font-weight: 600; }
+td a { color: inherit; display: block; text-decoration-style: dotted; }
+.safe { color: var(--safe); } .refused { color: var(--refused); } .lost { color: var(--lost); }
+pre { border: 1px solid var(--line); padding: 1rem; overflow-x: auto; font-size: 14px; }
+article { display: none; }
+article:target { display: block; border-top: 3px solid; margin-top: 2rem; scroll-margin-top: 1rem; }
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_page_is_taken_for_markup() {
+        assert_eq!(
+            escaped("a < b & \"c\" > d"),
+            "a &lt; b &amp; &quot;c&quot; &gt; d"
+        );
+    }
+
+    #[test]
+    fn what_comes_twice_is_named_once_in_the_order_of_its_first() {
+        assert_eq!(distinct([2, 1, 2, 3, 1].into_iter()), [2, 1, 3]);
+    }
+}
