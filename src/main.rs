@@ -212,7 +212,7 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
     let exploring = survey_and_print(&survey, &command);
     tokio::pin!(exploring);
     tokio::select! {
-        ended = &mut exploring => return ended,
+        ended = &mut exploring => ended,
         exit_code = stopped.nth(1) => {
             survey.stop.stop();
             complain("stopping: the runs under way come to their end; a second signal does not wait for them");

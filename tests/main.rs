@@ -17,6 +17,7 @@ mod support;
 mod api;
 mod commands;
 mod disconnects;
+mod exploration;
 mod faults;
 mod local_server;
 mod sessions;

@@ -26,7 +26,9 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::{Database, Engine, Fault, Flavour, Isolation, Kept, Session};
+use crate::engine::{
+    Database, Engine, Fault, FaultKind, Flavour, Isolation, Journal, Kept, Session,
+};
 use crate::step::Observer;
 pub use crate::verdict::{Outcome, Verdict};
 
@@ -115,32 +117,77 @@ pub enum Mode {
     #[serde(rename = "postgres")]
     Postgres,
     /// SQLite in WAL mode.
-    #[serde(rename = "sqlite")]
-    Sqlite,
+    #[serde(rename = "sqlite_wal")]
+    SqliteWal,
+    /// SQLite with its rollback journal.
+    #[serde(rename = "sqlite_rollback")]
+    SqliteRollback,
 }
 
 impl Mode {
     fn of(engine: &Engine) -> Self {
         match engine.flavour {
             Flavour::Postgres => Self::Postgres,
-            Flavour::Sqlite => Self::Sqlite,
+            Flavour::Sqlite if engine.journal == Some(Journal::Rollback) => Self::SqliteRollback,
+            Flavour::Sqlite => Self::SqliteWal,
             Flavour::MySql | Flavour::MariaDb if engine.snapshot_isolation => Self::InnoDbSnapshot,
             Flavour::MySql | Flavour::MariaDb => Self::InnoDb,
         }
     }
 }
 
-/// What the schedules of two clients lead to on an engine at some isolation levels: each of these
-/// verdicts for some schedule, and no other for any, as long as nobody waits for a lock longer than
-/// the engine lets them.
+/// What all schedules of two clients lead to on an engine at some isolation levels: these verdicts in
+/// so many of them, and no other in any, as long as nobody waits for a lock longer than the engine
+/// lets them. The explorer finds the same, or a test fails.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct Expectation {
     /// The engine.
     pub engine: Mode,
     /// The isolation levels.
     pub isolation: &'static [Isolation],
-    /// The verdicts.
-    pub verdicts: &'static [Verdict],
+    /// The verdicts, the worst first.
+    pub verdicts: &'static [Count],
+}
+
+/// A verdict, and in how many schedules of two clients it is the one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Count {
+    /// The verdict.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// In how many schedules.
+    pub schedules: u64,
+}
+
+/// So many schedules lose an update.
+pub const fn lost(schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::LostUpdate,
+        schedules,
+    }
+}
+
+/// In so many schedules nothing is lost, but a client is refused with this fault.
+pub const fn refused(fault: FaultKind, schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::Refused(fault),
+        schedules,
+    }
+}
+
+/// So many schedules are safe.
+pub const fn safe(schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::Safe,
+        schedules,
+    }
+}
+
+impl Expectation {
+    /// Whether some schedule leads to this verdict.
+    pub fn includes(&self, verdict: Verdict) -> bool {
+        self.verdicts.iter().any(|count| count.verdict == verdict)
+    }
 }
 
 /// All levels of InnoDB, for expectations that do not depend on the level.
@@ -194,7 +241,7 @@ impl Card {
     /// Whether nothing may ever be lost on this engine at its isolation level. Refusals may be many.
     pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
         self.expected_on(engine)
-            .is_some_and(|expectation| !expectation.verdicts.contains(&Verdict::LostUpdate))
+            .is_some_and(|expectation| !expectation.includes(Verdict::LostUpdate))
     }
 }
 
@@ -356,7 +403,8 @@ mod tests {
                 (Mode::InnoDb, EVERY_LEVEL),
                 (Mode::InnoDbSnapshot, EVERY_LEVEL),
                 (Mode::Postgres, POSTGRES_LEVELS),
-                (Mode::Sqlite, SQLITE_LEVEL),
+                (Mode::SqliteWal, SQLITE_LEVEL),
+                (Mode::SqliteRollback, SQLITE_LEVEL),
             ] {
                 for level in levels {
                     let said = strategy.card.expected.iter().filter(|expectation| {

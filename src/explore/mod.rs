@@ -9,7 +9,7 @@
 //! - [`run()`]: the scheduler, who lets one of them go at a time.
 //! - [`Policy`]: decides whom, and which further runs follow from a run.
 //! - [`Trace`]: what happened in a run.
-//! - [`search`]: all runs, several at once; what they add up to is a [`Finding`].
+//! - [`explore()`]: all runs, several at once; what they add up to is a [`Finding`].
 //! - [`report`]: findings for people and for programs.
 //!
 //! It knows no strategy. What it explores is handed to it as a [`Subject`].

@@ -27,20 +27,29 @@ pub fn verdict(finding: &Finding) -> String {
             None => format!("the schedule {schedule} did not come to its end"),
         };
     }
-    let what = match (tally.anomalies(), tally.refused()) {
-        (0, 0) if finding.is_exhaustive() => return format!("safe in all {}", ran(finding)),
-        (0, _) => "loses nothing in".to_owned(),
-        (lost, _) => format!("loses an update in {lost} of"),
+    if tally.anomalies() == 0 && tally.refused() == 0 && finding.is_exhaustive() {
+        return format!("safe in all {}", ran(finding));
+    }
+    let lost = match tally.anomalies() {
+        0 => "loses nothing in".to_owned(),
+        lost => format!("loses an update in {lost} of"),
+    };
+    let refused = match tally.refused() {
+        0 => String::new(),
+        refused => format!("; somebody is refused in {refused}"),
     };
     match &finding.plan.schedules {
-        _ if finding.is_exhaustive() => format!("{what} all {}", ran(finding)),
+        _ if finding.is_exhaustive() => format!("{lost} all {}{refused}", ran(finding)),
         Schedules::Sample { .. } if tally.anomalies() == 0 => format!(
-            "{what} {}; with 95 % confidence, fewer than {} of the schedules drawn like this lose",
+            "{lost} {}{refused}; with 95 % confidence, fewer than {} of the schedules drawn like this \
+             lose anything",
             ran(finding),
             percent(bound_95(runs)),
         ),
-        Schedules::Sample { .. } => format!("{what} {}", ran(finding)),
-        _ => format!("{what} {runs} schedules of {clients} clients, which are not all there are"),
+        Schedules::Sample { .. } => format!("{lost} {}{refused}", ran(finding)),
+        _ => format!(
+            "{lost} {runs} schedules of {clients} clients, which are not all there are{refused}"
+        ),
     }
 }
 

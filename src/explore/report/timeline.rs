@@ -63,20 +63,56 @@ pub(super) fn result(row: &Row, ending: &Ending) -> String {
     }
 }
 
-/// Breaks a text at its spaces into lines that are no wider than that, the later ones indented.
+/// Breaks a statement into lines that are no wider than that, the later ones indented: before a clause
+/// if possible, else at a space.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for clause in clauses(text) {
+        match lines.last_mut() {
+            Some(line) if length(line) + 1 + length(&clause) <= width => {
+                line.push(' ');
+                line.push_str(&clause);
+            }
+            Some(_) => lines.extend(wrapped_at_spaces(&clause, width, "  ")),
+            None => lines.extend(wrapped_at_spaces(&clause, width, "")),
+        }
+    }
+    lines
+}
+
+/// The text, cut before the words that begin a clause.
+fn clauses(text: &str) -> Vec<String> {
+    const BEGIN: [&str; 6] = ["FROM", "WHERE", "VALUES", "SET", "FOR", "…"];
+    let mut clauses: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match clauses.last_mut() {
+            Some(clause) if !BEGIN.contains(&word) => {
+                clause.push(' ');
+                clause.push_str(word);
+            }
+            _ => clauses.push(word.to_owned()),
+        }
+    }
+    clauses
+}
+
+fn wrapped_at_spaces(text: &str, width: usize, indent: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+            Some(line) if length(line) + 1 + length(word) <= width => {
                 line.push(' ');
                 line.push_str(word);
             }
             Some(_) => lines.push(format!("  {word}")),
-            None => lines.push(word.to_owned()),
+            None => lines.push(format!("{indent}{word}")),
         }
     }
     lines
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
 }
 
 #[cfg(test)]
@@ -84,12 +120,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_broken_at_spaces_and_no_word_is_lost() {
-        let text = "UPDATE accounts SET balance = 100 WHERE id = 1";
-        let lines = wrapped(text, 20);
+    fn a_statement_is_broken_before_its_clauses_and_no_word_is_lost() {
+        let text = "UPDATE accounts SET balance = 100 WHERE id = 1 → 0";
+        let lines = wrapped(text, 22);
         assert_eq!(
             lines,
-            ["UPDATE accounts SET", "  balance = 100", "  WHERE id = 1"]
+            [
+                "UPDATE accounts",
+                "  SET balance = 100",
+                "  WHERE id = 1 → 0"
+            ]
+        );
+        let lines = wrapped(text, 12);
+        assert_eq!(
+            lines
+                .join(" ")
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+            text
         );
         assert_eq!(wrapped("averyverylongword", 5), ["averyverylongword"]);
     }

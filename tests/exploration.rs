@@ -1,0 +1,413 @@
+//! The explorer against itself, and the cards and the README against what the explorer finds.
+
+use racy::deposits::{
+    Count, Delay, Deposit, Receipt, Refusal, STRATEGIES, Strategy, Verdict, non_atomic,
+};
+use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
+use racy::explore::report::{self, FindingJson};
+use racy::explore::{Finding, Plan, Schedule, Schedules, Stop, Tally};
+use racy::survey::{self, Found, Survey, Trouble};
+use serde_json::Value;
+
+use crate::support::TestEngine;
+
+on_engines!(
+    every:
+        the_cards_and_the_readme_say_what_is_found,
+        steps_that_do_not_meet_interleave_in_every_way,
+        a_planted_lost_update_is_found,
+        a_schedule_runs_the_same_twice,
+        a_replay_that_diverges_says_where,
+        leaving_out_what_ends_alike_changes_no_verdict,
+        a_sample_is_the_same_for_the_same_seed_and_is_never_called_safe,
+        a_search_that_is_cut_off_says_so,
+        nothing_is_left_behind,
+    ;
+    servers:
+        a_forgotten_lock_in_one_branch_is_caught,
+        a_wait_is_seen_and_shown,
+    ;
+    innodb:
+);
+
+const ALL: Schedules = Schedules::All { reduced: false };
+
+fn strategy(name: &str) -> &'static Strategy {
+    Strategy::named(name).unwrap()
+}
+
+async fn found(
+    database: &Database,
+    strategies: &[&'static Strategy],
+    schedules: Schedules,
+    clients: usize,
+) -> Found {
+    let survey = Survey {
+        strategies: strategies.to_vec(),
+        plan: Plan {
+            schedules,
+            clients,
+            limit: None,
+        },
+        stop: &Stop::default(),
+    };
+    survey.on(database, &|_, _, _| ()).await
+}
+
+/// As [`found`], for one strategy and without trouble.
+async fn finding(
+    database: &Database,
+    strategy: &'static Strategy,
+    schedules: Schedules,
+    clients: usize,
+) -> Finding {
+    let mut found = found(database, &[strategy], schedules, clients).await;
+    if let Some(trouble) = found.trouble {
+        panic!("{trouble}");
+    }
+    found.findings.remove(0)
+}
+
+fn schedule(text: &str) -> Schedules {
+    Schedules::One(Schedule::parse(text, 2).unwrap())
+}
+
+/// Every mode and level of the engine.
+fn everything_of(engine: TestEngine) -> Vec<Settings> {
+    let modes = match engine {
+        TestEngine::MariaDb => [false, true]
+            .map(|on| Settings {
+                snapshot_isolation: Some(on),
+                ..Settings::default()
+            })
+            .to_vec(),
+        TestEngine::Sqlite => [Journal::Wal, Journal::Rollback]
+            .map(|journal| Settings {
+                journal,
+                ..Settings::default()
+            })
+            .to_vec(),
+        TestEngine::MySql | TestEngine::Postgres => vec![Settings::default()],
+    };
+    let at_every_level = |mode: Settings| {
+        engine.levels().iter().map(move |level| Settings {
+            isolation: Some(*level),
+            ..mode
+        })
+    };
+    modes.into_iter().flat_map(at_every_level).collect()
+}
+
+async fn the_cards_and_the_readme_say_what_is_found(engine: TestEngine) {
+    let strategies: Vec<_> = STRATEGIES.iter().collect();
+    let mut findings = Vec::new();
+    for settings in everything_of(engine) {
+        let lab = engine.lab_with(survey::settings(&settings)).await;
+        let found = found(&lab.database, &strategies, ALL, 2).await;
+        assert!(found.trouble.is_none(), "{:?}", found.trouble);
+        findings.extend(found.findings);
+    }
+    for finding in &findings {
+        assert_agrees_with_its_card(finding);
+    }
+    assert_is_in_the_readme(&findings);
+}
+
+fn assert_agrees_with_its_card(finding: &Finding) {
+    let (name, engine) = (finding.strategy(), &finding.engine);
+    let expected = strategy(name).card.expected_on(engine).unwrap();
+    let mut expected: Vec<Count> = expected.verdicts.to_vec();
+    expected.sort_by_key(|count| count.verdict);
+    let verdicts = finding.tally.verdicts.iter();
+    let found: Vec<Count> = verdicts
+        .map(|(verdict, schedules)| Count {
+            verdict: *verdict,
+            schedules: *schedules,
+        })
+        .collect();
+    assert_eq!(found, expected, "{name} on {engine}");
+}
+
+/// The README's matrix is what `racy explore --matrix` prints, but for the versions under it.
+fn assert_is_in_the_readme(findings: &[Finding]) {
+    let readme = include_str!("../README.md");
+    let printed = report::matrix::markdown(findings, &[]);
+    let (tables, _versions) = printed.split_once("Found on ").unwrap();
+    for paragraph in tables.trim().split("\n\n") {
+        assert!(
+            readme.contains(paragraph),
+            "the README's matrix does not have this:\n{paragraph}"
+        );
+    }
+}
+
+/// A strategy for tests, planted among the others.
+const fn planted(
+    name: &'static str,
+    deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit) -> racy::deposits::Depositing<'f>,
+) -> Strategy {
+    Strategy {
+        name,
+        delay: Delay::None,
+        card: &non_atomic::CARD,
+        deposit,
+    }
+}
+
+async fn read_balance(s: &mut Session<'_>, d: &Deposit) -> Result<i64, Refusal> {
+    let sql = "SELECT balance FROM accounts WHERE id = ?";
+    let balance = s.read("read balance", sql, &[d.account]).await?;
+    balance.ok_or(Refusal::UnknownAccount)
+}
+
+async fn write_balance(s: &mut Session<'_>, d: &Deposit, balance: i64) -> Result<u64, Fault> {
+    let sql = "UPDATE accounts SET balance = ? WHERE id = ?";
+    s.write("write balance", balance, sql, &[balance, d.account])
+        .await
+}
+
+/// Reads three times, and then deposits nothing after all.
+static ONLY_LOOKS: Strategy = planted("only_looks", |s, d| {
+    Box::pin(async move {
+        for _ in 0..3 {
+            read_balance(s, d).await?;
+        }
+        Err(Refusal::UnknownAccount)
+    })
+});
+
+async fn insert_transaction(s: &mut Session<'_>, d: &Deposit) -> Result<u64, Fault> {
+    let sql = "INSERT INTO transactions (account_id, amount) VALUES (?, ?)";
+    s.run("insert transaction", sql, &[d.account, d.amount])
+        .await
+}
+
+/// The race, with the record made first.
+static READ_AND_WRITE: Strategy = planted("read_and_write", |s, d| {
+    Box::pin(async move {
+        insert_transaction(s, d).await?;
+        let balance = read_balance(s, d).await?;
+        write_balance(s, d, balance + d.amount).await?;
+        Ok(Receipt::at_first_try(balance, balance + d.amount))
+    })
+});
+
+/// Locks the row, but where the account looks new it "saves" the locking read.
+static FORGETS_THE_LOCK: Strategy = planted("forgets_the_lock", |s, d| {
+    Box::pin(async move {
+        s.begin_for_update().await?;
+        let seen = read_balance(s, d).await?;
+        let balance = match seen {
+            0 => seen,
+            _ => {
+                let sql = "SELECT balance FROM accounts WHERE id = ? FOR UPDATE";
+                let locked = s.read("lock and read balance", sql, &[d.account]).await?;
+                locked.ok_or(Refusal::UnknownAccount)?
+            }
+        };
+        insert_transaction(s, d).await?;
+        write_balance(s, d, balance + d.amount).await?;
+        s.commit().await?;
+        Ok(Receipt::at_first_try(balance, balance + d.amount))
+    })
+});
+
+async fn steps_that_do_not_meet_interleave_in_every_way(engine: TestEngine) {
+    let lab = engine.lab().await;
+    // Two clients of three steps: 6 over 3.
+    let two = finding(&lab.database, &ONLY_LOOKS, ALL, 2).await;
+    assert_eq!((two.tally.schedules, two.tally.waited), (20, 0));
+    assert!(two.is_exhaustive());
+    // Three clients: 9! / (3! 3! 3!). And as none ever meets another, one schedule stands for all.
+    let three = finding(&lab.database, &ONLY_LOOKS, ALL, 3).await;
+    assert_eq!(three.tally.schedules, 1680);
+    let reduced = Schedules::All { reduced: true };
+    let three = finding(&lab.database, &ONLY_LOOKS, reduced, 3).await;
+    assert_eq!(three.tally.schedules, 1);
+}
+
+async fn a_planted_lost_update_is_found(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let finding = finding(&lab.database, &READ_AND_WRITE, ALL, 2).await;
+    // Safe are those in which one client's read and write come before the other's: the other's insert
+    // can be in any of four places, whoever is first.
+    assert_eq!(finding.tally.count(Verdict::Safe), 8);
+    assert_eq!(finding.tally.count(Verdict::LostUpdate), 12);
+    let shortest = finding.shortest_losing().unwrap();
+    assert_eq!(shortest.schedule.to_string(), "A A B B B A");
+    let moment = shortest.moment.as_ref().unwrap();
+    assert_eq!(
+        moment.words,
+        "A overwrites B's 100 unseen: B's deposit is lost"
+    );
+    assert!(report::verdict(&finding).starts_with("loses an update in 12 of all 20 schedules"));
+}
+
+async fn a_forgotten_lock_in_one_branch_is_caught(engine: TestEngine) {
+    let lab = engine.lab_at(Isolation::ReadCommitted).await;
+    let found = finding(&lab.database, &FORGETS_THE_LOCK, ALL, 2).await;
+    assert!(found.tally.count(Verdict::LostUpdate) > 0);
+    // The branch with the lock was taken too: it has a step more.
+    let safe = &found.tally.examples[&Verdict::Safe];
+    assert_eq!(safe.schedule.0.len(), 11);
+    let shortest = found.shortest_losing().unwrap();
+    let schedule_found = &shortest.schedule;
+    assert_eq!(schedule_found.0.len(), 10, "{schedule_found}");
+    assert_eq!(schedule_found.switches(), 2, "{schedule_found}");
+    // Nothing simpler loses: with fewer switches there is but one client after the other.
+    for simpler in ["A A A A A B B B B B B", "B B B B B A A A A A A"] {
+        let replayed = finding(&lab.database, &FORGETS_THE_LOCK, schedule(simpler), 2).await;
+        assert_eq!(replayed.tally.count(Verdict::Safe), 1, "{simpler}");
+    }
+}
+
+async fn a_schedule_runs_the_same_twice(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let atomic = strategy("atomic_long_delay");
+    let found = finding(&lab.database, atomic, ALL, 2).await;
+    for example in found.tally.examples.values() {
+        let again = Schedules::One(example.schedule.clone());
+        let mut replayed = Vec::new();
+        for _ in 0..2 {
+            let finding = finding(&lab.database, atomic, again.clone(), 2).await;
+            replayed.push(report::text(&[finding]));
+        }
+        assert_eq!(replayed[0], replayed[1]);
+        assert!(replayed[0].contains(&example.schedule.to_string()));
+    }
+}
+
+async fn a_replay_that_diverges_says_where(engine: TestEngine) {
+    let lab = engine.lab().await;
+    for (text, where_and_why) in [
+        (
+            "A A B",
+            "at step 4: the schedule ends, but somebody is not done: next could be A (write balance) \
+             or B (read balance)",
+        ),
+        (
+            "A A A A B B B",
+            "at step 4: it is A's turn, but A waits or is done: next could be B (insert transaction)",
+        ),
+        (
+            "A A A B B B A",
+            "at step 7: it is A's turn, but everybody is done",
+        ),
+    ] {
+        let found = found(&lab.database, &[&READ_AND_WRITE], schedule(text), 2).await;
+        let Some(Trouble::Run(_, error)) = found.trouble else {
+            panic!("{text} did not diverge");
+        };
+        assert!(error.to_string().contains(where_and_why), "{text}: {error}");
+    }
+}
+
+async fn leaving_out_what_ends_alike_changes_no_verdict(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let verdicts = |finding: &Finding| finding.tally.verdicts.keys().copied().collect::<Vec<_>>();
+    for strategy in &STRATEGIES {
+        let all = finding(&lab.database, strategy, ALL, 2).await;
+        let reduced = Schedules::All { reduced: true };
+        let reduced = finding(&lab.database, strategy, reduced, 2).await;
+        assert_eq!(verdicts(&all), verdicts(&reduced), "{}", strategy.name);
+        // The names of two clients alone halve them.
+        assert!(2 * reduced.tally.schedules <= all.tally.schedules);
+        assert!(report::verdict(&reduced).contains("that can end differently"));
+    }
+}
+
+async fn a_sample_is_the_same_for_the_same_seed_and_is_never_called_safe(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let sample = |seed| Schedules::Sample { seed, runs: 40 };
+    let mut counts = Vec::new();
+    for seed in [7, 7, 8] {
+        let finding = finding(&lab.database, &READ_AND_WRITE, sample(seed), 3).await;
+        assert_eq!(finding.tally.schedules, 40);
+        assert!(finding.tally.count(Verdict::LostUpdate) > 0);
+        counts.push(finding.tally.verdicts);
+    }
+    assert_eq!(counts[0], counts[1]);
+
+    let locking = strategy("row_locking_atomic_long_delay");
+    let finding = finding(&lab.database, locking, sample(7), 2).await;
+    let verdict = report::verdict(&finding);
+    assert!(
+        !finding.is_exhaustive() && !verdict.contains("safe"),
+        "{verdict}"
+    );
+    assert!(
+        verdict.contains("40 schedules of 2 clients drawn at random (seed 7)"),
+        "{verdict}"
+    );
+    assert!(
+        verdict.contains("95 % confidence, fewer than 7.22 %"),
+        "{verdict}"
+    );
+}
+
+async fn a_search_that_is_cut_off_says_so(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let stop = Stop::default();
+    let mut survey = Survey {
+        strategies: vec![strategy("row_locking_atomic_long_delay")],
+        plan: Plan {
+            schedules: ALL,
+            clients: 2,
+            limit: Some(5),
+        },
+        stop: &stop,
+    };
+    let found = survey.on(&lab.database, &|_, _, _| ()).await;
+    let [finding] = &found.findings[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(finding.tally.schedules, 5);
+    assert!(!finding.is_exhaustive());
+    assert!(report::verdict(finding).contains("which are not all there are"));
+
+    survey.plan.limit = None;
+    let stop_at_the_third = |_: &'static str, _: &Database, tally: &Tally| {
+        if tally.schedules == 3 {
+            stop.stop();
+        }
+    };
+    let found = survey.on(&lab.database, &stop_at_the_third).await;
+    let [finding] = &found.findings[..] else {
+        panic!("{found:?}");
+    };
+    assert!((3..10).contains(&finding.tally.schedules));
+    assert!(!finding.is_exhaustive() && found.trouble.is_none());
+}
+
+async fn nothing_is_left_behind(engine: TestEngine) {
+    let lab = engine.lab().await;
+    finding(&lab.database, strategy("atomic_no_delay"), ALL, 2).await;
+    let page = racy::accounts::Page {
+        after: 0,
+        limit: 10,
+    };
+    let accounts = racy::accounts::list(&lab.database, page).await.unwrap();
+    assert_eq!(accounts.len(), 1, "only the first account: {accounts:?}");
+    assert!(!lab.has_open_transactions().await);
+}
+
+async fn a_wait_is_seen_and_shown(engine: TestEngine) {
+    let lab = engine.lab_at(Isolation::ReadCommitted).await;
+    let locking = strategy("row_locking_atomic_long_delay");
+    let one = schedule("A A B B A A A B B B");
+    let finding = finding(&lab.database, locking, one, 2).await;
+    assert_eq!(
+        (finding.tally.waited, finding.tally.count(Verdict::Safe)),
+        (1, 1)
+    );
+    let text = report::text(std::slice::from_ref(&finding));
+    assert!(text.contains("… waits for a lock"), "{text}");
+    assert!(text.contains("… 4 goes on → 100"), "{text}");
+
+    let json = serde_json::to_value(FindingJson::of(&finding)).unwrap();
+    assert_eq!(json["shortest_losing_schedule"], Value::Null);
+    assert_eq!(
+        (&json["policy"], &json["exhaustive"]),
+        (&"replay".into(), &false.into())
+    );
+}
