@@ -14,17 +14,20 @@ use super::{ConnectionId, Database, Fault, Flavour, Pools};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wait {
     waiting: ConnectionId,
-    /// Whoever has it or is before it in the queue; none where the engine was not asked for that.
+    /// Whoever has it or is before it in the queue; none where the engine was not asked for that, or
+    /// where it is no client, as InnoDB's own threads.
     holder: Option<ConnectionId>,
 }
 
-impl From<(i64, i64)> for Wait {
-    fn from((waiting, holder): (i64, i64)) -> Self {
-        Self {
-            waiting: ConnectionId(waiting),
-            holder: Some(ConnectionId(holder)),
-        }
-    }
+/// The waits of clients among these: InnoDB's own threads wait too, and have no connection's number.
+fn waits_of(pairs: Vec<(Option<i64>, Option<i64>)>) -> Vec<Wait> {
+    let wait = |(waiting, holder): (Option<i64>, Option<i64>)| {
+        Some(Wait {
+            waiting: ConnectionId(waiting?),
+            holder: holder.map(ConnectionId),
+        })
+    };
+    pairs.into_iter().filter_map(wait).collect()
 }
 
 impl Database {
@@ -210,9 +213,9 @@ async fn ask_mariadb_whom(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
 
 async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
-    let pairs: Vec<(i64, i64)> = sqlx::query_as(sql).fetch_all(pooled.get()?).await?;
+    let pairs = sqlx::query_as(sql).fetch_all(pooled.get()?).await?;
     pooled.give_back();
-    Ok(pairs.into_iter().map(Wait::from).collect())
+    Ok(waits_of(pairs))
 }
 
 /// Who waits, at once: InnoDB's status report is taken afresh each time.
@@ -230,7 +233,7 @@ async fn ask_mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
 /// wants it too and came first.
 async fn ask_postgres(pool: &Pool<Postgres>) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
-    let pairs: Vec<(i64, i64)> = sqlx::query_as(
+    let pairs = sqlx::query_as(
         "SELECT CAST(waiting.pid AS BIGINT), CAST(holder AS BIGINT) \
          FROM (SELECT DISTINCT pid FROM pg_locks WHERE NOT granted) waiting, \
               unnest(pg_blocking_pids(waiting.pid)) holder",
@@ -238,7 +241,7 @@ async fn ask_postgres(pool: &Pool<Postgres>) -> Result<Vec<Wait>, Fault> {
     .fetch_all(pooled.get()?)
     .await?;
     pooled.give_back();
-    Ok(pairs.into_iter().map(Wait::from).collect())
+    Ok(waits_of(pairs))
 }
 
 /// The report has a paragraph for each transaction, with a line `LOCK WAIT …` where it waits and a

@@ -18,6 +18,8 @@ pub struct Finding {
     pub plan: Plan,
     /// Whether every schedule was run that was asked for.
     pub complete: bool,
+    /// How many beginnings of schedules the engine would not repeat: nobody knows what follows them.
+    pub diverged: u64,
     /// The counts.
     pub tally: Tally,
 }
@@ -58,7 +60,7 @@ impl Finding {
 
     /// Whether every schedule there is was run, or stands for one that was.
     pub fn is_exhaustive(&self) -> bool {
-        self.complete && matches!(self.plan.schedules, Schedules::All { .. })
+        self.complete && self.diverged == 0 && matches!(self.plan.schedules, Schedules::All { .. })
     }
 
     /// The simplest schedule in which something was lost.
@@ -146,7 +148,8 @@ pub async fn explore(
         subject,
         engine: lanes[0].database.engine().clone(),
         plan: plan.clone(),
-        complete: matches!(searched, Ok(true)),
+        complete: searched.as_ref().is_ok_and(|rest| !rest.not_run),
+        diverged: searched.as_ref().map_or(0, |rest| rest.diverged),
         tally,
     };
     (finding, searched.map(|_| ()))

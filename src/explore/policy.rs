@@ -26,6 +26,12 @@ pub trait Policy: fmt::Debug + Send {
 
     /// The runs that follow from this one, now that it is over.
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>>;
+
+    /// The same run from its beginning, for a run that has diverged and may not do so again; none
+    /// where somebody wants to know that it has.
+    fn again(&self) -> Option<Box<dyn Policy>> {
+        None
+    }
 }
 
 /// A client that stands before a step.
@@ -73,26 +79,32 @@ fn described(standing: &[Standing<'_>]) -> String {
 #[derive(Debug, Clone)]
 pub struct Exhaustive {
     reduced: bool,
-    /// How the run begins.
-    prefix: Vec<Client>,
-    /// After the prefix: the clients whose next step is covered by a run that takes it earlier, as
-    /// long as nobody does anything that it could meet.
+    begins: Branch,
+    /// Once the run is past its beginning: the clients whose next step is covered by a run that takes
+    /// it earlier, as long as nobody does anything that it could meet.
     asleep: Vec<Client>,
     schedule: Vec<Client>,
-    branches: Vec<(Vec<Client>, Vec<Client>)>,
+    branches: Vec<Branch>,
+}
+
+/// How a further run begins, and who is asleep then.
+#[derive(Debug, Clone, Default)]
+struct Branch {
+    prefix: Vec<Client>,
+    asleep: Vec<Client>,
 }
 
 impl Exhaustive {
     /// The first of all runs.
     pub fn new(reduced: bool) -> Self {
-        Self::after(Vec::new(), Vec::new(), reduced)
+        Self::after(Branch::default(), reduced)
     }
 
-    fn after(prefix: Vec<Client>, asleep: Vec<Client>, reduced: bool) -> Self {
+    fn after(begins: Branch, reduced: bool) -> Self {
         Self {
             reduced,
-            prefix,
-            asleep,
+            asleep: begins.asleep.clone(),
+            begins,
             schedule: Vec::new(),
             branches: Vec::new(),
         }
@@ -127,7 +139,7 @@ impl Exhaustive {
                 asleep.extend(self.asleep.iter().copied().chain(before));
                 asleep.retain(|client| commutes(*client, other, standing));
             }
-            self.branches.push((prefix, asleep));
+            self.branches.push(Branch { prefix, asleep });
         }
         self.asleep
             .retain(|client| commutes(*client, first, standing));
@@ -152,7 +164,7 @@ fn commutes(client: Client, with: &Standing<'_>, standing: &[Standing<'_>]) -> b
 
 impl Policy for Exhaustive {
     fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged> {
-        let chosen = match self.prefix.get(self.schedule.len()) {
+        let chosen = match self.begins.prefix.get(self.schedule.len()) {
             Some(client) => Some(self.repeat(*client, standing)?),
             None => self.branch_out(standing),
         };
@@ -161,10 +173,13 @@ impl Policy for Exhaustive {
     }
 
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
-        let branch = |(prefix, asleep)| {
-            Box::new(Self::after(prefix, asleep, self.reduced)) as Box<dyn Policy>
-        };
-        self.branches.into_iter().map(branch).collect()
+        let reduced = self.reduced;
+        let run = |branch| Box::new(Self::after(branch, reduced)) as Box<dyn Policy>;
+        self.branches.into_iter().map(run).collect()
+    }
+
+    fn again(&self) -> Option<Box<dyn Policy>> {
+        Some(Box::new(Self::after(self.begins.clone(), self.reduced)))
     }
 }
 

@@ -82,7 +82,7 @@ impl Judged {
 }
 
 /// Runs the plan's schedules on these lanes, one on each at a time, and hands each that is done to
-/// `found`. Says whether nothing was left to run.
+/// `found`.
 ///
 /// # Errors
 /// That of the first run that could not be brought to its end. What was found by then holds.
@@ -92,12 +92,13 @@ pub(super) async fn search(
     plan: &Plan,
     stop: &Stop,
     mut found: impl FnMut(Judged),
-) -> Result<bool, RunError> {
+) -> Result<Rest, RunError> {
     let mut to_run = vec![plan.schedules.policy(plan.clients)];
     let mut idle: Vec<_> = lanes.iter().map(|lane| Worker::on(lane, subject)).collect();
     let mut running = JoinSet::new();
     let mut begun = 0;
-    let mut result = Ok(true);
+    let mut diverged = 0;
+    let mut result = Ok(());
     loop {
         let goes_on =
             result.is_ok() && !stop.is_stopped() && plan.limit.is_none_or(|it| begun < it);
@@ -122,12 +123,12 @@ pub(super) async fn search(
             joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         idle.push(worker);
         match done {
-            Ok((judged, branches)) => {
+            Ok((done, branches)) => {
                 to_run.extend(branches);
-                if let Some(judged) = judged {
-                    found(judged);
-                } else {
-                    begun -= 1;
+                match done {
+                    Done::Judged(judged) => found(*judged),
+                    Done::Covered => begun -= 1,
+                    Done::Diverged => diverged += 1,
                 }
             }
             Err(error) => result = result.and(Err(error)),
@@ -136,7 +137,29 @@ pub(super) async fn search(
     for worker in idle {
         worker.tidy_up().await;
     }
-    result.map(|_| to_run.is_empty())
+    result.map(|()| Rest {
+        not_run: !to_run.is_empty(),
+        diverged,
+    })
+}
+
+/// What a search has left out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest {
+    /// Whether it ended before everything was run.
+    pub(super) not_run: bool,
+    /// How many beginnings the engine would not repeat, so that nobody knows what follows from them.
+    pub(super) diverged: u64,
+}
+
+/// What became of one run.
+enum Done {
+    /// It came to its end.
+    Judged(Box<Judged>),
+    /// It was broken off: another run shows the same.
+    Covered,
+    /// It could not be brought to do what an earlier run had done.
+    Diverged,
 }
 
 /// One lane at work.
@@ -149,11 +172,11 @@ struct Worker {
     used: Vec<i64>,
 }
 
-type Done = (Option<Judged>, Vec<Box<dyn Policy>>);
-
 impl Worker {
     /// Set up together, because each time costs a commit.
     const STAKES_AT_ONCE: usize = 16;
+
+    const TRIES: u32 = 5;
 
     fn on(lane: &Lane, subject: &'static dyn Subject) -> Self {
         Self {
@@ -165,20 +188,36 @@ impl Worker {
         }
     }
 
-    async fn run(&mut self, clients: usize, mut policy: Box<dyn Policy>) -> Result<Done, RunError> {
+    /// Runs once; and where a run does not repeat what an earlier one has done, again. With three
+    /// clients or more, InnoDB may choose another victim of the same deadlock.
+    async fn run(
+        &mut self,
+        clients: usize,
+        mut policy: Box<dyn Policy>,
+    ) -> Result<(Done, Vec<Box<dyn Policy>>), RunError> {
+        for _ in 0..Self::TRIES {
+            let again = policy.again();
+            match (self.run_once(clients, &mut *policy).await, again) {
+                (Ok(done), _) => return Ok((done, policy.branches())),
+                (Err(RunError::Diverged { .. }), Some(again)) => policy = again,
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok((Done::Diverged, Vec::new()))
+    }
+
+    async fn run_once(
+        &mut self,
+        clients: usize,
+        policy: &mut dyn Policy,
+    ) -> Result<Done, RunError> {
         let stake = self.stake().await?;
-        let run = run(&self.database, self.subject, stake, clients, &mut *policy).await?;
-        let judged = match run {
-            None => None,
-            Some(run) => Some(Judged {
-                verdict: self
-                    .subject
-                    .judge(&self.database, stake, &run.ended)
-                    .await?,
-                run,
-            }),
+        let Some(run) = run(&self.database, self.subject, stake, clients, policy).await? else {
+            return Ok(Done::Covered);
         };
-        Ok((judged, policy.branches()))
+        let judging = self.subject.judge(&self.database, stake, &run.ended);
+        let verdict = judging.await?;
+        Ok(Done::Judged(Box::new(Judged { run, verdict })))
     }
 
     async fn stake(&mut self) -> Result<i64, Fault> {

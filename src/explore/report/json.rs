@@ -26,6 +26,8 @@ pub struct FindingJson<'f> {
     pub exhaustive: bool,
     /// Whether schedules that are bound to end alike were run once for all of them.
     pub reduced: bool,
+    /// How many beginnings of schedules the engine would not repeat; what follows them is not known.
+    pub diverged: u64,
     /// How many schedules were run.
     pub schedules: u64,
     /// In how many of them every client was served and nothing was lost.
@@ -108,6 +110,7 @@ impl<'f> FindingJson<'f> {
             seed,
             exhaustive: finding.is_exhaustive(),
             reduced: finding.plan.schedules == Schedules::All { reduced: true },
+            diverged: finding.diverged,
             schedules: tally.schedules,
             safe: tally.count(Verdict::Safe),
             lost_update: tally.count(Verdict::LostUpdate),

@@ -47,6 +47,12 @@ pub fn verdict(finding: &Finding) -> String {
             percent(bound_95(runs)),
         ),
         Schedules::Sample { .. } => format!("{lost} {}{refused}", ran(finding)),
+        _ if finding.complete => format!(
+            "{lost} {}{refused}; what {} others lead to stays open, because the engine did not do again \
+             what it had done before",
+            ran(finding),
+            finding.diverged
+        ),
         _ => format!(
             "{lost} {runs} schedules of {clients} clients, which are not all there are{refused}"
         ),
