@@ -13,7 +13,7 @@ use crate::engine::{self, Isolation, Journal};
 use crate::explore::report::{self, FindingJson};
 use crate::explore::{Client, Plan, Schedule, Schedules};
 use crate::http;
-use crate::survey::Found;
+use crate::survey::{self, Found};
 
 /// Which database, and how to treat it.
 #[derive(Debug, Clone, Args)]
@@ -126,6 +126,15 @@ pub struct ExploreOptions {
     /// after a refusal have no letter.
     #[arg(long, value_name = "SCHEDULE")]
     pub schedule: Option<String>,
+
+    /// Run so many schedules at once, each on an account of its own.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = survey::PARALLEL as u8,
+        value_parser = clap::value_parser!(u8).range(1..)
+    )]
+    pub parallel: u8,
 
     /// Run at most that many schedules of each strategy.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -9,12 +9,15 @@
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
 //! 4. [`observe`]: the timeline that is recorded on the way.
 //! 5. [`http`]: the service around it.
-//! 6. [`demo`]: all of it in one command. [`config`] is what the commands can be told; `main.rs`
-//!    wires them.
+//! 6. [`demo`]: all of it in one command.
+//! 7. [`explore`]: every schedule of a strategy's clients, instead of the luck of a load test.
+//!    [`survey`] says which strategies it explores on which engines.
+//! 8. [`config`]: what the commands can be told; `main.rs` wires them.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
 //! response. Dependencies point one way as well: `http` knows `deposits`, `deposits` knows `engine`,
-//! `engine` knows `step`; never the other way round. What crosses the border to the outside (an
+//! `engine` knows `step`; never the other way round. `explore` knows `engine` and `step` and no
+//! strategy: what it explores is handed to it (`deposits::explored`). What crosses the border to the outside (an
 //! isolation level, a fault, a receipt) carries its spelling for the API and the command line with
 //! it, so serde, utoipa and clap appear in every room.
 

@@ -206,6 +206,7 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
             .filter(|it| all || command.strategies.iter().any(|name| name == it.name))
             .collect(),
         plan,
+        parallel: command.options.parallel.into(),
         stop: &Stop::default(),
     };
     let mut stopped = signals.clone();

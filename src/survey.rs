@@ -16,6 +16,8 @@ pub struct Survey<'s> {
     pub strategies: Vec<&'static Strategy>,
     /// Under which schedules.
     pub plan: Plan,
+    /// At most so many runs at once.
+    pub parallel: usize,
     /// Ends it early.
     pub stop: &'s Stop,
 }
@@ -84,8 +86,8 @@ impl From<OpenError> for Trouble {
 /// Sees how far it is: the strategy, the engine, and what was found of it so far.
 pub type Progress<'p> = &'p (dyn Fn(&'static str, &Database, &Tally) + Sync);
 
-/// Runs going on at once. More would not be faster on two cores: the engine is busy by then.
-const LANES: usize = 8;
+/// So many runs at once unless told otherwise: enough for them to share the engine's commits.
+pub const PARALLEL: usize = 8;
 
 /// Connections that serve no client: one looks who waits, one sets up and judges.
 const CONNECTIONS_BESIDE: usize = 2;
@@ -194,7 +196,7 @@ impl Survey<'_> {
                 connections,
                 needed: self.plan.clients + CONNECTIONS_BESIDE,
             }),
-            lanes => Ok(lanes.min(LANES)),
+            lanes => Ok(lanes.min(self.parallel)),
         }
     }
 }

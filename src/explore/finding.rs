@@ -1,6 +1,7 @@
 //! What the runs of a search add up to.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::search::{Judged, Plan, Schedules, Stop, search};
 use super::{Moment, RunError, Schedule, Subject, Trace};
@@ -20,6 +21,8 @@ pub struct Finding {
     pub complete: bool,
     /// How many beginnings of schedules the engine would not repeat: nobody knows what follows them.
     pub diverged: u64,
+    /// How long it took, without the opening of the engine.
+    pub took: Duration,
     /// The counts.
     pub tally: Tally,
 }
@@ -65,12 +68,20 @@ impl Finding {
 
     /// The simplest schedule in which something was lost.
     pub fn shortest_losing(&self) -> Option<&Example> {
-        let anomalies = self
-            .tally
-            .examples
-            .iter()
-            .filter(|(verdict, _)| verdict.is_anomaly());
-        anomalies.map(|(_, example)| example).next()
+        self.simplest(Verdict::is_anomaly)
+    }
+
+    /// The simplest schedule in which nothing was lost and somebody was refused.
+    pub fn shortest_refused(&self) -> Option<&Example> {
+        self.simplest(|verdict| matches!(verdict, Verdict::Refused(_)))
+    }
+
+    fn simplest(&self, wanted: impl Fn(Verdict) -> bool) -> Option<&Example> {
+        let examples = self.tally.examples.iter();
+        examples
+            .filter(|(verdict, _)| wanted(**verdict))
+            .map(|(_, example)| example)
+            .min_by_key(|example| example.schedule.simplicity())
     }
 }
 
@@ -138,6 +149,7 @@ pub async fn explore(
     stop: &Stop,
     progress: &(dyn Fn(&Tally) + Sync),
 ) -> (Finding, Result<(), RunError>) {
+    let started = Instant::now();
     let mut tally = Tally::default();
     let searched = search(lanes, subject, plan, stop, |judged| {
         tally.add(judged, subject);
@@ -150,6 +162,7 @@ pub async fn explore(
         plan: plan.clone(),
         complete: searched.as_ref().is_ok_and(|rest| !rest.not_run),
         diverged: searched.as_ref().map_or(0, |rest| rest.diverged),
+        took: started.elapsed(),
         tally,
     };
     (finding, searched.map(|_| ()))

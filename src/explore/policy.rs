@@ -190,14 +190,24 @@ impl Policy for Exhaustive {
 /// every step.
 #[derive(Debug, Clone)]
 pub struct Random {
-    seed: u64,
-    /// How many runs follow from this one.
-    following: u32,
+    draw: Draw,
+    /// Which run it is, of how many.
+    number: u64,
+    runs: u64,
     /// The clients, the one with the highest priority last.
     priorities: Vec<Client>,
     /// The steps before which the priorities change.
     changes: Vec<usize>,
     made: usize,
+}
+
+/// What all runs of a sample are drawn from.
+#[derive(Debug, Clone, Copy)]
+struct Draw {
+    seed: u64,
+    clients: usize,
+    /// How many steps a run has; none until the first has shown it.
+    length: Option<usize>,
 }
 
 impl Random {
@@ -207,25 +217,31 @@ impl Random {
     /// The first of so many runs. It changes no priorities, so that it takes the clients one after
     /// the other; the others learn from it how long a run is.
     pub fn new(seed: u64, runs: u32, clients: usize) -> Self {
-        let mut first = Self::drawn(seed, 0, clients, 0);
-        first.following = runs.saturating_sub(1);
-        first
+        let draw = Draw {
+            seed,
+            clients,
+            length: None,
+        };
+        draw.run(0, runs.into())
     }
+}
 
-    fn drawn(seed: u64, number: u32, clients: usize, length: usize) -> Self {
+impl Draw {
+    fn run(self, number: u64, runs: u64) -> Random {
         // Numbers beside each other as seeds would draw much the same.
-        let mut rng = Rng::with_seed(seed ^ u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut priorities: Vec<_> = Client::first(clients).collect();
+        let mut rng = Rng::with_seed(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut priorities: Vec<_> = Client::first(self.clients).collect();
         rng.shuffle(&mut priorities);
-        let changes = match length {
-            0 => Vec::new(),
-            _ => (0..rng.usize(1..=Self::MOST_CHANGES))
+        let changes = match self.length {
+            None | Some(0) => Vec::new(),
+            Some(length) => (0..rng.usize(1..=Random::MOST_CHANGES))
                 .map(|_| rng.usize(0..length))
                 .collect(),
         };
-        Self {
-            seed,
-            following: 0,
+        Random {
+            draw: self,
+            number,
+            runs,
             priorities,
             changes,
             made: 0,
@@ -246,13 +262,20 @@ impl Policy for Random {
         Ok(self.priorities.iter().copied().rfind(can_move))
     }
 
+    /// From each run two follow, so that none need be drawn long before its turn.
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
-        let follow = |number| {
-            let run = Self::drawn(self.seed, number, self.priorities.len(), self.made);
-            Box::new(run) as Box<dyn Policy>
+        let draw = Draw {
+            length: self.draw.length.or(Some(self.made)),
+            ..self.draw
         };
-        // Taken from the end, as those of the other policies.
-        (1..=self.following).rev().map(follow).collect()
+        let following = match self.number {
+            0 => vec![1],
+            number => vec![2 * number, 2 * number + 1],
+        };
+        let following = following.into_iter().filter(|number| *number < self.runs);
+        following
+            .map(|number| Box::new(draw.run(number, self.runs)) as Box<dyn Policy>)
+            .collect()
     }
 }
 
@@ -304,5 +327,104 @@ impl Policy for Replay {
 
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::Action;
+
+    fn step(reach: Reach) -> Step {
+        Step {
+            action: Action::Read,
+            label: "a step",
+            sql: None,
+            args: Vec::new(),
+            reach,
+        }
+    }
+
+    /// Runs clients of so many steps each, which meet as `reach` says and never wait, to the end of
+    /// everything the policy asks for.
+    fn schedules(first: impl Policy + 'static, steps: &[usize], reach: Reach) -> Vec<Schedule> {
+        let step = step(reach);
+        let mut to_run: Vec<Box<dyn Policy>> = vec![Box::new(first)];
+        let mut schedules = Vec::new();
+        while let Some(mut policy) = to_run.pop() {
+            let mut left = steps.to_vec();
+            let mut schedule = Schedule::default();
+            let complete = loop {
+                let clients = Client::first(steps.len());
+                let standing: Vec<_> = clients
+                    .filter(|client| left[client.index()] > 0)
+                    .map(|client| Standing {
+                        client,
+                        step: &step,
+                    })
+                    .collect();
+                if standing.is_empty() {
+                    policy.end().unwrap();
+                    break true;
+                }
+                let Some(client) = policy.choose(&standing).unwrap() else {
+                    break false;
+                };
+                left[client.index()] -= 1;
+                schedule.0.push(client);
+            };
+            schedules.extend(complete.then_some(schedule));
+            to_run.extend(policy.branches());
+        }
+        schedules
+    }
+
+    fn distinct(mut schedules: Vec<Schedule>) -> usize {
+        schedules.sort();
+        schedules.dedup();
+        schedules.len()
+    }
+
+    /// Two clients of two steps: AABB, ABAB, ABBA, BAAB, BABA, BBAA.
+    #[test]
+    fn every_schedule_is_run_once() {
+        for (steps, expected) in [
+            (&[2, 2][..], 6),
+            (&[3, 3], 20),
+            (&[5, 5], 252),
+            (&[1, 4], 5),
+            (&[2, 2, 2], 90),
+            (&[7], 1),
+        ] {
+            let all = schedules(Exhaustive::new(false), steps, Reach::Meets);
+            assert_eq!(all.len(), expected, "{steps:?}");
+            assert_eq!(distinct(all), expected, "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn a_reduced_search_leaves_out_names_and_the_order_of_what_cannot_meet() {
+        let run = |reach| schedules(Exhaustive::new(true), &[2, 2, 2], reach).len();
+        // All steps meet: only the names are left out, 90 / 3!.
+        assert_eq!(run(Reach::Meets), 15);
+        // None do: one order stands for all.
+        assert_eq!(run(Reach::Looks), 1);
+        assert_eq!(run(Reach::Own), 1);
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_schedules() {
+        let drawn = |seed| schedules(Random::new(seed, 50, 3), &[3, 3, 3], Reach::Meets);
+        assert_eq!(drawn(1), drawn(1));
+        assert_ne!(drawn(1), drawn(2));
+        assert_eq!(drawn(1).len(), 50);
+        assert!(distinct(drawn(1)) > 20);
+    }
+
+    #[test]
+    fn a_replay_is_the_schedule_itself() {
+        let schedule = Schedule::parse("ABBA", 2).unwrap();
+        let replayed = schedules(Replay::new(schedule.clone()), &[2, 2], Reach::Meets);
+        assert_eq!(replayed, [schedule]);
     }
 }

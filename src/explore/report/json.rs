@@ -40,6 +40,8 @@ pub struct FindingJson<'f> {
     pub refused: Vec<RefusedJson<'f>>,
     /// In how many a client waited for a lock.
     pub waited: u64,
+    /// How long it took, in milliseconds, without the opening of the engine.
+    pub took_ms: u64,
     /// The verdict in words, as far as it may be said.
     pub verdict: String,
     /// The simplest of the schedules that lost something.
@@ -125,6 +127,7 @@ impl<'f> FindingJson<'f> {
                 })
                 .collect(),
             waited: tally.waited,
+            took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
             verdict: super::verdict(finding),
             shortest_losing_schedule: finding.shortest_losing().map(ExampleJson::of),
         }

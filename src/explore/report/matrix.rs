@@ -140,15 +140,15 @@ pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
     text
 }
 
-/// The matrix as one page without anything outside itself: each cell leads to the shortest schedule
-/// that loses something, or to the verdict where there is none.
+/// The matrix as one page without anything outside itself: each cell leads to the verdict in words and
+/// to the shortest schedule that loses something or, where none does, in which somebody is refused.
 pub fn html(findings: &[Finding], missing: &[String]) -> String {
     let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Racy: which code loses updates where</title>\n<style>{STYLE}</style>\n\
-         <header><h1>Which code loses updates where</h1>\n<p>{} Click a cell for the shortest schedule \
-         that loses one.</p>\n<p>Found on {} by <code>racy explore --matrix --format html</code>.</p>\n",
+         <title>Racy: which code loses updates where</title>\n<style>{STYLE}</style>\n</head>\n\
+         <body>\n<header><h1>Which code loses updates where</h1>\n<p>{} Click a cell for the shortest schedule \
+         that loses one or, where none does, in which somebody is refused.</p>\n<p>Found on {} by <code>racy explore --matrix --format html</code>.</p>\n",
         escaped(&legend(findings)),
         escaped(&grounds(findings)),
     );
@@ -167,7 +167,7 @@ pub fn html(findings: &[Finding], missing: &[String]) -> String {
     for (number, finding) in findings.iter().enumerate() {
         write_detail(&mut page, number, finding);
     }
-    page.push_str("</html>\n");
+    page.push_str("</body>\n</html>\n");
     page
 }
 
@@ -236,7 +236,7 @@ fn write_detail(page: &mut String, number: usize, finding: &Finding) {
                 escaped(&super::script::write(finding, example)),
             );
         }
-        None => page.push_str("<p>No schedule loses anything.</p>\n"),
+        None => page.push_str("<p>No schedule loses anything, and nobody is refused.</p>\n"),
     }
     page.push_str("</article>\n");
 }
@@ -261,7 +261,8 @@ td a { color: inherit; display: block; text-decoration-style: dotted; }
 .safe { color: var(--safe); } .refused { color: var(--refused); } .lost { color: var(--lost); }
 pre { border: 1px solid var(--line); padding: 1rem; overflow-x: auto; font-size: 14px; }
 article { display: none; }
-article:target { display: block; border-top: 3px solid; margin-top: 2rem; scroll-margin-top: 1rem; }
+article:target { display: block; }
+body:has(article:target) > :is(header, main) { display: none; }
 ";
 
 #[cfg(test)]

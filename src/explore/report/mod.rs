@@ -169,8 +169,16 @@ fn shown(finding: &Finding) -> Option<(&'static str, &Example)> {
         let replayed = finding.tally.examples.values().next();
         return replayed.map(|example| ("The schedule", example));
     }
-    let losing = finding.shortest_losing();
-    losing.map(|example| ("The shortest schedule that loses", example))
+    if let Some(losing) = finding.shortest_losing() {
+        return Some(("The shortest schedule that loses", losing));
+    }
+    let refused = finding.shortest_refused();
+    refused.map(|example| {
+        (
+            "The shortest schedule in which somebody is refused",
+            example,
+        )
+    })
 }
 
 fn about_thinking(findings: &[Finding]) -> String {
@@ -193,27 +201,67 @@ impl Example {
     /// A step's statement with its values in it, as it could be typed; none for a think. What was
     /// raced for is shown as number [`SHOWN_STAKE`], so that every run reads the same.
     fn statement(&self, step: &Step) -> Option<String> {
-        let mut values = step.args.iter().map(|value| match *value == self.stake {
+        let values = step.args.iter().map(|value| match *value == self.stake {
             true => SHOWN_STAKE,
             false => *value,
         });
-        let mut statement = String::new();
-        for piece in step.sql.as_deref()?.split_inclusive('?') {
-            match piece.strip_suffix('?') {
-                Some(before) => {
-                    let value = values.next().unwrap_or_default();
-                    let _ = write!(statement, "{before}{value}");
-                }
-                None => statement.push_str(piece),
-            }
-        }
-        Some(statement)
+        let values: Vec<_> = values.collect();
+        Some(with_values(step.sql.as_deref()?, &values))
     }
+}
+
+/// Puts values in the place of `?`, one after the other, and of `$1`, `$2`, ….
+fn with_values(sql: &str, values: &[i64]) -> String {
+    let mut written = String::new();
+    let mut rest = sql;
+    let mut next = 0;
+    while let Some(at) = rest.find(['?', '$']) {
+        let (before, placeholder) = rest.split_at(at);
+        let after = &placeholder[1..];
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, after) = match placeholder.starts_with('?') {
+            true => (next, after),
+            false => (
+                after[..digits]
+                    .parse::<usize>()
+                    .unwrap_or_default()
+                    .wrapping_sub(1),
+                &after[digits..],
+            ),
+        };
+        next += 1;
+        written.push_str(before);
+        match values.get(number) {
+            Some(value) => written.push_str(&value.to_string()),
+            None => written.push_str(&placeholder[..placeholder.len() - after.len()]),
+        }
+        rest = after;
+    }
+    written + rest
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_take_the_places_of_placeholders() {
+        for (sql, written) in [
+            ("SELECT 1", "SELECT 1"),
+            (
+                "UPDATE a SET b = ? WHERE id = ?",
+                "UPDATE a SET b = 7 WHERE id = 8",
+            ),
+            (
+                "UPDATE a SET b = $2 WHERE id = $1",
+                "UPDATE a SET b = 8 WHERE id = 7",
+            ),
+            ("VALUES ($1, $2) $3", "VALUES (7, 8) $3"),
+            ("a = ? AND b = ? AND c = ?", "a = 7 AND b = 8 AND c = ?"),
+        ] {
+            assert_eq!(with_values(sql, &[7, 8]), written);
+        }
+    }
 
     #[test]
     fn a_sample_bounds_what_it_has_not_seen() {
