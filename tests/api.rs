@@ -478,8 +478,11 @@ async fn strategies_explain_themselves_with_the_code_that_runs() {
     let expected = &locking["expected"][0];
     assert_eq!(expected["engine"], "innodb");
     assert_eq!(expected["isolation"][3], "serializable");
-    assert_eq!(expected["verdicts"], json!([{"verdict": "safe"}]));
-    let refused = json!({"verdict": "refused", "fault": "deadlock"});
+    assert_eq!(
+        expected["verdicts"],
+        json!([{"verdict": "safe", "schedules": 36}])
+    );
+    let refused = json!({"verdict": "refused", "fault": "deadlock", "schedules": 40});
     let atomic = &strategies[2]["expected"][0]["verdicts"];
     assert!(atomic.as_array().unwrap().contains(&refused), "{atomic}");
     service.stop().await;

@@ -377,7 +377,8 @@ async fn a_search_that_is_cut_off_says_so(engine: TestEngine) {
     let [finding] = &found.findings[..] else {
         panic!("{found:?}");
     };
-    assert!((3..10).contains(&finding.tally.schedules), "{finding:?}");
+    // Besides the third, those that were under way then.
+    assert!((3..3 + survey::PARALLEL as u64).contains(&finding.tally.schedules));
     assert!(!finding.is_exhaustive() && found.trouble.is_none());
 }
 

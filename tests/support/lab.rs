@@ -146,7 +146,7 @@ impl Lab {
     /// tests share its connections (MySQL: 151, PostgreSQL: 100).
     pub async fn at(fresh: Fresh, settings: Settings) -> Self {
         let settings = Settings {
-            connections: settings.connections.min(20),
+            connections: settings.connections.min(8),
             ..settings
         };
         let database = Database::connect(&fresh.address, &settings).await.unwrap();
