@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 
 use super::pool::Pooled;
-use super::{Fault, FaultKind, Flavour};
+use super::{Engine, Fault, FaultKind, Flavour};
 use crate::step::{Action, Ending, Observer, Reach, Record, Step};
 
 /// The engine's own number for a connection, as its lock tables use it.
@@ -43,6 +43,8 @@ pub enum Kept {
 pub struct Session<'s> {
     connection: Connection,
     flavour: Flavour,
+    /// A plain read may take a lock.
+    reads_lock: bool,
     observer: &'s dyn Observer,
     /// How long to think; none where thinking is no step at all.
     think: Option<Duration>,
@@ -84,13 +86,14 @@ macro_rules! perform {
 impl<'s> Session<'s> {
     pub(super) fn new(
         connection: Connection,
-        flavour: Flavour,
+        engine: &Engine,
         lock_wait: Duration,
         observer: &'s dyn Observer,
     ) -> Self {
         Self {
             connection,
-            flavour,
+            flavour: engine.flavour,
+            reads_lock: engine.reads_lock(),
             observer,
             think: None,
             lock_wait,
@@ -325,7 +328,7 @@ impl<'s> Session<'s> {
         args: &[i64],
         value: impl FnOnce(&Vec<[Option<i64>; N]>) -> Option<i64>,
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
-        let step = self.statement(Action::Read, label, sql, args, reach_of_read(sql));
+        let step = self.statement(Action::Read, label, sql, args, self.reach_of_read(sql));
         perform!(
             self,
             step,
@@ -393,6 +396,14 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// A read that locks what it reads is met by those who want to change it.
+    fn reach_of_read(&self, sql: &str) -> Reach {
+        match self.reads_lock || sql.ends_with(" FOR UPDATE") {
+            true => Reach::Meets,
+            false => Reach::Looks,
+        }
+    }
+
     async fn before(&mut self, step: &Step) {
         self.observer.before(step).await;
         self.in_flight = true;
@@ -455,14 +466,6 @@ impl Drop for Session<'_> {
         if !(self.in_transaction || self.in_flight || self.broken) {
             self.connection.give_back();
         }
-    }
-}
-
-/// A read that locks what it reads is seen by those who wait for it.
-fn reach_of_read(sql: &str) -> Reach {
-    match sql.ends_with(" FOR UPDATE") {
-        true => Reach::Meets,
-        false => Reach::Looks,
     }
 }
 
