@@ -1,0 +1,373 @@
+"""The part of tools/bench that measures the explorer: how many schedules a second it runs, what keeps
+it from running more, and how long the answers take that people wait for."""
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lab import CannotMeasure, Lab, ProcessorTime, run, say, stock_environment
+from tables import judged, markdown, milliseconds, spread
+
+STRATEGY = "atomic_no_delay"
+PARALLEL = (1, 2, 4, 8, 16)
+
+# With these, MySQL leaves it to the operating system when a commit gets to the disk.
+RELAXED = {"sync_binlog": "0", "innodb_flush_log_at_trx_commit": "0"}
+RELAXED_PARALLEL = (1, 8)
+
+OTHER_ENGINES = {"MariaDB": "local:mariadb", "PostgreSQL": "local:postgres", "SQLite": "sqlite::memory:"}
+OTHER_PARALLEL = 8
+
+# What is to be reached, in seconds: the MySQL column of the matrix, and one strategy at one level.
+TARGET_COLUMN = 60
+TARGET_ANSWER = 2
+
+#: How racy says that there is no such server on this machine.
+NOT_FOUND = "server was found"
+
+
+def measure(lab: Lab, rounds: int, processors: int) -> dict:
+    """Prints what was measured, and returns all raw figures."""
+    setups = [Setup("MySQL", parallel) for parallel in PARALLEL]
+    setups += [Setup("MySQL", parallel, relaxed=True) for parallel in RELAXED_PARALLEL]
+    others = [Setup(engine, OTHER_PARALLEL) for engine in OTHER_ENGINES]
+    columns: list[Column] = []
+
+    # Connections get opened and tables filled; not counted.
+    search_on_mysql(lab, setups[0])
+    for turn in range(rounds):
+        say(f"round {turn + 1} of {rounds}")
+        for setup in in_turn(setups, turn):
+            setup.add(search_on_mysql(lab, setup))
+        for setup in in_turn(others, turn):
+            search_elsewhere(lab, setup)
+        columns.append(explore_column(lab))
+        say(f"the MySQL column of the matrix: {columns[-1].seconds:.1f} s")
+
+    print(speed_table(setups), limits_table(setups), processor_table(setups, processors), sep="\n")
+    print(limits(setups, processors), column_table(columns), column_verdicts(columns), sep="\n")
+    print(differing(setups, columns))
+    print(engines_table([at(setups, OTHER_PARALLEL), *others]), flush=True)
+    return {
+        "setups": [setup.raw() for setup in setups + others],
+        "columns": [column.raw() for column in columns],
+    }
+
+
+def in_turn(setups: list[Setup], turn: int) -> list[Setup]:
+    """Another one goes first each time."""
+    first = turn % len(setups)
+    return setups[first:] + setups[:first]
+
+
+# What is run -------------------------------------------------------------------------------------
+
+@dataclass
+class Search:
+    """All schedules of the strategy, run once."""
+
+    engine: str
+    schedules: int
+    #: How the schedules ended, which should be the same each time.
+    counts: str
+    #: In how many of them a client waited for a lock.
+    waited: int
+    #: What racy says that it took.
+    seconds: float
+    #: Processor time in seconds: client (the explorer), database (where it is the lab's), machine.
+    processor: dict[str, float]
+    #: The time in which that was used.
+    processor_seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.schedules / self.seconds
+
+
+@dataclass
+class Setup:
+    """A way to run the searches, and those that were run, one for each round."""
+
+    engine: str
+    parallel: int
+    #: Whether commits need not get to the disk.
+    relaxed: bool = False
+    searches: list[Search] = field(default_factory=list)
+    #: Why there are no searches, where the engine was not found.
+    missing: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.engine}, --parallel {self.parallel}{', relaxed' if self.relaxed else ''}"
+
+    def add(self, search: Search) -> None:
+        self.searches.append(search)
+        say(f"{self}: {search.rate:.0f} schedules/s")
+
+    def rate(self) -> float:
+        return statistics.median(search.rate for search in self.searches)
+
+    def ratios(self, base: Setup) -> list[float]:
+        """Its schedules per second to those of another setup, round by round."""
+        return [own.rate / other.rate for own, other in zip(self.searches, base.searches)]
+
+    def processor_us(self, process: str) -> float:
+        """Processor time per schedule."""
+        return self.total(process) * 1e6 / sum(search.schedules for search in self.searches)
+
+    def occupied(self, process: str, processors: int) -> float:
+        """The share of the time of so many processors that a process took."""
+        return self.total(process) / (processors * sum(search.seconds for search in self.searches))
+
+    def total(self, process: str) -> float:
+        return sum(search.processor[process] for search in self.searches)
+
+    def raw(self) -> dict:
+        return {**vars(self), "searches": [vars(search) for search in self.searches]}
+
+
+def search_on_mysql(lab: Lab, setup: Setup) -> Search:
+    environment = stock_environment("RACY_MYSQLD")
+    with relaxing(lab) if setup.relaxed else contextlib.nullcontext():
+        return search(lab, setup, lab.url, environment, database=lab.database)
+
+
+@contextlib.contextmanager
+def relaxing(lab: Lab) -> Iterator[None]:
+    """Meanwhile, the MySQL need not get commits to the disk."""
+    stock = lab.set_globals(RELAXED)
+    try:
+        yield
+    finally:
+        lab.set_globals(stock)
+
+
+def search_elsewhere(lab: Lab, setup: Setup) -> None:
+    """On a server of its own, which comes and goes with the search."""
+    if setup.missing:
+        return
+    # RACY_MYSQLD, where it is set, names a MySQL: the lab runs on it.
+    environment = stock_environment("RACY_POSTGRES")
+    try:
+        setup.add(search(lab, setup, OTHER_ENGINES[setup.engine], environment))
+    except CannotMeasure as reason:
+        if NOT_FOUND not in str(reason):
+            raise
+        setup.missing = str(reason)
+
+
+def search(lab: Lab, setup: Setup, url: str, environment: dict[str, str], **processes: int) -> Search:
+    began = time.monotonic()
+    with ProcessorTime(**processes) as processor:
+        [finding] = explore(lab, url, environment, STRATEGY, "--parallel", setup.parallel)
+    return Search(
+        engine=f"{finding['engine_version']}, {finding['isolation']}",
+        schedules=finding["schedules"],
+        counts=counts_of(finding),
+        waited=finding["waited"],
+        seconds=took(finding),
+        processor=processor.used,
+        processor_seconds=time.monotonic() - began,
+    )
+
+
+def explore(lab: Lab, url: str, environment: dict[str, str], *options) -> list[dict]:
+    """What `racy explore` has found."""
+    command = [lab.racy, "explore", "--format", "json", "--database-url", url, *options]
+    # 1 says that something was lost that should not be; the figures are good all the same.
+    return json.loads(run(command, good_statuses=(0, 1), env=environment, stderr=subprocess.PIPE))
+
+
+def counts_of(finding: dict) -> str:
+    refused = [f"{each['schedules']} refused ({each['code'] or each['fault']})" for each in finding["refused"]]
+    return ", ".join([f"{finding['safe']} safe", f"{finding['lost_update']} lost", *sorted(refused)])
+
+
+def took(finding: dict) -> float:
+    """In seconds, and above zero."""
+    return max(finding["took_ms"], 1) / 1000
+
+
+@dataclass
+class Answer:
+    """What was found of one strategy at one level."""
+
+    strategy: str
+    isolation: str
+    #: How the schedules ended, which should be the same each time.
+    counts: str
+    seconds: float
+
+
+@dataclass
+class Column:
+    """The MySQL column of the matrix, explored once."""
+
+    #: From the start of racy to its end.
+    seconds: float
+    answers: list[Answer]
+
+    def raw(self) -> dict:
+        return {"seconds": self.seconds, "answers": [vars(answer) for answer in self.answers]}
+
+
+def explore_column(lab: Lab) -> Column:
+    began = time.monotonic()
+    findings = explore(lab, lab.url, stock_environment("RACY_MYSQLD"), "--matrix")
+    seconds = time.monotonic() - began
+    return Column(seconds, [
+        Answer(finding["strategy"], finding["isolation"], counts_of(finding), took(finding))
+        for finding in findings
+    ])
+
+
+# What follows ------------------------------------------------------------------------------------
+
+def at(setups: list[Setup], parallel: int, relaxed: bool = False) -> Setup:
+    """The setup with so many schedules at once."""
+    return next(it for it in setups if it.parallel == parallel and it.relaxed == relaxed)
+
+
+def shares(stock: Setup, relaxed: Setup, processors: int) -> dict[str, float]:
+    """What a stock schedule's time goes into. First what is saved where commits need not get to the
+    disk; then, in the time that is left, the processor time of the two processes, as a share of what
+    the processors can do that so many schedules can keep busy; the rest is neither."""
+    left = min(1 / statistics.median(relaxed.ratios(stock)), 1)
+    usable = min(stock.parallel, processors)
+    parts = {
+        "getting commits to the disk": 1 - left,
+        "the server's processor time": left * relaxed.occupied("database", usable),
+        "the explorer's processor time": left * relaxed.occupied("client", usable),
+    }
+    return {**parts, "waiting": max(1 - sum(parts.values()), 0)}
+
+
+def limits(setups: list[Setup], processors: int) -> str:
+    sentences = []
+    for parallel in RELAXED_PARALLEL:
+        stock = at(setups, parallel)
+        parts = shares(stock, at(setups, parallel, relaxed=True), processors)
+        spelled = ", ".join(f"{part:.0%} {name}" for name, part in parts.items())
+        sentences.append(
+            f"Of the time at --parallel {parallel}: {spelled}. "
+            f"What limits it most is {max(parts, key=parts.get)}.\n"
+        )
+    sentences.append(
+        "Waiting is for answers and wake-ups, before the engine is asked who waits for a lock, and for "
+        "processors that others have. Processor time spent on getting commits to the disk counts there.\n"
+    )
+    return "\n".join(sentences)
+
+
+def differing(setups: list[Setup], columns: list[Column]) -> str:
+    """Tells where searches counted what most of the same kind did not."""
+    alike = [[(str(setup), search.counts) for setup in setups for search in setup.searches]]
+    for (strategy, level), answers in by_cell(columns).items():
+        alike.append([(f"{strategy} at {level}, in the column", answer.counts) for answer in answers])
+    lines = []
+    for searches in alike:
+        usual = Counter(counts for _, counts in searches).most_common(1)[0][0]
+        strays = Counter(search for search in searches if search[1] != usual)
+        for (where, counts), times in sorted(strays.items()):
+            lines.append(f"Not the usual count: {where}: {counts}, instead of {usual} ({times} ×).\n")
+    return "\n".join(lines) or "Every search counted the same as the others of its kind.\n"
+
+
+def by_cell(columns: list[Column]) -> dict[tuple[str, str], list[Answer]]:
+    """The answers about each strategy at each level."""
+    cells: dict[tuple[str, str], list[Answer]] = {}
+    for column in columns:
+        for answer in column.answers:
+            cells.setdefault((answer.strategy, answer.isolation), []).append(answer)
+    return cells
+
+
+# What is printed ---------------------------------------------------------------------------------
+
+def speed_table(setups: list[Setup]) -> str:
+    base = at(setups, 1)
+    rows = []
+    for setup in setups:
+        if not setup.relaxed:
+            rows.append([setup.parallel, f"{setup.rate():.0f}", spread(setup.ratios(base))])
+    return markdown([f"{STRATEGY}, --parallel", "schedules/s", ": --parallel 1"], rows)
+
+
+def limits_table(setups: list[Setup]) -> str:
+    rows = []
+    for parallel in RELAXED_PARALLEL:
+        stock, relaxed = at(setups, parallel), at(setups, parallel, relaxed=True)
+        rows.append([parallel, f"{stock.rate():.0f}", f"{relaxed.rate():.0f}", spread(relaxed.ratios(stock))])
+    settings = ", ".join(f"{name}={value}" for name, value in RELAXED.items())
+    head = ["--parallel", "schedules/s, stock durability", f"relaxed ({settings})", "relaxed : stock"]
+    return markdown(head, rows)
+
+
+def processor_table(setups: list[Setup], processors: int) -> str:
+    rows = []
+    for setup in setups:
+        rows.append([
+            f"{setup.parallel}{', relaxed' if setup.relaxed else ''}",
+            *(milliseconds(setup.processor_us(process)) for process in ("client", "database")),
+            f"{busy_elsewhere(setup):.2f}",
+        ])
+    head = ["processor time per schedule, ms; --parallel", "explorer", "MySQL"]
+    return markdown([*head, f"processors, of {processors}, that everything else kept busy"], rows)
+
+
+def busy_elsewhere(setup: Setup) -> float:
+    """How many processors' time neither the explorer nor its database took."""
+    elsewhere = setup.total("machine") - setup.total("client") - setup.total("database")
+    return max(elsewhere, 0) / sum(search.processor_seconds for search in setup.searches)
+
+
+def column_table(columns: list[Column]) -> str:
+    medians = answer_medians(columns)
+    strategies = dict.fromkeys(strategy for strategy, _ in medians)
+    levels = dict.fromkeys(level for _, level in medians)
+    rows = [[strategy, *(f"{medians[strategy, level]:.2f}" for level in levels)] for strategy in strategies]
+    return markdown(["MySQL, all schedules, s", *levels], rows)
+
+
+def answer_medians(columns: list[Column]) -> dict[tuple[str, str], float]:
+    """What each strategy's answer at each level took, in seconds."""
+    return {
+        cell: statistics.median(answer.seconds for answer in answers)
+        for cell, answers in by_cell(columns).items()
+    }
+
+
+def column_verdicts(columns: list[Column]) -> str:
+    whole = [column.seconds for column in columns]
+    searches = [sum(answer.seconds for answer in column.answers) for column in columns]
+    medians = answer_medians(columns)
+    slowest = max(medians, key=medians.get)
+    answers = [answer.seconds for column in columns for answer in column.answers]
+    late = sum(seconds >= TARGET_ANSWER for seconds in answers)
+    return (
+        f"The whole MySQL column: {spread(whole)} s, of which its searches took {spread(searches)} s, "
+        f"target < {TARGET_COLUMN} s: {judged(statistics.median(whole) < TARGET_COLUMN)}.\n\n"
+        f"One strategy's answer at one level: {medians[slowest]:.2f} s for the slowest ({slowest[0]} at "
+        f"{slowest[1]}), target < {TARGET_ANSWER} s: {judged(medians[slowest] < TARGET_ANSWER)}; "
+        f"of all {len(answers)} answers, {late} took longer than that, the longest {max(answers):.2f} s.\n"
+    )
+
+
+def engines_table(setups: list[Setup]) -> str:
+    rows = []
+    for setup in setups:
+        if setup.missing:
+            rows.append([setup.engine, "not found here", "", ""])
+            continue
+        rates = [search.rate for search in setup.searches]
+        last = setup.searches[-1]
+        low, high = min(rates), max(rates)
+        rate = f"{low:.0f}–**{setup.rate():.0f}**–{high:.0f}"
+        rows.append([f"{setup.engine} {last.engine}", last.schedules, last.waited, rate])
+    head = [f"{STRATEGY}, --parallel {OTHER_PARALLEL}", "schedules", "with a wait", "schedules/s"]
+    return markdown(head, rows)

@@ -1,0 +1,31 @@
+"""How tools/bench spells what it has measured."""
+from __future__ import annotations
+
+import statistics
+
+
+def markdown(head: list[str], rows: list[list]) -> str:
+    """A table whose columns are numbers, except for the first."""
+    rule = ["---"] + ["--:"] * (len(head) - 1)
+    return "".join(f"| {' | '.join(map(str, row))} |\n" for row in [head, rule, *rows])
+
+
+def spread(values: list[float]) -> str:
+    """Minimum, median and maximum."""
+    return f"{min(values):.2f}–**{statistics.median(values):.2f}**–{max(values):.2f}"
+
+
+def pair(spelled, first: float, second: float) -> str:
+    return f"{spelled(first)} / {spelled(second)}"
+
+
+def milliseconds(microseconds: float) -> str:
+    return f"{microseconds / 1000:.2f}"
+
+
+def share(value: float) -> str:
+    return f"{value:.1%}" if value else "0"
+
+
+def judged(reached: bool) -> str:
+    return "reached" if reached else "missed"
