@@ -109,18 +109,13 @@ pub struct ExploreOptions {
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<PolicyName>,
 
-    /// With --policy random: the same seed draws the same schedules.
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    pub seed: u64,
+    /// With --policy random: the same seed draws the same schedules [default: 1].
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
 
-    /// With --policy random: how many schedules to draw.
-    #[arg(
-        long,
-        value_name = "R",
-        default_value_t = 1000,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
-    pub runs: u32,
+    /// With --policy random: how many schedules to draw [default: 1000].
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(2..))]
+    pub runs: Option<u32>,
 
     /// Run this schedule alone: one letter for each step, e.g. 'A A B A B B'. Thinking and the rollback
     /// after a refusal have no letter.
@@ -199,10 +194,18 @@ impl ExploreOptions {
                 reduced: clients > 2,
             },
             (Some(PolicyName::Random), None) => Schedules::Sample {
-                seed: self.seed,
-                runs: self.runs,
+                seed: self.seed.unwrap_or(1),
+                runs: self.runs.unwrap_or(1000),
             },
         };
+        if self.matrix && matches!(schedules, Schedules::One(_)) {
+            return Err("--schedule is for one engine; leave --matrix out".to_owned());
+        }
+        if (self.seed.is_some() || self.runs.is_some())
+            && !matches!(schedules, Schedules::Sample { .. })
+        {
+            return Err("--seed and --runs are for --policy random: add it".to_owned());
+        }
         Ok(Plan {
             schedules,
             clients,

@@ -244,12 +244,21 @@ async fn survey_and_print(survey: &Survey<'_>, command: &ExploreCommand) -> Ende
             .await
     } else {
         let opened = choice::open(url.as_ref(), Lifetime::Temporary, &settings, &say).await?;
-        let found = survey.on(&opened.database, &progress).await;
-        opened.close().await?;
+        let mut found = survey.beside(&opened, &say, &progress).await;
+        if let Err(error) = opened.close().await {
+            // A private server that has ended says why, and that is the better explanation.
+            found.trouble = Some(error.into());
+        }
         found
     };
     bar.finish_and_clear();
     print(&command.options.render(&found)?)?;
+    for missing in &found.missing {
+        complain(&format!("not run: {missing}"));
+    }
+    if found.is_empty() && !survey.stop.is_stopped() && found.trouble.is_none() {
+        return Err("nothing was explored: no engine that is here has that isolation level".into());
+    }
     if let Some(trouble) = &found.trouble {
         return Err(trouble.to_string().into());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::deposits::Strategy;
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
 use crate::engine::local::{self, Wanted};
-use crate::engine::{Database, Flavour, Isolation, Journal, OpenError, Settings};
+use crate::engine::{BESIDE_THE_CLIENTS, Database, Flavour, Journal, OpenError, Scratch, Settings};
 use crate::explore::{self, Finding, Plan, RunError, Stop, Tally};
 
 /// What to explore.
@@ -31,6 +31,20 @@ pub struct Found {
     pub missing: Vec<String>,
     /// What ended it early, unless it was stopped.
     pub trouble: Option<Trouble>,
+}
+
+impl Found {
+    /// Whether nothing was explored.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn nothing_because(trouble: Trouble) -> Self {
+        Self {
+            trouble: Some(trouble),
+            ..Self::default()
+        }
+    }
 }
 
 /// Why a survey ended early.
@@ -89,17 +103,40 @@ pub type Progress<'p> = &'p (dyn Fn(&'static str, &Database, &Tally) + Sync);
 /// So many runs at once unless told otherwise: enough for them to share the engine's commits.
 pub const PARALLEL: usize = 8;
 
-/// Connections that serve no client: one looks who waits, one sets up and judges.
-const CONNECTIONS_BESIDE: usize = 2;
-
 impl Survey<'_> {
-    /// Explores the strategies on one database.
+    /// Explores the strategies on one database, which nobody else should be working in.
     pub async fn on(&self, database: &Database, progress: Progress<'_>) -> Found {
         let mut found = Found::default();
         found.trouble = self
             .explore(database, progress, &mut found.findings)
             .await
             .err();
+        found
+    }
+
+    /// Explores the strategies on the database that was opened, or beside it where it is somebody
+    /// else's.
+    pub async fn beside(
+        &self,
+        opened: &Opened,
+        say: &(dyn Fn(&str) + Sync),
+        progress: Progress<'_>,
+    ) -> Found {
+        let scratch = match scratch(opened, say).await {
+            Ok(scratch) => scratch,
+            Err(error) => return Found::nothing_because(error.into()),
+        };
+        let mut found = self
+            .on(
+                scratch.as_ref().map_or(&opened.database, |it| &it.database),
+                progress,
+            )
+            .await;
+        if let Some(scratch) = scratch
+            && let Err(error) = scratch.close().await
+        {
+            found.trouble.get_or_insert(error.into());
+        }
         found
     }
 
@@ -119,16 +156,17 @@ impl Survey<'_> {
             }
             let opened = choice::open(Some(&url), Lifetime::Temporary, &place, say).await;
             match self
-                .in_every_mode(opened, settings.isolation, progress, &mut found.findings)
+                .in_every_mode(opened, settings, say, progress, &mut found.findings)
                 .await
             {
                 Ok(()) => {}
                 Err(Trouble::Engine(ChoiceError::Local(error @ local::Error::NotFound { .. }))) => {
                     found.missing.push(format!("{url}: {error}"));
                 }
+                // The other engines have nothing to do with it.
                 Err(trouble) => {
-                    found.trouble = Some(trouble);
-                    break;
+                    found.missing.push(format!("{url}: {trouble}"));
+                    found.trouble.get_or_insert(trouble);
                 }
             }
         }
@@ -138,17 +176,20 @@ impl Survey<'_> {
     async fn in_every_mode(
         &self,
         opened: Result<Opened, ChoiceError>,
-        level: Option<Isolation>,
+        asked: &Settings,
+        say: &(dyn Fn(&str) + Sync),
         progress: Progress<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), Trouble> {
         let opened = opened?;
+        let scratch = scratch(&opened, say).await?;
+        let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
         let mut result = Ok(());
-        for settings in modes(&opened.database, level) {
+        for settings in modes(ground, asked) {
             if result.is_err() || self.stop.is_stopped() {
                 break;
             }
-            result = match opened.database.with(&settings).await {
+            result = match ground.with(&settings).await {
                 Ok(database) => {
                     let explored = self.explore(&database, progress, findings).await;
                     database.close().await;
@@ -156,6 +197,10 @@ impl Survey<'_> {
                 }
                 Err(error) => Err(error.into()),
             };
+        }
+        if let Some(scratch) = scratch {
+            let closed = scratch.close().await;
+            result = result.and(closed.map_err(Trouble::from));
         }
         // A private server that has ended says why, and that is the better explanation.
         opened.close().await?;
@@ -168,6 +213,7 @@ impl Survey<'_> {
         progress: Progress<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), Trouble> {
+        database.must_show_waits().await?;
         let lanes = database.lanes(self.lanes(database)?).await?;
         let mut result = Ok(());
         for strategy in &self.strategies {
@@ -189,16 +235,36 @@ impl Survey<'_> {
 
     /// As many as the connections allow.
     fn lanes(&self, database: &Database) -> Result<usize, Trouble> {
-        let connections = database.connections();
-        let for_clients = (connections as usize).saturating_sub(CONNECTIONS_BESIDE);
-        match for_clients / self.plan.clients {
+        match database.lanes_for(self.plan.clients, self.parallel) {
             0 => Err(Trouble::TooFewConnections {
-                connections,
-                needed: self.plan.clients + CONNECTIONS_BESIDE,
+                connections: database.connections(),
+                needed: self.plan.clients + BESIDE_THE_CLIENTS,
             }),
-            lanes => Ok(lanes.min(self.parallel)),
+            lanes => Ok(lanes),
         }
     }
+}
+
+/// A database beside the one that was opened, where that one is somebody else's.
+async fn scratch(
+    opened: &Opened,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Option<Scratch>, OpenError> {
+    if opened.is_private() {
+        return Ok(None);
+    }
+    let scratch = opened.database.scratch().await?;
+    let is_innodb = matches!(
+        opened.database.engine().flavour,
+        Flavour::MySql | Flavour::MariaDb
+    );
+    if scratch.is_borrowed() && is_innodb {
+        say(
+            "no database of the explorer's own can be made: whatever else works in this one, another \
+             explorer above all, can disturb the counts",
+        );
+    }
+    Ok(Some(scratch))
 }
 
 /// Whether a strategy lost something where its card promises that it never does.
@@ -226,42 +292,42 @@ pub fn settings(asked: &Settings) -> Settings {
 }
 
 /// Which engines to open: all that Racy can start by itself, unless one was named. SQLite's journal
-/// belongs to its file, so that each mode has one of its own.
+/// belongs to its file, so that each mode has one of its own; and only MariaDB can switch
+/// `innodb_snapshot_isolation`.
 fn places(url: Option<&DatabaseUrl>, settings: &Settings) -> Vec<(DatabaseUrl, Settings)> {
-    let with_any_level = Settings {
+    let plain = Settings {
         isolation: None,
+        snapshot_isolation: None,
         ..*settings
     };
-    let sqlite = [Journal::Wal, Journal::Rollback].map(|journal| {
-        let settings = Settings {
-            journal,
-            ..with_any_level
-        };
-        (DatabaseUrl::SqliteTemporary, settings)
-    });
+    let sqlite = [Journal::Wal, Journal::Rollback]
+        .map(|journal| (DatabaseUrl::SqliteTemporary, Settings { journal, ..plain }));
+    let server = |wanted| (DatabaseUrl::Local(wanted), plain);
     match url {
         Some(DatabaseUrl::SqliteFile(_) | DatabaseUrl::SqliteTemporary) => sqlite.into(),
-        Some(url) => vec![(url.clone(), with_any_level)],
+        Some(url) => vec![(url.clone(), plain)],
         None => [Wanted::MySql, Wanted::MariaDb, Wanted::Postgres]
-            .map(|server| (DatabaseUrl::Local(server), with_any_level))
+            .map(server)
             .into_iter()
             .chain(sqlite)
             .collect(),
     }
 }
 
-/// Every mode and level of an engine; of its levels only `wanted`, where one is.
-fn modes(database: &Database, wanted: Option<Isolation>) -> Vec<Settings> {
-    let flavour = database.engine().flavour;
-    let levels = flavour.isolation_levels().iter().copied();
+/// Every mode and level of an engine; but only those that were asked for, where any were.
+fn modes(database: &Database, asked: &Settings) -> Vec<Settings> {
+    let engine = database.engine();
+    let levels = engine.flavour.isolation_levels().iter().copied();
     let levels: Vec<_> = levels
-        .filter(|it| wanted.is_none_or(|wanted| wanted == *it))
+        .filter(|level| asked.isolation.is_none_or(|asked| asked == *level))
         .collect();
-    let snapshot_isolation = match flavour {
-        Flavour::MariaDb if database.settings().snapshot_isolation.is_none() => {
-            vec![Some(false), Some(true)]
-        }
-        _ => vec![database.settings().snapshot_isolation],
+    let snapshot_isolation = match (
+        engine.can_switch_snapshot_isolation,
+        asked.snapshot_isolation,
+    ) {
+        (false, _) => vec![None],
+        (true, Some(asked)) => vec![Some(asked)],
+        (true, None) => vec![Some(false), Some(true)],
     };
     let modes = snapshot_isolation
         .into_iter()

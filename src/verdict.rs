@@ -27,10 +27,13 @@ pub enum Outcome {
 pub enum Verdict {
     /// An acknowledged deposit is missing from the balance (P4).
     LostUpdate,
-    /// A deposit that was not acknowledged was half made: it is on record, and not in the balance.
-    Partial,
-    /// Nothing was lost, but a client was turned away.
+    /// Nothing acknowledged is missing, but balance and records disagree: part of what was refused was
+    /// kept, or money came from nothing.
+    Unbalanced,
+    /// Nothing was lost, but the engine turned a client away.
     Refused(FaultKind),
+    /// Nothing was lost, but the strategy itself turned a client away.
+    Declined,
     /// Every client was served and nothing was lost.
     Safe,
 }
@@ -39,8 +42,8 @@ impl Verdict {
     /// Whether the exhibit's invariant was broken.
     pub fn is_anomaly(self) -> bool {
         match self {
-            Self::LostUpdate | Self::Partial => true,
-            Self::Refused(_) | Self::Safe => false,
+            Self::LostUpdate | Self::Unbalanced => true,
+            Self::Refused(_) | Self::Declined | Self::Safe => false,
         }
     }
 }
@@ -49,8 +52,9 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LostUpdate => f.write_str("lost update"),
-            Self::Partial => f.write_str("half a deposit"),
+            Self::Unbalanced => f.write_str("books out of balance"),
             Self::Refused(fault) => write!(f, "refused: {fault}"),
+            Self::Declined => f.write_str("declined by the strategy"),
             Self::Safe => f.write_str("safe"),
         }
     }

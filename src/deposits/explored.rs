@@ -3,7 +3,7 @@
 use super::{Delay, Deposit, Failure, Refusal, Strategy};
 use crate::accounts;
 use crate::engine::{Database, Fault, Session};
-use crate::explore::{Ended, Moment, Pending, Row, Subject, Trace};
+use crate::explore::{Ended, Moment, Pending, Row, Subject, Trace, refusal};
 use crate::step::Unobserved;
 use crate::verdict::{Outcome, Verdict};
 
@@ -26,6 +26,11 @@ impl Subject for Strategy {
     fn set_up(&self) -> &'static str {
         "UPDATE accounts SET balance = 0, opening_balance = 0 WHERE id = 1;\n\
          DELETE FROM transactions WHERE account_id = 1;"
+    }
+
+    fn look(&self) -> &'static str {
+        "SELECT balance FROM accounts WHERE id = 1;\n\
+         SELECT SUM(amount) FROM transactions WHERE account_id = 1;"
     }
 
     /// Balances, amounts and versions are multiples of the amount, or small.
@@ -69,15 +74,19 @@ impl Subject for Strategy {
             let account = accounts::find(database, stake).await?;
             let account = account.ok_or_else(|| Fault::other("the account is gone"))?;
             let applied = ended.iter().filter(|it| it.outcome == Outcome::Applied);
-            let acknowledged = applied.count() as i64 * AMOUNT;
-            let refused = ended.iter().find_map(|it| it.fault.as_ref());
+            let applied = applied.count();
+            let acknowledged = applied as i64 * AMOUNT;
             Ok(
                 if account.balance - account.opening_balance < acknowledged {
                     Verdict::LostUpdate
                 } else if account.lost != 0 {
-                    Verdict::Partial
+                    Verdict::Unbalanced
+                } else if let Some(fault) = refusal(ended) {
+                    Verdict::Refused(fault.kind)
+                } else if applied < ended.len() {
+                    Verdict::Declined
                 } else {
-                    refused.map_or(Verdict::Safe, |fault| Verdict::Refused(fault.kind))
+                    Verdict::Safe
                 },
             )
         })
@@ -144,21 +153,22 @@ fn overwritten(trace: &Trace, ended: &[Ended]) -> Option<Moment> {
     let writes: Vec<_> = rows
         .filter(|(_, row)| row.is_write() && applied(row))
         .collect();
-    let (at, write) = *writes.last()?;
-    let read = trace.rows[..at]
-        .iter()
-        .rposition(|row| row.client == write.client && row.is_read())?;
-    let (_, unseen) = writes
-        .iter()
-        .rfind(|(other, row)| (read..at).contains(other) && row.client != write.client)?;
-    Some(Moment {
-        row: at,
-        words: format!(
-            "{} overwrites {}'s {} unseen: {}'s deposit is lost",
-            write.client,
-            unseen.client,
-            unseen.value()?,
-            unseen.client
-        ),
+    writes.iter().rev().find_map(|(at, write)| {
+        let read = trace.rows[..*at]
+            .iter()
+            .rposition(|row| row.client == write.client && row.is_read())?;
+        let (_, unseen) = writes
+            .iter()
+            .rfind(|(other, row)| (read..*at).contains(other) && row.client != write.client)?;
+        Some(Moment {
+            row: *at,
+            words: format!(
+                "{} overwrites {}'s {} unseen: {}'s deposit is lost",
+                write.client,
+                unseen.client,
+                unseen.value()?,
+                unseen.client
+            ),
+        })
     })
 }

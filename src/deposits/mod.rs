@@ -240,8 +240,12 @@ impl Card {
 
     /// Whether nothing may ever be lost on this engine at its isolation level. Refusals may be many.
     pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
-        self.expected_on(engine)
-            .is_some_and(|expectation| !expectation.includes(Verdict::LostUpdate))
+        self.expected_on(engine).is_some_and(|expectation| {
+            expectation
+                .verdicts
+                .iter()
+                .all(|it| !it.verdict.is_anomaly())
+        })
     }
 }
 

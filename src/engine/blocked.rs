@@ -1,4 +1,5 @@
-//! "Does this connection wait for a lock?", asked of the engine and never guessed by a timeout.
+//! "Does this connection wait for a lock?", asked of the engine and never guessed by a timeout. What
+//! cannot be asked is whether the engine is going to break a circle of waits: see [`Standstill`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::pool::Pool;
-use super::{ConnectionId, Database, Fault, Flavour, Pools};
+use super::{ConnectionId, Database, Fault, FaultKind, Flavour, OpenError, Pools};
 
 /// One connection waits for a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,34 @@ impl Database {
     /// The engine's fault where it does not answer.
     pub async fn waits_for_lock(&self, connection: ConnectionId) -> Result<bool, Fault> {
         Ok(self.standstill(&[connection]).await? != Standstill::No)
+    }
+
+    /// Makes sure that the engine shows who waits, where it can be asked.
+    ///
+    /// # Errors
+    /// [`OpenError::Blind`] with what is missing: a right, or MySQL's performance schema.
+    pub async fn must_show_waits(&self) -> Result<(), OpenError> {
+        if let (Pools::MySql(pool), Flavour::MySql) = (&self.pools, self.engine.flavour) {
+            let mut pooled = pool.acquire().await?;
+            let is_on: i64 = sqlx::query_scalar("SELECT CAST(@@performance_schema AS SIGNED)")
+                .fetch_one(pooled.get()?)
+                .await?;
+            pooled.give_back();
+            if is_on == 0 {
+                let missing = "the server was started with performance_schema switched off";
+                return Err(OpenError::Blind(missing.to_owned()));
+            }
+        }
+        // A connection that nobody has: the answer is no, but there has to be one.
+        let asked = self.standstill(&[ConnectionId(-1)]).await;
+        asked.map(|_| ()).map_err(|fault| match fault.kind {
+            FaultKind::Other => OpenError::Blind(format!(
+                "{} (on MySQL and MariaDB the user needs PROCESS, on MySQL also SELECT on \
+                 performance_schema)",
+                fault.message
+            )),
+            _ => fault.into(),
+        })
     }
 
     /// Whether all of these connections wait for locks, so that nothing happens until somebody else
@@ -182,14 +211,20 @@ impl Shared {
     }
 }
 
-/// `performance_schema.data_lock_waits` is exact and always up to date.
+/// `performance_schema.data_lock_waits` is exact and always up to date, but for its thread numbers: when
+/// a page is split, the locks on its rows appear under the thread that has split it. The transaction's
+/// lock on the table keeps the right one.
 async fn ask_mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     pairs(
         pool,
-        "SELECT CAST(waiting.processlist_id AS SIGNED), CAST(holder.processlist_id AS SIGNED) \
+        "SELECT DISTINCT CAST(waiting.processlist_id AS SIGNED), CAST(holder.processlist_id AS SIGNED) \
          FROM performance_schema.data_lock_waits w \
-         JOIN performance_schema.threads waiting ON waiting.thread_id = w.requesting_thread_id \
-         JOIN performance_schema.threads holder ON holder.thread_id = w.blocking_thread_id",
+         JOIN performance_schema.data_locks waiting_in ON waiting_in.lock_type = 'TABLE' \
+             AND waiting_in.engine_transaction_id = w.requesting_engine_transaction_id \
+         JOIN performance_schema.threads waiting ON waiting.thread_id = waiting_in.thread_id \
+         LEFT JOIN performance_schema.data_locks holding_in ON holding_in.lock_type = 'TABLE' \
+             AND holding_in.engine_transaction_id = w.blocking_engine_transaction_id \
+         LEFT JOIN performance_schema.threads holder ON holder.thread_id = holding_in.thread_id",
     )
     .await
 }

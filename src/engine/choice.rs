@@ -208,6 +208,11 @@ pub const HOW_TO_CHANGE: &str = "--database-url with local:mysql, local:mariadb,
                                  (postgres:// likewise)";
 
 impl Opened {
+    /// Whether it goes with this value, and nobody else works in it.
+    pub fn is_private(&self) -> bool {
+        !matches!(self.private, Private::Nothing)
+    }
+
     /// Done when the private server has ended, which it should not; never, where there is none.
     pub async fn server_ended(&mut self) {
         const BETWEEN_LOOKS: Duration = Duration::from_millis(250);

@@ -97,9 +97,10 @@ impl Fault {
         }
     }
 
-    /// Whether it is about the database being there at all, and not about what a client did.
-    pub(crate) fn says_nothing_of_the_code(&self) -> bool {
-        self.kind == FaultKind::Unavailable
+    /// Whether it says nothing about a race: the database is out of reach, or the lab has made a
+    /// mistake.
+    pub(crate) fn is_no_outcome(&self) -> bool {
+        matches!(self.kind, FaultKind::Unavailable | FaultKind::Other)
     }
 
     /// Whether the engine itself said no, so that what it says of its data can be relied on.

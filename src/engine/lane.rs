@@ -3,12 +3,49 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 
-use super::{Address, Database, Fault, OpenError};
+use super::{Address, Database, Fault, OpenError, Settings};
+
+/// Connections that serve no client: one looks who waits, one sets up and judges.
+pub const BESIDE_THE_CLIENTS: usize = 2;
+
+/// Of a server's connections, so many are not taken.
+const LEFT_TO_OTHERS: usize = 10;
+
+/// A database of the explorer's own on a server that is somebody else's.
+#[derive(Debug)]
+pub struct Scratch {
+    /// Where to explore.
+    pub database: Database,
+    made: Option<(Box<MySqlConnectOptions>, String)>,
+}
+
+impl Scratch {
+    /// Whether it had to be somebody else's database after all, because no other may be made.
+    pub fn is_borrowed(&self) -> bool {
+        self.made.is_none()
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn close(self) -> Result<(), OpenError> {
+        if let Some((options, name)) = self.made {
+            self.database.close().await;
+            let mut connection = options.connect().await?;
+            let drop = AssertSqlSafe(format!("DROP DATABASE {name}"));
+            connection.execute(drop).await?;
+            connection.close().await?;
+        }
+        Ok(())
+    }
+}
 
 /// A place for one run at a time.
 #[derive(Debug)]
@@ -53,13 +90,59 @@ impl Own {
                 Ok(removed.map_err(|error| Fault::unavailable(error.to_string()))?)
             }
             Self::Schema(options, name) => {
-                run(&options, format!("DROP SCHEMA {name} CASCADE")).await
+                let drop = format!("DROP SCHEMA {name} CASCADE");
+                Ok(execute(&options, drop).await?)
             }
         }
     }
 }
 
 impl Database {
+    /// A database beside this one, on MySQL and MariaDB: in this one, whoever else works in it would
+    /// take part in the race, be it another explorer that tidies up. The other engines' lanes are apart
+    /// anyway.
+    ///
+    /// # Errors
+    /// As the engine refuses; but a user who may not make a database gets this one.
+    pub async fn scratch(&self) -> Result<Scratch, OpenError> {
+        let borrowed = Scratch {
+            database: self.clone(),
+            made: None,
+        };
+        let Address::MySql(options) = &self.address else {
+            return Ok(borrowed);
+        };
+        let name = format!("racy_explore_{:016x}", fastrand::u64(..));
+        let mut connection = options.connect().await?;
+        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        let created = connection.execute(create).await;
+        connection.close().await?;
+        match created.map_err(Fault::from) {
+            Ok(_) => {}
+            Err(fault) if fault.is_an_answer() => return Ok(borrowed),
+            Err(fault) => return Err(fault.into()),
+        }
+        let within = Address::MySql(Box::new(options.as_ref().clone().database(&name)));
+        let made = Some((options.clone(), name));
+        match Self::connect_and_migrate(&within, &self.settings).await {
+            Ok(database) => Ok(Scratch { database, made }),
+            Err(error) => {
+                // What went wrong first is what is worth telling.
+                let _ = Scratch { made, ..borrowed }.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect_and_migrate(
+        address: &Address,
+        settings: &Settings,
+    ) -> Result<Self, OpenError> {
+        let database = Self::connect(address, settings).await?;
+        database.migrate().await?;
+        Ok(database)
+    }
+
     /// So many lanes on this engine, with the same settings.
     ///
     /// - InnoDB: all are this very database, since runs that race for different rows do not meet.
@@ -73,21 +156,55 @@ impl Database {
     pub async fn lanes(&self, count: usize) -> Result<Vec<Lane>, OpenError> {
         let mut lanes = Vec::new();
         for _ in 0..count {
-            lanes.push(match &self.address {
-                Address::MySql(_) => Lane {
-                    database: self.clone(),
-                    own: Own::Nothing,
-                },
-                Address::Postgres(options) => self.schema(options).await?,
-                Address::Sqlite(_) => self.file().await?,
-            });
+            match self.lane().await {
+                Ok(lane) => lanes.push(lane),
+                Err(error) => {
+                    for lane in lanes {
+                        // What went wrong first is what is worth telling.
+                        let _ = lane.close().await;
+                    }
+                    return Err(error);
+                }
+            }
         }
         Ok(lanes)
     }
 
+    /// How many lanes with that many clients each the connections are enough for, up to `wanted`.
+    pub fn lanes_for(&self, clients: usize, wanted: usize) -> usize {
+        let own = self.settings.connections as usize;
+        let servers = self
+            .most_connections
+            .and_then(|most| usize::try_from(most).ok());
+        let servers = servers.unwrap_or(usize::MAX).saturating_sub(LEFT_TO_OTHERS);
+        let lanes = match &self.address {
+            // They share one pool, and those who watch.
+            Address::MySql(_) => own.min(servers).saturating_sub(BESIDE_THE_CLIENTS) / clients,
+            // Each has a pool of its own, and somebody who watches.
+            Address::Postgres(_) | Address::Sqlite(_) => match clients + BESIDE_THE_CLIENTS {
+                needed if needed > own => 0,
+                needed => servers / needed,
+            },
+        };
+        lanes.min(wanted)
+    }
+
+    async fn lane(&self) -> Result<Lane, OpenError> {
+        match &self.address {
+            Address::MySql(_) => Ok(Lane {
+                database: self.clone(),
+                own: Own::Nothing,
+            }),
+            Address::Postgres(options) => self.schema(options).await,
+            Address::Sqlite(_) => self.file().await,
+        }
+    }
+
     async fn schema(&self, options: &PgConnectOptions) -> Result<Lane, OpenError> {
         let name = format!("racy_lane_{:016x}", fastrand::u64(..));
-        run(options, format!("CREATE SCHEMA {name}")).await?;
+        execute(options, format!("CREATE SCHEMA {name}"))
+            .await
+            .map_err(OpenError::NoLane)?;
         let within = options.clone().options([("search_path", name.as_str())]);
         let address = Address::Postgres(Box::new(within));
         let own = Own::Schema(Box::new(options.clone()), name);
@@ -106,12 +223,7 @@ impl Database {
     }
 
     async fn lane_at(&self, address: &Address, own: Own) -> Result<Lane, OpenError> {
-        let opened = async {
-            let database = Self::connect(address, &self.settings).await?;
-            database.migrate().await?;
-            Ok(database)
-        };
-        match opened.await {
+        match Self::connect_and_migrate(address, &self.settings).await {
             Ok(database) => Ok(Lane { database, own }),
             Err(error) => {
                 // What went wrong first is what is worth telling.
@@ -122,7 +234,7 @@ impl Database {
     }
 }
 
-async fn run(options: &PgConnectOptions, sql: String) -> Result<(), OpenError> {
+async fn execute(options: &PgConnectOptions, sql: String) -> Result<(), Fault> {
     let mut connection = options
         .clone()
         .disable_statement_logging()

@@ -41,7 +41,7 @@ use utoipa::ToSchema;
 pub use blocked::Standstill;
 pub use dialect::{Flavour, Isolation};
 pub use fault::{Fault, FaultKind};
-pub use lane::Lane;
+pub use lane::{BESIDE_THE_CLIENTS, Lane, Scratch};
 pub use session::{ConnectionId, Kept, Session};
 
 use crate::step::{Observer, Unobserved};
@@ -143,6 +143,9 @@ pub struct Engine {
     /// MariaDB's `innodb_snapshot_isolation`: a transaction is refused (1020) when it changes a row
     /// that somebody else changed after its snapshot. On by default since 11.6.2.
     pub snapshot_isolation: bool,
+    /// Whether a session may switch `innodb_snapshot_isolation` on and off.
+    #[serde(skip)]
+    pub can_switch_snapshot_isolation: bool,
     /// How SQLite keeps its journal; none for the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub journal: Option<Journal>,
@@ -196,6 +199,10 @@ pub enum OpenError {
     Isolation(Flavour, Isolation),
     /// There is no `innodb_snapshot_isolation` to switch on or off.
     SnapshotIsolation,
+    /// What the engine has to show the explorer, it does not show: who waits for a lock.
+    Blind(String),
+    /// PostgreSQL: no schema could be made for a lane of the explorer's.
+    NoLane(Fault),
     /// A migration failed, or the schema is not one that this program made.
     Migrate(String),
 }
@@ -216,6 +223,12 @@ impl fmt::Display for OpenError {
             Self::SnapshotIsolation => f.write_str(
                 "it has no innodb_snapshot_isolation to switch on or off; MariaDB has it since \
                  10.6.18 and 10.11.8",
+            ),
+            Self::Blind(reason) => write!(f, "it does not show who waits for a lock: {reason}"),
+            Self::NoLane(fault) => write!(
+                f,
+                "no schema could be made, of which the explorer needs one for each run that goes on at \
+                 once: {fault} (the user needs CREATE on the database)"
             ),
             Self::Migrate(reason) => write!(f, "cannot migrate the database: {reason}"),
         }
@@ -268,6 +281,17 @@ impl Database {
     /// As [`connect`](Self::connect).
     pub async fn with(&self, settings: &Settings) -> Result<Self, OpenError> {
         Self::connect(&self.address, settings).await
+    }
+
+    /// How long a client waits for a lock before the engine looks whether it waits in a circle. Whoever
+    /// closes a circle later than that is the one who is refused.
+    pub fn looks_for_deadlocks_after(&self) -> Duration {
+        /// For PostgreSQL's clocks to be past the time as well.
+        const MARGIN: Duration = Duration::from_millis(5);
+        match (self.engine.flavour, self.settings.deadlock_timeout) {
+            (Flavour::Postgres, Some(timeout)) => timeout + MARGIN,
+            _ => Duration::ZERO,
+        }
     }
 
     /// The settings of its sessions.

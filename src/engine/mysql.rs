@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection};
 
 use super::pool::Pool;
-use super::{Address, Database, Engine, Fault, FaultKind, Flavour, OpenError, Pools, Settings};
+use super::{Address, Database, Engine, Fault, Flavour, OpenError, Pools, Settings};
 
 pub(super) async fn connect(
     address: &MySqlConnectOptions,
@@ -80,12 +80,11 @@ async fn ask(connection: &mut MySqlConnection) -> Result<Engine, OpenError> {
     Ok(Engine {
         flavour,
         version,
-        isolation: isolation.parse().map_err(|message| Fault {
-            kind: FaultKind::Other,
-            code: None,
-            message,
-        })?,
+        isolation: isolation
+            .parse()
+            .map_err(|message: String| Fault::other(message))?,
         snapshot_isolation: snapshot_isolation == Some(true),
+        can_switch_snapshot_isolation: snapshot_isolation.is_some(),
         journal: None,
     })
 }

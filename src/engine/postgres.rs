@@ -8,8 +8,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::pool::Pool;
 use super::{
-    Address, Database, Engine, Fault, FaultKind, Flavour, Isolation, OpenError, Pools, Settings,
-    check,
+    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Pools, Settings, check,
 };
 
 pub(super) async fn connect(
@@ -77,11 +76,9 @@ async fn ask(connection: &mut PgConnection) -> Result<Engine, OpenError> {
     )
     .fetch_one(connection)
     .await?;
-    let isolation = isolation.parse().map_err(|message| Fault {
-        kind: FaultKind::Other,
-        code: None,
-        message,
-    })?;
+    let isolation = isolation
+        .parse()
+        .map_err(|message: String| Fault::other(message))?;
     Ok(Engine {
         flavour: Flavour::Postgres,
         version: number_of(&version).to_owned(),
@@ -91,6 +88,7 @@ async fn ask(connection: &mut PgConnection) -> Result<Engine, OpenError> {
             own => own,
         },
         snapshot_isolation: false,
+        can_switch_snapshot_isolation: false,
         journal: None,
     })
 }

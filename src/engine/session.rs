@@ -112,8 +112,8 @@ impl<'s> Session<'s> {
         self
     }
 
-    /// Makes [`think`](Self::think) a step that takes no time: for an observer who decides himself
-    /// what happens meanwhile.
+    /// Makes [`think`](Self::think) a step that takes no time: for an observer that decides what
+    /// happens meanwhile.
     pub fn thinking_in_no_time(mut self) -> Self {
         self.think = Some(Duration::ZERO);
         self
@@ -265,13 +265,17 @@ impl<'s> Session<'s> {
         self.after(step, started, &Ok(()), |()| None);
     }
 
-    /// The number by which the engine's lock tables know this connection. Not a step.
+    /// The number by which the engine's lock tables know this connection; none on SQLite, which has
+    /// no such tables. Not a step.
     ///
     /// # Errors
-    /// The engine's fault; [`FaultKind::Other`] on SQLite, which numbers no connections.
-    pub async fn connection_id(&mut self) -> Result<ConnectionId, Fault> {
+    /// The engine's fault.
+    pub async fn connection_id(&mut self) -> Result<Option<ConnectionId>, Fault> {
+        if self.flavour == Flavour::Sqlite {
+            return Ok(None);
+        }
         if let Some(known) = self.connection.number() {
-            return Ok(ConnectionId(known));
+            return Ok(Some(ConnectionId(known)));
         }
         let sql = self.flavour.spell("SELECT CAST(CONNECTION_ID() AS SIGNED)");
         self.in_flight = true;
@@ -280,13 +284,9 @@ impl<'s> Session<'s> {
         match rows?.first() {
             Some([Some(id)]) => {
                 self.connection.set_number(*id);
-                Ok(ConnectionId(*id))
+                Ok(Some(ConnectionId(*id)))
             }
-            _ => Err(Fault {
-                kind: FaultKind::Other,
-                code: None,
-                message: "the engine did not number this connection".to_owned(),
-            }),
+            _ => Err(Fault::other("the engine did not number this connection")),
         }
     }
 
@@ -355,7 +355,8 @@ impl<'s> Session<'s> {
 
     /// Waits in SQLite's stead, where SQLite itself would: for a statement whose transaction has
     /// seen nothing yet, and for a commit. Somebody who has read and then wants to write is refused
-    /// at once, because while he waited his snapshot would grow old.
+    /// at once, because its snapshot would grow old while it
+    /// waited.
     async fn tries_again<T>(
         &self,
         step: &Step,
@@ -396,9 +397,10 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// A read that locks what it reads is met by those who want to change it.
+    /// A read reaches further where it locks what it reads; and within a transaction that has done
+    /// something already, because a strategy may give up after it, and give up its locks with it.
     fn reach_of_read(&self, sql: &str) -> Reach {
-        match self.reads_lock || sql.ends_with(" FOR UPDATE") {
+        match self.reads_lock || self.in_snapshot || sql.ends_with(" FOR UPDATE") {
             true => Reach::Meets,
             false => Reach::Looks,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::search::{Judged, Plan, Schedules, Stop, search};
-use super::{Moment, RunError, Schedule, Subject, Trace};
+use super::{Moment, RunError, Schedule, Subject, Trace, refusal};
 use crate::engine::{Engine, FaultKind, Lane};
 use crate::verdict::Verdict;
 
@@ -73,7 +73,15 @@ impl Finding {
 
     /// The simplest schedule in which nothing was lost and somebody was refused.
     pub fn shortest_refused(&self) -> Option<&Example> {
-        self.simplest(|verdict| matches!(verdict, Verdict::Refused(_)))
+        self.simplest(|verdict| matches!(verdict, Verdict::Refused(_) | Verdict::Declined))
+    }
+
+    /// The one schedule that was asked for, where it was one.
+    pub fn replayed(&self) -> Option<&Example> {
+        match self.plan.schedules {
+            Schedules::One(_) => self.tally.examples.values().next(),
+            _ => None,
+        }
     }
 
     fn simplest(&self, wanted: impl Fn(Verdict) -> bool) -> Option<&Example> {
@@ -100,9 +108,9 @@ impl Tally {
         anomalies.map(|(_, count)| count).sum()
     }
 
-    /// How many runs ended with somebody refused and nothing lost.
-    pub fn refused(&self) -> u64 {
-        self.refused.values().sum()
+    /// How many runs ended with somebody turned away and nothing lost.
+    pub fn turned_away(&self) -> u64 {
+        self.refused.values().sum::<u64>() + self.count(Verdict::Declined)
     }
 
     pub(super) fn add(&mut self, judged: Judged, subject: &dyn Subject) {
@@ -110,7 +118,7 @@ impl Tally {
         self.schedules += 1;
         *self.verdicts.entry(verdict).or_default() += 1;
         self.waited += u64::from(judged.run.trace.has_waits());
-        if let (Verdict::Refused(kind), Some(fault)) = (verdict, judged.fault()) {
+        if let (Verdict::Refused(kind), Some(fault)) = (verdict, refusal(&judged.run.ended)) {
             *self.refused.entry((kind, fault.code.clone())).or_default() += 1;
         }
         let simpler = self

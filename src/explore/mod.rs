@@ -54,6 +54,9 @@ pub trait Subject: fmt::Debug + Send + Sync {
         count: usize,
     ) -> Pending<'a, Result<Vec<i64>, Fault>>;
 
+    /// SQL that shows a person what became of number [`SHOWN_STAKE`].
+    fn look(&self) -> &'static str;
+
     /// SQL that sets up number [`SHOWN_STAKE`] as the explorer's stakes are, for a person to run.
     fn set_up(&self) -> &'static str;
 
@@ -90,6 +93,13 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The engine's refusal, where it was refused by the engine.
     pub fault: Option<Fault>,
+}
+
+/// The refusal that stands for all of a run's: which one does not depend on the clients' names, nor on
+/// who came first.
+pub fn refusal(ended: &[Ended]) -> Option<&Fault> {
+    let faults = ended.iter().filter_map(|client| client.fault.as_ref());
+    faults.min_by_key(|fault| (fault.kind, &fault.code))
 }
 
 /// The moment at which something was lost.

@@ -62,19 +62,24 @@ impl std::error::Error for Diverged {}
 
 /// Who stands before what, for people.
 fn described(standing: &[Standing<'_>]) -> String {
-    let described: Vec<_> = standing
-        .iter()
-        .map(|it| format!("{} ({})", it.client, it.step.label))
+    named(standing.iter().map(|it| (it.client, it.step.label)))
+}
+
+fn named(standing: impl Iterator<Item = (Client, &'static str)>) -> String {
+    let named: Vec<_> = standing
+        .map(|(client, label)| format!("{client} ({label})"))
         .collect();
-    described.join(" or ")
+    named.join(" or ")
 }
 
 /// Every schedule, each once: the first run always takes the first client that can move, and for
 /// every other that could have moved a further run follows.
 ///
 /// With `reduced`, schedules are left out that are bound to end like another one:
-/// - those that differ only in the order of neighbouring steps that cannot meet: a begin that takes
-///   no lock beside anything, two reads that take none (partial-order reduction by sleep sets);
+/// - those that differ only in when a step happens that touches nothing shared (a begin that takes no
+///   lock): it happens at once;
+/// - those that differ only in the order of two neighbouring plain reads (partial-order reduction by
+///   sleep sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996);
 /// - those that differ only in the names of the clients, who all do the same.
 #[derive(Debug, Clone)]
 pub struct Exhaustive {
@@ -83,15 +88,36 @@ pub struct Exhaustive {
     /// Once the run is past its beginning: the clients whose next step is covered by a run that takes
     /// it earlier, as long as nobody does anything that it could meet.
     asleep: Vec<Client>,
-    schedule: Vec<Client>,
+    /// The clients that have done something that others could notice.
+    noticed: Vec<Client>,
+    made: Vec<Decision>,
     branches: Vec<Branch>,
 }
 
 /// How a further run begins, and who is asleep then.
 #[derive(Debug, Clone, Default)]
 struct Branch {
-    prefix: Vec<Client>,
+    decisions: Vec<Decision>,
     asleep: Vec<Client>,
+}
+
+/// Who was let go, and between whom it was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Decision {
+    standing: Vec<(Client, &'static str)>,
+    chosen: Client,
+}
+
+impl Decision {
+    fn between(standing: &[Standing<'_>], chosen: Client) -> Self {
+        Self {
+            standing: standing
+                .iter()
+                .map(|it| (it.client, it.step.label))
+                .collect(),
+            chosen,
+        }
+    }
 }
 
 impl Exhaustive {
@@ -105,18 +131,21 @@ impl Exhaustive {
             reduced,
             asleep: begins.asleep.clone(),
             begins,
-            schedule: Vec::new(),
+            noticed: Vec::new(),
+            made: Vec::new(),
             branches: Vec::new(),
         }
     }
 
-    fn repeat(&self, client: Client, standing: &[Standing<'_>]) -> Result<Client, Diverged> {
-        match standing.iter().any(|it| it.client == client) {
-            true => Ok(client),
+    /// The decision of the earlier run, which must have been between the same.
+    fn repeat(&self, decision: &Decision, standing: &[Standing<'_>]) -> Result<Client, Diverged> {
+        match Decision::between(standing, decision.chosen) == *decision {
+            true => Ok(decision.chosen),
             false => Err(Diverged {
-                after: self.schedule.len(),
+                after: self.made.len(),
                 expected: format!(
-                    "{client} could move here in an earlier run, and now it is {}",
+                    "in an earlier run it was between {}, and now it is between {}",
+                    named(decision.standing.iter().copied()),
                     described(standing)
                 ),
             }),
@@ -125,21 +154,26 @@ impl Exhaustive {
 
     /// Takes the first that is awake, and notes a branch for each of the others.
     fn branch_out(&mut self, standing: &[Standing<'_>]) -> Option<Client> {
+        if self.reduced
+            && let Some(unnoticed) = standing.iter().find(|it| it.step.reach == Reach::Own)
+        {
+            return Some(unnoticed.client);
+        }
         let awake: Vec<_> = standing
             .iter()
             .filter(|it| self.is_awake(it.client))
             .collect();
         let (first, others) = awake.split_first()?;
         for (number, other) in others.iter().enumerate() {
-            let mut prefix = self.schedule.clone();
-            prefix.push(other.client);
+            let mut decisions = self.made.clone();
+            decisions.push(Decision::between(standing, other.client));
             let mut asleep = Vec::new();
             if self.reduced {
                 let before = awake[..=number].iter().map(|it| it.client);
                 asleep.extend(self.asleep.iter().copied().chain(before));
                 asleep.retain(|client| commutes(*client, other, standing));
             }
-            self.branches.push(Branch { prefix, asleep });
+            self.branches.push(Branch { decisions, asleep });
         }
         self.asleep
             .retain(|client| commutes(*client, first, standing));
@@ -147,13 +181,10 @@ impl Exhaustive {
     }
 
     fn is_awake(&self, client: Client) -> bool {
-        if !self.reduced {
-            return true;
-        }
-        // Those who have not moved yet do so in the order of their names.
-        let first_of_the_new =
-            || Client::first(client.index()).all(|earlier| self.schedule.contains(&earlier));
-        !self.asleep.contains(&client) && (self.schedule.contains(&client) || first_of_the_new())
+        // Those whom nobody has noticed yet come in the order of their names.
+        let is_next = || Client::first(client.index()).all(|it| self.noticed.contains(&it));
+        !self.reduced
+            || !self.asleep.contains(&client) && (self.noticed.contains(&client) || is_next())
     }
 }
 
@@ -164,12 +195,19 @@ fn commutes(client: Client, with: &Standing<'_>, standing: &[Standing<'_>]) -> b
 
 impl Policy for Exhaustive {
     fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged> {
-        let chosen = match self.begins.prefix.get(self.schedule.len()) {
-            Some(client) => Some(self.repeat(*client, standing)?),
+        let chosen = match self.begins.decisions.get(self.made.len()) {
+            Some(decision) => Some(self.repeat(decision, standing)?),
             None => self.branch_out(standing),
         };
-        self.schedule.extend(chosen);
-        Ok(chosen)
+        let Some(chosen) = chosen else {
+            return Ok(None);
+        };
+        let is_noticed = |it: &Standing<'_>| it.client == chosen && it.step.reach != Reach::Own;
+        if standing.iter().any(is_noticed) && !self.noticed.contains(&chosen) {
+            self.noticed.push(chosen);
+        }
+        self.made.push(Decision::between(standing, chosen));
+        Ok(Some(chosen))
     }
 
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {

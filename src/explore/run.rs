@@ -16,7 +16,7 @@ use super::gate::{Event, Gate};
 use super::trace::{Row, What};
 use super::{Client, Diverged, Ended, Policy, Schedule, Standing, Subject, Trace};
 use crate::engine::{ConnectionId, Database, Fault, Standstill};
-use crate::step::{Record, Step};
+use crate::step::{Ending, Record, Step};
 
 /// A run that came to its end.
 #[derive(Debug)]
@@ -82,11 +82,15 @@ pub async fn run(
     let mut scheduler = Scheduler::start(database, subject, stake, clients);
     match scheduler.run(policy).await {
         Ok(true) => scheduler.into_run(stake).map(Some),
-        Ok(false) => Ok(None),
-        Err(Stopped::Diverged(diverged)) => Err(RunError::Diverged {
-            diverged,
-            trace: scheduler.trace,
-        }),
+        Ok(false) => {
+            scheduler.leave_nothing_open().await;
+            Ok(None)
+        }
+        Err(Stopped::Diverged(diverged)) => {
+            let trace = scheduler.trace.clone();
+            scheduler.leave_nothing_open().await;
+            Err(RunError::Diverged { diverged, trace })
+        }
         Err(Stopped::Engine(fault)) => Err(RunError::Engine(fault)),
         Err(Stopped::Client(client)) => Err(RunError::Client(client)),
     }
@@ -217,6 +221,17 @@ impl<'d> Scheduler<'d> {
         }
     }
 
+    /// Lets everybody come to an end, in whatever order, so that no open transaction is in the next
+    /// run's way.
+    async fn leave_nothing_open(mut self) {
+        while let Some(next) = self.standing().first().map(|it| it.client) {
+            let gone = self.let_go(next);
+            if gone.is_err() || self.settle().await.is_err() {
+                return;
+            }
+        }
+    }
+
     fn into_run(self, stake: i64) -> Result<Run, RunError> {
         let ended = self.seats.into_iter().map(|seat| {
             let client = seat.client;
@@ -258,7 +273,11 @@ impl<'d> Scheduler<'d> {
         }
     }
 
-    /// Waits until nobody moves any more, and lets those try again whom SQLite has sent away.
+    /// Waits until nobody moves any more; then lets the clients that SQLite has sent away try again, the
+    /// longest waiting first. (SQLite itself keeps no order, and lets others come first. That is the
+    /// same schedule with the step let go later, or with the clients' names exchanged.)
+    ///
+    /// Whoever was sent away by the very last step need not try again: nothing has changed since.
     async fn settle(&mut self) -> Result<(), Stopped> {
         let first_row = self.trace.rows.len();
         let already_held_up = self.held_up.len();
@@ -289,8 +308,8 @@ impl<'d> Scheduler<'d> {
     }
 
     async fn come_to_rest(&mut self) -> Result<(), Stopped> {
-        let began = Instant::now();
         let mut patience = BEFORE_ASKING;
+        let mut seen_since = None;
         loop {
             while let Ok((client, event)) = self.events.try_recv() {
                 self.take_in(client, event)?;
@@ -304,15 +323,21 @@ impl<'d> Scheduler<'d> {
                 false => Ok(self.events.recv().await),
             };
             match next {
-                Ok(Some((client, event))) => self.take_in(client, event)?,
+                Ok(Some((client, event))) => {
+                    self.take_in(client, event)?;
+                    (patience, seen_since) = (BEFORE_ASKING, None);
+                }
                 Ok(None) => return Err(Stopped::Client(moving[0])),
                 Err(_elapsed) => {
                     let seen = self.standstill(&moving).await?;
-                    if seen == Standstill::Queue
-                        || seen == Standstill::Circle && began.elapsed() > CIRCLES_LAST
-                    {
-                        self.note_waits();
-                        return Ok(());
+                    let since = *seen_since.get_or_insert_with(Instant::now);
+                    match self.lasts(seen) {
+                        None => seen_since = None,
+                        Some(time) if since.elapsed() >= time => {
+                            self.note_waits();
+                            return Ok(());
+                        }
+                        Some(_) => {}
                     }
                     patience = (2 * patience).min(MOST_BETWEEN_QUESTIONS);
                 }
@@ -347,6 +372,15 @@ impl<'d> Scheduler<'d> {
         })
     }
 
+    /// How long a standstill has to be seen before it is one; none where it is none.
+    fn lasts(&self, seen: Standstill) -> Option<Duration> {
+        match seen {
+            Standstill::No => None,
+            Standstill::Queue => Some(self.database.looks_for_deadlocks_after()),
+            Standstill::Circle => Some(CIRCLES_LAST),
+        }
+    }
+
     fn note_waits(&mut self) {
         for seat in &mut self.seats {
             if matches!(seat.state, State::Moving) {
@@ -374,11 +408,7 @@ impl<'d> Scheduler<'d> {
             }
             Event::Ended(ended) => {
                 seat.state = State::Done;
-                if let Some(fault) = ended
-                    .fault
-                    .as_ref()
-                    .filter(|it| it.says_nothing_of_the_code())
-                {
+                if let Some(fault) = ended.fault.as_ref().filter(|it| it.is_no_outcome()) {
                     return Err(fault.clone().into());
                 }
                 seat.ended = Some(ended);
@@ -402,11 +432,27 @@ impl<'d> Scheduler<'d> {
         });
     }
 
-    /// What several clients do after one step happens at the same time: written down in an order
-    /// that is the same in every run.
+    /// What several clients do after one step happens at the same time. It is written down in an order
+    /// that is the same in every run, and in which what made way comes first: the step, what its client
+    /// did besides, those who were refused, those who could go on.
     fn put_in_order(&mut self, first_row: usize) {
         let rows = &mut self.trace.rows[first_row..];
-        rows.sort_by_key(|row| (row.number().is_none(), row.client));
+        let gives_way = |row: &Row| matches!(row.what, What::Resumed(_, Ending::Failed(_)));
+        let giving_way: Vec<_> = rows
+            .iter()
+            .filter(|row| gives_way(row))
+            .map(|row| row.client)
+            .collect();
+        let mover = self.schedule.0.last().copied();
+        rows.sort_by_key(|row| {
+            let is_mover = Some(row.client) == mover;
+            (
+                row.number().is_none(),
+                !is_mover,
+                !giving_way.contains(&row.client),
+                row.client,
+            )
+        });
     }
 }
 
@@ -429,7 +475,10 @@ async fn act(database: Database, subject: &'static dyn Subject, stake: i64, gate
         Ok(session) => session,
         Err(fault) => return gate.tell(Event::NotConnected(fault)),
     };
-    gate.tell(Event::Connected(session.connection_id().await.ok()));
+    match session.connection_id().await {
+        Ok(connection) => gate.tell(Event::Connected(connection)),
+        Err(fault) => return gate.tell(Event::NotConnected(fault)),
+    }
     let ended = subject.perform(session, stake).await;
     gate.tell(Event::Ended(ended));
 }

@@ -74,13 +74,6 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
 }
 
-impl Judged {
-    /// The refusal, where the engine refused somebody.
-    pub(super) fn fault(&self) -> Option<&Fault> {
-        self.run.ended.iter().find_map(|ended| ended.fault.as_ref())
-    }
-}
-
 /// Runs the plan's schedules on these lanes, one on each at a time, and hands each that is done to
 /// `found`.
 ///

@@ -101,7 +101,7 @@ impl Client {
             let database = database.clone();
             async move {
                 let mut session = database.session(&gate).await.unwrap();
-                let _ = connected.send(session.connection_id().await.ok());
+                let _ = connected.send(session.connection_id().await.unwrap());
                 let session = session.thinking(Duration::ZERO);
                 strategy.perform_in(session, &DEPOSIT).await
             }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::{Client, Example, Finding, Row, Schedule, Schedules, What};
+use super::super::{Client, Example, Finding, Row, Schedule, Schedules, Tally, What};
 use crate::engine::Engine;
 use crate::step::{Action, Ending};
 use crate::verdict::Verdict;
@@ -34,9 +34,10 @@ pub struct FindingJson<'f> {
     pub safe: u64,
     /// In how many an update was lost.
     pub lost_update: u64,
-    /// In how many nothing acknowledged was lost, but part of a refused deposit was kept.
-    pub partial: u64,
-    /// In how many nothing was lost and somebody was refused, by the first refusal.
+    /// In how many nothing acknowledged is missing, but balance and records disagree.
+    pub unbalanced: u64,
+    /// In how many nothing was lost and somebody was refused. Where refusals differ within a schedule,
+    /// one of them stands for it.
     pub refused: Vec<RefusedJson<'f>>,
     /// In how many a client waited for a lock.
     pub waited: u64,
@@ -46,13 +47,16 @@ pub struct FindingJson<'f> {
     pub verdict: String,
     /// The simplest of the schedules that lost something.
     pub shortest_losing_schedule: Option<ExampleJson<'f>>,
+    /// The schedule that was asked for, with the policy `replay`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<ExampleJson<'f>>,
 }
 
 /// Refusals of one kind.
 #[derive(Debug, Serialize)]
 pub struct RefusedJson<'f> {
-    /// What the refusal meant.
-    pub fault: &'static str,
+    /// What the refusal meant; null where it was the strategy that refused.
+    pub fault: Option<&'static str>,
     /// The engine's own code.
     pub code: Option<&'f str>,
     /// In how many schedules.
@@ -116,22 +120,35 @@ impl<'f> FindingJson<'f> {
             schedules: tally.schedules,
             safe: tally.count(Verdict::Safe),
             lost_update: tally.count(Verdict::LostUpdate),
-            partial: tally.count(Verdict::Partial),
-            refused: tally
-                .refused
-                .iter()
-                .map(|((fault, code), schedules)| RefusedJson {
-                    fault: fault.name(),
-                    code: code.as_deref(),
-                    schedules: *schedules,
-                })
-                .collect(),
+            unbalanced: tally.count(Verdict::Unbalanced),
+            refused: refused(tally),
             waited: tally.waited,
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
             verdict: super::verdict(finding),
             shortest_losing_schedule: finding.shortest_losing().map(ExampleJson::of),
+            replayed: finding.replayed().map(ExampleJson::of),
         }
     }
+}
+
+fn refused(tally: &Tally) -> Vec<RefusedJson<'_>> {
+    let by_the_engine = tally
+        .refused
+        .iter()
+        .map(|((fault, code), schedules)| RefusedJson {
+            fault: Some(fault.name()),
+            code: code.as_deref(),
+            schedules: *schedules,
+        });
+    let by_the_strategy = RefusedJson {
+        fault: None,
+        code: None,
+        schedules: tally.count(Verdict::Declined),
+    };
+    by_the_engine
+        .chain([by_the_strategy])
+        .filter(|refused| refused.schedules > 0)
+        .collect()
 }
 
 impl<'f> ExampleJson<'f> {

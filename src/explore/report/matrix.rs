@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::super::{Finding, Schedules};
 use super::{about_thinking, sentence, shown, verdict};
 use crate::engine::{Engine, Flavour, Journal};
+use crate::verdict::Verdict;
 
 /// One engine in one mode, with a column for each level.
 #[derive(Debug)]
@@ -83,11 +84,18 @@ pub(super) fn cell(finding: &Finding) -> String {
         let why = code.clone().unwrap_or_else(|| fault.to_string());
         format!(", {count} refused ({why})")
     });
-    let refused: String = refused.collect();
+    let declined = match tally.count(Verdict::Declined) {
+        0 => String::new(),
+        count => format!(", {count} declined"),
+    };
+    let refused = refused.collect::<String>() + &declined;
     match (tally.anomalies(), refused.is_empty()) {
         (0, true) if finding.is_exhaustive() => format!("✓ all {of} safe"),
         (0, _) => format!("✓ 0 of {of} lost{refused}"),
-        (lost, _) => format!("✗ {lost} of {of} lost{refused}"),
+        (lost, _) if lost == tally.count(Verdict::LostUpdate) => {
+            format!("✗ {lost} of {of} lost{refused}")
+        }
+        (wrong, _) => format!("✗ {wrong} of {of} lost or unbalanced{refused}"),
     }
 }
 
@@ -117,7 +125,10 @@ pub(super) fn legend(findings: &[Finding]) -> String {
 
 /// The matrix as Markdown tables, one for each engine.
 pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
-    let mut text = format!("{}\n\n", legend(findings));
+    let mut text = match findings.is_empty() {
+        true => String::new(),
+        false => format!("{}\n\n", legend(findings)),
+    };
     for table in tables(findings) {
         let _ = writeln!(text, "### {}\n", table.title);
         let _ = writeln!(text, "| strategy | {} |", table.columns.join(" | "));
@@ -132,7 +143,9 @@ pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
         }
         text.push('\n');
     }
-    let _ = writeln!(text, "Found on {}.", grounds(findings));
+    if !findings.is_empty() {
+        let _ = writeln!(text, "Found on {}.", grounds(findings));
+    }
     for engine in missing {
         let _ = writeln!(text, "Not run: {engine}");
     }
@@ -208,7 +221,7 @@ fn write_table(page: &mut String, table: &Table<'_>, findings: &[Finding]) {
 
 /// Colours are not all that tells the cells apart: each begins with a sign.
 fn class(finding: &Finding) -> &'static str {
-    match (finding.tally.anomalies(), finding.tally.refused()) {
+    match (finding.tally.anomalies(), finding.tally.turned_away()) {
         (0, 0) => "safe",
         (0, _) => "refused",
         _ => "lost",

@@ -27,14 +27,21 @@ pub fn verdict(finding: &Finding) -> String {
             None => format!("the schedule {schedule} did not come to its end"),
         };
     }
-    if tally.anomalies() == 0 && tally.refused() == 0 && finding.is_exhaustive() {
+    if tally.count(Verdict::Safe) == runs && finding.is_exhaustive() {
         return format!("safe in all {}", ran(finding));
     }
-    let lost = match tally.anomalies() {
-        0 => "loses nothing in".to_owned(),
-        lost => format!("loses an update in {lost} of"),
+    let lost = match (
+        tally.count(Verdict::LostUpdate),
+        tally.count(Verdict::Unbalanced),
+    ) {
+        (0, 0) => "loses nothing in".to_owned(),
+        (0, wrong) => format!("gets the books wrong in {wrong} of"),
+        (lost, 0) => format!("loses an update in {lost} of"),
+        (lost, wrong) => {
+            format!("loses an update in {lost}, and gets the books wrong in {wrong}, of")
+        }
     };
-    let refused = match tally.refused() {
+    let refused = match tally.turned_away() {
         0 => String::new(),
         refused => format!("; somebody is refused in {refused}"),
     };
@@ -44,9 +51,18 @@ pub fn verdict(finding: &Finding) -> String {
             "{lost} {}{refused}; with 95 % confidence, fewer than {} of the schedules drawn like this \
              lose anything",
             ran(finding),
-            percent(bound_95(runs)),
+            // The first run was not drawn: it takes one client after the other.
+            percent(bound_95(runs.saturating_sub(1))),
         ),
-        Schedules::Sample { .. } => format!("{lost} {}{refused}", ran(finding)),
+        Schedules::Sample { .. } => {
+            let (low, high) = interval_95(tally.anomalies(), runs);
+            format!(
+                "{lost} {}{refused}; with 95 % confidence, {} to {} of the schedules drawn like this do",
+                ran(finding),
+                percent(low),
+                percent(high)
+            )
+        }
         _ if finding.complete => format!(
             "{lost} {}{refused}; what {} others lead to stays open, because the engine did not do again \
              what it had done before",
@@ -80,6 +96,18 @@ fn bound_95(drawn: u64) -> f64 {
     1.0 - 0.05_f64.powf(1.0 / drawn.max(1) as f64)
 }
 
+/// The share of the population that is bad where so many of those drawn were, with 95 % confidence
+/// (Wilson's score interval).
+fn interval_95(bad: u64, drawn: u64) -> (f64, f64) {
+    const Z: f64 = 1.96;
+    let drawn = drawn.max(1) as f64;
+    let share = bad as f64 / drawn;
+    let scale = 1.0 + Z * Z / drawn;
+    let middle = (share + Z * Z / (2.0 * drawn)) / scale;
+    let reach = Z / scale * (share * (1.0 - share) / drawn + Z * Z / (4.0 * drawn * drawn)).sqrt();
+    ((middle - reach).max(0.0), (middle + reach).min(1.0))
+}
+
 fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
@@ -87,7 +115,6 @@ fn percent(share: f64) -> String {
 /// Each verdict and how often it came, the worst first.
 fn counts(finding: &Finding) -> Vec<(u64, String)> {
     let tally = &finding.tally;
-    let count = |verdict: Verdict| Some((tally.count(verdict), verdict.to_string()));
     let refused = tally.refused.iter().map(|((fault, code), count)| {
         let code = code.as_ref().map(|code| format!(" ({code})"));
         (
@@ -95,16 +122,19 @@ fn counts(finding: &Finding) -> Vec<(u64, String)> {
             format!("refused: {fault}{}", code.unwrap_or_default()),
         )
     });
-    let counts = [count(Verdict::LostUpdate), count(Verdict::Partial)]
-        .into_iter()
-        .flatten();
-    let counts = counts.chain(refused).chain(count(Verdict::Safe));
+    let count = |verdict: Verdict| (tally.count(verdict), verdict.to_string());
+    let counts = [Verdict::LostUpdate, Verdict::Unbalanced].map(count);
+    let others = [Verdict::Declined, Verdict::Safe].map(count);
+    let counts = counts.into_iter().chain(refused).chain(others);
     counts.filter(|(count, _)| *count > 0).collect()
 }
 
 /// The findings for a person at a terminal.
 pub fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
+    if findings.is_empty() {
+        text.push_str("Nothing was explored.\n");
+    }
     for finding in findings {
         let _ = writeln!(text, "{} on {}", finding.strategy(), finding.engine);
         let _ = writeln!(text, "{}\n", verdict(finding));
@@ -165,20 +195,22 @@ fn sentence(words: &str) -> String {
 
 /// The example that is worth showing, and what it is one of.
 fn shown(finding: &Finding) -> Option<(&'static str, &Example)> {
-    if let Schedules::One(_) = finding.plan.schedules {
-        let replayed = finding.tally.examples.values().next();
-        return replayed.map(|example| ("The schedule", example));
+    if let Some(replayed) = finding.replayed() {
+        return Some(("The schedule", replayed));
     }
+    let all = finding.is_exhaustive();
     if let Some(losing) = finding.shortest_losing() {
-        return Some(("The shortest schedule that loses", losing));
+        let heading = match all {
+            true => "The shortest schedule that loses",
+            false => "The shortest of the schedules run that lose",
+        };
+        return Some((heading, losing));
     }
-    let refused = finding.shortest_refused();
-    refused.map(|example| {
-        (
-            "The shortest schedule in which somebody is refused",
-            example,
-        )
-    })
+    let heading = match all {
+        true => "The shortest schedule in which somebody is refused",
+        false => "The shortest of the schedules run in which somebody is refused",
+    };
+    finding.shortest_refused().map(|example| (heading, example))
 }
 
 fn about_thinking(findings: &[Finding]) -> String {
@@ -268,6 +300,11 @@ mod tests {
         // The rule of three, which is the same for large numbers.
         assert_eq!(percent(bound_95(1000)), "0.30 %");
         assert_eq!(percent(bound_95(1)), "95.00 %");
-        assert_eq!(percent(bound_95(0)), "95.00 %");
+        // 10 of 100: a textbook's example.
+        let (low, high) = interval_95(10, 100);
+        assert_eq!(
+            (percent(low), percent(high)),
+            ("5.52 %".into(), "17.44 %".into())
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::{Client, Example, Finding, Row, SHOWN_STAKE, What};
 use super::timeline::result;
-use crate::engine::{Engine, Flavour};
+use crate::engine::{Engine, Flavour, Journal};
 
 /// The run as SQL: for each step in its order, in which terminal to paste what, and what to see.
 pub(super) fn write(finding: &Finding, example: &Example) -> String {
@@ -18,10 +18,15 @@ pub(super) fn write(finding: &Finding, example: &Example) -> String {
     for line in session_set_up(&finding.engine) {
         let _ = writeln!(text, "{line}");
     }
-    let _ = writeln!(text, "-- In one of them:\n{}", finding.subject.set_up());
+    let _ = writeln!(
+        text,
+        "-- In one of them; it empties account {SHOWN_STAKE}:\n{}",
+        finding.subject.set_up()
+    );
     let mut last = None;
     for row in &example.trace.rows {
-        if last != Some(row.client) && row.number().is_some() {
+        let is_to_be_typed = row.step.sql.is_some() && !matches!(row.what, What::Resumed(..));
+        if is_to_be_typed && last != Some(row.client) {
             let _ = writeln!(text, "-- Terminal {}:", row.client);
             last = Some(row.client);
         }
@@ -30,11 +35,7 @@ pub(super) fn write(finding: &Finding, example: &Example) -> String {
     if let Some(moment) = &example.moment {
         let _ = writeln!(text, "-- {}", moment.words);
     }
-    let _ = writeln!(
-        text,
-        "-- In any:\nSELECT balance FROM accounts WHERE id = {SHOWN_STAKE};\n\
-         SELECT SUM(amount) FROM transactions WHERE account_id = {SHOWN_STAKE};"
-    );
+    let _ = writeln!(text, "-- In any:\n{}", finding.subject.look());
     text
 }
 
@@ -58,6 +59,12 @@ fn session_set_up(engine: &Engine) -> Vec<String> {
             level.to_lowercase()
         )],
         Flavour::Sqlite => vec![
+            "-- (sqlite3 3.42 or later, for the defaults in Racy's tables)".to_owned(),
+            match engine.journal {
+                Some(Journal::Rollback) => "PRAGMA journal_mode = DELETE;",
+                _ => "PRAGMA journal_mode = WAL;",
+            }
+            .to_owned(),
             "PRAGMA foreign_keys = ON;".to_owned(),
             "PRAGMA busy_timeout = 50000;".to_owned(),
         ],
