@@ -5,7 +5,8 @@
 //!
 //! 1. [`deposits`]: the exhibit. One file per strategy, its explanation above its code: begin with
 //!    [`deposits::non_atomic`]. [`accounts`] is where the money is counted afterwards.
-//! 2. [`step`]: the step and the observer around it, which make a strategy a specimen.
+//! 2. [`step`]: the step and the observer around it, which make a strategy a specimen. [`verdict`]: what
+//!    may become of it.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
 //! 4. [`observe`]: the timeline that is recorded on the way.
 //! 5. [`http`]: the service around it.
@@ -17,9 +18,9 @@
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
 //! response. Dependencies point one way as well: `http` knows `deposits`, `deposits` knows `engine`,
 //! `engine` knows `step`; never the other way round. `explore` knows `engine` and `step` and no
-//! strategy: what it explores is handed to it (`deposits::explored`). What crosses the border to the outside (an
-//! isolation level, a fault, a receipt) carries its spelling for the API and the command line with
-//! it, so serde, utoipa and clap appear in every room.
+//! strategy: what it explores is handed to it (`deposits::explored`). What crosses the border to the
+//! outside (an isolation level, a fault, a receipt) carries its spelling for the API and the command
+//! line with it, so serde, utoipa and clap appear in every room.
 
 pub mod accounts;
 pub mod config;

@@ -47,8 +47,9 @@ enum Command {
     /// Run every schedule of a strategy's clients, step by step on the real engine, and count how each
     /// ends.
     ///
-    /// It runs the functions that serve requests, on accounts of its own which it removes afterwards.
-    /// The exit status is 0, or 1 where a strategy that must be safe lost something, or 2 where
+    /// It runs the functions that serve requests, in a database (MySQL, MariaDB), schemas (PostgreSQL) or
+    /// files (SQLite) of its own, named racy_explore_… and racy_lane_…, which it removes afterwards. The
+    /// exit status is 0, or 1 where a strategy that must be safe lost something, or 2 where
     /// something could not be run to its end. Ctrl-C prints what was found so far.
     Explore(ExploreCommand),
     /// Bring a database's schema up to date, and end. The other commands do it as well.

@@ -30,13 +30,15 @@ pub enum Action {
     Think,
 }
 
-/// How far a step reaches: what it may do to other clients, or they to it. Steps that do not reach
-/// each other lead to the same end in either order, and the explorer may leave one order out.
+/// How far a step reaches: what it may do to other clients, or they to it. Two neighbouring steps of
+/// different clients that do not reach each other are *independent* in the sense of partial-order
+/// reduction: they lead to the same end in either order, and the explorer may leave one order out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// It touches nothing that others see or lock.
+    /// Local: it touches nothing that others see or lock. Independent of every other step.
     Own,
-    /// It sees what others change, and changes nothing itself.
+    /// Read-only: it sees what others change, and neither changes, locks nor releases anything, also not
+    /// by a rollback where the strategy gives up after it. Independent of other such steps.
     Looks,
     /// It may change, lock or release something that others see or wait for.
     Meets,
@@ -102,7 +104,7 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a>;
 
     /// Called where somebody else's lock keeps the step from happening and the engine has no queue
-    /// to wait in, as SQLite. When the future is done, the step is tried again, or given up where
+    /// to wait in, as in SQLite. When the future is done, the step is tried again, or given up where
     /// it says false. An observer without an opinion leaves it to the lock wait timeout.
     fn held_up<'a>(&'a self, _step: &'a Step) -> Option<Turn<'a>> {
         None

@@ -110,6 +110,9 @@ async fn the_cards_and_the_readme_say_what_is_found(engine: TestEngine) {
     }
     for finding in &findings {
         assert_agrees_with_its_card(finding);
+        if engine == TestEngine::MySql && finding.engine.isolation == Isolation::RepeatableRead {
+            assert_its_head_tells_the_smallest_schedule(finding);
+        }
     }
     assert_is_in_the_readme(&findings);
 }
@@ -127,6 +130,19 @@ fn assert_agrees_with_its_card(finding: &Finding) {
         })
         .collect();
     assert_eq!(found, expected, "{name} on {engine}");
+}
+
+fn assert_its_head_tells_the_smallest_schedule(finding: &Finding) {
+    let explanation = strategy(finding.strategy()).card.explanation();
+    let told = match finding.shortest_losing() {
+        Some(shortest) => format!("'{}'", shortest.schedule),
+        None => "There is none.".to_owned(),
+    };
+    assert!(
+        explanation.contains(&told),
+        "{}: {told}",
+        finding.strategy()
+    );
 }
 
 /// The README's matrix is what `racy explore --matrix` prints, but for the versions under it.

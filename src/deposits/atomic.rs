@@ -37,9 +37,12 @@
 //! ## The smallest schedule that breaks it
 //!
 //! ```text
-//! A begins, reads 0 │ B begins, reads 0 │ A inserts, writes 100, commits
-//!                                       │ B inserts, writes 100, commits: A's 100 is lost
+//! A A            A begins, reads 0
+//!     B B B B B  B begins, reads 0, inserts, writes 100, commits
+//! A A A          A inserts, writes 100, commits: B's 100 is lost
 //! ```
+//!
+//! (`racy explore atomic_no_delay` finds it, and `--schedule 'A A B B B B B A A A'` runs it again.)
 //!
 //! Two clients' five steps run into 112 schedules on InnoDB at REPEATABLE READ and READ COMMITTED: 60
 //! lose an update, in 40 one client is refused as a deadlock's victim, 12 are safe. At READ

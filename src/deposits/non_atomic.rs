@@ -22,8 +22,12 @@
 //! ## The smallest schedule that breaks it
 //!
 //! ```text
-//! A reads 0 │ B reads 0 │ A inserts │ A writes 100 │ B inserts │ B writes 100: A's 100 is lost
+//! A A        A reads 0, inserts
+//!     B B B  B reads 0, inserts, writes 100
+//! A          A writes 100: B's 100 is lost
 //! ```
+//!
+//! (`racy explore non_atomic_no_delay` finds it, and `--schedule 'A A B B B A'` runs it again.)
 //!
 //! Of the 20 ways in which two clients' three statements can interleave, 18 lose an update. Only
 //! the two in which one client runs before the other are safe. The delay of

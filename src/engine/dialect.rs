@@ -18,7 +18,7 @@ pub enum Flavour {
     MariaDb,
     /// PostgreSQL.
     Postgres,
-    /// SQLite in WAL mode.
+    /// SQLite, with either journal.
     Sqlite,
 }
 

@@ -8,6 +8,7 @@
 //!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
 //! - [`Fault`]: an engine's refusal, classified once.
 //! - `migrate`: the schema, brought up to date.
+//! - [`Lane`]: a place for one of several runs that must not meet.
 //! - `blocked`: does this connection wait for a lock?
 //! - [`local`]: a private server started by the lab itself.
 //! - [`choice`]: which engine it is going to be.

@@ -148,15 +148,21 @@ fn kept_name(binary: &Binary, number: usize) -> String {
     }
 }
 
+/// Makes a folder with this mode, whatever the umask; one that is there is left as it is.
 fn make_folder(folder: &Path, mode: u32) -> Result<(), Error> {
-    fs::DirBuilder::new()
+    let is_new = !folder.exists();
+    let made = fs::DirBuilder::new()
         .recursive(true)
         .mode(mode)
-        .create(folder)
-        .map_err(|source| Error::Folder {
-            path: folder.to_owned(),
-            source,
-        })
+        .create(folder);
+    made.and_then(|()| match is_new {
+        true => fs::set_permissions(folder, fs::Permissions::from_mode(mode)),
+        false => Ok(()),
+    })
+    .map_err(|source| Error::Folder {
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 /// Locks a file, `None` where somebody else has. The lock goes with the last copy of the open file.

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -286,6 +286,13 @@ impl Log {
     }
 }
 
+/// A new file, which the server's user can read as well, whatever the umask.
+fn write_for_all_to_read(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o644))?;
+    file.write_all(text.as_bytes())
+}
+
 /// The shell that runs `supervise.sh`, and the only handle to the server: it stops when the pipe to
 /// its standard input closes.
 #[derive(Debug)]
@@ -308,7 +315,7 @@ impl Supervisor {
             == 0;
         // A file rather than `sh -c`, so that a list of processes shows a name and not sixty lines.
         let script = layout.run.join("supervise.sh");
-        fs::write(&script, SUPERVISE).map_err(|source| Error::Folder {
+        write_for_all_to_read(&script, SUPERVISE).map_err(|source| Error::Folder {
             path: script.clone(),
             source,
         })?;
