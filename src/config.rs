@@ -114,7 +114,7 @@ pub struct ExploreOptions {
     pub seed: Option<u64>,
 
     /// With --policy random: how many schedules to draw [default: 1000].
-    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: Option<u32>,
 
     /// Run this schedule alone: one letter for each step, e.g. 'A A B A B B'. Thinking and the rollback

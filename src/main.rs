@@ -217,7 +217,11 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
         ended = &mut exploring => ended,
         exit_code = stopped.nth(1) => {
             survey.stop.stop();
-            complain("stopping: the runs under way come to their end; a second signal does not wait for them");
+            complain(
+                "stopping: the runs under way come to their end. A second signal does not wait for \
+                 them, prints nothing, and on a server of yours leaves racy_explore_… or racy_lane_… \
+                 behind",
+            );
             tokio::select! {
                 ended = exploring => ended.map(|_| exit_code),
                 exit_code = signals.nth(2) => Ok(exit_code),
@@ -244,7 +248,8 @@ async fn survey_and_print(survey: &Survey<'_>, command: &ExploreCommand) -> Ende
             .everywhere(url.as_ref(), &settings, &say, &progress)
             .await
     } else {
-        let opened = choice::open(url.as_ref(), Lifetime::Temporary, &settings, &say).await?;
+        let opened =
+            choice::open_as_it_is(url.as_ref(), Lifetime::Temporary, &settings, &say).await?;
         let mut found = survey.beside(&opened, &say, &progress).await;
         if let Err(error) = opened.close().await {
             // A private server that has ended says why, and that is the better explanation.

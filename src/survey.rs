@@ -75,8 +75,8 @@ impl fmt::Display for Trouble {
                 needed,
             } => write!(
                 f,
-                "--db-connections is {connections}, but so many clients need {needed}: one each, and \
-                 two to watch them"
+                "so many clients need {needed} connections, one each and two to watch them; \
+                 --db-connections allows {connections}, and the server perhaps less"
             ),
             Self::Run(strategy, error) => write!(f, "{strategy}: {error}"),
         }
@@ -154,7 +154,7 @@ impl Survey<'_> {
             if self.stop.is_stopped() {
                 break;
             }
-            let opened = choice::open(Some(&url), Lifetime::Temporary, &place, say).await;
+            let opened = choice::open_as_it_is(Some(&url), Lifetime::Temporary, &place, say).await;
             match self
                 .in_every_mode(opened, settings, say, progress, &mut found.findings)
                 .await
@@ -250,15 +250,21 @@ async fn scratch(
     opened: &Opened,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Option<Scratch>, OpenError> {
-    if opened.is_private() {
-        return Ok(None);
-    }
-    let scratch = opened.database.scratch().await?;
     let is_innodb = matches!(
         opened.database.engine().flavour,
         Flavour::MySql | Flavour::MariaDb
     );
-    if scratch.is_borrowed() && is_innodb {
+    if !is_innodb {
+        // Each lane brings its own tables.
+        return Ok(None);
+    }
+    if opened.is_private() {
+        opened.database.migrate().await?;
+        return Ok(None);
+    }
+    let scratch = opened.database.scratch().await?;
+    if scratch.is_borrowed() {
+        opened.database.migrate().await?;
         say(
             "no database of the explorer's own can be made: whatever else works in this one, another \
              explorer above all, can disturb the counts",

@@ -23,6 +23,7 @@ on_engines!(
     servers:
         a_demo_that_is_interrupted_leaves_nothing_running,
         serve_says_so_when_its_private_server_dies,
+        explore_works_apart_on_somebody_elses_server,
     ;
     innodb:
 );
@@ -674,4 +675,29 @@ async fn the_matrix_of_one_engine_is_a_table_and_a_page() {
         !page.contains("http://") && !page.contains("https://"),
         "nothing from outside"
     );
+}
+
+/// Two explorers at once in one database that is empty, and stays so.
+async fn explore_works_apart_on_somebody_elses_server(engine: TestEngine) {
+    let server = engine.server().unwrap();
+    let fresh = engine.fresh().await;
+    let url = server.url(&fresh.name);
+    let explore = || {
+        let mut command = racy(&["explore", "atomic_no_delay", "--format", "json"]);
+        command.args(["--parallel", "4", "--isolation", "serializable"]);
+        command.args(["--database-url", &url]);
+        output(command)
+    };
+    let (one, two) = tokio::join!(explore(), explore());
+    for output in [one, two] {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let schedules = match engine {
+            TestEngine::Postgres => 182,
+            _ => 82,
+        };
+        assert_eq!(findings[0]["schedules"], schedules);
+        assert_eq!(findings[0]["exhaustive"], true);
+    }
+    assert_eq!(fresh.tables_and_leftovers().await, Vec::<String>::new());
 }

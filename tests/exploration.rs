@@ -357,7 +357,7 @@ async fn a_sample_is_the_same_for_the_same_seed_and_is_never_called_safe(engine:
         "{verdict}"
     );
     assert!(
-        verdict.contains("95 % confidence, fewer than 7.39 %"),
+        verdict.contains("95 % confidence, fewer than 7.22 %"),
         "{verdict}"
     );
 }

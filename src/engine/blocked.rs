@@ -33,8 +33,8 @@ fn waits_of(pairs: Vec<(Option<i64>, Option<i64>)>) -> Vec<Wait> {
 
 impl Database {
     /// Whether that connection waits for a lock that another one holds. Asked on a connection of
-    /// the pool's; on MySQL and MariaDB the user needs the right to look (`PROCESS`, and on MySQL
-    /// `SELECT` on `performance_schema`).
+    /// the pool's; the user needs the right to look (on MySQL `SELECT` on `performance_schema`, on
+    /// MariaDB `PROCESS`).
     ///
     /// SQLite has no queue to look into, and its connections have no identity a client can learn:
     /// there the answer is always no, and the session does the waiting.
@@ -65,8 +65,7 @@ impl Database {
         let asked = self.standstill(&[ConnectionId(-1)]).await;
         asked.map(|_| ()).map_err(|fault| match fault.kind {
             FaultKind::Other => OpenError::Blind(format!(
-                "{} (on MySQL and MariaDB the user needs PROCESS, on MySQL also SELECT on \
-                 performance_schema)",
+                "{} (on MySQL the user needs SELECT on performance_schema, on MariaDB PROCESS)",
                 fault.message
             )),
             _ => fault.into(),

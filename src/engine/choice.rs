@@ -191,6 +191,8 @@ impl From<local::Error> for ChoiceError {
 pub struct Opened {
     /// The database.
     pub database: Database,
+    /// Where it is, for people.
+    place: String,
     private: Private,
 }
 
@@ -244,6 +246,22 @@ impl Opened {
 /// # Errors
 /// [`ChoiceError`], in words that say what to do.
 pub async fn open(
+    url: Option<&DatabaseUrl>,
+    lifetime: Lifetime,
+    settings: &Settings,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Opened, ChoiceError> {
+    let opened = open_as_it_is(url, lifetime, settings, say).await?;
+    let migrated = opened.database.migrate().await;
+    migrated.map_err(|error| ChoiceError::open(&opened.place, error))?;
+    Ok(opened)
+}
+
+/// As [`open`], but leaves the schema as it is.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_as_it_is(
     url: Option<&DatabaseUrl>,
     lifetime: Lifetime,
     settings: &Settings,
@@ -379,11 +397,11 @@ impl Opening<'_> {
             .map_err(|error| ChoiceError::open(place, error))?;
         (self.say)(&format!("engine: {} ({place})", database.engine()));
         (self.say)(&format!("why this one: {why}"));
-        database
-            .migrate()
-            .await
-            .map_err(|error| ChoiceError::open(place, error))?;
-        Ok(Opened { database, private })
+        Ok(Opened {
+            database,
+            place: place.to_owned(),
+            private,
+        })
     }
 
     /// A server of the other product is no news to somebody who named the one that is wanted.

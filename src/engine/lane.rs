@@ -6,16 +6,17 @@ use std::os::unix::fs::PermissionsExt as _;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use tempfile::TempDir;
 
+use super::pool::hang_up;
 use super::{Address, Database, Fault, OpenError, Settings};
 
 /// Connections that serve no client: one looks who waits, one sets up and judges.
 pub const BESIDE_THE_CLIENTS: usize = 2;
 
 /// Of a server's connections, so many are not taken.
-const LEFT_TO_OTHERS: usize = 10;
+const LEFT_TO_OTHERS: usize = 3;
 
 /// A database of the explorer's own on a server that is somebody else's.
 #[derive(Debug)]
@@ -36,12 +37,23 @@ impl Scratch {
     /// # Errors
     /// As the engine refuses.
     pub async fn close(self) -> Result<(), OpenError> {
-        if let Some((options, name)) = self.made {
+        if self.made.is_some() {
             self.database.close().await;
-            let mut connection = options.connect().await?;
-            let drop = AssertSqlSafe(format!("DROP DATABASE {name}"));
-            connection.execute(drop).await?;
-            connection.close().await?;
+        }
+        self.drop_it().await
+    }
+
+    async fn drop_it(self) -> Result<(), OpenError> {
+        if let Some((options, name)) = self.made {
+            let dropped = async {
+                let mut connection = options.connect().await?;
+                let drop = AssertSqlSafe(format!("DROP DATABASE {name}"));
+                connection.execute(drop).await?;
+                hang_up(connection).await;
+                Ok(())
+            };
+            let dropped: sqlx::Result<()> = dropped.await;
+            dropped.map_err(|error| OpenError::NotDropped(name, error.into()))?;
         }
         Ok(())
     }
@@ -91,7 +103,8 @@ impl Own {
             }
             Self::Schema(options, name) => {
                 let drop = format!("DROP SCHEMA {name} CASCADE");
-                Ok(execute(&options, drop).await?)
+                let dropped = execute(&options, drop).await;
+                dropped.map_err(|fault| OpenError::NotDropped(name, fault))
             }
         }
     }
@@ -116,7 +129,7 @@ impl Database {
         let mut connection = options.connect().await?;
         let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
         let created = connection.execute(create).await;
-        connection.close().await?;
+        hang_up(connection).await;
         match created.map_err(Fault::from) {
             Ok(_) => {}
             Err(fault) if fault.is_an_answer() => return Ok(borrowed),
@@ -126,10 +139,14 @@ impl Database {
         let made = Some((options.clone(), name));
         match Self::connect_and_migrate(&within, &self.settings).await {
             Ok(database) => Ok(Scratch { database, made }),
-            Err(error) => {
-                // What went wrong first is what is worth telling.
-                let _ = Scratch { made, ..borrowed }.close().await;
-                Err(error)
+            // Whoever may make a database but no tables in it: back to the one that was named.
+            Err(_refused) => {
+                let unusable = Scratch {
+                    database: self.clone(),
+                    made,
+                };
+                unusable.drop_it().await?;
+                Ok(borrowed)
             }
         }
     }
@@ -241,5 +258,6 @@ async fn execute(options: &PgConnectOptions, sql: String) -> Result<(), Fault> {
         .connect()
         .await?;
     connection.execute(AssertSqlSafe(sql)).await?;
-    Ok(connection.close().await?)
+    hang_up(connection).await;
+    Ok(())
 }

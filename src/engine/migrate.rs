@@ -6,7 +6,7 @@ use sqlx::{
     SqlSafeStr as _, Sqlite,
 };
 
-use super::pool::Pool;
+use super::pool::{Pool, hang_up};
 use super::{Fault, FaultKind, OpenError};
 
 /// One engine's migrations: description and SQL, in order. Applied ones are never edited.
@@ -49,7 +49,8 @@ pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
         .set_locking(false)
         .run_direct(None, &mut connection, false)
         .await?;
-    Ok(connection.close().await?)
+    hang_up(connection).await;
+    Ok(())
 }
 
 /// How long an instance waits for another one that migrates.
@@ -114,7 +115,8 @@ pub(super) async fn postgres(pool: &Pool<Postgres>) -> Result<(), OpenError> {
         .run_direct(None, &mut *transaction, false)
         .await?;
     transaction.commit().await?;
-    Ok(connection.close().await?)
+    hang_up(connection).await;
+    Ok(())
 }
 
 async fn wait_for_other_instances(connection: &mut PgConnection) -> Result<(), OpenError> {
@@ -163,7 +165,8 @@ pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
         .run_direct(None, &mut *transaction, false)
         .await?;
     transaction.commit().await?;
-    Ok(connection.close().await?)
+    hang_up(connection).await;
+    Ok(())
 }
 
 fn migrations(migrations: Migrations) -> Migrator {

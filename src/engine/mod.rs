@@ -202,6 +202,8 @@ pub enum OpenError {
     SnapshotIsolation,
     /// What the engine has to show the explorer, it does not show: who waits for a lock.
     Blind(String),
+    /// A database or schema of the explorer's own could not be dropped.
+    NotDropped(String, Fault),
     /// PostgreSQL: no schema could be made for a lane of the explorer's.
     NoLane(Fault),
     /// A migration failed, or the schema is not one that this program made.
@@ -226,6 +228,9 @@ impl fmt::Display for OpenError {
                  10.6.18 and 10.11.8",
             ),
             Self::Blind(reason) => write!(f, "it does not show who waits for a lock: {reason}"),
+            Self::NotDropped(name, fault) => {
+                write!(f, "{name} could not be dropped, drop it yourself: {fault}")
+            }
             Self::NoLane(fault) => write!(
                 f,
                 "no schema could be made, of which the explorer needs one for each run that goes on at \

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use sqlx::mysql::MySqlConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection};
+use sqlx::{ConnectOptions as _, MySqlConnection};
 
-use super::pool::Pool;
+use super::pool::{Pool, hang_up};
 use super::{Address, Database, Engine, Fault, Flavour, OpenError, Pools, Settings};
 
 pub(super) async fn connect(
@@ -18,7 +18,7 @@ pub(super) async fn connect(
         // Before a connection is told to switch what it may not have.
         let mut connection = options.connect().await?;
         let known = snapshot_isolation(&mut connection).await?;
-        connection.close().await?;
+        hang_up(connection).await;
         known.ok_or(OpenError::SnapshotIsolation)?;
     }
     let pool = Pool::new(

@@ -16,6 +16,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Fault;
 
+/// Closes a connection that has done its work. How the goodbye goes is of no interest any more: a server
+/// that speaks TLS may hang up first.
+pub(super) async fn hang_up(connection: impl Connection) {
+    let _ = connection.close().await;
+}
+
 /// At most so many connections to one database.
 #[derive(Debug)]
 pub(super) struct Pool<DB: Database> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::search::{Judged, Plan, Schedules, Stop, search};
 use super::{Moment, RunError, Schedule, Subject, Trace, refusal};
-use crate::engine::{Engine, FaultKind, Lane};
+use crate::engine::{Engine, FaultKind, Flavour, Lane};
 use crate::verdict::Verdict;
 
 /// What a search has found out about one strategy on one engine at one level.
@@ -63,7 +63,24 @@ impl Finding {
 
     /// Whether every schedule there is was run, or stands for one that was.
     pub fn is_exhaustive(&self) -> bool {
-        self.complete && self.diverged == 0 && matches!(self.plan.schedules, Schedules::All { .. })
+        self.complete
+            && self.diverged == 0
+            && !self.has_other_victims()
+            && matches!(self.plan.schedules, Schedules::All { .. })
+    }
+
+    /// Whether the same schedules may end in another way: which of three clients InnoDB gives up in a
+    /// deadlock differs from run to run.
+    pub fn has_other_victims(&self) -> bool {
+        let is_innodb = matches!(self.engine.flavour, Flavour::MySql | Flavour::MariaDb);
+        let is_deadlock = |kind| matches!(kind, FaultKind::Deadlock | FaultKind::LockTimeout);
+        is_innodb
+            && self.plan.clients > 2
+            && self
+                .tally
+                .refused
+                .keys()
+                .any(|(kind, _)| is_deadlock(*kind))
     }
 
     /// The simplest schedule in which something was lost.

@@ -27,6 +27,11 @@ pub trait Policy: fmt::Debug + Send {
     /// The runs that follow from this one, now that it is over.
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>>;
 
+    /// Whether the run was only to learn from, and is not to be counted.
+    fn is_trial(&self) -> bool {
+        false
+    }
+
     /// The same run from its beginning, for a run that has diverged and may not do so again; none
     /// where somebody wants to know that it has.
     fn again(&self) -> Option<Box<dyn Policy>> {
@@ -252,8 +257,8 @@ impl Random {
     /// At most so many switches that priorities alone do not bring about.
     const MOST_CHANGES: usize = 3;
 
-    /// The first of so many runs. It changes no priorities, so that it takes the clients one after
-    /// the other; the others learn from it how long a run is.
+    /// The one before so many runs. It changes no priorities, so that it takes the clients one after
+    /// the other; the others learn from it how long a run is, and it is not counted.
     pub fn new(seed: u64, runs: u32, clients: usize) -> Self {
         let draw = Draw {
             seed,
@@ -300,6 +305,10 @@ impl Policy for Random {
         Ok(self.priorities.iter().copied().rfind(can_move))
     }
 
+    fn is_trial(&self) -> bool {
+        self.number == 0
+    }
+
     /// From each run two follow, so that none need be drawn long before its turn.
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
         let draw = Draw {
@@ -310,7 +319,7 @@ impl Policy for Random {
             0 => vec![1],
             number => vec![2 * number, 2 * number + 1],
         };
-        let following = following.into_iter().filter(|number| *number < self.runs);
+        let following = following.into_iter().filter(|number| *number <= self.runs);
         following
             .map(|number| Box::new(draw.run(number, self.runs)) as Box<dyn Policy>)
             .collect()
@@ -455,7 +464,8 @@ mod tests {
         let drawn = |seed| schedules(Random::new(seed, 50, 3), &[3, 3, 3], Reach::Meets);
         assert_eq!(drawn(1), drawn(1));
         assert_ne!(drawn(1), drawn(2));
-        assert_eq!(drawn(1).len(), 50);
+        // And the one before them.
+        assert_eq!(drawn(1).len(), 51);
         assert!(distinct(drawn(1)) > 20);
     }
 

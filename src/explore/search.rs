@@ -149,7 +149,7 @@ pub(super) struct Rest {
 enum Done {
     /// It came to its end.
     Judged(Box<Judged>),
-    /// It was broken off: another run shows the same.
+    /// It is not to be counted: another run shows the same, or it was only to learn from.
     Covered,
     /// It could not be brought to do what an earlier run had done.
     Diverged,
@@ -208,6 +208,9 @@ impl Worker {
         let Some(run) = run(&self.database, self.subject, stake, clients, policy).await? else {
             return Ok(Done::Covered);
         };
+        if policy.is_trial() {
+            return Ok(Done::Covered);
+        }
         let judging = self.subject.judge(&self.database, stake, &run.ended);
         let verdict = judging.await?;
         Ok(Done::Judged(Box::new(Judged { run, verdict })))

@@ -114,7 +114,7 @@ fn start(binary: Binary) -> LocalServer {
 #[derive(Debug)]
 pub struct Fresh {
     pub address: Address,
-    name: String,
+    pub name: String,
     folder: Option<TempDir>,
 }
 
@@ -127,6 +127,33 @@ impl Fresh {
             address: server.create_database(&name).await.unwrap(),
             name,
             folder: None,
+        }
+    }
+
+    /// The tables in it, and what an explorer has left on its server.
+    pub async fn tables_and_leftovers(&self) -> Vec<String> {
+        match &self.address {
+            Address::MySql(options) => {
+                let mut connection = options.connect().await.unwrap();
+                let query = "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
+                             WHERE table_schema = DATABASE() UNION ALL \
+                             SELECT CAST(schema_name AS CHAR) FROM information_schema.schemata \
+                             WHERE schema_name LIKE 'racy\\_explore\\_%'";
+                let found = sqlx::query_scalar(query).fetch_all(&mut connection).await;
+                connection.close().await.unwrap();
+                found.unwrap()
+            }
+            Address::Postgres(options) => {
+                let mut connection = options.connect().await.unwrap();
+                let query = "SELECT CAST(tablename AS TEXT) FROM pg_tables \
+                             WHERE schemaname = 'public' UNION ALL \
+                             SELECT CAST(nspname AS TEXT) FROM pg_namespace \
+                             WHERE nspname LIKE 'racy\\_lane\\_%'";
+                let found = sqlx::query_scalar(query).fetch_all(&mut connection).await;
+                connection.close().await.unwrap();
+                found.unwrap()
+            }
+            Address::Sqlite(_) => panic!("SQLite has no server"),
         }
     }
 

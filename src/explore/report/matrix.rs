@@ -91,7 +91,8 @@ pub(super) fn cell(finding: &Finding) -> String {
     let refused = refused.collect::<String>() + &declined;
     match (tally.anomalies(), refused.is_empty()) {
         (0, true) if finding.is_exhaustive() => format!("✓ all {of} safe"),
-        (0, _) => format!("✓ 0 of {of} lost{refused}"),
+        (0, _) if finding.is_exhaustive() => format!("✓ 0 of {of} lost{refused}"),
+        (0, _) => format!("? 0 of {of} lost{refused}"),
         (lost, _) if lost == tally.count(Verdict::LostUpdate) => {
             format!("✗ {lost} of {of} lost{refused}")
         }
@@ -116,11 +117,18 @@ pub(super) fn legend(findings: &[Finding]) -> String {
             .iter()
             .map(|finding| finding.plan.clients.to_string()),
     );
-    format!(
-        "Each cell: of all schedules of {} clients, how many lose an update and in how many one is \
-         refused, with the engine's code.",
-        clients.join(" or ")
-    )
+    let clients = clients.join(" or ");
+    match findings.iter().all(Finding::is_exhaustive) {
+        true => format!(
+            "Each cell: of all schedules of {clients} clients, how many lose an update and in how many \
+             one is refused, with the engine's code."
+        ),
+        false => format!(
+            "Each cell: of the schedules of {clients} clients that were run, how many lose an update and \
+             in how many one is refused, with the engine's code. A question mark: none that was run \
+             loses one, but not all were."
+        ),
+    }
 }
 
 /// The matrix as Markdown tables, one for each engine.
@@ -222,6 +230,7 @@ fn write_table(page: &mut String, table: &Table<'_>, findings: &[Finding]) {
 /// Colours are not all that tells the cells apart: each begins with a sign.
 fn class(finding: &Finding) -> &'static str {
     match (finding.tally.anomalies(), finding.tally.turned_away()) {
+        (0, _) if !finding.is_exhaustive() => "open",
         (0, 0) => "safe",
         (0, _) => "refused",
         _ => "lost",

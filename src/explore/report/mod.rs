@@ -19,7 +19,6 @@ use crate::verdict::Verdict;
 /// The verdict in words, as far as it may be said.
 pub fn verdict(finding: &Finding) -> String {
     let tally = &finding.tally;
-    let (runs, clients) = (tally.schedules, finding.plan.clients);
     if let Schedules::One(schedule) = &finding.plan.schedules {
         let verdict = tally.verdicts.keys().next();
         return match verdict {
@@ -27,7 +26,7 @@ pub fn verdict(finding: &Finding) -> String {
             None => format!("the schedule {schedule} did not come to its end"),
         };
     }
-    if tally.count(Verdict::Safe) == runs && finding.is_exhaustive() {
+    if tally.count(Verdict::Safe) == tally.schedules && finding.is_exhaustive() {
         return format!("safe in all {}", ran(finding));
     }
     let lost = match (
@@ -45,62 +44,80 @@ pub fn verdict(finding: &Finding) -> String {
         0 => String::new(),
         refused => format!("; somebody is refused in {refused}"),
     };
+    let ran = ran(finding);
     match &finding.plan.schedules {
-        _ if finding.is_exhaustive() => format!("{lost} all {}{refused}", ran(finding)),
-        Schedules::Sample { .. } if tally.anomalies() == 0 => format!(
-            "{lost} {}{refused}; with 95 % confidence, fewer than {} of the schedules drawn like this \
-             lose anything",
-            ran(finding),
-            // The first run was not drawn: it takes one client after the other.
-            percent(bound_95(runs.saturating_sub(1))),
-        ),
-        Schedules::Sample { .. } => {
-            let (low, high) = interval_95(tally.anomalies(), runs);
-            format!(
-                "{lost} {}{refused}; with 95 % confidence, {} to {} of the schedules drawn like this do",
-                ran(finding),
-                percent(low),
-                percent(high)
-            )
-        }
-        _ if finding.complete => format!(
-            "{lost} {}{refused}; what {} others lead to stays open, because the engine did not do again \
-             what it had done before",
-            ran(finding),
+        _ if finding.is_exhaustive() => format!("{lost} all {ran}{refused}"),
+        Schedules::Sample { .. } => format!("{lost} {ran}{refused}; {}", bound(finding)),
+        _ if finding.diverged > 0 => format!(
+            "{lost} {ran}{refused}; what {} others lead to stays open, because the engine did not do \
+             again what it had done before",
             finding.diverged
         ),
+        _ if finding.complete => format!(
+            "{lost} {ran}{refused}; which of three clients InnoDB gives up in a deadlock differs from \
+             run to run, and these counts with it"
+        ),
         _ => format!(
-            "{lost} {runs} schedules of {clients} clients, which are not all there are{refused}"
+            "{lost} {}, which are not all there are{refused}",
+            of_clients(finding)
         ),
     }
 }
 
 /// How many schedules of which kind.
 fn ran(finding: &Finding) -> String {
-    let (runs, clients) = (finding.tally.schedules, finding.plan.clients);
+    let runs = of_clients(finding);
     match &finding.plan.schedules {
         Schedules::All { reduced: true } => format!(
-            "{runs} schedules of {clients} clients that can end differently (the others differ from \
-             one of these only in the order of steps that cannot meet, or in the clients' names)"
+            "{runs} that can end differently (the others differ from one of these only in the order of \
+             steps that cannot meet, or in the clients' names)"
         ),
-        Schedules::Sample { seed, .. } => {
-            format!("{runs} schedules of {clients} clients drawn at random (seed {seed})")
+        Schedules::Sample { seed, .. } => format!("{runs} drawn at random (seed {seed})"),
+        _ => runs,
+    }
+}
+
+fn of_clients(finding: &Finding) -> String {
+    let schedules = counted(finding.tally.schedules, "schedule");
+    let clients = counted(finding.plan.clients as u64, "client");
+    format!("{schedules} of {clients}")
+}
+
+fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+/// What a sample says of those that were not drawn.
+fn bound(finding: &Finding) -> String {
+    let (bad, drawn) = (finding.tally.anomalies(), finding.tally.schedules);
+    match (bad, drawn) {
+        (_, 0) => "which says nothing".to_owned(),
+        (0, _) => format!(
+            "with 95 % confidence, fewer than {} of the schedules drawn like this lose anything",
+            percent(bound_95(drawn))
+        ),
+        _ => {
+            let (low, high) = interval_95(bad, drawn);
+            let (low, high) = (percent(low), percent(high));
+            format!("with 95 % confidence, {low} to {high} of the schedules drawn like this do")
         }
-        _ => format!("{runs} schedules of {clients} clients"),
     }
 }
 
 /// What share of the population may be bad although none of so many drawn was, with 95 % confidence:
 /// a larger share would have shown with a probability of more than 95 %.
 fn bound_95(drawn: u64) -> f64 {
-    1.0 - 0.05_f64.powf(1.0 / drawn.max(1) as f64)
+    1.0 - 0.05_f64.powf(1.0 / drawn as f64)
 }
 
 /// The share of the population that is bad where so many of those drawn were, with 95 % confidence
 /// (Wilson's score interval).
 fn interval_95(bad: u64, drawn: u64) -> (f64, f64) {
     const Z: f64 = 1.96;
-    let drawn = drawn.max(1) as f64;
+    let drawn = drawn as f64;
     let share = bad as f64 / drawn;
     let scale = 1.0 + Z * Z / drawn;
     let middle = (share + Z * Z / (2.0 * drawn)) / scale;
@@ -141,11 +158,10 @@ pub fn text(findings: &[Finding]) -> String {
         for (count, what) in counts(finding) {
             let _ = writeln!(text, "{count:>8}  {what}");
         }
-        let _ = writeln!(
-            text,
-            "{:>8}  with a wait for a lock\n",
-            finding.tally.waited
-        );
+        if finding.tally.schedules > 0 {
+            let waited = finding.tally.waited;
+            let _ = writeln!(text, "{waited:>8}  with a wait for a lock\n");
+        }
         if let Some((heading, example)) = shown(finding) {
             let _ = writeln!(text, "{heading}: {}\n", example.schedule);
             text.push_str(&timeline::draw(example, finding.plan.clients));
