@@ -18,6 +18,7 @@ mod api;
 mod commands;
 mod disconnects;
 mod exploration;
+mod explore_command;
 mod faults;
 mod local_server;
 mod sessions;

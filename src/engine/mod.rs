@@ -2,7 +2,7 @@
 //!
 //! - [`Database`]: one pool per engine behind one enum, with what is known about the engine.
 //! - `mysql`, `postgres`, `sqlite`: what each engine is told and asked when a connection to it is opened.
-//! - `pool`: the pool.
+//! - `pool`: the pool. `connection`: one of its connections, whichever driver it is of.
 //! - [`Session`]: one client's connection, on which every statement is an observed step.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
 //!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
@@ -15,6 +15,7 @@
 
 mod blocked;
 pub mod choice;
+mod connection;
 mod dialect;
 mod fault;
 mod lane;
@@ -40,15 +41,16 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 pub use blocked::Standstill;
+pub use connection::ConnectionId;
 pub use dialect::{Flavour, Isolation};
 pub use fault::{Fault, FaultKind};
 pub use lane::{BESIDE_THE_CLIENTS, Lane, Scratch};
-pub use session::{ConnectionId, Kept, Session};
+pub use session::{Kept, Session};
 
 use crate::step::{Observer, Unobserved};
 use blocked::Looks;
+use connection::Connection;
 use pool::Pool;
-use session::Connection;
 
 /// How to treat the database once it is reached.
 #[derive(Debug, Clone, Copy)]
