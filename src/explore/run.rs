@@ -35,12 +35,7 @@ pub struct Run {
 #[derive(Debug)]
 pub enum RunError {
     /// It did not go as its policy knew that it should.
-    Diverged {
-        /// Where.
-        diverged: Diverged,
-        /// What had happened until then.
-        trace: Trace,
-    },
+    Diverged(Diverged),
     /// The engine did not answer.
     Engine(Fault),
     /// A client ended without saying how.
@@ -50,7 +45,7 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Diverged { diverged, .. } => write!(f, "the run diverged {diverged}"),
+            Self::Diverged(diverged) => write!(f, "the run diverged {diverged}"),
             Self::Engine(fault) => fault.fmt(f),
             Self::Client(client) => write!(f, "client {client} broke off"),
         }
@@ -87,9 +82,8 @@ pub async fn run(
             Ok(None)
         }
         Err(Stopped::Diverged(diverged)) => {
-            let trace = scheduler.trace.clone();
             scheduler.leave_nothing_open().await;
-            Err(RunError::Diverged { diverged, trace })
+            Err(RunError::Diverged(diverged))
         }
         Err(Stopped::Engine(fault)) => Err(RunError::Engine(fault)),
         Err(Stopped::Client(client)) => Err(RunError::Client(client)),

@@ -192,7 +192,7 @@ impl Worker {
             let again = policy.again();
             match (self.run_once(clients, &mut *policy).await, again) {
                 (Ok(done), _) => return Ok((done, policy.branches())),
-                (Err(RunError::Diverged { .. }), Some(again)) => policy = again,
+                (Err(RunError::Diverged(_)), Some(again)) => policy = again,
                 (Err(error), _) => return Err(error),
             }
         }
