@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::deposits::LongDelay;
@@ -12,7 +13,7 @@ use crate::engine::choice::DatabaseUrl;
 use crate::engine::{self, Isolation, Journal};
 use crate::explore::report::{self, FindingJson};
 use crate::explore::{Client, Plan, Schedule, Schedules};
-use crate::http;
+use crate::http::{self, Instance};
 use crate::survey::{self, Found};
 
 /// Which database, and how to treat it.
@@ -234,10 +235,10 @@ impl ExploreOptions {
     }
 }
 
-/// How the service treats its clients.
+/// Where the service listens, for the service itself and for who asks it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Service")]
-pub struct ServiceOptions {
+pub struct ListenOption {
     /// Where to listen, as IP:PORT; port 0 takes a free one.
     #[arg(
         long,
@@ -247,6 +248,15 @@ pub struct ServiceOptions {
         value_parser = listen_address
     )]
     pub listen: SocketAddr,
+}
+
+/// How the service treats its clients.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Service")]
+pub struct ServiceOptions {
+    /// Where the service is.
+    #[command(flatten)]
+    pub listening: ListenOption,
 
     /// Carry out at most that many requests at a time, as that many synchronous workers would
     /// [default: as many as come]. With 1, no race is possible.
@@ -283,6 +293,16 @@ pub struct ServiceOptions {
     )]
     pub request_timeout: Duration,
 
+    /// Believe the proxy in front: who the client is (X-Forwarded-For or X-Real-IP), whether it came over
+    /// TLS (X-Forwarded-Proto), and the request's id (X-Request-Id). Only where nobody can get past
+    /// the proxy, which must set these headers itself.
+    #[arg(long, env = "RACY_BEHIND_PROXY", value_parser = BoolishValueParser::new())]
+    pub behind_proxy: bool,
+
+    /// The name of this instance, for X-Racy-Instance in every response [default: the host's].
+    #[arg(long, value_name = "NAME", env = "RACY_INSTANCE")]
+    pub instance: Option<Instance>,
+
     /// How to write the log.
     #[arg(
         long,
@@ -301,6 +321,8 @@ impl ServiceOptions {
             long_delay: self.long_delay.clone(),
             header_timeout: self.header_timeout,
             request_timeout: self.request_timeout,
+            behind_proxy: self.behind_proxy,
+            instance: self.instance.clone().unwrap_or_else(Instance::of_this_host),
         }
     }
 }

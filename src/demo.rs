@@ -17,7 +17,7 @@ use crate::accounts;
 use crate::deposits::{LongDelay, STRATEGIES, Strategy};
 use crate::engine::choice::HOW_TO_CHANGE;
 use crate::engine::{Database, Engine, Flavour, Isolation};
-use crate::http::{self, Service};
+use crate::http::{self, Instance, Service};
 use crate::step::Unobserved;
 
 const REQUESTS: u32 = 10;
@@ -103,6 +103,8 @@ pub async fn run(database: &Database) -> Result<Vec<Showing>, Error> {
         long_delay: LongDelay(LONG_DELAY),
         header_timeout: TIMEOUT,
         request_timeout: TIMEOUT,
+        behind_proxy: false,
+        instance: Instance::of_this_host(),
     };
     let service = Service::new(database.clone(), &settings, Arc::new(Unobserved));
     let (stop, stopped) = oneshot::channel::<()>();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use racy::config::{EngineOptions, ExploreOptions, LogFormat, ServiceOptions};
+use racy::config::{EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions};
 use racy::demo::{self, Showing};
 use racy::deposits::STRATEGIES;
 use racy::engine::Database;
@@ -54,6 +54,10 @@ enum Command {
     Explore(ExploreCommand),
     /// Bring a database's schema up to date, and end. The other commands do it as well.
     Migrate(MigrateCommand),
+    /// Ask the service on this host whether it can do its work, as a container's health check does.
+    ///
+    /// The exit status is 0 where it can, and 1 where it cannot or does not answer.
+    Healthcheck(HealthcheckCommand),
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +98,12 @@ struct MigrateCommand {
     engine: EngineOptions,
 }
 
+#[derive(Debug, Args)]
+struct HealthcheckCommand {
+    #[command(flatten)]
+    listening: ListenOption,
+}
+
 type Ended = Result<ExitCode, Box<dyn Error>>;
 
 const FAILED: u8 = 2;
@@ -113,6 +123,7 @@ async fn run(command: Command) -> Ended {
         Command::Demo(command) => unless_stopped(signals, show(command)).await,
         Command::Explore(command) => explore(command, signals).await,
         Command::Migrate(command) => unless_stopped(signals, migrate(command)).await,
+        Command::Healthcheck(command) => unless_stopped(signals, check_health(command)).await,
     }
 }
 
@@ -288,12 +299,22 @@ async fn migrate(command: MigrateCommand) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
+async fn check_health(command: HealthcheckCommand) -> Ended {
+    Ok(match http::probe(command.listening.listen).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            complain(&why);
+            ExitCode::FAILURE
+        }
+    })
+}
+
 /// Beyond the time for which a client is kept waiting, nobody is there for whom to finish a request.
 const SHUTDOWN_SLACK: Duration = Duration::from_secs(5);
 
 async fn serve(command: ServeCommand, mut signals: Signals) -> Ended {
     start_log(command.service.log_format, "info")?;
-    let listen = command.service.listen;
+    let listen = command.service.listening.listen;
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}; --listen takes another"))?;

@@ -174,7 +174,7 @@ async fn the_pool_out_of_reach_is_503_with_retry_after(engine: TestEngine) {
     assert_eq!(refused["detail"], "all 1 database connections are in use");
     assert_eq!(service.json("/health/live").await, json!({"status": "ok"}));
     taken.end().await;
-    assert_eq!(service.json("/health/ready").await, json!({"status": "ok"}));
+    assert_eq!(service.json("/health/ready").await["status"], "ok");
     service.stop().await;
 }
 
@@ -350,7 +350,7 @@ async fn what_is_not_there_is_404() {
         let response = service.get(path).send().await.unwrap();
         problem(response, 404, "unknown-account").await;
     }
-    for path in ["/", "/demo", "/demo/", "/accounts/1/nothing"] {
+    for path in ["/demo", "/demo/", "/accounts/1/nothing"] {
         let response = service.get(path).send().await.unwrap();
         problem(response, 404, "unknown-path").await;
     }
@@ -518,15 +518,84 @@ async fn the_api_describes_itself() {
 #[tokio::test]
 async fn every_answer_carries_a_request_id() {
     let (_lab, service) = service().await;
-    let given = service
-        .get("/accounts")
-        .header("x-request-id", "mine")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(given.headers()["x-request-id"], "mine");
-    let made = service.get("/nowhere").send().await.unwrap();
-    assert!(made.headers()["x-request-id"].len() > 20);
+    let mut seen = Vec::new();
+    for path in ["/", "/accounts", "/nowhere", "/health/live"] {
+        let response = service.get(path).send().await.unwrap();
+        let id = response.headers()["x-request-id"].to_str().unwrap();
+        assert!(id.len() > 20, "{path}: {id}");
+        seen.push(id.to_owned());
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 4, "one for each request: {seen:?}");
+    service.stop().await;
+}
+
+/// Anybody can write a header: only a proxy's word is taken.
+#[tokio::test]
+async fn a_request_id_is_believed_behind_a_proxy_alone() {
+    let lab = TestEngine::Sqlite.lab().await;
+    for behind_proxy in [false, true] {
+        let settings = http::Settings {
+            behind_proxy,
+            ..settings()
+        };
+        let service =
+            RunningService::start_with(&lab.database, &settings, Arc::new(Unobserved), |router| {
+                router
+            })
+            .await;
+        let request = service.get("/accounts").header("x-request-id", "given");
+        let response = request.send().await.unwrap();
+        let id = &response.headers()["x-request-id"];
+        assert_eq!(id == "given", behind_proxy, "{id:?}");
+        service.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn every_answer_names_the_instance() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let settings = http::Settings {
+        instance: "replica-7".parse().unwrap(),
+        ..settings()
+    };
+    let service =
+        RunningService::start_with(&lab.database, &settings, Arc::new(Unobserved), |router| {
+            router
+        })
+        .await;
+    for (request, status) in [
+        (service.get("/"), 200),
+        (service.get("/accounts"), 200),
+        (service.get("/health/live"), 200),
+        (service.get("/docs/"), 200),
+        (service.get("/nowhere"), 404),
+        (service.get("/demo/atomic_no_delay/"), 405),
+        (service.post("/health/ready"), 405),
+        (service.post("/demo/atomic_no_delay/"), 400),
+    ] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["x-racy-instance"], "replica-7");
+    }
+    let ready = json!({"status": "ok", "instance": "replica-7"});
+    assert_eq!(service.json("/health/ready").await, ready);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_front_page_leads_to_the_rest() {
+    let (_lab, service) = service().await;
+    let response = service.get("/").send().await.unwrap();
+    assert_eq!(
+        response.headers()["content-type"],
+        "text/html; charset=utf-8"
+    );
+    let page = response.text().await.unwrap();
+    for path in ["/docs", "/accounts", "/strategies", "/openapi.json"] {
+        assert!(page.contains(&format!("href=\"{path}\"")), "{path}");
+        assert_eq!(service.get(path).send().await.unwrap().status(), 200);
+    }
     service.stop().await;
 }
 

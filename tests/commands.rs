@@ -285,6 +285,85 @@ async fn a_password_is_never_shown() {
     }
 }
 
+/// The access log of a service that was started like this, of one request with a proxy's headers.
+async fn logged(more: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let url = TestEngine::Sqlite.own_url(folder.path());
+    let mut served = Served::start(&url, folder.path(), more);
+    let request = reqwest::Client::new().get(format!("{}/accounts", served.base_url));
+    let request = request.header("x-forwarded-for", "198.51.100.1, 203.0.113.7");
+    let request = request.header("x-forwarded-proto", "https");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    served.wait_until_said("path=\"/accounts\"");
+    terminate(&served.process);
+    let (_, said) = served.wait();
+    let line = said
+        .lines()
+        .find(|line| line.contains("path=\"/accounts\""));
+    line.unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_log_names_the_client_and_behind_a_proxy_the_real_one() {
+    let line = logged(&[]).await;
+    assert!(line.contains("client=127.0.0.1 secure=false"), "{line}");
+    let line = logged(&["--behind-proxy"]).await;
+    assert!(line.contains("client=203.0.113.7 secure=true"), "{line}");
+}
+
+#[tokio::test]
+async fn an_instance_is_named_after_its_host_or_as_it_is_told() {
+    let host = output(Command::new("hostname")).await;
+    for (more, name) in [
+        (&[][..], text(&host.stdout).trim()),
+        (&["--instance", "replica-7"], "replica-7"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = TestEngine::Sqlite.own_url(folder.path());
+        let served = Served::start(&url, folder.path(), more);
+        let ready = reqwest::get(format!("{}/health/ready", served.base_url)).await;
+        let ready: Value = ready.unwrap().json().await.unwrap();
+        assert_eq!(ready["instance"], name);
+        terminate(&served.process);
+        served.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_health_check_tells_a_service_that_is_ready_from_one_that_is_not() {
+    async fn check(address: &str) -> (Option<i32>, String) {
+        let mut command = racy(&["healthcheck"]);
+        command.env("RACY_LISTEN", address);
+        let output = output(command).await;
+        (output.status.code(), text(&output.stderr))
+    }
+
+    let lab = TestEngine::Sqlite
+        .lab_with(racy::engine::Settings {
+            connections: 1,
+            ..racy::engine::Settings::default()
+        })
+        .await;
+    let service = RunningService::start(&lab.database).await;
+    let port = service.address.port();
+    for address in [format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}")] {
+        assert_eq!(check(&address).await, (Some(0), String::new()));
+    }
+    let address = format!("127.0.0.1:{port}");
+
+    let taken = lab.database.session(&racy::step::Unobserved).await.unwrap();
+    let (status, said) = check(&address).await;
+    assert_eq!(status, Some(1));
+    assert!(said.contains("503"), "{said}");
+    taken.end().await;
+
+    service.stop().await;
+    let (status, said) = check(&address).await;
+    assert_eq!(status, Some(1));
+    assert!(said.contains(&address), "{said}");
+}
+
 async fn a_demo_that_is_interrupted_leaves_nothing_running(engine: TestEngine) {
     let folder = tempfile::tempdir().unwrap();
     let url = engine.own_url(folder.path());

@@ -17,6 +17,15 @@ pub(super) struct Health {
     status: &'static str,
 }
 
+/// The answer of an instance that can do its work.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// Always `ok`.
+    status: &'static str,
+    /// The instance's name.
+    instance: String,
+}
+
 const OK: Json<Health> = Json(Health { status: "ok" });
 
 /// Is the process there?
@@ -40,11 +49,14 @@ pub(super) async fn live() -> Json<Health> {
     path = "/health/ready",
     tag = "health",
     responses(
-        (status = 200, description = "The database answers", body = Health),
+        (status = 200, description = "The database answers", body = Readiness),
         (status = 503, description = "The database is out of reach", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, Problem> {
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>, Problem> {
     app.database.ping().await?;
-    Ok(OK)
+    Ok(Json(Readiness {
+        status: "ok",
+        instance: app.instance.name().to_owned(),
+    }))
 }

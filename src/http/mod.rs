@@ -5,11 +5,15 @@
 //! stop.
 
 mod accounts;
+mod caller;
 mod completion;
 mod deposits;
+mod front;
 mod health;
 mod input;
+mod instance;
 mod openapi;
+mod probe;
 mod problem;
 mod server;
 mod strategies;
@@ -26,16 +30,19 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
-use tracing::Level;
+use tracing::{Level, field};
 use utoipa::OpenApi as _;
 use utoipa_swagger_ui::SwaggerUi;
 
+pub use instance::Instance;
+pub use probe::probe;
 pub use problem::Problem;
 pub use server::serve;
 
 use crate::deposits::LongDelay;
 use crate::engine::Database;
 use crate::step::Observer;
+use caller::Caller;
 use completion::Completion;
 use openapi::Description;
 
@@ -51,6 +58,11 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// How long a client is kept waiting for an answer. The work goes on after that.
     pub request_timeout: Duration,
+    /// Whether a proxy stands between the clients and the service, so that its word is taken for who
+    /// they are (`X-Forwarded-For`, `X-Forwarded-Proto`) and for a request's id (`X-Request-Id`).
+    pub behind_proxy: bool,
+    /// The name that tells this instance of the service from the others.
+    pub instance: Instance,
 }
 
 /// What the handlers share.
@@ -58,6 +70,7 @@ pub struct Settings {
 struct App {
     database: Database,
     long_delay: LongDelay,
+    instance: Instance,
     /// Sees every step of every deposit.
     observer: Arc<dyn Observer>,
     warned_of_the_pool: AtomicBool,
@@ -81,6 +94,7 @@ pub struct Service {
     router: Router,
     requests: TaskTracker,
     header_timeout: Duration,
+    behind_proxy: bool,
 }
 
 impl Service {
@@ -99,6 +113,7 @@ impl Service {
         let app = App {
             database,
             long_delay: settings.long_delay.clone(),
+            instance: settings.instance.clone(),
             observer,
             warned_of_the_pool: AtomicBool::new(false),
         };
@@ -106,6 +121,7 @@ impl Service {
             router: router(Arc::new(app), completion),
             requests,
             header_timeout: settings.header_timeout,
+            behind_proxy: settings.behind_proxy,
         }
     }
 
@@ -133,36 +149,55 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
             completion,
             completion::run_to_the_end,
         ));
-    // Answered at once, also when every worker is busy.
-    let always = Router::new()
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready));
     // "none": the page is not to call a validator on the internet.
     let documentation = SwaggerUi::new("/docs")
         .url("/openapi.json", Description::openapi())
         .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none"));
-
-    work.merge(always)
-        .with_state(app)
+    let logged = work
+        .with_state(Arc::clone(&app))
+        .route("/", get(front::page))
         .merge(documentation)
         .fallback(Problem::unknown_path)
         .method_not_allowed_fallback(Problem::wrong_method)
         .layer(
-            ServiceBuilder::new()
-                .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-                .layer(
-                    TraceLayer::new_for_http()
-                        .make_span_with(request_span)
-                        .on_request(())
-                        .on_failure(())
-                        .on_response(DefaultOnResponse::new().level(Level::INFO)),
-                )
-                .layer(PropagateRequestIdLayer::x_request_id()),
-        )
+            TraceLayer::new_for_http()
+                .make_span_with(request_span)
+                .on_request(())
+                .on_failure(())
+                .on_response(DefaultOnResponse::new().level(Level::INFO)),
+        );
+    let instance = app.instance.clone();
+    logged.merge(health(app)).layer(
+        ServiceBuilder::new()
+            .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+            .layer(PropagateRequestIdLayer::x_request_id())
+            .layer(middleware::map_response_with_state(
+                instance,
+                instance::sign,
+            )),
+    )
+}
+
+/// Answered at once, also when every worker is busy; and not logged, because some program asks every
+/// few seconds.
+fn health(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .method_not_allowed_fallback(Problem::wrong_method)
+        .with_state(app)
 }
 
 fn request_span(request: &Request) -> tracing::Span {
     let id = request.headers().get("x-request-id");
     let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
+    let caller = request.extensions().get::<Caller>();
+    tracing::info_span!(
+        "request",
+        id,
+        client = caller.map(|caller| field::display(caller.address)),
+        secure = caller.map(|caller| caller.secure),
+        method = %request.method(),
+        path = request.uri().path(),
+    )
 }

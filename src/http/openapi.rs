@@ -9,7 +9,8 @@ use super::{accounts, deposits, health, strategies};
 #[openapi(
     info(
         title = "Racy",
-        description = "A laboratory of race conditions: deposits that lose money, and one that does not.",
+        description = "A laboratory of race conditions: deposits that lose money, and one that does not. Every \
+            response names the instance that gave it (`X-Racy-Instance`) and its request (`X-Request-Id`).",
         license(name = "MIT", identifier = "MIT"),
     ),
     paths(

@@ -2,6 +2,7 @@
 //!
 //! `axum::serve` has no timeout for request headers; hyper, on which it stands, has one.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
 use super::Service;
+use super::caller::Caller;
 
 /// Serves until `stop` is done; then takes no more connections, and finishes the requests that are
 /// under way, also those whose clients have left. However long that takes: whoever has less time
@@ -27,7 +29,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, _)) => serve_connection(stream, &service, &connections),
+            Ok((stream, peer)) => serve_connection(stream, peer.ip(), &service, &connections),
             Err(error) => tokio::select! {
                 () = recover(&error) => {}
                 () = &mut stop => break,
@@ -40,13 +42,23 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
     service.requests.wait().await;
 }
 
-fn serve_connection(stream: TcpStream, service: &Service, connections: &GracefulShutdown) {
+fn serve_connection(
+    stream: TcpStream,
+    peer: IpAddr,
+    service: &Service,
+    connections: &GracefulShutdown,
+) {
     // An answer that waits for the acknowledgement of another is no measurement.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let router = service.router.clone();
-    let router = router.map_request(|request: hyper::Request<Incoming>| request.map(Body::new));
+    let behind_proxy = service.behind_proxy;
+    let router = router.map_request(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        Caller::introduce(&mut request, peer, behind_proxy);
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(service.header_timeout)

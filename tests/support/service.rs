@@ -31,6 +31,8 @@ pub fn settings() -> Settings {
         long_delay: LongDelay(Duration::ZERO..=Duration::ZERO),
         header_timeout: Duration::from_secs(20),
         request_timeout: Duration::from_secs(20),
+        behind_proxy: false,
+        instance: "here".parse().unwrap(),
     }
 }
 
