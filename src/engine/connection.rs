@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use sqlx::mysql::MySqlRow;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 
 use super::Fault;
@@ -14,6 +17,88 @@ pub struct ConnectionId(pub(super) i64);
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// A value for a placeholder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value<'v> {
+    /// An integer.
+    Integer(i64),
+    /// A text.
+    Text(&'v str),
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<&i64> for Value<'_> {
+    fn from(value: &i64) -> Self {
+        Self::Integer(*value)
+    }
+}
+
+impl<'v> From<&'v str> for Value<'v> {
+    fn from(value: &'v str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'v> From<&Value<'v>> for Value<'v> {
+    fn from(value: &Value<'v>) -> Self {
+        *value
+    }
+}
+
+/// A row that was read, of integers and texts.
+#[derive(Debug)]
+pub struct Row(DriversRow);
+
+#[derive(Debug)]
+enum DriversRow {
+    MySql(MySqlRow),
+    Postgres(PgRow),
+    Sqlite(SqliteRow),
+}
+
+/// What is in the column of a row, whichever driver it came from.
+macro_rules! column {
+    ($row:expr, $index:expr) => {
+        match &$row.0 {
+            DriversRow::MySql(row) => row.try_get($index),
+            DriversRow::Postgres(row) => row.try_get($index),
+            DriversRow::Sqlite(row) => row.try_get($index),
+        }
+    };
+}
+
+impl Row {
+    /// The integer in that column.
+    ///
+    /// # Errors
+    /// [`FaultKind::Other`](super::FaultKind::Other) where there is none.
+    pub fn integer(&self, index: usize) -> Result<i64, Fault> {
+        Ok(column!(self, index)?)
+    }
+
+    /// The text in that column.
+    ///
+    /// # Errors
+    /// [`FaultKind::Other`](super::FaultKind::Other) where there is none.
+    pub fn text(&self, index: usize) -> Result<String, Fault> {
+        Ok(column!(self, index)?)
+    }
+
+    /// Its first `N` columns, all of them integers, each of which may be NULL.
+    pub(super) fn integers<const N: usize>(&self) -> Result<[Option<i64>; N], Fault> {
+        let mut values = [None; N];
+        for (index, value) in values.iter_mut().enumerate() {
+            *value = column!(self, index)?;
+        }
+        Ok(values)
     }
 }
 
@@ -39,10 +124,13 @@ macro_rules! on {
 
 /// A statement with its values, for the driver that the place asks for.
 macro_rules! bound {
-    ($sql:expr, $args:expr) => {{
+    ($sql:expr, $values:expr) => {{
         let mut query = sqlx::query(AssertSqlSafe($sql));
-        for value in $args {
-            query = query.bind(*value);
+        for value in $values {
+            query = match value.into() {
+                Value::Integer(value) => query.bind(value),
+                Value::Text(value) => query.bind(value),
+            };
         }
         query
     }};
@@ -59,20 +147,28 @@ impl Connection {
     }
 
     /// How many rows it matched.
-    pub(super) async fn execute(&mut self, sql: &str, args: &[i64]) -> Result<u64, Fault> {
-        Ok(on!(self, it => bound!(sql, args).execute(it.get()?).await?.rows_affected()))
+    pub(super) async fn execute<'v>(
+        &mut self,
+        sql: &str,
+        values: impl IntoIterator<Item = impl Into<Value<'v>>>,
+    ) -> Result<u64, Fault> {
+        Ok(on!(self, it => bound!(sql, values).execute(it.get()?).await?.rows_affected()))
     }
 
     /// The number of the row that was inserted. `sql` is spelled for an insert.
-    pub(super) async fn insert(&mut self, sql: &str, args: &[i64]) -> Result<i64, Fault> {
+    pub(super) async fn insert<'v>(
+        &mut self,
+        sql: &str,
+        values: impl IntoIterator<Item = impl Into<Value<'v>>>,
+    ) -> Result<i64, Fault> {
         Ok(match self {
             Self::MySql(it) => {
-                let inserted = bound!(sql, args).execute(it.get()?).await?;
+                let inserted = bound!(sql, values).execute(it.get()?).await?;
                 inserted.last_insert_id().cast_signed()
             }
-            Self::Postgres(it) => bound!(sql, args).fetch_one(it.get()?).await?.try_get(0)?,
+            Self::Postgres(it) => bound!(sql, values).fetch_one(it.get()?).await?.try_get(0)?,
             Self::Sqlite(it) => {
-                let inserted = bound!(sql, args).execute(it.get()?).await?;
+                let inserted = bound!(sql, values).execute(it.get()?).await?;
                 inserted.last_insert_rowid()
             }
         })
@@ -80,23 +176,35 @@ impl Connection {
 
     /// Reads all rows, also where one is expected: an answer that is not read to its end keeps
     /// SQLite's read snapshot open.
-    pub(super) async fn rows<const N: usize>(
+    pub(super) async fn rows<'v>(
         &mut self,
         sql: &str,
-        args: &[i64],
+        values: impl IntoIterator<Item = impl Into<Value<'v>>>,
+    ) -> Result<Vec<Row>, Fault> {
+        let rows: Vec<_> = match self {
+            Self::MySql(it) => {
+                let rows = bound!(sql, values).fetch_all(it.get()?).await?;
+                rows.into_iter().map(DriversRow::MySql).collect()
+            }
+            Self::Postgres(it) => {
+                let rows = bound!(sql, values).fetch_all(it.get()?).await?;
+                rows.into_iter().map(DriversRow::Postgres).collect()
+            }
+            Self::Sqlite(it) => {
+                let rows = bound!(sql, values).fetch_all(it.get()?).await?;
+                rows.into_iter().map(DriversRow::Sqlite).collect()
+            }
+        };
+        Ok(rows.into_iter().map(Row).collect())
+    }
+
+    /// As [`rows`](Self::rows), for rows of `N` integers each.
+    pub(super) async fn integers<const N: usize>(
+        &mut self,
+        sql: &str,
+        values: &[i64],
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
-        on!(self, it => {
-            let rows = bound!(sql, args).fetch_all(it.get()?).await?;
-            rows.iter()
-                .map(|row| {
-                    let mut values = [None; N];
-                    for (index, value) in values.iter_mut().enumerate() {
-                        *value = row.try_get(index)?;
-                    }
-                    Ok(values)
-                })
-                .collect()
-        })
+        self.rows(sql, values).await?.iter().map(Row::integers).collect()
     }
 
     pub(super) fn number(&self) -> Option<i64> {

@@ -12,20 +12,38 @@ use super::{Fault, FaultKind, OpenError};
 /// One engine's migrations: description and SQL, in order. Applied ones are never edited.
 type Migrations = &'static [(&'static str, &'static str)];
 
-const MYSQL_MIGRATIONS: Migrations = &[(
-    "deposits",
-    include_str!("../../migrations/mysql/0001_deposits.sql"),
-)];
+const MYSQL_MIGRATIONS: Migrations = &[
+    (
+        "deposits",
+        include_str!("../../migrations/mysql/0001_deposits.sql"),
+    ),
+    (
+        "keeper",
+        include_str!("../../migrations/mysql/0002_keeper.sql"),
+    ),
+];
 
-const POSTGRES_MIGRATIONS: Migrations = &[(
-    "deposits",
-    include_str!("../../migrations/postgres/0001_deposits.sql"),
-)];
+const POSTGRES_MIGRATIONS: Migrations = &[
+    (
+        "deposits",
+        include_str!("../../migrations/postgres/0001_deposits.sql"),
+    ),
+    (
+        "keeper",
+        include_str!("../../migrations/postgres/0002_keeper.sql"),
+    ),
+];
 
-const SQLITE_MIGRATIONS: Migrations = &[(
-    "deposits",
-    include_str!("../../migrations/sqlite/0001_deposits.sql"),
-)];
+const SQLITE_MIGRATIONS: Migrations = &[
+    (
+        "deposits",
+        include_str!("../../migrations/sqlite/0001_deposits.sql"),
+    ),
+    (
+        "keeper",
+        include_str!("../../migrations/sqlite/0002_keeper.sql"),
+    ),
+];
 
 // All of these use `run_direct`, because the bounds of `run` keep the future from being `Send`.
 

@@ -26,6 +26,7 @@ mod pool;
 mod postgres;
 mod session;
 mod sqlite;
+mod work;
 
 use std::fmt;
 use std::sync::Arc;
@@ -41,11 +42,12 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 pub use blocked::Standstill;
-pub use connection::ConnectionId;
+pub use connection::{ConnectionId, Row, Value};
 pub use dialect::{Flavour, Isolation};
 pub use fault::{Fault, FaultKind};
 pub use lane::{BESIDE_THE_CLIENTS, Lane, Scratch};
 pub use session::{Kept, Session};
+pub use work::Work;
 
 use crate::step::{Observer, Unobserved};
 use blocked::Looks;
@@ -330,17 +332,20 @@ impl Database {
     /// # Errors
     /// [`FaultKind::Unavailable`] where no connection is to be had in time.
     pub async fn session<'s>(&self, observer: &'s dyn Observer) -> Result<Session<'s>, Fault> {
-        let connection = match &self.pools {
-            Pools::MySql(pool) => Connection::MySql(pool.acquire().await?),
-            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
-            Pools::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
-        };
         Ok(Session::new(
-            connection,
+            self.connection().await?,
             &self.engine,
             self.settings.lock_wait(),
             observer,
         ))
+    }
+
+    async fn connection(&self) -> Result<Connection, Fault> {
+        Ok(match &self.pools {
+            Pools::MySql(pool) => Connection::MySql(pool.acquire().await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Pools::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
+        })
     }
 
     /// Whether every connection is taken, so that the next session has to queue for one.

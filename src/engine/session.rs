@@ -266,7 +266,7 @@ impl<'s> Session<'s> {
         }
         let sql = self.flavour.spell("SELECT CAST(CONNECTION_ID() AS SIGNED)");
         self.in_flight = true;
-        let rows = self.connection.rows::<1>(&sql, &[]).await;
+        let rows = self.connection.integers::<1>(&sql, &[]).await;
         self.in_flight = false;
         match rows?.first() {
             Some([Some(id)]) => {
@@ -319,7 +319,7 @@ impl<'s> Session<'s> {
         perform!(
             self,
             step,
-            self.connection.rows(step_sql(&step), args),
+            self.connection.integers(step_sql(&step), args),
             value
         )
     }
@@ -459,7 +459,7 @@ impl Drop for Session<'_> {
 }
 
 /// The pauses that SQLite's own busy handler makes, from short to long.
-fn pause_before(try_number: usize) -> Duration {
+pub(super) fn pause_before(try_number: usize) -> Duration {
     const MILLISECONDS: [u64; 12] = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
     let longest = MILLISECONDS.len() - 1;
     Duration::from_millis(MILLISECONDS[try_number.min(longest)])
