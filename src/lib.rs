@@ -23,6 +23,7 @@
 //! line with it, so serde, utoipa and clap appear in every room.
 
 pub mod accounts;
+pub mod auth;
 pub mod config;
 pub mod demo;
 pub mod deposits;

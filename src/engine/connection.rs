@@ -204,7 +204,11 @@ impl Connection {
         sql: &str,
         values: &[i64],
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
-        self.rows(sql, values).await?.iter().map(Row::integers).collect()
+        self.rows(sql, values)
+            .await?
+            .iter()
+            .map(Row::integers)
+            .collect()
     }
 
     pub(super) fn number(&self) -> Option<i64> {

@@ -26,7 +26,12 @@ impl Database {
         let mut tries = 0;
         loop {
             match connection.command(flavour.begin_for_update()).await {
-                Ok(()) => return Ok(Work { connection, flavour }),
+                Ok(()) => {
+                    return Ok(Work {
+                        connection,
+                        flavour,
+                    });
+                }
                 Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
                     sleep(pause_before(tries)).await;
                     tries += 1;

@@ -1,0 +1,94 @@
+//! Password hashes: slow on purpose, and away from the threads that serve requests.
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::Password;
+use crate::engine::Fault;
+
+/// Each takes 19 MiB and a processor for some 20 milliseconds: more at once would only help those who
+/// guess.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
+
+/// Hashes a password with Argon2id and a salt of its own; in PHC's format.
+///
+/// # Errors
+/// Where the system has no random numbers.
+pub(super) async fn hash(password: Password) -> Result<String, Fault> {
+    aside(move || {
+        let hash = Argon2::default().hash_password(password.as_bytes());
+        hash.map(|hash| hash.to_string())
+            .map_err(|error| Fault::other(error.to_string()))
+    })
+    .await?
+}
+
+/// Whether the password is the one that was hashed. Takes as long where there is no hash, because there
+/// is no such user: how long it takes must not tell.
+///
+/// # Errors
+/// Where it could not be run.
+pub(super) async fn is_right(password: Password, hash: Option<String>) -> Result<bool, Fault> {
+    /// Of no password that anybody could have; with the parameters that [`hash`] takes.
+    const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$cmFjeS1ub2JvZHktcmFjeQ$\
+                           PqT8ABsSdRhMMAR3wpGNZQM1VVRmxQGFKwBTCPUmKQM";
+    aside(move || {
+        let known = hash.is_some();
+        let hash = hash.unwrap_or_else(|| NOBODYS.to_owned());
+        let matches = PasswordHash::new(&hash).is_ok_and(|hash| {
+            Argon2::default()
+                .verify_password(password.as_bytes(), &hash)
+                .is_ok()
+        });
+        known && matches
+    })
+    .await
+}
+
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    let failed = |error: String| Fault::other(error);
+    let _one_of_few = AT_ONCE
+        .acquire()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    spawn_blocking(work)
+        .await
+        .map_err(|error| failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str) -> Password {
+        Password::typed(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn the_right_password_is_right_and_nobodys_is_not() {
+        let hash = hash(typed("a grain of salt")).await.unwrap();
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        assert!(
+            is_right(typed("a grain of salt"), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !is_right(typed("a grain of sand"), Some(hash))
+                .await
+                .unwrap()
+        );
+        assert!(!is_right(typed("a grain of salt"), None).await.unwrap());
+        assert!(
+            !is_right(typed("a grain of salt"), Some("nonsense".to_owned()))
+                .await
+                .unwrap()
+        );
+    }
+}
