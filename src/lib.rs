@@ -30,6 +30,7 @@ pub mod deposits;
 pub mod engine;
 pub mod explore;
 pub mod http;
+pub mod keeper;
 pub mod observe;
 pub mod step;
 pub mod survey;

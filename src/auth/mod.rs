@@ -305,18 +305,13 @@ pub struct Change {
 /// As the engine refuses.
 pub async fn note_change(
     work: &mut Work,
-    user: &User,
+    actor: &str,
     account: i64,
     what: &str,
 ) -> Result<(), Fault> {
     work.insert(
         "INSERT INTO changes (username, at, account_id, what) VALUES (?, ?, ?, ?)",
-        &[
-            user.username.as_str().into(),
-            now().into(),
-            account.into(),
-            what.into(),
-        ],
+        &[actor.into(), now().into(), account.into(), what.into()],
     )
     .await?;
     Ok(())

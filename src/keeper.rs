@@ -1,0 +1,184 @@
+//! The keeper's work: accounts are opened and reset, transactions deleted. Each change is one
+//! transaction with the note of who made it, and locks the account's row first, as the deposits that
+//! lock it do: so it waits for them and they for it, and the books are right before and after.
+
+use std::fmt;
+
+use crate::auth::note_change;
+use crate::engine::{Database, Fault, Work};
+
+/// Why a change was not made.
+#[derive(Debug)]
+pub enum NotChanged {
+    /// There is no such account.
+    UnknownAccount,
+    /// The account has no such transaction.
+    UnknownTransaction,
+    /// The opening balance would be more than a BIGINT holds; reset the account instead.
+    TooMuch,
+    /// The database did not answer, or refused.
+    Fault(Fault),
+}
+
+impl fmt::Display for NotChanged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownAccount => f.write_str("there is no such account"),
+            Self::UnknownTransaction => f.write_str("the account has no such transaction"),
+            Self::TooMuch => f.write_str(
+                "the transactions amount to more than an opening balance can hold; reset the account",
+            ),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NotChanged {}
+
+impl From<Fault> for NotChanged {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Opens an account, and returns its number.
+///
+/// # Errors
+/// As the engine refuses.
+pub async fn open_account(
+    database: &Database,
+    actor: &str,
+    opening_balance: i64,
+) -> Result<i64, Fault> {
+    let mut work = database.work().await?;
+    let account = work
+        .insert(
+            "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)",
+            &[opening_balance.into(), opening_balance.into()],
+        )
+        .await?;
+    let what = format!("opened with {opening_balance}");
+    note_change(&mut work, actor, account, &what).await?;
+    work.commit().await?;
+    Ok(account)
+}
+
+/// Puts an account back to its opening balance, without any transaction.
+///
+/// # Errors
+/// [`NotChanged`].
+pub async fn reset_account(
+    database: &Database,
+    actor: &str,
+    account: i64,
+) -> Result<(), NotChanged> {
+    let mut work = database.work().await?;
+    lock(&mut work, account).await?;
+    let deleted = work
+        .run(
+            "DELETE FROM transactions WHERE account_id = ?",
+            &[account.into()],
+        )
+        .await?;
+    work.run(
+        "UPDATE accounts SET balance = opening_balance, version = 0 WHERE id = ?",
+        &[account.into()],
+    )
+    .await?;
+    let what = format!("reset, {deleted} transactions deleted");
+    note_change(&mut work, actor, account, &what).await?;
+    Ok(work.commit().await?)
+}
+
+/// Deletes one of an account's transactions. Its amount moves into the opening balance: deleting a
+/// record changes neither what the account holds nor what was lost.
+///
+/// # Errors
+/// [`NotChanged`].
+pub async fn delete_transaction(
+    database: &Database,
+    actor: &str,
+    account: i64,
+    transaction: i64,
+) -> Result<(), NotChanged> {
+    let mut work = database.work().await?;
+    lock(&mut work, account).await?;
+    let which = [transaction.into(), account.into()];
+    let select = "SELECT amount FROM transactions WHERE id = ? AND account_id = ?";
+    let found = work.rows(select, &which).await?;
+    let amount = found
+        .first()
+        .ok_or(NotChanged::UnknownTransaction)?
+        .integer(0)?;
+    work.run(
+        "DELETE FROM transactions WHERE id = ? AND account_id = ?",
+        &which,
+    )
+    .await?;
+    move_into_opening_balance(&mut work, account, amount.into()).await?;
+    let what = format!("transaction {transaction} of {amount} deleted");
+    note_change(&mut work, actor, account, &what).await?;
+    Ok(work.commit().await?)
+}
+
+/// Deletes all of an account's transactions, as [`delete_transaction`] does one, and says how many they
+/// were.
+///
+/// # Errors
+/// [`NotChanged`].
+pub async fn delete_transactions(
+    database: &Database,
+    actor: &str,
+    account: i64,
+) -> Result<u64, NotChanged> {
+    let mut work = database.work().await?;
+    lock(&mut work, account).await?;
+    // Nobody adds any while the row is locked: a new one locks it too, for its foreign key.
+    let sum = sum_of_transactions(&mut work, account).await?;
+    let deleted = work
+        .run(
+            "DELETE FROM transactions WHERE account_id = ?",
+            &[account.into()],
+        )
+        .await?;
+    move_into_opening_balance(&mut work, account, sum).await?;
+    let what = format!("{deleted} transactions deleted");
+    note_change(&mut work, actor, account, &what).await?;
+    work.commit().await?;
+    Ok(deleted)
+}
+
+/// The halves of each amount are summed apart, as in `accounts`: no sum can leave 64 bits.
+async fn sum_of_transactions(work: &mut Work, account: i64) -> Result<i128, Fault> {
+    let select = "SELECT CAST(COALESCE(SUM(amount >> 32), 0) AS SIGNED), \
+                         CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED) \
+                  FROM transactions WHERE account_id = ?";
+    let halves = work.rows(select, &[account.into()]).await?;
+    let Some(halves) = halves.first() else {
+        return Ok(0);
+    };
+    Ok((i128::from(halves.integer(0)?) << 32) + i128::from(halves.integer(1)?))
+}
+
+async fn move_into_opening_balance(
+    work: &mut Work,
+    account: i64,
+    amount: i128,
+) -> Result<(), NotChanged> {
+    let select = "SELECT opening_balance FROM accounts WHERE id = ?";
+    let found = work.rows(select, &[account.into()]).await?;
+    let opening = found
+        .first()
+        .ok_or(NotChanged::UnknownAccount)?
+        .integer(0)?;
+    let opening = i64::try_from(i128::from(opening) + amount).map_err(|_| NotChanged::TooMuch)?;
+    let update = "UPDATE accounts SET opening_balance = ? WHERE id = ?";
+    work.run(update, &[opening.into(), account.into()]).await?;
+    Ok(())
+}
+
+async fn lock(work: &mut Work, account: i64) -> Result<(), NotChanged> {
+    let sql = "SELECT id FROM accounts WHERE id = ? FOR UPDATE";
+    let found = work.rows(sql, &[account.into()]).await?;
+    found.first().map(|_| ()).ok_or(NotChanged::UnknownAccount)
+}
