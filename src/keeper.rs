@@ -4,8 +4,11 @@
 
 use std::fmt;
 
-use crate::auth::note_change;
-use crate::engine::{Database, Fault, Work};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::auth::now;
+use crate::engine::{Database, Fault, MayBeFault, Row, Work, again};
 
 /// Why a change was not made.
 #[derive(Debug)]
@@ -35,6 +38,15 @@ impl fmt::Display for NotChanged {
 
 impl std::error::Error for NotChanged {}
 
+impl MayBeFault for NotChanged {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            Self::UnknownAccount | Self::UnknownTransaction | Self::TooMuch => None,
+        }
+    }
+}
+
 impl From<Fault> for NotChanged {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -50,20 +62,24 @@ pub async fn open_account(
     actor: &str,
     opening_balance: i64,
 ) -> Result<i64, Fault> {
-    let mut work = database.work().await?;
-    let account = work
-        .insert(
-            "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)",
-            &[opening_balance.into(), opening_balance.into()],
-        )
-        .await?;
-    let what = format!("opened with {opening_balance}");
-    note_change(&mut work, actor, account, &what).await?;
-    work.commit().await?;
-    Ok(account)
+    let open = async || {
+        let mut work = database.work().await?;
+        let account = work
+            .insert(
+                "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)",
+                &[opening_balance.into(), opening_balance.into()],
+            )
+            .await?;
+        let what = format!("opened with {opening_balance}");
+        note_change(&mut work, actor, account, &what).await?;
+        work.commit().await?;
+        Ok(account)
+    };
+    again(open).await
 }
 
-/// Puts an account back to its opening balance, without any transaction.
+/// Puts an account back to its opening balance, without any transaction, and says how many
+/// there were.
 ///
 /// # Errors
 /// [`NotChanged`].
@@ -71,23 +87,23 @@ pub async fn reset_account(
     database: &Database,
     actor: &str,
     account: i64,
-) -> Result<(), NotChanged> {
-    let mut work = database.work().await?;
-    lock(&mut work, account).await?;
-    let deleted = work
-        .run(
-            "DELETE FROM transactions WHERE account_id = ?",
+) -> Result<u64, NotChanged> {
+    let reset = async || {
+        let mut work = database.work().await?;
+        lock(&mut work, account).await?;
+        let delete = "DELETE FROM transactions WHERE account_id = ?";
+        let deleted = work.run(delete, &[account.into()]).await?;
+        work.run(
+            "UPDATE accounts SET balance = opening_balance, version = 0 WHERE id = ?",
             &[account.into()],
         )
         .await?;
-    work.run(
-        "UPDATE accounts SET balance = opening_balance, version = 0 WHERE id = ?",
-        &[account.into()],
-    )
-    .await?;
-    let what = format!("reset, {deleted} transactions deleted");
-    note_change(&mut work, actor, account, &what).await?;
-    Ok(work.commit().await?)
+        let what = format!("reset, {deleted} transactions deleted");
+        note_change(&mut work, actor, account, &what).await?;
+        work.commit().await?;
+        Ok(deleted)
+    };
+    again(reset).await
 }
 
 /// Deletes one of an account's transactions. Its amount moves into the opening balance: deleting a
@@ -101,24 +117,22 @@ pub async fn delete_transaction(
     account: i64,
     transaction: i64,
 ) -> Result<(), NotChanged> {
-    let mut work = database.work().await?;
-    lock(&mut work, account).await?;
-    let which = [transaction.into(), account.into()];
-    let select = "SELECT amount FROM transactions WHERE id = ? AND account_id = ?";
-    let found = work.rows(select, &which).await?;
-    let amount = found
-        .first()
-        .ok_or(NotChanged::UnknownTransaction)?
-        .integer(0)?;
-    work.run(
-        "DELETE FROM transactions WHERE id = ? AND account_id = ?",
-        &which,
-    )
-    .await?;
-    move_into_opening_balance(&mut work, account, amount.into()).await?;
-    let what = format!("transaction {transaction} of {amount} deleted");
-    note_change(&mut work, actor, account, &what).await?;
-    Ok(work.commit().await?)
+    let delete = async || {
+        let mut work = database.work().await?;
+        lock(&mut work, account).await?;
+        let which = [transaction.into(), account.into()];
+        let select = "SELECT amount FROM transactions WHERE id = ? AND account_id = ?";
+        let found = work.rows(select, &which).await?;
+        let amount = found.first().ok_or(NotChanged::UnknownTransaction)?;
+        let amount = amount.integer(0)?;
+        let delete = "DELETE FROM transactions WHERE id = ? AND account_id = ?";
+        work.run(delete, &which).await?;
+        move_into_opening_balance(&mut work, account, amount.into()).await?;
+        let what = format!("transaction {transaction} of {amount} deleted");
+        note_change(&mut work, actor, account, &what).await?;
+        Ok(work.commit().await?)
+    };
+    again(delete).await
 }
 
 /// Deletes all of an account's transactions, as [`delete_transaction`] does one, and says how many they
@@ -131,21 +145,20 @@ pub async fn delete_transactions(
     actor: &str,
     account: i64,
 ) -> Result<u64, NotChanged> {
-    let mut work = database.work().await?;
-    lock(&mut work, account).await?;
-    // Nobody adds any while the row is locked: a new one locks it too, for its foreign key.
-    let sum = sum_of_transactions(&mut work, account).await?;
-    let deleted = work
-        .run(
-            "DELETE FROM transactions WHERE account_id = ?",
-            &[account.into()],
-        )
-        .await?;
-    move_into_opening_balance(&mut work, account, sum).await?;
-    let what = format!("{deleted} transactions deleted");
-    note_change(&mut work, actor, account, &what).await?;
-    work.commit().await?;
-    Ok(deleted)
+    let delete = async || {
+        let mut work = database.work().await?;
+        lock(&mut work, account).await?;
+        // Nobody adds any while the row is locked: a new one locks it too, for its foreign key.
+        let sum = sum_of_transactions(&mut work, account).await?;
+        let delete = "DELETE FROM transactions WHERE account_id = ?";
+        let deleted = work.run(delete, &[account.into()]).await?;
+        move_into_opening_balance(&mut work, account, sum).await?;
+        let what = format!("{deleted} transactions deleted");
+        note_change(&mut work, actor, account, &what).await?;
+        work.commit().await?;
+        Ok(deleted)
+    };
+    again(delete).await
 }
 
 /// The halves of each amount are summed apart, as in `accounts`: no sum can leave 64 bits.
@@ -181,4 +194,49 @@ async fn lock(work: &mut Work, account: i64) -> Result<(), NotChanged> {
     let sql = "SELECT id FROM accounts WHERE id = ? FOR UPDATE";
     let found = work.rows(sql, &[account.into()]).await?;
     found.first().map(|_| ()).ok_or(NotChanged::UnknownAccount)
+}
+
+/// A change that somebody made outside the deposit endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Change {
+    /// The change's number.
+    pub id: i64,
+    /// Who made it.
+    pub username: String,
+    /// When, in microseconds since 1970-01-01 UTC.
+    pub at_us: i64,
+    /// To which account.
+    pub account: i64,
+    /// What.
+    pub what: String,
+}
+
+/// Notes who changed what, in the change's own transaction: neither is there without the other.
+async fn note_change(work: &mut Work, actor: &str, account: i64, what: &str) -> Result<(), Fault> {
+    let insert = "INSERT INTO changes (username, at, account_id, what) VALUES (?, ?, ?, ?)";
+    let values = [actor.into(), now().into(), account.into(), what.into()];
+    work.insert(insert, &values).await?;
+    Ok(())
+}
+
+/// Reads who changed what, the newest first: at most so many with a smaller number than that.
+///
+/// # Errors
+/// As the engine refuses.
+pub async fn changes(database: &Database, before: i64, limit: i64) -> Result<Vec<Change>, Fault> {
+    let mut reading = database.reading().await?;
+    let select = "SELECT id, username, at, account_id, what FROM changes \
+                  WHERE id < ? ORDER BY id DESC LIMIT ?";
+    let rows = reading.rows(select, &[before.into(), limit.into()]).await?;
+    reading.commit().await?;
+    let change = |row: &Row| {
+        Ok(Change {
+            id: row.integer(0)?,
+            username: row.text(1)?,
+            at_us: row.integer(2)?,
+            account: row.integer(3)?,
+            what: row.text(4)?,
+        })
+    };
+    rows.iter().map(change).collect()
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use commands::keeper::{AccountCommand, CreateSuperuser, TokenCommand, TransactionsCommand};
+use commands::keeper::KeeperCommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use racy::config::{EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions};
 use racy::demo::{self, Showing};
@@ -59,16 +59,8 @@ enum Command {
     /// exit status is 0, or 1 where a strategy that must be safe lost something, or 2 where
     /// something could not be run to its end. Ctrl-C prints what was found so far.
     Explore(ExploreCommand),
-    Createsuperuser(CreateSuperuser),
-    /// Open, reset and list accounts.
-    #[command(subcommand)]
-    Account(AccountCommand),
-    /// Delete transactions.
-    #[command(subcommand)]
-    Transactions(TransactionsCommand),
-    /// Make API tokens for scripts.
-    #[command(subcommand)]
-    Token(TokenCommand),
+    #[command(flatten)]
+    Keeper(KeeperCommand),
     /// Bring a database's schema up to date, and end. The other commands do it as well.
     Migrate(MigrateCommand),
     /// Ask the service on this host whether it can do its work, as a container's health check does.
@@ -133,33 +125,16 @@ async fn main() -> ExitCode {
     })
 }
 
-async fn run(command: Command) -> Ended {
+async fn run(mut command: Command) -> Ended {
+    if let Command::Keeper(command) = &mut command {
+        command.ask()?;
+    }
     let signals = Signals::count()?;
     match command {
         Command::Serve(command) => serve(command, signals).await,
         Command::Demo(command) => unless_stopped(signals, show(command)).await,
         Command::Explore(command) => explore(command, signals).await,
-        Command::Createsuperuser(command) => {
-            unless_stopped(signals, create_superuser(command)).await
-        }
-        Command::Account(command) => {
-            let kept = keep(command.engine().clone(), async move |database| {
-                command.run(database).await
-            });
-            unless_stopped(signals, kept).await
-        }
-        Command::Transactions(command) => {
-            let kept = keep(command.engine().clone(), async move |database| {
-                command.run(database).await
-            });
-            unless_stopped(signals, kept).await
-        }
-        Command::Token(command) => {
-            let kept = keep(command.engine().clone(), async move |database| {
-                command.run(database).await
-            });
-            unless_stopped(signals, kept).await
-        }
+        Command::Keeper(command) => unless_stopped(signals, keep(command)).await,
         Command::Migrate(command) => unless_stopped(signals, migrate(command)).await,
         Command::Healthcheck(command) => unless_stopped(signals, check_health(command)).await,
     }
@@ -329,24 +304,9 @@ fn spinner() -> ProgressBar {
     ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-async fn create_superuser(command: CreateSuperuser) -> Ended {
-    let (username, password) = command.credentials()?;
-    keep(command.engine.clone(), async move |database| {
-        commands::keeper::create(database, &username, password).await
-    })
-    .await
-}
-
-/// Opens the database, does the keeper's work in it, and prints what was done.
-async fn keep(
-    engine: EngineOptions,
-    work: impl AsyncFnOnce(&Database) -> Result<String, Box<dyn Error>>,
-) -> Ended {
+async fn keep(command: KeeperCommand) -> Ended {
     start_log(LogFormat::Text, "warn")?;
-    let opened = open(&engine, Lifetime::Kept, &|line| complain(line)).await?;
-    let done = work(&opened.database).await;
-    opened.close().await?;
-    print(&done?)?;
+    print(&command.run(&complain).await?)?;
     Ok(ExitCode::SUCCESS)
 }
 

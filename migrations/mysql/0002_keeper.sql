@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     CONSTRAINT sessions_user FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
 ) ENGINE = InnoDB;
 
--- For scripts; they do not expire, and are deleted by name.
+-- For scripts. They do not expire; racy token revoke deletes them.
 CREATE TABLE IF NOT EXISTS tokens (
     id         BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     token_hash CHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL UNIQUE,
@@ -28,14 +28,14 @@ CREATE TABLE IF NOT EXISTS tokens (
     CONSTRAINT tokens_user FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
 ) ENGINE = InnoDB;
 
--- Guesses that were wrong, so that there cannot be many.
-CREATE TABLE IF NOT EXISTS failed_logins (
+-- Guesses at passwords, so that there cannot be many. One that turns out to be right is taken out again.
+CREATE TABLE IF NOT EXISTS guesses (
     id       BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     username VARCHAR(150) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     address  VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     at       BIGINT NOT NULL,
-    KEY failed_logins_username (username, at),
-    KEY failed_logins_address (address, at)
+    KEY guesses_username (username, at),
+    KEY guesses_address (address, at)
 ) ENGINE = InnoDB;
 
 -- Who changed what. The name and not only the number, so that it outlives the user.

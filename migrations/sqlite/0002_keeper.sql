@@ -17,7 +17,7 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_user FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
 ) STRICT;
 
--- For scripts; they do not expire, and are deleted by name.
+-- For scripts. They do not expire; racy token revoke deletes them.
 CREATE TABLE tokens (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     token_hash TEXT NOT NULL UNIQUE,
@@ -27,16 +27,16 @@ CREATE TABLE tokens (
     CONSTRAINT tokens_user FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
 ) STRICT;
 
--- Guesses that were wrong, so that there cannot be many.
-CREATE TABLE failed_logins (
+-- Guesses at passwords, so that there cannot be many. One that turns out to be right is taken out again.
+CREATE TABLE guesses (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     username TEXT NOT NULL,
     address  TEXT NOT NULL,
     at       INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX failed_logins_username ON failed_logins (username, at);
-CREATE INDEX failed_logins_address ON failed_logins (address, at);
+CREATE INDEX guesses_username ON guesses (username, at);
+CREATE INDEX guesses_address ON guesses (address, at);
 
 -- Who changed what. The name and not only the number, so that it outlives the user.
 CREATE TABLE changes (

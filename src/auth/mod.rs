@@ -1,20 +1,27 @@
 //! Who may change what the clients race for: users, their sessions and tokens, and a limit to
 //! guessing. All of it lives in the database, so that every replica knows the same.
+//!
+//! | file | |
+//! |---|---|
+//! | `credentials` | names and passwords as they come from outside |
+//! | `hash` | what is kept of a password |
+//! | `guessing` | how often a password may be tried |
+//! | `token` | what a browser or a script shows instead of a password |
 
 mod credentials;
+mod guessing;
 mod hash;
 mod token;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 pub use credentials::{Password, Username};
+pub use guessing::COUNTS_FOR as GUESSES_COUNT_FOR;
 pub use token::Token;
 
-use crate::engine::{Database, Fault, FaultKind, Work};
+use crate::engine::{Database, Fault, FaultKind, Row, Value, again};
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,26 +32,26 @@ pub struct User {
     pub username: String,
 }
 
+impl User {
+    fn of(row: &Row) -> Result<Self, Fault> {
+        Ok(Self {
+            id: row.integer(0)?,
+            username: row.text(1)?,
+        })
+    }
+}
+
 /// How long a session lasts.
 pub const SESSION_LASTS: Duration = Duration::from_hours(12);
-
-/// So many wrong guesses at one user within [`GUESSES_COUNT`], and nobody may guess at that user.
-const GUESSES_AT_A_USER: i64 = 5;
-
-/// So many from one address, and nobody may guess from there. More, because many may share one.
-const GUESSES_FROM_AN_ADDRESS: i64 = 20;
-
-/// How long a wrong guess counts.
-pub const GUESSES_COUNT: Duration = Duration::from_mins(5);
 
 /// Why somebody was not signed in.
 #[derive(Debug)]
 pub enum Refused {
     /// There is no such user with that password.
     Wrong,
-    /// There were too many wrong guesses; they count for so long.
-    TooManyGuesses(Duration),
-    /// The database did not answer.
+    /// There were too many guesses; each counts for [`GUESSES_COUNT_FOR`].
+    TooManyGuesses,
+    /// The database did not answer, or refused.
     Fault(Fault),
 }
 
@@ -59,7 +66,7 @@ impl From<Fault> for Refused {
 pub enum NotMade {
     /// There is one of that name.
     Taken(Username),
-    /// The database did not answer.
+    /// The database did not answer, or refused.
     Fault(Fault),
 }
 
@@ -106,7 +113,7 @@ pub async fn create_superuser(
     }
 }
 
-/// Signs somebody in, who types from that address.
+/// Signs somebody in, who types from that address: opens a session, and returns its token.
 ///
 /// # Errors
 /// [`Refused`]. It takes as long for a user whom there is not as for a wrong password.
@@ -114,85 +121,41 @@ pub async fn sign_in(
     database: &Database,
     username: &str,
     password: Password,
-    address: &str,
+    address: IpAddr,
 ) -> Result<Token, Refused> {
-    // Longer ones are nobody's, and would not fit.
-    let username: String = username.chars().take(150).collect();
-    refuse_many_guesses(database, &username, address).await?;
-    let known = find(database, &username).await?;
-    let (user, hash) = known.unzip();
+    // What cannot be a name is nobody's. It is not told from a name that could be.
+    let username = Username::parse(username).ok();
+    let username = username.as_ref().map_or("", Username::as_str);
+    let note = || guessing::note(database, username, address);
+    let guess = again(note).await?.ok_or(Refused::TooManyGuesses)?;
+
+    let (user, hash) = find(database, username).await?.unzip();
     let is_right = hash::is_right(password, hash).await?;
-    let Some(user) = user.filter(|_| is_right) else {
-        note_wrong_guess(database, &username, address).await?;
-        return Err(Refused::Wrong);
-    };
-    Ok(open_session(database, &user).await?)
-}
+    let user = user.filter(|_| is_right).ok_or(Refused::Wrong)?;
 
-async fn find(database: &Database, username: &str) -> Result<Option<(User, String)>, Fault> {
-    let mut work = database.work().await?;
-    let sql = "SELECT id, username, password_hash FROM users WHERE username = ?";
-    let rows = work.rows(sql, &[username.into()]).await?;
-    work.commit().await?;
-    let Some(row) = rows.first() else {
-        return Ok(None);
-    };
-    let user = User {
-        id: row.integer(0)?,
-        username: row.text(1)?,
-    };
-    Ok(Some((user, row.text(2)?)))
-}
-
-/// Counted before the password is looked at: whoever guesses learns nothing any more, also not that a
-/// guess was right.
-async fn refuse_many_guesses(
-    database: &Database,
-    username: &str,
-    address: &str,
-) -> Result<(), Refused> {
-    let since = now() - micros(GUESSES_COUNT);
-    let mut work = database.work().await?;
-    let at_the_user = "SELECT COUNT(*) FROM failed_logins WHERE username = ? AND at > ?";
-    let at_the_user = count(&mut work, at_the_user, username, since).await?;
-    let from_there = "SELECT COUNT(*) FROM failed_logins WHERE address = ? AND at > ?";
-    let from_there = count(&mut work, from_there, address, since).await?;
-    work.commit().await?;
-    match at_the_user >= GUESSES_AT_A_USER || from_there >= GUESSES_FROM_AN_ADDRESS {
-        true => Err(Refused::TooManyGuesses(GUESSES_COUNT)),
-        false => Ok(()),
-    }
-}
-
-async fn count(work: &mut Work, sql: &'static str, what: &str, since: i64) -> Result<i64, Fault> {
-    let rows = work.rows(sql, &[what.into(), since.into()]).await?;
-    rows.first().map_or(Ok(0), |row| row.integer(0))
-}
-
-async fn note_wrong_guess(database: &Database, username: &str, address: &str) -> Result<(), Fault> {
-    let mut work = database.work().await?;
-    work.run(
-        "DELETE FROM failed_logins WHERE at <= ?",
-        &[(now() - micros(GUESSES_COUNT)).into()],
-    )
-    .await?;
-    work.run(
-        "INSERT INTO failed_logins (username, address, at) VALUES (?, ?, ?)",
-        &[username.into(), address.into(), now().into()],
-    )
-    .await?;
-    work.commit().await
-}
-
-/// A new token each time, so that one which somebody else has planted before is worth nothing.
-async fn open_session(database: &Database, user: &User) -> Result<Token, Fault> {
+    guessing::take_out(database, guess).await?;
     let token = Token::new()?;
+    again(|| open_session(database, &token, &user)).await?;
+    Ok(token)
+}
+
+/// A user and the hash of the password.
+async fn find(database: &Database, username: &str) -> Result<Option<(User, String)>, Fault> {
+    let mut reading = database.reading().await?;
+    let select = "SELECT id, username, password_hash FROM users WHERE username = ?";
+    let rows = reading.rows(select, &[username.into()]).await?;
+    reading.commit().await?;
+    let found = |row: &Row| Ok((User::of(row)?, row.text(2)?));
+    rows.first().map(found).transpose()
+}
+
+async fn open_session(database: &Database, token: &Token, user: &User) -> Result<(), Fault> {
+    let over = sessions_that_are_over(database).await?;
     let mut work = database.work().await?;
-    work.run(
-        "DELETE FROM sessions WHERE expires_at <= ?",
-        &[now().into()],
-    )
-    .await?;
+    for session in over {
+        let delete = "DELETE FROM sessions WHERE token_hash = ?";
+        work.run(delete, &[session.as_str().into()]).await?;
+    }
     work.run(
         "INSERT INTO sessions (token_hash, user_id, expires_at) VALUES (?, ?, ?)",
         &[
@@ -202,8 +165,17 @@ async fn open_session(database: &Database, user: &User) -> Result<Token, Fault> 
         ],
     )
     .await?;
-    work.commit().await?;
-    Ok(token)
+    work.commit().await
+}
+
+/// Some of them, by what they are deleted by: a range of times would lock everybody's.
+async fn sessions_that_are_over(database: &Database) -> Result<Vec<String>, Fault> {
+    let mut reading = database.reading().await?;
+    let select =
+        "SELECT token_hash FROM sessions WHERE expires_at <= ? ORDER BY token_hash LIMIT 50";
+    let rows = reading.rows(select, &[now().into()]).await?;
+    reading.commit().await?;
+    rows.iter().map(|row| row.text(0)).collect()
 }
 
 /// Whose session it is; none where it is nobody's, or over.
@@ -211,10 +183,10 @@ async fn open_session(database: &Database, user: &User) -> Result<Token, Fault> 
 /// # Errors
 /// As the engine refuses.
 pub async fn by_session(database: &Database, token: &Token) -> Result<Option<User>, Fault> {
-    let sql = "SELECT u.id, u.username FROM sessions s JOIN users u ON u.id = s.user_id \
-               WHERE s.token_hash = ? AND s.expires_at > ?";
+    let select = "SELECT u.id, u.username FROM sessions s JOIN users u ON u.id = s.user_id \
+                  WHERE s.token_hash = ? AND s.expires_at > ?";
     let hash = token.hash();
-    user(database, sql, &[hash.as_str().into(), now().into()]).await
+    user(database, select, &[hash.as_str().into(), now().into()]).await
 }
 
 /// Whose API token it is; none where it is nobody's.
@@ -222,41 +194,34 @@ pub async fn by_session(database: &Database, token: &Token) -> Result<Option<Use
 /// # Errors
 /// As the engine refuses.
 pub async fn by_token(database: &Database, token: &Token) -> Result<Option<User>, Fault> {
-    let sql = "SELECT u.id, u.username FROM tokens t JOIN users u ON u.id = t.user_id \
-               WHERE t.token_hash = ?";
-    let hash = token.hash();
-    user(database, sql, &[hash.as_str().into()]).await
+    let select = "SELECT u.id, u.username FROM tokens t JOIN users u ON u.id = t.user_id \
+                  WHERE t.token_hash = ?";
+    user(database, select, &[token.hash().as_str().into()]).await
 }
 
 async fn user(
     database: &Database,
-    sql: &'static str,
-    args: &[crate::engine::Value<'_>],
+    select: &'static str,
+    values: &[Value<'_>],
 ) -> Result<Option<User>, Fault> {
-    let mut work = database.work().await?;
-    let rows = work.rows(sql, args).await?;
-    work.commit().await?;
-    let user = |row: &crate::engine::Row| {
-        Ok(User {
-            id: row.integer(0)?,
-            username: row.text(1)?,
-        })
-    };
-    rows.first().map(user).transpose()
+    let mut reading = database.reading().await?;
+    let rows = reading.rows(select, values).await?;
+    reading.commit().await?;
+    rows.first().map(User::of).transpose()
 }
 
-/// Ends a session.
+/// Ends a session, where there is one.
 ///
 /// # Errors
 /// As the engine refuses.
 pub async fn sign_out(database: &Database, token: &Token) -> Result<(), Fault> {
     let mut work = database.work().await?;
-    let sql = "DELETE FROM sessions WHERE token_hash = ?";
-    work.run(sql, &[token.hash().as_str().into()]).await?;
+    let delete = "DELETE FROM sessions WHERE token_hash = ?";
+    work.run(delete, &[token.hash().as_str().into()]).await?;
     work.commit().await
 }
 
-/// Makes an API token for a user; none where there is no such user.
+/// Makes an API token for a user; none where there is no such user. The name says what it is for.
 ///
 /// # Errors
 /// As the engine refuses.
@@ -284,41 +249,28 @@ pub async fn create_token(
     Ok(Some(token))
 }
 
-/// A change that somebody made outside the deposit endpoints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Change {
-    /// The change's number.
-    pub id: i64,
-    /// Who made it.
-    pub username: String,
-    /// When, in microseconds since 1970-01-01 UTC.
-    pub at_us: i64,
-    /// To which account.
-    pub account: i64,
-    /// What.
-    pub what: String,
-}
-
-/// Notes who changed what, in the change's own transaction: neither is there without the other.
+/// Revokes a user's API tokens of that name, and says how many they were; none where there is no such
+/// user.
 ///
 /// # Errors
 /// As the engine refuses.
-pub async fn note_change(
-    work: &mut Work,
-    actor: &str,
-    account: i64,
-    what: &str,
-) -> Result<(), Fault> {
-    work.insert(
-        "INSERT INTO changes (username, at, account_id, what) VALUES (?, ?, ?, ?)",
-        &[actor.into(), now().into(), account.into(), what.into()],
-    )
-    .await?;
-    Ok(())
+pub async fn revoke_tokens(
+    database: &Database,
+    username: &Username,
+    name: &str,
+) -> Result<Option<u64>, Fault> {
+    let Some((user, _)) = find(database, username.as_str()).await? else {
+        return Ok(None);
+    };
+    let mut work = database.work().await?;
+    let delete = "DELETE FROM tokens WHERE user_id = ? AND name = ?";
+    let revoked = work.run(delete, &[user.id.into(), name.into()]).await?;
+    work.commit().await?;
+    Ok(Some(revoked))
 }
 
 /// Microseconds since 1970-01-01 UTC.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     micros(since_epoch.unwrap_or_default())
 }

@@ -10,12 +10,30 @@ use racy::accounts::{self, Account, Page};
 use racy::auth::{self, Password, Username};
 use racy::config::EngineOptions;
 use racy::engine::Database;
+use racy::engine::choice::{self, Lifetime};
 use racy::keeper;
 
-/// Make a user who may open, reset and list accounts and delete transactions.
-///
-/// Asks for what is not given. The password comes from RACY_SUPERUSER_PASSWORD, else from standard input:
-/// typed twice at a terminal, else the first line.
+/// What the keeper does between lessons. On the lab's own private server or file, also while
+/// `racy serve` has it open.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeeperCommand {
+    /// Make a user who may sign in at /admin: open, reset and list accounts, and delete transactions.
+    ///
+    /// Asks for what is not given. The password comes from RACY_SUPERUSER_PASSWORD, else from standard
+    /// input: typed twice at a terminal, else the first line.
+    Createsuperuser(CreateSuperuser),
+    /// Open, reset and list accounts.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Delete transactions.
+    #[command(subcommand)]
+    Transactions(TransactionsCommand),
+    /// Make and revoke API tokens for scripts.
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// A new user.
 #[derive(Debug, Args)]
 pub(crate) struct CreateSuperuser {
     /// The user's name: letters, digits and @ . + - _
@@ -26,8 +44,11 @@ pub(crate) struct CreateSuperuser {
     #[arg(long)]
     allow_weak: bool,
 
+    #[arg(skip)]
+    credentials: Option<(Username, Password)>,
+
     #[command(flatten)]
-    pub(crate) engine: EngineOptions,
+    engine: EngineOptions,
 }
 
 /// What to do with accounts.
@@ -75,19 +96,46 @@ pub(crate) enum TransactionsCommand {
 /// What to do with API tokens.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Make a token for scripts, and print it. It is shown this once.
+    /// Make a token for scripts, and print it. It is shown this once, and holds until it is revoked.
     Create {
-        /// Whose it is.
-        #[arg(long, value_name = "NAME")]
-        username: String,
-
-        /// What it is for.
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        name: String,
+        #[command(flatten)]
+        whose: WhoseToken,
 
         #[command(flatten)]
         engine: EngineOptions,
     },
+    /// Revoke a user's tokens of one name.
+    Revoke {
+        #[command(flatten)]
+        whose: WhoseToken,
+
+        #[command(flatten)]
+        engine: EngineOptions,
+    },
+}
+
+/// Which token.
+#[derive(Debug, Args)]
+pub(crate) struct WhoseToken {
+    /// Whose it is.
+    #[arg(long, value_name = "NAME", value_parser = Username::parse)]
+    username: Username,
+
+    /// What it is for.
+    #[arg(long, value_name = "TEXT", default_value = "", value_parser = token_name)]
+    name: String,
+}
+
+/// As long as the column.
+const LONGEST_TOKEN_NAME: usize = 150;
+
+fn token_name(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        length if length > LONGEST_TOKEN_NAME => Err(format!(
+            "it has {length} characters; {LONGEST_TOKEN_NAME} are the most"
+        )),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// Who did it, where nobody is signed in.
@@ -95,13 +143,71 @@ const ACTOR: &str = "(command line)";
 
 type Done = Result<String, Box<dyn Error>>;
 
-impl CreateSuperuser {
-    /// Reads name and password: before the database is opened, so that nobody waits to be told of a
-    /// mistake.
+impl KeeperCommand {
+    /// Asks for what is still to be known. Blocks; and before it is answered, Ctrl-C is to end the process.
     ///
     /// # Errors
-    /// What is wrong with them.
-    pub(crate) fn credentials(&self) -> Result<(Username, Password), Box<dyn Error>> {
+    /// What is wrong with the answers.
+    pub(crate) fn ask(&mut self) -> Result<(), Box<dyn Error>> {
+        if let Self::Createsuperuser(new) = self {
+            new.credentials = Some(new.ask()?);
+        }
+        Ok(())
+    }
+
+    /// Does it, and says what was done.
+    ///
+    /// # Errors
+    /// What is wrong with the command, why the database did not open, or why nothing was changed.
+    pub(crate) async fn run(self, say: &(dyn Fn(&str) + Sync)) -> Done {
+        use {
+            AccountCommand as Account, TokenCommand as Token, TransactionsCommand as Transactions,
+        };
+        match self {
+            Self::Createsuperuser(new) => {
+                let (username, password) = match new.credentials {
+                    Some(credentials) => credentials,
+                    None => new.ask()?,
+                };
+                let create = async |it: &Database| create(it, &username, password).await;
+                with_database(&new.engine, say, create).await
+            }
+            Self::Account(Account::Add {
+                opening_balance,
+                engine,
+            }) => with_database(&engine, say, async |it| add(it, opening_balance).await).await,
+            Self::Account(Account::Reset { account, engine }) => {
+                with_database(&engine, say, async |it| reset(it, account).await).await
+            }
+            Self::Account(Account::List { engine }) => with_database(&engine, say, list).await,
+            Self::Transactions(Transactions::Delete { account, engine }) => {
+                with_database(&engine, say, async |it| delete(it, account).await).await
+            }
+            Self::Token(Token::Create { whose, engine }) => {
+                with_database(&engine, say, async |it| create_token(it, &whose).await).await
+            }
+            Self::Token(Token::Revoke { whose, engine }) => {
+                with_database(&engine, say, async |it| revoke_tokens(it, &whose).await).await
+            }
+        }
+    }
+}
+
+async fn with_database(
+    engine: &EngineOptions,
+    say: &(dyn Fn(&str) + Sync),
+    work: impl AsyncFnOnce(&Database) -> Done,
+) -> Done {
+    let url = engine.database_url()?;
+    let settings = engine.settings();
+    let opened = choice::open(url.as_ref(), Lifetime::Shared, &settings, say).await?;
+    let done = work(&opened.database).await;
+    opened.close().await?;
+    done
+}
+
+impl CreateSuperuser {
+    fn ask(&self) -> Result<(Username, Password), Box<dyn Error>> {
         let username = match &self.username {
             Some(username) => username.clone(),
             None => ask_username()?,
@@ -110,15 +216,6 @@ impl CreateSuperuser {
         let password = Password::chosen(read_password()?, &username, self.allow_weak)?;
         Ok((username, password))
     }
-}
-
-/// Makes the user.
-///
-/// # Errors
-/// Where there is one of that name.
-pub(crate) async fn create(database: &Database, username: &Username, password: Password) -> Done {
-    auth::create_superuser(database, username, password).await?;
-    Ok(format!("The user {username} may sign in.\n"))
 }
 
 fn ask_username() -> Result<String, Box<dyn Error>> {
@@ -150,35 +247,46 @@ fn read_password() -> Result<String, Box<dyn Error>> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-impl AccountCommand {
-    /// Which database.
-    pub(crate) fn engine(&self) -> &EngineOptions {
-        match self {
-            Self::Add { engine, .. } | Self::Reset { engine, .. } | Self::List { engine } => engine,
-        }
-    }
+async fn create(database: &Database, username: &Username, password: Password) -> Done {
+    auth::create_superuser(database, username, password).await?;
+    Ok(format!("The user {username} may sign in.\n"))
+}
 
-    /// Does it, and says what was done.
-    ///
-    /// # Errors
-    /// Where there is no such account, or the engine refuses.
-    pub(crate) async fn run(&self, database: &Database) -> Done {
-        match self {
-            Self::Add {
-                opening_balance, ..
-            } => {
-                let account = keeper::open_account(database, ACTOR, *opening_balance).await?;
-                Ok(format!("{account}\n"))
-            }
-            Self::Reset { account, .. } => {
-                keeper::reset_account(database, ACTOR, *account).await?;
-                Ok(format!(
-                    "Account {account} is back at its opening balance.\n"
-                ))
-            }
-            Self::List { .. } => list(database).await,
-        }
+async fn add(database: &Database, opening_balance: i64) -> Done {
+    let account = keeper::open_account(database, ACTOR, opening_balance).await?;
+    Ok(format!("{account}\n"))
+}
+
+async fn reset(database: &Database, account: i64) -> Done {
+    let deleted = keeper::reset_account(database, ACTOR, account).await?;
+    Ok(format!(
+        "Account {account} is back at its opening balance; {deleted} transactions are deleted.\n"
+    ))
+}
+
+async fn delete(database: &Database, account: i64) -> Done {
+    let deleted = keeper::delete_transactions(database, ACTOR, account).await?;
+    Ok(format!(
+        "{deleted} transactions of account {account} are deleted.\n"
+    ))
+}
+
+async fn create_token(database: &Database, WhoseToken { username, name }: &WhoseToken) -> Done {
+    let token = auth::create_token(database, username, name).await?;
+    let token = token.ok_or_else(|| no_user(username))?;
+    Ok(format!("{}\n", token.reveal()))
+}
+
+async fn revoke_tokens(database: &Database, WhoseToken { username, name }: &WhoseToken) -> Done {
+    let revoked = auth::revoke_tokens(database, username, name).await?;
+    match revoked.ok_or_else(|| no_user(username))? {
+        0 => Err(format!("{username} has no token named {name:?}").into()),
+        revoked => Ok(format!("{revoked} tokens are revoked.\n")),
     }
+}
+
+fn no_user(username: &Username) -> String {
+    format!("there is no user {username}")
 }
 
 async fn list(database: &Database) -> Done {
@@ -209,45 +317,5 @@ async fn list(database: &Database) -> Done {
             Some(last) if accounts.len() as i64 == AT_A_TIME => after = last.id,
             _ => return Ok(text),
         }
-    }
-}
-
-impl TransactionsCommand {
-    /// Which database.
-    pub(crate) fn engine(&self) -> &EngineOptions {
-        let Self::Delete { engine, .. } = self;
-        engine
-    }
-
-    /// Does it, and says what was done.
-    ///
-    /// # Errors
-    /// Where there is no such account, or the engine refuses.
-    pub(crate) async fn run(&self, database: &Database) -> Done {
-        let Self::Delete { account, .. } = self;
-        let deleted = keeper::delete_transactions(database, ACTOR, *account).await?;
-        Ok(format!(
-            "{deleted} transactions of account {account} are deleted.\n"
-        ))
-    }
-}
-
-impl TokenCommand {
-    /// Which database.
-    pub(crate) fn engine(&self) -> &EngineOptions {
-        let Self::Create { engine, .. } = self;
-        engine
-    }
-
-    /// Does it, and says what was done.
-    ///
-    /// # Errors
-    /// Where there is no such user, or the engine refuses.
-    pub(crate) async fn run(&self, database: &Database) -> Done {
-        let Self::Create { username, name, .. } = self;
-        let username = Username::parse(username)?;
-        let token = auth::create_token(database, &username, name).await?;
-        let token = token.ok_or_else(|| format!("there is no user {username}"))?;
-        Ok(format!("{}\n", token.reveal()))
     }
 }

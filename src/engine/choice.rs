@@ -139,6 +139,9 @@ impl fmt::Debug for DatabaseUrl {
 pub enum Lifetime {
     /// It is there again at the next start.
     Kept,
+    /// The same; and where another lab has it open, it is worked on there. For who wants that data and
+    /// no other.
+    Shared,
     /// It is removed at the end.
     Temporary,
 }
@@ -322,7 +325,7 @@ impl Opening<'_> {
                            found (tools/get-mysql fetches one)";
                 match self.lifetime {
                     Lifetime::Temporary => self.temporary_sqlite(why).await,
-                    Lifetime::Kept => self.kept_sqlite(why).await,
+                    Lifetime::Kept | Lifetime::Shared => self.kept_sqlite(why).await,
                 }
             }
             Err(mistake) => Err(mistake.into()),
@@ -360,9 +363,16 @@ impl Opening<'_> {
 
     async fn local(&self, found: &Found, why: &str) -> Result<Opened, ChoiceError> {
         self.say_what_was_passed_over(&found.passed_over);
+        if let Some((address, place)) = self.running_elsewhere(found)? {
+            (self.say)(&format!(
+                "joining the lab that runs already on: {}",
+                found.binary
+            ));
+            return self.connect(&address, &place, why, Private::Nothing).await;
+        }
         (self.say)(&format!("starting a private server: {}", found.binary));
         let folder = match self.lifetime {
-            Lifetime::Kept => Folder::Kept(local::default_root()?),
+            Lifetime::Kept | Lifetime::Shared => Folder::Kept(local::default_root()?),
             Lifetime::Temporary => Folder::Temporary,
         };
         let server = LocalServer::start(&found.binary, folder).await?;
@@ -375,7 +385,8 @@ impl Opening<'_> {
             .create_database(LOCAL_DATABASE)
             .await
             .map_err(|error| ChoiceError::open(&place, error))?;
-        if self.lifetime == Lifetime::Kept {
+        if self.lifetime != Lifetime::Temporary {
+            server.announce(LOCAL_DATABASE)?;
             (self.say)(&format!(
                 "for another instance on the same server: --database-url '{}'",
                 server.url(LOCAL_DATABASE)
@@ -383,6 +394,26 @@ impl Opening<'_> {
         }
         let private = Private::Server(Box::new(server));
         self.connect(&address, &place, why, private).await
+    }
+
+    /// Where the data that is wanted is open in another lab, how it is reached there.
+    fn running_elsewhere(&self, found: &Found) -> Result<Option<(Address, String)>, ChoiceError> {
+        if self.lifetime != Lifetime::Shared {
+            return Ok(None);
+        }
+        let url = local::running_elsewhere(&found.binary, &local::default_root()?)?;
+        let url = url.map(|url| url.parse::<DatabaseUrl>()).transpose();
+        let mistaken =
+            |what: String| ChoiceError::Folder(format!("what another lab tells: {what}"));
+        let Some(url) = url.map_err(mistaken)? else {
+            return Ok(None);
+        };
+        let place = url.to_string();
+        match url {
+            DatabaseUrl::MySql(options) => Ok(Some((Address::MySql(options), place))),
+            DatabaseUrl::Postgres(options) => Ok(Some((Address::Postgres(options), place))),
+            _ => Err(mistaken(place)),
+        }
     }
 
     async fn connect(

@@ -47,7 +47,7 @@ pub use dialect::{Flavour, Isolation};
 pub use fault::{Fault, FaultKind};
 pub use lane::{BESIDE_THE_CLIENTS, Lane, Scratch};
 pub use session::{Kept, Session};
-pub use work::Work;
+pub use work::{MayBeFault, Work, again};
 
 use crate::step::{Observer, Unobserved};
 use blocked::Looks;

@@ -1,11 +1,12 @@
 //! Where a server's files live: a private temporary folder, and for kept data one that no other lab uses.
 
 use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::time::{Instant, sleep};
 
 use super::account::Account;
@@ -111,6 +112,7 @@ impl Claim {
             let Some(lab_lock) = try_lock(&folder.join("lab.lock"))? else {
                 continue;
             };
+            forget_url(&folder)?;
             let server_lock = Self::wait_for_server_lock(&folder, deadline).await?;
             return Ok(Self {
                 folder,
@@ -119,6 +121,26 @@ impl Claim {
             });
         }
         Err(Error::TooManyLabs { root })
+    }
+
+    /// Tells other labs of this user's how the database in this folder is reached.
+    ///
+    /// # Errors
+    /// [`Error::Folder`].
+    pub(super) fn tell_url(&self, url: &str) -> Result<(), Error> {
+        let path = url_file(&self.folder);
+        let written = || {
+            // Renamed into place: nobody reads half of it. Temporary files are private.
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            let mut file = NamedTempFile::new_in(folder)?;
+            file.write_all(url.as_bytes())?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        written().map_err(|source| Error::Folder {
+            path: path.clone(),
+            source,
+        })
     }
 
     async fn wait_for_server_lock(folder: &Path, deadline: Instant) -> Result<File, Error> {
@@ -135,6 +157,43 @@ impl Claim {
             sleep(PAUSE).await;
         }
     }
+}
+
+/// The URL of the database that another lab keeps in the first folder for this server; none where no
+/// lab uses that folder.
+///
+/// # Errors
+/// [`Error::NotYetUp`] where its server does not answer yet, [`Error::Folder`].
+pub(super) fn url_of_another_lab(root: &Path, binary: &Binary) -> Result<Option<String>, Error> {
+    let folder = root.join(kept_name(binary, 1));
+    let lock = folder.join("lab.lock");
+    if !lock.exists() || try_lock(&lock)?.is_some() {
+        return Ok(None);
+    }
+    match fs::read_to_string(url_file(&folder)) {
+        Ok(url) => Ok(Some(url)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::NotYetUp { folder }),
+        Err(source) => Err(Error::Folder {
+            path: url_file(&folder),
+            source,
+        }),
+    }
+}
+
+/// What the folder's last lab told is no longer true.
+fn forget_url(folder: &Path) -> Result<(), Error> {
+    let path = url_file(folder);
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::Folder { path, source }),
+        _gone => Ok(()),
+    }
+}
+
+/// Beside the folder and not in it, because the folder may be another user's.
+fn url_file(folder: &Path) -> PathBuf {
+    let mut name = folder.as_os_str().to_owned();
+    name.push(".url");
+    name.into()
 }
 
 /// `mysql-9.7`, `mysql-9.7-2`, …: a server never opens the data of another product or of a newer version.

@@ -31,7 +31,7 @@ use std::time::Duration;
 pub use find::{Binary, Found, Origin, PassedOver, Reason, find};
 pub use folder::Folder;
 pub use product::{Product, Version, Wanted};
-pub use server::{ANSWER_WITHIN, LocalServer};
+pub use server::{ANSWER_WITHIN, LocalServer, running_elsewhere};
 
 /// Why there is no private server.
 #[derive(Debug)]
@@ -66,6 +66,11 @@ pub enum Error {
     },
     /// The folder's last server is still shutting down, and did not finish in time.
     ShuttingDown {
+        /// The kept folder.
+        folder: PathBuf,
+    },
+    /// Another lab uses the folder, and its server does not answer yet.
+    NotYetUp {
         /// The kept folder.
         folder: PathBuf,
     },
@@ -130,6 +135,9 @@ impl fmt::Display for Error {
             ),
             Self::ShuttingDown { folder } => {
                 write!(f, "the last server in {} is still shutting down; try again in a moment", folder.display())
+            }
+            Self::NotYetUp { folder } => {
+                write!(f, "another lab is just starting its server in {}; try again in a moment", folder.display())
             }
             Self::TooManyLabs { root } => write!(
                 f,

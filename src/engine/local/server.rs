@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::account::Account;
-use super::folder::{Claim, Folder, Layout, temporary_folder};
+use super::folder::{Claim, Folder, Layout, temporary_folder, url_of_another_lab};
 use super::{Binary, Error, LogTail, Product, mysql, postgres};
 use crate::engine::Address;
 
@@ -149,6 +149,15 @@ impl LocalServer {
         }
     }
 
+    /// Tells the URL to other labs of this user's, for [`running_elsewhere`], where the data is kept.
+    ///
+    /// # Errors
+    /// [`Error::Folder`].
+    pub fn announce(&self, database: &str) -> Result<(), Error> {
+        let claim = self.claim.as_ref();
+        claim.map_or(Ok(()), |claim| claim.tell_url(&self.url(database)))
+    }
+
     /// Whether it still runs, as it should until it is stopped.
     pub fn is_running(&mut self) -> bool {
         matches!(self.supervisor.ended(), Ok(None))
@@ -211,6 +220,15 @@ impl LocalServer {
             log: self.log.tail(),
         }
     }
+}
+
+/// The URL of the database that another lab has on such a server, with its data in the first of the kept
+/// folders below `root`; none where no lab uses that folder.
+///
+/// # Errors
+/// [`Error::NotYetUp`] where the server does not answer yet; [`Error::Folder`].
+pub fn running_elsewhere(binary: &Binary, root: &Path) -> Result<Option<String>, Error> {
+    url_of_another_lab(root, binary)
 }
 
 /// One question, over a connection of its own.
