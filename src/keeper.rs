@@ -13,10 +13,15 @@ use crate::engine::{Database, Fault, MayBeFault, Row, Work, again};
 /// Why a change was not made.
 #[derive(Debug)]
 pub enum NotChanged {
-    /// There is no such account.
-    UnknownAccount,
+    /// There is no account of this number.
+    UnknownAccount(i64),
     /// The account has no such transaction.
-    UnknownTransaction,
+    UnknownTransaction {
+        /// The account's number.
+        account: i64,
+        /// The transaction's number.
+        id: i64,
+    },
     /// The opening balance would be more than a BIGINT holds; reset the account instead.
     TooMuch,
     /// The database did not answer, or refused.
@@ -26,8 +31,10 @@ pub enum NotChanged {
 impl fmt::Display for NotChanged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownAccount => f.write_str("there is no such account"),
-            Self::UnknownTransaction => f.write_str("the account has no such transaction"),
+            Self::UnknownAccount(id) => write!(f, "there is no account {id}"),
+            Self::UnknownTransaction { account, id } => {
+                write!(f, "account {account} has no transaction {id}")
+            }
             Self::TooMuch => f.write_str(
                 "the transactions amount to more than an opening balance can hold; reset the account",
             ),
@@ -42,7 +49,7 @@ impl MayBeFault for NotChanged {
     fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Fault(fault) => Some(fault),
-            Self::UnknownAccount | Self::UnknownTransaction | Self::TooMuch => None,
+            Self::UnknownAccount(_) | Self::UnknownTransaction { .. } | Self::TooMuch => None,
         }
     }
 }
@@ -123,7 +130,10 @@ pub async fn delete_transaction(
         let which = [transaction.into(), account.into()];
         let select = "SELECT amount FROM transactions WHERE id = ? AND account_id = ?";
         let found = work.rows(select, &which).await?;
-        let amount = found.first().ok_or(NotChanged::UnknownTransaction)?;
+        let id = transaction;
+        let amount = found
+            .first()
+            .ok_or(NotChanged::UnknownTransaction { account, id })?;
         let amount = amount.integer(0)?;
         let delete = "DELETE FROM transactions WHERE id = ? AND account_id = ?";
         work.run(delete, &which).await?;
@@ -182,7 +192,7 @@ async fn move_into_opening_balance(
     let found = work.rows(select, &[account.into()]).await?;
     let opening = found
         .first()
-        .ok_or(NotChanged::UnknownAccount)?
+        .ok_or(NotChanged::UnknownAccount(account))?
         .integer(0)?;
     let opening = i64::try_from(i128::from(opening) + amount).map_err(|_| NotChanged::TooMuch)?;
     let update = "UPDATE accounts SET opening_balance = ? WHERE id = ?";
@@ -193,7 +203,10 @@ async fn move_into_opening_balance(
 async fn lock(work: &mut Work, account: i64) -> Result<(), NotChanged> {
     let sql = "SELECT id FROM accounts WHERE id = ? FOR UPDATE";
     let found = work.rows(sql, &[account.into()]).await?;
-    found.first().map(|_| ()).ok_or(NotChanged::UnknownAccount)
+    found
+        .first()
+        .map(|_| ())
+        .ok_or(NotChanged::UnknownAccount(account))
 }
 
 /// A change that somebody made outside the deposit endpoints.

@@ -5,55 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::App;
 use super::input::natural;
+use super::paging::PageQuery;
 use super::problem::{AlwaysPossible, Problem};
-use crate::accounts::{self, Account, Page, Transaction};
-
-/// Which part of a list is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PageQuery {
-    /// Only items with a greater number; a page's `next` goes here.
-    #[param(value_type = Option<i64>, minimum = 0)]
-    after: Option<String>,
-    /// At most that many items, 1 to 1000; 100 unless given.
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000)]
-    limit: Option<String>,
-}
-
-const LIMIT: i64 = 100;
-const LONGEST_LIMIT: i64 = 1000;
-
-impl PageQuery {
-    /// The page, one item longer than asked for: that item tells whether there is a next page.
-    fn parse(query: Result<Query<Self>, QueryRejection>) -> Result<(Page, usize), Problem> {
-        let Query(query) = query.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
-        let given = |name, text: Option<String>| text.map(|text| natural(name, &text)).transpose();
-        let after = given("after", query.after)?.unwrap_or(0);
-        let limit = given("limit", query.limit)?.unwrap_or(LIMIT);
-        if !(1..=LONGEST_LIMIT).contains(&limit) {
-            return Err(Problem::invalid(format!(
-                "\"limit\" is {limit}; it goes from 1 to {LONGEST_LIMIT}."
-            )));
-        }
-        let page = Page {
-            after,
-            limit: limit + 1,
-        };
-        Ok((page, usize::try_from(limit).unwrap_or(usize::MAX)))
-    }
-}
-
-/// Cuts a list to its page; returns where the next page starts, if there is one.
-fn cut<T>(items: &mut Vec<T>, limit: usize, number: impl Fn(&T) -> i64) -> Option<i64> {
-    let more = items.len() > limit;
-    items.truncate(limit);
-    items.last().map(number).filter(|_| more)
-}
+use crate::accounts::{self, Account, Transaction};
 
 /// A page of accounts.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,7 +50,7 @@ pub(super) async fn list(
 ) -> Result<Json<AccountPage>, Problem> {
     let (page, limit) = PageQuery::parse(query)?;
     let mut accounts = accounts::list(&app.database, page).await?;
-    let next = cut(&mut accounts, limit, |account| account.id);
+    let next = limit.cut(&mut accounts, |account| account.id);
     Ok(Json(AccountPage { accounts, next }))
 }
 
@@ -140,13 +99,28 @@ pub(super) async fn transactions(
     let (page, limit) = PageQuery::parse(query)?;
     let account = find(&app, id).await?;
     let mut transactions = accounts::transactions(&app.database, account.id, page).await?;
-    let next = cut(&mut transactions, limit, |transaction| transaction.id);
+    let next = limit.cut(&mut transactions, |transaction| transaction.id);
     Ok(Json(TransactionPage { transactions, next }))
 }
 
 async fn find(app: &App, id: Result<Path<String>, PathRejection>) -> Result<Account, Problem> {
+    find_account(app, number_in_path(id)?).await
+}
+
+/// The account's number in a path.
+///
+/// # Errors
+/// 400 where it is none.
+pub(super) fn number_in_path(id: Result<Path<String>, PathRejection>) -> Result<i64, Problem> {
     let Path(id) = id.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
-    let id = natural("id", &id)?;
+    natural("id", &id)
+}
+
+/// Reads an account.
+///
+/// # Errors
+/// 404 where there is none of this number, else the engine's.
+pub(super) async fn find_account(app: &App, id: i64) -> Result<Account, Problem> {
     accounts::find(&app.database, id)
         .await?
         .ok_or_else(|| Problem::unknown_account(id))

@@ -1,18 +1,15 @@
 //! `POST /demo/{strategy}/`: one deposit, made by that strategy.
 
-use std::error::Error;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Extension, FromRequest, Multipart, Path, Request, State};
-use axum::http::{HeaderValue, header};
-use axum::{Form, Json};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use axum::extract::{Extension, Path, Request, State};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::fields::Fields;
 use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
 use crate::deposits::{Deposit, Outcome, Receipt, STRATEGIES, Strategy};
@@ -114,123 +111,10 @@ pub(super) async fn make(
     }
 }
 
-/// The fields as they come, before anything is known about them.
-#[derive(Debug, Default, Deserialize)]
-struct Fields {
-    account: Option<String>,
-    amount: Option<String>,
-}
-
-/// The same in JSON. The raw text, so that a number out of range can be named as it was sent.
-#[derive(Debug, Deserialize)]
-struct JsonFields<'b> {
-    #[serde(borrow)]
-    account: Option<&'b RawValue>,
-    #[serde(borrow)]
-    amount: Option<&'b RawValue>,
-}
-
-/// Reads the body: a form as racy-django's clients send it, of either kind, or a JSON object.
 async fn parse(request: Request) -> Result<Deposit, Problem> {
-    let fields = match content_type(&request)?.as_deref() {
-        Some("application/x-www-form-urlencoded") => of_form(request).await?,
-        Some("multipart/form-data") => of_multipart(request).await?,
-        Some("application/json") => of_json(&body(request).await?)?,
-        Some(other) => return Err(Problem::unsupported_type(other)),
-        // A request without a body has no type either. What it lacks is its fields.
-        None if body(request).await?.is_empty() => Fields::default(),
-        None => return Err(Problem::unsupported_type("missing")),
-    };
+    let mut fields = Fields::read(request, &["account", "amount"]).await?;
     Ok(Deposit {
-        account: integer("account", fields.account)?,
-        amount: integer("amount", fields.amount)?,
+        account: integer("account", fields.take("account"))?,
+        amount: integer("amount", fields.take("amount"))?,
     })
-}
-
-/// The media type in lower case and without its parameters.
-fn content_type(request: &Request) -> Result<Option<String>, Problem> {
-    let mut types = request.headers().get_all(header::CONTENT_TYPE).iter();
-    let Some(first) = types.next() else {
-        return Ok(None);
-    };
-    if types.next().is_some() {
-        return Err(Problem::unsupported_type("given twice"));
-    }
-    let text = first
-        .to_str()
-        .map_err(|_| Problem::unsupported_type("not text"))?;
-    let essence = text.split(';').next().unwrap_or_default();
-    Ok(Some(essence.trim().to_ascii_lowercase()))
-}
-
-async fn body(request: Request) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, &())
-        .await
-        .map_err(|rejection| Problem::invalid(rejection.body_text()))
-}
-
-async fn of_form(mut request: Request) -> Result<Fields, Problem> {
-    // The type is known by now; axum would compare its spelling once more, and more strictly.
-    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-    request.headers_mut().insert(header::CONTENT_TYPE, form);
-    match Form::from_request(request, &()).await {
-        Ok(Form(fields)) => Ok(fields),
-        Err(rejection) => Err(Problem::invalid(format!(
-            "The form cannot be read: {}.",
-            innermost(&rejection)
-        ))),
-    }
-}
-
-async fn of_multipart(request: Request) -> Result<Fields, Problem> {
-    let unreadable =
-        |reason: String| Problem::invalid(format!("The multipart form cannot be read: {reason}."));
-    let mut form = Multipart::from_request(request, &())
-        .await
-        .map_err(|rejection| unreadable(rejection.body_text()))?;
-    let mut fields = Fields::default();
-    while let Some(part) = form
-        .next_field()
-        .await
-        .map_err(|error| unreadable(error.body_text()))?
-    {
-        let (field, name) = match part.name() {
-            Some("account") => (&mut fields.account, "account"),
-            Some("amount") => (&mut fields.amount, "amount"),
-            _ => continue,
-        };
-        let text = part
-            .text()
-            .await
-            .map_err(|error| unreadable(error.body_text()))?;
-        if field.replace(text).is_some() {
-            return Err(unreadable(format!("duplicate field `{name}`")));
-        }
-    }
-    Ok(fields)
-}
-
-fn of_json(body: &[u8]) -> Result<Fields, Problem> {
-    // serde would read an array as well, its items in the order of the fields.
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err(Problem::invalid(
-            "The JSON body is an array; send an object with \"account\" and \"amount\".",
-        ));
-    }
-    let fields: JsonFields<'_> = serde_json::from_slice(body)
-        .map_err(|error| Problem::invalid(format!("The JSON object cannot be read: {error}.")))?;
-    let text = |field: Option<&RawValue>| field.map(|value| value.get().to_owned());
-    Ok(Fields {
-        account: text(fields.account),
-        amount: text(fields.amount),
-    })
-}
-
-/// The cause at the bottom of an error: what those above say is about Rust and not about the request.
-fn innermost(error: &dyn Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -5,14 +5,17 @@
 //! stop.
 
 mod accounts;
+mod admin;
 mod caller;
 mod completion;
 mod deposits;
+mod fields;
 mod front;
 mod health;
 mod input;
 mod instance;
 mod openapi;
+mod paging;
 mod probe;
 mod problem;
 mod server;
@@ -138,6 +141,7 @@ impl Service {
 }
 
 fn router(app: Arc<App>, completion: Completion) -> Router {
+    let to_the_end = middleware::from_fn_with_state(completion, completion::run_to_the_end);
     let work = Router::new()
         .route("/demo/{strategy}", post(deposits::make))
         .route("/demo/{strategy}/", post(deposits::make))
@@ -145,17 +149,20 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
         .route("/accounts/{id}", get(accounts::show))
         .route("/accounts/{id}/transactions", get(accounts::transactions))
         .route("/strategies", get(strategies::list))
-        .route_layer(middleware::from_fn_with_state(
-            completion,
-            completion::run_to_the_end,
-        ));
+        .merge(admin::api())
+        .route_layer(to_the_end.clone());
+    let pages = admin::pages()
+        .route_layer(to_the_end)
+        .route_layer(middleware::from_fn(admin::show_problems));
     // "none": the page is not to call a validator on the internet.
     let documentation = SwaggerUi::new("/docs")
         .url("/openapi.json", Description::openapi())
         .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none"));
     let logged = work
+        .merge(pages)
         .with_state(Arc::clone(&app))
         .route("/", get(front::page))
+        .route("/racy.css", get(front::look))
         .merge(documentation)
         .fallback(Problem::unknown_path)
         .method_not_allowed_fallback(Problem::wrong_method)

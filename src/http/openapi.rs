@@ -1,8 +1,9 @@
 //! The description of the API, derived from the handlers and their types.
 
-use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 
-use super::{accounts, deposits, health, strategies};
+use super::{accounts, admin, deposits, health, strategies};
 
 /// The OpenAPI document at `/openapi.json`.
 #[derive(Debug, OpenApi)]
@@ -18,9 +19,34 @@ use super::{accounts, deposits, health, strategies};
         accounts::list,
         accounts::show,
         accounts::transactions,
+        admin::open,
+        admin::reset,
+        admin::delete_transactions,
+        admin::delete_transaction,
+        admin::changes,
         strategies::list,
         health::live,
         health::ready,
-    )
+    ),
+    modifiers(&WaysToSignIn)
 )]
 pub(super) struct Description;
+
+/// How to be somebody.
+struct WaysToSignIn;
+
+impl Modify for WaysToSignIn {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API token, as racy token create makes them."))
+            .build();
+        let session = ApiKeyValue::with_description(
+            "racy_session",
+            "The cookie of who has signed in at /admin/login.",
+        );
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
+    }
+}

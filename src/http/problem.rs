@@ -9,8 +9,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
+use crate::auth::{GUESSES_COUNT_FOR, Refused};
 use crate::deposits::{Failure, Outcome, Refusal};
 use crate::engine::{Fault, FaultKind};
+use crate::keeper::NotChanged;
 use crate::observe::timeline::TimelineStep;
 
 /// An error, for programs and for people.
@@ -47,6 +49,18 @@ pub struct Problem {
     /// The steps up to the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Vec<TimelineStep>>,
+    /// When to come back, for the header of that name.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
+}
+
+/// The part of a [`Problem`] that people read. Every response that is one carries it as an extension, for
+/// whoever shows it in another form.
+#[derive(Debug, Clone)]
+pub(super) struct Complaint {
+    pub(super) status: StatusCode,
+    pub(super) title: &'static str,
+    pub(super) detail: String,
 }
 
 /// What may be answered to any request that takes a worker, for the description of the API.
@@ -90,6 +104,7 @@ impl Problem {
             balance: None,
             arrived_at_us: None,
             timeline: None,
+            retry_after: None,
         }
     }
 
@@ -124,6 +139,67 @@ impl Problem {
                 known.join(", ")
             ),
         )
+    }
+
+    /// 404: the account has no such transaction.
+    pub fn unknown_transaction(account: i64, id: i64) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown-transaction",
+            "There is no such transaction",
+            format!(
+                "Account {account} has no transaction {id}; GET /accounts/{account}/transactions lists \
+                 those it has."
+            ),
+        )
+    }
+
+    /// 401: only who is signed in may do this.
+    pub fn not_signed_in() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "not-signed-in",
+            "Nobody is signed in",
+            "Sign in at /admin/login, or send an API token (racy token create) as \
+             \"Authorization: Bearer TOKEN\". A session ends after some hours.",
+        )
+    }
+
+    /// 401: no such user with that password.
+    pub fn wrong_password() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "wrong-password",
+            "Not signed in",
+            "There is no such user with that password. Upper and lower case count.",
+        )
+    }
+
+    /// 403: another site's page has sent the request.
+    pub fn cross_site() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "cross-site",
+            "The request comes from another site",
+            "The browser says that a page of another site has sent this request. Nothing was changed.",
+        )
+    }
+
+    /// 429: there were too many guesses at a password.
+    pub fn too_many_guesses(retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-guesses",
+                "Too many guesses",
+                format!(
+                    "There were too many wrong passwords for this user or from this address. Try again \
+                     in {} minutes.",
+                    retry_after.as_secs().div_ceil(60)
+                ),
+            )
+        }
     }
 
     /// 404: there is nothing at that path.
@@ -299,15 +375,54 @@ impl IntoResponse for Problem {
         }
         // An obedient client would send again what must not be sent twice.
         let may_retry = status == StatusCode::SERVICE_UNAVAILABLE && self.retryable;
+        let retry_after = self.retry_after.or(may_retry.then_some(RETRY_AFTER));
+        let complaint = Complaint {
+            status,
+            title: self.title,
+            detail: self.detail.clone(),
+        };
         let mut response = (status, Json(self)).into_response();
+        response.extensions_mut().insert(complaint);
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if may_retry {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER.as_secs().into());
+        if let Some(retry_after) = retry_after {
+            headers.insert(header::RETRY_AFTER, retry_after.as_secs().into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"racy\"");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
+    }
+}
+
+impl From<NotChanged> for Problem {
+    fn from(why: NotChanged) -> Self {
+        match why {
+            NotChanged::UnknownAccount(account) => Self::unknown_account(account),
+            NotChanged::UnknownTransaction { account, id } => {
+                Self::unknown_transaction(account, id)
+            }
+            NotChanged::TooMuch => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "overflow",
+                "The opening balance would overflow",
+                why.to_string(),
+            ),
+            NotChanged::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(why: Refused) -> Self {
+        match why {
+            Refused::Wrong => Self::wrong_password(),
+            Refused::TooManyGuesses => Self::too_many_guesses(GUESSES_COUNT_FOR),
+            Refused::Fault(fault) => fault.into(),
+        }
     }
 }

@@ -1,0 +1,234 @@
+//! The keeper's work as an API.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderName, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::signed_in::SignedIn;
+use crate::accounts::Account;
+use crate::http::App;
+use crate::http::accounts::{find_account, number_in_path};
+use crate::http::fields::Fields;
+use crate::http::input::natural;
+use crate::http::paging::BackwardsQuery;
+use crate::http::problem::{AlwaysPossible, Problem};
+use crate::keeper::{self, Change};
+
+/// What the new account holds at first.
+#[derive(Debug, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the body to OpenAPI; `opening_balance` reads it"
+)]
+pub(super) struct NewAccount {
+    /// Zero unless given.
+    #[schema(example = 1000, minimum = 0)]
+    opening_balance: Option<i64>,
+}
+
+/// What was deleted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Deleted {
+    /// How many transactions.
+    deleted: u64,
+}
+
+/// A page of changes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChangePage {
+    changes: Vec<Change>,
+    /// What to give as `before` for the next page; null on the last.
+    next: Option<i64>,
+}
+
+/// Open an account
+///
+/// For the signed-in only.
+#[utoipa::path(
+    post,
+    path = "/accounts",
+    tag = "keeper",
+    request_body(content(
+        (NewAccount = "application/json"),
+        (NewAccount = "application/x-www-form-urlencoded"),
+    )),
+    responses(
+        (status = 201, description = "The account was opened; Location says where it is", body = Account),
+        (status = 400, description = "The opening balance is no integer, negative or out of range", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    ),
+    security(("token" = []), ("session" = []))
+)]
+pub(super) async fn open(
+    SignedIn(user): SignedIn,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Account>), Problem> {
+    let opening_balance = opening_balance(request).await?;
+    let id = keeper::open_account(&app.database, &user.username, opening_balance).await?;
+    let account = find_account(&app, id).await?;
+    let location = [(header::LOCATION, format!("/accounts/{id}"))];
+    Ok((StatusCode::CREATED, location, Json(account)))
+}
+
+/// Reads it from the body; zero unless given.
+///
+/// # Errors
+/// 400 or 415, which say what is wrong.
+pub(super) async fn opening_balance(request: Request) -> Result<i64, Problem> {
+    let mut fields = Fields::read(request, &["opening_balance"]).await?;
+    let text = fields.take("opening_balance");
+    text.map_or(Ok(0), |text| natural("opening_balance", &text))
+}
+
+/// Reset an account
+///
+/// To its opening balance, without any transaction. For the signed-in only.
+#[utoipa::path(
+    post,
+    path = "/accounts/{id}/reset",
+    tag = "keeper",
+    params(("id" = i64, Path, description = "The account's number")),
+    responses(
+        (status = 200, description = "The account as it is now", body = Account),
+        (status = 400, description = "The account's number is no integer", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Others held the account's row for too long", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    ),
+    security(("token" = []), ("session" = []))
+)]
+pub(super) async fn reset(
+    SignedIn(user): SignedIn,
+    State(app): State<Arc<App>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Account>, Problem> {
+    let account = number_in_path(id)?;
+    keeper::reset_account(&app.database, &user.username, account).await?;
+    Ok(Json(find_account(&app, account).await?))
+}
+
+/// Delete an account's transactions
+///
+/// Their amounts move into the opening balance: what the account holds and what was lost stay as they are.
+/// For the signed-in only.
+#[utoipa::path(
+    delete,
+    path = "/accounts/{id}/transactions",
+    tag = "keeper",
+    params(("id" = i64, Path, description = "The account's number")),
+    responses(
+        (status = 200, description = "How many were deleted", body = Deleted),
+        (status = 400, description = "The account's number is no integer", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Others held the account's row for too long", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The opening balance would overflow", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    ),
+    security(("token" = []), ("session" = []))
+)]
+pub(super) async fn delete_transactions(
+    SignedIn(user): SignedIn,
+    State(app): State<Arc<App>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Deleted>, Problem> {
+    let account = number_in_path(id)?;
+    let deleted = keeper::delete_transactions(&app.database, &user.username, account).await?;
+    Ok(Json(Deleted { deleted }))
+}
+
+/// Delete a transaction
+///
+/// Its amount moves into the opening balance. For the signed-in only.
+#[utoipa::path(
+    delete,
+    path = "/accounts/{id}/transactions/{transaction}",
+    tag = "keeper",
+    params(
+        ("id" = i64, Path, description = "The account's number"),
+        ("transaction" = i64, Path, description = "The transaction's number"),
+    ),
+    responses(
+        (status = 200, description = "It was deleted", body = Deleted),
+        (status = 400, description = "A number is no integer", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account or transaction", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Others held the account's row for too long", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The opening balance would overflow", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    ),
+    security(("token" = []), ("session" = []))
+)]
+pub(super) async fn delete_transaction(
+    SignedIn(user): SignedIn,
+    State(app): State<Arc<App>>,
+    ids: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<Deleted>, Problem> {
+    let (account, transaction) = numbers_in_path(ids)?;
+    keeper::delete_transaction(&app.database, &user.username, account, transaction).await?;
+    Ok(Json(Deleted { deleted: 1 }))
+}
+
+/// List the changes
+///
+/// Who opened, reset or cleared which account, the newest first. For the signed-in only.
+#[utoipa::path(
+    get,
+    path = "/changes",
+    tag = "keeper",
+    params(BackwardsQuery),
+    responses(
+        (status = 200, description = "A page of changes", body = ChangePage),
+        (status = 400, description = "The page asked for is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    ),
+    security(("token" = []), ("session" = []))
+)]
+pub(super) async fn changes(
+    SignedIn(_user): SignedIn,
+    State(app): State<Arc<App>>,
+    query: Result<Query<BackwardsQuery>, QueryRejection>,
+) -> Result<Json<ChangePage>, Problem> {
+    let (changes, next, _is_first) = page_of_changes(&app, query).await?;
+    Ok(Json(ChangePage { changes, next }))
+}
+
+/// A page of changes, where the next one begins, and whether this is the first.
+///
+/// # Errors
+/// 400 for a page that cannot be, else the engine's.
+pub(super) async fn page_of_changes(
+    app: &App,
+    query: Result<Query<BackwardsQuery>, QueryRejection>,
+) -> Result<(Vec<Change>, Option<i64>, bool), Problem> {
+    let (before, limit) = BackwardsQuery::parse(query)?;
+    let mut changes = keeper::changes(&app.database, before, limit.one_more()).await?;
+    let next = limit.cut(&mut changes, |change| change.id);
+    Ok((changes, next, before == i64::MAX))
+}
+
+/// The account's and the transaction's numbers in a path.
+///
+/// # Errors
+/// 400 where one is none.
+pub(super) fn numbers_in_path(
+    ids: Result<Path<(String, String)>, PathRejection>,
+) -> Result<(i64, i64), Problem> {
+    let Path((id, transaction)) =
+        ids.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
+    Ok((natural("id", &id)?, natural("transaction", &transaction)?))
+}

@@ -1,0 +1,117 @@
+//! What the keeper's pages have in common: plain HTML that needs no script. The look itself is in
+//! `static/racy.css`, which all of the lab's pages share.
+
+use axum::http::HeaderValue;
+use axum::http::header::{self, HeaderName};
+use axum::response::{IntoResponse as _, Response};
+use maud::{DOCTYPE, Markup, html};
+
+use crate::auth::User;
+use crate::http::problem::Complaint;
+
+/// A whole page. Who is signed in can go elsewhere from it.
+pub(super) fn page(title: &str, user: Option<&User>, main: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Racy" }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href="/racy.css";
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                header.bar {
+                    a.home href="/" { "Racy" }
+                    @if let Some(user) = user { (navigation(user)) }
+                }
+                main #main {
+                    h1 { (title) }
+                    (main)
+                }
+            }
+        }
+    }
+}
+
+fn navigation(user: &User) -> Markup {
+    html! {
+        nav aria-label="Keeper" {
+            a href="/admin" { "Accounts" }
+            a href="/admin/changes" { "Changes" }
+        }
+        form method="post" action="/admin/logout" {
+            span { "Signed in as " b { (user.username) } }
+            button { "Sign out" }
+        }
+    }
+}
+
+/// A button that changes something.
+pub(super) fn button(action: &str, label: &str) -> Markup {
+    html! {
+        form method="post" action=(action) { button { (label) } }
+    }
+}
+
+/// What has just been done.
+pub(super) fn done(words: Option<&str>) -> Markup {
+    html! {
+        @if let Some(words) = words { p.done role="status" { (words) } }
+    }
+}
+
+/// What is wrong.
+pub(super) fn complaint(complaint: &Complaint) -> Markup {
+    html! { p.complaint role="alert" { b { (complaint.title) ". " } (complaint.detail) } }
+}
+
+/// The way to the next page of a list, and back to its beginning.
+pub(super) fn pages(path: &str, parameter: &str, next: Option<i64>, is_first: bool) -> Markup {
+    html! {
+        @if next.is_some() || !is_first {
+            nav aria-label="Pages" {
+                @if !is_first { a href=(path) { "First page" } }
+                @if let Some(next) = next {
+                    a rel="next" href={ (path) "?" (parameter) "=" (next) } { "Next page" }
+                }
+            }
+        }
+    }
+}
+
+/// The page instead of what the response says, which keeps its status and headers.
+pub(super) fn instead_of(response: Response, page: Markup) -> Response {
+    let (mut parts, _body) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.extensions.remove::<Complaint>();
+    (parts, page).into_response()
+}
+
+/// What browsers are to know of every page: that it is not to be kept, framed by other sites, or to load
+/// anything from anywhere else.
+pub(super) fn protect(mut response: Response) -> Response {
+    const PROTECTION: [(HeaderName, HeaderValue); 4] = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; \
+                 base-uri 'none'; frame-ancestors 'none'",
+            ),
+        ),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("same-origin"),
+        ),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+    ];
+    response.headers_mut().extend(PROTECTION);
+    response
+}

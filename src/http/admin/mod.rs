@@ -1,0 +1,75 @@
+//! The keeper: between two lessons, accounts are opened and reset and transactions deleted. For people
+//! there are pages at `/admin`, which need no JavaScript; for scripts the same is an API.
+//!
+//! Who wants to change anything has to be somebody ([`SignedIn`](signed_in::SignedIn)), and if a browser
+//! sends the request, it has to come from one of the service's own pages: a browser adds its cookies to
+//! whatever page of whatever site asks it to, and says which site it was.
+
+mod api;
+mod forms;
+mod look;
+mod pages;
+mod signed_in;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+
+use super::App;
+use super::problem::Problem;
+
+pub(super) use api::{
+    __path_changes, __path_delete_transaction, __path_delete_transactions, __path_open,
+    __path_reset,
+};
+pub(super) use pages::show_problems;
+
+/// For scripts, and for pages with a script.
+pub(super) fn api() -> Router<Arc<App>> {
+    Router::new()
+        .route("/accounts", post(api::open))
+        .route("/accounts/{id}/reset", post(api::reset))
+        .route(
+            "/accounts/{id}/transactions",
+            delete(api::delete_transactions),
+        )
+        .route(
+            "/accounts/{id}/transactions/{transaction}",
+            delete(api::delete_transaction),
+        )
+        .route("/changes", get(api::changes))
+        .route_layer(from_this_site_only())
+}
+
+/// For people.
+pub(super) fn pages() -> Router<Arc<App>> {
+    Router::new()
+        .route("/admin", get(pages::accounts))
+        .route("/admin/", get(pages::accounts))
+        .route("/admin/accounts", post(forms::open))
+        .route("/admin/accounts/{id}", get(pages::account))
+        .route("/admin/accounts/{id}/reset", post(forms::reset))
+        .route(
+            "/admin/accounts/{id}/transactions/delete",
+            post(forms::delete_transactions),
+        )
+        .route(
+            "/admin/accounts/{id}/transactions/{transaction}/delete",
+            post(forms::delete_transaction),
+        )
+        .route("/admin/changes", get(pages::changes))
+        .route("/admin/login", get(pages::login).post(forms::sign_in))
+        .route("/admin/logout", post(forms::sign_out))
+        .route_layer(from_this_site_only())
+}
+
+fn from_this_site_only() -> CsrfLayer<fn(ProtectionError) -> Response> {
+    CsrfLayer::new().with_rejection_response(refuse_other_sites)
+}
+
+fn refuse_other_sites(_why: ProtectionError) -> Response {
+    Problem::cross_site().into_response()
+}
