@@ -20,6 +20,7 @@ mod disconnects;
 mod exploration;
 mod explore_command;
 mod faults;
+mod keeper;
 mod local_server;
 mod sessions;
 mod verdicts;

@@ -26,15 +26,16 @@ pub(super) async fn hash(password: Password) -> Result<String, Fault> {
     .await?
 }
 
+/// Of no password that anybody could have; as costly as any that [`hash`] makes.
+const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$cmFjeS1ub2JvZHktcmFjeQ$\
+                       PqT8ABsSdRhMMAR3wpGNZQM1VVRmxQGFKwBTCPUmKQM";
+
 /// Whether the password is the one that was hashed. Takes as long where there is no hash, because there
 /// is no such user: how long it takes must not tell.
 ///
 /// # Errors
 /// Where it could not be run.
 pub(super) async fn is_right(password: Password, hash: Option<String>) -> Result<bool, Fault> {
-    /// Of no password that anybody could have; with the parameters that [`hash`] takes.
-    const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$cmFjeS1ub2JvZHktcmFjeQ$\
-                           PqT8ABsSdRhMMAR3wpGNZQM1VVRmxQGFKwBTCPUmKQM";
     aside(move || {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODYS.to_owned());
@@ -90,5 +91,22 @@ mod tests {
                 .await
                 .unwrap()
         );
+    }
+
+    #[tokio::test]
+    async fn a_guess_at_nobody_costs_as_much() {
+        let somebodys = hash(typed("a grain of salt")).await.unwrap();
+        let [somebodys, nobodys] =
+            [&somebodys, NOBODYS].map(|hash| PasswordHash::new(hash).unwrap());
+        assert_eq!(nobodys.algorithm, somebodys.algorithm);
+        assert_eq!(nobodys.version, somebodys.version);
+        assert_eq!(nobodys.params, somebodys.params);
+        let lengths = |hash: &PasswordHash| {
+            (
+                hash.salt.as_ref().map(|it| it.as_ref().len()),
+                hash.hash.as_ref().map(|it| it.as_ref().len()),
+            )
+        };
+        assert_eq!(lengths(&nobodys), lengths(&somebodys));
     }
 }
