@@ -15,12 +15,14 @@
 mod support;
 
 mod api;
+mod browser;
 mod commands;
 mod disconnects;
 mod exploration;
 mod explore_command;
 mod faults;
 mod keeper;
+mod keeper_commands;
 mod local_server;
 mod sessions;
 mod verdicts;

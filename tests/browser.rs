@@ -1,0 +1,181 @@
+//! The keeper's day in a real browser: Chromium, driven over WebDriver.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::wd::Capabilities;
+use fantoccini::{ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use make_requests::{Pace, Plan, Verdict};
+use serde_json::json;
+
+use crate::support::process::{Served, racy, terminate};
+use crate::support::{TestEngine, open_folder};
+
+on_engines!(
+    every: ;
+    innodb:
+        a_keeper_resets_what_a_burst_has_lost,
+);
+
+/// Chromium's driver, on a port of its own choice.
+struct Driver {
+    process: Child,
+    url: String,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("chromedriver (Debian: chromium-driver): {error}"));
+        let said = BufReader::new(process.stdout.take().unwrap());
+        let port = said.lines().find_map(|line| {
+            let line = line.unwrap();
+            let (_, port) = line.split_once("started successfully on port ")?;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        let url = format!("http://127.0.0.1:{}", port.unwrap());
+        Self { process, url }
+    }
+
+    async fn browser(&self) -> Browser {
+        let mut capabilities = Capabilities::new();
+        // Without a sandbox, because containers and root have none to give.
+        let options =
+            json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"] });
+        capabilities.insert("goog:chromeOptions".to_owned(), options);
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let client = builder.capabilities(capabilities).connect(&self.url).await;
+        Browser(client.unwrap())
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What a person does with a page.
+struct Browser(fantoccini::Client);
+
+impl Browser {
+    async fn goto(&self, url: &str) {
+        self.0.goto(url).await.unwrap();
+    }
+
+    async fn path(&self) -> String {
+        self.0.current_url().await.unwrap().path().to_owned()
+    }
+
+    async fn text(&self, css: &str) -> String {
+        let element = self.0.wait().for_element(Locator::Css(css)).await;
+        element.unwrap().text().await.unwrap()
+    }
+
+    /// Types into the field with this label.
+    async fn fill(&self, label: &str, text: &str) {
+        let labelled = format!("//input[@id=//label[normalize-space()='{label}']/@for]");
+        let field = self.0.find(Locator::XPath(&labelled)).await.unwrap();
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Presses the button with these words. The page that it leads to is there afterwards.
+    async fn press(&self, words: &str) {
+        let button = format!("//button[normalize-space()='{words}']");
+        let button = self.0.find(Locator::XPath(&button)).await.unwrap();
+        button.click().await.unwrap();
+    }
+}
+
+async fn a_keeper_resets_what_a_burst_has_lost(engine: TestEngine) {
+    let folder = open_folder();
+    let url = engine.own_url(folder.path());
+    let served = tokio::task::block_in_place(|| Served::start(&url, folder.path(), &[]));
+    let mut make = racy(&[
+        "createsuperuser",
+        "--username",
+        "ada",
+        "--database-url",
+        &url,
+    ]);
+    make.env("RACY_DATA_DIR", folder.path());
+    make.env("RACY_SUPERUSER_PASSWORD", "a grain of salt");
+    let made = tokio::task::spawn_blocking(move || make.status().unwrap());
+    assert!(made.await.unwrap().success());
+
+    let driver = tokio::task::block_in_place(Driver::start);
+    let browser = driver.browser().await;
+    // Led to the login, and from there to where it was going.
+    browser.goto(&format!("{}/admin", served.base_url)).await;
+    assert_eq!(browser.text("h1").await, "Sign in");
+    browser.fill("Username", "ada").await;
+    browser.fill("Password", "a grain of sand").await;
+    browser.press("Sign in").await;
+    assert!(
+        browser
+            .text("[role=alert]")
+            .await
+            .contains("no such user with that password")
+    );
+    browser.fill("Password", "a grain of salt").await;
+    browser.press("Sign in").await;
+    assert_eq!(browser.text("h1").await, "Accounts");
+    assert_eq!(browser.path().await, "/admin");
+
+    browser.fill("Opening balance", "0").await;
+    browser.press("Open an account").await;
+    assert_eq!(browser.text("[role=status]").await, "The account is open.");
+    let heading = browser.text("h1").await;
+    let account: i64 = heading.strip_prefix("Account ").unwrap().parse().unwrap();
+    assert_eq!(browser.text("#balance").await, "0");
+
+    let plan = Plan {
+        base_url: served.base_url.parse().unwrap(),
+        target: "non_atomic_long_delay".parse().unwrap(),
+        account,
+        amount: "100".parse().unwrap(),
+        requests: "10".parse().unwrap(),
+        pace: Pace::Together,
+        timeout: Duration::from_secs(60),
+    };
+    let report = make_requests::run(&plan, |_| {}).await.unwrap();
+    let verdict = report.verdict();
+    assert!(matches!(verdict, Verdict::LostUpdate { .. }), "{verdict}");
+
+    browser
+        .goto(&format!("{}/admin/accounts/{account}", served.base_url))
+        .await;
+    assert_eq!(browser.text("#expected").await, "1000");
+    let lost: i64 = browser.text("#lost .lost").await.parse().unwrap();
+    let balance: i64 = browser.text("#balance").await.parse().unwrap();
+    assert!(lost > 0);
+    assert_eq!(balance + lost, 1000);
+
+    browser.press(&format!("Reset account {account}")).await;
+    assert!(
+        browser
+            .text("[role=status]")
+            .await
+            .contains("back at its opening balance")
+    );
+    for what in ["#balance", "#expected", "#lost"] {
+        assert_eq!(browser.text(what).await, "0", "{what}");
+    }
+    browser.press("Sign out").await;
+    assert_eq!(browser.text("h1").await, "Sign in");
+    browser
+        .goto(&format!("{}/admin/changes", served.base_url))
+        .await;
+    assert_eq!(browser.text("h1").await, "Sign in");
+
+    browser.0.close().await.unwrap();
+    terminate(&served.process);
+    assert!(tokio::task::block_in_place(|| served.wait()).0.success());
+}
