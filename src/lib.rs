@@ -13,7 +13,8 @@
 //! 6. [`demo`]: all of it in one command.
 //! 7. [`explore`]: every schedule of a strategy's clients, instead of the luck of a load test.
 //!    [`survey`] says which strategies it explores on which engines.
-//! 8. [`config`]: what the commands can be told; `main.rs` wires them.
+//! 8. [`keeper`]: accounts are reset between two lessons; [`auth`]: by whom.
+//! 9. [`config`]: what the commands can be told; `main.rs` wires them.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
 //! response. Dependencies point one way as well: `http` knows `deposits`, `deposits` knows `engine`,
