@@ -376,7 +376,7 @@ async fn method_type_and_size_have_their_statuses() {
     let response = service.get("/demo/atomic_no_delay/").send().await.unwrap();
     assert_eq!(response.headers()["allow"], "POST");
     problem(response, 405, "method-not-allowed").await;
-    let response = service.post("/accounts").send().await.unwrap();
+    let response = service.post("/strategies").send().await.unwrap();
     problem(response, 405, "method-not-allowed").await;
 
     for content_type in ["text/plain", "application/jsonx", ""] {
@@ -499,13 +499,30 @@ async fn the_api_describes_itself() {
         [
             "/accounts",
             "/accounts/{id}",
+            "/accounts/{id}/reset",
             "/accounts/{id}/transactions",
+            "/accounts/{id}/transactions/{transaction}",
+            "/changes",
             "/demo/{strategy}/",
             "/health/live",
             "/health/ready",
             "/strategies",
         ]
     );
+    for (path, method) in [
+        ("/accounts", "post"),
+        ("/accounts/{id}/reset", "post"),
+        ("/accounts/{id}/transactions", "delete"),
+        ("/accounts/{id}/transactions/{transaction}", "delete"),
+        ("/changes", "get"),
+    ] {
+        let ways = &description["paths"][path][method]["security"];
+        assert_eq!(
+            ways,
+            &json!([{ "token": [] }, { "session": [] }]),
+            "{method} {path}"
+        );
+    }
     for page in ["/docs", "/docs/", "/docs/swagger-ui-bundle.js"] {
         let response = service.get(page).send().await.unwrap();
         assert_eq!(response.status(), 200, "{page}");
