@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::wd::Capabilities;
 use fantoccini::{ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,7 +12,7 @@ use make_requests::{Pace, Plan, Verdict};
 use serde_json::json;
 
 use crate::support::process::{Served, racy, terminate};
-use crate::support::{TestEngine, open_folder};
+use crate::support::{TestEngine, open_folder, until};
 
 on_engines!(
     every: ;
@@ -86,11 +87,25 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
-    /// Presses the button with these words. The page that it leads to is there afterwards.
+    /// Presses the button with these words, and waits until this page has made room for the one that it
+    /// leads to.
     async fn press(&self, words: &str) {
+        let page = self.0.find(Locator::Css("html")).await.unwrap();
         let button = format!("//button[normalize-space()='{words}']");
         let button = self.0.find(Locator::XPath(&button)).await.unwrap();
         button.click().await.unwrap();
+        until("another page", || async {
+            page.tag_name().await.is_err_and(is_of_the_past)
+        })
+        .await;
+    }
+}
+
+/// Whether this is what is said of an element of a page that has been left.
+fn is_of_the_past(error: CmdError) -> bool {
+    match error {
+        CmdError::Standard(error) if error.error == ErrorStatus::StaleElementReference => true,
+        other => panic!("{other}"),
     }
 }
 
