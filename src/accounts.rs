@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::{Database, Fault};
+use crate::engine::{Database, Fault, again};
 use crate::step::Unobserved;
 
 /// An account and what its transactions say it should hold, read in one statement.
@@ -70,7 +70,13 @@ pub async fn list(database: &Database, page: Page) -> Result<Vec<Account>, Fault
     read(database, page.after, page.limit).await
 }
 
+/// A mere look is no race: where PostgreSQL refuses it at SERIALIZABLE because of what others do, it is
+/// taken again.
 async fn read(database: &Database, after: i64, limit: i64) -> Result<Vec<Account>, Fault> {
+    again(|| read_once(database, after, limit)).await
+}
+
+async fn read_once(database: &Database, after: i64, limit: i64) -> Result<Vec<Account>, Fault> {
     let mut session = database.session(&Unobserved).await?;
     // One statement, so that balance and sum come from one snapshot. The upper and the lower half
     // of each amount are summed apart: neither sum can leave 64 bits, whatever the engine's SUM

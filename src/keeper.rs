@@ -1,6 +1,7 @@
 //! The keeper's work: accounts are opened and reset, transactions deleted. Each change is one
 //! transaction with the note of who made it, and locks the account's row first, as the deposits that
-//! lock it do: so it waits for them and they for it, and the books are right before and after.
+//! lock it do: so it waits for them and they for it, and the books are right before and after. Where the
+//! engine gives a change up because others were in the way, it is done again.
 
 use std::fmt;
 
@@ -69,24 +70,25 @@ pub async fn open_account(
     actor: &str,
     opening_balance: i64,
 ) -> Result<i64, Fault> {
-    let open = async || {
-        let mut work = database.work().await?;
-        let account = work
-            .insert(
-                "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)",
-                &[opening_balance.into(), opening_balance.into()],
-            )
-            .await?;
-        let what = format!("opened with {opening_balance}");
-        note_change(&mut work, actor, account, &what).await?;
-        work.commit().await?;
-        Ok(account)
-    };
-    again(open).await
+    again(|| async {
+        let mut work = database.begin_work().await?;
+        let opened = open(&mut work, actor, opening_balance).await;
+        work.end(opened).await
+    })
+    .await
+}
+
+async fn open(work: &mut Work, actor: &str, opening_balance: i64) -> Result<i64, Fault> {
+    let insert = "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)";
+    let balances = [opening_balance.into(), opening_balance.into()];
+    let account = work.insert(insert, &balances).await?;
+    let what = format!("opened with {opening_balance}");
+    note_change(work, actor, account, &what).await?;
+    Ok(account)
 }
 
 /// Puts an account back to its opening balance, without any transaction, and says how many
-/// there were.
+/// there were. Its version goes on: whoever read the account before must not take it for the same.
 ///
 /// # Errors
 /// [`NotChanged`].
@@ -95,22 +97,24 @@ pub async fn reset_account(
     actor: &str,
     account: i64,
 ) -> Result<u64, NotChanged> {
-    let reset = async || {
-        let mut work = database.work().await?;
-        lock(&mut work, account).await?;
-        let delete = "DELETE FROM transactions WHERE account_id = ?";
-        let deleted = work.run(delete, &[account.into()]).await?;
-        work.run(
-            "UPDATE accounts SET balance = opening_balance, version = 0 WHERE id = ?",
-            &[account.into()],
-        )
-        .await?;
-        let what = format!("reset, {deleted} transactions deleted");
-        note_change(&mut work, actor, account, &what).await?;
-        work.commit().await?;
-        Ok(deleted)
-    };
-    again(reset).await
+    again(|| async {
+        let mut work = database.begin_work().await?;
+        let reset = reset(&mut work, actor, account).await;
+        work.end(reset).await
+    })
+    .await
+}
+
+async fn reset(work: &mut Work, actor: &str, account: i64) -> Result<u64, NotChanged> {
+    lock(work, account).await?;
+    let delete = "DELETE FROM transactions WHERE account_id = ?";
+    let deleted = work.run(delete, &[account.into()]).await?;
+    let update =
+        "UPDATE accounts SET balance = opening_balance, version = version + 1 WHERE id = ?";
+    work.run(update, &[account.into()]).await?;
+    let what = format!("reset, {deleted} transactions deleted");
+    note_change(work, actor, account, &what).await?;
+    Ok(deleted)
 }
 
 /// Deletes one of an account's transactions. Its amount moves into the opening balance: deleting a
@@ -124,25 +128,34 @@ pub async fn delete_transaction(
     account: i64,
     transaction: i64,
 ) -> Result<(), NotChanged> {
-    let delete = async || {
-        let mut work = database.work().await?;
-        lock(&mut work, account).await?;
-        let which = [transaction.into(), account.into()];
-        let select = "SELECT amount FROM transactions WHERE id = ? AND account_id = ?";
-        let found = work.rows(select, &which).await?;
-        let id = transaction;
-        let amount = found
-            .first()
-            .ok_or(NotChanged::UnknownTransaction { account, id })?;
-        let amount = amount.integer(0)?;
-        let delete = "DELETE FROM transactions WHERE id = ? AND account_id = ?";
-        work.run(delete, &which).await?;
-        move_into_opening_balance(&mut work, account, amount.into()).await?;
-        let what = format!("transaction {transaction} of {amount} deleted");
-        note_change(&mut work, actor, account, &what).await?;
-        Ok(work.commit().await?)
+    again(|| async {
+        let mut work = database.begin_work().await?;
+        let deleted = delete_one(&mut work, actor, account, transaction).await;
+        work.end(deleted).await
+    })
+    .await
+}
+
+async fn delete_one(
+    work: &mut Work,
+    actor: &str,
+    account: i64,
+    transaction: i64,
+) -> Result<(), NotChanged> {
+    lock(work, account).await?;
+    let which = [transaction.into(), account.into()];
+    let select = "SELECT amount FROM transactions WHERE id = ? AND account_id = ?";
+    let found = work.rows(select, &which).await?;
+    let unknown = NotChanged::UnknownTransaction {
+        account,
+        id: transaction,
     };
-    again(delete).await
+    let amount = found.first().ok_or(unknown)?.integer(0)?;
+    let delete = "DELETE FROM transactions WHERE id = ? AND account_id = ?";
+    work.run(delete, &which).await?;
+    move_into_opening_balance(work, account, amount.into()).await?;
+    let what = format!("transaction {transaction} of {amount} deleted");
+    Ok(note_change(work, actor, account, &what).await?)
 }
 
 /// Deletes all of an account's transactions, as [`delete_transaction`] does one, and says how many they
@@ -155,20 +168,24 @@ pub async fn delete_transactions(
     actor: &str,
     account: i64,
 ) -> Result<u64, NotChanged> {
-    let delete = async || {
-        let mut work = database.work().await?;
-        lock(&mut work, account).await?;
-        // Nobody adds any while the row is locked: a new one locks it too, for its foreign key.
-        let sum = sum_of_transactions(&mut work, account).await?;
-        let delete = "DELETE FROM transactions WHERE account_id = ?";
-        let deleted = work.run(delete, &[account.into()]).await?;
-        move_into_opening_balance(&mut work, account, sum).await?;
-        let what = format!("{deleted} transactions deleted");
-        note_change(&mut work, actor, account, &what).await?;
-        work.commit().await?;
-        Ok(deleted)
-    };
-    again(delete).await
+    again(|| async {
+        let mut work = database.begin_work().await?;
+        let deleted = delete_all(&mut work, actor, account).await;
+        work.end(deleted).await
+    })
+    .await
+}
+
+async fn delete_all(work: &mut Work, actor: &str, account: i64) -> Result<u64, NotChanged> {
+    lock(work, account).await?;
+    // Nobody adds any while the row is locked: a new one locks it too, for its foreign key.
+    let sum = sum_of_transactions(work, account).await?;
+    let delete = "DELETE FROM transactions WHERE account_id = ?";
+    let deleted = work.run(delete, &[account.into()]).await?;
+    move_into_opening_balance(work, account, sum).await?;
+    let what = format!("{deleted} transactions deleted");
+    note_change(work, actor, account, &what).await?;
+    Ok(deleted)
 }
 
 /// The halves of each amount are summed apart, as in `accounts`: no sum can leave 64 bits.
@@ -237,11 +254,11 @@ async fn note_change(work: &mut Work, actor: &str, account: i64, what: &str) -> 
 /// # Errors
 /// As the engine refuses.
 pub async fn changes(database: &Database, before: i64, limit: i64) -> Result<Vec<Change>, Fault> {
-    let mut reading = database.reading().await?;
     let select = "SELECT id, username, at, account_id, what FROM changes \
                   WHERE id < ? ORDER BY id DESC LIMIT ?";
-    let rows = reading.rows(select, &[before.into(), limit.into()]).await?;
-    reading.commit().await?;
+    let rows = database
+        .rows(select, &[before.into(), limit.into()])
+        .await?;
     let change = |row: &Row| {
         Ok(Change {
             id: row.integer(0)?,

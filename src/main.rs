@@ -9,7 +9,7 @@ mod commands {
 use std::env;
 use std::error::Error;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,35 +125,37 @@ async fn main() -> ExitCode {
     })
 }
 
-async fn run(mut command: Command) -> Ended {
-    if let Command::Keeper(command) = &mut command {
-        command.ask()?;
-    }
+async fn run(command: Command) -> Ended {
     let signals = Signals::count()?;
     match command {
         Command::Serve(command) => serve(command, signals).await,
         Command::Demo(command) => unless_stopped(signals, show(command)).await,
         Command::Explore(command) => explore(command, signals).await,
-        Command::Keeper(command) => unless_stopped(signals, keep(command)).await,
+        Command::Keeper(command) => {
+            let command = answered(command, signals.clone()).await?;
+            unless_stopped(signals, keep(command)).await
+        }
         Command::Migrate(command) => unless_stopped(signals, migrate(command)).await,
         Command::Healthcheck(command) => unless_stopped(signals, check_health(command)).await,
     }
 }
 
+fn arguments() -> Arguments {
+    let matches = without_empty_variables(Arguments::command()).get_matches();
+    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
 /// An environment variable that is set to nothing counts as not set: Compose files cannot leave one
 /// out.
-fn arguments() -> Arguments {
-    let command = Arguments::command().mut_subcommands(|command| {
-        command.mut_args(|argument| {
-            let value = argument.get_env().and_then(env::var_os);
-            match value.is_some_and(|value| value.is_empty()) {
-                true => argument.env(None::<&str>),
-                false => argument,
-            }
-        })
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        let value = argument.get_env().and_then(env::var_os);
+        match value.is_some_and(|value| value.is_empty()) {
+            true => argument.env(None::<&str>),
+            false => argument,
+        }
     });
-    let matches = command.get_matches();
-    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    command.mut_subcommands(without_empty_variables)
 }
 
 /// Drops the work when the signal to stop comes, and with it the private server it may have
@@ -302,6 +304,26 @@ async fn survey_and_print(survey: &Survey<'_>, command: &ExploreCommand) -> Ende
 fn spinner() -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg}");
     ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+/// The command with answers to its questions. They are asked aside, because reading blocks; and where a
+/// signal comes instead, nothing can be waited for: the process ends here, having put back the echo that
+/// the question for a password takes away.
+async fn answered(
+    command: KeeperCommand,
+    mut signals: Signals,
+) -> Result<KeeperCommand, Box<dyn Error>> {
+    let asked = tokio::task::spawn_blocking(move || command.ask());
+    tokio::select! {
+        answered = asked => Ok(answered??),
+        _ = signals.nth(1) => {
+            if io::stdin().is_terminal() {
+                let _ = process::Command::new("stty").arg("echo").status();
+                complain("");
+            }
+            process::exit(130);
+        }
+    }
 }
 
 async fn keep(command: KeeperCommand) -> Ended {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use racy::accounts;
 use racy::deposits::{LongDelay, STRATEGIES};
 use racy::engine::Settings;
-use racy::http;
+use racy::http::{self, Service};
 use racy::step::Unobserved;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::client::Gate;
 use crate::support::service::{RunningService, problem, settings};
@@ -757,4 +757,28 @@ async fn a_long_delay_is_a_step_of_the_timeline() {
         }
     }
     service.stop().await;
+}
+
+/// Whoever has connected when the service stops is answered, accepted or not.
+#[tokio::test]
+async fn a_stop_forgets_nobody_who_has_connected() {
+    let lab = TestEngine::Sqlite.lab().await;
+    for _ in 0..20 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            let request = b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n";
+            client.write_all(request).await.unwrap();
+            clients.push(client);
+        }
+        let service = Service::new(lab.database.clone(), &settings(), Arc::new(Unobserved));
+        http::serve(listener, service, std::future::ready(())).await;
+        for mut client in clients {
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer:?}");
+        }
+    }
 }

@@ -6,13 +6,18 @@ use std::process::{Command, Output, Stdio};
 
 use reqwest::redirect::Policy;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
-use crate::support::process::{Served, racy, terminate};
+use crate::support::process::{Served, racy, signal, terminate};
 use crate::support::{TestEngine, open_folder};
 
 on_engines!(
     every:
         the_keeper_works_where_the_lab_is_open,
+        several_keepers_at_once_take_turns,
+    ;
+    servers:
+        a_lab_that_was_killed_is_not_joined,
     ;
     innodb:
 );
@@ -64,12 +69,7 @@ fn on_file(folder: &Path, arguments: &[&str]) -> Command {
 async fn the_keeper_works_where_the_lab_is_open(engine: TestEngine) {
     let folder = open_folder();
     let url = engine.own_url(folder.path());
-    let command = |arguments: &[&str]| {
-        let mut command = racy(arguments);
-        command.args(["--database-url", &url]);
-        command.env("RACY_DATA_DIR", folder.path());
-        command
-    };
+    let command = |arguments: &[&str]| on_lab(engine, folder.path(), arguments);
     // Also where no lab has been yet.
     let account = run(command(&["account", "add", "--opening-balance", "5"]), "").await;
     let account = printed(account);
@@ -130,6 +130,52 @@ async fn the_keeper_works_where_the_lab_is_open(engine: TestEngine) {
     );
     terminate(&served.process);
     assert!(tokio::task::block_in_place(|| served.wait()).0.success());
+}
+
+/// A command on the lab of this kind that keeps its data in this folder.
+fn on_lab(engine: TestEngine, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = racy(arguments);
+    command.args(["--database-url", &engine.own_url(folder)]);
+    command.env("RACY_DATA_DIR", folder);
+    command
+}
+
+/// None starts a server of its own on other data than the rest.
+async fn several_keepers_at_once_take_turns(engine: TestEngine) {
+    let folder = open_folder();
+    let mut keepers = JoinSet::new();
+    for _ in 0..3 {
+        keepers.spawn(run(on_lab(engine, folder.path(), &["account", "add"]), ""));
+    }
+    let mut accounts = Vec::new();
+    while let Some(output) = keepers.join_next().await {
+        accounts.push(printed(output.unwrap()));
+    }
+    accounts.sort_unstable();
+    assert_eq!(
+        accounts,
+        ["2\n", "3\n", "4\n"],
+        "after the first, which is there from the beginning"
+    );
+}
+
+async fn a_lab_that_was_killed_is_not_joined(engine: TestEngine) {
+    let folder = open_folder();
+    let url = engine.own_url(folder.path());
+    let served = tokio::task::block_in_place(|| Served::start(&url, folder.path(), &[]));
+    let add = on_lab(engine, folder.path(), &["account", "add"]);
+    let account = printed(run(add, "").await);
+    signal("KILL", &served.process);
+    tokio::task::block_in_place(|| served.wait());
+    let output = run(on_lab(engine, folder.path(), &["account", "list"]), "").await;
+    let said = text(&output.stderr).to_owned();
+    assert!(said.contains("starting a private server"), "{said}");
+    let list = printed(output);
+    assert!(
+        list.lines()
+            .any(|line| line.trim_start().starts_with(account.trim())),
+        "{list}"
+    );
 }
 
 #[tokio::test]
@@ -221,9 +267,41 @@ async fn a_token_holds_until_it_is_revoked() {
     let create = ["token", "create", "--username", "ada", "--name", "ci"];
     let token = printed(run(command(&create), "").await);
     assert_eq!(token.trim().len(), 64);
+    // Somebody else's of the same name stays.
+    printed(
+        run(
+            command(&["createsuperuser", "--username", "grace"]),
+            PASSWORD,
+        )
+        .await,
+    );
+    let graces = ["token", "create", "--username", "grace", "--name", "ci"];
+    printed(run(command(&graces), "").await);
     let revoke = ["token", "revoke", "--username", "ada", "--name", "ci"];
     let revoked = printed(run(command(&revoke), "").await);
     assert_eq!(revoked, "1 tokens are revoked.\n");
     let again = complaint(run(command(&revoke), "").await);
     assert!(again.contains("has no token named \"ci\""), "{again}");
+    let revoke = ["token", "revoke", "--username", "grace", "--name", "ci"];
+    assert_eq!(
+        printed(run(command(&revoke), "").await),
+        "1 tokens are revoked.\n"
+    );
+}
+
+/// Compose files cannot leave a variable out: they set it to nothing.
+#[tokio::test]
+async fn an_empty_variable_counts_as_none_in_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["account", "list"][..], &["migrate"]] {
+        let mut command = on_file(folder.path(), arguments);
+        for name in [
+            "RACY_ISOLATION",
+            "RACY_LOCK_WAIT_TIMEOUT",
+            "RACY_DB_CONNECTIONS",
+        ] {
+            command.env(name, "");
+        }
+        printed(run(command, "").await);
+    }
 }

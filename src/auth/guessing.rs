@@ -17,45 +17,59 @@ const AT_A_USER: i64 = 5;
 const FROM_AN_ADDRESS: i64 = 20;
 
 /// How long a guess counts.
-pub const COUNTS_FOR: Duration = Duration::from_mins(5);
+const COUNTS_FOR: Duration = Duration::from_mins(5);
 
 /// A guess that is noted.
 #[derive(Debug)]
 pub(super) struct Guess(i64);
 
-/// Notes a guess; none where there have been too many, which then is not one of them.
+/// What becomes of a guess before it is looked at.
+#[derive(Debug)]
+pub(super) enum Noted {
+    /// It may be looked at.
+    Within(Guess),
+    /// There have been too many, and this is not one of them.
+    TooMany {
+        /// When the first of them stops counting.
+        ends_in: Duration,
+    },
+}
+
+/// Notes a guess.
 pub(super) async fn note(
     database: &Database,
     username: &str,
     address: IpAddr,
-) -> Result<Option<Guess>, Fault> {
+) -> Result<Noted, Fault> {
     let address = neighbourhood(address);
     let guess = insert(database, username, &address).await?;
     // It is committed, and so are all that were noted before it: of any number that come at once,
     // no more than the limit find themselves within it.
     let since = now() - micros(COUNTS_FOR);
-    let at_the_user = "SELECT COUNT(*) FROM guesses WHERE username = ? AND at > ?";
+    let at_the_user = "SELECT COUNT(*), MIN(at) FROM guesses WHERE username = ? AND at > ?";
     let at_the_user = count(database, at_the_user, &[username.into(), since.into()]).await?;
-    let from_there = "SELECT COUNT(*) FROM guesses WHERE address = ? AND at > ?";
-    let from_there = count(
-        database,
-        from_there,
-        &[address.as_str().into(), since.into()],
-    )
-    .await?;
-    if at_the_user > AT_A_USER || from_there > FROM_AN_ADDRESS {
-        take_out(database, guess).await?;
-        return Ok(None);
-    }
-    Ok(Some(guess))
+    let from_there = "SELECT COUNT(*), MIN(at) FROM guesses WHERE address = ? AND at > ?";
+    let values = [address.as_str().into(), since.into()];
+    let from_there = count(database, from_there, &values).await?;
+    let first_of_too_many = [(at_the_user, AT_A_USER), (from_there, FROM_AN_ADDRESS)]
+        .into_iter()
+        .filter_map(|((count, first), limit)| (count > limit).then_some(first))
+        .max();
+    let Some(first) = first_of_too_many else {
+        return Ok(Noted::Within(guess));
+    };
+    take_out(database, guess).await?;
+    let ends_in = u64::try_from(first - since).unwrap_or_default();
+    Ok(Noted::TooMany {
+        ends_in: Duration::from_micros(ends_in),
+    })
 }
 
 /// Takes out a guess that does not count.
 pub(super) async fn take_out(database: &Database, guess: Guess) -> Result<(), Fault> {
-    let mut work = database.work().await?;
-    work.run("DELETE FROM guesses WHERE id = ?", &[guess.0.into()])
-        .await?;
-    work.commit().await
+    let delete = "DELETE FROM guesses WHERE id = ?";
+    database.run(delete, &[guess.0.into()]).await?;
+    Ok(())
 }
 
 /// Whoever has one IPv6 address has the 2⁶⁴ beside it as well: they count as one.
@@ -70,42 +84,32 @@ fn neighbourhood(address: IpAddr) -> String {
 }
 
 async fn insert(database: &Database, username: &str, address: &str) -> Result<Guess, Fault> {
-    let old = old_ones(database).await?;
-    let mut work = database.work().await?;
     // By number: a range of times would lock everybody's.
-    for guess in old {
-        work.run("DELETE FROM guesses WHERE id = ?", &[guess.into()])
-            .await?;
+    for guess in old_ones(database).await? {
+        take_out(database, Guess(guess)).await?;
     }
-    let number = work
-        .insert(
-            "INSERT INTO guesses (username, address, at) VALUES (?, ?, ?)",
-            &[username.into(), address.into(), now().into()],
-        )
-        .await?;
-    work.commit().await?;
-    Ok(Guess(number))
+    let insert = "INSERT INTO guesses (username, address, at) VALUES (?, ?, ?)";
+    let values = [username.into(), address.into(), now().into()];
+    database.insert(insert, &values).await.map(Guess)
 }
 
 /// Some of those that count no more.
 async fn old_ones(database: &Database) -> Result<Vec<i64>, Fault> {
-    let mut reading = database.reading().await?;
     let select = "SELECT id FROM guesses WHERE at <= ? ORDER BY id LIMIT 50";
     let until = now() - micros(COUNTS_FOR);
-    let rows = reading.rows(select, &[until.into()]).await?;
-    reading.commit().await?;
+    let rows = database.rows(select, &[until.into()]).await?;
     rows.iter().map(|row| row.integer(0)).collect()
 }
 
+/// How many there are, and when the first of them was. There is one at least: the one that asks.
 async fn count(
     database: &Database,
     select: &'static str,
     values: &[Value<'_>],
-) -> Result<i64, Fault> {
-    let mut reading = database.reading().await?;
-    let rows = reading.rows(select, values).await?;
-    reading.commit().await?;
-    rows.first().map_or(Ok(0), |row| row.integer(0))
+) -> Result<(i64, i64), Fault> {
+    let rows = database.rows(select, values).await?;
+    let row = rows.first();
+    row.map_or(Ok((0, 0)), |row| Ok((row.integer(0)?, row.integer(1)?)))
 }
 
 #[cfg(test)]

@@ -3,15 +3,15 @@
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::Password;
 use crate::engine::Fault;
 
-/// Each takes 19 MiB and a processor for some 20 milliseconds: more at once would only help those who
-/// guess.
-static AT_ONCE: Semaphore = Semaphore::const_new(2);
+/// Whose turn it is to have a password looked at. Each takes 19 MiB and a processor for some 20
+/// milliseconds: more at once would only help those who guess.
+pub(super) static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Hashes a password with Argon2id and a salt of its own; in PHC's format.
 ///
@@ -36,6 +36,8 @@ const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$cmFjeS1ub2JvZHktcmFjeQ$\
 /// # Errors
 /// Where it could not be run.
 pub(super) async fn is_right(password: Password, hash: Option<String>) -> Result<bool, Fault> {
+    #[cfg(test)]
+    tests::LOOKED_AT.with(|count| count.set(count.get() + 1));
     aside(move || {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODYS.to_owned());
@@ -50,19 +52,20 @@ pub(super) async fn is_right(password: Password, hash: Option<String>) -> Result
 }
 
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
-    let failed = |error: String| Fault::other(error);
-    let _one_of_few = AT_ONCE
-        .acquire()
-        .await
-        .map_err(|error| failed(error.to_string()))?;
-    spawn_blocking(work)
-        .await
-        .map_err(|error| failed(error.to_string()))
+    let done = spawn_blocking(work).await;
+    done.map_err(|error| Fault::other(error.to_string()))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        /// How many passwords have been looked at, at the price of a hash each.
+        pub(in crate::auth) static LOOKED_AT: Cell<u32> = const { Cell::new(0) };
+    }
 
     fn typed(text: &str) -> Password {
         Password::typed(text.to_owned())

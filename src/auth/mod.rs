@@ -18,10 +18,10 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use credentials::{Password, Username};
-pub use guessing::COUNTS_FOR as GUESSES_COUNT_FOR;
 pub use token::Token;
 
-use crate::engine::{Database, Fault, FaultKind, Row, Value, again};
+use crate::engine::{Database, Fault, FaultKind, Row, Value};
+use guessing::Noted;
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub const SESSION_LASTS: Duration = Duration::from_hours(12);
 pub enum Refused {
     /// There is no such user with that password.
     Wrong,
-    /// There were too many guesses; each counts for [`GUESSES_COUNT_FOR`].
-    TooManyGuesses,
+    /// There were too many wrong guesses. The first of them stops counting after so long.
+    TooManyGuesses(Duration),
     /// The database did not answer, or refused.
     Fault(Fault),
 }
@@ -97,15 +97,10 @@ pub async fn create_superuser(
     password: Password,
 ) -> Result<(), NotMade> {
     let hash = hash::hash(password).await?;
-    let mut work = database.work().await?;
-    let inserted = work
-        .insert(
-            "INSERT INTO users (username, password_hash, created_at) VALUES (?, ?, ?)",
-            &[username.as_str().into(), hash.as_str().into(), now().into()],
-        )
-        .await;
-    match inserted {
-        Ok(_number) => Ok(work.commit().await?),
+    let insert = "INSERT INTO users (username, password_hash, created_at) VALUES (?, ?, ?)";
+    let values = [username.as_str().into(), hash.as_str().into(), now().into()];
+    match database.insert(insert, &values).await {
+        Ok(_number) => Ok(()),
         Err(fault) if fault.kind == FaultKind::UniqueViolation => {
             Err(NotMade::Taken(username.clone()))
         }
@@ -126,55 +121,51 @@ pub async fn sign_in(
     // What cannot be a name is nobody's. It is not told from a name that could be.
     let username = Username::parse(username).ok();
     let username = username.as_ref().map_or("", Username::as_str);
-    let note = || guessing::note(database, username, address);
-    let guess = again(note).await?.ok_or(Refused::TooManyGuesses)?;
-
+    // One at a time: right ones are not to be taken for many guesses because they come together.
+    let _turn = hash::TURN.lock().await;
+    let guess = match guessing::note(database, username, address).await? {
+        Noted::Within(guess) => guess,
+        Noted::TooMany { ends_in } => return Err(Refused::TooManyGuesses(ends_in)),
+    };
     let (user, hash) = find(database, username).await?.unzip();
     let is_right = hash::is_right(password, hash).await?;
     let user = user.filter(|_| is_right).ok_or(Refused::Wrong)?;
-
     guessing::take_out(database, guess).await?;
-    let token = Token::new()?;
-    again(|| open_session(database, &token, &user)).await?;
-    Ok(token)
+    Ok(open_session(database, &user).await?)
 }
 
 /// A user and the hash of the password.
 async fn find(database: &Database, username: &str) -> Result<Option<(User, String)>, Fault> {
-    let mut reading = database.reading().await?;
     let select = "SELECT id, username, password_hash FROM users WHERE username = ?";
-    let rows = reading.rows(select, &[username.into()]).await?;
-    reading.commit().await?;
+    let rows = database.rows(select, &[username.into()]).await?;
     let found = |row: &Row| Ok((User::of(row)?, row.text(2)?));
     rows.first().map(found).transpose()
 }
 
-async fn open_session(database: &Database, token: &Token, user: &User) -> Result<(), Fault> {
-    let over = sessions_that_are_over(database).await?;
-    let mut work = database.work().await?;
-    for session in over {
-        let delete = "DELETE FROM sessions WHERE token_hash = ?";
-        work.run(delete, &[session.as_str().into()]).await?;
+async fn open_session(database: &Database, user: &User) -> Result<Token, Fault> {
+    for session in sessions_that_are_over(database).await? {
+        end_session(database, &session).await?;
     }
-    work.run(
-        "INSERT INTO sessions (token_hash, user_id, expires_at) VALUES (?, ?, ?)",
-        &[
-            token.hash().as_str().into(),
-            user.id.into(),
-            (now() + micros(SESSION_LASTS)).into(),
-        ],
-    )
-    .await?;
-    work.commit().await
+    let token = Token::new()?;
+    let hash = token.hash();
+    let insert = "INSERT INTO sessions (token_hash, user_id, expires_at) VALUES (?, ?, ?)";
+    let expires_at = now() + micros(SESSION_LASTS);
+    let values = [hash.as_str().into(), user.id.into(), expires_at.into()];
+    database.run(insert, &values).await?;
+    Ok(token)
+}
+
+async fn end_session(database: &Database, hash: &str) -> Result<(), Fault> {
+    let delete = "DELETE FROM sessions WHERE token_hash = ?";
+    database.run(delete, &[hash.into()]).await?;
+    Ok(())
 }
 
 /// Some of them, by what they are deleted by: a range of times would lock everybody's.
 async fn sessions_that_are_over(database: &Database) -> Result<Vec<String>, Fault> {
-    let mut reading = database.reading().await?;
     let select =
         "SELECT token_hash FROM sessions WHERE expires_at <= ? ORDER BY token_hash LIMIT 50";
-    let rows = reading.rows(select, &[now().into()]).await?;
-    reading.commit().await?;
+    let rows = database.rows(select, &[now().into()]).await?;
     rows.iter().map(|row| row.text(0)).collect()
 }
 
@@ -204,9 +195,7 @@ async fn user(
     select: &'static str,
     values: &[Value<'_>],
 ) -> Result<Option<User>, Fault> {
-    let mut reading = database.reading().await?;
-    let rows = reading.rows(select, values).await?;
-    reading.commit().await?;
+    let rows = database.rows(select, values).await?;
     rows.first().map(User::of).transpose()
 }
 
@@ -215,10 +204,7 @@ async fn user(
 /// # Errors
 /// As the engine refuses.
 pub async fn sign_out(database: &Database, token: &Token) -> Result<(), Fault> {
-    let mut work = database.work().await?;
-    let delete = "DELETE FROM sessions WHERE token_hash = ?";
-    work.run(delete, &[token.hash().as_str().into()]).await?;
-    work.commit().await
+    end_session(database, &token.hash()).await
 }
 
 /// Makes an API token for a user; none where there is no such user. The name says what it is for.
@@ -234,18 +220,15 @@ pub async fn create_token(
         return Ok(None);
     };
     let token = Token::new()?;
-    let mut work = database.work().await?;
-    work.insert(
-        "INSERT INTO tokens (token_hash, user_id, name, created_at) VALUES (?, ?, ?, ?)",
-        &[
-            token.hash().as_str().into(),
-            user.id.into(),
-            name.into(),
-            now().into(),
-        ],
-    )
-    .await?;
-    work.commit().await?;
+    let hash = token.hash();
+    let insert = "INSERT INTO tokens (token_hash, user_id, name, created_at) VALUES (?, ?, ?, ?)";
+    let values = [
+        hash.as_str().into(),
+        user.id.into(),
+        name.into(),
+        now().into(),
+    ];
+    database.insert(insert, &values).await?;
     Ok(Some(token))
 }
 
@@ -262,10 +245,8 @@ pub async fn revoke_tokens(
     let Some((user, _)) = find(database, username.as_str()).await? else {
         return Ok(None);
     };
-    let mut work = database.work().await?;
     let delete = "DELETE FROM tokens WHERE user_id = ? AND name = ?";
-    let revoked = work.run(delete, &[user.id.into(), name.into()]).await?;
-    work.commit().await?;
+    let revoked = database.run(delete, &[user.id.into(), name.into()]).await?;
     Ok(Some(revoked))
 }
 
@@ -277,4 +258,40 @@ pub(crate) fn now() -> i64 {
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::hash::tests::LOOKED_AT;
+    use super::*;
+    use crate::engine::Settings;
+    use crate::engine::choice::{self, DatabaseUrl, Lifetime};
+
+    /// Whoever measures how long it takes learns nothing: the same work is done for all of them.
+    #[tokio::test]
+    async fn a_password_is_looked_at_also_where_there_is_no_such_user() {
+        let sqlite = DatabaseUrl::SqliteTemporary;
+        let settings = Settings::default();
+        let opened = choice::open(Some(&sqlite), Lifetime::Temporary, &settings, &|_| {});
+        let opened = opened.await.unwrap();
+        let ada = Username::parse("ada").unwrap();
+        let password = Password::chosen("a grain of salt".to_owned(), &ada, false).unwrap();
+        create_superuser(&opened.database, &ada, password)
+            .await
+            .unwrap();
+        for username in ["ada", "grace", "no name", ""] {
+            let before = LOOKED_AT.get();
+            let typed = Password::typed("a grain of sand".to_owned());
+            let address = Ipv4Addr::LOCALHOST.into();
+            let refused = sign_in(&opened.database, username, typed, address).await;
+            assert!(
+                matches!(refused, Err(Refused::Wrong)),
+                "{username:?}: {refused:?}"
+            );
+            assert_eq!(LOOKED_AT.get(), before + 1, "{username:?}");
+        }
+        opened.close().await.unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! The keeper's commands: users and tokens, accounts and their transactions.
 
-use std::env;
+use std::env::{self, VarError};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -144,15 +144,15 @@ const ACTOR: &str = "(command line)";
 type Done = Result<String, Box<dyn Error>>;
 
 impl KeeperCommand {
-    /// Asks for what is still to be known. Blocks; and before it is answered, Ctrl-C is to end the process.
+    /// Asks for what is still to be known. Blocks until it is answered.
     ///
     /// # Errors
     /// What is wrong with the answers.
-    pub(crate) fn ask(&mut self) -> Result<(), Box<dyn Error>> {
-        if let Self::Createsuperuser(new) = self {
-            new.credentials = Some(new.ask()?);
+    pub(crate) fn ask(mut self) -> Result<Self, String> {
+        if let Self::Createsuperuser(new) = &mut self {
+            new.credentials = Some(new.ask().map_err(|error| error.to_string())?);
         }
-        Ok(())
+        Ok(self)
     }
 
     /// Does it, and says what was done.
@@ -230,10 +230,10 @@ fn ask_username() -> Result<String, Box<dyn Error>> {
 }
 
 fn read_password() -> Result<String, Box<dyn Error>> {
-    if let Ok(password) = env::var("RACY_SUPERUSER_PASSWORD")
-        && !password.is_empty()
-    {
-        return Ok(password);
+    match env::var("RACY_SUPERUSER_PASSWORD") {
+        Ok(password) if !password.is_empty() => return Ok(password),
+        Err(VarError::NotUnicode(_)) => return Err("RACY_SUPERUSER_PASSWORD is not UTF-8".into()),
+        _not_set => {}
     }
     if io::stdin().is_terminal() {
         let password = rpassword::prompt_password("Password: ")?;

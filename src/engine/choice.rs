@@ -139,8 +139,8 @@ impl fmt::Debug for DatabaseUrl {
 pub enum Lifetime {
     /// It is there again at the next start.
     Kept,
-    /// The same; and where another lab has it open, it is worked on there. For who wants that data and
-    /// no other.
+    /// What [`Kept`](Self::Kept) would open, for a moment: where a lab has it open, it is worked on there,
+    /// and one that wants to open it waits.
     Shared,
     /// It is removed at the end.
     Temporary,
@@ -363,7 +363,7 @@ impl Opening<'_> {
 
     async fn local(&self, found: &Found, why: &str) -> Result<Opened, ChoiceError> {
         self.say_what_was_passed_over(&found.passed_over);
-        if let Some((address, place)) = self.running_elsewhere(found)? {
+        if let Some((address, place)) = self.running_elsewhere(found).await? {
             (self.say)(&format!(
                 "joining the lab that runs already on: {}",
                 found.binary
@@ -372,7 +372,8 @@ impl Opening<'_> {
         }
         (self.say)(&format!("starting a private server: {}", found.binary));
         let folder = match self.lifetime {
-            Lifetime::Kept | Lifetime::Shared => Folder::Kept(local::default_root()?),
+            Lifetime::Kept => Folder::Kept(local::default_root()?),
+            Lifetime::Shared => Folder::Visited(local::default_root()?),
             Lifetime::Temporary => Folder::Temporary,
         };
         let server = LocalServer::start(&found.binary, folder).await?;
@@ -385,7 +386,7 @@ impl Opening<'_> {
             .create_database(LOCAL_DATABASE)
             .await
             .map_err(|error| ChoiceError::open(&place, error))?;
-        if self.lifetime != Lifetime::Temporary {
+        if self.lifetime == Lifetime::Kept {
             server.announce(LOCAL_DATABASE)?;
             (self.say)(&format!(
                 "for another instance on the same server: --database-url '{}'",
@@ -397,11 +398,14 @@ impl Opening<'_> {
     }
 
     /// Where the data that is wanted is open in another lab, how it is reached there.
-    fn running_elsewhere(&self, found: &Found) -> Result<Option<(Address, String)>, ChoiceError> {
+    async fn running_elsewhere(
+        &self,
+        found: &Found,
+    ) -> Result<Option<(Address, String)>, ChoiceError> {
         if self.lifetime != Lifetime::Shared {
             return Ok(None);
         }
-        let url = local::running_elsewhere(&found.binary, &local::default_root()?)?;
+        let url = local::running_elsewhere(&found.binary, &local::default_root()?).await?;
         let url = url.map(|url| url.parse::<DatabaseUrl>()).transpose();
         let mistaken =
             |what: String| ChoiceError::Folder(format!("what another lab tells: {what}"));

@@ -1,5 +1,6 @@
 //! Work outside every exhibit: statements that nobody races for and no observer watches, such as
-//! those about users. Unlike a [`Session`](super::Session) it knows texts.
+//! those about users. Unlike a [`Session`](super::Session) it knows texts, and wants to get done: what
+//! is refused only because somebody else was in the way is done again.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::connection::{Connection, Row, Value};
 use super::session::pause_before;
 use super::{Database, Fault, FaultKind, Flavour};
 
-/// One transaction. Rolled back where it is dropped before its commit.
+/// One transaction.
 #[derive(Debug)]
 pub struct Work {
     connection: Connection,
@@ -17,11 +18,12 @@ pub struct Work {
 }
 
 impl Database {
-    /// Begins work that may write. On SQLite it waits for whoever is writing.
+    /// Begins a transaction, which [`end`](Work::end) ends. On SQLite it waits for whoever is writing, as a
+    /// session does.
     ///
     /// # Errors
     /// As the engine refuses.
-    pub async fn work(&self) -> Result<Work, Fault> {
+    pub async fn begin_work(&self) -> Result<Work, Fault> {
         let flavour = self.engine().flavour;
         let mut connection = self.connection().await?;
         let deadline = Instant::now() + self.settings().lock_wait();
@@ -42,69 +44,69 @@ impl Database {
         })
     }
 
-    /// Begins work that only reads, and waits for nobody who is writing.
+    /// A transaction of one statement, which says how many rows it matched.
     ///
     /// # Errors
-    /// As the engine refuses.
-    pub async fn reading(&self) -> Result<Work, Fault> {
-        let flavour = self.engine().flavour;
-        let mut connection = self.connection().await?;
-        connection.command(flavour.begin()).await?;
-        Ok(Work {
-            connection,
-            flavour,
+    /// As the engine refuses; after ten tries also that somebody was in the way.
+    pub async fn run(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, Fault> {
+        again(|| async {
+            let mut work = self.begin_work().await?;
+            let done = work.run(sql, values).await;
+            work.end(done).await
         })
+        .await
     }
-}
 
-/// How often work is tried that others keep from being done.
-const TRIES: u32 = 10;
-
-/// An error that may be an engine's refusal.
-pub trait MayBeFault {
-    /// The refusal, where it is one.
-    fn fault(&self) -> Option<&Fault>;
-}
-
-impl MayBeFault for Fault {
-    fn fault(&self) -> Option<&Fault> {
-        Some(self)
+    /// A transaction that inserts one row, and says which number the engine gave it.
+    ///
+    /// # Errors
+    /// As the engine refuses; after ten tries also that somebody was in the way.
+    pub async fn insert(&self, sql: &'static str, values: &[Value<'_>]) -> Result<i64, Fault> {
+        again(|| async {
+            let mut work = self.begin_work().await?;
+            let done = work.insert(sql, values).await;
+            work.end(done).await
+        })
+        .await
     }
-}
 
-/// Does work that is one transaction, and does it again where the engine has refused it only because
-/// somebody else was in the way: for those who race for nothing and want it done.
-///
-/// # Errors
-/// The work's own; after ten tries also that somebody was in the way.
-pub async fn again<T, E: MayBeFault, W: Future<Output = Result<T, E>>>(
-    work: impl Fn() -> W,
-) -> Result<T, E> {
-    for tried in 1..TRIES {
-        match work().await {
-            Err(error) if error.fault().is_some_and(somebody_was_in_the_way) => {
-                // At random, or two who met would meet again.
-                let longest = Duration::from_millis(10) * tried;
-                sleep(longest.mul_f64(fastrand::f64())).await;
-            }
-            done => return done,
-        }
+    /// Reads rows by one statement, outside any transaction.
+    ///
+    /// # Errors
+    /// As the engine refuses; after ten tries also that somebody was in the way.
+    pub async fn rows(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, Fault> {
+        let sql = self.engine().flavour.spell(sql);
+        let sql = sql.as_ref();
+        again(|| async {
+            let mut connection = self.connection().await?;
+            let rows = connection.rows(sql, values).await?;
+            connection.give_back();
+            Ok(rows)
+        })
+        .await
     }
-    work().await
-}
-
-/// A lock wait that took too long is none of these: whoever waited that long need not wait again.
-fn somebody_was_in_the_way(fault: &Fault) -> bool {
-    matches!(
-        fault.kind,
-        FaultKind::Deadlock
-            | FaultKind::SerializationFailure
-            | FaultKind::SnapshotConflict
-            | FaultKind::Busy
-    )
 }
 
 impl Work {
+    /// Commits what is done; rolls back what has failed.
+    ///
+    /// # Errors
+    /// Why it has failed; or as the engine refuses the commit.
+    pub async fn end<T, E: MayBeFault>(mut self, done: Result<T, E>) -> Result<T, E> {
+        let ending = match &done {
+            Ok(_) => "COMMIT",
+            Err(_) => "ROLLBACK",
+        };
+        let ended = self.connection.command(ending).await;
+        // Otherwise it is closed, and with it the transaction.
+        if ended.is_ok() {
+            self.connection.give_back();
+        }
+        let done = done?;
+        ended?;
+        Ok(done)
+    }
+
     /// Runs a statement, and says how many rows it matched.
     ///
     /// # Errors
@@ -135,14 +137,50 @@ impl Work {
         let sql = self.flavour.spell(sql);
         self.connection.rows(&sql, values).await
     }
+}
 
-    /// Keeps what was done.
-    ///
-    /// # Errors
-    /// As the engine refuses.
-    pub async fn commit(mut self) -> Result<(), Fault> {
-        self.connection.command("COMMIT").await?;
-        self.connection.give_back();
-        Ok(())
+/// An error that may be an engine's refusal.
+pub trait MayBeFault: From<Fault> {
+    /// The refusal, where it is one.
+    fn fault(&self) -> Option<&Fault>;
+}
+
+impl MayBeFault for Fault {
+    fn fault(&self) -> Option<&Fault> {
+        Some(self)
     }
+}
+
+/// How often work is tried that others keep from being done.
+const TRIES: u32 = 10;
+
+/// Does something again that the engine has refused only because somebody else was in the way.
+///
+/// # Errors
+/// Its own; after ten tries also that somebody was in the way.
+pub async fn again<T, E: MayBeFault, A: Future<Output = Result<T, E>>>(
+    attempt: impl Fn() -> A,
+) -> Result<T, E> {
+    for tried in 1..TRIES {
+        match attempt().await {
+            Err(error) if error.fault().is_some_and(somebody_was_in_the_way) => {
+                // At random, or two who met would meet again.
+                let longest = Duration::from_millis(10) * tried;
+                sleep(longest.mul_f64(fastrand::f64())).await;
+            }
+            done => return done,
+        }
+    }
+    attempt().await
+}
+
+/// A lock wait that took too long is none of these: whoever waited that long need not wait again.
+fn somebody_was_in_the_way(fault: &Fault) -> bool {
+    matches!(
+        fault.kind,
+        FaultKind::Deadlock
+            | FaultKind::SerializationFailure
+            | FaultKind::SnapshotConflict
+            | FaultKind::Busy
+    )
 }

@@ -88,6 +88,11 @@ impl Limit {
         }
     }
 
+    /// As a page's address gives it; none where it need not.
+    pub(super) fn given(self) -> Option<i64> {
+        Some(self.0).filter(|limit| *limit != Self::USUAL)
+    }
+
     /// How many to read: the one too many tells whether there is a next page.
     pub(super) fn one_more(self) -> i64 {
         self.0 + 1

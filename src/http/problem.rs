@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::auth::{GUESSES_COUNT_FOR, Refused};
+use crate::auth::Refused;
 use crate::deposits::{Failure, Outcome, Refusal};
 use crate::engine::{Fault, FaultKind};
 use crate::keeper::NotChanged;
@@ -389,7 +389,9 @@ impl IntoResponse for Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         if let Some(retry_after) = retry_after {
-            headers.insert(header::RETRY_AFTER, retry_after.as_secs().into());
+            // Whole seconds, and not too early.
+            let seconds = retry_after.as_secs_f64().ceil() as u64;
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer realm=\"racy\"");
@@ -421,7 +423,7 @@ impl From<Refused> for Problem {
     fn from(why: Refused) -> Self {
         match why {
             Refused::Wrong => Self::wrong_password(),
-            Refused::TooManyGuesses => Self::too_many_guesses(GUESSES_COUNT_FOR),
+            Refused::TooManyGuesses(ends_in) => Self::too_many_guesses(ends_in),
             Refused::Fault(fault) => fault.into(),
         }
     }

@@ -2,16 +2,17 @@
 //!
 //! `axum::serve` has no timeout for request headers; hyper, on which it stands, has one.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::Service;
@@ -25,29 +26,51 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             () = &mut stop => break,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => serve_connection(stream, peer.ip(), &service, &connections),
+            Ok((stream, peer)) => {
+                let connection = connection(stream, peer.ip(), &service, true);
+                tokio::spawn(to_its_end(connections.watch(connection)));
+            }
             Err(error) => tokio::select! {
                 () = recover(&error) => {}
                 () = &mut stop => break,
             },
         }
     }
-    drop(listener);
+    let late: JoinSet<()> = not_yet_accepted(listener)
+        .map(|(stream, peer)| to_its_end(connection(stream, peer.ip(), &service, false)))
+        .collect();
     connections.shutdown().await;
+    late.join_all().await;
     service.requests.close();
     service.requests.wait().await;
 }
 
-fn serve_connection(
+/// Closes the listener, and yields the connections whose requests are there but that nobody had accepted:
+/// they would be reset with it, and some client that was in time would get no answer.
+fn not_yet_accepted(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
+    let listener = listener.into_std().ok();
+    // It does not block: where nobody is left, it says so.
+    let accepted = std::iter::from_fn(move || listener.as_ref()?.accept().ok());
+    accepted.filter_map(|(stream, peer)| {
+        stream.set_nonblocking(true).ok()?;
+        let has_sent_something = stream.peek(&mut [0]).is_ok_and(|bytes| bytes > 0);
+        let stream = TcpStream::from_std(stream).ok()?;
+        has_sent_something.then_some((stream, peer))
+    })
+}
+
+/// The work of one connection: with `keep_alive`, one request after the other.
+fn connection(
     stream: TcpStream,
     peer: IpAddr,
     service: &Service,
-    connections: &GracefulShutdown,
-) {
+    keep_alive: bool,
+) -> impl GracefulConnection<Error = hyper::Error> + Send + 'static {
     // An answer that waits for the acknowledgement of another is no measurement.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -59,16 +82,17 @@ fn serve_connection(
         Caller::introduce(&mut request, peer, behind_proxy);
         request
     });
-    let connection = http1::Builder::new()
+    http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(service.header_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    });
+        .keep_alive(keep_alive)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+}
+
+async fn to_its_end(connection: impl Future<Output = hyper::Result<()>>) {
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection ended early");
+    }
 }
 
 /// A connection that broke before it was accepted is its client's affair. Anything else, such as

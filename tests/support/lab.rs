@@ -196,11 +196,24 @@ impl Lab {
     /// Of its status report, because `information_schema.innodb_trx` shows an old picture to whoever
     /// looks at it more often than every 100 ms.
     pub async fn has_open_transactions(&self) -> bool {
-        let options = match &self.address {
-            Address::MySql(options) => options,
-            Address::Postgres(options) => return self.postgres_has_transactions(options).await,
-            Address::Sqlite(options) => return sqlite_is_locked(options).await,
+        match &self.address {
+            Address::MySql(options) => !self.innodb_transactions(options).await.is_empty(),
+            Address::Postgres(options) => self.postgres_has_transactions(options).await,
+            Address::Sqlite(options) => sqlite_is_locked(options).await,
+        }
+    }
+
+    /// Whether a transaction in this database waits for a lock, asked of InnoDB.
+    pub async fn somebody_waits(&self) -> bool {
+        let Address::MySql(options) = &self.address else {
+            panic!("only InnoDB is asked");
         };
+        let transactions = self.innodb_transactions(options).await;
+        transactions.iter().any(|one| one.contains("LOCK WAIT"))
+    }
+
+    /// What InnoDB reports of each open transaction in this database.
+    async fn innodb_transactions(&self, options: &MySqlConnectOptions) -> Vec<String> {
         let mut connection = outside_mysql(options).await;
         let clients: Vec<i64> = sqlx::query_scalar(
             "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?",
@@ -214,12 +227,13 @@ impl Lab {
         let report: String = report.try_get("Status").unwrap();
         connection.close().await.unwrap();
         let transactions = report.split("---TRANSACTION").skip(1);
-        let mut open = transactions.filter(|transaction| transaction.contains(", ACTIVE"));
-        open.any(|transaction| {
+        let open = transactions.filter(|transaction| transaction.contains(", ACTIVE"));
+        let ours = open.filter(|transaction| {
             clients
                 .iter()
                 .any(|id| transaction.contains(&format!(" thread id {id},")))
-        })
+        });
+        ours.map(str::to_owned).collect()
     }
 
     async fn postgres_has_transactions(&self, options: &PgConnectOptions) -> bool {

@@ -28,6 +28,9 @@ pub enum Folder {
     /// and series of versions, e.g. `mysql-9.7` or `postgresql-15`; while another lab uses it, the
     /// next number is taken, `mysql-9.7-2`.
     Kept(PathBuf),
+    /// The first of the kept folders below this root, for a short visit while no lab uses it. A lab that
+    /// wants it waits until the visitor has left, and so do other visitors.
+    Visited(PathBuf),
 }
 
 /// The places of one server's files.
@@ -78,12 +81,13 @@ pub(super) fn temporary_folder(
     Ok(run)
 }
 
-/// A kept folder that this lab alone uses, as long as this value lives.
+/// A kept folder that nobody else uses, as long as this value lives.
 ///
-/// Two locks, because two questions are asked. `lab.lock`: does another lab use the folder? Then the
-/// next number is taken. `server.lock`, which the supervisor and the server inherit: may anything still
-/// write to it? A lab that was killed leaves a server that takes a moment to shut down; then the folder
-/// is free, but not yet ready.
+/// Two locks, because two questions are asked. `lab.lock`: who uses the folder? A lab locks it for itself
+/// alone, and another lab then takes the next number; visitors lock it together, and a lab waits for
+/// them. `server.lock`, which the supervisor and the server inherit: may anything still write to it? A
+/// lab that was killed, or another visitor, leaves a server that takes a moment to shut down; then the
+/// folder is free, but not yet ready.
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) folder: PathBuf,
@@ -92,35 +96,62 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    pub(super) async fn new(
+    /// Claims the first folder that no other lab uses, for a lab.
+    pub(super) async fn of_a_lab(
         root: &Path,
         binary: &Binary,
         account: Option<&Account>,
         deadline: Instant,
     ) -> Result<Self, Error> {
-        let root = std::path::absolute(root).map_err(|source| Error::Folder {
-            path: root.to_owned(),
-            source,
-        })?;
-        // Others may pass through it: the server may be another user's.
-        make_folder(&root, 0o711)?;
-        account.map_or(Ok(()), |account| account.check_the_way_to(&root))?;
+        let root = make_root(root, account)?;
         for number in 1..=KEPT_FOLDERS {
-            let folder = root.join(kept_name(binary, number));
-            make_folder(&folder, 0o700)?;
-            account.map_or(Ok(()), |account| account.settle_in(&folder))?;
-            let Some(lab_lock) = try_lock(&folder.join("lab.lock"))? else {
-                continue;
-            };
-            forget_url(&folder)?;
-            let server_lock = Self::wait_for_server_lock(&folder, deadline).await?;
-            return Ok(Self {
-                folder,
-                server_lock,
-                _lab_lock: lab_lock,
-            });
+            let folder = make_kept_folder(&root, binary, number, account)?;
+            if let Some(lab_lock) = lock_for_a_lab(&folder, deadline).await? {
+                forget_url(&folder)?;
+                return Self::when_ready(folder, lab_lock, deadline).await;
+            }
         }
         Err(Error::TooManyLabs { root })
+    }
+
+    /// Claims the first folder, for a visitor.
+    pub(super) async fn of_a_visitor(
+        root: &Path,
+        binary: &Binary,
+        account: Option<&Account>,
+        deadline: Instant,
+    ) -> Result<Self, Error> {
+        let root = make_root(root, account)?;
+        let folder = make_kept_folder(&root, binary, 1, account)?;
+        match try_lock(&folder.join("lab.lock"), File::try_lock_shared)? {
+            Some(lab_lock) => Self::when_ready(folder, lab_lock, deadline).await,
+            None => Err(Error::NotYetUp { folder }),
+        }
+    }
+
+    async fn when_ready(folder: PathBuf, lab_lock: File, deadline: Instant) -> Result<Self, Error> {
+        let path = folder.join("server.lock");
+        loop {
+            if let Some(server_lock) = try_lock(&path, File::try_lock)? {
+                return Ok(Self {
+                    folder,
+                    server_lock,
+                    _lab_lock: lab_lock,
+                });
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::ShuttingDown { folder });
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// What was told is no longer true.
+    ///
+    /// # Errors
+    /// [`Error::Folder`].
+    pub(super) fn forget_url(&self) -> Result<(), Error> {
+        forget_url(&self.folder)
     }
 
     /// Tells other labs of this user's how the database in this folder is reached.
@@ -142,42 +173,88 @@ impl Claim {
             source,
         })
     }
+}
 
-    async fn wait_for_server_lock(folder: &Path, deadline: Instant) -> Result<File, Error> {
-        let path = folder.join("server.lock");
-        loop {
-            if let Some(lock) = try_lock(&path)? {
-                return Ok(lock);
-            }
-            if Instant::now() >= deadline {
-                return Err(Error::ShuttingDown {
-                    folder: folder.to_owned(),
-                });
-            }
-            sleep(PAUSE).await;
+fn make_root(root: &Path, account: Option<&Account>) -> Result<PathBuf, Error> {
+    let root = std::path::absolute(root).map_err(|source| Error::Folder {
+        path: root.to_owned(),
+        source,
+    })?;
+    // Others may pass through it: the server may be another user's.
+    make_folder(&root, 0o711)?;
+    account.map_or(Ok(()), |account| account.check_the_way_to(&root))?;
+    Ok(root)
+}
+
+fn make_kept_folder(
+    root: &Path,
+    binary: &Binary,
+    number: usize,
+    account: Option<&Account>,
+) -> Result<PathBuf, Error> {
+    let folder = root.join(kept_name(binary, number));
+    make_folder(&folder, 0o700)?;
+    account.map_or(Ok(()), |account| account.settle_in(&folder))?;
+    Ok(folder)
+}
+
+/// Locks the folder for one lab alone; none where another lab has. Visitors are waited for.
+async fn lock_for_a_lab(folder: &Path, deadline: Instant) -> Result<Option<File>, Error> {
+    let path = folder.join("lab.lock");
+    loop {
+        if let Some(lock) = try_lock(&path, File::try_lock)? {
+            return Ok(Some(lock));
         }
+        if try_lock(&path, File::try_lock_shared)?.is_none() {
+            return Ok(None);
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::ShuttingDown {
+                folder: folder.to_owned(),
+            });
+        }
+        sleep(PAUSE).await;
     }
 }
 
-/// The URL of the database that another lab keeps in the first folder for this server; none where no
-/// lab uses that folder.
+/// The URL that a lab tells which uses one of the kept folders for this server, the one with the lowest
+/// number if there are several; none where no lab does. One that is just starting is waited for.
 ///
 /// # Errors
-/// [`Error::NotYetUp`] where its server does not answer yet, [`Error::Folder`].
-pub(super) fn url_of_another_lab(root: &Path, binary: &Binary) -> Result<Option<String>, Error> {
-    let folder = root.join(kept_name(binary, 1));
+/// [`Error::NotYetUp`] where that takes too long, [`Error::Folder`].
+pub(super) async fn url_of_a_running_lab(
+    root: &Path,
+    binary: &Binary,
+    deadline: Instant,
+) -> Result<Option<String>, Error> {
+    let folders = (1..=KEPT_FOLDERS).map(|number| root.join(kept_name(binary, number)));
+    for folder in folders.take_while(|folder| folder.exists()) {
+        if let Some(url) = url_of_lab_in(&folder, deadline).await? {
+            return Ok(Some(url));
+        }
+    }
+    Ok(None)
+}
+
+async fn url_of_lab_in(folder: &Path, deadline: Instant) -> Result<Option<String>, Error> {
     let lock = folder.join("lab.lock");
-    if !lock.exists() || try_lock(&lock)?.is_some() {
-        return Ok(None);
+    let path = url_file(folder);
+    while lock.exists() && try_lock(&lock, File::try_lock_shared)?.is_none() {
+        match fs::read_to_string(&path) {
+            Ok(url) => return Ok(Some(url)),
+            // It is just starting, or stopping.
+            Err(error) if error.kind() == ErrorKind::NotFound && Instant::now() < deadline => {
+                sleep(PAUSE).await;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::NotYetUp {
+                    folder: folder.to_owned(),
+                });
+            }
+            Err(source) => return Err(Error::Folder { path, source }),
+        }
     }
-    match fs::read_to_string(url_file(&folder)) {
-        Ok(url) => Ok(Some(url)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::NotYetUp { folder }),
-        Err(source) => Err(Error::Folder {
-            path: url_file(&folder),
-            source,
-        }),
-    }
+    Ok(None)
 }
 
 /// What the folder's last lab told is no longer true.
@@ -225,7 +302,10 @@ fn make_folder(folder: &Path, mode: u32) -> Result<(), Error> {
 }
 
 /// Locks a file, `None` where somebody else has. The lock goes with the last copy of the open file.
-fn try_lock(path: &Path) -> Result<Option<File>, Error> {
+fn try_lock(
+    path: &Path,
+    lock: fn(&File) -> Result<(), TryLockError>,
+) -> Result<Option<File>, Error> {
     let failed = |source| Error::Folder {
         path: path.to_owned(),
         source,
@@ -237,7 +317,7 @@ fn try_lock(path: &Path) -> Result<Option<File>, Error> {
         .mode(0o600)
         .open(path)
         .map_err(failed)?;
-    match file.try_lock() {
+    match lock(&file) {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(source)) => Err(failed(source)),
@@ -246,6 +326,8 @@ fn try_lock(path: &Path) -> Result<Option<File>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::{Origin, Product, Version};
     use super::*;
 
@@ -276,12 +358,12 @@ mod tests {
     fn a_locked_file_is_somebody_elses_until_its_last_copy_is_closed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let lock = try_lock(&path).unwrap().unwrap();
+        let lock = try_lock(&path, File::try_lock).unwrap().unwrap();
         let inherited = lock.try_clone().unwrap();
         drop(lock);
-        assert!(try_lock(&path).unwrap().is_none());
+        assert!(try_lock(&path, File::try_lock).unwrap().is_none());
         drop(inherited);
-        assert!(try_lock(&path).unwrap().is_some());
+        assert!(try_lock(&path, File::try_lock).unwrap().is_some());
     }
 
     #[test]
@@ -294,5 +376,59 @@ mod tests {
                 0o700
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_lab_waits_for_a_visitor_and_passes_another_lab_by() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let mysql = binary(Product::MySql);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let visitor = Claim::of_a_visitor(root, &mysql, None, deadline).await;
+        let lab = Claim::of_a_lab(root, &mysql, None, deadline);
+        tokio::pin!(lab);
+        // Polled first, so that it has met the visitor before there is none.
+        let lab = tokio::select! {
+            biased;
+            lab = &mut lab => panic!("it does not wait: {lab:?}"),
+            visitor = std::future::ready(visitor) => {
+                drop(visitor.unwrap());
+                lab.await.unwrap()
+            }
+        };
+        assert_eq!(lab.folder, root.join("mysql-9.7"));
+        let other = Claim::of_a_lab(root, &mysql, None, deadline).await.unwrap();
+        assert_eq!(other.folder, root.join("mysql-9.7-2"));
+        let visitor = Claim::of_a_visitor(root, &mysql, None, deadline).await;
+        assert!(
+            matches!(visitor, Err(Error::NotYetUp { .. })),
+            "{visitor:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_first_lab_that_runs_tells_its_url() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let mysql = binary(Product::MySql);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let url = async || url_of_a_running_lab(root, &mysql, deadline).await.unwrap();
+        assert_eq!(url().await, None);
+        let first = Claim::of_a_lab(root, &mysql, None, deadline).await.unwrap();
+        let second = Claim::of_a_lab(root, &mysql, None, deadline).await.unwrap();
+        second.tell_url("mysql:second").unwrap();
+        first.tell_url("mysql:first").unwrap();
+        assert_eq!(url().await.as_deref(), Some("mysql:first"));
+        // Killed: what it has told stays, and is not believed.
+        drop(first);
+        assert_eq!(url().await.as_deref(), Some("mysql:second"));
+        second.forget_url().unwrap();
+        let too_late = url_of_a_running_lab(root, &mysql, Instant::now()).await;
+        assert!(
+            matches!(too_late, Err(Error::NotYetUp { .. })),
+            "{too_late:?}"
+        );
+        drop(second);
+        assert_eq!(url().await, None);
     }
 }

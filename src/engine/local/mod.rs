@@ -69,7 +69,7 @@ pub enum Error {
         /// The kept folder.
         folder: PathBuf,
     },
-    /// Another lab uses the folder, and its server does not answer yet.
+    /// Another lab uses the folder, and its server does not answer yet, or no longer.
     NotYetUp {
         /// The kept folder.
         folder: PathBuf,
@@ -137,7 +137,7 @@ impl fmt::Display for Error {
                 write!(f, "the last server in {} is still shutting down; try again in a moment", folder.display())
             }
             Self::NotYetUp { folder } => {
-                write!(f, "another lab is just starting its server in {}; try again in a moment", folder.display())
+                write!(f, "another lab is just starting or stopping its server in {}; try again in a moment", folder.display())
             }
             Self::TooManyLabs { root } => write!(
                 f,

@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::account::Account;
-use super::folder::{Claim, Folder, Layout, temporary_folder, url_of_another_lab};
+use super::folder::{Claim, Folder, Layout, temporary_folder, url_of_a_running_lab};
 use super::{Binary, Error, LogTail, Product, mysql, postgres};
 use crate::engine::Address;
 
@@ -73,7 +73,10 @@ impl LocalServer {
         let account = account.as_ref();
         let claim = match folder {
             Folder::Temporary => None,
-            Folder::Kept(root) => Some(Claim::new(&root, binary, account, deadline).await?),
+            Folder::Kept(root) => Some(Claim::of_a_lab(&root, binary, account, deadline).await?),
+            Folder::Visited(root) => {
+                Some(Claim::of_a_visitor(&root, binary, account, deadline).await?)
+            }
         };
         let run = temporary_folder(binary.product, account)?;
         let home = claim
@@ -149,7 +152,8 @@ impl LocalServer {
         }
     }
 
-    /// Tells the URL to other labs of this user's, for [`running_elsewhere`], where the data is kept.
+    /// Tells the URL to other labs of this user's, for [`running_elsewhere`], where the data is kept, until it
+    /// is stopped.
     ///
     /// # Errors
     /// [`Error::Folder`].
@@ -173,6 +177,9 @@ impl LocalServer {
     /// [`Error::Supervisor`] where its end cannot be waited for.
     pub async fn stop(mut self) -> Result<(), Error> {
         tokio::task::spawn_blocking(move || {
+            if let Some(claim) = &self.claim {
+                claim.forget_url()?;
+            }
             if let Some(status) = self.supervisor.ended()? {
                 return Err(self.ended(status));
             }
@@ -222,13 +229,13 @@ impl LocalServer {
     }
 }
 
-/// The URL of the database that another lab has on such a server, with its data in the first of the kept
-/// folders below `root`; none where no lab uses that folder.
+/// The URL of the database that another lab has on such a server, with its data in one of the kept folders
+/// below `root`; none where no lab has.
 ///
 /// # Errors
-/// [`Error::NotYetUp`] where the server does not answer yet; [`Error::Folder`].
-pub fn running_elsewhere(binary: &Binary, root: &Path) -> Result<Option<String>, Error> {
-    url_of_another_lab(root, binary)
+/// [`Error::NotYetUp`] where the server does not answer in time; [`Error::Folder`].
+pub async fn running_elsewhere(binary: &Binary, root: &Path) -> Result<Option<String>, Error> {
+    url_of_a_running_lab(root, binary, Instant::now() + ANSWER_WITHIN).await
 }
 
 /// One question, over a connection of its own.

@@ -15,7 +15,7 @@ use crate::http::App;
 use crate::http::accounts::{find_account, number_in_path};
 use crate::http::fields::Fields;
 use crate::http::input::natural;
-use crate::http::paging::BackwardsQuery;
+use crate::http::paging::{BackwardsQuery, Limit};
 use crate::http::problem::{AlwaysPossible, Problem};
 use crate::keeper::{self, Change};
 
@@ -203,22 +203,22 @@ pub(super) async fn changes(
     State(app): State<Arc<App>>,
     query: Result<Query<BackwardsQuery>, QueryRejection>,
 ) -> Result<Json<ChangePage>, Problem> {
-    let (changes, next, _is_first) = page_of_changes(&app, query).await?;
+    let ((changes, next), ..) = page_of_changes(&app, query).await?;
     Ok(Json(ChangePage { changes, next }))
 }
 
-/// A page of changes, where the next one begins, and whether this is the first.
+/// A page of changes and where the next one begins; how long it may be, and whether it is the first.
 ///
 /// # Errors
 /// 400 for a page that cannot be, else the engine's.
 pub(super) async fn page_of_changes(
     app: &App,
     query: Result<Query<BackwardsQuery>, QueryRejection>,
-) -> Result<(Vec<Change>, Option<i64>, bool), Problem> {
+) -> Result<((Vec<Change>, Option<i64>), Limit, bool), Problem> {
     let (before, limit) = BackwardsQuery::parse(query)?;
     let mut changes = keeper::changes(&app.database, before, limit.one_more()).await?;
     let next = limit.cut(&mut changes, |change| change.id);
-    Ok((changes, next, before == i64::MAX))
+    Ok(((changes, next), limit, before == i64::MAX))
 }
 
 /// The account's and the transaction's numbers in a path.

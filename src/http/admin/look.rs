@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::auth::User;
+use crate::http::paging::Limit;
 use crate::http::problem::Complaint;
 
 /// A whole page. Who is signed in can go elsewhere from it.
@@ -65,17 +66,28 @@ pub(super) fn done(words: Option<&str>) -> Markup {
 
 /// What is wrong.
 pub(super) fn complaint(complaint: &Complaint) -> Markup {
-    html! { p.complaint role="alert" { b { (complaint.title) ". " } (complaint.detail) } }
+    html! { p #complaint.complaint role="alert" { b { (complaint.title) ". " } (complaint.detail) } }
 }
 
 /// The way to the next page of a list, and back to its beginning.
-pub(super) fn pages(path: &str, parameter: &str, next: Option<i64>, is_first: bool) -> Markup {
+pub(super) fn pages(
+    path: &str,
+    parameter: &str,
+    next: Option<i64>,
+    limit: Limit,
+    is_first: bool,
+) -> Markup {
+    let limit = limit.given();
+    let and_limit = limit.map(|limit| format!("&limit={limit}"));
+    let only_limit = limit.map(|limit| format!("?limit={limit}"));
     html! {
         @if next.is_some() || !is_first {
             nav aria-label="Pages" {
-                @if !is_first { a href=(path) { "First page" } }
+                @if !is_first { a href={ (path) (only_limit.unwrap_or_default()) } { "First page" } }
                 @if let Some(next) = next {
-                    a rel="next" href={ (path) "?" (parameter) "=" (next) } { "Next page" }
+                    a rel="next" href={ (path) "?" (parameter) "=" (next) (and_limit.unwrap_or_default()) } {
+                        "Next page"
+                    }
                 }
             }
         }

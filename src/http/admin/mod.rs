@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::App;
@@ -49,7 +49,7 @@ pub(super) fn pages() -> Router<Arc<App>> {
     Router::new()
         .route("/admin", get(pages::accounts))
         .route("/admin/", get(pages::accounts))
-        .route("/admin/accounts", post(forms::open))
+        .route("/admin/accounts", get(pages::to_accounts).post(forms::open))
         .route("/admin/accounts/{id}", get(pages::account))
         .route("/admin/accounts/{id}/reset", post(forms::reset))
         .route(
@@ -63,6 +63,8 @@ pub(super) fn pages() -> Router<Arc<App>> {
         .route("/admin/changes", get(pages::changes))
         .route("/admin/login", get(pages::login).post(forms::sign_in))
         .route("/admin/logout", post(forms::sign_out))
+        .route("/admin/{*elsewhere}", any(Problem::unknown_path))
+        .method_not_allowed_fallback(Problem::wrong_method)
         .route_layer(from_this_site_only())
 }
 

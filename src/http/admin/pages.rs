@@ -35,7 +35,11 @@ pub(in crate::http) async fn show_problems(request: Request, next: Next) -> Resp
     }
     let page = html! {
         (look::complaint(complaint))
-        p { a href=(HOME) { "Back to the accounts" } }
+        @if complaint.status == StatusCode::UNAUTHORIZED {
+            p { a href="/admin/login" { "Sign in" } }
+        } @else {
+            p { a href=(HOME) { "Back to the accounts" } }
+        }
     };
     let page = look::page(complaint.title, None, page);
     look::protect(look::instead_of(response, page))
@@ -61,8 +65,9 @@ fn percent_encoding(text: &str) -> impl Iterator<Item = String> {
 /// Where to go after signing in: one of the keeper's own pages, whatever the link says.
 pub(super) fn way_on(next: Option<&str>) -> &str {
     let ours = |path: &&str| {
-        path.strip_prefix(HOME)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        let below = path.strip_prefix(HOME);
+        let is_below = below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+        is_below && !path.contains("..") && path.bytes().all(|byte| byte.is_ascii_graphic())
     };
     next.filter(ours).unwrap_or(HOME)
 }
@@ -80,16 +85,19 @@ pub(super) async fn login(query: Result<Query<LoginQuery>, QueryRejection>) -> M
 
 /// The form, with what was typed before and what was wrong with it.
 pub(super) fn login_page(username: &str, next: &str, complaint: Option<&Complaint>) -> Markup {
+    let is_wrong = complaint.map(|_| "true");
     let form = html! {
         @if let Some(complaint) = complaint { (look::complaint(complaint)) }
         form.stack method="post" action="/admin/login" {
             input type="hidden" name="next" value=(next);
             label for="username" { "Username" }
             input #username name="username" value=(username) required autocomplete="username"
-                autocapitalize="none" spellcheck="false" autofocus[username.is_empty()];
+                autocapitalize="none" spellcheck="false" autofocus[username.is_empty()]
+                aria-invalid=[is_wrong] aria-describedby=[is_wrong.and(Some("complaint"))];
             label for="password" { "Password" }
             input #password name="password" type="password" required
-                autocomplete="current-password" autofocus[!username.is_empty()];
+                autocomplete="current-password" autofocus[!username.is_empty()]
+                aria-invalid=[is_wrong] aria-describedby=[is_wrong.and(Some("complaint"))];
             button { "Sign in" }
         }
         p.faint { code { "racy createsuperuser" } " makes a user." }
@@ -97,8 +105,8 @@ pub(super) fn login_page(username: &str, next: &str, complaint: Option<&Complain
     look::page("Sign in", None, form)
 }
 
-/// What a form has done, for the page to which it leads. One of a few words: the page shows nothing that
-/// comes from a link.
+/// What a form has done, for the page to which it leads. One of a few words, so that a link can make a page
+/// say nothing else.
 #[derive(Debug, Deserialize)]
 pub(super) struct DoneQuery {
     done: Option<String>,
@@ -112,6 +120,11 @@ fn words(query: Result<Query<DoneQuery>, QueryRejection>) -> Option<&'static str
         "deleted" => Some("Deleted. The amounts have moved into the opening balance."),
         _ => None,
     }
+}
+
+/// `GET /admin/accounts`, where a form leaves the browser that could not open an account
+pub(super) async fn to_accounts() -> Redirect {
+    Redirect::to(HOME)
 }
 
 /// `GET /admin`
@@ -128,7 +141,7 @@ pub(super) async fn accounts(
         (look::done(words(done)))
         (open_form())
         (table_of_accounts(&accounts))
-        (look::pages(HOME, "after", next, page.after == 0))
+        (look::pages(HOME, "after", next, limit, page.after == 0))
     };
     Ok(look::page("Accounts", Some(&user), main))
 }
@@ -213,7 +226,7 @@ pub(super) async fn account(
              what the account holds nor what was lost: their amounts move into the opening balance."
         }
         (table_of_transactions(&account, &transactions))
-        (look::pages(&path, "after", next, page.after == 0))
+        (look::pages(&path, "after", next, limit, page.after == 0))
     };
     Ok(look::page(
         &format!("Account {}", account.id),
@@ -270,10 +283,10 @@ pub(super) async fn changes(
     State(app): State<Arc<App>>,
     query: Result<Query<BackwardsQuery>, QueryRejection>,
 ) -> Result<Markup, Problem> {
-    let (changes, next, is_first) = page_of_changes(&app, query).await?;
+    let ((changes, next), limit, is_first) = page_of_changes(&app, query).await?;
     let main = html! {
         (table_of_changes(&changes))
-        (look::pages("/admin/changes", "before", next, is_first))
+        (look::pages("/admin/changes", "before", next, limit, is_first))
     };
     Ok(look::page("Changes", Some(&user), main))
 }
@@ -303,7 +316,7 @@ fn table_of_changes(changes: &[Change]) -> Markup {
                 }
             }
         }
-        @if changes.is_empty() { p { "Nobody has changed anything." } }
+        @if changes.is_empty() { p { "There are no changes here." } }
     }
 }
 
@@ -330,6 +343,10 @@ mod tests {
             Some("/administrator"),
             Some("/admin\\@example.com"),
             Some("/accounts"),
+            Some("/admin/../docs/"),
+            Some("/admin/\n"),
+            Some("/admin?a\r\nset-cookie: x=y"),
+            Some("/admin/ü"),
         ] {
             assert_eq!(way_on(elsewhere), HOME, "{elsewhere:?}");
         }
