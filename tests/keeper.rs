@@ -394,9 +394,9 @@ async fn resets_amid_deposits_leave_the_books_right(engine: TestEngine) {
     assert_eq!(deleted + remaining, DEPOSITS as u64);
 }
 
-/// The deposit's transaction holds the account's row in shared mode, by its foreign key. The reset waits for
-/// it; when the deposit wants the row for itself it waits for the reset: a circle, in which the engine gives
-/// up the reset, which has nothing to undo.
+/// The deposit's transaction holds the account's row in shared mode, by its foreign key, and the reset waits
+/// for it. When the deposit wants the row for itself, MySQL lets it pass; on MariaDB it waits for the reset: a
+/// circle, in which the engine gives up the reset, which has nothing to undo.
 async fn a_reset_that_is_a_deadlocks_victim_is_done_again(engine: TestEngine) {
     let lab = engine.lab().await;
     let strategy = Strategy::named("atomic_no_delay").unwrap();
