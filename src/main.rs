@@ -44,7 +44,7 @@ struct Arguments {
 enum Command {
     /// Show every strategy: ten deposits released together, and what became of the money.
     ///
-    /// It opens five accounts of its own in the database. The exit status is 0, or 1 where a strategy
+    /// It opens an account of its own for each strategy in the database. The exit status is 0, or 1 where a strategy
     /// that must be safe lost something, or 2 where the demo could not be given.
     Demo(DemoCommand),
     /// Serve the deposit endpoints over HTTP until Ctrl-C or SIGTERM.

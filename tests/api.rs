@@ -81,9 +81,12 @@ fn assert_is_in_order(timeline: &Value) {
         let found = steps
             .iter()
             .find(|step| step["action"] == action && !step["value"].is_null());
-        found.unwrap()["value"].as_i64().unwrap()
+        found.map(|step| step["value"].as_i64().unwrap())
     };
-    assert_eq!(valued("read") + 100, valued("write"));
+    // Where the database does the sum, nobody knows what it writes.
+    if let Some(written) = valued("write") {
+        assert_eq!(valued("read"), Some(written - 100), "{timeline}");
+    }
 }
 
 async fn an_account_shows_its_audit(engine: TestEngine) {

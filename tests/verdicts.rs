@@ -23,6 +23,7 @@ on_engines!(
         serializable_refuses_atomic_deposits,
         two_atomic_deposits_deadlock,
         the_row_lock_holds_at_every_level,
+        a_record_made_first_deadlocks_and_one_made_last_does_not,
     ;
     postgres:
         the_foreign_key_makes_nobody_wait,
@@ -58,23 +59,24 @@ async fn race(lab: &Lab, strategy: &'static Strategy) -> Vec<Result<Receipt, Fai
 }
 
 async fn both_read_before_either_writes(engine: TestEngine) {
-    for strategy in &STRATEGIES {
-        let lab = engine.lab().await;
-        if strategy.name == "row_locking_atomic_long_delay" {
-            // The second client cannot have read: that is its point, and another test's.
-            continue;
-        }
+    for name in [
+        "non_atomic_no_delay",
+        "non_atomic_long_delay",
+        "atomic_no_delay",
+        "atomic_long_delay",
+    ] {
+        let (lab, strategy) = (engine.lab().await, strategy(name));
         let results = race(&lab, strategy).await;
         let verdict = lab.verdict(&results).await;
         assert_expected(&lab, strategy, verdict);
 
-        let atomic = strategy.name.starts_with("atomic");
+        let atomic = name.starts_with("atomic");
         let refuses = engine == TestEngine::Sqlite || lab.database.engine().snapshot_isolation;
         let expected = match atomic && refuses {
             true => Verdict::Refused(FaultKind::SnapshotConflict),
             false => Verdict::LostUpdate,
         };
-        assert_eq!(verdict, expected, "{}", strategy.name);
+        assert_eq!(verdict, expected, "{name}");
         assert_eq!(lab.account().await.balance, 100);
     }
 }
@@ -238,6 +240,33 @@ async fn the_row_lock_holds_at_every_level(engine: TestEngine) {
         assert_eq!(verdict, Verdict::Safe, "{level}");
         assert_expected(&lab, locking, verdict);
     }
+}
+
+/// The same three statements, whose order decides: a shared lock for the foreign key is in the way of the
+/// other client's exclusive one, unless somebody had the exclusive one first.
+async fn a_record_made_first_deadlocks_and_one_made_last_does_not(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let insert_first = strategy("atomic_update_insert_first");
+    let mut a = Client::start(&lab.database, insert_first).await;
+    let mut b = Client::start(&lab.database, insert_first).await;
+    a.go_to("add to balance").await;
+    b.go_to("add to balance").await;
+    a.go_and_wait_for_lock().await;
+    let results = [b.finish().await, a.finish().await];
+    let verdict = lab.verdict(&results).await;
+    assert_eq!(verdict, Verdict::Refused(FaultKind::Deadlock));
+    assert_expected(&lab, insert_first, verdict);
+
+    let lab = engine.lab().await;
+    let write_first = strategy("atomic_update");
+    let mut a = Client::start(&lab.database, write_first).await;
+    let mut b = Client::start(&lab.database, write_first).await;
+    a.go_to("insert transaction").await;
+    b.go_to("add to balance").await;
+    b.go_and_wait_for_lock().await;
+    let results = [a.finish().await, b.finish().await];
+    assert_eq!(lab.verdict(&results).await, Verdict::Safe);
+    assert_eq!(results[1], Ok(Receipt::at_first_try(100, 200)));
 }
 
 /// The refusal of a run in which one client was served and one was not, with PostgreSQL's code.

@@ -8,6 +8,7 @@
 //! | [`non_atomic`] | `non_atomic_no_delay`, `non_atomic_long_delay` |
 //! | [`atomic`] | `atomic_no_delay`, `atomic_long_delay` |
 //! | [`row_locking`] | `row_locking_atomic_long_delay` |
+//! | [`atomic_update`] | `atomic_update`, `atomic_update_insert_first` |
 //!
 //! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
 //!
@@ -15,6 +16,7 @@
 //! missing on the left was lost.
 
 pub mod atomic;
+pub mod atomic_update;
 mod explored;
 pub mod non_atomic;
 pub mod row_locking;
@@ -50,6 +52,21 @@ impl Deposit {
         balance
             .checked_add(self.amount)
             .ok_or(Refusal::Overflow { balance })
+    }
+
+    /// Why an `UPDATE` that adds to a balance small enough has matched no row.
+    async fn why_not_added(&self, s: &mut Session<'_>) -> Result<Refusal, Fault> {
+        let balance = s
+            .read(
+                "look why not",
+                "SELECT balance FROM accounts WHERE id = ?",
+                &[self.account],
+            )
+            .await?;
+        Ok(match balance {
+            Some(balance) => Refusal::Overflow { balance },
+            None => Refusal::UnknownAccount,
+        })
     }
 }
 
@@ -90,8 +107,12 @@ pub enum Refusal {
 }
 
 impl From<Fault> for Refusal {
+    /// The one foreign key of the exhibit is a transaction's, and what it lacks then is its account.
     fn from(fault: Fault) -> Self {
-        Self::Engine(fault)
+        match fault.kind {
+            FaultKind::ForeignKeyViolation => Self::UnknownAccount,
+            _ => Self::Engine(fault),
+        }
     }
 }
 
@@ -287,7 +308,7 @@ pub struct Strategy {
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.
-pub static STRATEGIES: [Strategy; 5] = [
+pub static STRATEGIES: [Strategy; 7] = [
     Strategy {
         name: "non_atomic_no_delay",
         delay: Delay::None,
@@ -317,6 +338,18 @@ pub static STRATEGIES: [Strategy; 5] = [
         delay: Delay::Long,
         card: &row_locking::CARD,
         deposit: |s, d| Box::pin(row_locking::deposit(s, d)),
+    },
+    Strategy {
+        name: "atomic_update",
+        delay: Delay::None,
+        card: &atomic_update::CARD,
+        deposit: |s, d| Box::pin(atomic_update::deposit(s, d)),
+    },
+    Strategy {
+        name: "atomic_update_insert_first",
+        delay: Delay::None,
+        card: &atomic_update::INSERT_FIRST_CARD,
+        deposit: |s, d| Box::pin(atomic_update::deposit_insert_first(s, d)),
     },
 ];
 

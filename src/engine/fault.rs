@@ -27,6 +27,8 @@ pub enum FaultKind {
     Busy,
     /// A row with this key exists already.
     UniqueViolation,
+    /// There is no row that this one could belong to.
+    ForeignKeyViolation,
     /// The database or the pool of connections to it is out of reach.
     Unavailable,
     /// None of the above: most likely a mistake in the lab itself.
@@ -43,6 +45,7 @@ impl FaultKind {
             Self::SerializationFailure => "serialization_failure",
             Self::Busy => "busy",
             Self::UniqueViolation => "unique_violation",
+            Self::ForeignKeyViolation => "foreign_key_violation",
             Self::Unavailable => "unavailable",
             Self::Other => "other",
         }
@@ -57,7 +60,7 @@ impl FaultKind {
             | Self::SerializationFailure
             | Self::Busy
             | Self::Unavailable => true,
-            Self::UniqueViolation | Self::Other => false,
+            Self::UniqueViolation | Self::ForeignKeyViolation | Self::Other => false,
         }
     }
 }
@@ -174,6 +177,7 @@ fn of_mysql_number(number: u16) -> FaultKind {
         1205 => FaultKind::LockTimeout,
         1020 => FaultKind::SnapshotConflict,
         1062 => FaultKind::UniqueViolation,
+        1452 => FaultKind::ForeignKeyViolation,
         // too many connections (1040, 1203), not let in (1044, 1045, 1129, 1130) or no such database
         // (1049), shutting down (1053, 1077, 1079), network trouble as the server saw it (1152 to
         // 1161), read-only after a fail-over (1290, 1836), connection killed (1317, 1927) or idle for
@@ -212,6 +216,7 @@ fn of_sqlstate(state: &str) -> FaultKind {
         "40P01" => FaultKind::Deadlock,
         "55P03" => FaultKind::LockTimeout,
         "23505" => FaultKind::UniqueViolation,
+        "23503" => FaultKind::ForeignKeyViolation,
         // read-only, as a standby is (25006), idle in a transaction for too long (25P03), no such
         // database (3D000), too many connections (53300), interrupted by an administrator (57014)
         "25006" | "25P03" | "3D000" | "53300" | "57014" => FaultKind::Unavailable,
@@ -236,6 +241,7 @@ fn of_sqlite_code(code: Option<&str>) -> FaultKind {
     const CANNOT_OPEN: u32 = 14;
     const PRIMARY_KEY_TAKEN: u32 = 1555;
     const UNIQUE_TAKEN: u32 = 2067;
+    const NO_SUCH_PARENT: u32 = 787;
 
     let Some(code) = code.and_then(|code| code.parse::<u32>().ok()) else {
         return FaultKind::Other;
@@ -243,6 +249,7 @@ fn of_sqlite_code(code: Option<&str>) -> FaultKind {
     match (code, code & 0xff) {
         (BUSY_SNAPSHOT, _) => FaultKind::SnapshotConflict,
         (PRIMARY_KEY_TAKEN | UNIQUE_TAKEN, _) => FaultKind::UniqueViolation,
+        (NO_SUCH_PARENT, _) => FaultKind::ForeignKeyViolation,
         (_, BUSY | LOCKED) => FaultKind::Busy,
         (_, CANNOT_OPEN) => FaultKind::Unavailable,
         _ => FaultKind::Other,
@@ -259,6 +266,7 @@ mod tests {
         assert_eq!(of_mysql_number(1205), FaultKind::LockTimeout);
         assert_eq!(of_mysql_number(1020), FaultKind::SnapshotConflict);
         assert_eq!(of_mysql_number(1062), FaultKind::UniqueViolation);
+        assert_eq!(of_mysql_number(1452), FaultKind::ForeignKeyViolation);
         assert_eq!(of_mysql_number(1053), FaultKind::Unavailable);
         assert_eq!(of_mysql_number(4031), FaultKind::Unavailable);
         assert_eq!(of_mysql_number(1064), FaultKind::Other);
@@ -271,6 +279,7 @@ mod tests {
             ("40P01", FaultKind::Deadlock),
             ("55P03", FaultKind::LockTimeout),
             ("23505", FaultKind::UniqueViolation),
+            ("23503", FaultKind::ForeignKeyViolation),
             ("08006", FaultKind::Unavailable),
             ("28P01", FaultKind::Unavailable),
             ("3D000", FaultKind::Unavailable),
@@ -305,6 +314,7 @@ mod tests {
         assert_eq!(of_sqlite_code(Some("261")), FaultKind::Busy);
         assert_eq!(of_sqlite_code(Some("517")), FaultKind::SnapshotConflict);
         assert_eq!(of_sqlite_code(Some("2067")), FaultKind::UniqueViolation);
+        assert_eq!(of_sqlite_code(Some("787")), FaultKind::ForeignKeyViolation);
         assert_eq!(of_sqlite_code(Some("1")), FaultKind::Other);
         assert_eq!(of_sqlite_code(None), FaultKind::Other);
     }
@@ -318,6 +328,7 @@ mod tests {
             FaultKind::SerializationFailure,
             FaultKind::Busy,
             FaultKind::UniqueViolation,
+            FaultKind::ForeignKeyViolation,
             FaultKind::Unavailable,
             FaultKind::Other,
         ] {

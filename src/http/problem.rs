@@ -348,6 +348,10 @@ impl From<Fault> for Problem {
             ),
             FaultKind::Busy => (StatusCode::CONFLICT, "Somebody else is writing"),
             FaultKind::UniqueViolation => (StatusCode::CONFLICT, "The key exists already"),
+            FaultKind::ForeignKeyViolation => (
+                StatusCode::CONFLICT,
+                "What the row would belong to is not there",
+            ),
             FaultKind::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database is out of reach",
