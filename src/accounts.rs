@@ -3,10 +3,23 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::{Database, Fault, again};
+use crate::engine::{Database, Fault, Work, again};
 use crate::step::Unobserved;
 
+/// The slots over which an account's balance can be spread: so many, numbered from 0.
+pub const SLOTS: i64 = 8;
+
+/// Makes an account's slots, when it is opened; its number is the one value.
+pub(crate) const OPEN_SLOTS: &str = "INSERT INTO account_slots (account_id, slot) \
+    SELECT accounts.id, slots.slot \
+    FROM accounts, (SELECT 0 AS slot UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 \
+                    UNION SELECT 5 UNION SELECT 6 UNION SELECT 7) slots \
+    WHERE accounts.id = ?";
+
 /// An account and what its transactions say it should hold, read in one statement.
+///
+/// What it holds is the sum of three places, so that every strategy may deposit into every account: the
+/// balance column, its slots (`partitioned`), and the transactions that no balance contains (`append_only`).
 ///
 /// The sums are wider than the columns, because lost updates leave more on record than a balance
 /// could ever hold.
@@ -14,8 +27,9 @@ use crate::step::Unobserved;
 pub struct Account {
     /// The account's number.
     pub id: i64,
-    /// What the account holds.
-    pub balance: i64,
+    /// What the account holds: its balance column, its slots, and the transactions that were only appended.
+    #[schema(value_type = i64)]
+    pub balance: i128,
     /// What it held at first.
     pub opening_balance: i64,
     /// Counts the changes made by strategies that compare and swap.
@@ -78,15 +92,21 @@ async fn read(database: &Database, after: i64, limit: i64) -> Result<Vec<Account
 
 async fn read_once(database: &Database, after: i64, limit: i64) -> Result<Vec<Account>, Fault> {
     let mut session = database.session(&Unobserved).await?;
-    // One statement, so that balance and sum come from one snapshot. The upper and the lower half
+    // One statement, so that balances and sums come from one snapshot. The upper and the lower half
     // of each amount are summed apart: neither sum can leave 64 bits, whatever the engine's SUM
     // does when it does (SQLite fails, InnoDB turns to DECIMAL).
     let rows = session
-        .rows::<7>(
+        .rows::<11>(
             "read accounts",
             "SELECT a.id, a.balance, a.opening_balance, a.version, COUNT(t.id), \
                  CAST(COALESCE(SUM(t.amount >> 32), 0) AS SIGNED), \
-                 CAST(COALESCE(SUM(t.amount & 4294967295), 0) AS SIGNED) \
+                 CAST(COALESCE(SUM(t.amount & 4294967295), 0) AS SIGNED), \
+                 CAST(COALESCE(SUM((t.amount >> 32) * t.appended), 0) AS SIGNED), \
+                 CAST(COALESCE(SUM((t.amount & 4294967295) * t.appended), 0) AS SIGNED), \
+                 (SELECT CAST(COALESCE(SUM(s.balance >> 32), 0) AS SIGNED) \
+                  FROM account_slots s WHERE s.account_id = a.id), \
+                 (SELECT CAST(COALESCE(SUM(s.balance & 4294967295), 0) AS SIGNED) \
+                  FROM account_slots s WHERE s.account_id = a.id) \
              FROM (SELECT id, balance, opening_balance, version FROM accounts \
                    WHERE id > ? ORDER BY id LIMIT ?) a \
              LEFT JOIN transactions t ON t.account_id = a.id \
@@ -99,17 +119,24 @@ async fn read_once(database: &Database, after: i64, limit: i64) -> Result<Vec<Ac
     Ok(rows?.into_iter().map(account).collect())
 }
 
-fn account(row: [Option<i64>; 7]) -> Account {
+fn account(row: [Option<i64>; 11]) -> Account {
     let [
         id,
-        balance,
+        balance_column,
         opening_balance,
         version,
         transactions,
         upper_sum,
         lower_sum,
+        upper_appended,
+        lower_appended,
+        upper_slots,
+        lower_slots,
     ] = row.map(Option::unwrap_or_default);
-    let transactions_sum = (i128::from(upper_sum) << 32) + i128::from(lower_sum);
+    let transactions_sum = of_halves(upper_sum, lower_sum);
+    let balance = i128::from(balance_column)
+        + of_halves(upper_appended, lower_appended)
+        + of_halves(upper_slots, lower_slots);
     let expected = i128::from(opening_balance) + transactions_sum;
     Account {
         id,
@@ -119,8 +146,12 @@ fn account(row: [Option<i64>; 7]) -> Account {
         transactions,
         transactions_sum,
         expected,
-        lost: expected - i128::from(balance),
+        lost: expected - balance,
     }
+}
+
+fn of_halves(upper: i64, lower: i64) -> i128 {
+    (i128::from(upper) << 32) + i128::from(lower)
 }
 
 /// Reads a page of an account's transactions, in the order in which they were numbered.
@@ -158,14 +189,20 @@ pub async fn transactions(
 /// # Errors
 /// The engine's fault.
 pub async fn open(database: &Database, opening_balance: i64) -> Result<i64, Fault> {
-    let mut session = database.session(&Unobserved).await?;
-    let id = session
+    let mut work = database.begin_work().await?;
+    let opened = open_in(&mut work, opening_balance).await;
+    work.end(opened).await
+}
+
+/// Opens a new account together with other work, and returns its number.
+pub(crate) async fn open_in(work: &mut Work, opening_balance: i64) -> Result<i64, Fault> {
+    let opening_balance = opening_balance.into();
+    let id = work
         .insert(
-            "open account",
             "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)",
             &[opening_balance, opening_balance],
         )
-        .await;
-    session.end().await;
-    id
+        .await?;
+    work.run(OPEN_SLOTS, &[id.into()]).await?;
+    Ok(id)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::deposits::LongDelay;
+use crate::deposits::{LongDelay, Retry};
 use crate::engine::choice::DatabaseUrl;
 use crate::engine::{self, Isolation, Journal};
 use crate::explore::report::{self, FindingJson};
@@ -273,6 +273,15 @@ pub struct ServiceOptions {
     )]
     pub long_delay: LongDelay,
 
+    /// How strategies that try again pause between their attempts, of which there are six at most.
+    #[arg(
+        long,
+        value_name = "POLICY",
+        env = "RACY_RETRY",
+        default_value = "jitter"
+    )]
+    pub retry: Retry,
+
     /// How long a client may take to send its headers, and again for its body.
     #[arg(
         long,
@@ -319,6 +328,7 @@ impl ServiceOptions {
         http::Settings {
             workers: self.workers,
             long_delay: self.long_delay.clone(),
+            retry: self.retry,
             header_timeout: self.header_timeout,
             request_timeout: self.request_timeout,
             behind_proxy: self.behind_proxy,

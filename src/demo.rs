@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::accounts;
-use crate::deposits::{LongDelay, STRATEGIES, Strategy};
+use crate::deposits::{LongDelay, Retry, STRATEGIES, Strategy};
 use crate::engine::choice::HOW_TO_CHANGE;
 use crate::engine::{Database, Engine, Flavour, Isolation};
 use crate::http::{self, Instance, Service};
@@ -55,7 +55,7 @@ pub struct Showing {
     /// What it should hold: the opening balance plus what is on record.
     pub expected_balance: i128,
     /// What it holds.
-    pub balance: i64,
+    pub balance: i128,
     /// What the transactions on record amount to.
     pub transactions_sum: i128,
     /// What was lost.
@@ -101,6 +101,7 @@ pub async fn run(database: &Database) -> Result<Vec<Showing>, Error> {
     let settings = http::Settings {
         workers: None,
         long_delay: LongDelay(LONG_DELAY),
+        retry: Retry::default(),
         header_timeout: TIMEOUT,
         request_timeout: TIMEOUT,
         behind_proxy: false,
@@ -317,11 +318,12 @@ fn table(showings: &[Showing]) -> String {
 
 fn refused_in_words(showing: &Showing) -> String {
     let refused = showing.refusals.iter().map(|refusals| {
-        let fault = refusals.fault.as_deref().unwrap_or("other");
-        let fault = fault.replace('_', " ");
-        match &refusals.code {
-            Some(code) => format!("{} refused: {fault} ({code})", refusals.requests),
-            None => format!("{} refused: {fault}", refusals.requests),
+        let requests = refusals.requests;
+        let fault = refusals.fault.as_ref().map(|it| it.replace('_', " "));
+        match (fault, &refusals.code) {
+            (Some(fault), Some(code)) => format!("{requests} refused: {fault} ({code})"),
+            (Some(fault), None) => format!("{requests} refused: {fault}"),
+            (None, _) => format!("{requests} refused by the strategy itself"),
         }
     });
     let unclear =

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::accounts;
 use crate::auth::now;
 use crate::engine::{Database, Fault, MayBeFault, Row, Work, again};
 
@@ -23,7 +24,7 @@ pub enum NotChanged {
         /// The transaction's number.
         id: i64,
     },
-    /// The opening balance would be more than a BIGINT holds; reset the account instead.
+    /// A balance would be more than a BIGINT holds; reset the account instead.
     TooMuch,
     /// The database did not answer, or refused.
     Fault(Fault),
@@ -37,7 +38,7 @@ impl fmt::Display for NotChanged {
                 write!(f, "account {account} has no transaction {id}")
             }
             Self::TooMuch => f.write_str(
-                "the transactions amount to more than an opening balance can hold; reset the account",
+                "the transactions amount to more than a balance can hold; reset the account",
             ),
             Self::Fault(fault) => fault.fmt(f),
         }
@@ -79,9 +80,7 @@ pub async fn open_account(
 }
 
 async fn open(work: &mut Work, actor: &str, opening_balance: i64) -> Result<i64, Fault> {
-    let insert = "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)";
-    let balances = [opening_balance.into(), opening_balance.into()];
-    let account = work.insert(insert, &balances).await?;
+    let account = accounts::open_in(work, opening_balance).await?;
     let what = format!("opened with {opening_balance}");
     note_change(work, actor, account, &what).await?;
     Ok(account)
@@ -112,6 +111,8 @@ async fn reset(work: &mut Work, actor: &str, account: i64) -> Result<u64, NotCha
     let update =
         "UPDATE accounts SET balance = opening_balance, version = version + 1 WHERE id = ?";
     work.run(update, &[account.into()]).await?;
+    let empty = "UPDATE account_slots SET balance = 0 WHERE account_id = ?";
+    work.run(empty, &[account.into()]).await?;
     let what = format!("reset, {deleted} transactions deleted");
     note_change(work, actor, account, &what).await?;
     Ok(deleted)
@@ -144,16 +145,18 @@ async fn delete_one(
 ) -> Result<(), NotChanged> {
     lock(work, account).await?;
     let which = [transaction.into(), account.into()];
-    let select = "SELECT amount FROM transactions WHERE id = ? AND account_id = ?";
+    let select =
+        "SELECT amount, CAST(appended AS SIGNED) FROM transactions WHERE id = ? AND account_id = ?";
     let found = work.rows(select, &which).await?;
     let unknown = NotChanged::UnknownTransaction {
         account,
         id: transaction,
     };
-    let amount = found.first().ok_or(unknown)?.integer(0)?;
+    let found = found.first().ok_or(unknown)?;
+    let (amount, appended) = (found.integer(0)?, found.integer(1)?);
     let delete = "DELETE FROM transactions WHERE id = ? AND account_id = ?";
     work.run(delete, &which).await?;
-    move_into_opening_balance(work, account, amount.into()).await?;
+    move_into_balances(work, account, amount.into(), (amount * appended).into()).await?;
     let what = format!("transaction {transaction} of {amount} deleted");
     Ok(note_change(work, actor, account, &what).await?)
 }
@@ -179,41 +182,52 @@ pub async fn delete_transactions(
 async fn delete_all(work: &mut Work, actor: &str, account: i64) -> Result<u64, NotChanged> {
     lock(work, account).await?;
     // Nobody adds any while the row is locked: a new one locks it too, for its foreign key.
-    let sum = sum_of_transactions(work, account).await?;
+    let (sum, appended) = sums_of_transactions(work, account).await?;
     let delete = "DELETE FROM transactions WHERE account_id = ?";
     let deleted = work.run(delete, &[account.into()]).await?;
-    move_into_opening_balance(work, account, sum).await?;
+    move_into_balances(work, account, sum, appended).await?;
     let what = format!("{deleted} transactions deleted");
     note_change(work, actor, account, &what).await?;
     Ok(deleted)
 }
 
-/// The halves of each amount are summed apart, as in `accounts`: no sum can leave 64 bits.
-async fn sum_of_transactions(work: &mut Work, account: i64) -> Result<i128, Fault> {
+/// Of all, and of those that no balance contains. The halves of each amount are summed apart, as in
+/// `accounts`: no sum can leave 64 bits.
+async fn sums_of_transactions(work: &mut Work, account: i64) -> Result<(i128, i128), Fault> {
     let select = "SELECT CAST(COALESCE(SUM(amount >> 32), 0) AS SIGNED), \
-                         CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED) \
+                         CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED), \
+                         CAST(COALESCE(SUM((amount >> 32) * appended), 0) AS SIGNED), \
+                         CAST(COALESCE(SUM((amount & 4294967295) * appended), 0) AS SIGNED) \
                   FROM transactions WHERE account_id = ?";
     let halves = work.rows(select, &[account.into()]).await?;
     let Some(halves) = halves.first() else {
-        return Ok(0);
+        return Ok((0, 0));
     };
-    Ok((i128::from(halves.integer(0)?) << 32) + i128::from(halves.integer(1)?))
+    let of_halves = |upper, lower| -> Result<i128, Fault> {
+        Ok((i128::from(halves.integer(upper)?) << 32) + i128::from(halves.integer(lower)?))
+    };
+    Ok((of_halves(0, 1)?, of_halves(2, 3)?))
 }
 
-async fn move_into_opening_balance(
+/// What is not on record any more counts as there from the beginning; and what was held only by being on
+/// record, the balance holds from now on.
+async fn move_into_balances(
     work: &mut Work,
     account: i64,
-    amount: i128,
+    deleted: i128,
+    appended: i128,
 ) -> Result<(), NotChanged> {
-    let select = "SELECT opening_balance FROM accounts WHERE id = ?";
+    let select = "SELECT opening_balance, balance FROM accounts WHERE id = ?";
     let found = work.rows(select, &[account.into()]).await?;
-    let opening = found
-        .first()
-        .ok_or(NotChanged::UnknownAccount(account))?
-        .integer(0)?;
-    let opening = i64::try_from(i128::from(opening) + amount).map_err(|_| NotChanged::TooMuch)?;
-    let update = "UPDATE accounts SET opening_balance = ? WHERE id = ?";
-    work.run(update, &[opening.into(), account.into()]).await?;
+    let found = found.first().ok_or(NotChanged::UnknownAccount(account))?;
+    let sum = |column, amount| -> Result<i64, NotChanged> {
+        let sum = i128::from(found.integer(column)?) + amount;
+        i64::try_from(sum).map_err(|_| NotChanged::TooMuch)
+    };
+    let (opening, balance) = (sum(0, deleted)?, sum(1, appended)?);
+    let update = "UPDATE accounts SET opening_balance = ?, balance = ? WHERE id = ?";
+    let values = [opening.into(), balance.into(), account.into()];
+    work.run(update, &values).await?;
     Ok(())
 }
 

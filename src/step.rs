@@ -28,6 +28,8 @@ pub enum Action {
     Rollback,
     /// Time passes without a statement: the lesson's delay.
     Think,
+    /// Time passes between a lost attempt and the next one.
+    Pause,
 }
 
 /// How far a step reaches: what it may do to other clients, or they to it. Two neighbouring steps of

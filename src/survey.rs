@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::deposits::Strategy;
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
 use crate::engine::local::{self, Wanted};
-use crate::engine::{BESIDE_THE_CLIENTS, Database, Flavour, Journal, OpenError, Scratch, Settings};
+use crate::engine::{
+    BESIDE_THE_CLIENTS, Database, Flavour, Journal, Lane, OpenError, Scratch, Settings,
+};
 use crate::explore::{self, Finding, Plan, RunError, Stop, Tally};
 
 /// What to explore.
@@ -221,8 +223,7 @@ impl Survey<'_> {
                 break;
             }
             let progress = |tally: &Tally| progress(strategy.name, database, tally);
-            let (finding, ended) =
-                explore::explore(&lanes, *strategy, &self.plan, self.stop, &progress).await;
+            let (finding, ended) = self.explore_on(&lanes, strategy, &progress).await;
             findings.push(finding);
             result = ended.map_err(|error| Trouble::Run(strategy.name, error));
         }
@@ -231,6 +232,23 @@ impl Survey<'_> {
             result = result.and(closed.map_err(Trouble::from));
         }
         result
+    }
+
+    /// Explores one strategy, and where two clients could not be made to repeat a run, once more on one
+    /// lane alone: which of two equal clients MariaDB gives up in a deadlock depends, once in a hundred
+    /// times, on what else it is doing, and a victim that tries again goes on.
+    async fn explore_on(
+        &self,
+        lanes: &[Lane],
+        strategy: &'static Strategy,
+        progress: &(dyn Fn(&Tally) + Sync),
+    ) -> (Finding, Result<(), RunError>) {
+        let explore = |lanes| explore::explore(lanes, strategy, &self.plan, self.stop, progress);
+        let (finding, ended) = explore(lanes).await;
+        match finding.diverged > 0 && self.plan.clients == 2 && ended.is_ok() {
+            true => explore(&lanes[..1]).await,
+            false => (finding, ended),
+        }
     }
 
     /// As many as the connections allow.

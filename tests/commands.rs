@@ -397,6 +397,7 @@ async fn make_requests_finds_what_is_lost_and_what_is_not(engine: TestEngine) {
     let delay = Duration::from_millis(50);
     let settings = racy::http::Settings {
         long_delay: racy::deposits::LongDelay(delay..=delay),
+        retry: racy::deposits::Retry::default(),
         ..crate::support::service::settings()
     };
     let unobserved = std::sync::Arc::new(racy::step::Unobserved);

@@ -73,7 +73,7 @@ async fn a_client_that_leaves_at_any_step_leaves_a_whole_deposit(engine: TestEng
 
         let deposits = deposits_before + 1;
         until("the deposit is done", || async {
-            lab.account().await.balance == 100 * deposits
+            lab.account().await.balance == 100 * i128::from(deposits)
         })
         .await;
         let account = lab.account().await;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use racy::accounts;
-use racy::deposits::{Deposit, Failure, Outcome, Refusal, Strategy};
+use racy::deposits::{Deposit, Failure, Outcome, Pace, Refusal, STRATEGIES, Strategy};
 use racy::engine::{Address, Database, FaultKind, Isolation, Kept, OpenError, Settings};
+use racy::keeper;
 use racy::step::Unobserved;
 
 use racy::engine::local::{Folder, LocalServer};
@@ -15,6 +16,8 @@ use crate::support::{Client, Lab, TestEngine};
 on_engines!(
     every:
         overflow_is_refused_and_keeps_nothing,
+        the_keeper_knows_slots_and_what_was_only_appended,
+        what_does_not_fit_one_slot_is_refused_and_the_sum_may_be_wider,
         an_unknown_account_is_refused_and_keeps_nothing,
         a_lock_timeout_is_refused_and_the_next_deposit_works,
         autocommit_that_fails_half_way_says_so,
@@ -54,13 +57,14 @@ async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {
     let lab = engine.lab().await;
     let balance = i64::MAX - 99;
     let account = accounts::open(&lab.database, balance).await.unwrap();
-    for strategy in &racy::deposits::STRATEGIES {
+    let sees_the_balance = |it: &&Strategy| !matches!(it.name, "append_only" | "partitioned");
+    for strategy in STRATEGIES.iter().filter(sees_the_balance) {
         let deposit = Deposit {
             account,
             amount: 100,
         };
         let result = strategy
-            .perform(&lab.database, &deposit, Duration::ZERO, &Unobserved)
+            .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
             .await;
         assert_eq!(
             result,
@@ -76,18 +80,96 @@ async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {
         .unwrap();
     assert_eq!(
         (audit.balance, audit.transactions, audit.lost),
-        (balance, 0, 0)
+        (balance.into(), 0, 0)
     );
     assert!(!lab.has_open_transactions().await);
 }
 
+/// Whatever holds an account's money, the keeper's changes move it and lose none.
+async fn the_keeper_knows_slots_and_what_was_only_appended(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let account = keeper::open_account(&lab.database, "keeper", 1000).await;
+    let account = account.unwrap();
+    let deposit = Deposit {
+        account,
+        amount: 100,
+    };
+    for strategy in ["append_only", "append_only", "partitioned", "atomic_update"] {
+        let strategy = Strategy::named(strategy).unwrap();
+        let made = strategy.perform(&lab.database, &deposit, Pace::default(), &Unobserved);
+        made.await.unwrap();
+    }
+    let audit = async || {
+        let account = accounts::find(&lab.database, account).await;
+        let account = account.unwrap().unwrap();
+        (account.opening_balance, account.balance, account.lost)
+    };
+    assert_eq!(audit().await, (1000, 1400, 0));
+
+    let page = accounts::Page { after: 0, limit: 1 };
+    let first = accounts::transactions(&lab.database, account, page).await;
+    let first = first.unwrap()[0].id;
+    let deleted = keeper::delete_transaction(&lab.database, "keeper", account, first);
+    deleted.await.unwrap();
+    assert_eq!(audit().await, (1100, 1400, 0));
+    let deleted = keeper::delete_transactions(&lab.database, "keeper", account).await;
+    assert_eq!(deleted.unwrap(), 3);
+    assert_eq!(audit().await, (1400, 1400, 0));
+
+    let reset = keeper::reset_account(&lab.database, "keeper", account);
+    reset.await.unwrap();
+    // The slot is empty, and the balance is the opening one again.
+    assert_eq!(audit().await, (1400, 1400, 0));
+}
+
+/// Each slot is a BIGINT of its own; all together may be more, and so may a sum that nothing holds.
+async fn what_does_not_fit_one_slot_is_refused_and_the_sum_may_be_wider(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let deposit = Deposit {
+        account: 1,
+        amount: i64::MAX,
+    };
+    let mut made = 0;
+    for strategy in ["append_only", "append_only", "partitioned"] {
+        let strategy = Strategy::named(strategy).unwrap();
+        let result = strategy
+            .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
+            .await;
+        result.unwrap();
+        made += 1;
+        let account = lab.account().await;
+        let sum = made * i128::from(i64::MAX);
+        assert_eq!((account.balance, account.lost), (sum, 0));
+    }
+    let partitioned = Strategy::named("partitioned").unwrap();
+    let refused = loop {
+        let result = partitioned
+            .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
+            .await;
+        match result {
+            Ok(_) => made += 1,
+            Err(failure) => break failure,
+        }
+    };
+    assert_eq!(
+        refused,
+        Failure {
+            refusal: Refusal::Overflow { balance: i64::MAX },
+            outcome: Outcome::Refused
+        }
+    );
+    let account = lab.account().await;
+    assert_eq!(account.balance, made * i128::from(i64::MAX));
+    assert_eq!(account.lost, 0);
+}
+
 async fn an_unknown_account_is_refused_and_keeps_nothing(engine: TestEngine) {
     let lab = engine.lab().await;
-    for strategy in &racy::deposits::STRATEGIES {
+    for strategy in &STRATEGIES {
         for account in [0, 2, i64::MAX] {
             let deposit = Deposit { account, amount: 1 };
             let result = strategy
-                .perform(&lab.database, &deposit, Duration::ZERO, &Unobserved)
+                .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
                 .await;
             assert_eq!(
                 result,
@@ -442,10 +524,10 @@ async fn each_schema_is_a_lab_of_its_own(engine: TestEngine) {
 async fn a_migration_that_was_cut_off_is_run_again(engine: TestEngine) {
     let lab = engine.lab().await;
     for cut in [
-        "DROP TABLE transactions, accounts; UPDATE _sqlx_migrations SET success = FALSE",
+        "DROP TABLE account_slots, transactions, accounts; UPDATE _sqlx_migrations SET success = FALSE",
         "DROP TABLE transactions; DELETE FROM accounts; UPDATE _sqlx_migrations SET success = FALSE",
         "UPDATE _sqlx_migrations SET success = FALSE",
-        "DROP TABLE transactions, accounts; DELETE FROM _sqlx_migrations",
+        "DROP TABLE account_slots, transactions, accounts; DELETE FROM _sqlx_migrations",
     ] {
         lab.run_in_database(cut).await;
         lab.database.migrate().await.unwrap();
@@ -458,7 +540,7 @@ async fn a_migration_that_was_cut_off_is_run_again(engine: TestEngine) {
 async fn a_table_of_somebody_elses_is_left_alone(engine: TestEngine) {
     let lab = engine.lab().await;
     lab.run_in_database(
-        "DROP TABLE transactions, accounts, _sqlx_migrations; CREATE TABLE accounts (name CHAR(9))",
+        "DROP TABLE account_slots, transactions, accounts, _sqlx_migrations; CREATE TABLE accounts (name CHAR(9))",
     )
     .await;
     let error = lab.database.migrate().await.unwrap_err().to_string();

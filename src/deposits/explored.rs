@@ -1,7 +1,7 @@
 //! A deposit strategy as the explorer sees it: clients that deposit into an account opened for them.
 
-use super::{Delay, Deposit, Failure, Refusal, Strategy};
-use crate::accounts;
+use super::{Delay, Deposit, Failure, Refusal, Retry, Strategy};
+use crate::accounts::{self, OPEN_SLOTS};
 use crate::engine::{Database, Fault, Session};
 use crate::explore::{Ended, Moment, Pending, Row, Subject, Trace, refusal};
 use crate::step::Unobserved;
@@ -24,12 +24,15 @@ impl Subject for Strategy {
     }
 
     fn set_up(&self) -> &'static str {
-        "UPDATE accounts SET balance = 0, opening_balance = 0 WHERE id = 1;\n\
+        "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
+         UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
          DELETE FROM transactions WHERE account_id = 1;"
     }
 
     fn look(&self) -> &'static str {
         "SELECT balance FROM accounts WHERE id = 1;\n\
+         SELECT SUM(balance) FROM account_slots WHERE account_id = 1;\n\
+         SELECT SUM(amount) FROM transactions WHERE account_id = 1 AND appended = 1;\n\
          SELECT SUM(amount) FROM transactions WHERE account_id = 1;"
     }
 
@@ -44,6 +47,9 @@ impl Subject for Strategy {
                 Delay::None => session,
                 Delay::Long => session.thinking_in_no_time(),
             };
+            let session = session
+                .pausing(Retry::pauses_in_no_time())
+                .drawing_the_first();
             let deposit = Deposit {
                 account: stake,
                 amount: AMOUNT,
@@ -57,7 +63,9 @@ impl Subject for Strategy {
                     outcome,
                     fault: match refusal {
                         Refusal::Engine(fault) => Some(fault),
-                        Refusal::UnknownAccount | Refusal::Overflow { .. } => None,
+                        Refusal::UnknownAccount
+                        | Refusal::Overflow { .. }
+                        | Refusal::GaveUp { .. } => None,
                     },
                 },
             }
@@ -75,9 +83,9 @@ impl Subject for Strategy {
             let account = account.ok_or_else(|| Fault::other("the account is gone"))?;
             let applied = ended.iter().filter(|it| it.outcome == Outcome::Applied);
             let applied = applied.count();
-            let acknowledged = applied as i64 * AMOUNT;
+            let acknowledged = applied as i128 * i128::from(AMOUNT);
             Ok(
-                if account.balance - account.opening_balance < acknowledged {
+                if account.balance - i128::from(account.opening_balance) < acknowledged {
                     Verdict::LostUpdate
                 } else if account.lost != 0 {
                     Verdict::Unbalanced
@@ -113,7 +121,9 @@ async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fa
         let mut accounts = Vec::new();
         for _ in 0..count {
             let open = "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)";
-            accounts.push(session.insert("open account", open, &[0, 0]).await?);
+            let account = session.insert("open account", open, &[0, 0]).await?;
+            session.run("make slots", OPEN_SLOTS, &[account]).await?;
+            accounts.push(account);
         }
         session.commit().await?;
         Ok(accounts)
@@ -131,6 +141,7 @@ async fn remove_accounts(database: &Database, accounts: &[i64]) -> Result<(), Fa
             session.begin_for_update().await?;
             for account in some {
                 for delete in [
+                    "DELETE FROM account_slots WHERE account_id = ?",
                     "DELETE FROM transactions WHERE account_id = ?",
                     "DELETE FROM accounts WHERE id = ?",
                 ] {

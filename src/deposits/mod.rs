@@ -9,17 +9,27 @@
 //! | [`atomic`] | `atomic_no_delay`, `atomic_long_delay` |
 //! | [`row_locking`] | `row_locking_atomic_long_delay` |
 //! | [`atomic_update`] | `atomic_update`, `atomic_update_insert_first` |
+//! | [`optimistic_retry`] | `optimistic_retry` |
+//! | [`serializable_retry`] | `serializable_retry` |
+//! | [`append_only`] | `append_only` |
+//! | [`partitioned`] | `partitioned` |
 //!
 //! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
 //!
 //! The invariant of the exhibit: `balance = opening_balance + Σ transactions.amount`. What is
-//! missing on the left was lost.
+//! missing on the left was lost. The balance is what the account holds in all places: see
+//! [`Account`](crate::accounts::Account).
 
+pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
 mod explored;
 pub mod non_atomic;
+pub mod optimistic_retry;
+pub mod partitioned;
+pub mod retry;
 pub mod row_locking;
+pub mod serializable_retry;
 
 use std::ops::RangeInclusive;
 use std::pin::Pin;
@@ -33,6 +43,7 @@ use crate::engine::{
 };
 use crate::step::Observer;
 pub use crate::verdict::{Outcome, Verdict};
+pub use retry::Retry;
 
 /// What a client asks for: add an amount to an account's balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +84,10 @@ impl Deposit {
 /// What a strategy says of a deposit that it has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Receipt {
-    /// The balance that was read.
-    pub balance_read: i64,
-    /// The balance that was written.
-    pub balance_written: i64,
+    /// The balance that was read; null where the strategy reads none.
+    pub balance_read: Option<i64>,
+    /// The balance that was written; null where the strategy writes none.
+    pub balance_written: Option<i64>,
     /// How often it was tried, this last time included.
     pub attempts: u32,
 }
@@ -85,8 +96,17 @@ impl Receipt {
     /// A deposit that was made at the first try.
     pub fn at_first_try(balance_read: i64, balance_written: i64) -> Self {
         Self {
-            balance_read,
-            balance_written,
+            balance_read: Some(balance_read),
+            balance_written: Some(balance_written),
+            attempts: 1,
+        }
+    }
+
+    /// A deposit that was made at the first try, by a strategy that does not know what the account holds.
+    pub fn without_a_balance() -> Self {
+        Self {
+            balance_read: None,
+            balance_written: None,
             attempts: 1,
         }
     }
@@ -101,6 +121,11 @@ pub enum Refusal {
     Overflow {
         /// The balance that was read.
         balance: i64,
+    },
+    /// Every attempt was lost to somebody else.
+    GaveUp {
+        /// How many there were.
+        attempts: u32,
     },
     /// The engine refused.
     Engine(Fault),
@@ -192,6 +217,14 @@ pub const fn lost(schedules: u64) -> Count {
 pub const fn refused(fault: FaultKind, schedules: u64) -> Count {
     Count {
         verdict: Verdict::Refused(fault),
+        schedules,
+    }
+}
+
+/// In so many schedules nothing is lost, but the strategy itself turns a client away.
+pub const fn declined(schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::Declined,
         schedules,
     }
 }
@@ -291,6 +324,15 @@ impl LongDelay {
     }
 }
 
+/// How one deposit lets time pass: decided before it begins, so that a strategy needs no clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// How long it thinks.
+    pub think: Duration,
+    /// How long it pauses before each further attempt, and with that how many there may be.
+    pub pauses: Vec<Duration>,
+}
+
 /// What a strategy's function returns.
 pub type Depositing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
 
@@ -308,7 +350,7 @@ pub struct Strategy {
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.
-pub static STRATEGIES: [Strategy; 7] = [
+pub static STRATEGIES: [Strategy; 11] = [
     Strategy {
         name: "non_atomic_no_delay",
         delay: Delay::None,
@@ -351,6 +393,30 @@ pub static STRATEGIES: [Strategy; 7] = [
         card: &atomic_update::INSERT_FIRST_CARD,
         deposit: |s, d| Box::pin(atomic_update::deposit_insert_first(s, d)),
     },
+    Strategy {
+        name: "optimistic_retry",
+        delay: Delay::None,
+        card: &optimistic_retry::CARD,
+        deposit: |s, d| Box::pin(optimistic_retry::deposit(s, d)),
+    },
+    Strategy {
+        name: "serializable_retry",
+        delay: Delay::None,
+        card: &serializable_retry::CARD,
+        deposit: |s, d| Box::pin(serializable_retry::deposit(s, d)),
+    },
+    Strategy {
+        name: "append_only",
+        delay: Delay::None,
+        card: &append_only::CARD,
+        deposit: |s, d| Box::pin(append_only::deposit(s, d)),
+    },
+    Strategy {
+        name: "partitioned",
+        delay: Delay::None,
+        card: &partitioned::CARD,
+        deposit: |s, d| Box::pin(partitioned::deposit(s, d)),
+    },
 ];
 
 impl Strategy {
@@ -359,11 +425,14 @@ impl Strategy {
         STRATEGIES.iter().find(|strategy| strategy.name == name)
     }
 
-    /// How long this deposit is going to think.
-    pub fn think(&self, long: &LongDelay) -> Duration {
-        match self.delay {
-            Delay::None => Duration::ZERO,
-            Delay::Long => long.draw(),
+    /// How a deposit is going to let time pass.
+    pub fn pace(&self, long: &LongDelay, retry: Retry) -> Pace {
+        Pace {
+            think: match self.delay {
+                Delay::None => Duration::ZERO,
+                Delay::Long => long.draw(),
+            },
+            pauses: retry.pauses(),
         }
     }
 
@@ -371,16 +440,20 @@ impl Strategy {
     /// step to its last.
     ///
     /// # Errors
-    /// The refusal, and whether it left anything behind. No retry hides a refusal.
+    /// The refusal, and whether it left anything behind. No retry hides a refusal, unless retrying is
+    /// what the strategy is about.
     pub async fn perform(
         &self,
         database: &Database,
         deposit: &Deposit,
-        think: Duration,
+        pace: Pace,
         observer: &dyn Observer,
     ) -> Result<Receipt, Failure> {
         match database.session(observer).await {
-            Ok(session) => self.perform_in(session.thinking(think), deposit).await,
+            Ok(session) => {
+                let session = session.thinking(pace.think).pausing(pace.pauses);
+                self.perform_in(session, deposit).await
+            }
             Err(fault) => Err(Failure {
                 refusal: fault.into(),
                 outcome: Outcome::Refused,

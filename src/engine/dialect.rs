@@ -50,6 +50,37 @@ impl Flavour {
         }
     }
 
+    /// Begins a transaction at a level of its own, in one round trip.
+    pub(super) fn begin_at(self, level: Isolation) -> &'static str {
+        match (self, level) {
+            (Self::MySql | Self::MariaDb, Isolation::ReadUncommitted) => {
+                "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; START TRANSACTION"
+            }
+            (Self::MySql | Self::MariaDb, Isolation::ReadCommitted) => {
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION"
+            }
+            (Self::MySql | Self::MariaDb, Isolation::RepeatableRead) => {
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION"
+            }
+            (Self::MySql | Self::MariaDb, Isolation::Serializable) => {
+                "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; START TRANSACTION"
+            }
+            (Self::Postgres, Isolation::ReadUncommitted) => {
+                "BEGIN ISOLATION LEVEL READ UNCOMMITTED"
+            }
+            (Self::Postgres, Isolation::ReadCommitted) => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            (Self::Postgres, Isolation::RepeatableRead) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+            (Self::Postgres, Isolation::Serializable) => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            (Self::Sqlite, _) => self.begin(),
+        }
+    }
+
+    /// Whether a plain `SELECT` takes a lock in a transaction at this level: so InnoDB does what
+    /// SERIALIZABLE asks.
+    pub(super) fn reads_lock_at(self, level: Isolation) -> bool {
+        level == Isolation::Serializable && matches!(self, Self::MySql | Self::MariaDb)
+    }
+
     /// Begins a transaction that is going to write what it reads first.
     pub(super) fn begin_for_update(self) -> &'static str {
         match self {
@@ -213,6 +244,25 @@ mod tests {
     fn sqlite_takes_the_write_lock_when_it_begins() {
         assert_eq!(Flavour::Sqlite.begin_for_update(), "BEGIN IMMEDIATE");
         assert_eq!(Flavour::MySql.begin_for_update(), "START TRANSACTION");
+    }
+
+    #[test]
+    fn a_transaction_may_have_a_level_of_its_own_where_there_are_several() {
+        let begin = |flavour: Flavour| flavour.begin_at(Isolation::Serializable);
+        assert_eq!(
+            begin(Flavour::MySql),
+            "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; START TRANSACTION"
+        );
+        assert_eq!(
+            begin(Flavour::Postgres),
+            "BEGIN ISOLATION LEVEL SERIALIZABLE"
+        );
+        assert_eq!(begin(Flavour::Sqlite), "BEGIN");
+        for flavour in [Flavour::MySql, Flavour::MariaDb, Flavour::Postgres] {
+            for level in flavour.isolation_levels() {
+                assert!(flavour.begin_at(*level).contains(level.sql()));
+            }
+        }
     }
 
     #[test]

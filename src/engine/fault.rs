@@ -84,7 +84,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self {
             kind: FaultKind::Unavailable,
             code: None,

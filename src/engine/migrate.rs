@@ -21,6 +21,10 @@ const MYSQL_MIGRATIONS: Migrations = &[
         "keeper",
         include_str!("../../migrations/mysql/0002_keeper.sql"),
     ),
+    (
+        "cures",
+        include_str!("../../migrations/mysql/0003_cures.sql"),
+    ),
 ];
 
 const POSTGRES_MIGRATIONS: Migrations = &[
@@ -32,6 +36,10 @@ const POSTGRES_MIGRATIONS: Migrations = &[
         "keeper",
         include_str!("../../migrations/postgres/0002_keeper.sql"),
     ),
+    (
+        "cures",
+        include_str!("../../migrations/postgres/0003_cures.sql"),
+    ),
 ];
 
 const SQLITE_MIGRATIONS: Migrations = &[
@@ -42,6 +50,10 @@ const SQLITE_MIGRATIONS: Migrations = &[
     (
         "keeper",
         include_str!("../../migrations/sqlite/0002_keeper.sql"),
+    ),
+    (
+        "cures",
+        include_str!("../../migrations/sqlite/0003_cures.sql"),
     ),
 ];
 

@@ -11,7 +11,7 @@
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, ConnectionId};
-use super::{Engine, Fault, FaultKind, Flavour};
+use super::{Engine, Fault, FaultKind, Flavour, Isolation};
 use crate::step::{Action, Ending, Observer, Reach, Record, Step};
 
 /// What a session left behind in the database.
@@ -30,11 +30,17 @@ pub enum Kept {
 pub struct Session<'s> {
     connection: Connection,
     flavour: Flavour,
-    /// A plain read may take a lock.
-    reads_lock: bool,
+    /// The isolation level of a transaction that asks for none.
+    level: Isolation,
+    /// That of the open transaction.
+    level_now: Isolation,
     observer: &'s dyn Observer,
     /// How long to think; none where thinking is no step at all.
     think: Option<Duration>,
+    /// How long to pause before each further attempt.
+    pauses: std::vec::IntoIter<Duration>,
+    /// What [`draw`](Self::draw) draws; at random where it is none.
+    drawn: Option<i64>,
     /// How long to wait for a lock where the engine leaves the waiting to its clients.
     lock_wait: Duration,
     in_transaction: bool,
@@ -80,9 +86,12 @@ impl<'s> Session<'s> {
         Self {
             connection,
             flavour: engine.flavour,
-            reads_lock: engine.reads_lock(),
+            level: engine.isolation,
+            level_now: engine.isolation,
             observer,
             think: None,
+            pauses: Vec::new().into_iter(),
+            drawn: None,
             lock_wait,
             in_transaction: false,
             in_snapshot: false,
@@ -106,12 +115,41 @@ impl<'s> Session<'s> {
         self
     }
 
+    /// Sets how long each [`pause`](Self::pause) takes, and with that how many there may be: none unless
+    /// this is called.
+    pub fn pausing(mut self, pauses: Vec<Duration>) -> Self {
+        self.pauses = pauses.into_iter();
+        self
+    }
+
+    /// Makes [`draw`](Self::draw) draw the first each time: for an observer that wants its clients to meet.
+    pub fn drawing_the_first(mut self) -> Self {
+        self.drawn = Some(0);
+        self
+    }
+
+    /// Draws one of so many that are as good as each other, numbered from 0. Not a step.
+    pub fn draw(&self, among: i64) -> i64 {
+        self.drawn.unwrap_or_else(|| fastrand::i64(0..among))
+    }
+
     /// Begins a transaction.
     ///
     /// # Errors
     /// As the engine refuses.
     pub async fn begin(&mut self) -> Result<(), Fault> {
-        self.begin_with(self.flavour.begin()).await
+        self.begin_with(self.flavour.begin(), Reach::Own).await
+    }
+
+    /// Begins a transaction at this isolation level, whatever the session's is. SQLite has but one.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn begin_at(&mut self, level: Isolation) -> Result<(), Fault> {
+        self.begin_with(self.flavour.begin_at(level), Reach::Own)
+            .await?;
+        self.level_now = level;
+        Ok(())
     }
 
     /// Begins a transaction whose reads will be locking ones: row by row where the engine can, the
@@ -120,15 +158,16 @@ impl<'s> Session<'s> {
     /// # Errors
     /// As the engine refuses; SQLite may be busy for longer than the lock wait timeout.
     pub async fn begin_for_update(&mut self) -> Result<(), Fault> {
-        self.begin_with(self.flavour.begin_for_update()).await
-    }
-
-    async fn begin_with(&mut self, sql: &'static str) -> Result<(), Fault> {
+        let sql = self.flavour.begin_for_update();
         // A plain begin takes no lock and no snapshot on any engine.
         let reach = match sql == self.flavour.begin() {
             true => Reach::Own,
             false => Reach::Meets,
         };
+        self.begin_with(sql, reach).await
+    }
+
+    async fn begin_with(&mut self, sql: &'static str, reach: Reach) -> Result<(), Fault> {
         self.command(Action::Begin, "begin", sql, reach).await?;
         self.in_transaction = true;
         Ok(())
@@ -147,10 +186,35 @@ impl<'s> Session<'s> {
         }
         self.command(Action::Commit, "commit", "COMMIT", Reach::Meets)
             .await?;
-        self.in_transaction = false;
-        self.in_snapshot = false;
+        self.leave_transaction();
         self.kept = Kept::Something;
         Ok(())
+    }
+
+    /// Rolls the open transaction back, after which the session is as good as new: a refusal that had
+    /// [doomed](Self::commit) the transaction is forgotten, the next one gets a snapshot of its own, and
+    /// nothing is kept of this one. Does nothing where none is open.
+    ///
+    /// It is recorded as a step but is no point at which an observer may park the client: it belongs
+    /// to the refusal that made it necessary. It is needed although a deadlock's victim is rolled back
+    /// by the engine itself, because after a lock timeout only the statement is.
+    ///
+    /// # Errors
+    /// As the engine refuses. The session is of no further use then.
+    pub async fn rollback(&mut self) -> Result<(), Fault> {
+        if !self.in_transaction {
+            return Ok(());
+        }
+        let step = self.statement(Action::Rollback, "rollback", "ROLLBACK", &[], Reach::Meets);
+        self.in_flight = true;
+        let started = Instant::now();
+        let result = self.connection.command(step_sql(&step)).await;
+        self.after(step, started, &result, |()| None);
+        match &result {
+            Ok(()) => self.leave_transaction(),
+            Err(_) => self.broken = true,
+        }
+        result
     }
 
     /// Reads one integer; none if there is no such row.
@@ -166,6 +230,22 @@ impl<'s> Session<'s> {
         let first = |rows: &Vec<[_; 1]>| rows.first().and_then(|[value]| *value);
         let rows = self.look(label, sql, args, first).await?;
         Ok(first(&rows))
+    }
+
+    /// Reads one row of `N` integers, none of them NULL; none if there is no such row. The first of them is what
+    /// the timeline shows.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn row<const N: usize>(
+        &mut self,
+        label: &'static str,
+        sql: &'static str,
+        args: &[i64],
+    ) -> Result<Option<[i64; N]>, Fault> {
+        let first = |rows: &Vec<[Option<i64>; N]>| rows.first().and_then(|row| row[0]);
+        let rows = self.look(label, sql, args, first).await?;
+        Ok(rows.first().map(|row| row.map(Option::unwrap_or_default)))
     }
 
     /// Reads any number of rows of `N` integers each.
@@ -237,17 +317,31 @@ impl<'s> Session<'s> {
         let Some(think) = self.think else {
             return;
         };
+        self.let_pass(Action::Think, "think", think).await;
+    }
+
+    /// Lets time pass between a lost attempt and the next one, and says true. Says false at once where
+    /// that was the last one.
+    pub async fn pause(&mut self) -> bool {
+        let Some(pause) = self.pauses.next() else {
+            return false;
+        };
+        self.let_pass(Action::Pause, "pause", pause).await;
+        true
+    }
+
+    async fn let_pass(&mut self, action: Action, label: &'static str, time: Duration) {
         let step = Step {
-            action: Action::Think,
-            label: "think",
+            action,
+            label,
             sql: None,
             args: Vec::new(),
             reach: Reach::Own,
         };
         self.observer.before(&step).await;
         let started = Instant::now();
-        if !think.is_zero() {
-            tokio::time::sleep(think).await;
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
         }
         self.after(step, started, &Ok(()), |()| None);
     }
@@ -279,20 +373,19 @@ impl<'s> Session<'s> {
 
     /// Ends the session: rolls back what is still open, gives the connection back (or closes it
     /// where it is of no further use), and says what was kept.
-    ///
-    /// The rollback is recorded as a step but is no point at which an observer may park the client:
-    /// it belongs to the refusal that made it necessary. It is needed although a deadlock victim is
-    /// rolled back by the engine itself, because after a lock timeout only the statement is.
     pub async fn end(mut self) -> Kept {
-        if self.in_transaction && !self.broken {
-            let step = self.statement(Action::Rollback, "rollback", "ROLLBACK", &[], Reach::Meets);
-            self.in_flight = true;
-            let started = Instant::now();
-            let result = self.connection.command(step_sql(&step)).await;
-            self.after(step, started, &result, |()| None);
-            self.in_transaction = result.is_err();
+        if !self.broken {
+            // One that cannot even be rolled back is closed, which does the same.
+            let _ = self.rollback().await;
         }
         self.kept
+    }
+
+    fn leave_transaction(&mut self) {
+        self.in_transaction = false;
+        self.in_snapshot = false;
+        self.level_now = self.level;
+        self.doomed = None;
     }
 
     async fn command(
@@ -387,7 +480,8 @@ impl<'s> Session<'s> {
     /// A read reaches further where it locks what it reads; and within a transaction that has done
     /// something already, because a strategy may give up after it, and give up its locks with it.
     fn reach_of_read(&self, sql: &str) -> Reach {
-        match self.reads_lock || self.in_snapshot || sql.ends_with(" FOR UPDATE") {
+        let locks = self.flavour.reads_lock_at(self.level_now);
+        match locks || self.in_snapshot || sql.ends_with(" FOR UPDATE") {
             true => Reach::Meets,
             false => Reach::Looks,
         }
@@ -443,7 +537,7 @@ impl<'s> Session<'s> {
         if answered && self.in_transaction && self.flavour.gives_up_transactions_whole() {
             // A commit that is refused has rolled back; after any other step that is still to do.
             match action {
-                Action::Commit => self.in_transaction = false,
+                Action::Commit => self.leave_transaction(),
                 _ => self.doomed = Some(fault.clone()),
             }
         }

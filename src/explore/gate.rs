@@ -40,7 +40,7 @@ impl Gate {
 
 impl Observer for Gate {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
-        if step.action == Action::Think {
+        if matches!(step.action, Action::Think | Action::Pause) {
             // Touches nothing: whether it happens now or later makes no difference to anybody.
             return Box::pin(std::future::ready(()));
         }

@@ -67,7 +67,7 @@ pub(super) struct DepositBody {
         (status = 200, description = "The deposit was made", body = DepositMade),
         (status = 400, description = "A field is missing, no integer, negative or out of range", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused, or the strategy gave up after several attempts", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The balance would overflow", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
@@ -87,9 +87,9 @@ pub(super) async fn make(
     app.warn_if_the_pool_hides_the_race();
 
     let recorder = Recorder::before(app.observer.clone());
-    let think = strategy.think(&app.long_delay);
+    let pace = strategy.pace(&app.long_delay, app.retry);
     let result = strategy
-        .perform(&app.database, &deposit, think, &recorder)
+        .perform(&app.database, &deposit, pace, &recorder)
         .await;
 
     let arrived_at_us = arrival.epoch_us();

@@ -42,7 +42,7 @@ pub use probe::probe;
 pub use problem::Problem;
 pub use server::serve;
 
-use crate::deposits::LongDelay;
+use crate::deposits::{LongDelay, Retry};
 use crate::engine::Database;
 use crate::step::Observer;
 use caller::Caller;
@@ -57,6 +57,8 @@ pub struct Settings {
     pub workers: Option<usize>,
     /// How long the `*_long_delay` strategies think.
     pub long_delay: LongDelay,
+    /// How the strategies that try again pause between their attempts.
+    pub retry: Retry,
     /// How long a client may take to send its request's headers, and again for its body.
     pub header_timeout: Duration,
     /// How long a client is kept waiting for an answer. The work goes on after that.
@@ -73,6 +75,7 @@ pub struct Settings {
 struct App {
     database: Database,
     long_delay: LongDelay,
+    retry: Retry,
     instance: Instance,
     /// Sees every step of every deposit.
     observer: Arc<dyn Observer>,
@@ -116,6 +119,7 @@ impl Service {
         let app = App {
             database,
             long_delay: settings.long_delay.clone(),
+            retry: settings.retry,
             instance: settings.instance.clone(),
             observer,
             warned_of_the_pool: AtomicBool::new(false),

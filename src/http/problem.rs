@@ -43,6 +43,9 @@ pub struct Problem {
     /// The account's balance, where it is the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<i64>,
+    /// How often it was tried, where it was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
     /// When the request arrived, in microseconds since 1970-01-01 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrived_at_us: Option<u64>,
@@ -102,6 +105,7 @@ impl Problem {
             retryable: false,
             outcome: None,
             balance: None,
+            attempts: None,
             arrived_at_us: None,
             timeline: None,
             retry_after: None,
@@ -294,6 +298,24 @@ impl Problem {
         self
     }
 
+    /// 409: every attempt was lost to somebody else.
+    fn gave_up(attempts: u32) -> Self {
+        let detail = match attempts {
+            1 => "Somebody else was faster, and it was not tried again.".to_owned(),
+            _ => format!("It was tried {attempts} times, and each time somebody else was faster."),
+        };
+        Self {
+            retryable: true,
+            attempts: Some(attempts),
+            ..Self::new(
+                StatusCode::CONFLICT,
+                "gave-up",
+                "The strategy gave up",
+                detail,
+            )
+        }
+    }
+
     /// A deposit that was not acknowledged.
     pub fn of_deposit(account: i64, amount: i64, failure: Failure) -> Self {
         let problem = match failure.refusal {
@@ -310,6 +332,7 @@ impl Problem {
                     ),
                 )
             },
+            Refusal::GaveUp { attempts } => Self::gave_up(attempts),
             Refusal::Engine(fault) => Self::from(fault),
         };
         let (hint, retryable) = match failure.outcome {

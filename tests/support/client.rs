@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use racy::deposits::{Failure, Receipt, Strategy};
+use racy::deposits::{Failure, Receipt, Retry, Strategy};
 use racy::engine::{ConnectionId, Database};
 use racy::step::{Observer, Parked, Record, Step};
 use tokio::sync::{mpsc, oneshot};
@@ -102,7 +102,9 @@ impl Client {
             async move {
                 let mut session = database.session(&gate).await.unwrap();
                 let _ = connected.send(session.connection_id().await.unwrap());
-                let session = session.thinking(Duration::ZERO);
+                let session = session
+                    .thinking(Duration::ZERO)
+                    .pausing(Retry::pauses_in_no_time());
                 strategy.perform_in(session, &DEPOSIT).await
             }
         });

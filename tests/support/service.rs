@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use racy::deposits::LongDelay;
+use racy::deposits::{LongDelay, Retry};
 use racy::engine::Database;
 use racy::http::{self, Service, Settings};
 use racy::step::{Observer, Unobserved};
@@ -29,6 +29,7 @@ pub fn settings() -> Settings {
     Settings {
         workers: None,
         long_delay: LongDelay(Duration::ZERO..=Duration::ZERO),
+        retry: Retry::default(),
         header_timeout: Duration::from_secs(20),
         request_timeout: Duration::from_secs(20),
         behind_proxy: false,

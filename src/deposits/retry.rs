@@ -1,0 +1,147 @@
+//! Trying again: for strategies that lose attempts instead of updates.
+//!
+//! A lost attempt is rolled back, and its next one is a transaction of its own that reads everything
+//! anew. Between the two it pauses, because whoever has just won is likely to be still at it. How long,
+//! is a matter of taste that can be measured: see [`Retry`].
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::{Receipt, Refusal};
+use crate::engine::{Fault, FaultKind, Session};
+
+/// How long to pause before a lost attempt is made again. At most five times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Retry {
+    /// Never again: the first lost attempt is the last.
+    None,
+    /// 10 ms each time. Those who have collided once collide again, all at the same time.
+    Fixed,
+    /// 10 ms, then twice as long each time.
+    Exponential,
+    /// A random time up to what `exponential` would pause ("full jitter"): those who have collided come
+    /// back at different times.
+    #[default]
+    Jitter,
+}
+
+impl Retry {
+    const FIRST_PAUSE: Duration = Duration::from_millis(10);
+    const MOST: u32 = 5;
+
+    /// One deposit's pauses, one before each further attempt.
+    pub fn pauses(self) -> Vec<Duration> {
+        let exponential = (0..Self::MOST).map(|doubled| Self::FIRST_PAUSE * (1 << doubled));
+        match self {
+            Self::None => Vec::new(),
+            Self::Fixed => vec![Self::FIRST_PAUSE; Self::MOST as usize],
+            Self::Exponential => exponential.collect(),
+            Self::Jitter => exponential
+                .map(|longest| longest.mul_f64(fastrand::f64()))
+                .collect(),
+        }
+    }
+
+    /// As many as there are at most, but none takes any time: for an observer that decides what happens
+    /// meanwhile.
+    pub fn pauses_in_no_time() -> Vec<Duration> {
+        vec![Duration::ZERO; Self::MOST as usize]
+    }
+}
+
+/// Why an attempt made no deposit.
+#[derive(Debug)]
+pub(super) enum NotMade {
+    /// Somebody else was faster: another attempt may well succeed.
+    Lost,
+    /// For a reason that would be the same the next time.
+    Refused(Refusal),
+}
+
+impl From<Fault> for NotMade {
+    fn from(fault: Fault) -> Self {
+        match fault.kind {
+            FaultKind::Deadlock
+            | FaultKind::SnapshotConflict
+            | FaultKind::SerializationFailure
+            | FaultKind::Busy => Self::Lost,
+            // Who has waited a lock wait timeout long has waited enough; and after an answer that was
+            // lost, another attempt could be the second deposit.
+            FaultKind::LockTimeout
+            | FaultKind::UniqueViolation
+            | FaultKind::ForeignKeyViolation
+            | FaultKind::Unavailable
+            | FaultKind::Other => Self::Refused(fault.into()),
+        }
+    }
+}
+
+impl From<Refusal> for NotMade {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Counts the attempts of one deposit.
+#[derive(Debug)]
+pub(super) struct Attempts(u32);
+
+impl Attempts {
+    /// The first one is about to be made.
+    pub(super) fn first() -> Self {
+        Self(1)
+    }
+
+    /// Leaves a lost attempt behind: rolls it back, and pauses before the next.
+    ///
+    /// # Errors
+    /// [`Refusal::GaveUp`] where it was the last; or as the engine refuses.
+    pub(super) async fn next(&mut self, s: &mut Session<'_>) -> Result<(), Refusal> {
+        s.rollback().await?;
+        match s.pause().await {
+            true => {
+                self.0 += 1;
+                Ok(())
+            }
+            false => Err(Refusal::GaveUp { attempts: self.0 }),
+        }
+    }
+
+    /// The receipt of the attempt that succeeded.
+    pub(super) fn succeed(self, receipt: Receipt) -> Receipt {
+        Receipt {
+            attempts: self.0,
+            ..receipt
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_policy_pauses_in_its_own_way() {
+        let milliseconds = |retry: Retry| {
+            let pauses = retry.pauses().into_iter();
+            pauses.map(|it| it.as_millis()).collect::<Vec<_>>()
+        };
+        assert!(milliseconds(Retry::None).is_empty());
+        assert_eq!(milliseconds(Retry::Fixed), [10; 5]);
+        assert_eq!(milliseconds(Retry::Exponential), [10, 20, 40, 80, 160]);
+        for _ in 0..100 {
+            let drawn = Retry::Jitter.pauses();
+            let longest = Retry::Exponential.pauses();
+            assert_eq!(drawn.len(), longest.len());
+            assert!(drawn.iter().zip(&longest).all(|(one, most)| one <= most));
+        }
+        assert_ne!(Retry::Jitter.pauses(), Retry::Jitter.pauses());
+    }
+
+    #[test]
+    fn a_lost_answer_is_no_lost_attempt() {
+        let fault = Fault::unavailable("the connection failed");
+        assert!(matches!(NotMade::from(fault), NotMade::Refused(_)));
+    }
+}
