@@ -28,6 +28,10 @@ pub enum Action {
     Rollback,
     /// Time passes without a statement: the lesson's delay.
     Think,
+    /// A lock is taken that is on no row.
+    Lock,
+    /// It is given up.
+    Unlock,
     /// Time passes between a lost attempt and the next one.
     Pause,
 }

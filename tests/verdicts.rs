@@ -19,6 +19,7 @@ on_engines!(
     ;
     servers:
         the_row_lock_makes_the_second_client_wait,
+        the_named_lock_makes_the_second_client_wait,
     ;
     innodb:
         the_weaker_levels_lose_atomic_deposits,
@@ -264,6 +265,21 @@ async fn the_row_lock_makes_the_second_client_wait(engine: TestEngine) {
     b.go_to("lock and read balance").await;
     b.go_and_wait_for_lock().await;
 
+    let results = [a.finish().await, b.finish().await];
+    assert_eq!(lab.verdict(&results).await, Verdict::Safe);
+    assert_eq!(results[1], Ok(Receipt::at_first_try(100, 200)));
+}
+
+/// A wait that is not on a row, and is not in the engine's tables of row locks.
+async fn the_named_lock_makes_the_second_client_wait(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let locking = strategy("advisory_lock");
+    let mut a = Client::start(&lab.database, locking).await;
+    let mut b = Client::start(&lab.database, locking).await;
+    a.go_to("read balance").await;
+    assert!(!lab.database.waits_for_lock(a.connection()).await.unwrap());
+    b.go_to("lock by name").await;
+    b.go_and_wait_for_lock().await;
     let results = [a.finish().await, b.finish().await];
     assert_eq!(lab.verdict(&results).await, Verdict::Safe);
     assert_eq!(results[1], Ok(Receipt::at_first_try(100, 200)));

@@ -13,6 +13,7 @@
 //! | [`serializable_retry`] | `serializable_retry` |
 //! | [`append_only`] | `append_only` |
 //! | [`partitioned`] | `partitioned` |
+//! | [`advisory_lock`] | `advisory_lock` |
 //!
 //! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
 //!
@@ -20,6 +21,7 @@
 //! missing on the left was lost. The balance is what the account holds in all places: see
 //! [`Account`](crate::accounts::Account).
 
+pub mod advisory_lock;
 pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
@@ -350,7 +352,7 @@ pub struct Strategy {
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.
-pub static STRATEGIES: [Strategy; 11] = [
+pub static STRATEGIES: [Strategy; 12] = [
     Strategy {
         name: "non_atomic_no_delay",
         delay: Delay::None,
@@ -416,6 +418,12 @@ pub static STRATEGIES: [Strategy; 11] = [
         delay: Delay::None,
         card: &partitioned::CARD,
         deposit: |s, d| Box::pin(partitioned::deposit(s, d)),
+    },
+    Strategy {
+        name: "advisory_lock",
+        delay: Delay::None,
+        card: &advisory_lock::CARD,
+        deposit: |s, d| Box::pin(advisory_lock::deposit(s, d)),
     },
 ];
 

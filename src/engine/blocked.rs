@@ -212,7 +212,7 @@ impl Shared {
 
 /// `performance_schema.data_lock_waits` is exact and always up to date, but for its thread numbers: when
 /// a page is split, the locks on its rows appear under the thread that has split it. The transaction's
-/// lock on the table keeps the right one.
+/// lock on the table keeps the right one. Locks that are on no row (GET_LOCK) are in `metadata_locks`.
 async fn ask_mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     pairs(
         pool,
@@ -223,7 +223,15 @@ async fn ask_mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
          JOIN performance_schema.threads waiting ON waiting.thread_id = waiting_in.thread_id \
          LEFT JOIN performance_schema.data_locks holding_in ON holding_in.lock_type = 'TABLE' \
              AND holding_in.engine_transaction_id = w.blocking_engine_transaction_id \
-         LEFT JOIN performance_schema.threads holder ON holder.thread_id = holding_in.thread_id",
+         LEFT JOIN performance_schema.threads holder ON holder.thread_id = holding_in.thread_id \
+         UNION ALL \
+         SELECT CAST(waiting.processlist_id AS SIGNED), CAST(holder.processlist_id AS SIGNED) \
+         FROM performance_schema.metadata_locks wanted \
+         JOIN performance_schema.metadata_locks held ON held.object_type = wanted.object_type \
+             AND held.object_name = wanted.object_name AND held.lock_status = 'GRANTED' \
+         JOIN performance_schema.threads waiting ON waiting.thread_id = wanted.owner_thread_id \
+         JOIN performance_schema.threads holder ON holder.thread_id = held.owner_thread_id \
+         WHERE wanted.object_type = 'USER LEVEL LOCK' AND wanted.lock_status = 'PENDING'",
     )
     .await
 }
@@ -240,7 +248,10 @@ async fn ask_mariadb_whom(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
                 CAST(holder.trx_mysql_thread_id AS SIGNED) \
          FROM information_schema.innodb_lock_waits w \
          JOIN information_schema.innodb_trx waiting ON waiting.trx_id = w.requesting_trx_id \
-         JOIN information_schema.innodb_trx holder ON holder.trx_id = w.blocking_trx_id",
+         JOIN information_schema.innodb_trx holder ON holder.trx_id = w.blocking_trx_id \
+         UNION ALL \
+         SELECT CAST(id AS SIGNED), NULL FROM information_schema.processlist \
+         WHERE state = 'User lock'",
     )
     .await
 }
@@ -252,15 +263,24 @@ async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault
     Ok(waits_of(pairs))
 }
 
-/// Who waits, at once: InnoDB's status report is taken afresh each time.
+/// Who waits, at once: InnoDB's status report is taken afresh each time. Of locks that are on no row
+/// (GET_LOCK) it knows nothing; who waits for one says so in the list of processes.
 async fn ask_mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
     let report = sqlx::raw_sql("SHOW ENGINE INNODB STATUS")
         .fetch_one(pooled.get()?)
         .await?;
+    let named = sqlx::query_as(
+        "SELECT CAST(id AS SIGNED), CAST(NULL AS SIGNED) FROM information_schema.processlist \
+         WHERE state = 'User lock'",
+    )
+    .fetch_all(pooled.get()?)
+    .await?;
     pooled.give_back();
     let report: String = report.try_get("Status")?;
-    Ok(waits_in(&report))
+    let mut waits = waits_in(&report);
+    waits.extend(waits_of(named));
+    Ok(waits)
 }
 
 /// `pg_blocking_pids` looks into the lock manager itself: who holds what a connection wants, or

@@ -112,6 +112,10 @@ impl Fault {
     /// What PostgreSQL says when it cuts a connection off is no answer to what was asked: it may come
     /// instead of the answer to a commit, or on top of it.
     pub(super) fn is_an_answer(&self) -> bool {
+        // A wait that was in vain has no code where it was not a statement's.
+        if matches!(self.kind, FaultKind::LockTimeout | FaultKind::Busy) {
+            return true;
+        }
         let code = self.code.as_deref();
         code.is_some_and(|code| !POSTGRES_CUT_OFF.iter().any(|class| code.starts_with(class)))
     }

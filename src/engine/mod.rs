@@ -4,6 +4,7 @@
 //! - `mysql`, `postgres`, `sqlite`: what each engine is told and asked when a connection to it is opened.
 //! - `pool`: the pool. `connection`: one of its connections, whichever driver it is of.
 //! - [`Session`]: one client's connection, on which every statement is an observed step.
+//! - `named_lock`: locks that are on no row.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
 //!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
 //! - [`Fault`]: an engine's refusal, classified once.
@@ -22,6 +23,7 @@ mod lane;
 pub mod local;
 mod migrate;
 mod mysql;
+mod named_lock;
 mod pool;
 mod postgres;
 mod session;
@@ -324,12 +326,18 @@ impl Database {
     /// # Errors
     /// [`FaultKind::Unavailable`] where no connection is to be had in time.
     pub async fn session<'s>(&self, observer: &'s dyn Observer) -> Result<Session<'s>, Fault> {
-        Ok(Session::new(
+        let session = Session::new(
             self.connection().await?,
             &self.engine,
             self.settings.lock_wait(),
             observer,
-        ))
+        );
+        Ok(match &self.address {
+            Address::Sqlite(options) => {
+                session.locking(named_lock::file_beside(options.get_filename()))
+            }
+            Address::MySql(_) | Address::Postgres(_) => session,
+        })
     }
 
     async fn connection(&self) -> Result<Connection, Fault> {

@@ -8,9 +8,11 @@
 //! sleeps and tries again, unseen. The session does the same in its stead, so that an
 //! [`Observer`] learns of the wait and may say when to try again.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, ConnectionId};
+use super::named_lock::{self, NamedLock};
 use super::{Engine, Fault, FaultKind, Flavour, Isolation};
 use crate::step::{Action, Ending, Observer, Reach, Record, Step};
 
@@ -43,6 +45,10 @@ pub struct Session<'s> {
     drawn: Option<i64>,
     /// How long to wait for a lock where the engine leaves the waiting to its clients.
     lock_wait: Duration,
+    /// SQLite: the file whose lock stands for every named one.
+    lock_file: Option<PathBuf>,
+    /// A named lock that does not end with its transaction.
+    held: Option<NamedLock>,
     in_transaction: bool,
     /// The transaction has read or written, and sees the database as it was then.
     in_snapshot: bool,
@@ -93,6 +99,8 @@ impl<'s> Session<'s> {
             pauses: Vec::new().into_iter(),
             drawn: None,
             lock_wait,
+            lock_file: None,
+            held: None,
             in_transaction: false,
             in_snapshot: false,
             in_flight: false,
@@ -100,6 +108,12 @@ impl<'s> Session<'s> {
             kept: Kept::Nothing,
             doomed: None,
         }
+    }
+
+    /// Sets the file whose lock stands for every named one.
+    pub(super) fn locking(mut self, lock_file: PathBuf) -> Self {
+        self.lock_file = Some(lock_file);
+        self
     }
 
     /// Sets how long [`think`](Self::think) takes. Thinking for no time is no step.
@@ -215,6 +229,81 @@ impl<'s> Session<'s> {
             Err(_) => self.broken = true,
         }
         result
+    }
+
+    /// Takes the lock that stands for this account by agreement, in a transaction, and waits for it as long
+    /// as for a row's. On PostgreSQL it is given up with the transaction, elsewhere by
+    /// [`unlock_by_name`](Self::unlock_by_name), or at the session's end, or with its connection.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn lock_by_name(&mut self, account: i64) -> Result<(), Fault> {
+        let values = self.flavour.lock_values(account, self.lock_wait.as_secs());
+        let step = Step {
+            sql: self
+                .flavour
+                .lock_by_name()
+                .map(|sql| self.flavour.spell(sql)),
+            ..self.statement(Action::Lock, "lock by name", "", &values, Reach::Meets)
+        };
+        let taken = match self.flavour {
+            Flavour::Sqlite => perform!(
+                self,
+                step,
+                named_lock::take_file(self.lock_file.as_deref()),
+                |_| None
+            ),
+            _ => perform!(
+                self,
+                step,
+                named_lock::take(
+                    &mut self.connection,
+                    self.flavour,
+                    step_sql(&step),
+                    &step.args
+                ),
+                |_| None
+            ),
+        };
+        self.held = taken?;
+        // PostgreSQL takes the snapshot with the first statement, whatever it is about.
+        self.in_snapshot |= self.in_transaction && self.flavour == Flavour::Postgres;
+        Ok(())
+    }
+
+    /// Gives up the lock that [`lock_by_name`](Self::lock_by_name) has taken; no step where it was given up with
+    /// the transaction. A connection that cannot give it up is closed, and the lock goes with it.
+    pub async fn unlock_by_name(&mut self) {
+        if let Some(step) = self.unlocking() {
+            self.before(&step).await;
+            self.unlock(step).await;
+        }
+    }
+
+    fn unlocking(&self) -> Option<Step> {
+        let release = self.held.as_ref()?.release();
+        let account = release.map(|(_, account)| account);
+        Some(Step {
+            sql: release.map(|(sql, _)| self.flavour.spell(sql)),
+            ..self.statement(
+                Action::Unlock,
+                "unlock",
+                "",
+                account.as_slice(),
+                Reach::Meets,
+            )
+        })
+    }
+
+    async fn unlock(&mut self, step: Step) {
+        let started = Instant::now();
+        let result = match step.sql.as_deref() {
+            Some(sql) => self.connection.execute(sql, &step.args).await.map(|_| ()),
+            None => Ok(()),
+        };
+        self.broken |= result.is_err();
+        self.held = None;
+        self.after(step, started, &result, |()| None);
     }
 
     /// Reads one integer; none if there is no such row.
@@ -378,6 +467,11 @@ impl<'s> Session<'s> {
             // One that cannot even be rolled back is closed, which does the same.
             let _ = self.rollback().await;
         }
+        // No earlier: who gets the lock next is to see what was decided.
+        if let Some(step) = self.unlocking().filter(|_| !self.broken) {
+            self.in_flight = true;
+            self.unlock(step).await;
+        }
         self.kept
     }
 
@@ -481,7 +575,7 @@ impl<'s> Session<'s> {
     /// something already, because a strategy may give up after it, and give up its locks with it.
     fn reach_of_read(&self, sql: &str) -> Reach {
         let locks = self.flavour.reads_lock_at(self.level_now);
-        match locks || self.in_snapshot || sql.ends_with(" FOR UPDATE") {
+        match locks || self.held.is_some() || self.in_snapshot || sql.ends_with(" FOR UPDATE") {
             true => Reach::Meets,
             false => Reach::Looks,
         }
@@ -546,7 +640,8 @@ impl<'s> Session<'s> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if !(self.in_transaction || self.in_flight || self.broken) {
+        let holds = self.held.is_some();
+        if !(self.in_transaction || self.in_flight || self.broken || holds) {
             self.connection.give_back();
         }
     }
