@@ -323,6 +323,10 @@ async fn leaving_out_what_ends_alike_changes_no_verdict(engine: TestEngine) {
     let lab = engine.lab().await;
     let verdicts = |finding: &Finding| finding.tally.verdicts.keys().copied().collect::<Vec<_>>();
     for strategy in &STRATEGIES {
+        if engine == TestEngine::Sqlite && strategy.name == "serializable_retry" {
+            // There step for step what optimistic_retry is, and thousands of schedules.
+            continue;
+        }
         let all = finding(&lab.database, strategy, ALL, 2).await;
         let reduced = Schedules::All { reduced: true };
         let reduced = finding(&lab.database, strategy, reduced, 2).await;

@@ -2,7 +2,8 @@
 //!
 //! A lost attempt is rolled back, and its next one is a transaction of its own that reads everything
 //! anew. Between the two it pauses, because whoever has just won is likely to be still at it. How long,
-//! is a matter of taste that can be measured: see [`Retry`].
+//! is a matter of taste that can be measured: see [`Retry`]. The session keeps its connection meanwhile,
+//! so that those who pause count among those who fill the pool.
 
 use std::time::Duration;
 

@@ -51,7 +51,7 @@ pub(super) struct DepositBody {
 
 /// Make a deposit
 ///
-/// Adds the amount to the account's balance, in the way of the strategy. With most of them, money
+/// Adds the amount to the account's balance, in the way of the strategy. With some of them, money
 /// gets lost when several requests meet.
 #[utoipa::path(
     post,
