@@ -563,11 +563,11 @@ mod tests {
         let fault = (FaultKind::Unavailable, Some("1040"));
         let metrics = Metrics::new([]);
         metrics.count(&Answered {
-            fault: Some(&fault),
+            fault: Some(fault),
             ..answered(&[])
         });
         metrics.count(&Answered {
-            fault: Some(&fault),
+            fault: Some(fault),
             ..answered(&[record(
                 Action::Write,
                 Reach::Meets,
