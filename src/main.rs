@@ -64,8 +64,8 @@ enum Command {
     Explore(ExploreCommand),
     /// Show live how the strategies of a running service fare: what its /metrics says, again and again.
     ///
-    /// Of each interval, a line per strategy: requests and applied deposits per second; conflicts, which are
-    /// the requests answered with 409; retries per request; and the time within which half of them, and 99 of
+    /// Of each interval, a line per strategy: requests and applied deposits per second; conflict, the
+    /// share of the requests that were answered with 409; retries per request; and the time within which half of them, and 99 of
     /// 100, were answered. On a terminal the picture is redrawn, into a pipe lines are appended. Ctrl-C ends it, with
     /// exit status 0.
     Watch(WatchCommand),

@@ -506,6 +506,7 @@ async fn the_api_describes_itself() {
             "/demo/{strategy}/",
             "/health/live",
             "/health/ready",
+            "/metrics",
             "/strategies",
         ]
     );

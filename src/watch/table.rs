@@ -1,11 +1,13 @@
 //! The summary as lines of text.
 
+use std::fmt::Write as _;
+
 use super::flow::{Flow, Quantile};
 use super::instances::{Lost, Pool, Summary};
 
 /// The names of the columns. The first is as wide as a strategy's name may be.
 pub(super) fn header(summary: &Summary<'_>) -> String {
-    let columns = ["req/s", "applied/s", "conflicts", "retries", "p50", "p99"];
+    let columns = ["req/s", "applied/s", "conflict", "retries", "p50", "p99"];
     row("strategy", summary.longest_name, columns.map(str::to_owned))
 }
 
@@ -27,10 +29,16 @@ pub(super) fn lines(summary: &Summary<'_>) -> Vec<String> {
     lines
 }
 
-fn row(first: &str, width: usize, others: [String; 6]) -> String {
-    let width = width.max("strategy".len());
-    let others = others.map(|cell| format!("{cell:>9}")).join(" ");
-    format!("{first:width$} {others}")
+/// With them, a row with a name of 29 letters fits a terminal of 80 columns.
+const WIDTHS: [usize; 6] = [6, 9, 8, 7, 7, 8];
+
+fn row(first: &str, longest_name: usize, others: [String; 6]) -> String {
+    let width = longest_name.max("strategy".len());
+    let mut row = format!("{first:width$}");
+    for (cell, width) in others.iter().zip(WIDTHS) {
+        let _ = write!(row, " {cell:>width$}");
+    }
+    row
 }
 
 fn cells(rate: &Flow) -> [String; 6] {
@@ -139,9 +147,9 @@ mod tests {
             .concat()
             .join("\n");
         let expected = "\
-strategy              req/s applied/s conflicts   retries       p50       p99
-atomic_long_delay      80.0      20.0    75.0 %      0.25    100 ms  > 60.0 s
-idle                    0.0       0.0         –         –         –         –
+strategy           req/s applied/s conflict retries     p50      p99
+atomic_long_delay   80.0      20.0   75.0 %    0.25  100 ms > 60.0 s
+idle                 0.0       0.0        –       –       –        –
 pool: 8 of 100 connections in use, 2 idle, 1 requests waiting
 lost: nothing";
         assert_eq!(shown, expected, "\n{shown}");
