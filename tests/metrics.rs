@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use racy::accounts;
 use racy::deposits::Strategy;
-use racy::engine::Settings;
 use racy::engine::local::{Folder, LocalServer};
+use racy::engine::{Fault, Settings};
 use racy::http;
 use racy::step::Unobserved;
 use racy::watch::{Sample, parse};
@@ -209,6 +209,25 @@ async fn a_scrape_waits_for_no_worker(engine: TestEngine) {
     assert_eq!(scrape.requests("atomic_no_delay", "applied", "200"), 1.0);
     service.stop().await;
     steps.await.unwrap();
+}
+
+#[tokio::test]
+async fn no_more_than_a_thousand_accounts_are_shown() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let mut work = lab.database.begin_work().await.unwrap();
+    for _ in 0..1000 {
+        let account = "INSERT INTO accounts (balance, opening_balance) VALUES (0, 0)";
+        work.insert(account, &[]).await.unwrap();
+    }
+    work.end(Ok::<_, Fault>(())).await.unwrap();
+    let service = RunningService::start(&lab.database).await;
+    let scrape = Scrape::of(&service).await;
+    for metric in ["racy_lost_amount", "racy_lost_updates"] {
+        let series = scrape.samples.iter().filter(|it| it.name == metric);
+        assert_eq!(series.count(), 1000);
+        scrape.assert_shows(metric, &[("account", "1000")], 0.0);
+    }
+    service.stop().await;
 }
 
 /// With all connections taken, a scrape has none for itself, and says what it knows without.

@@ -83,9 +83,8 @@ metrics! {
 
         /// Time of each step in which a deposit may have waited for somebody else's lock: statements that write,
         /// reads that lock or that follow another statement of their transaction, and a begin that locks, as on
-        /// SQLite. It is no more than a bound for the wait, since it includes the statement's own work and, in
-        /// autocommit, its commit; engines do not tell the wait apart. Without a wait it is well under a
-        /// millisecond to a few. A commit by itself and a rollback are not in it.
+        /// SQLite. It is a bound for the wait and not the wait itself, which no engine tells apart: the
+        /// statement's own work is in it and, in autocommit, its commit. Steps that commit or roll back are not.
         lock_wait_seconds: Family<ByStrategy, Histogram> = Family::new_with_constructor(durations);
 
         /// Deposits that were committed together, in each batch of a strategy that batches.
@@ -115,10 +114,10 @@ metrics! {
         /// connections were in use for so long. Then the scrape has no accounts.
         database_up: Gauge = Gauge::default();
 
-        /// By account: what its transactions say it should hold, minus what it holds. It is the audit of GET
-        /// /accounts; a deposit in autocommit that is half done counts as lost until it is whole. Of the first 1000
-        /// accounts. An audit reads every transaction, so the service spends a twentieth of its time on it at most:
-        /// with very many transactions, the figure is some seconds old.
+        /// By account: what its transactions say it should hold, minus what it holds, as GET /accounts says it.
+        /// A deposit in autocommit that is half done counts as lost until it is whole. Of the first 1000 accounts.
+        /// An audit reads every transaction, and the service spends a twentieth of its time on it at most: where
+        /// there are very many, the figure is some seconds old.
         lost_amount: Family<OfAccount, Gauge<f64, AtomicU64>> = Family::default();
 
         /// By account: as many deposits as must at least be missing to make up the lost amount, which is that amount
@@ -249,9 +248,9 @@ pub struct Metrics {
 }
 
 // A deposit costs a handful of look-ups in tables that change only when a label is new, under locks that
-// are held for no longer than that: together about a microsecond, where the quickest deposit takes a
-// hundred. Bare atomics would be quicker still, but need every label beforehand, and an engine's codes
-// are many.
+// are held for no longer than that: measured, 0.3 to 0.5 µs in all, also with eight threads that do nothing
+// else, where the quickest deposit takes hundreds. Bare atomics would need every label beforehand, and an
+// engine's codes are many.
 impl Metrics {
     /// Nothing has happened yet. Of these strategies there are series from the beginning, so that the first
     /// event is an increase and not merely a new series.
