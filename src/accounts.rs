@@ -36,6 +36,9 @@ pub struct Account {
     pub version: i64,
     /// How many transactions are on record.
     pub transactions: i64,
+    /// The largest of them; zero where there is none.
+    #[serde(skip)]
+    pub largest: i64,
     /// What they amount to.
     #[schema(value_type = i64)]
     pub transactions_sum: i128,
@@ -45,6 +48,19 @@ pub struct Account {
     /// What was lost: expected minus balance.
     #[schema(value_type = i64)]
     pub lost: i128,
+}
+
+impl Account {
+    /// How many deposits are missing from the balance, at least: so many of the largest amount on record
+    /// make up what was lost. It is exact where all amounts are the same, and zero where nothing was lost.
+    pub fn lost_updates(&self) -> u128 {
+        // More than the records say is no loss.
+        let lost = u128::try_from(self.lost).unwrap_or(0);
+        match u128::try_from(self.largest) {
+            Ok(largest @ 1..) => lost.div_ceil(largest),
+            _ => lost.min(1),
+        }
+    }
 }
 
 /// A transaction on record.
@@ -96,9 +112,9 @@ async fn read_once(database: &Database, after: i64, limit: i64) -> Result<Vec<Ac
     // of each amount are summed apart: neither sum can leave 64 bits, whatever the engine's SUM
     // does when it does (SQLite fails, InnoDB turns to DECIMAL).
     let rows = session
-        .rows::<11>(
+        .rows::<12>(
             "read accounts",
-            "SELECT a.id, a.balance, a.opening_balance, a.version, COUNT(t.id), \
+            "SELECT a.id, a.balance, a.opening_balance, a.version, COUNT(t.id), MAX(t.amount), \
                  CAST(COALESCE(SUM(t.amount >> 32), 0) AS SIGNED), \
                  CAST(COALESCE(SUM(t.amount & 4294967295), 0) AS SIGNED), \
                  CAST(COALESCE(SUM((t.amount >> 32) * t.appended), 0) AS SIGNED), \
@@ -119,13 +135,14 @@ async fn read_once(database: &Database, after: i64, limit: i64) -> Result<Vec<Ac
     Ok(rows?.into_iter().map(account).collect())
 }
 
-fn account(row: [Option<i64>; 11]) -> Account {
+fn account(row: [Option<i64>; 12]) -> Account {
     let [
         id,
         balance_column,
         opening_balance,
         version,
         transactions,
+        largest,
         upper_sum,
         lower_sum,
         upper_appended,
@@ -144,6 +161,7 @@ fn account(row: [Option<i64>; 11]) -> Account {
         opening_balance,
         version,
         transactions,
+        largest,
         transactions_sum,
         expected,
         lost: expected - balance,
@@ -205,4 +223,34 @@ pub(crate) async fn open_in(work: &mut Work, opening_balance: i64) -> Result<i64
         .await?;
     work.run(OPEN_SLOTS, &[id.into()]).await?;
     Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewest_deposits_that_can_be_missing_are_counted() {
+        let audited = |balance, transactions, largest, sum| {
+            let row = [1, balance, 0, 0, transactions, largest, 0, sum, 0, 0, 0, 0];
+            account(row.map(Some)).lost_updates()
+        };
+        assert_eq!(audited(1000, 10, 100, 1000), 0);
+        assert_eq!(audited(100, 10, 100, 1000), 9);
+        // 300 of 100 + 200 + 300: it was one deposit, or two.
+        assert_eq!(audited(300, 3, 300, 600), 1);
+        assert_eq!(audited(299, 3, 300, 600), 2);
+        // There is more than the records say.
+        assert_eq!(audited(700, 3, 300, 600), 0);
+    }
+
+    #[test]
+    fn where_no_record_is_left_something_is_missing_all_the_same() {
+        let mut row = [None; 12];
+        (row[0], row[1], row[2]) = (Some(1), Some(0), Some(500));
+        let mut emptied = account(row);
+        assert_eq!((emptied.lost, emptied.lost_updates()), (500, 1));
+        emptied.lost = 0;
+        assert_eq!(emptied.lost_updates(), 0);
+    }
 }

@@ -15,6 +15,7 @@ use crate::explore::report::{self, FindingJson};
 use crate::explore::{Client, Plan, Schedule, Schedules};
 use crate::http::{self, Instance};
 use crate::survey::{self, Found};
+use crate::watch::{ServiceUrl, Watch};
 
 /// Which database, and how to treat it.
 #[derive(Debug, Clone, Args)]
@@ -337,6 +338,34 @@ impl ServiceOptions {
     }
 }
 
+/// Which service to watch, and how.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Watching")]
+pub struct WatchOptions {
+    /// Where the service is.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub url: ServiceUrl,
+
+    /// How long to wait between two looks.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = watch_interval)]
+    pub interval: Duration,
+
+    /// Show the figures of one interval, and end. A service that does not answer is an error then.
+    #[arg(long)]
+    pub once: bool,
+}
+
+impl WatchOptions {
+    /// What to watch.
+    pub fn watch(&self) -> Watch {
+        Watch {
+            service: self.url.clone(),
+            interval: self.interval,
+            once: self.once,
+        }
+    }
+}
+
 /// How to write the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -385,6 +414,17 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
         return Err("it has to be longer than zero".to_owned());
     }
     Ok(duration)
+}
+
+/// Whoever looks more often changes what they look at.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+fn watch_interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < SHORTEST_INTERVAL {
+        return Err(format!("it has to be {SHORTEST_INTERVAL:?} or longer"));
+    }
+    Ok(interval)
 }
 
 /// No delay or limit of the lab is meant to be longer than a day.
@@ -447,6 +487,17 @@ mod tests {
         assert_eq!(long_delay("0"), range(0, 0));
         assert!(long_delay("10s..3s").unwrap_err().contains("shorter"));
         assert!(long_delay("..").is_err());
+    }
+
+    #[test]
+    fn the_service_is_not_watched_too_often() {
+        assert_eq!(watch_interval("100ms"), Ok(Duration::from_millis(100)));
+        assert!(
+            watch_interval("99ms")
+                .unwrap_err()
+                .contains("100ms or longer")
+        );
+        assert!(watch_interval("often").is_err());
     }
 
     #[test]

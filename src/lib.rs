@@ -8,7 +8,8 @@
 //! 2. [`step`]: the step and the observer around it, which make a strategy a specimen. [`verdict`]: what
 //!    may become of it.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
-//! 4. [`observe`]: the timeline that is recorded on the way.
+//! 4. [`observe`]: the timeline that is recorded on the way, and the metrics of all of them; [`watch`] shows
+//!    those live.
 //! 5. [`http`]: the service around it.
 //! 6. [`demo`]: all of it in one command.
 //! 7. [`explore`]: every schedule of a strategy's clients, instead of the luck of a load test.
@@ -36,3 +37,4 @@ pub mod observe;
 pub mod step;
 pub mod survey;
 pub mod verdict;
+pub mod watch;

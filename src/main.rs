@@ -17,7 +17,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use commands::keeper::KeeperCommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use racy::config::{EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions};
+use racy::config::{
+    EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions, WatchOptions,
+};
 use racy::demo::{self, Showing};
 use racy::deposits::STRATEGIES;
 use racy::engine::Database;
@@ -26,6 +28,7 @@ use racy::explore::{Stop, Tally};
 use racy::http::{self, Service};
 use racy::step::Unobserved;
 use racy::survey::{self, Survey};
+use racy::watch::Screen;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
@@ -59,6 +62,13 @@ enum Command {
     /// exit status is 0, or 1 where a strategy that must be safe lost something, or 2 where
     /// something could not be run to its end. Ctrl-C prints what was found so far.
     Explore(ExploreCommand),
+    /// Show live how the strategies of a running service fare: what its /metrics says, again and again.
+    ///
+    /// Of each interval, a line per strategy: requests and applied deposits per second; conflict, the
+    /// share of the requests that were answered with 409; retries per request; and the time within which half of them, and 99 of
+    /// 100, were answered. On a terminal the picture is redrawn, into a pipe lines are appended. Ctrl-C ends it, with
+    /// exit status 0.
+    Watch(WatchCommand),
     #[command(flatten)]
     Keeper(KeeperCommand),
     /// Bring a database's schema up to date, and end. The other commands do it as well.
@@ -102,6 +112,12 @@ struct ExploreCommand {
 }
 
 #[derive(Debug, Args)]
+struct WatchCommand {
+    #[command(flatten)]
+    options: WatchOptions,
+}
+
+#[derive(Debug, Args)]
 struct MigrateCommand {
     #[command(flatten)]
     engine: EngineOptions,
@@ -131,6 +147,7 @@ async fn run(command: Command) -> Ended {
         Command::Serve(command) => serve(command, signals).await,
         Command::Demo(command) => unless_stopped(signals, show(command)).await,
         Command::Explore(command) => explore(command, signals).await,
+        Command::Watch(command) => watch(command, signals).await,
         Command::Keeper(command) => {
             let command = answered(command, signals.clone()).await?;
             unless_stopped(signals, keep(command)).await
@@ -304,6 +321,18 @@ async fn survey_and_print(survey: &Survey<'_>, command: &ExploreCommand) -> Ende
 fn spinner() -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg}");
     ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+async fn watch(command: WatchCommand, mut signals: Signals) -> Ended {
+    let mut screen = Screen::on_stdout();
+    let watch = command.options.watch();
+    let ended = tokio::select! {
+        ended = watch.run(&mut screen) => ended,
+        // There is no other end: nobody has stopped anything half way.
+        _ = signals.nth(1) => Ok(()),
+    };
+    screen.leave();
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 /// The command with answers to its questions. They are asked aside, because reading blocks; and where a

@@ -80,8 +80,15 @@ pub struct Step {
 pub enum Ending {
     /// It was done; with the value that was read or written, where there is one.
     Done(Option<i64>),
-    /// The engine refused it; with the refusal in words.
-    Failed(String),
+    /// The engine refused it.
+    Failed {
+        /// The kind of fault, as the API spells it, e.g. `lock_timeout`.
+        kind: &'static str,
+        /// The engine's own code.
+        code: Option<String>,
+        /// The refusal in words.
+        refusal: String,
+    },
 }
 
 /// One step that has happened.

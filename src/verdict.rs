@@ -21,6 +21,18 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// The outcome as the API spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+            Self::Partial => "partial",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// How one run of several clients ended, judged by the exhibit's invariant. The worst that happened in it is the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(tag = "verdict", content = "fault", rename_all = "snake_case")]

@@ -540,6 +540,7 @@ async fn the_api_describes_itself() {
             "/demo/{strategy}/",
             "/health/live",
             "/health/ready",
+            "/metrics",
             "/strategies",
         ]
     );

@@ -24,5 +24,7 @@ mod faults;
 mod keeper;
 mod keeper_commands;
 mod local_server;
+mod metrics;
 mod sessions;
 mod verdicts;
+mod watch;

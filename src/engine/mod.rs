@@ -48,6 +48,7 @@ pub use connection::{ConnectionId, Row, Value};
 pub use dialect::{Flavour, Isolation};
 pub use fault::{Fault, FaultKind};
 pub use lane::{BESIDE_THE_CLIENTS, Lane, Scratch};
+pub use pool::PoolUse;
 pub use session::{Kept, Session};
 pub use work::{MayBeFault, Work, again};
 
@@ -354,6 +355,15 @@ impl Database {
             Pools::MySql(pool) => pool.is_exhausted(),
             Pools::Postgres(pool) => pool.is_exhausted(),
             Pools::Sqlite(pool) => pool.is_exhausted(),
+        }
+    }
+
+    /// What becomes of its connections right now.
+    pub fn pool_use(&self) -> PoolUse {
+        match &self.pools {
+            Pools::MySql(pool) => pool.usage(),
+            Pools::Postgres(pool) => pool.usage(),
+            Pools::Sqlite(pool) => pool.usage(),
         }
     }
 

@@ -7,11 +7,12 @@
 //! until the time is up, and then says no more than that it was; this one says at once what is wrong.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::Fault;
@@ -20,6 +21,19 @@ use super::Fault;
 /// that speaks TLS may hang up first.
 pub(super) async fn hang_up(connection: impl Connection) {
     let _ = connection.close().await;
+}
+
+/// What becomes of a pool's connections at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// So many connections are with a client, or on their way to one.
+    pub in_use: usize,
+    /// So many are open and with nobody.
+    pub idle: usize,
+    /// There may be so many in all.
+    pub limit: usize,
+    /// So many clients queue for one.
+    pub waiting: usize,
 }
 
 /// At most so many connections to one database.
@@ -36,6 +50,8 @@ struct Home<DB: Database> {
     most: u32,
     acquire_timeout: Duration,
     permits: Arc<Semaphore>,
+    /// How many wait for a permit.
+    waiting: AtomicUsize,
     /// The one that was used last is taken first, so that the others grow old and are closed.
     idle: Mutex<Vec<Idle<DB>>>,
 }
@@ -80,6 +96,7 @@ where
                 most,
                 acquire_timeout,
                 permits: Arc::new(Semaphore::new(permits)),
+                waiting: AtomicUsize::new(0),
                 idle: Mutex::default(),
             }),
         }
@@ -93,8 +110,7 @@ where
     pub(super) async fn acquire(&self) -> Result<Pooled<DB>, Fault> {
         let home = &self.home;
         let deadline = Instant::now() + home.acquire_timeout;
-        let waiting = Arc::clone(&home.permits).acquire_owned();
-        let Ok(permit) = timeout_at(deadline, waiting).await else {
+        let Ok(permit) = timeout_at(deadline, home.permit()).await else {
             return Err(home.all_in_use());
         };
         let permit = permit.map_err(|_closed| Fault::unavailable("the lab is closing"))?;
@@ -133,6 +149,18 @@ where
     /// Whether every connection is out, so that the next client has to wait for one.
     pub(super) fn is_exhausted(&self) -> bool {
         self.home.permits.available_permits() == 0
+    }
+
+    /// What becomes of its connections right now.
+    pub(super) fn usage(&self) -> PoolUse {
+        let home = &self.home;
+        let limit = usize::try_from(home.most).unwrap_or(usize::MAX);
+        PoolUse {
+            in_use: limit.saturating_sub(home.permits.available_permits()),
+            idle: home.idle().len(),
+            limit,
+            waiting: home.waiting.load(Ordering::Relaxed),
+        }
     }
 
     /// Waits until all connections are back, and closes them. Nobody gets one any more.
@@ -175,6 +203,12 @@ impl<DB: Database> fmt::Debug for Home<DB> {
 }
 
 impl<DB: Database> Home<DB> {
+    /// Waits for the right to a connection.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let _counted = Waiting::among(&self.waiting);
+        Arc::clone(&self.permits).acquire_owned().await
+    }
+
     fn all_in_use(&self) -> Fault {
         Fault::unavailable(format!("all {} database connections are in use", self.most))
     }
@@ -182,6 +216,22 @@ impl<DB: Database> Home<DB> {
     fn idle(&self) -> MutexGuard<'_, Vec<Idle<DB>>> {
         // Nothing panics while it holds the lock.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits, and is counted until it is dropped: because it waits no more, or gave up.
+struct Waiting<'n>(&'n AtomicUsize);
+
+impl<'n> Waiting<'n> {
+    fn among(number: &'n AtomicUsize) -> Self {
+        number.fetch_add(1, Ordering::Relaxed);
+        Self(number)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -607,7 +607,11 @@ impl<'s> Session<'s> {
             }
             Err(fault) => {
                 self.learn_from(fault, step.action);
-                Ending::Failed(fault.to_string())
+                Ending::Failed {
+                    kind: fault.kind.name(),
+                    code: fault.code.clone(),
+                    refusal: fault.to_string(),
+                }
             }
         };
         self.observer.after(&Record {

@@ -431,7 +431,7 @@ impl<'d> Scheduler<'d> {
     /// did besides, those who were refused, those who could go on.
     fn put_in_order(&mut self, first_row: usize) {
         let rows = &mut self.trace.rows[first_row..];
-        let gives_way = |row: &Row| matches!(row.what, What::Resumed(_, Ending::Failed(_)));
+        let gives_way = |row: &Row| matches!(row.what, What::Resumed(_, Ending::Failed { .. }));
         let giving_way: Vec<_> = rows
             .iter()
             .filter(|row| gives_way(row))

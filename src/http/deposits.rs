@@ -12,8 +12,9 @@ use super::App;
 use super::fields::Fields;
 use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
-use crate::deposits::{Deposit, Outcome, Receipt, STRATEGIES, Strategy};
-use crate::observe::timeline::{Arrival, Recorder, TimelineStep};
+use crate::deposits::{Deposit, Failure, Outcome, Receipt, Refusal, STRATEGIES, Strategy};
+use crate::observe::metrics::Answered;
+use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
 
 /// The answer to a deposit that was made.
 #[derive(Debug, Serialize, ToSchema)]
@@ -83,7 +84,9 @@ pub(super) async fn make(
     let strategy = Strategy::named(&name).ok_or_else(|| {
         Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.name))
     })?;
-    let deposit = parse(request).await?;
+    let deposit = parse(request).await.inspect_err(|problem| {
+        app.metrics.count_invalid(strategy.name, problem.status);
+    })?;
     app.warn_if_the_pool_hides_the_race();
 
     let recorder = Recorder::before(app.observer.clone());
@@ -92,8 +95,23 @@ pub(super) async fn make(
         .perform(&app.database, &deposit, pace, &recorder)
         .await;
 
+    let records = recorder.into_records();
+    let (outcome, attempts) = ended(&result);
+    let result =
+        result.map_err(|failure| Problem::of_deposit(deposit.account, deposit.amount, failure));
+    let problem = result.as_ref().err();
+    app.metrics.count(&Answered {
+        strategy: strategy.name,
+        outcome,
+        status: problem.map_or(200, |problem| problem.status),
+        took: arrival.instant.elapsed(),
+        attempts,
+        fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
+        records: &records,
+    });
+
     let arrived_at_us = arrival.epoch_us();
-    let timeline = recorder.timeline(&arrival);
+    let timeline = timeline(records, &arrival);
     match result {
         Ok(receipt) => Ok(Json(DepositMade {
             strategy: strategy.name,
@@ -104,10 +122,21 @@ pub(super) async fn make(
             arrived_at_us,
             timeline,
         })),
-        Err(failure) => Err(
-            Problem::of_deposit(deposit.account, deposit.amount, failure)
-                .with_timeline(arrived_at_us, timeline),
-        ),
+        Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
+    }
+}
+
+/// What became of a deposit, and how often it was tried.
+fn ended(result: &Result<Receipt, Failure>) -> (Outcome, u32) {
+    match result {
+        Ok(receipt) => (Outcome::Applied, receipt.attempts),
+        Err(failure) => {
+            let attempts = match failure.refusal {
+                Refusal::GaveUp { attempts } => attempts,
+                Refusal::UnknownAccount | Refusal::Overflow { .. } | Refusal::Engine(_) => 1,
+            };
+            (failure.outcome, attempts)
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod front;
 mod health;
 mod input;
 mod instance;
+mod metrics;
 mod openapi;
 mod paging;
 mod probe;
@@ -42,8 +43,10 @@ pub use probe::probe;
 pub use problem::Problem;
 pub use server::serve;
 
-use crate::deposits::{LongDelay, Retry};
+use crate::deposits::{LongDelay, Retry, STRATEGIES};
 use crate::engine::Database;
+use crate::observe::audit::Auditor;
+use crate::observe::metrics::Metrics;
 use crate::step::Observer;
 use caller::Caller;
 use completion::Completion;
@@ -79,6 +82,8 @@ struct App {
     instance: Instance,
     /// Sees every step of every deposit.
     observer: Arc<dyn Observer>,
+    metrics: Arc<Metrics>,
+    auditor: Auditor,
     warned_of_the_pool: AtomicBool,
 }
 
@@ -98,6 +103,7 @@ impl App {
 #[derive(Debug)]
 pub struct Service {
     router: Router,
+    metrics: Arc<Metrics>,
     requests: TaskTracker,
     header_timeout: Duration,
     behind_proxy: bool,
@@ -116,20 +122,29 @@ impl Service {
             request_timeout: settings.request_timeout,
         };
         let requests = completion.tasks.clone();
+        let metrics = Arc::new(Metrics::new(STRATEGIES.iter().map(|it| it.name)));
         let app = App {
             database,
             long_delay: settings.long_delay.clone(),
             retry: settings.retry,
             instance: settings.instance.clone(),
             observer,
+            metrics: Arc::clone(&metrics),
+            auditor: Auditor::default(),
             warned_of_the_pool: AtomicBool::new(false),
         };
         Self {
             router: router(Arc::new(app), completion),
+            metrics,
             requests,
             header_timeout: settings.header_timeout,
             behind_proxy: settings.behind_proxy,
         }
+    }
+
+    /// What it counts, for those who have something to add.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// The requests under way, also those whose clients have left.
@@ -195,6 +210,7 @@ fn health(app: Arc<App>) -> Router {
     Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::scrape))
         .method_not_allowed_fallback(Problem::wrong_method)
         .with_state(app)
 }

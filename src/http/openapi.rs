@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{accounts, admin, deposits, health, strategies};
+use super::{accounts, admin, deposits, health, metrics, strategies};
 
 /// The OpenAPI document at `/openapi.json`.
 #[derive(Debug, OpenApi)]
@@ -27,6 +27,7 @@ use super::{accounts, admin, deposits, health, strategies};
         strategies::list,
         health::live,
         health::ready,
+        metrics::scrape,
     ),
     modifiers(&WaysToSignIn)
 )]

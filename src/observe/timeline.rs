@@ -65,7 +65,7 @@ impl TimelineStep {
     fn new(record: Record, arrival: &Arrival) -> Self {
         let (value, refusal) = match record.ending {
             Ending::Done(value) => (value, None),
-            Ending::Failed(refusal) => (None, Some(refusal)),
+            Ending::Failed { refusal, .. } => (None, Some(refusal)),
         };
         let since_arrival = record.started.saturating_duration_since(arrival.instant);
         Self {
@@ -102,17 +102,20 @@ impl Recorder {
         }
     }
 
-    /// What has been recorded, relative to when the request arrived.
-    pub fn timeline(self, arrival: &Arrival) -> Vec<TimelineStep> {
-        let records = self
-            .records
+    /// What has been recorded.
+    pub fn into_records(self) -> Vec<Record> {
+        self.records
             .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        records
-            .into_iter()
-            .map(|record| TimelineStep::new(record, arrival))
-            .collect()
+            .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What was recorded, relative to when the request arrived.
+pub fn timeline(records: Vec<Record>, arrival: &Arrival) -> Vec<TimelineStep> {
+    records
+        .into_iter()
+        .map(|record| TimelineStep::new(record, arrival))
+        .collect()
 }
 
 impl Observer for Recorder {

@@ -42,15 +42,25 @@ impl RunningService {
         Self::start_with(database, &settings(), Arc::new(Unobserved), |router| router).await
     }
 
+    /// Where a service was before.
+    pub async fn start_at(address: SocketAddr, database: &Database) -> Self {
+        let service = Service::new(database.clone(), &settings(), Arc::new(Unobserved));
+        Self::serve(service, address).await
+    }
+
     pub async fn start_with(
         database: &Database,
         settings: &Settings,
         observer: Arc<dyn Observer>,
         wrap: impl FnOnce(Router) -> Router,
     ) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let service = Service::new(database.clone(), settings, observer).wrapped(wrap);
+        Self::serve(service, (Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    async fn serve(service: Service, address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(http::serve(listener, service, async {
             let _ = stopped.await;

@@ -181,7 +181,7 @@ impl<'f> StepJson<'f> {
             wait,
             waited_until: ended.filter(|_| wait).map(|ended| ended.after),
             refusal: match ended.and_then(Row::ending) {
-                Some(Ending::Failed(refusal)) => Some(refusal),
+                Some(Ending::Failed { refusal, .. }) => Some(refusal),
                 _ => None,
             },
         })

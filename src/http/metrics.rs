@@ -1,0 +1,39 @@
+//! `GET /metrics`: what Prometheus scrapes.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderName, header};
+
+use super::App;
+use super::problem::Problem;
+use crate::observe::metrics::{CONTENT_TYPE, Now};
+
+/// Show metrics
+///
+/// In Prometheus' text format, each with its help. Where the database does not answer, `racy_database_up`
+/// is 0 and the accounts are missing; the scrape itself does not fail.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "health",
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"))
+)]
+pub(super) async fn scrape(
+    State(app): State<Arc<App>>,
+) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+    // Before the scrape itself takes a connection.
+    let pool = app.database.pool_use();
+    let database_up = app.database.ping().await.is_ok();
+    let accounts = match database_up {
+        true => app.auditor.accounts(&app.database).await,
+        false => None,
+    };
+    let now = Now {
+        pool,
+        database_up,
+        accounts: accounts.as_deref().unwrap_or_default(),
+    };
+    let text = app.metrics.text(&now).map_err(|_| Problem::internal())?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
+}

@@ -1,0 +1,104 @@
+//! Where the figures appear: redrawn in place on a terminal, line after line into a pipe.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Standard output.
+#[derive(Debug)]
+pub struct Screen(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Terminal {
+        picture: ProgressBar,
+        figures: String,
+    },
+    Pipe {
+        has_header: bool,
+        last_complaint: String,
+    },
+}
+
+impl Screen {
+    /// Standard output, whichever kind it is.
+    pub fn on_stdout() -> Self {
+        Self(match io::stdout().is_terminal() {
+            true => Kind::Terminal {
+                picture: picture(),
+                figures: String::new(),
+            },
+            false => Kind::Pipe {
+                has_header: false,
+                last_complaint: String::new(),
+            },
+        })
+    }
+
+    /// Shows the newest figures.
+    pub(super) fn show(&mut self, header: &str, lines: &[String]) -> io::Result<()> {
+        match &mut self.0 {
+            Kind::Terminal { picture, figures } => {
+                *figures = format!("{header}\n{}", lines.join("\n"));
+                picture.set_message(figures.clone());
+                Ok(())
+            }
+            Kind::Pipe {
+                has_header,
+                last_complaint,
+            } => {
+                last_complaint.clear();
+                let mut text = String::new();
+                if !*has_header {
+                    text = format!("{:8}  {header}\n", "UTC");
+                }
+                *has_header = true;
+                let time = time_of_day();
+                for line in lines {
+                    text.push_str(&format!("{time}  {line}\n"));
+                }
+                let mut out = io::stdout().lock();
+                out.write_all(text.as_bytes())?;
+                out.flush()
+            }
+        }
+    }
+
+    /// Says why there are no newer figures: on a terminal under the last ones, otherwise once, on standard
+    /// error.
+    pub(super) fn complain(&mut self, complaint: &str) {
+        match &mut self.0 {
+            Kind::Terminal { picture, figures } => {
+                picture.set_message(format!("{figures}\n{complaint}").trim_start().to_owned());
+            }
+            Kind::Pipe { last_complaint, .. } if last_complaint != complaint => {
+                // If nobody reads it, there is nobody to tell.
+                let _ = writeln!(io::stderr(), "{complaint}");
+                complaint.clone_into(last_complaint);
+            }
+            Kind::Pipe { .. } => {}
+        }
+    }
+
+    /// Leaves the last figures where they are.
+    pub fn leave(self) {
+        if let Kind::Terminal { picture, .. } = self.0 {
+            picture.abandon();
+        }
+    }
+}
+
+/// A progress bar is a text that is redrawn in place; this one has no bar.
+fn picture() -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}");
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout())
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+fn time_of_day() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = now.unwrap_or_default().as_secs();
+    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
+}

@@ -1,0 +1,185 @@
+//! `racy watch` as a person runs it, against a service that is served here.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use tokio::task::JoinHandle;
+
+use crate::commands::{output, text};
+use crate::support::process::{racy, signal};
+use crate::support::service::RunningService;
+use crate::support::{TestEngine, until};
+
+on_engines!(
+    every:
+        one_look_shows_what_the_strategies_do,
+    ;
+    innodb:
+);
+
+/// Deposits one after the other, until it is aborted.
+fn keep_depositing(service: &RunningService, strategy: &'static str) -> JoinHandle<()> {
+    let deposit = service.post(&format!("/demo/{strategy}/"));
+    let deposit = deposit.form(&[("account", 1), ("amount", 100)]);
+    tokio::spawn(async move {
+        loop {
+            let deposit = deposit.try_clone().unwrap();
+            assert_eq!(deposit.send().await.unwrap().status(), 200);
+        }
+    })
+}
+
+async fn one_look_shows_what_the_strategies_do(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    let depositing = keep_depositing(&service, "atomic_no_delay");
+    let url = format!("http://{}", service.address);
+    let output = output(racy(&[
+        "watch",
+        "--url",
+        &url,
+        "--interval",
+        "200ms",
+        "--once",
+    ]))
+    .await;
+    depositing.abort();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+
+    let shown = text(&output.stdout);
+    let lines: Vec<Vec<_>> = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let header = [
+        "UTC",
+        "strategy",
+        "req/s",
+        "applied/s",
+        "conflict",
+        "retries",
+        "p50",
+        "p99",
+    ];
+    assert_eq!(lines[0], header, "{shown}");
+    let [
+        _time,
+        strategy,
+        requests,
+        applied,
+        conflicts,
+        "%",
+        retries,
+        ..,
+    ] = lines[1][..]
+    else {
+        panic!("{shown}");
+    };
+    assert_eq!(
+        (strategy, conflicts, retries),
+        ("atomic_no_delay", "0.0", "0.00")
+    );
+    assert!(requests.parse::<f64>().unwrap() > 0.0, "{shown}");
+    assert_eq!(requests, applied);
+    assert!(shown.contains("of 8 connections in use"), "{shown}");
+    assert!(shown.contains("lost: nothing"), "{shown}");
+    assert_eq!(lines.len(), 4, "{shown}");
+    service.stop().await;
+}
+
+/// A `racy watch` under way, ended with the test.
+struct Watching(Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a process has written so far.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    fn by(mut output: impl Read + Send + 'static) -> Self {
+        let written = Self::default();
+        let more = written.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = output.read(&mut buffer) {
+                more.0.lock().unwrap().extend(&buffer[..length]);
+            }
+        });
+        written
+    }
+
+    async fn until(&self, words: &str, times: usize) {
+        until(words, || async {
+            let written = self.0.lock().unwrap().clone();
+            String::from_utf8_lossy(&written).matches(words).count() >= times
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_went_away_is_waited_for() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    let address = service.address;
+    let url = format!("http://{address}");
+    let mut watch = racy(&["watch", "--url", &url, "--interval", "100ms"]);
+    watch.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut watch = Watching(watch.spawn().unwrap());
+    let figures = Written::by(watch.0.stdout.take().unwrap());
+    let complaints = Written::by(watch.0.stderr.take().unwrap());
+
+    figures.until("lost: nothing", 1).await;
+    service.stop().await;
+    complaints.until("trying again", 1).await;
+    let service = RunningService::start_at(address, &lab.database).await;
+    let response = service.deposit("atomic_no_delay", 1, 100).await;
+    assert_eq!(response.status(), 200);
+    figures.until("atomic_no_delay", 1).await;
+
+    signal("INT", &watch.0);
+    assert_eq!(watch.0.wait().unwrap().code(), Some(0));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn one_look_at_nobody_is_an_error() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let output = output(racy(&["watch", "--url", &url, "--once"])).await;
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("{url}/metrics: ")), "{said}");
+    assert!(said.contains("refused"), "{said}");
+}
+
+/// `script` is a terminal for a command.
+#[tokio::test]
+async fn on_a_terminal_the_picture_is_redrawn() {
+    const CLEAR_LINE: &str = "\u{1b}[2K";
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    let binary = env!("CARGO_BIN_EXE_racy");
+    let address = service.address;
+    let watch = format!("exec {binary} watch --url http://{address} --interval 100ms");
+    let terminal = Command::new("script")
+        .args(["--quiet", "--command", &watch, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut terminal = Watching(terminal.unwrap());
+    let drawn = Written::by(terminal.0.stdout.take().unwrap());
+    drawn.until("connections in use", 1).await;
+    drawn.until(CLEAR_LINE, 1).await;
+    drawn.until("connections in use", 2).await;
+    service.stop().await;
+}
