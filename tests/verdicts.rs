@@ -17,6 +17,7 @@ on_engines!(
     ;
     servers:
         the_row_lock_makes_the_second_client_wait,
+        the_row_lock_comes_too_late_for_what_was_read,
     ;
     innodb:
         the_weaker_levels_lose_atomic_deposits,
@@ -58,12 +59,14 @@ async fn race(lab: &Lab, strategy: &'static Strategy) -> Vec<Result<Receipt, Fai
 }
 
 async fn both_read_before_either_writes(engine: TestEngine) {
-    for strategy in &STRATEGIES {
-        let lab = engine.lab().await;
-        if strategy.name == "row_locking_atomic_long_delay" {
-            // The second client cannot have read: that is its point, and another test's.
-            continue;
-        }
+    for name in [
+        "non_atomic_no_delay",
+        "non_atomic_long_delay",
+        "atomic_no_delay",
+        "atomic_long_delay",
+        "lock_without_transaction",
+    ] {
+        let (lab, strategy) = (engine.lab().await, strategy(name));
         let results = race(&lab, strategy).await;
         let verdict = lab.verdict(&results).await;
         assert_expected(&lab, strategy, verdict);
@@ -221,6 +224,26 @@ async fn the_row_lock_makes_the_second_client_wait(engine: TestEngine) {
     let results = [a.finish().await, b.finish().await];
     assert_eq!(lab.verdict(&results).await, Verdict::Safe);
     assert_eq!(results[1], Ok(Receipt::at_first_try(100, 200)));
+}
+
+/// B waits for the lock, gets it, and writes all the same what it had computed before.
+async fn the_row_lock_comes_too_late_for_what_was_read(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let late = strategy("lock_after_read");
+    let mut a = Client::start(&lab.database, late).await;
+    let mut b = Client::start(&lab.database, late).await;
+    b.go_to("lock row").await;
+    a.go_to("commit").await;
+    b.go_and_wait_for_lock().await;
+    let results = [a.finish().await, b.finish().await];
+    let verdict = lab.verdict(&results).await;
+    assert_expected(&lab, late, verdict);
+    let expected = match lab.database.engine().snapshot_isolation {
+        true => Verdict::Refused(FaultKind::SnapshotConflict),
+        false => Verdict::LostUpdate,
+    };
+    assert_eq!(verdict, expected);
+    assert_eq!(lab.account().await.balance, 100);
 }
 
 async fn the_row_lock_holds_at_every_level(engine: TestEngine) {

@@ -9,6 +9,13 @@
 //! | [`atomic`] | `atomic_no_delay`, `atomic_long_delay` |
 //! | [`row_locking`] | `row_locking_atomic_long_delay` |
 //!
+//! Those that only look like a fix:
+//!
+//! | file | strategy |
+//! |---|---|
+//! | [`lock_without_transaction`] | `lock_without_transaction` |
+//! | [`lock_after_read`] | `lock_after_read` |
+//!
 //! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
 //!
 //! The invariant of the exhibit: `balance = opening_balance + Σ transactions.amount`. What is
@@ -16,6 +23,8 @@
 
 pub mod atomic;
 mod explored;
+pub mod lock_after_read;
+pub mod lock_without_transaction;
 pub mod non_atomic;
 pub mod row_locking;
 
@@ -287,7 +296,7 @@ pub struct Strategy {
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.
-pub static STRATEGIES: [Strategy; 5] = [
+pub static STRATEGIES: [Strategy; 7] = [
     Strategy {
         name: "non_atomic_no_delay",
         delay: Delay::None,
@@ -317,6 +326,18 @@ pub static STRATEGIES: [Strategy; 5] = [
         delay: Delay::Long,
         card: &row_locking::CARD,
         deposit: |s, d| Box::pin(row_locking::deposit(s, d)),
+    },
+    Strategy {
+        name: "lock_without_transaction",
+        delay: Delay::Long,
+        card: &lock_without_transaction::CARD,
+        deposit: |s, d| Box::pin(lock_without_transaction::deposit(s, d)),
+    },
+    Strategy {
+        name: "lock_after_read",
+        delay: Delay::Long,
+        card: &lock_after_read::CARD,
+        deposit: |s, d| Box::pin(lock_after_read::deposit(s, d)),
     },
 ];
 
