@@ -11,6 +11,7 @@ on_engines!(
     every:
         both_read_before_either_writes,
         one_after_the_other_is_safe,
+        a_retry_in_the_same_snapshot_never_gets_through,
         autocommit_loses_at_the_default_level,
         an_atomic_deposit_meets_one_that_has_written,
         no_level_helps_autocommit,
@@ -108,6 +109,33 @@ async fn autocommit_loses_at_the_default_level(engine: TestEngine) {
     assert_eq!(
         (account.balance, account.expected, account.lost),
         (100, 200, 100)
+    );
+}
+
+/// B has lost its first attempt when A has committed. Whether it gets another or not, it gets nowhere.
+async fn a_retry_in_the_same_snapshot_never_gets_through(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let retry = strategy("retry_same_snapshot");
+    let mut a = Client::start(&lab.database, retry).await;
+    let mut b = Client::start(&lab.database, retry).await;
+    a.go_to("compare and swap").await;
+    b.go_to("compare and swap").await;
+    assert!(a.finish().await.is_ok());
+    let failure = b.finish().await.unwrap_err();
+    assert_eq!(failure.outcome, Outcome::Refused);
+    let engine = lab.database.engine();
+    match failure.refusal {
+        Refusal::GaveUp { attempts } => {
+            assert_eq!(attempts, 3);
+            assert_expected(&lab, retry, Verdict::Declined);
+        }
+        Refusal::Engine(fault) => assert_expected(&lab, retry, Verdict::Refused(fault.kind)),
+        other => panic!("{other:?} on {engine}"),
+    }
+    let account = lab.account().await;
+    assert_eq!(
+        (account.balance, account.version, account.lost),
+        (100, 1, 0)
     );
 }
 

@@ -24,7 +24,7 @@ impl Subject for Strategy {
     }
 
     fn set_up(&self) -> &'static str {
-        "UPDATE accounts SET balance = 0, opening_balance = 0 WHERE id = 1;\n\
+        "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
          DELETE FROM transactions WHERE account_id = 1;"
     }
 
@@ -57,7 +57,9 @@ impl Subject for Strategy {
                     outcome,
                     fault: match refusal {
                         Refusal::Engine(fault) => Some(fault),
-                        Refusal::UnknownAccount | Refusal::Overflow { .. } => None,
+                        Refusal::UnknownAccount
+                        | Refusal::Overflow { .. }
+                        | Refusal::GaveUp { .. } => None,
                     },
                 },
             }

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`lock_without_transaction`] | `lock_without_transaction` |
 //! | [`lock_after_read`] | `lock_after_read` |
+//! | [`retry_same_snapshot`] | `retry_same_snapshot` |
 //!
 //! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
 //!
@@ -26,6 +27,7 @@ mod explored;
 pub mod lock_after_read;
 pub mod lock_without_transaction;
 pub mod non_atomic;
+pub mod retry_same_snapshot;
 pub mod row_locking;
 
 use std::ops::RangeInclusive;
@@ -93,6 +95,11 @@ pub enum Refusal {
     Overflow {
         /// The balance that was read.
         balance: i64,
+    },
+    /// It was tried again and again, and then given up.
+    GaveUp {
+        /// How often it was tried.
+        attempts: u32,
     },
     /// The engine refused.
     Engine(Fault),
@@ -180,6 +187,14 @@ pub const fn lost(schedules: u64) -> Count {
 pub const fn refused(fault: FaultKind, schedules: u64) -> Count {
     Count {
         verdict: Verdict::Refused(fault),
+        schedules,
+    }
+}
+
+/// In so many schedules nothing is lost, but the strategy itself turns a client away.
+pub const fn declined(schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::Declined,
         schedules,
     }
 }
@@ -296,7 +311,7 @@ pub struct Strategy {
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.
-pub static STRATEGIES: [Strategy; 7] = [
+pub static STRATEGIES: [Strategy; 8] = [
     Strategy {
         name: "non_atomic_no_delay",
         delay: Delay::None,
@@ -338,6 +353,12 @@ pub static STRATEGIES: [Strategy; 7] = [
         delay: Delay::Long,
         card: &lock_after_read::CARD,
         deposit: |s, d| Box::pin(lock_after_read::deposit(s, d)),
+    },
+    Strategy {
+        name: "retry_same_snapshot",
+        delay: Delay::Long,
+        card: &retry_same_snapshot::CARD,
+        deposit: |s, d| Box::pin(retry_same_snapshot::deposit(s, d)),
     },
 ];
 

@@ -60,6 +60,23 @@ impl Flavour {
         }
     }
 
+    /// Begins a transaction at this level, whatever the connection's is. SQLite has but one.
+    pub(super) fn begin_at(self, level: Isolation) -> Cow<'static, str> {
+        let level = level.sql();
+        match self {
+            Self::MySql | Self::MariaDb => {
+                format!("SET TRANSACTION ISOLATION LEVEL {level}; START TRANSACTION").into()
+            }
+            Self::Postgres => format!("BEGIN ISOLATION LEVEL {level}").into(),
+            Self::Sqlite => self.begin().into(),
+        }
+    }
+
+    /// Whether a plain `SELECT` takes a lock in a transaction: so InnoDB does what SERIALIZABLE asks.
+    pub(super) fn reads_lock_at(self, level: Isolation) -> bool {
+        level == Isolation::Serializable && matches!(self, Self::MySql | Self::MariaDb)
+    }
+
     /// The isolation levels that are levels of their own here. PostgreSQL takes the name READ
     /// UNCOMMITTED and does READ COMMITTED.
     pub fn isolation_levels(self) -> &'static [Isolation] {
@@ -213,6 +230,20 @@ mod tests {
     fn sqlite_takes_the_write_lock_when_it_begins() {
         assert_eq!(Flavour::Sqlite.begin_for_update(), "BEGIN IMMEDIATE");
         assert_eq!(Flavour::MySql.begin_for_update(), "START TRANSACTION");
+    }
+
+    #[test]
+    fn a_transactions_own_level_is_set_where_there_is_a_choice() {
+        let begin = |flavour: Flavour| flavour.begin_at(Isolation::RepeatableRead);
+        assert_eq!(
+            begin(Flavour::MySql),
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION"
+        );
+        assert_eq!(
+            begin(Flavour::Postgres),
+            "BEGIN ISOLATION LEVEL REPEATABLE READ"
+        );
+        assert_eq!(begin(Flavour::Sqlite), "BEGIN");
     }
 
     #[test]

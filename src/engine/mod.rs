@@ -156,14 +156,6 @@ pub struct Engine {
     pub journal: Option<Journal>,
 }
 
-impl Engine {
-    /// Whether a plain `SELECT` takes a lock in a transaction: so InnoDB does what SERIALIZABLE asks.
-    fn reads_lock(&self) -> bool {
-        self.isolation == Isolation::Serializable
-            && matches!(self.flavour, Flavour::MySql | Flavour::MariaDb)
-    }
-}
-
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}, {}", self.flavour, self.version, self.isolation)?;

@@ -8,10 +8,11 @@
 //! sleeps and tries again, unseen. The session does the same in its stead, so that an
 //! [`Observer`] learns of the wait and may say when to try again.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, ConnectionId};
-use super::{Engine, Fault, FaultKind, Flavour};
+use super::{Engine, Fault, FaultKind, Flavour, Isolation};
 use crate::step::{Action, Ending, Observer, Reach, Record, Step};
 
 /// What a session left behind in the database.
@@ -30,6 +31,8 @@ pub enum Kept {
 pub struct Session<'s> {
     connection: Connection,
     flavour: Flavour,
+    /// The level of a transaction that names none.
+    isolation: Isolation,
     /// A plain read may take a lock.
     reads_lock: bool,
     observer: &'s dyn Observer,
@@ -80,7 +83,8 @@ impl<'s> Session<'s> {
         Self {
             connection,
             flavour: engine.flavour,
-            reads_lock: engine.reads_lock(),
+            isolation: engine.isolation,
+            reads_lock: engine.flavour.reads_lock_at(engine.isolation),
             observer,
             think: None,
             lock_wait,
@@ -111,7 +115,19 @@ impl<'s> Session<'s> {
     /// # Errors
     /// As the engine refuses.
     pub async fn begin(&mut self) -> Result<(), Fault> {
-        self.begin_with(self.flavour.begin()).await
+        let begin = self.flavour.begin().into();
+        // It takes no lock and no snapshot on any engine.
+        self.begin_with(begin, self.isolation, Reach::Own).await
+    }
+
+    /// Begins a transaction at this isolation level instead of the session's, in the same round trip.
+    /// SQLite has but one level, and begins as ever.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn begin_at(&mut self, level: Isolation) -> Result<(), Fault> {
+        let begin = self.flavour.begin_at(level);
+        self.begin_with(begin, level, Reach::Own).await
     }
 
     /// Begins a transaction whose reads will be locking ones: row by row where the engine can, the
@@ -120,17 +136,23 @@ impl<'s> Session<'s> {
     /// # Errors
     /// As the engine refuses; SQLite may be busy for longer than the lock wait timeout.
     pub async fn begin_for_update(&mut self) -> Result<(), Fault> {
-        self.begin_with(self.flavour.begin_for_update()).await
-    }
-
-    async fn begin_with(&mut self, sql: &'static str) -> Result<(), Fault> {
-        // A plain begin takes no lock and no snapshot on any engine.
-        let reach = match sql == self.flavour.begin() {
+        let begin = self.flavour.begin_for_update();
+        let reach = match begin == self.flavour.begin() {
             true => Reach::Own,
             false => Reach::Meets,
         };
+        self.begin_with(begin.into(), self.isolation, reach).await
+    }
+
+    async fn begin_with(
+        &mut self,
+        sql: Cow<'static, str>,
+        level: Isolation,
+        reach: Reach,
+    ) -> Result<(), Fault> {
         self.command(Action::Begin, "begin", sql, reach).await?;
         self.in_transaction = true;
+        self.reads_lock = self.flavour.reads_lock_at(level);
         Ok(())
     }
 
@@ -145,7 +167,7 @@ impl<'s> Session<'s> {
         if let Some(refusal) = &self.doomed {
             return Err(refusal.clone());
         }
-        self.command(Action::Commit, "commit", "COMMIT", Reach::Meets)
+        self.command(Action::Commit, "commit", "COMMIT".into(), Reach::Meets)
             .await?;
         self.in_transaction = false;
         self.in_snapshot = false;
@@ -166,6 +188,22 @@ impl<'s> Session<'s> {
         let first = |rows: &Vec<[_; 1]>| rows.first().and_then(|[value]| *value);
         let rows = self.look(label, sql, args, first).await?;
         Ok(first(&rows))
+    }
+
+    /// Reads one row of `N` integers, the first of which is the value the clients race for; none if there
+    /// is no such row, or a NULL in it.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn read_row<const N: usize>(
+        &mut self,
+        label: &'static str,
+        sql: &'static str,
+        args: &[i64],
+    ) -> Result<Option<[i64; N]>, Fault> {
+        let value = |rows: &Vec<[Option<i64>; N]>| *rows.first()?.first()?;
+        let rows = self.look(label, sql, args, value).await?;
+        Ok(rows.first().and_then(without_null))
     }
 
     /// Reads any number of rows of `N` integers each.
@@ -217,7 +255,7 @@ impl<'s> Session<'s> {
     }
 
     /// As [`run`](Self::run), for the statement that writes the value the clients race for; `value`
-    /// is what the timeline shows.
+    /// is what the timeline shows, unless no row matched.
     ///
     /// # Errors
     /// As the engine refuses.
@@ -299,10 +337,16 @@ impl<'s> Session<'s> {
         &mut self,
         action: Action,
         label: &'static str,
-        sql: &'static str,
+        sql: Cow<'static, str>,
         reach: Reach,
     ) -> Result<(), Fault> {
-        let step = self.statement(action, label, sql, &[], reach);
+        let step = Step {
+            action,
+            label,
+            sql: Some(sql),
+            args: Vec::new(),
+            reach,
+        };
         perform!(self, step, self.connection.command(step_sql(&step)), |()| {
             None
         })
@@ -336,7 +380,7 @@ impl<'s> Session<'s> {
             self,
             step,
             self.connection.execute(step_sql(&step), args),
-            |_| value
+            |matched| value.filter(|_| *matched > 0)
         )
     }
 
@@ -463,6 +507,14 @@ pub(super) fn pause_before(try_number: usize) -> Duration {
     const MILLISECONDS: [u64; 12] = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
     let longest = MILLISECONDS.len() - 1;
     Duration::from_millis(MILLISECONDS[try_number.min(longest)])
+}
+
+fn without_null<const N: usize>(row: &[Option<i64>; N]) -> Option<[i64; N]> {
+    let mut values = [0; N];
+    for (value, column) in values.iter_mut().zip(row) {
+        *value = (*column)?;
+    }
+    Some(values)
 }
 
 fn step_sql(step: &Step) -> &str {

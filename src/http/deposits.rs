@@ -70,7 +70,7 @@ pub(super) struct DepositBody {
         (status = 200, description = "The deposit was made", body = DepositMade),
         (status = 400, description = "A field is missing, no integer, negative or out of range", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused, or the strategy gave up after so many attempts", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The balance would overflow", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,

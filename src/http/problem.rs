@@ -41,6 +41,9 @@ pub struct Problem {
     /// The account's balance, where it is the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<i64>,
+    /// How often the deposit was tried before it was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
     /// When the request arrived, in microseconds since 1970-01-01 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrived_at_us: Option<u64>,
@@ -88,6 +91,7 @@ impl Problem {
             retryable: false,
             outcome: None,
             balance: None,
+            attempts: None,
             arrived_at_us: None,
             timeline: None,
         }
@@ -232,6 +236,16 @@ impl Problem {
                         "The balance is {balance}; with {amount} more it would be over {}.",
                         i64::MAX
                     ),
+                )
+            },
+            Refusal::GaveUp { attempts } => Self {
+                attempts: Some(attempts),
+                retryable: true,
+                ..Self::new(
+                    StatusCode::CONFLICT,
+                    "gave-up",
+                    "Somebody else was faster every time",
+                    format!("The deposit was tried {attempts} times and then given up."),
                 )
             },
             Refusal::Engine(fault) => Self::from(fault),

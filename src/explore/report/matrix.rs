@@ -121,12 +121,12 @@ pub(super) fn legend(findings: &[Finding]) -> String {
     match findings.iter().all(Finding::is_exhaustive) {
         true => format!(
             "Each cell: of all schedules of {clients} clients, how many lose an update and in how many \
-             one is refused, with the engine's code."
+             one is refused, with the engine's code, or declined by the strategy itself."
         ),
         false => format!(
             "Each cell: of the schedules of {clients} clients that were run, how many lose an update and \
-             in how many one is refused, with the engine's code. A question mark: none that was run \
-             loses one, but not all were."
+             in how many one is refused, with the engine's code, or declined by the strategy itself. A \
+             question mark: none that was run loses one, but not all were."
         ),
     }
 }
