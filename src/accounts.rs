@@ -156,7 +156,8 @@ pub async fn open(database: &Database, opening_balance: i64) -> Result<i64, Faul
     let id = session
         .insert(
             "open account",
-            "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)",
+            "INSERT INTO accounts (balance, opening_balance, updated_at) \
+             VALUES (?, ?, UNIX_TIMESTAMP())",
             &[opening_balance, opening_balance],
         )
         .await;

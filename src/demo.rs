@@ -317,11 +317,14 @@ fn table(showings: &[Showing]) -> String {
 
 fn refused_in_words(showing: &Showing) -> String {
     let refused = showing.refusals.iter().map(|refusals| {
-        let fault = refusals.fault.as_deref().unwrap_or("other");
+        let requests = refusals.requests;
+        let Some(fault) = &refusals.fault else {
+            return format!("{requests} declined by the strategy");
+        };
         let fault = fault.replace('_', " ");
         match &refusals.code {
-            Some(code) => format!("{} refused: {fault} ({code})", refusals.requests),
-            None => format!("{} refused: {fault}", refusals.requests),
+            Some(code) => format!("{requests} refused: {fault} ({code})"),
+            None => format!("{requests} refused: {fault}"),
         }
     });
     let unclear =

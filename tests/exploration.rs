@@ -1,11 +1,16 @@
 //! The explorer against itself, and the cards and the README against what the explorer finds.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use racy::deposits::{
     Count, Delay, Deposit, Receipt, Refusal, STRATEGIES, Strategy, Verdict, non_atomic,
 };
 use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
 use racy::explore::report::{self, FindingJson};
-use racy::explore::{Finding, Plan, Schedule, Schedules, Stop, Tally};
+use racy::explore::{
+    self, Ended, Finding, Moment, Pending, Plan, RunError, Schedule, Schedules, Stop, Subject,
+    Tally, Trace,
+};
 use racy::survey::{self, Found, Survey, Trouble};
 use serde_json::Value;
 
@@ -22,6 +27,8 @@ on_engines!(
         a_sample_is_the_same_for_the_same_seed_and_is_never_called_safe,
         a_search_that_is_cut_off_says_so,
         nothing_is_left_behind,
+        a_run_in_which_the_clock_ticks_is_run_again,
+        a_clock_that_ticks_in_every_run_is_an_error,
     ;
     servers:
         a_forgotten_lock_in_one_branch_is_caught,
@@ -409,6 +416,127 @@ async fn nothing_is_left_behind(engine: TestEngine) {
     let accounts = racy::accounts::list(&lab.database, page).await.unwrap();
     assert_eq!(accounts.len(), 1, "only the first account: {accounts:?}");
     assert!(!lab.has_open_transactions().await);
+}
+
+/// The planted race, beside a clock of the test's own.
+#[derive(Debug)]
+struct BesideAClock {
+    /// Of the looks at the clock, those before which it ticks.
+    ticks: fn(u64) -> bool,
+    looks: AtomicU64,
+    opened: AtomicU64,
+}
+
+impl BesideAClock {
+    fn that_ticks_before(ticks: fn(u64) -> bool) -> &'static Self {
+        Box::leak(Box::new(Self {
+            ticks,
+            looks: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
+        }))
+    }
+
+    async fn explored(
+        &'static self,
+        database: &Database,
+        schedules: Schedules,
+    ) -> (Finding, Result<(), RunError>) {
+        let plan = Plan {
+            schedules,
+            clients: 2,
+            limit: None,
+        };
+        let lanes = database.lanes(1).await.unwrap();
+        let explored = explore::explore(&lanes, self, &plan, &Stop::default(), &|_| ()).await;
+        for lane in lanes {
+            lane.close().await.unwrap();
+        }
+        explored
+    }
+}
+
+impl Subject for BesideAClock {
+    fn name(&self) -> &'static str {
+        READ_AND_WRITE.name
+    }
+
+    fn open<'a>(
+        &'a self,
+        database: &'a Database,
+        count: usize,
+    ) -> Pending<'a, Result<Vec<i64>, Fault>> {
+        self.opened.fetch_add(count as u64, Ordering::Relaxed);
+        READ_AND_WRITE.open(database, count)
+    }
+
+    fn look(&self) -> &'static str {
+        READ_AND_WRITE.look()
+    }
+
+    fn set_up(&self) -> &'static str {
+        READ_AND_WRITE.set_up()
+    }
+
+    fn is_unmistakable(&self, _stake: i64) -> bool {
+        true
+    }
+
+    fn tick<'a>(&'a self, _database: &'a Database) -> Option<Pending<'a, Result<i64, Fault>>> {
+        Some(Box::pin(async {
+            let looks = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+            let ticked = (1..=looks).filter(|look| (self.ticks)(*look)).count();
+            Ok(ticked as i64)
+        }))
+    }
+
+    fn perform<'a>(&'a self, session: Session<'a>, stake: i64) -> Pending<'a, Ended> {
+        Subject::perform(&READ_AND_WRITE, session, stake)
+    }
+
+    fn judge<'a>(
+        &'a self,
+        database: &'a Database,
+        stake: i64,
+        ended: &'a [Ended],
+    ) -> Pending<'a, Result<Verdict, Fault>> {
+        READ_AND_WRITE.judge(database, stake, ended)
+    }
+
+    fn remove<'a>(
+        &'a self,
+        database: &'a Database,
+        stakes: &'a [i64],
+    ) -> Pending<'a, Result<(), Fault>> {
+        READ_AND_WRITE.remove(database, stakes)
+    }
+
+    fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment> {
+        READ_AND_WRITE.moment(trace, ended)
+    }
+}
+
+/// Between the two looks of the third run and of the one that repeats it, and of no other.
+async fn a_run_in_which_the_clock_ticks_is_run_again(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let subject = BesideAClock::that_ticks_before(|look| look == 6 || look == 8);
+    let (finding, ended) = subject.explored(&lab.database, ALL).await;
+    ended.unwrap();
+    assert!(finding.is_exhaustive());
+    assert_eq!(finding.tally.schedules, 20);
+    assert_eq!(finding.tally.count(Verdict::LostUpdate), 12);
+    // A stake for each run, and for each of the two that do not count.
+    assert_eq!(subject.opened.load(Ordering::Relaxed), 22);
+}
+
+async fn a_clock_that_ticks_in_every_run_is_an_error(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let subject = BesideAClock::that_ticks_before(|_| true);
+    for schedules in [ALL, schedule("A A A B B B")] {
+        let (finding, ended) = subject.explored(&lab.database, schedules).await;
+        assert!(matches!(ended, Err(RunError::Ticked)), "{ended:?}");
+        assert_eq!(finding.tally.schedules, 0);
+        assert!(!finding.is_exhaustive());
+    }
 }
 
 async fn a_wait_is_seen_and_shown(engine: TestEngine) {

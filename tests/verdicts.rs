@@ -19,6 +19,7 @@ on_engines!(
     servers:
         the_row_lock_makes_the_second_client_wait,
         the_row_lock_comes_too_late_for_what_was_read,
+        a_time_that_has_changed_turns_the_second_client_away,
     ;
     innodb:
         the_weaker_levels_lose_atomic_deposits,
@@ -271,6 +272,25 @@ async fn the_row_lock_comes_too_late_for_what_was_read(engine: TestEngine) {
         false => Verdict::LostUpdate,
     };
     assert_eq!(verdict, expected);
+    assert_eq!(lab.account().await.balance, 100);
+}
+
+/// Account 1 has not been changed for long: A's change shows, and the check is right to turn B away. (In
+/// the very second of another change it does not show, which the explorer arranges.)
+async fn a_time_that_has_changed_turns_the_second_client_away(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let check = strategy("timestamp_check");
+    let mut a = Client::start(&lab.database, check).await;
+    let mut b = Client::start(&lab.database, check).await;
+    a.go_to("compare and swap").await;
+    b.go_to("compare and swap").await;
+    assert!(a.finish().await.is_ok());
+    let failure = b.finish().await.unwrap_err();
+    assert_eq!(failure.outcome, Outcome::Refused);
+    match lab.database.engine().snapshot_isolation {
+        true => assert!(matches!(failure.refusal, Refusal::Engine(_))),
+        false => assert_eq!(failure.refusal, Refusal::GaveUp { attempts: 1 }),
+    }
     assert_eq!(lab.account().await.balance, 100);
 }
 

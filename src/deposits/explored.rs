@@ -24,8 +24,18 @@ impl Subject for Strategy {
     }
 
     fn set_up(&self) -> &'static str {
-        "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
-         DELETE FROM transactions WHERE account_id = 1;"
+        match self.looks_at_the_clock() {
+            false => {
+                "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
+                 DELETE FROM transactions WHERE account_id = 1;"
+            }
+            true => {
+                "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
+                 DELETE FROM transactions WHERE account_id = 1;\n\
+                 -- The seconds below are those of the run: put the account's updated_at in their place.\n\
+                 -- All that follows has to happen within that second: it is the same only from a script."
+            }
+        }
     }
 
     fn look(&self) -> &'static str {
@@ -36,6 +46,13 @@ impl Subject for Strategy {
     /// Balances, amounts and versions are multiples of the amount, or small.
     fn is_unmistakable(&self, stake: i64) -> bool {
         stake > 16 && stake % AMOUNT != 0
+    }
+
+    /// Of the strategies that look at the clock, each has a run in one second: the second in which its
+    /// account was opened.
+    fn tick<'a>(&'a self, database: &'a Database) -> Option<Pending<'a, Result<i64, Fault>>> {
+        self.looks_at_the_clock()
+            .then(|| Box::pin(this_second(database)) as Pending<'a, _>)
     }
 
     fn perform<'a>(&'a self, session: Session<'a>, stake: i64) -> Pending<'a, Ended> {
@@ -114,7 +131,8 @@ async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fa
         session.begin_for_update().await?;
         let mut accounts = Vec::new();
         for _ in 0..count {
-            let open = "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)";
+            let open = "INSERT INTO accounts (balance, opening_balance, updated_at) \
+                        VALUES (?, ?, UNIX_TIMESTAMP())";
             accounts.push(session.insert("open account", open, &[0, 0]).await?);
         }
         session.commit().await?;
@@ -123,6 +141,15 @@ async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fa
     .await;
     session.end().await;
     opened
+}
+
+/// By the engine's clock, as the strategies see it.
+async fn this_second(database: &Database) -> Result<i64, Fault> {
+    let mut session = database.session(&Unobserved).await?;
+    let clock = "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)";
+    let second = session.read("look at the clock", clock, &[]).await;
+    session.end().await;
+    second?.ok_or_else(|| Fault::other("the engine has no clock"))
 }
 
 async fn remove_accounts(database: &Database, accounts: &[i64]) -> Result<(), Fault> {

@@ -64,6 +64,13 @@ pub trait Subject: fmt::Debug + Send + Sync {
     /// replaced where the statement is shown. Only then is it raced for.
     fn is_unmistakable(&self, stake: i64) -> bool;
 
+    /// Where the hand of the clock is that the strategy looks at; none where it looks at no clock. A run
+    /// counts only if the hand does not move from before the stake is set up until the run is judged: how
+    /// runs end would otherwise depend on when they happen to begin. One that it moves in is run again.
+    fn tick<'a>(&'a self, _database: &'a Database) -> Option<Pending<'a, Result<i64, Fault>>> {
+        None
+    }
+
     /// Runs one client to its end.
     fn perform<'a>(&'a self, session: Session<'a>, stake: i64) -> Pending<'a, Ended>;
 

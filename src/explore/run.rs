@@ -40,6 +40,8 @@ pub enum RunError {
     Engine(Fault),
     /// A client ended without saying how.
     Client(Client),
+    /// The strategy looks at a clock, which went on in the middle of every try.
+    Ticked,
 }
 
 impl fmt::Display for RunError {
@@ -48,6 +50,10 @@ impl fmt::Display for RunError {
             Self::Diverged(diverged) => write!(f, "the run diverged {diverged}"),
             Self::Engine(fault) => fault.fmt(f),
             Self::Client(client) => write!(f, "client {client} broke off"),
+            Self::Ticked => f.write_str(
+                "the engine's clock went on in the middle of every try; fewer runs at once (--parallel) \
+                 are quicker each",
+            ),
         }
     }
 }

@@ -161,21 +161,31 @@ struct Worker {
     subject: &'static dyn Subject,
     /// Whether what it leaves behind is somebody else's to look at.
     tidies_up: bool,
+    /// How many stakes it sets up together.
+    at_once: usize,
     fresh: Vec<i64>,
     used: Vec<i64>,
 }
 
 impl Worker {
-    /// Set up together, because each time costs a commit.
+    /// Set up together, because each time costs a commit; but not where the strategy looks at a clock,
+    /// which is to show the same when a stake is set up and when it is raced for.
     const STAKES_AT_ONCE: usize = 16;
 
     const TRIES: u32 = 5;
+
+    /// A run takes a tenth of a second at most, unless the machine is at its end.
+    const TRIES_BETWEEN_TICKS: u32 = 20;
 
     fn on(lane: &Lane, subject: &'static dyn Subject) -> Self {
         Self {
             database: lane.database.clone(),
             subject,
             tidies_up: !lane.is_private(),
+            at_once: match subject.tick(&lane.database) {
+                None => Self::STAKES_AT_ONCE,
+                Some(_) => 1,
+            },
             fresh: Vec::new(),
             used: Vec::new(),
         }
@@ -190,13 +200,32 @@ impl Worker {
     ) -> Result<(Done, Vec<Box<dyn Policy>>), RunError> {
         for _ in 0..Self::TRIES {
             let again = policy.again();
-            match (self.run_once(clients, &mut *policy).await, again) {
-                (Ok(done), _) => return Ok((done, policy.branches())),
-                (Err(RunError::Diverged(_)), Some(again)) => policy = again,
-                (Err(error), _) => return Err(error),
+            match self.run_between_ticks(clients, &mut policy).await {
+                Ok(done) => return Ok((done, policy.branches())),
+                Err(RunError::Diverged(_)) if policy.forgives() => policy = again,
+                Err(error) => return Err(error),
             }
         }
         Ok((Done::Diverged, Vec::new()))
+    }
+
+    /// Runs once, within one tick of the clock that the strategy looks at, if it does. A tick is much
+    /// longer than a run, and it is noticed afterwards whether the run was in it; then, again.
+    async fn run_between_ticks(
+        &mut self,
+        clients: usize,
+        policy: &mut Box<dyn Policy>,
+    ) -> Result<Done, RunError> {
+        for _ in 0..Self::TRIES_BETWEEN_TICKS {
+            let again = policy.again();
+            let began = self.tick().await?;
+            let done = self.run_once(clients, &mut **policy).await;
+            if self.tick().await? == began {
+                return done;
+            }
+            *policy = again;
+        }
+        Err(RunError::Ticked)
     }
 
     async fn run_once(
@@ -216,6 +245,13 @@ impl Worker {
         Ok(Done::Judged(Box::new(Judged { run, verdict })))
     }
 
+    async fn tick(&self) -> Result<Option<i64>, Fault> {
+        match self.subject.tick(&self.database) {
+            Some(tick) => tick.await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn stake(&mut self) -> Result<i64, Fault> {
         loop {
             while let Some(stake) = self.fresh.pop() {
@@ -224,7 +260,7 @@ impl Worker {
                     return Ok(stake);
                 }
             }
-            let opening = self.subject.open(&self.database, Self::STAKES_AT_ONCE);
+            let opening = self.subject.open(&self.database, self.at_once);
             self.fresh = opening.await?;
         }
     }
