@@ -52,7 +52,8 @@ pub struct Showing {
     pub unclear: usize,
     /// What the account held at first.
     pub opening_balance: i64,
-    /// What it should hold: the opening balance plus what is on record.
+    /// What it should hold: the opening balance plus what is on record, or what was acknowledged where
+    /// that is more.
     pub expected_balance: i128,
     /// What it holds.
     pub balance: i64,
@@ -159,6 +160,9 @@ async fn show(
     let engine = database.engine();
     let refusals = refusals(&report);
     let refused = refusals.iter().map(|refusals| refusals.requests).sum();
+    let acknowledged = i128::from(AMOUNT) * report.acknowledged() as i128;
+    let expected = i128::from(account.opening_balance) + acknowledged;
+    let expected = account.expected.max(expected);
     Ok(Showing {
         strategy: strategy.name,
         engine: engine.clone(),
@@ -168,10 +172,10 @@ async fn show(
         refusals,
         unclear: report.answers.len() - report.acknowledged() - refused,
         opening_balance: account.opening_balance,
-        expected_balance: account.expected,
+        expected_balance: expected,
         balance: account.balance,
         transactions_sum: account.transactions_sum,
-        lost: account.lost,
+        lost: expected - i128::from(account.balance),
         wall_ms: u64::try_from(report.wall().as_millis()).unwrap_or(u64::MAX),
         must_be_safe: strategy.card.must_be_safe_on(engine),
         timeline: report

@@ -96,10 +96,15 @@ fn assert_is_consistent(showing: &Value) {
         .map(|one| one["requests"].as_i64().unwrap())
         .sum();
     assert_eq!(number("refused"), refused);
-    assert_eq!(number("transactions_sum"), 100 * number("acknowledged"));
+    let acknowledged = 100 * number("acknowledged");
+    match showing["strategy"].as_str() {
+        // Its deadlocks' victims leave no record.
+        Some("retry_only_statement") => assert!(number("transactions_sum") <= acknowledged),
+        _ => assert_eq!(number("transactions_sum"), acknowledged),
+    }
     assert_eq!(
         number("expected_balance"),
-        number("opening_balance") + number("transactions_sum")
+        number("opening_balance") + acknowledged
     );
     assert_eq!(
         number("lost"),

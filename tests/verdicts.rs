@@ -26,11 +26,14 @@ on_engines!(
         serializable_refuses_atomic_deposits,
         two_atomic_deposits_deadlock,
         the_row_lock_holds_at_every_level,
+        a_statement_retried_after_a_deadlock_is_in_no_transaction,
+        a_statement_retried_after_a_timeout_is_still_in_its_transaction,
     ;
     postgres:
         the_foreign_key_makes_nobody_wait,
         the_higher_levels_refuse_the_later_atomic_deposit,
         the_higher_levels_refuse_who_has_waited_for_the_row_lock,
+        a_statement_retried_in_a_refused_transaction_is_refused_for_that,
 );
 
 fn strategy(name: &str) -> &'static Strategy {
@@ -309,6 +312,71 @@ async fn the_row_lock_holds_at_every_level(engine: TestEngine) {
         assert_eq!(verdict, Verdict::Safe, "{level}");
         assert_expected(&lab, locking, verdict);
     }
+}
+
+/// One of two is the deadlock's victim. Its statement is sent again, and is all that is left of it.
+async fn a_statement_retried_after_a_deadlock_is_in_no_transaction(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let retry = strategy("retry_only_statement");
+    let mut a = Client::start(&lab.database, retry).await;
+    let mut b = Client::start(&lab.database, retry).await;
+    a.go_to("write balance").await;
+    b.go_to("write balance").await;
+    a.go_and_wait_for_lock().await;
+    b.go().await;
+    // The winner stands before its commit, the victim before the same statement as before.
+    let next = (a.next_step().await, b.next_step().await);
+    let (winner, mut victim) = match next {
+        (Some("commit"), Some("write balance")) => (a, b),
+        (Some("write balance"), Some("commit")) => (b, a),
+        other => panic!("{other:?}"),
+    };
+    victim.go_and_wait_for_lock().await;
+    assert!(winner.finish().await.is_ok());
+    victim.go_to("commit").await;
+    assert!(!lab.has_open_transactions().await);
+    assert!(victim.finish().await.is_ok());
+    let account = lab.account().await;
+    assert_eq!(
+        (account.balance, account.transactions, account.lost),
+        (100, 1, 0),
+        "two were acknowledged, and the books agree on one"
+    );
+}
+
+/// 1205 has undone the statement alone: here the retry is right, and what it was is undone with the rest.
+async fn a_statement_retried_after_a_timeout_is_still_in_its_transaction(engine: TestEngine) {
+    let impatient = Settings {
+        lock_wait_timeout: Some(1),
+        ..Settings::default()
+    };
+    let lab = engine.lab_with(impatient).await;
+    let mut holder = Client::start(&lab.database, strategy("row_locking_atomic_long_delay")).await;
+    let mut a = Client::start(&lab.database, strategy("retry_only_statement")).await;
+    a.go_to("insert transaction").await;
+    holder.go_to("commit").await;
+    a.go().await;
+    assert_eq!(a.next_step().await, Some("insert transaction"));
+    assert!(lab.has_open_transactions().await);
+    assert!(holder.finish().await.is_ok());
+    a.go_to("commit").await;
+    assert_eq!(lab.account().await.transactions, 1, "nothing is kept yet");
+    assert!(a.finish().await.is_ok());
+    assert_eq!(lab.account().await.transactions, 2);
+}
+
+async fn a_statement_retried_in_a_refused_transaction_is_refused_for_that(engine: TestEngine) {
+    let lab = engine.lab_at(Isolation::RepeatableRead).await;
+    let retry = strategy("retry_only_statement");
+    let mut results = race(&lab, retry).await;
+    let failure = results.remove(1).unwrap_err();
+    let Refusal::Engine(Fault { kind, code, .. }) = &failure.refusal else {
+        panic!("{failure:?}");
+    };
+    assert_eq!(*kind, FaultKind::TransactionAborted);
+    assert_eq!(code.as_deref(), Some("25P02"));
+    assert_eq!(failure.outcome, Outcome::Refused);
+    assert_expected(&lab, retry, Verdict::Refused(*kind));
 }
 
 /// The refusal of a run in which one client was served and one was not, with PostgreSQL's code.

@@ -17,6 +17,7 @@
 //! | [`lock_after_read`] | `lock_after_read` |
 //! | [`retry_same_snapshot`] | `retry_same_snapshot` |
 //! | [`timestamp_check`] | `timestamp_check` |
+//! | [`retry_only_statement`] | `retry_only_statement` |
 //!
 //! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
 //!
@@ -28,6 +29,7 @@ mod explored;
 pub mod lock_after_read;
 pub mod lock_without_transaction;
 pub mod non_atomic;
+pub mod retry_only_statement;
 pub mod retry_same_snapshot;
 pub mod row_locking;
 pub mod timestamp_check;
@@ -313,7 +315,7 @@ pub struct Strategy {
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.
-pub static STRATEGIES: [Strategy; 9] = [
+pub static STRATEGIES: [Strategy; 10] = [
     Strategy {
         name: "non_atomic_no_delay",
         delay: Delay::None,
@@ -367,6 +369,12 @@ pub static STRATEGIES: [Strategy; 9] = [
         delay: Delay::None,
         card: &timestamp_check::CARD,
         deposit: |s, d| Box::pin(timestamp_check::deposit(s, d)),
+    },
+    Strategy {
+        name: "retry_only_statement",
+        delay: Delay::Long,
+        card: &retry_only_statement::CARD,
+        deposit: |s, d| Box::pin(retry_only_statement::deposit(s, d)),
     },
 ];
 

@@ -23,6 +23,9 @@ pub enum FaultKind {
     /// PostgreSQL: what this transaction has read and what others have written do not fit into any
     /// order of one after the other. It may turn out as late as at the commit.
     SerializationFailure,
+    /// PostgreSQL: something in this transaction was refused before, so that nothing more is done in it.
+    /// The refusal that says why is the earlier one.
+    TransactionAborted,
     /// SQLite: somebody else is writing, and waiting would not have helped or took too long.
     Busy,
     /// A row with this key exists already.
@@ -41,6 +44,7 @@ impl FaultKind {
             Self::LockTimeout => "lock_timeout",
             Self::SnapshotConflict => "snapshot_conflict",
             Self::SerializationFailure => "serialization_failure",
+            Self::TransactionAborted => "transaction_aborted",
             Self::Busy => "busy",
             Self::UniqueViolation => "unique_violation",
             Self::Unavailable => "unavailable",
@@ -55,6 +59,7 @@ impl FaultKind {
             | Self::LockTimeout
             | Self::SnapshotConflict
             | Self::SerializationFailure
+            | Self::TransactionAborted
             | Self::Busy
             | Self::Unavailable => true,
             Self::UniqueViolation | Self::Other => false,
@@ -210,6 +215,7 @@ fn of_sqlstate(state: &str) -> FaultKind {
     match state {
         "40001" => FaultKind::SerializationFailure,
         "40P01" => FaultKind::Deadlock,
+        "25P02" => FaultKind::TransactionAborted,
         "55P03" => FaultKind::LockTimeout,
         "23505" => FaultKind::UniqueViolation,
         // read-only, as a standby is (25006), idle in a transaction for too long (25P03), no such
@@ -278,7 +284,7 @@ mod tests {
             ("57P01", FaultKind::Unavailable),
             ("57P03", FaultKind::Unavailable),
             ("42601", FaultKind::Other),
-            ("25P02", FaultKind::Other),
+            ("25P02", FaultKind::TransactionAborted),
         ] {
             assert_eq!(of_sqlstate(state), kind, "{state}");
         }
@@ -316,6 +322,7 @@ mod tests {
             FaultKind::LockTimeout,
             FaultKind::SnapshotConflict,
             FaultKind::SerializationFailure,
+            FaultKind::TransactionAborted,
             FaultKind::Busy,
             FaultKind::UniqueViolation,
             FaultKind::Unavailable,

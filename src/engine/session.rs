@@ -33,6 +33,8 @@ pub struct Session<'s> {
     flavour: Flavour,
     /// The level of a transaction that names none.
     isolation: Isolation,
+    /// A lock wait that times out ends the transaction and not the statement alone.
+    rolls_back_on_timeout: bool,
     /// A plain read may take a lock.
     reads_lock: bool,
     observer: &'s dyn Observer,
@@ -41,6 +43,9 @@ pub struct Session<'s> {
     /// How long to wait for a lock where the engine leaves the waiting to its clients.
     lock_wait: Duration,
     in_transaction: bool,
+    /// The engine has rolled the transaction back by itself: what is sent from here on is in autocommit,
+    /// whether whoever sends it knows or not.
+    rolled_back: bool,
     /// The transaction has read or written, and sees the database as it was then.
     in_snapshot: bool,
     /// A statement is under way: its answer has not been read to the end.
@@ -84,11 +89,13 @@ impl<'s> Session<'s> {
             connection,
             flavour: engine.flavour,
             isolation: engine.isolation,
+            rolls_back_on_timeout: engine.rolls_back_on_timeout,
             reads_lock: engine.flavour.reads_lock_at(engine.isolation),
             observer,
             think: None,
             lock_wait,
             in_transaction: false,
+            rolled_back: false,
             in_snapshot: false,
             in_flight: false,
             broken: false,
@@ -152,6 +159,7 @@ impl<'s> Session<'s> {
     ) -> Result<(), Fault> {
         self.command(Action::Begin, "begin", sql, reach).await?;
         self.in_transaction = true;
+        self.rolled_back = false;
         self.reads_lock = self.flavour.reads_lock_at(level);
         Ok(())
     }
@@ -160,7 +168,8 @@ impl<'s> Session<'s> {
     ///
     /// # Errors
     /// As the engine refuses. If the connection broke, whether it was kept is
-    /// [unknown](Kept::Unknown). PostgreSQL would answer the COMMIT of a transaction in which it has
+    /// [unknown](Kept::Unknown). After a deadlock InnoDB has rolled the transaction back, and commits
+    /// nothing without a word. PostgreSQL would answer the COMMIT of a transaction in which it has
     /// refused something with a mere "ROLLBACK", which reads like success: there it is that earlier
     /// refusal, and nothing is sent.
     pub async fn commit(&mut self) -> Result<(), Fault> {
@@ -169,9 +178,12 @@ impl<'s> Session<'s> {
         }
         self.command(Action::Commit, "commit", "COMMIT".into(), Reach::Meets)
             .await?;
+        if !self.rolled_back {
+            self.kept = Kept::Something;
+        }
         self.in_transaction = false;
         self.in_snapshot = false;
-        self.kept = Kept::Something;
+        self.rolled_back = false;
         Ok(())
     }
 
@@ -456,7 +468,7 @@ impl<'s> Session<'s> {
             Ok(done) => {
                 self.in_snapshot |=
                     self.in_transaction && matches!(step.action, Action::Read | Action::Write);
-                if step.action == Action::Write && !self.in_transaction {
+                if step.action == Action::Write && self.commits_by_itself() {
                     self.kept = Kept::Something;
                 }
                 Ending::Done(value(done))
@@ -480,16 +492,40 @@ impl<'s> Session<'s> {
     fn learn_from(&mut self, fault: &Fault, action: Action) {
         let answered = fault.is_an_answer();
         self.broken |= !answered || fault.kind == FaultKind::Unavailable;
-        let commits = action == Action::Commit || (action == Action::Write && !self.in_transaction);
+        let commits = match action {
+            Action::Commit => !self.rolled_back,
+            Action::Write => self.commits_by_itself(),
+            _ => false,
+        };
         if commits && !answered {
             self.kept = Kept::Unknown;
         }
+        self.rolled_back |= answered && self.in_transaction && self.ends_the_transaction(fault);
         if answered && self.in_transaction && self.flavour.gives_up_transactions_whole() {
             // A commit that is refused has rolled back; after any other step that is still to do.
             match action {
                 Action::Commit => self.in_transaction = false,
                 _ => self.doomed = Some(fault.clone()),
             }
+        }
+    }
+
+    /// Whether a write is kept as soon as it is done.
+    fn commits_by_itself(&self) -> bool {
+        !self.in_transaction || self.rolled_back
+    }
+
+    /// Whether InnoDB has rolled the whole transaction back with this refusal, and not only the statement.
+    fn ends_the_transaction(&self, fault: &Fault) -> bool {
+        match (self.flavour, fault.kind) {
+            (
+                Flavour::MySql | Flavour::MariaDb,
+                FaultKind::Deadlock | FaultKind::SnapshotConflict,
+            ) => true,
+            (Flavour::MySql | Flavour::MariaDb, FaultKind::LockTimeout) => {
+                self.rolls_back_on_timeout
+            }
+            _ => false,
         }
     }
 }

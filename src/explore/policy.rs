@@ -32,6 +32,12 @@ pub trait Policy: fmt::Debug + Send {
         false
     }
 
+    /// For so many steps an earlier run has shown how it goes on. Of those that come after them further
+    /// runs may follow; where none do, it is all.
+    fn known(&self) -> usize {
+        usize::MAX
+    }
+
     /// The same run from its beginning.
     fn again(&self) -> Box<dyn Policy>;
 
@@ -230,6 +236,10 @@ impl Policy for Exhaustive {
 
     fn forgives(&self) -> bool {
         true
+    }
+
+    fn known(&self) -> usize {
+        self.begins.decisions.len()
     }
 }
 

@@ -55,6 +55,11 @@ impl Row {
         }
     }
 
+    /// Whether the engine said no.
+    fn is_refusal(&self) -> bool {
+        matches!(self.ending(), Some(Ending::Failed(_)))
+    }
+
     /// The value that was read or written, where the clients race for it.
     pub fn value(&self) -> Option<i64> {
         match self.ending() {
@@ -74,7 +79,27 @@ impl Row {
     }
 }
 
+/// What happened to whom in a run, without the values.
+pub(super) type Shape = Vec<(Client, usize, &'static str, bool)>;
+
 impl Trace {
+    /// The same for two runs that went alike.
+    pub(super) fn shape(&self) -> Shape {
+        let rows = self.rows.iter();
+        rows.map(|row| (row.client, row.after, row.step.label, row.is_refusal()))
+            .collect()
+    }
+
+    /// Whether a client that was refused after so many steps has taken another one.
+    pub(super) fn goes_on_after_a_refusal(&self, steps: usize) -> bool {
+        let rows = self.rows.iter().enumerate();
+        let mut refusals = rows.filter(|(_, row)| row.after > steps && row.is_refusal());
+        refusals.any(|(at, refusal)| {
+            let mut later = self.rows[at..].iter();
+            later.any(|row| row.client == refusal.client && row.after > refusal.after)
+        })
+    }
+
     /// Whether somebody had to wait for a lock.
     pub fn has_waits(&self) -> bool {
         self.rows.iter().any(|row| row.what == What::Waits)
