@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use racy::accounts;
-use racy::deposits::{Deposit, Failure, Outcome, Refusal, Strategy};
+use racy::deposits::{Deposit, Failure, Memory, Outcome, Refusal, Strategy};
 use racy::engine::{Address, Database, FaultKind, Isolation, Kept, OpenError, Settings};
 use racy::step::Unobserved;
 
@@ -61,7 +61,13 @@ async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {
             amount: 100,
         };
         let result = strategy
-            .perform(&lab.database, &deposit, Duration::ZERO, &Unobserved)
+            .perform(
+                &lab.database,
+                &deposit,
+                &Memory::default(),
+                Duration::ZERO,
+                &Unobserved,
+            )
             .await;
         assert_eq!(
             result,
@@ -88,7 +94,13 @@ async fn an_unknown_account_is_refused_and_keeps_nothing(engine: TestEngine) {
         for account in [0, 2, i64::MAX] {
             let deposit = Deposit { account, amount: 1 };
             let result = strategy
-                .perform(&lab.database, &deposit, Duration::ZERO, &Unobserved)
+                .perform(
+                    &lab.database,
+                    &deposit,
+                    &Memory::default(),
+                    Duration::ZERO,
+                    &Unobserved,
+                )
                 .await;
             assert_eq!(
                 result,

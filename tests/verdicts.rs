@@ -1,5 +1,7 @@
 //! Each strategy's verdict on each engine, under schedules that are forced step by step.
 
+use std::sync::Arc;
+
 use racy::deposits::{Failure, Outcome, Receipt, Refusal, STRATEGIES, Strategy, Verdict};
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, FaultKind, Isolation, Settings};
@@ -12,6 +14,8 @@ on_engines!(
         both_read_before_either_writes,
         one_after_the_other_is_safe,
         a_retry_in_the_same_snapshot_never_gets_through,
+        a_lock_in_the_process_makes_this_instances_clients_wait,
+        a_lock_in_the_process_is_nothing_to_another_instance,
         autocommit_loses_at_the_default_level,
         an_atomic_deposit_meets_one_that_has_written,
         no_level_helps_autocommit,
@@ -141,6 +145,31 @@ async fn a_retry_in_the_same_snapshot_never_gets_through(engine: TestEngine) {
         (account.balance, account.version, account.lost),
         (100, 1, 0)
     );
+}
+
+/// B may do whatever it wants as soon as A has the lock; but it wants the lock first.
+async fn a_lock_in_the_process_makes_this_instances_clients_wait(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let (memory, mutex) = (Arc::default(), strategy("mutex_in_process"));
+    let mut a = Client::start_at(&memory, &lab.database, mutex).await;
+    a.go_to("insert transaction").await;
+    let b = Client::start_at(&memory, &lab.database, mutex).await;
+    let b = tokio::spawn(b.finish());
+    a.go_to("unlock in process").await;
+    assert_eq!(lab.account().await.balance, 100);
+    let results = [a.finish().await, b.await.unwrap()];
+    assert_eq!(results[1], Ok(Receipt::at_first_try(100, 200)));
+    assert_eq!(lab.verdict(&results).await, Verdict::Safe);
+}
+
+async fn a_lock_in_the_process_is_nothing_to_another_instance(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let mutex = strategy("mutex_in_process");
+    let results = race(&lab, mutex).await;
+    let verdict = lab.verdict(&results).await;
+    let expected = mutex.expected_on(lab.database.engine(), 2).unwrap();
+    assert!(expected.includes(verdict), "{verdict}");
+    assert_ne!(verdict, Verdict::Safe);
 }
 
 /// A has written but not committed when B wants to insert. InnoDB makes B wait for A's lock on the

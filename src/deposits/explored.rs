@@ -1,9 +1,11 @@
 //! A deposit strategy as the explorer sees it: clients that deposit into an account opened for them.
 
-use super::{Delay, Deposit, Failure, Refusal, Strategy};
+use std::sync::Arc;
+
+use super::{Delay, Deposit, Failure, Memory, Refusal, Strategy};
 use crate::accounts;
 use crate::engine::{Database, Fault, Session};
-use crate::explore::{Ended, Moment, Pending, Row, Subject, Trace, refusal};
+use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
 use crate::step::Unobserved;
 use crate::verdict::{Outcome, Verdict};
 
@@ -55,31 +57,11 @@ impl Subject for Strategy {
             .then(|| Box::pin(this_second(database)) as Pending<'a, _>)
     }
 
-    fn perform<'a>(&'a self, session: Session<'a>, stake: i64) -> Pending<'a, Ended> {
-        Box::pin(async move {
-            let session = match self.delay {
-                Delay::None => session,
-                Delay::Long => session.thinking_in_no_time(),
-            };
-            let deposit = Deposit {
-                account: stake,
-                amount: AMOUNT,
-            };
-            match self.perform_in(session, &deposit).await {
-                Ok(_receipt) => Ended {
-                    outcome: Outcome::Applied,
-                    fault: None,
-                },
-                Err(Failure { refusal, outcome }) => Ended {
-                    outcome,
-                    fault: match refusal {
-                        Refusal::Engine(fault) => Some(fault),
-                        Refusal::UnknownAccount
-                        | Refusal::Overflow { .. }
-                        | Refusal::GaveUp { .. } => None,
-                    },
-                },
-            }
+    fn cast(&self, instances: usize) -> Arc<dyn Cast> {
+        let memories = std::iter::repeat_with(Memory::default);
+        Arc::new(Served {
+            strategy: *self,
+            memories: memories.take(instances).collect(),
         })
     }
 
@@ -121,6 +103,51 @@ impl Subject for Strategy {
 
     fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment> {
         overwritten(trace, ended)
+    }
+}
+
+/// The clients of one run, each of whom comes to one of the instances.
+#[derive(Debug)]
+struct Served {
+    strategy: Strategy,
+    /// Of the instances, at least one.
+    memories: Vec<Memory>,
+}
+
+impl Cast for Served {
+    fn perform<'a>(
+        &'a self,
+        client: Client,
+        session: Session<'a>,
+        stake: i64,
+    ) -> Pending<'a, Ended> {
+        let memory = &self.memories[client.index() % self.memories.len()];
+        Box::pin(async move {
+            let session = match self.strategy.delay {
+                Delay::None => session,
+                Delay::Long => session.thinking_in_no_time(),
+            };
+            let deposit = Deposit {
+                account: stake,
+                amount: AMOUNT,
+            };
+            let performed = self.strategy.perform_in(session, &deposit, memory);
+            match performed.await {
+                Ok(_receipt) => Ended {
+                    outcome: Outcome::Applied,
+                    fault: None,
+                },
+                Err(Failure { refusal, outcome }) => Ended {
+                    outcome,
+                    fault: match refusal {
+                        Refusal::Engine(fault) => Some(fault),
+                        Refusal::UnknownAccount
+                        | Refusal::Overflow { .. }
+                        | Refusal::GaveUp { .. } => None,
+                    },
+                },
+            }
+        })
     }
 }
 

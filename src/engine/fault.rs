@@ -94,6 +94,14 @@ impl Fault {
         }
     }
 
+    pub(super) fn lock_timeout(message: impl Into<String>) -> Self {
+        Self {
+            kind: FaultKind::LockTimeout,
+            code: None,
+            message: message.into(),
+        }
+    }
+
     pub(crate) fn other(message: impl Into<String>) -> Self {
         Self {
             kind: FaultKind::Other,

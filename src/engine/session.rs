@@ -9,7 +9,11 @@
 //! [`Observer`] learns of the wait and may say when to try again.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
 use super::connection::{Connection, ConnectionId};
 use super::{Engine, Fault, FaultKind, Flavour, Isolation};
@@ -281,6 +285,70 @@ impl<'s> Session<'s> {
         self.change(label, Some(value), sql, args).await
     }
 
+    /// Takes a lock that this process keeps in its memory, and waits for it as long as for one of the
+    /// engine's. The engine knows nothing of it. Whoever drops the guard gives it up.
+    ///
+    /// # Errors
+    /// [`FaultKind::LockTimeout`] where somebody else keeps it for too long.
+    pub async fn lock_in_process(
+        &mut self,
+        mutex: &Arc<Mutex<()>>,
+    ) -> Result<OwnedMutexGuard<()>, Fault> {
+        let step = in_process(Action::Lock, "lock in process");
+        self.observer.before(&step).await;
+        let started = Instant::now();
+        let taken = self.wait_in_process(&step, mutex).await;
+        self.show(step, started, &taken);
+        taken
+    }
+
+    /// Gives up what [`lock_in_process`](Self::lock_in_process) has taken.
+    pub async fn unlock_in_process(&mut self, guard: OwnedMutexGuard<()>) {
+        let step = in_process(Action::Unlock, "unlock in process");
+        self.observer.before(&step).await;
+        let started = Instant::now();
+        drop(guard);
+        self.show(step, started, &Ok(()));
+    }
+
+    async fn wait_in_process(
+        &self,
+        step: &Step,
+        mutex: &Arc<Mutex<()>>,
+    ) -> Result<OwnedMutexGuard<()>, Fault> {
+        let took_too_long = || Fault::lock_timeout("somebody else in this process has the lock");
+        loop {
+            if let Ok(guard) = Arc::clone(mutex).try_lock_owned() {
+                return Ok(guard);
+            }
+            match self.observer.held_up(step) {
+                Some(turn) => {
+                    if !turn.await {
+                        return Err(took_too_long());
+                    }
+                }
+                None => {
+                    let waiting = Arc::clone(mutex).lock_owned();
+                    let taken = timeout(self.lock_wait, waiting).await;
+                    return taken.map_err(|_elapsed| took_too_long());
+                }
+            }
+        }
+    }
+
+    /// Shows a step to the observer that says nothing about this session's connection.
+    fn show<T>(&self, step: Step, started: Instant, result: &Result<T, Fault>) {
+        self.observer.after(&Record {
+            step,
+            started,
+            ended: Instant::now(),
+            ending: match result {
+                Ok(_) => Ending::Done(None),
+                Err(fault) => Ending::Failed(fault.to_string()),
+            },
+        });
+    }
+
     /// Lets time pass between two statements: the delay of the lesson, in which others get their
     /// chance. No step at all where the delay is zero.
     pub async fn think(&mut self) {
@@ -543,6 +611,17 @@ pub(super) fn pause_before(try_number: usize) -> Duration {
     const MILLISECONDS: [u64; 12] = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
     let longest = MILLISECONDS.len() - 1;
     Duration::from_millis(MILLISECONDS[try_number.min(longest)])
+}
+
+/// A step that no statement belongs to, and that others wait for.
+fn in_process(action: Action, label: &'static str) -> Step {
+    Step {
+        action,
+        label,
+        sql: None,
+        args: Vec::new(),
+        reach: Reach::Meets,
+    }
 }
 
 fn without_null<const N: usize>(row: &[Option<i64>; N]) -> Option<[i64; N]> {

@@ -40,8 +40,11 @@ impl Gate {
 
 impl Observer for Gate {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
-        if step.action == Action::Think {
-            // Touches nothing: whether it happens now or later makes no difference to anybody.
+        let gives_up_in_process = step.action == Action::Unlock && step.sql.is_none();
+        if step.action == Action::Think || gives_up_in_process {
+            // A think touches nothing: whether it happens now or later makes no difference to anybody. A
+            // lock in the process that is given up later makes none but to whoever waits for it, and that
+            // is the schedule in which that one was let go later.
             return Box::pin(std::future::ready(()));
         }
         let (go, gone) = oneshot::channel();

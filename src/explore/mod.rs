@@ -25,6 +25,7 @@ mod trace;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use finding::{Example, Finding, Tally, explore};
 pub use policy::{Diverged, Exhaustive, Policy, Random, Replay, Standing};
@@ -71,8 +72,8 @@ pub trait Subject: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Runs one client to its end.
-    fn perform<'a>(&'a self, session: Session<'a>, stake: i64) -> Pending<'a, Ended>;
+    /// The clients of one run, served by so many instances of what serves them.
+    fn cast(&self, instances: usize) -> Arc<dyn Cast>;
 
     /// Judges a run in which the clients have raced for `stake`.
     fn judge<'a>(
@@ -91,6 +92,17 @@ pub trait Subject: fmt::Debug + Send + Sync {
 
     /// Where in a run with an anomaly it happened, and how to say so.
     fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment>;
+}
+
+/// The clients of one run, with what they share besides the database.
+pub trait Cast: fmt::Debug + Send + Sync {
+    /// Runs one client to its end.
+    fn perform<'a>(
+        &'a self,
+        client: Client,
+        session: Session<'a>,
+        stake: i64,
+    ) -> Pending<'a, Ended>;
 }
 
 /// How one client ended.

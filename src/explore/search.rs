@@ -48,6 +48,9 @@ pub struct Plan {
     pub schedules: Schedules,
     /// Of how many clients.
     pub clients: usize,
+    /// By how many instances of the service they are served, in turn: one, or as many as there are
+    /// clients, so that all clients are alike.
+    pub instances: usize,
     /// At most that many runs.
     pub limit: Option<u64>,
 }
@@ -102,9 +105,9 @@ pub(super) async fn search(
             && let Some(policy) = to_run.pop()
         {
             let mut worker = idle.swap_remove(0);
-            let clients = plan.clients;
+            let (clients, instances) = (plan.clients, plan.instances);
             running.spawn(async move {
-                let done = worker.run(clients, policy).await;
+                let done = worker.run(clients, instances, policy).await;
                 (worker, done)
             });
             begun += 1;
@@ -211,12 +214,14 @@ impl Worker {
     async fn run(
         &mut self,
         clients: usize,
+        instances: usize,
         mut policy: Box<dyn Policy>,
     ) -> Result<(Done, Vec<Box<dyn Policy>>), RunError> {
         let mut unconfirmed = None;
         for _ in 0..Self::TRIES {
             let again = policy.again();
-            match self.run_between_ticks(clients, &mut policy).await {
+            let ran = self.run_between_ticks(clients, instances, &mut policy);
+            match ran.await {
                 Ok(done) => match done.to_be_confirmed(&*policy) {
                     Some(shape) if unconfirmed.as_ref() != Some(&shape) => {
                         unconfirmed = Some(shape);
@@ -236,12 +241,13 @@ impl Worker {
     async fn run_between_ticks(
         &mut self,
         clients: usize,
+        instances: usize,
         policy: &mut Box<dyn Policy>,
     ) -> Result<Done, RunError> {
         for _ in 0..Self::TRIES_BETWEEN_TICKS {
             let again = policy.again();
             let began = self.tick().await?;
-            let done = self.run_once(clients, &mut **policy).await;
+            let done = self.run_once(clients, instances, &mut **policy).await;
             if self.tick().await? == began {
                 return done;
             }
@@ -253,10 +259,12 @@ impl Worker {
     async fn run_once(
         &mut self,
         clients: usize,
+        instances: usize,
         policy: &mut dyn Policy,
     ) -> Result<Done, RunError> {
         let stake = self.stake().await?;
-        let Some(run) = run(&self.database, self.subject, stake, clients, policy).await? else {
+        let cast = self.subject.cast(instances);
+        let Some(run) = run(&self.database, &cast, stake, clients, policy).await? else {
             return Ok(Done::Covered);
         };
         if policy.is_trial() {

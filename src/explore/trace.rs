@@ -32,7 +32,8 @@ pub enum What {
     Waits,
     /// Its wait is over, and it happened. It had been let go as the step of this number.
     Resumed(usize, Ending),
-    /// It happened without having been let go: a think, or the rollback after a refusal.
+    /// It happened without having been let go: a think, the rollback after a refusal, or the giving up of a
+    /// lock in the process.
     Besides(Ending),
 }
 

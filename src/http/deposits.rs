@@ -92,7 +92,7 @@ pub(super) async fn make(
     let recorder = Recorder::before(app.observer.clone());
     let think = strategy.think(&app.long_delay);
     let result = strategy
-        .perform(&app.database, &deposit, think, &recorder)
+        .perform(&app.database, &deposit, &app.memory, think, &recorder)
         .await;
 
     let arrived_at_us = arrival.epoch_us();

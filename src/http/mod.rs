@@ -39,7 +39,7 @@ pub use probe::probe;
 pub use problem::Problem;
 pub use server::serve;
 
-use crate::deposits::LongDelay;
+use crate::deposits::{LongDelay, Memory};
 use crate::engine::Database;
 use crate::step::Observer;
 use caller::Caller;
@@ -71,6 +71,8 @@ struct App {
     database: Database,
     long_delay: LongDelay,
     instance: Instance,
+    /// This instance's, and no other's.
+    memory: Memory,
     /// Sees every step of every deposit.
     observer: Arc<dyn Observer>,
     warned_of_the_pool: AtomicBool,
@@ -114,6 +116,7 @@ impl Service {
             database,
             long_delay: settings.long_delay.clone(),
             instance: settings.instance.clone(),
+            memory: Memory::default(),
             observer,
             warned_of_the_pool: AtomicBool::new(false),
         };
