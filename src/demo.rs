@@ -408,5 +408,5 @@ fn refused_in_words(showing: &Showing) -> String {
     });
     let unclear =
         (showing.unclear > 0).then(|| format!("{} without a clear answer", showing.unclear));
-    refused.chain(unclear).collect::<Vec<_>>().join(", ")
+    refused.chain(unclear).collect::<Vec<_>>().join(",\n    ")
 }

@@ -114,3 +114,49 @@ impl Trace {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::Reach;
+
+    fn row(client: Client, after: usize, what: What) -> Row {
+        let step = Step {
+            action: Action::Write,
+            label: "write",
+            sql: None,
+            args: Vec::new(),
+            reach: Reach::Meets,
+        };
+        Row {
+            client,
+            after,
+            step,
+            what,
+        }
+    }
+
+    #[test]
+    fn whoever_was_refused_goes_on_if_there_is_another_step_of_theirs() {
+        let clients: Vec<_> = Client::first(2).collect();
+        let (a, b) = (clients[0], clients[1]);
+        let done = || What::Happened(Ending::Done(None));
+        let refused = || What::Resumed(1, Ending::Failed("deadlock".to_owned()));
+        let goes_on = |rows: Vec<Row>, known| Trace { rows }.goes_on_after_a_refusal(known);
+
+        let victim_ends = vec![
+            row(a, 1, What::Waits),
+            row(a, 2, refused()),
+            row(b, 3, done()),
+        ];
+        assert!(!goes_on(victim_ends, 0));
+        let victim_goes_on = vec![
+            row(a, 1, What::Waits),
+            row(a, 2, refused()),
+            row(a, 3, done()),
+        ];
+        assert!(goes_on(victim_goes_on.clone(), 1));
+        // An earlier run has shown the refusal already.
+        assert!(!goes_on(victim_goes_on, 2));
+    }
+}
