@@ -217,7 +217,8 @@ pub(crate) async fn open_in(work: &mut Work, opening_balance: i64) -> Result<i64
     let opening_balance = opening_balance.into();
     let id = work
         .insert(
-            "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)",
+            "INSERT INTO accounts (balance, opening_balance, updated_at) \
+             VALUES (?, ?, UNIX_TIMESTAMP())",
             &[opening_balance, opening_balance],
         )
         .await?;

@@ -106,6 +106,11 @@ pub struct ExploreOptions {
     )]
     pub clients: u8,
 
+    /// By how many instances of the service the clients are served: 1, or as many as there are clients
+    /// [default: both, where it makes a difference; with --schedule: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=Client::MOST as i64))]
+    pub instances: Option<u8>,
+
     /// Which schedules: every one, some drawn at random, or the one that --schedule gives [default:
     /// exhaustive; with --schedule: replay].
     #[arg(long, value_name = "POLICY")]
@@ -120,7 +125,7 @@ pub struct ExploreOptions {
     pub runs: Option<u32>,
 
     /// Run this schedule alone: one letter for each step, e.g. 'A A B A B B'. Thinking and the rollback
-    /// after a refusal have no letter.
+    /// after a refusal have no letter, nor has giving up a lock in the process.
     #[arg(long, value_name = "SCHEDULE")]
     pub schedule: Option<String>,
 
@@ -200,6 +205,14 @@ impl ExploreOptions {
                 runs: self.runs.unwrap_or(1000),
             },
         };
+        if let Some(instances) = self.instances
+            && instances != 1
+            && instances != self.clients
+        {
+            return Err(format!(
+                "--instances is 1, or {clients} for {clients} clients: only then are they all alike"
+            ));
+        }
         if self.matrix && matches!(schedules, Schedules::One(_)) {
             return Err("--schedule is for one engine; leave --matrix out".to_owned());
         }
@@ -211,6 +224,7 @@ impl ExploreOptions {
         Ok(Plan {
             schedules,
             clients,
+            instances: 1,
             limit: self.limit,
         })
     }

@@ -1,6 +1,7 @@
 //! `racy demo`: every strategy, ten deposits released together over real HTTP, and what became of
 //! the money.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -12,8 +13,9 @@ use make_requests::{Pace, Plan, Report};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
 
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::deposits::{LongDelay, Retry, STRATEGIES, Strategy};
 use crate::engine::choice::HOW_TO_CHANGE;
 use crate::engine::{Database, Engine, Flavour, Isolation};
@@ -37,6 +39,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub struct Showing {
     /// The strategy.
     pub strategy: &'static str,
+    /// By how many instances of the service.
+    pub instances: usize,
     /// What it ran on.
     #[serde(flatten)]
     pub engine: Engine,
@@ -52,7 +56,8 @@ pub struct Showing {
     pub unclear: usize,
     /// What the account held at first.
     pub opening_balance: i64,
-    /// What it should hold: the opening balance plus what is on record.
+    /// What it should hold: the opening balance plus what is on record, or what was acknowledged where
+    /// that is more.
     pub expected_balance: i128,
     /// What it holds.
     pub balance: i128,
@@ -80,6 +85,14 @@ pub struct Refusals {
 }
 
 impl Showing {
+    /// The strategy and, where there were several, its instances.
+    fn name(&self) -> String {
+        match self.instances {
+            1 => self.strategy.to_owned(),
+            several => format!("{}, {several} instances", self.strategy),
+        }
+    }
+
     /// Whether every deposit was acknowledged, so that there is nothing more to say.
     fn is_plain(&self) -> bool {
         self.refused == 0 && self.unclear == 0
@@ -91,13 +104,61 @@ impl Showing {
     }
 }
 
-/// Starts the service on a free loopback port over this database and shows every strategy.
+/// Starts the service on a free loopback port over this database and shows every strategy; those that
+/// rely on an instance's memory once more with two instances.
 ///
 /// # Errors
 /// Where the service or the account could not be reached.
 pub async fn run(database: &Database) -> Result<Vec<Showing>, Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let base_url = format!("http://{}", listener.local_addr()?);
+    let services = [
+        Running::start(database).await?,
+        Running::start(database).await?,
+    ];
+    let bar = progress_bar();
+    let mut showings = Vec::new();
+    for strategy in &STRATEGIES {
+        bar.set_message(strategy.name);
+        for instances in strategy.instances(services.len()) {
+            showings.push(show(database, strategy, &services[..instances], &bar).await?);
+        }
+    }
+    bar.finish_and_clear();
+    for service in services {
+        service.stop().await?;
+    }
+    Ok(showings)
+}
+
+/// An instance of the service.
+struct Running {
+    base_url: String,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start(database: &Database) -> Result<Self, Error> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let service = service(database);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(http::serve(listener, service, async {
+            let _ = stopped.await;
+        }));
+        Ok(Self {
+            base_url,
+            stop,
+            serving,
+        })
+    }
+
+    async fn stop(self) -> Result<(), Error> {
+        drop(self.stop);
+        Ok(self.serving.await?)
+    }
+}
+
+fn service(database: &Database) -> Service {
     let settings = http::Settings {
         workers: None,
         long_delay: LongDelay(LONG_DELAY),
@@ -107,28 +168,13 @@ pub async fn run(database: &Database) -> Result<Vec<Showing>, Error> {
         behind_proxy: false,
         instance: Instance::of_this_host(),
     };
-    let service = Service::new(database.clone(), &settings, Arc::new(Unobserved));
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(http::serve(listener, service, async {
-        let _ = stopped.await;
-    }));
-
-    let bar = progress_bar();
-    let mut showings = Vec::new();
-    for strategy in &STRATEGIES {
-        bar.set_message(strategy.name);
-        showings.push(show(database, strategy, &base_url, &bar).await?);
-    }
-    bar.finish_and_clear();
-
-    drop(stop);
-    serving.await?;
-    Ok(showings)
+    Service::new(database.clone(), &settings, Arc::new(Unobserved))
 }
 
 /// Draws on stderr, and only where somebody looks.
 fn progress_bar() -> ProgressBar {
-    let requests = u64::from(REQUESTS) * STRATEGIES.len() as u64;
+    let showings = STRATEGIES.iter().map(|it| it.instances(2).len() as u64);
+    let requests = u64::from(REQUESTS) * showings.sum::<u64>();
     let style = ProgressStyle::with_template("{bar:30} {pos:>2}/{len} {msg}");
     ProgressBar::new(requests).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
@@ -136,58 +182,90 @@ fn progress_bar() -> ProgressBar {
 async fn show(
     database: &Database,
     strategy: &'static Strategy,
-    base_url: &str,
+    services: &[Running],
     bar: &ProgressBar,
 ) -> Result<Showing, Error> {
-    let plan = Plan {
-        base_url: base_url.parse()?,
-        target: strategy.name.parse()?,
-        pace: Pace::Together,
-        requests: REQUESTS.try_into()?,
-        account: accounts::open(database, 0).await?,
-        amount: AMOUNT.try_into()?,
-        timeout: TIMEOUT,
-    };
-    let report = make_requests::run(&plan, |progress| {
-        if let make_requests::Progress::Answered { .. } = progress {
-            bar.inc(1);
-        }
-    })
-    .await?;
-    let account = accounts::find(database, plan.account)
+    let account = accounts::open(database, 0).await?;
+    let mut bursts = JoinSet::new();
+    for service in services {
+        let plan = Plan {
+            base_url: service.base_url.parse()?,
+            target: strategy.name.parse()?,
+            pace: Pace::Together,
+            requests: (REQUESTS / services.len() as u32).try_into()?,
+            account,
+            amount: AMOUNT.try_into()?,
+            timeout: TIMEOUT,
+        };
+        let bar = bar.clone();
+        bursts.spawn(async move {
+            let progress = |progress| {
+                if let make_requests::Progress::Answered { .. } = progress {
+                    bar.inc(1);
+                }
+            };
+            make_requests::run(&plan, progress).await
+        });
+    }
+    let reports: Vec<_> = bursts.join_all().await;
+    let reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let account = accounts::find(database, account)
         .await?
         .ok_or("the demo's account is gone")?;
-    let engine = database.engine();
-    let refusals = refusals(&report);
-    let refused = refusals.iter().map(|refusals| refusals.requests).sum();
-    Ok(Showing {
-        strategy: strategy.name,
-        engine: engine.clone(),
-        requests: REQUESTS,
-        acknowledged: report.acknowledged(),
-        refused,
-        refusals,
-        unclear: report.answers.len() - report.acknowledged() - refused,
-        opening_balance: account.opening_balance,
-        expected_balance: account.expected,
-        balance: account.balance,
-        transactions_sum: account.transactions_sum,
-        lost: account.lost,
-        wall_ms: u64::try_from(report.wall().as_millis()).unwrap_or(u64::MAX),
-        must_be_safe: strategy.card.must_be_safe_on(engine),
-        timeline: report
-            .lost_update()
-            .map(|(first, second)| make_requests::timeline::draw(first, second)),
-    })
+    Ok(shown(strategy, database.engine(), &account, &reports))
 }
 
-fn refusals(report: &Report) -> Vec<Refusals> {
-    let refused = report.refused().into_iter();
-    refused
-        .map(|problems| Refusals {
-            fault: problems.fault,
-            code: problems.code,
-            requests: problems.requests,
+/// What the reports of bursts that met in one account come to.
+fn shown(
+    strategy: &'static Strategy,
+    engine: &Engine,
+    account: &Account,
+    reports: &[Report],
+) -> Showing {
+    let acknowledged = reports.iter().map(Report::acknowledged).sum();
+    let answers: usize = reports.iter().map(|report| report.answers.len()).sum();
+    let refusals = refusals(reports);
+    let refused = refusals.iter().map(|refusals| refusals.requests).sum();
+    let expected = i128::from(account.opening_balance) + i128::from(AMOUNT) * acknowledged as i128;
+    let expected = account.expected.max(expected);
+    let wall = reports.iter().map(Report::wall).max().unwrap_or_default();
+    Showing {
+        strategy: strategy.name,
+        instances: reports.len(),
+        engine: engine.clone(),
+        requests: REQUESTS,
+        acknowledged,
+        refused,
+        refusals,
+        unclear: answers - acknowledged - refused,
+        opening_balance: account.opening_balance,
+        expected_balance: expected,
+        balance: account.balance,
+        transactions_sum: account.transactions_sum,
+        lost: expected - account.balance,
+        wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+        must_be_safe: strategy.must_be_safe_on(engine, reports.len()),
+        timeline: match reports {
+            [report] => report
+                .lost_update()
+                .map(|(first, second)| make_requests::timeline::draw(first, second)),
+            _ => None,
+        },
+    }
+}
+
+/// Those of the same kind together, whichever instance they came from.
+fn refusals(reports: &[Report]) -> Vec<Refusals> {
+    let mut kinds = BTreeMap::new();
+    for problems in reports.iter().flat_map(Report::refused) {
+        *kinds.entry((problems.fault, problems.code)).or_default() += problems.requests;
+    }
+    let refusals = kinds.into_iter();
+    refusals
+        .map(|((fault, code), requests)| Refusals {
+            fault,
+            code,
+            requests,
         })
         .collect()
 }
@@ -213,7 +291,7 @@ impl Ground {
 pub fn text(showings: &[Showing], ground: &Ground) -> String {
     let mut text = table(showings);
     for showing in showings.iter().filter(|showing| !showing.is_plain()) {
-        let _ = writeln!(text, "{}: {}", showing.strategy, refused_in_words(showing));
+        let _ = writeln!(text, "{}: {}", showing.name(), refused_in_words(showing));
     }
     // The later a strategy is taught, the more its loss surprises.
     let lost = showings.iter().rev().find_map(|showing| {
@@ -243,7 +321,8 @@ pub fn text(showings: &[Showing], ground: &Ground) -> String {
         let _ = writeln!(
             text,
             "\n{} must be safe on this engine, and lost {}.",
-            showing.strategy, showing.lost
+            showing.name(),
+            showing.lost
         );
     }
     text.push_str(&what_next(&ground.engine));
@@ -283,7 +362,7 @@ fn table(showings: &[Showing]) -> String {
     .map(str::to_owned);
     let rows = showings.iter().map(|showing| {
         [
-            showing.strategy.to_owned(),
+            showing.name(),
             showing.acknowledged.to_string(),
             showing.refused.to_string(),
             showing.expected_balance.to_string(),
@@ -328,5 +407,5 @@ fn refused_in_words(showing: &Showing) -> String {
     });
     let unclear =
         (showing.unclear > 0).then(|| format!("{} without a clear answer", showing.unclear));
-    refused.chain(unclear).collect::<Vec<_>>().join(", ")
+    refused.chain(unclear).collect::<Vec<_>>().join(",\n    ")
 }

@@ -47,7 +47,7 @@ struct Arguments {
 enum Command {
     /// Show every strategy: ten deposits released together, and what became of the money.
     ///
-    /// It opens an account of its own for each strategy in the database. The exit status is 0, or 1 where a strategy
+    /// For each it opens an account of its own in the database. The exit status is 0, or 1 where a strategy
     /// that must be safe lost something, or 2 where the demo could not be given.
     Demo(DemoCommand),
     /// Serve the deposit endpoints over HTTP until Ctrl-C or SIGTERM.
@@ -250,6 +250,7 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
             .filter(|it| all || command.strategies.iter().any(|name| name == it.name))
             .collect(),
         plan,
+        instances: command.options.instances.map(usize::from),
         parallel: command.options.parallel.into(),
         stop: &Stop::default(),
     };

@@ -26,12 +26,12 @@ pub enum Action {
     Commit,
     /// A transaction is given up.
     Rollback,
-    /// Time passes without a statement: the lesson's delay.
-    Think,
     /// A lock is taken that is on no row.
     Lock,
     /// It is given up.
     Unlock,
+    /// Time passes without a statement: the lesson's delay.
+    Think,
     /// Time passes between a lost attempt and the next one.
     Pause,
 }
@@ -117,7 +117,7 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a>;
 
     /// Called where somebody else's lock keeps the step from happening and the engine has no queue
-    /// to wait in, as in SQLite. When the future is done, the step is tried again, or given up where
+    /// to wait in, as in SQLite, or is not asked at all, as for a lock in the process. When the future is done, the step is tried again, or given up where
     /// it says false. An observer without an opinion leaves it to the lock wait timeout.
     fn held_up<'a>(&'a self, _step: &'a Step) -> Option<Turn<'a>> {
         None

@@ -6,18 +6,18 @@ use std::time::Duration;
 use crate::deposits::Strategy;
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
 use crate::engine::local::{self, Wanted};
-use crate::engine::{
-    BESIDE_THE_CLIENTS, Database, Flavour, Journal, Lane, OpenError, Scratch, Settings,
-};
-use crate::explore::{self, Finding, Plan, RunError, Stop, Tally};
+use crate::engine::{BESIDE_THE_CLIENTS, Database, Flavour, Journal, OpenError, Scratch, Settings};
+use crate::explore::{self, Finding, Plan, RunError, Schedules, Stop, Tally};
 
 /// What to explore.
 #[derive(Debug)]
 pub struct Survey<'s> {
     /// Which strategies.
     pub strategies: Vec<&'static Strategy>,
-    /// Under which schedules.
+    /// Under which schedules; but by as many instances as the next says.
     pub plan: Plan,
+    /// By how many instances of the service; by as many as make a difference where none is named.
+    pub instances: Option<usize>,
     /// At most so many runs at once.
     pub parallel: usize,
     /// Ends it early.
@@ -223,9 +223,12 @@ impl Survey<'_> {
                 break;
             }
             let progress = |tally: &Tally| progress(strategy.name, database, tally);
-            let (finding, ended) = self.explore_on(&lanes, strategy, &progress).await;
-            findings.push(finding);
-            result = ended.map_err(|error| Trouble::Run(strategy.name, error));
+            for plan in self.plans(strategy) {
+                let (finding, ended) =
+                    explore::explore(&lanes, *strategy, &plan, self.stop, &progress).await;
+                findings.push(finding);
+                result = result.and(ended.map_err(|error| Trouble::Run(strategy.name, error)));
+            }
         }
         for lane in lanes {
             let closed = lane.close().await;
@@ -234,21 +237,19 @@ impl Survey<'_> {
         result
     }
 
-    /// Explores one strategy, and where two clients could not be made to repeat a run, once more on one
-    /// lane alone: which of two equal clients MariaDB gives up in a deadlock depends, once in a hundred
-    /// times, on what else it is doing, and a victim that tries again goes on.
-    async fn explore_on(
-        &self,
-        lanes: &[Lane],
-        strategy: &'static Strategy,
-        progress: &(dyn Fn(&Tally) + Sync),
-    ) -> (Finding, Result<(), RunError>) {
-        let explore = |lanes| explore::explore(lanes, strategy, &self.plan, self.stop, progress);
-        let (finding, ended) = explore(lanes).await;
-        match finding.diverged > 0 && self.plan.clients == 2 && ended.is_ok() {
-            true => explore(&lanes[..1]).await,
-            false => (finding, ended),
-        }
+    /// One for each number of instances.
+    fn plans(&self, strategy: &Strategy) -> Vec<Plan> {
+        let instances = match (self.instances, &self.plan.schedules) {
+            (Some(instances), _) => vec![instances],
+            // It is a schedule of one or of the others.
+            (None, Schedules::One(_)) => vec![1],
+            (None, _) => strategy.instances(self.plan.clients),
+        };
+        let plan = |instances| Plan {
+            instances,
+            ..self.plan.clone()
+        };
+        instances.into_iter().map(plan).collect()
     }
 
     /// As many as the connections allow.
@@ -295,7 +296,7 @@ async fn scratch(
 pub fn broke_a_promise(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| {
         let strategy = Strategy::named(finding.strategy());
-        strategy.is_some_and(|it| it.card.must_be_safe_on(&finding.engine))
+        strategy.is_some_and(|it| it.must_be_safe_on(&finding.engine, finding.instances()))
             && finding.tally.anomalies() > 0
     })
 }

@@ -55,10 +55,15 @@ async fn the_demo_prints_the_facts_as_json(engine: TestEngine) {
         .iter()
         .map(|one| one["strategy"].as_str().unwrap())
         .collect();
-    let expected = racy::deposits::STRATEGIES
-        .each_ref()
-        .map(|strategy| strategy.name);
-    assert_eq!(names, expected);
+    let strategies = racy::deposits::STRATEGIES.iter();
+    let once_or_twice = strategies.flat_map(|it| it.instances(2).into_iter().map(|_| it.name));
+    assert_eq!(names, once_or_twice.collect::<Vec<_>>());
+    let apart = showings.iter().find(|one| one["instances"] == 2).unwrap();
+    assert_eq!(apart["strategy"], "mutex_in_process");
+    if engine != TestEngine::Sqlite {
+        // Each of the two instances waits for itself alone, a hundred milliseconds each time.
+        assert!(apart["lost"].as_i64().unwrap() > 0, "{apart}");
+    }
     for one in showings {
         assert_is_consistent(one);
     }
@@ -96,10 +101,15 @@ fn assert_is_consistent(showing: &Value) {
         .map(|one| one["requests"].as_i64().unwrap())
         .sum();
     assert_eq!(number("refused"), refused);
-    assert_eq!(number("transactions_sum"), 100 * number("acknowledged"));
+    let acknowledged = 100 * number("acknowledged");
+    match showing["strategy"].as_str() {
+        // Its deadlocks' victims leave no record.
+        Some("retry_only_statement") => assert!(number("transactions_sum") <= acknowledged),
+        _ => assert_eq!(number("transactions_sum"), acknowledged),
+    }
     assert_eq!(
         number("expected_balance"),
-        number("opening_balance") + number("transactions_sum")
+        number("opening_balance") + acknowledged
     );
     assert_eq!(
         number("lost"),

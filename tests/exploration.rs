@@ -1,11 +1,17 @@
 //! The explorer against itself, and the cards and the README against what the explorer finds.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use racy::deposits::{
-    Count, Delay, Deposit, Receipt, Refusal, STRATEGIES, Strategy, Verdict, non_atomic,
+    Count, Delay, Deposit, Memory, Receipt, Refusal, STRATEGIES, Strategy, Verdict, non_atomic,
 };
 use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
 use racy::explore::report::{self, FindingJson};
-use racy::explore::{Finding, Plan, Schedule, Schedules, Stop, Tally};
+use racy::explore::{
+    self, Cast, Ended, Finding, Moment, Pending, Plan, RunError, Schedule, Schedules, Stop,
+    Subject, Tally, Trace,
+};
 use racy::survey::{self, Found, Survey, Trouble};
 use serde_json::Value;
 
@@ -22,6 +28,9 @@ on_engines!(
         a_sample_is_the_same_for_the_same_seed_and_is_never_called_safe,
         a_search_that_is_cut_off_says_so,
         nothing_is_left_behind,
+        a_lock_in_the_process_holds_for_one_instance_alone,
+        a_run_in_which_the_clock_ticks_is_run_again,
+        a_clock_that_ticks_in_every_run_is_an_error,
     ;
     servers:
         a_forgotten_lock_in_one_branch_is_caught,
@@ -47,8 +56,10 @@ async fn found(
         plan: Plan {
             schedules,
             clients,
+            instances: 1,
             limit: None,
         },
+        instances: None,
         parallel: survey::PARALLEL,
         stop: &Stop::default(),
     };
@@ -119,7 +130,8 @@ async fn the_cards_and_the_readme_say_what_is_found(engine: TestEngine) {
 
 fn assert_agrees_with_its_card(finding: &Finding) {
     let (name, engine) = (finding.strategy(), &finding.engine);
-    let expected = strategy(name).card.expected_on(engine).unwrap();
+    let strategy = strategy(name);
+    let expected = strategy.expected_on(engine, finding.instances()).unwrap();
     let mut expected: Vec<Count> = expected.verdicts.to_vec();
     expected.sort_by_key(|count| count.verdict);
     let verdicts = finding.tally.verdicts.iter();
@@ -161,13 +173,18 @@ fn assert_is_in_the_readme(findings: &[Finding]) {
 /// A strategy for tests, planted among the others.
 const fn planted(
     name: &'static str,
-    deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit) -> racy::deposits::Depositing<'f>,
+    deposit: for<'f> fn(
+        &'f mut Session<'_>,
+        &'f Deposit,
+        &'f Memory,
+    ) -> racy::deposits::Depositing<'f>,
 ) -> Strategy {
     Strategy {
         name,
         delay: Delay::None,
         card: &non_atomic::CARD,
         deposit,
+        apart: None,
     }
 }
 
@@ -184,7 +201,7 @@ async fn write_balance(s: &mut Session<'_>, d: &Deposit, balance: i64) -> Result
 }
 
 /// Reads three times, and then deposits nothing after all.
-static ONLY_LOOKS: Strategy = planted("only_looks", |s, d| {
+static ONLY_LOOKS: Strategy = planted("only_looks", |s, d, _| {
     Box::pin(async move {
         for _ in 0..3 {
             read_balance(s, d).await?;
@@ -200,7 +217,7 @@ async fn insert_transaction(s: &mut Session<'_>, d: &Deposit) -> Result<u64, Fau
 }
 
 /// The race, with the record made first.
-static READ_AND_WRITE: Strategy = planted("read_and_write", |s, d| {
+static READ_AND_WRITE: Strategy = planted("read_and_write", |s, d, _| {
     Box::pin(async move {
         insert_transaction(s, d).await?;
         let balance = read_balance(s, d).await?;
@@ -210,7 +227,7 @@ static READ_AND_WRITE: Strategy = planted("read_and_write", |s, d| {
 });
 
 /// Locks the row, but where the account looks new it "saves" the locking read.
-static FORGETS_THE_LOCK: Strategy = planted("forgets_the_lock", |s, d| {
+static FORGETS_THE_LOCK: Strategy = planted("forgets_the_lock", |s, d, _| {
     Box::pin(async move {
         s.begin_for_update().await?;
         let seen = read_balance(s, d).await?;
@@ -327,13 +344,16 @@ async fn leaving_out_what_ends_alike_changes_no_verdict(engine: TestEngine) {
             // There step for step what optimistic_retry is, and thousands of schedules.
             continue;
         }
-        let all = finding(&lab.database, strategy, ALL, 2).await;
+        let all = found(&lab.database, &[strategy], ALL, 2).await.findings;
         let reduced = Schedules::All { reduced: true };
-        let reduced = finding(&lab.database, strategy, reduced, 2).await;
-        assert_eq!(verdicts(&all), verdicts(&reduced), "{}", strategy.name);
-        // The names of two clients who do the same alone halve them.
-        assert!(2 * reduced.tally.schedules <= all.tally.schedules);
-        assert!(report::verdict(&reduced).contains("that can end differently"));
+        let reduced = found(&lab.database, &[strategy], reduced, 2).await.findings;
+        assert_eq!(all.len(), strategy.instances(2).len());
+        for (all, reduced) in all.iter().zip(&reduced) {
+            assert_eq!(verdicts(all), verdicts(reduced), "{}", strategy.name);
+            // The names of two clients who do the same alone halve them.
+            assert!(2 * reduced.tally.schedules <= all.tally.schedules);
+            assert!(report::verdict(reduced).contains("that can end differently"));
+        }
     }
 }
 
@@ -375,8 +395,10 @@ async fn a_search_that_is_cut_off_says_so(engine: TestEngine) {
         plan: Plan {
             schedules: ALL,
             clients: 2,
+            instances: 1,
             limit: Some(5),
         },
+        instances: None,
         parallel: survey::PARALLEL,
         stop: &stop,
     };
@@ -413,6 +435,164 @@ async fn nothing_is_left_behind(engine: TestEngine) {
     let accounts = racy::accounts::list(&lab.database, page).await.unwrap();
     assert_eq!(accounts.len(), 1, "only the first account: {accounts:?}");
     assert!(!lab.has_open_transactions().await);
+}
+
+async fn a_lock_in_the_process_holds_for_one_instance_alone(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let mutex = strategy("mutex_in_process");
+    let found = found(&lab.database, &[mutex], ALL, 2).await;
+    let [one, two] = &found.findings[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!((one.instances(), two.instances()), (1, 2));
+    assert!(report::verdict(one).starts_with("safe in all"));
+    // Of all but the two in which one client comes after the other.
+    assert_eq!(one.tally.waited, one.tally.schedules - 2);
+    assert!(two.tally.count(Verdict::Safe) < two.tally.schedules);
+    assert!(!survey::broke_a_promise(&found.findings));
+    let text = report::text(&found.findings);
+    assert!(text.contains("mutex_in_process, 2 instances on"), "{text}");
+    let printed = report::matrix::markdown(&found.findings, &[]);
+    assert!(
+        printed.contains("| `mutex_in_process`, 2 instances |"),
+        "{printed}"
+    );
+
+    // A waits for nobody, B for A: its step is let go, and goes on once A has given the lock up.
+    let waiting = schedule("A B A A A A A B B B B B");
+    let waiting = finding(&lab.database, mutex, waiting, 2).await;
+    assert_eq!(
+        (waiting.tally.waited, waiting.tally.count(Verdict::Safe)),
+        (1, 1)
+    );
+    let text = report::text(&[waiting]);
+    assert!(
+        text.contains("lock in process … waits for a lock"),
+        "{text}"
+    );
+    assert!(text.contains("… 2 goes on"), "{text}");
+}
+
+/// The planted race, beside a clock of the test's own.
+#[derive(Debug)]
+struct BesideAClock {
+    /// Of the looks at the clock, those before which it ticks.
+    ticks: fn(u64) -> bool,
+    looks: AtomicU64,
+    opened: AtomicU64,
+}
+
+impl BesideAClock {
+    fn that_ticks_before(ticks: fn(u64) -> bool) -> &'static Self {
+        Box::leak(Box::new(Self {
+            ticks,
+            looks: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
+        }))
+    }
+
+    async fn explored(
+        &'static self,
+        database: &Database,
+        schedules: Schedules,
+    ) -> (Finding, Result<(), RunError>) {
+        let plan = Plan {
+            schedules,
+            clients: 2,
+            instances: 1,
+            limit: None,
+        };
+        let lanes = database.lanes(1).await.unwrap();
+        let explored = explore::explore(&lanes, self, &plan, &Stop::default(), &|_| ()).await;
+        for lane in lanes {
+            lane.close().await.unwrap();
+        }
+        explored
+    }
+}
+
+impl Subject for BesideAClock {
+    fn name(&self) -> &'static str {
+        READ_AND_WRITE.name
+    }
+
+    fn open<'a>(
+        &'a self,
+        database: &'a Database,
+        count: usize,
+    ) -> Pending<'a, Result<Vec<i64>, Fault>> {
+        self.opened.fetch_add(count as u64, Ordering::Relaxed);
+        READ_AND_WRITE.open(database, count)
+    }
+
+    fn look(&self) -> &'static str {
+        READ_AND_WRITE.look()
+    }
+
+    fn set_up(&self) -> &'static str {
+        READ_AND_WRITE.set_up()
+    }
+
+    fn is_unmistakable(&self, _stake: i64) -> bool {
+        true
+    }
+
+    fn tick<'a>(&'a self, _database: &'a Database) -> Option<Pending<'a, Result<i64, Fault>>> {
+        Some(Box::pin(async {
+            let looks = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+            let ticked = (1..=looks).filter(|look| (self.ticks)(*look)).count();
+            Ok(ticked as i64)
+        }))
+    }
+
+    fn cast(&self, instances: usize) -> Arc<dyn Cast> {
+        READ_AND_WRITE.cast(instances)
+    }
+
+    fn judge<'a>(
+        &'a self,
+        database: &'a Database,
+        stake: i64,
+        ended: &'a [Ended],
+    ) -> Pending<'a, Result<Verdict, Fault>> {
+        READ_AND_WRITE.judge(database, stake, ended)
+    }
+
+    fn remove<'a>(
+        &'a self,
+        database: &'a Database,
+        stakes: &'a [i64],
+    ) -> Pending<'a, Result<(), Fault>> {
+        READ_AND_WRITE.remove(database, stakes)
+    }
+
+    fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment> {
+        READ_AND_WRITE.moment(trace, ended)
+    }
+}
+
+/// Between the two looks of the third run and of the one that repeats it, and of no other.
+async fn a_run_in_which_the_clock_ticks_is_run_again(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let subject = BesideAClock::that_ticks_before(|look| look == 6 || look == 8);
+    let (finding, ended) = subject.explored(&lab.database, ALL).await;
+    ended.unwrap();
+    assert!(finding.is_exhaustive());
+    assert_eq!(finding.tally.schedules, 20);
+    assert_eq!(finding.tally.count(Verdict::LostUpdate), 12);
+    // A stake for each run, and for each of the two that do not count.
+    assert_eq!(subject.opened.load(Ordering::Relaxed), 22);
+}
+
+async fn a_clock_that_ticks_in_every_run_is_an_error(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let subject = BesideAClock::that_ticks_before(|_| true);
+    for schedules in [ALL, schedule("A A A B B B")] {
+        let (finding, ended) = subject.explored(&lab.database, schedules).await;
+        assert!(matches!(ended, Err(RunError::Ticked)), "{ended:?}");
+        assert_eq!(finding.tally.schedules, 0);
+        assert!(!finding.is_exhaustive());
+    }
 }
 
 async fn a_wait_is_seen_and_shown(engine: TestEngine) {

@@ -137,6 +137,10 @@ async fn explore_says_what_is_wrong_with_what_it_was_told() {
         (&["--clients", "0"], "0 is not in 1..=8"),
         (&["--clients", "99"], "99 is not in 1..=8"),
         (&["--limit", "0"], "0 is not in"),
+        (
+            &["--clients", "3", "--instances", "2"],
+            "--instances is 1, or 3 for 3 clients",
+        ),
         (&["--db-connections", "3"], "so many clients need 4"),
         (
             &["--isolation", "read-committed"],

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use racy::accounts;
-use racy::deposits::{Deposit, Failure, Outcome, Pace, Refusal, STRATEGIES, Strategy};
+use racy::deposits::{Deposit, Failure, Memory, Outcome, Pace, Refusal, STRATEGIES, Strategy};
 use racy::engine::{Address, Database, FaultKind, Isolation, Kept, OpenError, Settings};
 use racy::keeper;
 use racy::step::Unobserved;
@@ -34,6 +34,7 @@ on_engines!(
     innodb:
         a_refusal_to_write_is_no_doubt,
         a_migration_that_was_cut_off_is_run_again,
+        what_is_written_after_a_deadlock_is_kept,
     ;
     postgres:
         a_standby_that_only_reads_is_no_doubt,
@@ -64,7 +65,13 @@ async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {
             amount: 100,
         };
         let result = strategy
-            .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
+            .perform(
+                &lab.database,
+                &deposit,
+                &Memory::default(),
+                Pace::default(),
+                &Unobserved,
+            )
             .await;
         assert_eq!(
             result,
@@ -96,7 +103,14 @@ async fn the_keeper_knows_slots_and_what_was_only_appended(engine: TestEngine) {
     };
     for strategy in ["append_only", "append_only", "partitioned", "atomic_update"] {
         let strategy = Strategy::named(strategy).unwrap();
-        let made = strategy.perform(&lab.database, &deposit, Pace::default(), &Unobserved);
+        let memory = Memory::default();
+        let made = strategy.perform(
+            &lab.database,
+            &deposit,
+            &memory,
+            Pace::default(),
+            &Unobserved,
+        );
         made.await.unwrap();
     }
     let audit = async || {
@@ -133,7 +147,13 @@ async fn what_does_not_fit_one_slot_is_refused_and_the_sum_may_be_wider(engine: 
     for strategy in ["append_only", "append_only", "partitioned"] {
         let strategy = Strategy::named(strategy).unwrap();
         let result = strategy
-            .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
+            .perform(
+                &lab.database,
+                &deposit,
+                &Memory::default(),
+                Pace::default(),
+                &Unobserved,
+            )
             .await;
         result.unwrap();
         made += 1;
@@ -144,7 +164,13 @@ async fn what_does_not_fit_one_slot_is_refused_and_the_sum_may_be_wider(engine: 
     let partitioned = Strategy::named("partitioned").unwrap();
     let refused = loop {
         let result = partitioned
-            .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
+            .perform(
+                &lab.database,
+                &deposit,
+                &Memory::default(),
+                Pace::default(),
+                &Unobserved,
+            )
             .await;
         match result {
             Ok(_) => made += 1,
@@ -169,7 +195,13 @@ async fn an_unknown_account_is_refused_and_keeps_nothing(engine: TestEngine) {
         for account in [0, 2, i64::MAX] {
             let deposit = Deposit { account, amount: 1 };
             let result = strategy
-                .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
+                .perform(
+                    &lab.database,
+                    &deposit,
+                    &Memory::default(),
+                    Pace::default(),
+                    &Unobserved,
+                )
                 .await;
             assert_eq!(
                 result,
@@ -374,6 +406,40 @@ async fn a_deadlock_has_one_victim_and_is_rolled_back(engine: TestEngine) {
     assert_eq!(victims, 1);
     assert_eq!(lab.account().await.balance, 1);
     assert!(!lab.has_open_transactions().await);
+}
+
+/// InnoDB has rolled the victim's transaction back: what it writes after that is in autocommit, and no
+/// rollback takes it back.
+async fn what_is_written_after_a_deadlock_is_kept(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let other = accounts::open(&lab.database, 0).await.unwrap();
+    let mut a = lab.database.session(&Unobserved).await.unwrap();
+    let mut b = lab.database.session(&Unobserved).await.unwrap();
+    for (session, first) in [(&mut a, 1), (&mut b, other)] {
+        session.begin().await.unwrap();
+        session.run("first", ADD_ONE, &[first]).await.unwrap();
+    }
+    let (for_a, for_b) = ([other], [1]);
+    let (of_a, of_b) = tokio::join!(
+        a.run("second", ADD_ONE, &for_a),
+        b.run("second", ADD_ONE, &for_b)
+    );
+    let (mut winner, mut victim) = match (of_a, of_b) {
+        (Ok(_), Err(_)) => (a, b),
+        (Err(_), Ok(_)) => (b, a),
+        both => panic!("{both:?}"),
+    };
+    winner.commit().await.unwrap();
+    assert_eq!(winner.end().await, Kept::Something);
+    victim.run("second again", ADD_ONE, &[1]).await.unwrap();
+    assert_eq!(victim.end().await, Kept::Something);
+    assert_eq!(lab.account().await.balance, 2);
+
+    let mut next = lab.database.session(&Unobserved).await.unwrap();
+    next.begin().await.unwrap();
+    next.run("in a transaction", ADD_ONE, &[1]).await.unwrap();
+    assert_eq!(next.end().await, Kept::Nothing);
+    assert_eq!(lab.account().await.balance, 2);
 }
 
 /// Write skew: each reads what the other writes. Both have done all they wanted when the first

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use racy::auth::{self, Password, Username};
-use racy::deposits::{Deposit, Pace, Strategy};
+use racy::deposits::{Deposit, Memory, Pace, Strategy};
 use racy::engine::Database;
 use racy::http::Settings;
 use racy::keeper::{self, NotChanged};
@@ -422,7 +422,8 @@ fn deposits(lab: &Lab, strategy: &str, count: usize) -> JoinSet<bool> {
             account: 1,
             amount: 100,
         };
-        let made = strategy.perform(&database, &deposit, Pace::default(), &Unobserved);
+        let memory = Memory::default();
+        let made = strategy.perform(&database, &deposit, &memory, Pace::default(), &Unobserved);
         made.await.is_ok()
     };
     (0..count).map(|_| deposit(lab.database.clone())).collect()
@@ -841,14 +842,26 @@ async fn an_opening_balance_does_not_overflow() {
         amount: i64::MAX - 1,
     };
     let made = strategy
-        .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
+        .perform(
+            &lab.database,
+            &deposit,
+            &Memory::default(),
+            Pace::default(),
+            &Unobserved,
+        )
         .await;
     assert!(made.is_ok());
     // One update was lost, as it were: there is more on record than the balance could hold.
     let forget = "UPDATE accounts SET balance = 1 WHERE id = ?";
     lab.database.run(forget, &[account.into()]).await.unwrap();
     let again = strategy
-        .perform(&lab.database, &deposit, Pace::default(), &Unobserved)
+        .perform(
+            &lab.database,
+            &deposit,
+            &Memory::default(),
+            Pace::default(),
+            &Unobserved,
+        )
         .await;
     assert!(again.is_ok_and(|receipt| receipt.balance_written == Some(i64::MAX)));
     let deleted = keeper::delete_transactions(&lab.database, "ada", account).await;

@@ -1,7 +1,7 @@
 //! A session that is dropped anywhere leaves nothing behind: no open transaction, no connection that
 //! would surprise the next client.
 
-use racy::deposits::{Deposit, Pace, Refusal, Strategy};
+use racy::deposits::{Deposit, Memory, Pace, Refusal, Strategy};
 use racy::engine::Settings;
 use racy::step::Unobserved;
 
@@ -87,7 +87,14 @@ async fn a_named_lock_is_given_up_on_every_path(engine: TestEngine) {
         account: 1,
         amount: i64::MAX,
     };
-    let refused = locking.perform(&other_instance, &too_much, Pace::default(), &Unobserved);
+    let memory = Memory::default();
+    let refused = locking.perform(
+        &other_instance,
+        &too_much,
+        &memory,
+        Pace::default(),
+        &Unobserved,
+    );
     let refusal = refused.await.unwrap_err().refusal;
     assert!(matches!(refusal, Refusal::Overflow { .. }), "{refusal:?}");
     expect_it_free("a refusal").await;

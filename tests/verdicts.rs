@@ -1,5 +1,7 @@
 //! Each strategy's verdict on each engine, under schedules that are forced step by step.
 
+use std::sync::Arc;
+
 use racy::deposits::{Failure, Outcome, Receipt, Refusal, STRATEGIES, Strategy, Verdict};
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, FaultKind, Isolation, Settings};
@@ -16,10 +18,15 @@ on_engines!(
         who_is_overtaken_begins_again,
         who_is_overtaken_each_time_gives_up,
         no_level_helps_autocommit,
+        a_retry_in_the_same_snapshot_never_gets_through,
+        a_lock_in_the_process_makes_this_instances_clients_wait,
+        a_lock_in_the_process_is_nothing_to_another_instance,
     ;
     servers:
         the_row_lock_makes_the_second_client_wait,
         the_named_lock_makes_the_second_client_wait,
+        the_row_lock_comes_too_late_for_what_was_read,
+        a_time_that_has_changed_turns_the_second_client_away,
     ;
     innodb:
         the_weaker_levels_lose_atomic_deposits,
@@ -28,11 +35,14 @@ on_engines!(
         the_row_lock_holds_at_every_level,
         a_record_made_first_deadlocks_and_one_made_last_does_not,
         a_deadlocks_victim_begins_again,
+        a_statement_retried_after_a_deadlock_is_in_no_transaction,
+        a_statement_retried_after_a_timeout_is_still_in_its_transaction,
     ;
     postgres:
         the_foreign_key_makes_nobody_wait,
         the_higher_levels_refuse_the_later_atomic_deposit,
         the_higher_levels_refuse_who_has_waited_for_the_row_lock,
+        a_statement_retried_in_a_refused_transaction_is_refused_for_that,
 );
 
 fn strategy(name: &str) -> &'static Strategy {
@@ -68,6 +78,7 @@ async fn both_read_before_either_writes(engine: TestEngine) {
         "non_atomic_long_delay",
         "atomic_no_delay",
         "atomic_long_delay",
+        "lock_without_transaction",
     ] {
         let (lab, strategy) = (engine.lab().await, strategy(name));
         let results = race(&lab, strategy).await;
@@ -481,4 +492,160 @@ mod snapshot_isolation {
             run_at(&server.address(), switch).await;
         }
     }
+}
+
+/// B has lost its first attempt when A has committed. Whether it gets another or not, it gets nowhere.
+async fn a_retry_in_the_same_snapshot_never_gets_through(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let retry = strategy("retry_same_snapshot");
+    let mut a = Client::start(&lab.database, retry).await;
+    let mut b = Client::start(&lab.database, retry).await;
+    a.go_to("compare and swap").await;
+    b.go_to("compare and swap").await;
+    assert!(a.finish().await.is_ok());
+    let failure = b.finish().await.unwrap_err();
+    assert_eq!(failure.outcome, Outcome::Refused);
+    let engine = lab.database.engine();
+    match failure.refusal {
+        Refusal::GaveUp { attempts } => {
+            assert_eq!(attempts, 3);
+            assert_expected(&lab, retry, Verdict::Declined);
+        }
+        Refusal::Engine(fault) => assert_expected(&lab, retry, Verdict::Refused(fault.kind)),
+        other => panic!("{other:?} on {engine}"),
+    }
+    let account = lab.account().await;
+    assert_eq!(
+        (account.balance, account.version, account.lost),
+        (100, 1, 0)
+    );
+}
+
+/// B may do whatever it wants as soon as A has the lock; but it wants the lock first.
+async fn a_lock_in_the_process_makes_this_instances_clients_wait(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let (memory, mutex) = (Arc::default(), strategy("mutex_in_process"));
+    let mut a = Client::start_at(&memory, &lab.database, mutex).await;
+    a.go_to("insert transaction").await;
+    let b = Client::start_at(&memory, &lab.database, mutex).await;
+    let b = tokio::spawn(b.finish());
+    a.go_to("unlock in process").await;
+    assert_eq!(lab.account().await.balance, 100);
+    let results = [a.finish().await, b.await.unwrap()];
+    assert_eq!(results[1], Ok(Receipt::at_first_try(100, 200)));
+    assert_eq!(lab.verdict(&results).await, Verdict::Safe);
+}
+
+async fn a_lock_in_the_process_is_nothing_to_another_instance(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let mutex = strategy("mutex_in_process");
+    let results = race(&lab, mutex).await;
+    let verdict = lab.verdict(&results).await;
+    let expected = mutex.expected_on(lab.database.engine(), 2).unwrap();
+    assert!(expected.includes(verdict), "{verdict}");
+    assert_ne!(verdict, Verdict::Safe);
+}
+
+/// B waits for the lock, gets it, and writes all the same what it had computed before.
+async fn the_row_lock_comes_too_late_for_what_was_read(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let late = strategy("lock_after_read");
+    let mut a = Client::start(&lab.database, late).await;
+    let mut b = Client::start(&lab.database, late).await;
+    b.go_to("lock row").await;
+    a.go_to("commit").await;
+    b.go_and_wait_for_lock().await;
+    let results = [a.finish().await, b.finish().await];
+    let verdict = lab.verdict(&results).await;
+    assert_expected(&lab, late, verdict);
+    let expected = match lab.database.engine().snapshot_isolation {
+        true => Verdict::Refused(FaultKind::SnapshotConflict),
+        false => Verdict::LostUpdate,
+    };
+    assert_eq!(verdict, expected);
+    assert_eq!(lab.account().await.balance, 100);
+}
+
+/// Account 1 has not been changed for long: A's change shows, and the check is right to turn B away. (In
+/// the very second of another change it does not show, which the explorer arranges.)
+async fn a_time_that_has_changed_turns_the_second_client_away(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let check = strategy("timestamp_check");
+    let mut a = Client::start(&lab.database, check).await;
+    let mut b = Client::start(&lab.database, check).await;
+    a.go_to("compare and swap").await;
+    b.go_to("compare and swap").await;
+    assert!(a.finish().await.is_ok());
+    let failure = b.finish().await.unwrap_err();
+    assert_eq!(failure.outcome, Outcome::Refused);
+    match lab.database.engine().snapshot_isolation {
+        true => assert!(matches!(failure.refusal, Refusal::Engine(_))),
+        false => assert_eq!(failure.refusal, Refusal::GaveUp { attempts: 1 }),
+    }
+    assert_eq!(lab.account().await.balance, 100);
+}
+
+/// One of two is the deadlock's victim. Its statement is sent again, and is all that is left of it.
+async fn a_statement_retried_after_a_deadlock_is_in_no_transaction(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let retry = strategy("retry_only_statement");
+    let mut a = Client::start(&lab.database, retry).await;
+    let mut b = Client::start(&lab.database, retry).await;
+    a.go_to("write balance").await;
+    b.go_to("write balance").await;
+    a.go_and_wait_for_lock().await;
+    b.go().await;
+    // The winner stands before its commit, the victim before the same statement as before.
+    let next = (a.next_step().await, b.next_step().await);
+    let (winner, mut victim) = match next {
+        (Some("commit"), Some("write balance")) => (a, b),
+        (Some("write balance"), Some("commit")) => (b, a),
+        other => panic!("{other:?}"),
+    };
+    victim.go_and_wait_for_lock().await;
+    assert!(winner.finish().await.is_ok());
+    victim.go_to("commit").await;
+    assert!(!lab.has_open_transactions().await);
+    assert!(victim.finish().await.is_ok());
+    let account = lab.account().await;
+    assert_eq!(
+        (account.balance, account.transactions, account.lost),
+        (100, 1, 0),
+        "two were acknowledged, and the books agree on one"
+    );
+}
+
+/// 1205 has undone the statement alone: here the retry is right, and what it was is undone with the rest.
+async fn a_statement_retried_after_a_timeout_is_still_in_its_transaction(engine: TestEngine) {
+    let impatient = Settings {
+        lock_wait_timeout: Some(1),
+        ..Settings::default()
+    };
+    let lab = engine.lab_with(impatient).await;
+    let mut holder = Client::start(&lab.database, strategy("row_locking_atomic_long_delay")).await;
+    let mut a = Client::start(&lab.database, strategy("retry_only_statement")).await;
+    a.go_to("insert transaction").await;
+    holder.go_to("commit").await;
+    a.go().await;
+    assert_eq!(a.next_step().await, Some("insert transaction"));
+    assert!(lab.has_open_transactions().await);
+    assert!(holder.finish().await.is_ok());
+    a.go_to("commit").await;
+    assert_eq!(lab.account().await.transactions, 1, "nothing is kept yet");
+    assert!(a.finish().await.is_ok());
+    assert_eq!(lab.account().await.transactions, 2);
+}
+
+async fn a_statement_retried_in_a_refused_transaction_is_refused_for_that(engine: TestEngine) {
+    let lab = engine.lab_at(Isolation::RepeatableRead).await;
+    let retry = strategy("retry_only_statement");
+    let mut results = race(&lab, retry).await;
+    let failure = results.remove(1).unwrap_err();
+    let Refusal::Engine(Fault { kind, code, .. }) = &failure.refusal else {
+        panic!("{failure:?}");
+    };
+    assert_eq!(*kind, FaultKind::TransactionAborted);
+    assert_eq!(code.as_deref(), Some("25P02"));
+    assert_eq!(failure.outcome, Outcome::Refused);
+    assert_expected(&lab, retry, Verdict::Refused(*kind));
 }

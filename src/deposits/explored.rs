@@ -1,9 +1,11 @@
 //! A deposit strategy as the explorer sees it: clients that deposit into an account opened for them.
 
-use super::{Delay, Deposit, Failure, Refusal, Retry, Strategy};
+use std::sync::Arc;
+
+use super::{Delay, Deposit, Failure, Memory, Refusal, Retry, Strategy};
 use crate::accounts::{self, OPEN_SLOTS};
 use crate::engine::{Database, Fault, Session};
-use crate::explore::{Ended, Moment, Pending, Row, Subject, Trace, refusal};
+use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
 use crate::step::Unobserved;
 use crate::verdict::{Outcome, Verdict};
 
@@ -24,9 +26,20 @@ impl Subject for Strategy {
     }
 
     fn set_up(&self) -> &'static str {
-        "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
-         UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
-         DELETE FROM transactions WHERE account_id = 1;"
+        match self.looks_at_the_clock() {
+            false => {
+                "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
+                 UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
+                 DELETE FROM transactions WHERE account_id = 1;"
+            }
+            true => {
+                "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
+                 UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
+                 DELETE FROM transactions WHERE account_id = 1;\n\
+                 -- The seconds below are those of the run: put the account's updated_at in their place.\n\
+                 -- All that follows has to happen within that second: it is the same only from a script."
+            }
+        }
     }
 
     fn look(&self) -> &'static str {
@@ -41,34 +54,18 @@ impl Subject for Strategy {
         stake > 16 && stake % AMOUNT != 0
     }
 
-    fn perform<'a>(&'a self, session: Session<'a>, stake: i64) -> Pending<'a, Ended> {
-        Box::pin(async move {
-            let session = match self.delay {
-                Delay::None => session,
-                Delay::Long => session.thinking_in_no_time(),
-            };
-            let session = session
-                .pausing(Retry::pauses_in_no_time())
-                .drawing_the_first();
-            let deposit = Deposit {
-                account: stake,
-                amount: AMOUNT,
-            };
-            match self.perform_in(session, &deposit).await {
-                Ok(_receipt) => Ended {
-                    outcome: Outcome::Applied,
-                    fault: None,
-                },
-                Err(Failure { refusal, outcome }) => Ended {
-                    outcome,
-                    fault: match refusal {
-                        Refusal::Engine(fault) => Some(fault),
-                        Refusal::UnknownAccount
-                        | Refusal::Overflow { .. }
-                        | Refusal::GaveUp { .. } => None,
-                    },
-                },
-            }
+    /// Of the strategies that look at the clock, each has a run in one second: the second in which its
+    /// account was opened.
+    fn tick<'a>(&'a self, database: &'a Database) -> Option<Pending<'a, Result<i64, Fault>>> {
+        self.looks_at_the_clock()
+            .then(|| Box::pin(this_second(database)) as Pending<'a, _>)
+    }
+
+    fn cast(&self, instances: usize) -> Arc<dyn Cast> {
+        let memories = std::iter::repeat_with(Memory::default);
+        Arc::new(Served {
+            strategy: *self,
+            memories: memories.take(instances).collect(),
         })
     }
 
@@ -113,6 +110,54 @@ impl Subject for Strategy {
     }
 }
 
+/// The clients of one run, each of whom comes to one of the instances.
+#[derive(Debug)]
+struct Served {
+    strategy: Strategy,
+    /// Of the instances, at least one.
+    memories: Vec<Memory>,
+}
+
+impl Cast for Served {
+    fn perform<'a>(
+        &'a self,
+        client: Client,
+        session: Session<'a>,
+        stake: i64,
+    ) -> Pending<'a, Ended> {
+        let memory = &self.memories[client.index() % self.memories.len()];
+        Box::pin(async move {
+            let session = match self.strategy.delay {
+                Delay::None => session,
+                Delay::Long => session.thinking_in_no_time(),
+            };
+            let session = session
+                .pausing(Retry::pauses_in_no_time())
+                .drawing_the_first();
+            let deposit = Deposit {
+                account: stake,
+                amount: AMOUNT,
+            };
+            let performed = self.strategy.perform_in(session, &deposit, memory);
+            match performed.await {
+                Ok(_receipt) => Ended {
+                    outcome: Outcome::Applied,
+                    fault: None,
+                },
+                Err(Failure { refusal, outcome }) => Ended {
+                    outcome,
+                    fault: match refusal {
+                        Refusal::Engine(fault) => Some(fault),
+                        Refusal::UnknownAccount
+                        | Refusal::Overflow { .. }
+                        | Refusal::GaveUp { .. } => None,
+                    },
+                },
+            }
+        })
+    }
+}
+
 /// All in one transaction, because it is commits that take time.
 async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
     let mut session = database.session(&Unobserved).await?;
@@ -120,7 +165,8 @@ async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fa
         session.begin_for_update().await?;
         let mut accounts = Vec::new();
         for _ in 0..count {
-            let open = "INSERT INTO accounts (balance, opening_balance) VALUES (?, ?)";
+            let open = "INSERT INTO accounts (balance, opening_balance, updated_at) \
+                        VALUES (?, ?, UNIX_TIMESTAMP())";
             let account = session.insert("open account", open, &[0, 0]).await?;
             session.run("make slots", OPEN_SLOTS, &[account]).await?;
             accounts.push(account);
@@ -131,6 +177,15 @@ async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fa
     .await;
     session.end().await;
     opened
+}
+
+/// By the engine's clock, as the strategies see it.
+async fn this_second(database: &Database) -> Result<i64, Fault> {
+    let mut session = database.session(&Unobserved).await?;
+    let clock = "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)";
+    let second = session.read("look at the clock", clock, &[]).await;
+    session.end().await;
+    second?.ok_or_else(|| Fault::other("the engine has no clock"))
 }
 
 async fn remove_accounts(database: &Database, accounts: &[i64]) -> Result<(), Fault> {

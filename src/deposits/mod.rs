@@ -15,6 +15,17 @@
 //! | [`partitioned`] | `partitioned` |
 //! | [`advisory_lock`] | `advisory_lock` |
 //!
+//! Those that only look like a fix:
+//!
+//! | file | strategy |
+//! |---|---|
+//! | [`lock_without_transaction`] | `lock_without_transaction` |
+//! | [`lock_after_read`] | `lock_after_read` |
+//! | [`retry_same_snapshot`] | `retry_same_snapshot` |
+//! | [`timestamp_check`] | `timestamp_check` |
+//! | [`retry_only_statement`] | `retry_only_statement` |
+//! | [`mutex_in_process`] | `mutex_in_process` |
+//!
 //! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
 //!
 //! The invariant of the exhibit: `balance = opening_balance + Σ transactions.amount`. What is
@@ -26,12 +37,19 @@ pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
 mod explored;
+pub mod lock_after_read;
+pub mod lock_without_transaction;
+mod memory;
+pub mod mutex_in_process;
 pub mod non_atomic;
 pub mod optimistic_retry;
 pub mod partitioned;
 pub mod retry;
+pub mod retry_only_statement;
+pub mod retry_same_snapshot;
 pub mod row_locking;
 pub mod serializable_retry;
+pub mod timestamp_check;
 
 use std::ops::RangeInclusive;
 use std::pin::Pin;
@@ -45,6 +63,7 @@ use crate::engine::{
 };
 use crate::step::Observer;
 pub use crate::verdict::{Outcome, Verdict};
+pub use memory::Memory;
 pub use retry::Retry;
 
 /// What a client asks for: add an amount to an account's balance.
@@ -240,6 +259,16 @@ pub const fn safe(schedules: u64) -> Count {
 }
 
 impl Expectation {
+    fn on<'e>(engine: &Engine, all: &'e [Self]) -> Option<&'e Self> {
+        all.iter()
+            .find(|it| it.engine == Mode::of(engine) && it.isolation.contains(&engine.isolation))
+    }
+
+    /// Whether nothing may ever be lost.
+    fn is_safe(&self) -> bool {
+        self.verdicts.iter().all(|it| !it.verdict.is_anomaly())
+    }
+
     /// Whether some schedule leads to this verdict.
     pub fn includes(&self, verdict: Verdict) -> bool {
         self.verdicts.iter().any(|count| count.verdict == verdict)
@@ -288,20 +317,13 @@ impl Card {
 
     /// What is expected on this engine at its isolation level, where the card says anything.
     pub fn expected_on(&self, engine: &Engine) -> Option<&'static Expectation> {
-        self.expected.iter().find(|expectation| {
-            expectation.engine == Mode::of(engine)
-                && expectation.isolation.contains(&engine.isolation)
-        })
+        Expectation::on(engine, self.expected)
     }
 
-    /// Whether nothing may ever be lost on this engine at its isolation level. Refusals may be many.
+    /// Whether nothing may ever be lost on this engine at its isolation level, by one instance of the
+    /// service. Refusals may be many.
     pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
-        self.expected_on(engine).is_some_and(|expectation| {
-            expectation
-                .verdicts
-                .iter()
-                .all(|it| !it.verdict.is_anomaly())
-        })
+        self.expected_on(engine).is_some_and(Expectation::is_safe)
     }
 }
 
@@ -339,7 +361,7 @@ pub struct Pace {
 pub type Depositing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
 
 /// One way to make a deposit, as it is registered.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Strategy {
     /// Its name, which is also its endpoint.
     pub name: &'static str,
@@ -348,82 +370,139 @@ pub struct Strategy {
     /// What its file says about it.
     pub card: &'static Card,
     /// The function itself.
-    pub deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit) -> Depositing<'f>,
+    pub deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit, &'f Memory) -> Depositing<'f>,
+    /// What is expected where each client has an instance of the service to itself; none where it is what
+    /// the card expects, because an instance's memory plays no part.
+    pub apart: Option<&'static [Expectation]>,
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.
-pub static STRATEGIES: [Strategy; 12] = [
+pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "non_atomic_no_delay",
         delay: Delay::None,
         card: &non_atomic::CARD,
-        deposit: |s, d| Box::pin(non_atomic::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(non_atomic::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "non_atomic_long_delay",
         delay: Delay::Long,
         card: &non_atomic::CARD,
-        deposit: |s, d| Box::pin(non_atomic::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(non_atomic::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "atomic_no_delay",
         delay: Delay::None,
         card: &atomic::CARD,
-        deposit: |s, d| Box::pin(atomic::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(atomic::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "atomic_long_delay",
         delay: Delay::Long,
         card: &atomic::CARD,
-        deposit: |s, d| Box::pin(atomic::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(atomic::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "row_locking_atomic_long_delay",
         delay: Delay::Long,
         card: &row_locking::CARD,
-        deposit: |s, d| Box::pin(row_locking::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(row_locking::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "atomic_update",
         delay: Delay::None,
         card: &atomic_update::CARD,
-        deposit: |s, d| Box::pin(atomic_update::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(atomic_update::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "atomic_update_insert_first",
         delay: Delay::None,
         card: &atomic_update::INSERT_FIRST_CARD,
-        deposit: |s, d| Box::pin(atomic_update::deposit_insert_first(s, d)),
+        deposit: |s, d, _| Box::pin(atomic_update::deposit_insert_first(s, d)),
+        apart: None,
     },
     Strategy {
         name: "optimistic_retry",
         delay: Delay::None,
         card: &optimistic_retry::CARD,
-        deposit: |s, d| Box::pin(optimistic_retry::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(optimistic_retry::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "serializable_retry",
         delay: Delay::None,
         card: &serializable_retry::CARD,
-        deposit: |s, d| Box::pin(serializable_retry::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(serializable_retry::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "append_only",
         delay: Delay::None,
         card: &append_only::CARD,
-        deposit: |s, d| Box::pin(append_only::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(append_only::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "partitioned",
         delay: Delay::None,
         card: &partitioned::CARD,
-        deposit: |s, d| Box::pin(partitioned::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(partitioned::deposit(s, d)),
+        apart: None,
     },
     Strategy {
         name: "advisory_lock",
         delay: Delay::None,
         card: &advisory_lock::CARD,
-        deposit: |s, d| Box::pin(advisory_lock::deposit(s, d)),
+        deposit: |s, d, _| Box::pin(advisory_lock::deposit(s, d)),
+        apart: None,
+    },
+    Strategy {
+        name: "lock_without_transaction",
+        delay: Delay::Long,
+        card: &lock_without_transaction::CARD,
+        deposit: |s, d, _| Box::pin(lock_without_transaction::deposit(s, d)),
+        apart: None,
+    },
+    Strategy {
+        name: "lock_after_read",
+        delay: Delay::Long,
+        card: &lock_after_read::CARD,
+        deposit: |s, d, _| Box::pin(lock_after_read::deposit(s, d)),
+        apart: None,
+    },
+    Strategy {
+        name: "retry_same_snapshot",
+        delay: Delay::Long,
+        card: &retry_same_snapshot::CARD,
+        deposit: |s, d, _| Box::pin(retry_same_snapshot::deposit(s, d)),
+        apart: None,
+    },
+    Strategy {
+        name: "timestamp_check",
+        delay: Delay::None,
+        card: &timestamp_check::CARD,
+        deposit: |s, d, _| Box::pin(timestamp_check::deposit(s, d)),
+        apart: None,
+    },
+    Strategy {
+        name: "retry_only_statement",
+        delay: Delay::Long,
+        card: &retry_only_statement::CARD,
+        deposit: |s, d, _| Box::pin(retry_only_statement::deposit(s, d)),
+        apart: None,
+    },
+    Strategy {
+        name: "mutex_in_process",
+        delay: Delay::Long,
+        card: &mutex_in_process::CARD,
+        deposit: |s, d, memory| Box::pin(mutex_in_process::deposit(s, d, memory)),
+        apart: Some(mutex_in_process::APART),
     },
 ];
 
@@ -431,6 +510,35 @@ impl Strategy {
     /// The strategy of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         STRATEGIES.iter().find(|strategy| strategy.name == name)
+    }
+
+    /// By how many instances of the service it is worth being shown: one for all of so many clients and,
+    /// where that makes a difference, one for each.
+    pub fn instances(&self, clients: usize) -> Vec<usize> {
+        match self.apart {
+            Some(_) if clients > 1 => vec![1, clients],
+            _ => vec![1],
+        }
+    }
+
+    /// What is expected on this engine of so many instances.
+    pub fn expected_on(&self, engine: &Engine, instances: usize) -> Option<&'static Expectation> {
+        match self.apart {
+            Some(apart) if instances > 1 => Expectation::on(engine, apart),
+            _ => self.card.expected_on(engine),
+        }
+    }
+
+    /// Whether nothing may ever be lost by so many instances on this engine.
+    pub fn must_be_safe_on(&self, engine: &Engine, instances: usize) -> bool {
+        let expected = self.expected_on(engine, instances);
+        expected.is_some_and(Expectation::is_safe)
+    }
+
+    /// Whether it depends on the engine's clock. Its own source says so: there is no second place that
+    /// could be forgotten.
+    fn looks_at_the_clock(&self) -> bool {
+        self.card.source.contains("UNIX_TIMESTAMP()")
     }
 
     /// How a deposit is going to let time pass.
@@ -445,7 +553,7 @@ impl Strategy {
     }
 
     /// Makes one deposit on a connection from the pool: one client, one session, from its first
-    /// step to its last.
+    /// step to its last. `memory` is that of the instance that makes it.
     ///
     /// # Errors
     /// The refusal, and whether it left anything behind. No retry hides a refusal, unless retrying is
@@ -454,13 +562,14 @@ impl Strategy {
         &self,
         database: &Database,
         deposit: &Deposit,
+        memory: &Memory,
         pace: Pace,
         observer: &dyn Observer,
     ) -> Result<Receipt, Failure> {
         match database.session(observer).await {
             Ok(session) => {
                 let session = session.thinking(pace.think).pausing(pace.pauses);
-                self.perform_in(session, deposit).await
+                self.perform_in(session, deposit, memory).await
             }
             Err(fault) => Err(Failure {
                 refusal: fault.into(),
@@ -477,8 +586,9 @@ impl Strategy {
         &self,
         mut session: Session<'_>,
         deposit: &Deposit,
+        memory: &Memory,
     ) -> Result<Receipt, Failure> {
-        let result = (self.deposit)(&mut session, deposit).await;
+        let result = (self.deposit)(&mut session, deposit, memory).await;
         let kept = session.end().await;
         result.map_err(|refusal| Failure {
             refusal,
@@ -525,10 +635,12 @@ mod tests {
                 (Mode::SqliteRollback, SQLITE_LEVEL),
             ] {
                 for level in levels {
-                    let said = strategy.card.expected.iter().filter(|expectation| {
-                        expectation.engine == mode && expectation.isolation.contains(level)
-                    });
-                    assert_eq!(said.count(), 1, "{} {mode:?} {level}", strategy.name);
+                    for expected in [Some(strategy.card.expected), strategy.apart] {
+                        let said = expected.unwrap_or(strategy.card.expected).iter();
+                        let said =
+                            said.filter(|it| it.engine == mode && it.isolation.contains(level));
+                        assert_eq!(said.count(), 1, "{} {mode:?} {level}", strategy.name);
+                    }
                 }
             }
         }

@@ -72,6 +72,7 @@ impl From<Fault> for NotMade {
             FaultKind::LockTimeout
             | FaultKind::UniqueViolation
             | FaultKind::ForeignKeyViolation
+            | FaultKind::TransactionAborted
             | FaultKind::Unavailable
             | FaultKind::Other => Self::Refused(fault.into()),
         }

@@ -28,9 +28,7 @@ impl Flavour {
         match self {
             Self::MySql | Self::MariaDb => sql.into(),
             Self::Postgres => spell_postgres(sql).into(),
-            // SQLite has no row locks and no clause to ask for one. Whoever needs the lock has
-            // taken the whole database with `begin_for_update`.
-            Self::Sqlite => sql.strip_suffix(" FOR UPDATE").unwrap_or(sql).into(),
+            Self::Sqlite => spell_sqlite(sql),
         }
     }
 
@@ -90,7 +88,6 @@ impl Flavour {
             Self::Sqlite => "BEGIN IMMEDIATE",
         }
     }
-
     /// The isolation levels that are levels of their own here. PostgreSQL takes the name READ
     /// UNCOMMITTED and does READ COMMITTED.
     pub fn isolation_levels(self) -> &'static [Isolation] {
@@ -118,6 +115,19 @@ impl Flavour {
     }
 }
 
+/// SQLite has no row locks and no clause to ask for one. Whoever needs the lock has taken the whole
+/// database with `begin_for_update`.
+fn spell_sqlite(sql: &'static str) -> Cow<'static, str> {
+    let sql = sql.strip_suffix(" FOR UPDATE").unwrap_or(sql);
+    match sql.contains(CLOCK) {
+        true => sql.replace(CLOCK, "unixepoch()").into(),
+        false => sql.into(),
+    }
+}
+
+/// The second since 1970-01-01 UTC in which the statement began.
+const CLOCK: &str = "UNIX_TIMESTAMP()";
+
 /// `?` becomes `$1`, `$2`, …; the type and the functions that have other names get them. No text of
 /// ours has a question mark in a literal.
 fn spell_postgres(sql: &str) -> String {
@@ -130,6 +140,10 @@ fn spell_postgres(sql: &str) -> String {
     spelled
         .replace(" AS SIGNED)", " AS BIGINT)")
         .replace("CONNECTION_ID()", "pg_backend_pid()")
+        .replace(
+            CLOCK,
+            "CAST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp())) AS BIGINT)",
+        )
 }
 
 impl fmt::Display for Flavour {
@@ -225,6 +239,21 @@ mod tests {
         assert_eq!(
             spell("SELECT CAST(CONNECTION_ID() AS SIGNED)"),
             "SELECT CAST(pg_backend_pid() AS BIGINT)"
+        );
+    }
+
+    #[test]
+    fn every_engine_has_a_clock_of_whole_seconds() {
+        let sql = "UPDATE accounts SET updated_at = UNIX_TIMESTAMP() WHERE id = ?";
+        assert_eq!(Flavour::MySql.spell(sql), sql);
+        assert_eq!(
+            Flavour::Sqlite.spell(sql),
+            "UPDATE accounts SET updated_at = unixepoch() WHERE id = ?"
+        );
+        assert_eq!(
+            Flavour::Postgres.spell(sql),
+            "UPDATE accounts SET updated_at = \
+             CAST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp())) AS BIGINT) WHERE id = $1"
         );
     }
 

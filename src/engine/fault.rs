@@ -23,6 +23,9 @@ pub enum FaultKind {
     /// PostgreSQL: what this transaction has read and what others have written do not fit into any
     /// order of one after the other. It may turn out as late as at the commit.
     SerializationFailure,
+    /// PostgreSQL: something in this transaction was refused before, so that nothing more is done in it.
+    /// The refusal that says why is the earlier one.
+    TransactionAborted,
     /// SQLite: somebody else is writing, and waiting would not have helped or took too long.
     Busy,
     /// A row with this key exists already.
@@ -43,6 +46,7 @@ impl FaultKind {
             Self::LockTimeout => "lock_timeout",
             Self::SnapshotConflict => "snapshot_conflict",
             Self::SerializationFailure => "serialization_failure",
+            Self::TransactionAborted => "transaction_aborted",
             Self::Busy => "busy",
             Self::UniqueViolation => "unique_violation",
             Self::ForeignKeyViolation => "foreign_key_violation",
@@ -58,6 +62,7 @@ impl FaultKind {
             | Self::LockTimeout
             | Self::SnapshotConflict
             | Self::SerializationFailure
+            | Self::TransactionAborted
             | Self::Busy
             | Self::Unavailable => true,
             Self::UniqueViolation | Self::ForeignKeyViolation | Self::Other => false,
@@ -87,6 +92,14 @@ impl Fault {
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self {
             kind: FaultKind::Unavailable,
+            code: None,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn lock_timeout(message: impl Into<String>) -> Self {
+        Self {
+            kind: FaultKind::LockTimeout,
             code: None,
             message: message.into(),
         }
@@ -218,6 +231,7 @@ fn of_sqlstate(state: &str) -> FaultKind {
     match state {
         "40001" => FaultKind::SerializationFailure,
         "40P01" => FaultKind::Deadlock,
+        "25P02" => FaultKind::TransactionAborted,
         "55P03" => FaultKind::LockTimeout,
         "23505" => FaultKind::UniqueViolation,
         "23503" => FaultKind::ForeignKeyViolation,
@@ -291,7 +305,7 @@ mod tests {
             ("57P01", FaultKind::Unavailable),
             ("57P03", FaultKind::Unavailable),
             ("42601", FaultKind::Other),
-            ("25P02", FaultKind::Other),
+            ("25P02", FaultKind::TransactionAborted),
         ] {
             assert_eq!(of_sqlstate(state), kind, "{state}");
         }
@@ -330,6 +344,7 @@ mod tests {
             FaultKind::LockTimeout,
             FaultKind::SnapshotConflict,
             FaultKind::SerializationFailure,
+            FaultKind::TransactionAborted,
             FaultKind::Busy,
             FaultKind::UniqueViolation,
             FaultKind::ForeignKeyViolation,

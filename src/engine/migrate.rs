@@ -9,51 +9,75 @@ use sqlx::{
 use super::pool::{Pool, hang_up};
 use super::{Fault, FaultKind, OpenError};
 
-/// One engine's migrations: description and SQL, in order. Applied ones are never edited.
-type Migrations = &'static [(&'static str, &'static str)];
+/// One engine's migrations: number, description and SQL, in order. Applied ones are never edited.
+type Migrations = &'static [(i64, &'static str, &'static str)];
 
 const MYSQL_MIGRATIONS: Migrations = &[
     (
+        1,
         "deposits",
         include_str!("../../migrations/mysql/0001_deposits.sql"),
     ),
     (
+        2,
         "keeper",
         include_str!("../../migrations/mysql/0002_keeper.sql"),
     ),
     (
+        3,
         "cures",
         include_str!("../../migrations/mysql/0003_cures.sql"),
+    ),
+    (
+        4,
+        "changed at",
+        include_str!("../../migrations/mysql/0004_changed_at.sql"),
     ),
 ];
 
 const POSTGRES_MIGRATIONS: Migrations = &[
     (
+        1,
         "deposits",
         include_str!("../../migrations/postgres/0001_deposits.sql"),
     ),
     (
+        2,
         "keeper",
         include_str!("../../migrations/postgres/0002_keeper.sql"),
     ),
     (
+        3,
         "cures",
         include_str!("../../migrations/postgres/0003_cures.sql"),
+    ),
+    (
+        4,
+        "changed at",
+        include_str!("../../migrations/postgres/0004_changed_at.sql"),
     ),
 ];
 
 const SQLITE_MIGRATIONS: Migrations = &[
     (
+        1,
         "deposits",
         include_str!("../../migrations/sqlite/0001_deposits.sql"),
     ),
     (
+        2,
         "keeper",
         include_str!("../../migrations/sqlite/0002_keeper.sql"),
     ),
     (
+        3,
         "cures",
         include_str!("../../migrations/sqlite/0003_cures.sql"),
+    ),
+    (
+        4,
+        "changed at",
+        include_str!("../../migrations/sqlite/0004_changed_at.sql"),
     ),
 ];
 
@@ -200,18 +224,14 @@ pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
 }
 
 fn migrations(migrations: Migrations) -> Migrator {
-    let numbered = (1..).zip(migrations);
-    Migrator::with_migrations(
-        numbered
-            .map(|(version, (description, sql))| {
-                Migration::new(
-                    version,
-                    (*description).into(),
-                    MigrationType::Simple,
-                    sql.into_sql_str(),
-                    false,
-                )
-            })
-            .collect(),
-    )
+    let migrations = migrations.iter().map(|(number, description, sql)| {
+        Migration::new(
+            *number,
+            (*description).into(),
+            MigrationType::Simple,
+            sql.into_sql_str(),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
 }

@@ -151,6 +151,9 @@ pub struct Engine {
     /// MariaDB's `innodb_snapshot_isolation`: a transaction is refused (1020) when it changes a row
     /// that somebody else changed after its snapshot. On by default since 11.6.2.
     pub snapshot_isolation: bool,
+    /// InnoDB's `innodb_rollback_on_timeout`: a lock wait that times out ends the whole transaction.
+    #[serde(skip)]
+    pub rolls_back_on_timeout: bool,
     /// Whether a session may switch `innodb_snapshot_isolation` on and off.
     #[serde(skip)]
     pub can_switch_snapshot_isolation: bool,

@@ -76,6 +76,10 @@ async fn ask(connection: &mut MySqlConnection) -> Result<Engine, OpenError> {
     })
     .fetch_one(&mut *connection)
     .await?;
+    let rolls_back_on_timeout: i64 =
+        sqlx::query_scalar("SELECT CAST(@@innodb_rollback_on_timeout AS SIGNED)")
+            .fetch_one(&mut *connection)
+            .await?;
     let snapshot_isolation = snapshot_isolation(connection).await?;
     Ok(Engine {
         flavour,
@@ -84,6 +88,7 @@ async fn ask(connection: &mut MySqlConnection) -> Result<Engine, OpenError> {
             .parse()
             .map_err(|message: String| Fault::other(message))?,
         snapshot_isolation: snapshot_isolation == Some(true),
+        rolls_back_on_timeout: rolls_back_on_timeout == 1,
         can_switch_snapshot_isolation: snapshot_isolation.is_some(),
         journal: None,
     })

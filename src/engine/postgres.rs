@@ -88,6 +88,7 @@ async fn ask(connection: &mut PgConnection) -> Result<Engine, OpenError> {
             own => own,
         },
         snapshot_isolation: false,
+        rolls_back_on_timeout: false,
         can_switch_snapshot_isolation: false,
         journal: None,
     })

@@ -9,7 +9,11 @@
 //! [`Observer`] learns of the wait and may say when to try again.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
 use super::connection::{Connection, ConnectionId};
 use super::named_lock::{self, NamedLock};
@@ -36,6 +40,8 @@ pub struct Session<'s> {
     level: Isolation,
     /// That of the open transaction.
     level_now: Isolation,
+    /// A lock wait that times out ends the transaction and not the statement alone.
+    rolls_back_on_timeout: bool,
     observer: &'s dyn Observer,
     /// How long to think; none where thinking is no step at all.
     think: Option<Duration>,
@@ -50,6 +56,9 @@ pub struct Session<'s> {
     /// A named lock that does not end with its transaction.
     held: Option<NamedLock>,
     in_transaction: bool,
+    /// The engine has rolled the transaction back by itself: what is sent from here on is in autocommit,
+    /// whether whoever sends it knows or not.
+    rolled_back: bool,
     /// The transaction has read or written, and sees the database as it was then.
     in_snapshot: bool,
     /// A statement is under way: its answer has not been read to the end.
@@ -94,6 +103,7 @@ impl<'s> Session<'s> {
             flavour: engine.flavour,
             level: engine.isolation,
             level_now: engine.isolation,
+            rolls_back_on_timeout: engine.rolls_back_on_timeout,
             observer,
             think: None,
             pauses: Vec::new().into_iter(),
@@ -102,6 +112,7 @@ impl<'s> Session<'s> {
             lock_file: None,
             held: None,
             in_transaction: false,
+            rolled_back: false,
             in_snapshot: false,
             in_flight: false,
             broken: false,
@@ -184,6 +195,7 @@ impl<'s> Session<'s> {
     async fn begin_with(&mut self, sql: &'static str, reach: Reach) -> Result<(), Fault> {
         self.command(Action::Begin, "begin", sql, reach).await?;
         self.in_transaction = true;
+        self.rolled_back = false;
         Ok(())
     }
 
@@ -191,7 +203,8 @@ impl<'s> Session<'s> {
     ///
     /// # Errors
     /// As the engine refuses. If the connection broke, whether it was kept is
-    /// [unknown](Kept::Unknown). PostgreSQL would answer the COMMIT of a transaction in which it has
+    /// [unknown](Kept::Unknown). After a deadlock InnoDB has rolled the transaction back, and commits
+    /// nothing without a word. PostgreSQL would answer the COMMIT of a transaction in which it has
     /// refused something with a mere "ROLLBACK", which reads like success: there it is that earlier
     /// refusal, and nothing is sent.
     pub async fn commit(&mut self) -> Result<(), Fault> {
@@ -200,8 +213,10 @@ impl<'s> Session<'s> {
         }
         self.command(Action::Commit, "commit", "COMMIT", Reach::Meets)
             .await?;
+        if !self.rolled_back {
+            self.kept = Kept::Something;
+        }
         self.leave_transaction();
-        self.kept = Kept::Something;
         Ok(())
     }
 
@@ -386,7 +401,7 @@ impl<'s> Session<'s> {
     }
 
     /// As [`run`](Self::run), for the statement that writes the value the clients race for; `value`
-    /// is what the timeline shows.
+    /// is what the timeline shows, unless no row matched.
     ///
     /// # Errors
     /// As the engine refuses.
@@ -398,6 +413,70 @@ impl<'s> Session<'s> {
         args: &[i64],
     ) -> Result<u64, Fault> {
         self.change(label, Some(value), sql, args).await
+    }
+
+    /// Takes a lock that this process keeps in its memory, and waits for it as long as for one of the
+    /// engine's. The engine knows nothing of it. Whoever drops the guard gives it up.
+    ///
+    /// # Errors
+    /// [`FaultKind::LockTimeout`] where somebody else keeps it for too long.
+    pub async fn lock_in_process(
+        &mut self,
+        mutex: &Arc<Mutex<()>>,
+    ) -> Result<OwnedMutexGuard<()>, Fault> {
+        let step = in_process(Action::Lock, "lock in process");
+        self.observer.before(&step).await;
+        let started = Instant::now();
+        let taken = self.wait_in_process(&step, mutex).await;
+        self.show(step, started, &taken);
+        taken
+    }
+
+    /// Gives up what [`lock_in_process`](Self::lock_in_process) has taken.
+    pub async fn unlock_in_process(&mut self, guard: OwnedMutexGuard<()>) {
+        let step = in_process(Action::Unlock, "unlock in process");
+        self.observer.before(&step).await;
+        let started = Instant::now();
+        drop(guard);
+        self.show(step, started, &Ok(()));
+    }
+
+    async fn wait_in_process(
+        &self,
+        step: &Step,
+        mutex: &Arc<Mutex<()>>,
+    ) -> Result<OwnedMutexGuard<()>, Fault> {
+        let took_too_long = || Fault::lock_timeout("somebody else in this process has the lock");
+        loop {
+            if let Ok(guard) = Arc::clone(mutex).try_lock_owned() {
+                return Ok(guard);
+            }
+            match self.observer.held_up(step) {
+                Some(turn) => {
+                    if !turn.await {
+                        return Err(took_too_long());
+                    }
+                }
+                None => {
+                    let waiting = Arc::clone(mutex).lock_owned();
+                    let taken = timeout(self.lock_wait, waiting).await;
+                    return taken.map_err(|_elapsed| took_too_long());
+                }
+            }
+        }
+    }
+
+    /// Shows a step to the observer that says nothing about this session's connection.
+    fn show<T>(&self, step: Step, started: Instant, result: &Result<T, Fault>) {
+        self.observer.after(&Record {
+            step,
+            started,
+            ended: Instant::now(),
+            ending: match result {
+                Ok(_) => Ending::Done(None),
+                Err(fault) => failed(fault),
+            },
+        });
     }
 
     /// Lets time pass between two statements: the delay of the lesson, in which others get their
@@ -523,7 +602,7 @@ impl<'s> Session<'s> {
             self,
             step,
             self.connection.execute(step_sql(&step), args),
-            |_| value
+            |matched| value.filter(|_| *matched > 0)
         )
     }
 
@@ -600,18 +679,14 @@ impl<'s> Session<'s> {
             Ok(done) => {
                 self.in_snapshot |=
                     self.in_transaction && matches!(step.action, Action::Read | Action::Write);
-                if step.action == Action::Write && !self.in_transaction {
+                if step.action == Action::Write && self.commits_by_itself() {
                     self.kept = Kept::Something;
                 }
                 Ending::Done(value(done))
             }
             Err(fault) => {
                 self.learn_from(fault, step.action);
-                Ending::Failed {
-                    kind: fault.kind.name(),
-                    code: fault.code.clone(),
-                    refusal: fault.to_string(),
-                }
+                failed(fault)
             }
         };
         self.observer.after(&Record {
@@ -628,16 +703,40 @@ impl<'s> Session<'s> {
     fn learn_from(&mut self, fault: &Fault, action: Action) {
         let answered = fault.is_an_answer();
         self.broken |= !answered || fault.kind == FaultKind::Unavailable;
-        let commits = action == Action::Commit || (action == Action::Write && !self.in_transaction);
+        let commits = match action {
+            Action::Commit => !self.rolled_back,
+            Action::Write => self.commits_by_itself(),
+            _ => false,
+        };
         if commits && !answered {
             self.kept = Kept::Unknown;
         }
+        self.rolled_back |= answered && self.in_transaction && self.ends_the_transaction(fault);
         if answered && self.in_transaction && self.flavour.gives_up_transactions_whole() {
             // A commit that is refused has rolled back; after any other step that is still to do.
             match action {
                 Action::Commit => self.leave_transaction(),
                 _ => self.doomed = Some(fault.clone()),
             }
+        }
+    }
+
+    /// Whether a write is kept as soon as it is done.
+    fn commits_by_itself(&self) -> bool {
+        !self.in_transaction || self.rolled_back
+    }
+
+    /// Whether InnoDB has rolled the whole transaction back with this refusal, and not only the statement.
+    fn ends_the_transaction(&self, fault: &Fault) -> bool {
+        match (self.flavour, fault.kind) {
+            (
+                Flavour::MySql | Flavour::MariaDb,
+                FaultKind::Deadlock | FaultKind::SnapshotConflict,
+            ) => true,
+            (Flavour::MySql | Flavour::MariaDb, FaultKind::LockTimeout) => {
+                self.rolls_back_on_timeout
+            }
+            _ => false,
         }
     }
 }
@@ -656,6 +755,25 @@ pub(super) fn pause_before(try_number: usize) -> Duration {
     const MILLISECONDS: [u64; 12] = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100];
     let longest = MILLISECONDS.len() - 1;
     Duration::from_millis(MILLISECONDS[try_number.min(longest)])
+}
+
+/// A step that no statement belongs to, and that others wait for.
+fn in_process(action: Action, label: &'static str) -> Step {
+    Step {
+        action,
+        label,
+        sql: None,
+        args: Vec::new(),
+        reach: Reach::Meets,
+    }
+}
+
+fn failed(fault: &Fault) -> Ending {
+    Ending::Failed {
+        kind: fault.kind.name(),
+        code: fault.code.clone(),
+        refusal: fault.to_string(),
+    }
 }
 
 fn step_sql(step: &Step) -> &str {

@@ -42,6 +42,7 @@ pub(super) async fn connect(
         version,
         isolation: Isolation::Serializable,
         snapshot_isolation: false,
+        rolls_back_on_timeout: false,
         can_switch_snapshot_isolation: false,
         journal: Some(settings.journal),
     };

@@ -61,6 +61,19 @@ impl Finding {
         self.subject.name()
     }
 
+    /// By how many instances of the service its clients were served.
+    pub fn instances(&self) -> usize {
+        self.plan.instances
+    }
+
+    /// The instances in words, to be put behind the strategy's name; nothing where there was one.
+    pub fn several_instances(&self) -> String {
+        match self.plan.instances {
+            1 => String::new(),
+            several => format!(", {several} instances"),
+        }
+    }
+
     /// Whether every schedule there is was run, or stands for one that was.
     pub fn is_exhaustive(&self) -> bool {
         self.complete

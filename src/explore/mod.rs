@@ -25,6 +25,7 @@ mod trace;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use finding::{Example, Finding, Tally, explore};
 pub use policy::{Diverged, Exhaustive, Policy, Random, Replay, Standing};
@@ -64,8 +65,15 @@ pub trait Subject: fmt::Debug + Send + Sync {
     /// replaced where the statement is shown. Only then is it raced for.
     fn is_unmistakable(&self, stake: i64) -> bool;
 
-    /// Runs one client to its end.
-    fn perform<'a>(&'a self, session: Session<'a>, stake: i64) -> Pending<'a, Ended>;
+    /// Where the hand of the clock is that the strategy looks at; none where it looks at no clock. A run
+    /// counts only if the hand does not move from before the stake is set up until the run is judged: how
+    /// runs end would otherwise depend on when they happen to begin. One that it moves in is run again.
+    fn tick<'a>(&'a self, _database: &'a Database) -> Option<Pending<'a, Result<i64, Fault>>> {
+        None
+    }
+
+    /// The clients of one run, served by so many instances of what serves them.
+    fn cast(&self, instances: usize) -> Arc<dyn Cast>;
 
     /// Judges a run in which the clients have raced for `stake`.
     fn judge<'a>(
@@ -84,6 +92,17 @@ pub trait Subject: fmt::Debug + Send + Sync {
 
     /// Where in a run with an anomaly it happened, and how to say so.
     fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment>;
+}
+
+/// The clients of one run, with what they share besides the database.
+pub trait Cast: fmt::Debug + Send + Sync {
+    /// Runs one client to its end.
+    fn perform<'a>(
+        &'a self,
+        client: Client,
+        session: Session<'a>,
+        stake: i64,
+    ) -> Pending<'a, Ended>;
 }
 
 /// How one client ended.

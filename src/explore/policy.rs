@@ -32,10 +32,19 @@ pub trait Policy: fmt::Debug + Send {
         false
     }
 
-    /// The same run from its beginning, for a run that has diverged and may not do so again; none
-    /// where somebody wants to know that it has.
-    fn again(&self) -> Option<Box<dyn Policy>> {
-        None
+    /// For so many steps an earlier run has shown how it goes on. Of those that come after them further
+    /// runs may follow; where none do, it is all.
+    fn known(&self) -> usize {
+        usize::MAX
+    }
+
+    /// The same run from its beginning.
+    fn again(&self) -> Box<dyn Policy>;
+
+    /// Whether a run that has diverged is worth another try, because it may not do so again; false where
+    /// somebody wants to know that it has.
+    fn forgives(&self) -> bool {
+        false
     }
 }
 
@@ -221,8 +230,16 @@ impl Policy for Exhaustive {
         self.branches.into_iter().map(run).collect()
     }
 
-    fn again(&self) -> Option<Box<dyn Policy>> {
-        Some(Box::new(Self::after(self.begins.clone(), self.reduced)))
+    fn again(&self) -> Box<dyn Policy> {
+        Box::new(Self::after(self.begins.clone(), self.reduced))
+    }
+
+    fn forgives(&self) -> bool {
+        true
+    }
+
+    fn known(&self) -> usize {
+        self.begins.decisions.len()
     }
 }
 
@@ -309,6 +326,10 @@ impl Policy for Random {
         self.number == 0
     }
 
+    fn again(&self) -> Box<dyn Policy> {
+        Box::new(self.draw.run(self.number, self.runs))
+    }
+
     /// From each run two follow, so that none need be drawn long before its turn.
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
         let draw = Draw {
@@ -374,6 +395,10 @@ impl Policy for Replay {
 
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
         Vec::new()
+    }
+
+    fn again(&self) -> Box<dyn Policy> {
+        Box::new(Self::new(self.schedule.clone()))
     }
 }
 

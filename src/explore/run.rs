@@ -6,6 +6,7 @@
 //! So the same decisions lead to the same run, as far as the engine does the same again.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -14,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::gate::{Event, Gate};
 use super::trace::{Row, What};
-use super::{Client, Diverged, Ended, Policy, Schedule, Standing, Subject, Trace};
+use super::{Cast, Client, Diverged, Ended, Policy, Schedule, Standing, Trace};
 use crate::engine::{ConnectionId, Database, Fault, Standstill};
 use crate::step::{Ending, Record, Step};
 
@@ -40,6 +41,8 @@ pub enum RunError {
     Engine(Fault),
     /// A client ended without saying how.
     Client(Client),
+    /// The strategy looks at a clock, which went on in the middle of every try.
+    Ticked,
 }
 
 impl fmt::Display for RunError {
@@ -48,6 +51,10 @@ impl fmt::Display for RunError {
             Self::Diverged(diverged) => write!(f, "the run diverged {diverged}"),
             Self::Engine(fault) => fault.fmt(f),
             Self::Client(client) => write!(f, "client {client} broke off"),
+            Self::Ticked => f.write_str(
+                "the engine's clock went on in the middle of every try; fewer runs at once (--parallel) \
+                 are quicker each",
+            ),
         }
     }
 }
@@ -69,12 +76,12 @@ impl From<Fault> for RunError {
 /// [`RunError`].
 pub async fn run(
     database: &Database,
-    subject: &'static dyn Subject,
+    cast: &Arc<dyn Cast>,
     stake: i64,
     clients: usize,
     policy: &mut dyn Policy,
 ) -> Result<Option<Run>, RunError> {
-    let mut scheduler = Scheduler::start(database, subject, stake, clients);
+    let mut scheduler = Scheduler::start(database, cast, stake, clients);
     match scheduler.run(policy).await {
         Ok(true) => scheduler.into_run(stake).map(Some),
         Ok(false) => {
@@ -115,7 +122,8 @@ struct Scheduler<'d> {
     events: mpsc::UnboundedReceiver<(Client, Event)>,
     schedule: Schedule,
     trace: Trace,
-    /// Those whom the engine will not queue (SQLite), the longest waiting first.
+    /// Those whom the engine does not queue (on SQLite, or for a lock in the process), the longest waiting
+    /// first.
     held_up: Vec<Client>,
     /// Aborts the clients where the run is dropped.
     _tasks: JoinSet<()>,
@@ -161,12 +169,7 @@ const CIRCLES_LAST: Duration = Duration::from_millis(100);
 const MOST_BETWEEN_QUESTIONS: Duration = Duration::from_millis(16);
 
 impl<'d> Scheduler<'d> {
-    fn start(
-        database: &'d Database,
-        subject: &'static dyn Subject,
-        stake: i64,
-        clients: usize,
-    ) -> Self {
+    fn start(database: &'d Database, cast: &Arc<dyn Cast>, stake: i64, clients: usize) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         let mut seats = Vec::new();
@@ -175,7 +178,7 @@ impl<'d> Scheduler<'d> {
                 client,
                 events: sender.clone(),
             };
-            tasks.spawn(act(database.clone(), subject, stake, gate));
+            tasks.spawn(act(database.clone(), Arc::clone(cast), stake, gate));
             seats.push(Seat {
                 client,
                 connection: None,
@@ -464,7 +467,7 @@ fn note_wait(seat: &mut Seat, trace: &mut Trace) {
 }
 
 /// One client, from its connection to its end.
-async fn act(database: Database, subject: &'static dyn Subject, stake: i64, gate: Gate) {
+async fn act(database: Database, cast: Arc<dyn Cast>, stake: i64, gate: Gate) {
     let mut session = match database.session(&gate).await {
         Ok(session) => session,
         Err(fault) => return gate.tell(Event::NotConnected(fault)),
@@ -473,6 +476,6 @@ async fn act(database: Database, subject: &'static dyn Subject, stake: i64, gate
         Ok(connection) => gate.tell(Event::Connected(connection)),
         Err(fault) => return gate.tell(Event::NotConnected(fault)),
     }
-    let ended = subject.perform(session, stake).await;
+    let ended = cast.perform(gate.client, session, stake).await;
     gate.tell(Event::Ended(ended));
 }

@@ -39,7 +39,8 @@ impl Serialize for Client {
 ///
 /// A step that has to wait is named where it was let go, not where its wait ended. Thinking touches
 /// nothing, so that it would make no difference when it happens: it has no place in a schedule. Nor
-/// has the rollback after a refusal, which belongs to the refused step.
+/// has the rollback after a refusal, which belongs to the refused step, nor the giving up of a lock in
+/// the process, which belongs to the step before.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Schedule(pub Vec<Client>);
 

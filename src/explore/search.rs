@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
+use super::trace::Shape;
 use super::{Exhaustive, Policy, Random, Replay, Run, RunError, Schedule, Subject, run};
 use crate::engine::{Database, Fault, Lane};
 use crate::verdict::Verdict;
@@ -47,6 +48,9 @@ pub struct Plan {
     pub schedules: Schedules,
     /// Of how many clients.
     pub clients: usize,
+    /// By how many instances of the service they are served, in turn: one, or as many as there are
+    /// clients, so that all clients are alike.
+    pub instances: usize,
     /// At most that many runs.
     pub limit: Option<u64>,
 }
@@ -101,9 +105,9 @@ pub(super) async fn search(
             && let Some(policy) = to_run.pop()
         {
             let mut worker = idle.swap_remove(0);
-            let clients = plan.clients;
+            let (clients, instances) = (plan.clients, plan.instances);
             running.spawn(async move {
-                let done = worker.run(clients, policy).await;
+                let done = worker.run(clients, instances, policy).await;
                 (worker, done)
             });
             begun += 1;
@@ -155,57 +159,112 @@ enum Done {
     Diverged,
 }
 
+impl Done {
+    /// The shape of a run in which a refused client goes on, where further runs follow from that.
+    fn to_be_confirmed(&self, policy: &dyn Policy) -> Option<Shape> {
+        let Self::Judged(judged) = self else {
+            return None;
+        };
+        let trace = &judged.run.trace;
+        let known = policy.known();
+        trace.goes_on_after_a_refusal(known).then(|| trace.shape())
+    }
+}
+
 /// One lane at work.
 struct Worker {
     database: Database,
     subject: &'static dyn Subject,
     /// Whether what it leaves behind is somebody else's to look at.
     tidies_up: bool,
+    /// How many stakes it sets up together.
+    at_once: usize,
     fresh: Vec<i64>,
     used: Vec<i64>,
 }
 
 impl Worker {
-    /// Set up together, because each time costs a commit.
+    /// Set up together, because each time costs a commit; but not where the strategy looks at a clock,
+    /// which is to show the same when a stake is set up and when it is raced for.
     const STAKES_AT_ONCE: usize = 16;
 
-    const TRIES: u32 = 5;
+    const TRIES: u32 = 6;
+
+    /// A run takes a tenth of a second at most, unless the machine is at its end.
+    const TRIES_BETWEEN_TICKS: u32 = 20;
 
     fn on(lane: &Lane, subject: &'static dyn Subject) -> Self {
         Self {
             database: lane.database.clone(),
             subject,
             tidies_up: !lane.is_private(),
+            at_once: match subject.tick(&lane.database) {
+                None => Self::STAKES_AT_ONCE,
+                Some(_) => 1,
+            },
             fresh: Vec::new(),
             used: Vec::new(),
         }
     }
 
-    /// Runs once; and where a run does not repeat what an earlier one has done, again. With three
-    /// clients or more, InnoDB may choose another victim of the same deadlock.
+    /// Runs once; and where a run does not repeat what an earlier one has done, again. InnoDB may choose
+    /// another victim of the same deadlock: with three clients or more at will, on MariaDB with two as well,
+    /// about once in a hundred times. So a choice that further runs depend on, because the victim goes on,
+    /// has to be made twice in a row.
     async fn run(
         &mut self,
         clients: usize,
+        instances: usize,
         mut policy: Box<dyn Policy>,
     ) -> Result<(Done, Vec<Box<dyn Policy>>), RunError> {
+        let mut unconfirmed = None;
         for _ in 0..Self::TRIES {
             let again = policy.again();
-            match (self.run_once(clients, &mut *policy).await, again) {
-                (Ok(done), _) => return Ok((done, policy.branches())),
-                (Err(RunError::Diverged(_)), Some(again)) => policy = again,
-                (Err(error), _) => return Err(error),
+            let ran = self.run_between_ticks(clients, instances, &mut policy);
+            match ran.await {
+                Ok(done) => match done.to_be_confirmed(&*policy) {
+                    Some(shape) if unconfirmed.as_ref() != Some(&shape) => {
+                        unconfirmed = Some(shape);
+                        policy = again;
+                    }
+                    _ => return Ok((done, policy.branches())),
+                },
+                Err(RunError::Diverged(_)) if policy.forgives() => policy = again,
+                Err(error) => return Err(error),
             }
         }
         Ok((Done::Diverged, Vec::new()))
     }
 
+    /// Runs once, within one tick of the clock that the strategy looks at, if it does. A tick is much
+    /// longer than a run, and it is noticed afterwards whether the run was in it; then, again.
+    async fn run_between_ticks(
+        &mut self,
+        clients: usize,
+        instances: usize,
+        policy: &mut Box<dyn Policy>,
+    ) -> Result<Done, RunError> {
+        for _ in 0..Self::TRIES_BETWEEN_TICKS {
+            let again = policy.again();
+            let began = self.tick().await?;
+            let done = self.run_once(clients, instances, &mut **policy).await;
+            if self.tick().await? == began {
+                return done;
+            }
+            *policy = again;
+        }
+        Err(RunError::Ticked)
+    }
+
     async fn run_once(
         &mut self,
         clients: usize,
+        instances: usize,
         policy: &mut dyn Policy,
     ) -> Result<Done, RunError> {
         let stake = self.stake().await?;
-        let Some(run) = run(&self.database, self.subject, stake, clients, policy).await? else {
+        let cast = self.subject.cast(instances);
+        let Some(run) = run(&self.database, &cast, stake, clients, policy).await? else {
             return Ok(Done::Covered);
         };
         if policy.is_trial() {
@@ -216,6 +275,13 @@ impl Worker {
         Ok(Done::Judged(Box::new(Judged { run, verdict })))
     }
 
+    async fn tick(&self) -> Result<Option<i64>, Fault> {
+        match self.subject.tick(&self.database) {
+            Some(tick) => tick.await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn stake(&mut self) -> Result<i64, Fault> {
         loop {
             while let Some(stake) = self.fresh.pop() {
@@ -224,7 +290,7 @@ impl Worker {
                     return Ok(stake);
                 }
             }
-            let opening = self.subject.open(&self.database, Self::STAKES_AT_ONCE);
+            let opening = self.subject.open(&self.database, self.at_once);
             self.fresh = opening.await?;
         }
     }

@@ -32,7 +32,8 @@ pub enum What {
     Waits,
     /// Its wait is over, and it happened. It had been let go as the step of this number.
     Resumed(usize, Ending),
-    /// It happened without having been let go: a think, or the rollback after a refusal.
+    /// It happened without having been let go: a think, the rollback after a refusal, or the giving up of a
+    /// lock in the process.
     Besides(Ending),
 }
 
@@ -55,6 +56,11 @@ impl Row {
         }
     }
 
+    /// Whether the engine said no.
+    fn is_refusal(&self) -> bool {
+        matches!(self.ending(), Some(Ending::Failed { .. }))
+    }
+
     /// The value that was read or written, where the clients race for it.
     pub fn value(&self) -> Option<i64> {
         match self.ending() {
@@ -74,7 +80,27 @@ impl Row {
     }
 }
 
+/// What happened to whom in a run, without the values.
+pub(super) type Shape = Vec<(Client, usize, &'static str, bool)>;
+
 impl Trace {
+    /// The same for two runs that went alike.
+    pub(super) fn shape(&self) -> Shape {
+        let rows = self.rows.iter();
+        rows.map(|row| (row.client, row.after, row.step.label, row.is_refusal()))
+            .collect()
+    }
+
+    /// Whether a client that was refused after so many steps has taken another one.
+    pub(super) fn goes_on_after_a_refusal(&self, steps: usize) -> bool {
+        let rows = self.rows.iter().enumerate();
+        let mut refusals = rows.filter(|(_, row)| row.after > steps && row.is_refusal());
+        refusals.any(|(at, refusal)| {
+            let mut later = self.rows[at..].iter();
+            later.any(|row| row.client == refusal.client && row.after > refusal.after)
+        })
+    }
+
     /// Whether somebody had to wait for a lock.
     pub fn has_waits(&self) -> bool {
         self.rows.iter().any(|row| row.what == What::Waits)
@@ -86,5 +112,56 @@ impl Trace {
             row.client == waiting.client
                 && matches!(row.what, What::Resumed(number, _) if number == waiting.after)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::Reach;
+
+    fn row(client: Client, after: usize, what: What) -> Row {
+        let step = Step {
+            action: Action::Write,
+            label: "write",
+            sql: None,
+            args: Vec::new(),
+            reach: Reach::Meets,
+        };
+        Row {
+            client,
+            after,
+            step,
+            what,
+        }
+    }
+
+    #[test]
+    fn whoever_was_refused_goes_on_if_there_is_another_step_of_theirs() {
+        let clients: Vec<_> = Client::first(2).collect();
+        let (a, b) = (clients[0], clients[1]);
+        let done = || What::Happened(Ending::Done(None));
+        let deadlock = Ending::Failed {
+            kind: "deadlock",
+            code: None,
+            refusal: "deadlock".to_owned(),
+        };
+        let refused = || What::Resumed(1, deadlock.clone());
+        let goes_on = |rows: Vec<Row>, known| Trace { rows }.goes_on_after_a_refusal(known);
+
+        let victim_ends = vec![
+            row(a, 1, What::Waits),
+            row(a, 2, refused()),
+            row(b, 3, done()),
+        ];
+        assert!(!goes_on(victim_ends, 0));
+        let victim_goes_on = vec![
+            row(a, 1, What::Waits),
+            row(a, 2, refused()),
+            row(a, 3, done()),
+        ];
+        assert!(goes_on(victim_goes_on.clone(), 1));
+        // An earlier run has shown the refusal already.
+        assert!(!goes_on(victim_goes_on, 2));
     }
 }

@@ -92,7 +92,7 @@ pub(super) async fn make(
     let recorder = Recorder::before(app.observer.clone());
     let pace = strategy.pace(&app.long_delay, app.retry);
     let result = strategy
-        .perform(&app.database, &deposit, pace, &recorder)
+        .perform(&app.database, &deposit, &app.memory, pace, &recorder)
         .await;
 
     let records = recorder.into_records();

@@ -43,7 +43,7 @@ pub use probe::probe;
 pub use problem::Problem;
 pub use server::serve;
 
-use crate::deposits::{LongDelay, Retry, STRATEGIES};
+use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES};
 use crate::engine::Database;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::Metrics;
@@ -80,6 +80,8 @@ struct App {
     long_delay: LongDelay,
     retry: Retry,
     instance: Instance,
+    /// This instance's, and no other's.
+    memory: Memory,
     /// Sees every step of every deposit.
     observer: Arc<dyn Observer>,
     metrics: Arc<Metrics>,
@@ -128,6 +130,7 @@ impl Service {
             long_delay: settings.long_delay.clone(),
             retry: settings.retry,
             instance: settings.instance.clone(),
+            memory: Memory::default(),
             observer,
             metrics: Arc::clone(&metrics),
             auditor: Auditor::default(),

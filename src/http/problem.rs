@@ -369,6 +369,10 @@ impl From<Fault> for Problem {
                 StatusCode::CONFLICT,
                 "The transaction does not fit into an order of one after the other",
             ),
+            FaultKind::TransactionAborted => (
+                StatusCode::CONFLICT,
+                "The transaction had been refused before",
+            ),
             FaultKind::Busy => (StatusCode::CONFLICT, "Somebody else is writing"),
             FaultKind::UniqueViolation => (StatusCode::CONFLICT, "The key exists already"),
             FaultKind::ForeignKeyViolation => (

@@ -29,12 +29,14 @@ struct StrategyCard {
     title: &'static str,
     /// How long it thinks between reading and writing.
     delay: Delay,
-    /// Whether nothing may ever be lost by it on this engine.
+    /// Whether nothing may ever be lost by it on this engine, by one instance of the service.
     must_be_safe: bool,
     /// The explanation, in Markdown.
     explanation: String,
     /// What the schedules of two clients lead to, engine by engine.
     expected: &'static [Expectation],
+    /// The same where each of them comes to an instance of its own; null where it makes no difference.
+    expected_apart: Option<&'static [Expectation]>,
     /// The file that runs.
     source: &'static str,
 }
@@ -49,6 +51,7 @@ impl StrategyCard {
             must_be_safe: card.must_be_safe_on(engine),
             explanation: card.explanation(),
             expected: card.expected,
+            expected_apart: strategy.apart,
             source: card.source,
         }
     }

@@ -1,9 +1,10 @@
 //! The step gate: a client that runs a strategy and parks before each step until the test lets it go
 //! on. It is how the tests put clients into an order without ever sleeping.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use racy::deposits::{Failure, Receipt, Retry, Strategy};
+use racy::deposits::{Failure, Memory, Receipt, Retry, Strategy};
 use racy::engine::{ConnectionId, Database};
 use racy::step::{Observer, Parked, Record, Step};
 use tokio::sync::{mpsc, oneshot};
@@ -93,8 +94,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts a client; it parks before its first step.
+    /// Starts a client of an instance of its own; it parks before its first step.
     pub async fn start(database: &Database, strategy: &'static Strategy) -> Self {
+        Self::start_at(&Arc::default(), database, strategy).await
+    }
+
+    /// Starts a client of the instance that has this memory.
+    pub async fn start_at(
+        memory: &Arc<Memory>,
+        database: &Database,
+        strategy: &'static Strategy,
+    ) -> Self {
+        let memory = Arc::clone(memory);
         let (gate, arrived) = Gate::new();
         let (connected, connection) = oneshot::channel();
         let run = tokio::spawn({
@@ -105,7 +116,7 @@ impl Client {
                 let session = session
                     .thinking(Duration::ZERO)
                     .pausing(Retry::pauses_in_no_time());
-                strategy.perform_in(session, &DEPOSIT).await
+                strategy.perform_in(session, &DEPOSIT, &memory).await
             }
         });
         Self {

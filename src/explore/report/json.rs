@@ -17,6 +17,8 @@ pub struct FindingJson<'f> {
     pub engine: &'f Engine,
     /// How many clients ran at once.
     pub clients: usize,
+    /// By how many instances of the service they were served.
+    pub instances: usize,
     /// How the schedules were chosen: `exhaustive`, `random` or `replay`.
     pub policy: &'static str,
     /// The seed of a random policy.
@@ -112,6 +114,7 @@ impl<'f> FindingJson<'f> {
             strategy: finding.strategy(),
             engine: &finding.engine,
             clients: finding.plan.clients,
+            instances: finding.instances(),
             policy,
             seed,
             exhaustive: finding.is_exhaustive(),

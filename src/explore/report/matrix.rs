@@ -19,6 +19,8 @@ pub(super) struct Table<'f> {
 #[derive(Debug)]
 pub(super) struct Line<'f> {
     pub(super) strategy: &'static str,
+    /// How many, in words; nothing where it was one.
+    pub(super) several_instances: String,
     pub(super) cells: Vec<Option<&'f Finding>>,
 }
 
@@ -28,16 +30,18 @@ pub(super) fn tables(findings: &[Finding]) -> Vec<Table<'_>> {
     let table = |title_here: String| {
         let here = || findings.iter().filter(|it| title(&it.engine) == title_here);
         let columns = distinct(here().map(|finding| column(&finding.engine)));
-        let strategies = distinct(here().map(Finding::strategy));
-        let line = |strategy| Line {
-            strategy,
+        let row = |finding: &Finding| (finding.strategy(), finding.several_instances());
+        let rows = distinct(here().map(row));
+        let line = |wanted: (&'static str, String)| Line {
             cells: columns
                 .iter()
-                .map(|it| here().find(|f| f.strategy() == strategy && column(&f.engine) == *it))
+                .map(|it| here().find(|f| row(f) == wanted && column(&f.engine) == *it))
                 .collect(),
+            strategy: wanted.0,
+            several_instances: wanted.1,
         };
         Table {
-            rows: strategies.into_iter().map(line).collect(),
+            rows: rows.into_iter().map(line).collect(),
             title: title_here,
             columns,
         }
@@ -121,12 +125,12 @@ pub(super) fn legend(findings: &[Finding]) -> String {
     match findings.iter().all(Finding::is_exhaustive) {
         true => format!(
             "Each cell: of all schedules of {clients} clients, how many lose an update and in how many \
-             one is refused, with the engine's code."
+             one is refused, with the engine's code, or declined by the strategy itself."
         ),
         false => format!(
             "Each cell: of the schedules of {clients} clients that were run, how many lose an update and \
-             in how many one is refused, with the engine's code. A question mark: none that was run \
-             loses one, but not all were."
+             in how many one is refused, with the engine's code, or declined by the strategy itself. A \
+             question mark: none that was run loses one, but not all were."
         ),
     }
 }
@@ -147,7 +151,8 @@ pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
                 .iter()
                 .map(|it| it.map(cell).unwrap_or_default())
                 .collect();
-            let _ = writeln!(text, "| `{}` | {} |", row.strategy, cells.join(" | "));
+            let (strategy, instances) = (row.strategy, &row.several_instances);
+            let _ = writeln!(text, "| `{strategy}`{instances} | {} |", cells.join(" | "));
         }
         text.push('\n');
     }
@@ -205,8 +210,8 @@ fn write_table(page: &mut String, table: &Table<'_>, findings: &[Finding]) {
     for row in &table.rows {
         let _ = write!(
             page,
-            "<tr><th scope=\"row\"><code>{}</code></th>",
-            row.strategy
+            "<tr><th scope=\"row\"><code>{}</code>{}</th>",
+            row.strategy, row.several_instances
         );
         for finding in &row.cells {
             let Some(finding) = finding else {
@@ -240,9 +245,10 @@ fn class(finding: &Finding) -> &'static str {
 fn write_detail(page: &mut String, number: usize, finding: &Finding) {
     let _ = writeln!(
         page,
-        "<article id=\"cell-{number}\">\n<p><a href=\"#\">← the matrix</a></p>\n<h2><code>{}</code> on {}</h2>\n\
+        "<article id=\"cell-{number}\">\n<p><a href=\"#\">← the matrix</a></p>\n<h2><code>{}</code>{} on {}</h2>\n\
          <p>{}.</p>",
         finding.strategy(),
+        finding.several_instances(),
         escaped(&finding.engine.to_string()),
         escaped(&sentence(&verdict(finding))),
     );

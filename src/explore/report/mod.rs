@@ -153,7 +153,8 @@ pub fn text(findings: &[Finding]) -> String {
         text.push_str("Nothing was explored.\n");
     }
     for finding in findings {
-        let _ = writeln!(text, "{} on {}", finding.strategy(), finding.engine);
+        let (strategy, instances) = (finding.strategy(), finding.several_instances());
+        let _ = writeln!(text, "{strategy}{instances} on {}", finding.engine);
         let _ = writeln!(text, "{}\n", verdict(finding));
         for (count, what) in counts(finding) {
             let _ = writeln!(text, "{count:>8}  {what}");
@@ -177,7 +178,8 @@ pub fn text(findings: &[Finding]) -> String {
 pub fn markdown(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
-        let _ = writeln!(text, "## `{}` on {}\n", finding.strategy(), finding.engine);
+        let (strategy, instances) = (finding.strategy(), finding.several_instances());
+        let _ = writeln!(text, "## `{strategy}`{instances} on {}\n", finding.engine);
         let _ = writeln!(
             text,
             "{}.\n\n| schedules | |\n|--:|---|",
