@@ -9,13 +9,13 @@ mod commands {
 use std::env;
 use std::error::Error;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
-use std::process::{self, ExitCode};
+use std::process::{self, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use commands::keeper::KeeperCommand;
+use commands::keeper::{KeeperCommand, Unanswered};
 use indicatif::{ProgressBar, ProgressStyle};
 use racy::config::{
     EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions, WatchOptions,
@@ -209,8 +209,12 @@ impl Signals {
 
     /// Done when there have been so many; with the exit status that the last one asks for.
     async fn nth(&mut self, number: usize) -> ExitCode {
+        ExitCode::from(self.nth_status(number).await)
+    }
+
+    async fn nth_status(&mut self, number: usize) -> u8 {
         match self.0.wait_for(|(so_far, _)| *so_far >= number).await {
-            Ok(count) => ExitCode::from(count.1),
+            Ok(count) => count.1,
             // The counting task ends with the runtime only.
             Err(_) => std::future::pending().await,
         }
@@ -337,23 +341,39 @@ async fn watch(command: WatchCommand, mut signals: Signals) -> Ended {
 }
 
 /// The command with answers to its questions. They are asked aside, because reading blocks; and where a
-/// signal comes instead, nothing can be waited for: the process ends here, having put back the echo that
-/// the question for a password takes away.
+/// signal comes instead, nothing can be waited for: the process ends here, having put the terminal back as the
+/// question for a password has found it.
 async fn answered(
     command: KeeperCommand,
     mut signals: Signals,
 ) -> Result<KeeperCommand, Box<dyn Error>> {
+    let terminal = stty(&["-g"]);
     let asked = tokio::task::spawn_blocking(move || command.ask());
-    tokio::select! {
-        answered = asked => Ok(answered??),
-        _ = signals.nth(1) => {
-            if io::stdin().is_terminal() {
-                let _ = process::Command::new("stty").arg("echo").status();
-                complain("");
-            }
-            process::exit(130);
+    let end = |status| {
+        if let Some(terminal) = &terminal {
+            stty(&[terminal]);
+            complain("");
         }
+        process::exit(status)
+    };
+    tokio::select! {
+        answered = asked => match answered? {
+            Ok(answered) => Ok(answered),
+            Err(Unanswered::Interrupted) => end(130),
+            Err(Unanswered::Wrong(what)) => Err(what.into()),
+        },
+        status = signals.nth_status(1) => end(status.into()),
     }
+}
+
+/// What the terminal on standard input answers; none where there is none.
+fn stty(arguments: &[&str]) -> Option<String> {
+    if !io::stdin().is_terminal() {
+        return None;
+    }
+    let mut stty = process::Command::new("stty");
+    let output = stty.args(arguments).stdin(Stdio::inherit()).output().ok()?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
 async fn keep(command: KeeperCommand) -> Ended {

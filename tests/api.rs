@@ -1,5 +1,6 @@
 //! The HTTP service as its clients meet it: every endpoint, every bad input.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -794,26 +795,39 @@ async fn a_long_delay_is_a_step_of_the_timeline() {
     service.stop().await;
 }
 
-/// Whoever has connected when the service stops is answered, accepted or not.
-#[tokio::test]
-async fn a_stop_forgets_nobody_who_has_connected() {
+/// Whoever has sent a request when the service stops is answered, accepted or not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_forgets_nobody_who_has_sent_a_request() {
     let lab = TestEngine::Sqlite.lab().await;
     for _ in 0..20 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut clients = Vec::new();
-        for _ in 0..3 {
-            let mut client = TcpStream::connect(address).await.unwrap();
-            let request = b"GET /health/live HTTP/1.1\r\nHost: here\r\n\r\n";
-            client.write_all(request).await.unwrap();
-            clients.push(client);
-        }
+        let mut clients = send_requests(listener.local_addr().unwrap()).await;
         let service = Service::new(lab.database.clone(), &settings(), Arc::new(Unobserved));
         http::serve(listener, service, std::future::ready(())).await;
-        for mut client in clients {
-            let mut answer = String::new();
-            client.read_to_string(&mut answer).await.unwrap();
-            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer:?}");
-        }
+        assert_all_answered(&mut clients).await;
+
+        let service = RunningService::start(&lab.database).await;
+        let mut clients = send_requests(service.address).await;
+        service.stop().await;
+        assert_all_answered(&mut clients).await;
+    }
+}
+
+async fn send_requests(address: SocketAddr) -> Vec<TcpStream> {
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = b"GET /accounts HTTP/1.1\r\nHost: here\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        clients.push(client);
+    }
+    clients
+}
+
+async fn assert_all_answered(clients: &mut [TcpStream]) {
+    for client in clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer:?}");
     }
 }

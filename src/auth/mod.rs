@@ -17,6 +17,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::time::timeout;
+
 pub use credentials::{Password, Username};
 pub use token::Token;
 
@@ -43,6 +45,9 @@ impl User {
 
 /// How long a session lasts.
 pub const SESSION_LASTS: Duration = Duration::from_hours(12);
+
+/// How long somebody waits for others who are signing in.
+const LONGEST_QUEUE: Duration = Duration::from_secs(10);
 
 /// Why somebody was not signed in.
 #[derive(Debug)]
@@ -122,7 +127,12 @@ pub async fn sign_in(
     let username = Username::parse(username).ok();
     let username = username.as_ref().map_or("", Username::as_str);
     // One at a time: right ones are not to be taken for many guesses because they come together.
-    let _turn = hash::TURN.lock().await;
+    let turn = timeout(LONGEST_QUEUE, hash::TURN.lock()).await;
+    let _turn = turn.map_err(|_elapsed| Fault {
+        kind: FaultKind::Unavailable,
+        code: None,
+        message: "others are signing in, which takes too long".to_owned(),
+    })?;
     let guess = match guessing::note(database, username, address).await? {
         Noted::Within(guess) => guess,
         Noted::TooMany { ends_in } => return Err(Refused::TooManyGuesses(ends_in)),

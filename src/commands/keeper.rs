@@ -3,7 +3,7 @@
 use std::env::{self, VarError};
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 use clap::{Args, Subcommand};
 use racy::accounts::{self, Account, Page};
@@ -143,14 +143,35 @@ const ACTOR: &str = "(command line)";
 
 type Done = Result<String, Box<dyn Error>>;
 
+/// Why a question has no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// Ctrl-C, which the question for a password reads as a character.
+    Interrupted,
+    /// What is wrong with the answer.
+    Wrong(String),
+}
+
+impl From<&(dyn Error + 'static)> for Unanswered {
+    fn from(error: &(dyn Error + 'static)) -> Self {
+        match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(ErrorKind::Interrupted) => Self::Interrupted,
+            _ => Self::Wrong(error.to_string()),
+        }
+    }
+}
+
 impl KeeperCommand {
     /// Asks for what is still to be known. Blocks until it is answered.
     ///
     /// # Errors
     /// What is wrong with the answers.
-    pub(crate) fn ask(mut self) -> Result<Self, String> {
+    pub(crate) fn ask(mut self) -> Result<Self, Unanswered> {
         if let Self::Createsuperuser(new) = &mut self {
-            new.credentials = Some(new.ask().map_err(|error| error.to_string())?);
+            new.credentials = Some(
+                new.ask()
+                    .map_err(|error| Unanswered::from(error.as_ref()))?,
+            );
         }
         Ok(self)
     }

@@ -363,20 +363,23 @@ impl Opening<'_> {
 
     async fn local(&self, found: &Found, why: &str) -> Result<Opened, ChoiceError> {
         self.say_what_was_passed_over(&found.passed_over);
-        if let Some((address, place)) = self.running_elsewhere(found).await? {
-            (self.say)(&format!(
-                "joining the lab that runs already on: {}",
-                found.binary
-            ));
-            return self.connect(&address, &place, why, Private::Nothing).await;
-        }
-        (self.say)(&format!("starting a private server: {}", found.binary));
-        let folder = match self.lifetime {
-            Lifetime::Kept => Folder::Kept(local::default_root()?),
-            Lifetime::Shared => Folder::Visited(local::default_root()?),
-            Lifetime::Temporary => Folder::Temporary,
+        let server = match self.lifetime {
+            Lifetime::Temporary => self.start(found, Folder::Temporary).await?,
+            Lifetime::Kept => {
+                let root = local::default_root()?;
+                self.start(found, Folder::Kept(root)).await?
+            }
+            Lifetime::Shared => match self.visit(found).await? {
+                Visited::Running(address, place) => {
+                    (self.say)(&format!(
+                        "joining the lab that runs already on: {}",
+                        found.binary
+                    ));
+                    return self.connect(&address, &place, why, Private::Nothing).await;
+                }
+                Visited::Started(server) => *server,
+            },
         };
-        let server = LocalServer::start(&found.binary, folder).await?;
         let place = format!(
             "data in {}, socket {}",
             server.data_dir().display(),
@@ -397,26 +400,27 @@ impl Opening<'_> {
         self.connect(&address, &place, why, private).await
     }
 
-    /// Where the data that is wanted is open in another lab, how it is reached there.
-    async fn running_elsewhere(
-        &self,
-        found: &Found,
-    ) -> Result<Option<(Address, String)>, ChoiceError> {
-        if self.lifetime != Lifetime::Shared {
-            return Ok(None);
-        }
-        let url = local::running_elsewhere(&found.binary, &local::default_root()?).await?;
-        let url = url.map(|url| url.parse::<DatabaseUrl>()).transpose();
-        let mistaken =
-            |what: String| ChoiceError::Folder(format!("what another lab tells: {what}"));
-        let Some(url) = url.map_err(mistaken)? else {
-            return Ok(None);
-        };
-        let place = url.to_string();
-        match url {
-            DatabaseUrl::MySql(options) => Ok(Some((Address::MySql(options), place))),
-            DatabaseUrl::Postgres(options) => Ok(Some((Address::Postgres(options), place))),
-            _ => Err(mistaken(place)),
+    async fn start(&self, found: &Found, folder: Folder) -> Result<LocalServer, local::Error> {
+        (self.say)(&format!("starting a private server: {}", found.binary));
+        LocalServer::start(&found.binary, folder).await
+    }
+
+    /// Finds the lab that has the data open, or else starts a server on it. A lab may come between the two:
+    /// then it is looked for again.
+    async fn visit(&self, found: &Found) -> Result<Visited, ChoiceError> {
+        const LOOKS: usize = 3;
+        let root = local::default_root()?;
+        let mut looks = 1..=LOOKS;
+        loop {
+            looks.next();
+            if let Some(url) = local::running_elsewhere(&found.binary, &root).await? {
+                let (address, place) = server_at(&url)?;
+                return Ok(Visited::Running(address, place));
+            }
+            match self.start(found, Folder::Visited(root.clone())).await {
+                Err(local::Error::NotYetUp { .. }) if !looks.is_empty() => {}
+                started => return Ok(Visited::Started(Box::new(started?))),
+            }
         }
     }
 
@@ -446,6 +450,26 @@ impl Opening<'_> {
                 (self.say)(&format!("passed over: {one}"));
             }
         }
+    }
+}
+
+/// What a visitor finds.
+enum Visited {
+    /// A lab that has the data open; where it is, and in words.
+    Running(Address, String),
+    /// None; a server was started on the data.
+    Started(Box<LocalServer>),
+}
+
+/// The server that another lab tells of.
+fn server_at(url: &str) -> Result<(Address, String), ChoiceError> {
+    let mistaken = |what: String| ChoiceError::Folder(format!("what another lab tells: {what}"));
+    let url: DatabaseUrl = url.parse().map_err(mistaken)?;
+    let place = url.to_string();
+    match url {
+        DatabaseUrl::MySql(options) => Ok((Address::MySql(options), place)),
+        DatabaseUrl::Postgres(options) => Ok((Address::Postgres(options), place)),
+        _ => Err(mistaken(place)),
     }
 }
 

@@ -35,6 +35,11 @@ impl Database {
                     sleep(pause_before(tries)).await;
                     tries += 1;
                 }
+                // Whoever has waited that long has waited for a lock, in vain.
+                Err(fault) if fault.kind == FaultKind::Busy => {
+                    let kind = FaultKind::LockTimeout;
+                    return Err(Fault { kind, ..fault });
+                }
                 Err(fault) => return Err(fault),
             }
         }

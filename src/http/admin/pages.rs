@@ -67,7 +67,11 @@ pub(super) fn way_on(next: Option<&str>) -> &str {
     let ours = |path: &&str| {
         let below = path.strip_prefix(HOME);
         let is_below = below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-        is_below && !path.contains("..") && path.bytes().all(|byte| byte.is_ascii_graphic())
+        let is_page = !path.starts_with("/admin/login") && !path.starts_with("/admin/logout");
+        is_below
+            && is_page
+            && !path.contains("..")
+            && path.bytes().all(|byte| byte.is_ascii_graphic())
     };
     next.filter(ours).unwrap_or(HOME)
 }
@@ -347,6 +351,8 @@ mod tests {
             Some("/admin/\n"),
             Some("/admin?a\r\nset-cookie: x=y"),
             Some("/admin/ü"),
+            Some("/admin/login?next=/admin"),
+            Some("/admin/logout"),
         ] {
             assert_eq!(way_on(elsewhere), HOME, "{elsewhere:?}");
         }
