@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use racy::auth::{self, Password, Username};
 use racy::deposits::{Deposit, Strategy};
-use racy::engine::Database;
+use racy::engine::{self, Database, FaultKind};
 use racy::http::Settings;
 use racy::keeper::{self, NotChanged};
 use racy::step::Unobserved;
@@ -726,6 +726,22 @@ async fn what_is_not_changed_keeps_nobody_waiting() {
         );
         assert!(!lab.has_open_transactions().await);
     }
+}
+
+/// It has waited a lock wait timeout long, which is no reason to wait again.
+#[tokio::test]
+async fn whoever_waits_in_vain_for_a_writer_waits_once() {
+    let impatient = engine::Settings {
+        lock_wait_timeout: Some(1),
+        ..engine::Settings::default()
+    };
+    let lab = TestEngine::Sqlite.lab_with(impatient).await;
+    let strategy = Strategy::named("row_locking_atomic_long_delay").unwrap();
+    let mut writer = StepByStep::start(&lab.database, strategy).await;
+    writer.go_to("lock and read balance").await;
+    let opened = keeper::open_account(&lab.database, "ada", 0).await;
+    assert_eq!(opened.unwrap_err().kind, FaultKind::LockTimeout);
+    assert!(writer.finish().await.is_ok());
 }
 
 #[tokio::test]

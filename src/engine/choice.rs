@@ -408,17 +408,17 @@ impl Opening<'_> {
     /// Finds the lab that has the data open, or else starts a server on it. A lab may come between the two:
     /// then it is looked for again.
     async fn visit(&self, found: &Found) -> Result<Visited, ChoiceError> {
-        const LOOKS: usize = 3;
+        const LOOKS: u32 = 3;
         let root = local::default_root()?;
-        let mut looks = 1..=LOOKS;
+        let mut looks = 0;
         loop {
-            looks.next();
+            looks += 1;
             if let Some(url) = local::running_elsewhere(&found.binary, &root).await? {
                 let (address, place) = server_at(&url)?;
                 return Ok(Visited::Running(address, place));
             }
             match self.start(found, Folder::Visited(root.clone())).await {
-                Err(local::Error::NotYetUp { .. }) if !looks.is_empty() => {}
+                Err(local::Error::NotYetUp { .. }) if looks < LOOKS => {}
                 started => return Ok(Visited::Started(Box::new(started?))),
             }
         }
