@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use fantoccini::error::{CmdError, ErrorStatus};
+use fantoccini::elements::Element;
 use fantoccini::wd::Capabilities;
 use fantoccini::{ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -75,37 +75,38 @@ impl Browser {
     }
 
     async fn text(&self, css: &str) -> String {
-        let element = self.0.wait().for_element(Locator::Css(css)).await;
-        element.unwrap().text().await.unwrap()
+        self.find(Locator::Css(css)).await.text().await.unwrap()
+    }
+
+    async fn find(&self, what: Locator<'_>) -> Element {
+        self.0.wait().for_element(what).await.unwrap()
+    }
+
+    /// Waits until the page shows this, as a person does who has pressed a button. While one page makes room for
+    /// the next, everything may fail; a page that never comes is a failure, not a hang.
+    async fn shows(&self, css: &str, words: &str) {
+        until(&format!("{css} shows {words:?}"), || async {
+            match self.0.find(Locator::Css(css)).await {
+                Ok(element) => element.text().await.is_ok_and(|text| text.contains(words)),
+                Err(_not_yet) => false,
+            }
+        })
+        .await;
     }
 
     /// Types into the field with this label.
     async fn fill(&self, label: &str, text: &str) {
         let labelled = format!("//input[@id=//label[normalize-space()='{label}']/@for]");
-        let field = self.0.find(Locator::XPath(&labelled)).await.unwrap();
+        let field = self.find(Locator::XPath(&labelled)).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
 
-    /// Presses the button with these words, and waits until this page has made room for the one that it
-    /// leads to.
+    /// Presses the button with these words. When the page is there that it leads to, only the page can show.
     async fn press(&self, words: &str) {
-        let page = self.0.find(Locator::Css("html")).await.unwrap();
         let button = format!("//button[normalize-space()='{words}']");
-        let button = self.0.find(Locator::XPath(&button)).await.unwrap();
+        let button = self.find(Locator::XPath(&button)).await;
         button.click().await.unwrap();
-        until("another page", || async {
-            page.tag_name().await.is_err_and(is_of_the_past)
-        })
-        .await;
-    }
-}
-
-/// Whether this is what is said of an element of a page that has been left.
-fn is_of_the_past(error: CmdError) -> bool {
-    match error {
-        CmdError::Standard(error) if error.error == ErrorStatus::StaleElementReference => true,
-        other => panic!("{other}"),
     }
 }
 
@@ -129,24 +130,21 @@ async fn a_keeper_resets_what_a_burst_has_lost(engine: TestEngine) {
     let browser = driver.browser().await;
     // Led to the login, and from there to where it was going.
     browser.goto(&format!("{}/admin", served.base_url)).await;
-    assert_eq!(browser.text("h1").await, "Sign in");
+    browser.shows("h1", "Sign in").await;
     browser.fill("Username", "ada").await;
     browser.fill("Password", "a grain of sand").await;
     browser.press("Sign in").await;
-    assert!(
-        browser
-            .text("[role=alert]")
-            .await
-            .contains("no such user with that password")
-    );
+    browser
+        .shows("[role=alert]", "no such user with that password")
+        .await;
     browser.fill("Password", "a grain of salt").await;
     browser.press("Sign in").await;
-    assert_eq!(browser.text("h1").await, "Accounts");
+    browser.shows("h1", "Accounts").await;
     assert_eq!(browser.path().await, "/admin");
 
     browser.fill("Opening balance", "0").await;
     browser.press("Open an account").await;
-    assert_eq!(browser.text("[role=status]").await, "The account is open.");
+    browser.shows("[role=status]", "The account is open.").await;
     let heading = browser.text("h1").await;
     let account: i64 = heading.strip_prefix("Account ").unwrap().parse().unwrap();
     assert_eq!(browser.text("#balance").await, "0");
@@ -174,21 +172,17 @@ async fn a_keeper_resets_what_a_burst_has_lost(engine: TestEngine) {
     assert_eq!(balance + lost, 1000);
 
     browser.press(&format!("Reset account {account}")).await;
-    assert!(
-        browser
-            .text("[role=status]")
-            .await
-            .contains("back at its opening balance")
-    );
+    browser
+        .shows("[role=status]", "back at its opening balance")
+        .await;
     for what in ["#balance", "#expected", "#lost"] {
         assert_eq!(browser.text(what).await, "0", "{what}");
     }
     browser.press("Sign out").await;
-    assert_eq!(browser.text("h1").await, "Sign in");
-    browser
-        .goto(&format!("{}/admin/changes", served.base_url))
-        .await;
-    assert_eq!(browser.text("h1").await, "Sign in");
+    browser.shows("h1", "Sign in").await;
+    let changes = format!("{}/admin/changes", served.base_url);
+    browser.goto(&changes).await;
+    browser.shows("h1", "Sign in").await;
 
     browser.0.close().await.unwrap();
     terminate(&served.process);

@@ -12,7 +12,7 @@
 //! - [`Lane`]: a place for one of several runs that must not meet.
 //! - `blocked`: does this connection wait for a lock?
 //! - [`local`]: a private server started by the lab itself.
-//! - [`choice`]: which engine it is going to be.
+//! - `url`: what `--database-url` may say. [`choice`]: which engine it is going to be.
 
 mod blocked;
 pub mod choice;
@@ -28,6 +28,7 @@ mod pool;
 mod postgres;
 mod session;
 mod sqlite;
+mod url;
 mod work;
 
 use std::fmt;

@@ -25,18 +25,13 @@ pub(super) async fn connect(
         // The session waits, see there.
         .busy_timeout(Duration::ZERO)
         .disable_statement_logging();
-    choose_journal(&options, settings.journal).await?;
+    let version = open(&options, settings.journal).await?;
     let pool = Pool::new(
         options,
         String::new(),
         settings.connections,
         settings.acquire_timeout,
     );
-    let mut connection = pool.acquire().await?;
-    let version = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(connection.get()?)
-        .await?;
-    connection.give_back();
     let engine = Engine {
         flavour: Flavour::Sqlite,
         version,
@@ -56,21 +51,29 @@ pub(super) async fn connect(
     })
 }
 
-/// Switches the file to a journal mode, in which it then stays. The one thing in SQLite that no busy
-/// timeout covers: where several instances open a new file at once, all but one are refused.
-async fn choose_journal(options: &SqliteConnectOptions, journal: Journal) -> Result<(), Fault> {
+/// Switches the file to a journal mode, in which it then stays, and reads SQLite's version. What no busy timeout
+/// covers is waited for here: where several instances open a new file at once, all but one are refused, and
+/// whoever comes while the last one of others is leaving, too.
+async fn open(options: &SqliteConnectOptions, journal: Journal) -> Result<String, Fault> {
     const PATIENCE: Duration = Duration::from_secs(10);
     const PAUSE: Duration = Duration::from_millis(20);
 
     let options = options.clone().journal_mode(journal.mode());
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match options.connect().await.map_err(Fault::from) {
-            Ok(connection) => return Ok(connection.close().await?),
+        match try_to_open(&options).await.map_err(Fault::from) {
             Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
                 sleep(PAUSE).await;
             }
-            Err(fault) => return Err(fault),
+            opened => return opened,
         }
     }
+}
+
+async fn try_to_open(options: &SqliteConnectOptions) -> sqlx::Result<String> {
+    let mut connection = options.connect().await?;
+    let version = sqlx::query_scalar("SELECT sqlite_version()");
+    let version = version.fetch_one(&mut connection).await;
+    connection.close().await?;
+    version
 }

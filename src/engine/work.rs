@@ -10,7 +10,8 @@ use super::connection::{Connection, Row, Value};
 use super::session::pause_before;
 use super::{Database, Fault, FaultKind, Flavour};
 
-/// One transaction.
+/// One transaction. Where it is dropped instead of [ended](Self::end), its connection is closed, and the
+/// transaction with it.
 #[derive(Debug)]
 pub struct Work {
     connection: Connection,
