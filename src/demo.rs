@@ -197,6 +197,8 @@ async fn show(
             account,
             amount: AMOUNT.try_into()?,
             timeout: TIMEOUT,
+            retry_timeouts: false,
+            idempotency: false,
         };
         let bar = bar.clone();
         bursts.spawn(async move {

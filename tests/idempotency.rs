@@ -18,7 +18,7 @@ use racy::verdict::{Outcome, Verdict};
 use reqwest::Response;
 use serde_json::Value;
 
-use crate::support::client::Gate;
+use crate::support::client::{Arrivals, Gate};
 use crate::support::lab::DEPOSIT;
 use crate::support::service::{RunningService, problem, settings};
 use crate::support::{Lab, TestEngine};
@@ -31,6 +31,7 @@ on_engines!(
         a_claim_whose_owner_died_is_taken_over,
         a_key_expires,
         two_clients_with_one_key_deposit_once_in_every_schedule,
+        make_requests_deposits_twice_without_keys_and_once_with_them,
     ;
     innodb:
 );
@@ -441,4 +442,60 @@ impl Cast for OneKey {
             }
         })
     }
+}
+
+/// The only request gets no answer, because its commit is held up until it has been sent again.
+async fn make_requests_deposits_twice_without_keys_and_once_with_them(engine: TestEngine) {
+    for (idempotency, sent_again_at) in [(false, "begin"), (true, "look at key")] {
+        let lab = engine.lab().await;
+        let (gate, arrived) = Gate::new();
+        let gate = Arc::new(gate);
+        let service =
+            RunningService::start_with(&lab.database, &settings(), gate, |router| router).await;
+        let steps = tokio::spawn(hold_the_first_commit(arrived, sent_again_at));
+        let plan = make_requests::Plan {
+            base_url: format!("http://{}", service.address).parse().unwrap(),
+            target: "atomic_update".parse().unwrap(),
+            pace: make_requests::Pace::Together,
+            requests: 1.try_into().unwrap(),
+            account: 1,
+            amount: 100.try_into().unwrap(),
+            timeout: Duration::from_secs(1),
+            retry_timeouts: true,
+            idempotency,
+        };
+        let report = make_requests::run(&plan, |_| {}).await.unwrap();
+        service.stop().await;
+        steps.await.unwrap();
+
+        assert_eq!(report.acknowledged(), 1, "{report:?}");
+        assert!(report.sent_again() >= 1);
+        let transactions = lab.account().await.transactions;
+        if idempotency {
+            assert_eq!(report.verdict(), make_requests::Verdict::Safe);
+            assert_eq!(transactions, 1);
+        } else {
+            assert_eq!(report.verdict().name(), "double_deposits");
+            assert!(transactions >= 2);
+        }
+    }
+}
+
+/// Lets everybody through but the first who wants to commit: that one only when somebody comes to this
+/// step afterwards.
+async fn hold_the_first_commit(mut arrived: Arrivals, until: &str) {
+    let mut step = arrived.next().await.unwrap();
+    while step.label != "commit" {
+        step.go();
+        step = arrived.next().await.unwrap();
+    }
+    let commit = step;
+    let mut step = arrived.next().await.unwrap();
+    while step.label != until {
+        step.go();
+        step = arrived.next().await.unwrap();
+    }
+    step.go();
+    commit.go();
+    arrived.let_all_through().await.unwrap();
 }
