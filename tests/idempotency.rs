@@ -446,7 +446,7 @@ impl Cast for OneKey {
 
 /// The only request gets no answer, because its commit is held up until it has been sent again.
 async fn make_requests_deposits_twice_without_keys_and_once_with_them(engine: TestEngine) {
-    for (idempotency, sent_again_at) in [(false, "begin"), (true, "look at key")] {
+    for (idempotency, sent_again_at) in [(false, "begin"), (true, "claim key")] {
         let lab = engine.lab().await;
         let (gate, arrived) = Gate::new();
         let gate = Arc::new(gate);
