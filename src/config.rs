@@ -317,6 +317,16 @@ pub struct ServiceOptions {
     )]
     pub request_timeout: Duration,
 
+    /// How long an Idempotency-Key is known. Afterwards the same key is a new one.
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "RACY_IDEMPOTENCY_TTL",
+        default_value = "24h",
+        value_parser = positive_duration
+    )]
+    pub idempotency_ttl: Duration,
+
     /// Believe the proxy in front: who the client is (X-Forwarded-For or X-Real-IP), whether it came over
     /// TLS (X-Forwarded-Proto), and the request's id (X-Request-Id). Only where nobody can get past
     /// the proxy, which must set these headers itself.
@@ -346,6 +356,7 @@ impl ServiceOptions {
             retry: self.retry,
             header_timeout: self.header_timeout,
             request_timeout: self.request_timeout,
+            idempotency_ttl: self.idempotency_ttl,
             behind_proxy: self.behind_proxy,
             instance: self.instance.clone().unwrap_or_else(Instance::of_this_host),
         }
@@ -444,9 +455,10 @@ fn watch_interval(text: &str) -> Result<Duration, String> {
 /// No delay or limit of the lab is meant to be longer than a day.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// Reads a time: a number with `us`, `ms`, `s` or `m`, or seconds where there is no unit.
+/// Reads a time: a number with `us`, `ms`, `s`, `m` or `h`, or seconds where there is no unit.
 fn duration(text: &str) -> Result<Duration, String> {
-    let complaint = || format!("{text:?} is no time: give a number and us, ms, s or m, e.g. 50ms");
+    let complaint =
+        || format!("{text:?} is no time: give a number and us, ms, s, m or h, e.g. 50ms");
     let text = text.trim();
     let unit_at = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -457,6 +469,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "ms" => 1e-3,
         "s" | "" => 1.0,
         "m" => 60.0,
+        "h" => 3600.0,
         _ => return Err(complaint()),
     };
     let number = f64::from_str(number).map_err(|_| complaint())?;
@@ -480,10 +493,21 @@ mod tests {
             ("50ms", Duration::from_millis(50)),
             ("200us", Duration::from_micros(200)),
             (" 2 m ", Duration::from_secs(120)),
+            ("24h", Duration::from_hours(24)),
         ] {
             assert_eq!(duration(text), Ok(time), "{text}");
         }
-        for text in ["", "s", "-1s", "1h", "1..2", "1.2.3s", "99999999m", "NaN"] {
+        for text in [
+            "",
+            "s",
+            "-1s",
+            "1d",
+            "25h",
+            "1..2",
+            "1.2.3s",
+            "99999999m",
+            "NaN",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

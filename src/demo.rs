@@ -165,6 +165,7 @@ fn service(database: &Database) -> Service {
         retry: Retry::default(),
         header_timeout: TIMEOUT,
         request_timeout: TIMEOUT,
+        idempotency_ttl: Duration::from_hours(24),
         behind_proxy: false,
         instance: Instance::of_this_host(),
     };
@@ -196,6 +197,8 @@ async fn show(
             account,
             amount: AMOUNT.try_into()?,
             timeout: TIMEOUT,
+            retry_timeouts: false,
+            idempotency: false,
         };
         let bar = bar.clone();
         bursts.spawn(async move {

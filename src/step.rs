@@ -60,6 +60,60 @@ impl Reach {
     }
 }
 
+/// A value bound to a statement's placeholder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Argument {
+    /// An integer, as nearly all are.
+    Integer(i64),
+    /// A text.
+    Text(String),
+}
+
+impl From<i64> for Argument {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<&str> for Argument {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+/// As an SQL literal.
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => value.fmt(f),
+            Self::Text(value) => write!(f, "'{}'", value.replace('\'', "''")),
+        }
+    }
+}
+
+/// The values of one statement: `&[i64]` where all are integers, `[value.into(), …]` where not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arguments(pub Vec<Argument>);
+
+impl From<&[i64]> for Arguments {
+    fn from(values: &[i64]) -> Self {
+        Self(values.iter().copied().map(Argument::from).collect())
+    }
+}
+
+impl<const N: usize> From<&[i64; N]> for Arguments {
+    fn from(values: &[i64; N]) -> Self {
+        values.as_slice().into()
+    }
+}
+
+impl<const N: usize> From<[Argument; N]> for Arguments {
+    fn from(values: [Argument; N]) -> Self {
+        Self(values.into())
+    }
+}
+
 /// One visible action of a strategy, before it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -70,7 +124,7 @@ pub struct Step {
     /// The statement as the engine gets it; none for a think.
     pub sql: Option<Cow<'static, str>>,
     /// The values bound to the statement's placeholders, in order.
-    pub args: Vec<i64>,
+    pub args: Vec<Argument>,
     /// Whom it may meet.
     pub reach: Reach,
 }

@@ -157,6 +157,8 @@ async fn a_keeper_resets_what_a_burst_has_lost(engine: TestEngine) {
         requests: "10".parse().unwrap(),
         pace: Pace::Together,
         timeout: Duration::from_secs(60),
+        retry_timeouts: false,
+        idempotency: false,
     };
     let report = make_requests::run(&plan, |_| {}).await.unwrap();
     let verdict = report.verdict();

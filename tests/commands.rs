@@ -421,6 +421,8 @@ async fn make_requests_finds_what_is_lost_and_what_is_not(engine: TestEngine) {
         account: 1,
         amount: "100".parse().unwrap(),
         timeout: Duration::from_secs(20),
+        retry_timeouts: false,
+        idempotency: false,
     };
     let lossy = plan("non_atomic_long_delay", Pace::Together);
     let report = make_requests::run(&lossy, |_| {}).await.unwrap();

@@ -63,6 +63,7 @@ async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {
         let deposit = Deposit {
             account,
             amount: 100,
+            claim: None,
         };
         let result = strategy
             .perform(
@@ -100,6 +101,7 @@ async fn the_keeper_knows_slots_and_what_was_only_appended(engine: TestEngine) {
     let deposit = Deposit {
         account,
         amount: 100,
+        claim: None,
     };
     for strategy in ["append_only", "append_only", "partitioned", "atomic_update"] {
         let strategy = Strategy::named(strategy).unwrap();
@@ -142,6 +144,7 @@ async fn what_does_not_fit_one_slot_is_refused_and_the_sum_may_be_wider(engine: 
     let deposit = Deposit {
         account: 1,
         amount: i64::MAX,
+        claim: None,
     };
     let mut made = 0;
     for strategy in ["append_only", "append_only", "partitioned"] {
@@ -193,7 +196,11 @@ async fn an_unknown_account_is_refused_and_keeps_nothing(engine: TestEngine) {
     let lab = engine.lab().await;
     for strategy in &STRATEGIES {
         for account in [0, 2, i64::MAX] {
-            let deposit = Deposit { account, amount: 1 };
+            let deposit = Deposit {
+                account,
+                amount: 1,
+                claim: None,
+            };
             let result = strategy
                 .perform(
                     &lab.database,
@@ -670,6 +677,7 @@ async fn a_sum_wider_than_a_balance_is_audited_right(engine: TestEngine) {
     let deposit = Deposit {
         account: 1,
         amount: i64::MAX,
+        claim: None,
     };
     let mut session = lab.database.session(&Unobserved).await.unwrap();
     for _ in 0..3 {

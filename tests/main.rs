@@ -21,6 +21,7 @@ mod disconnects;
 mod exploration;
 mod explore_command;
 mod faults;
+mod idempotency;
 mod keeper;
 mod keeper_commands;
 mod local_server;

@@ -86,6 +86,7 @@ async fn a_named_lock_is_given_up_on_every_path(engine: TestEngine) {
     let too_much = Deposit {
         account: 1,
         amount: i64::MAX,
+        claim: None,
     };
     let memory = Memory::default();
     let refused = locking.perform(

@@ -117,7 +117,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         &[d.account, d.amount],
     )
     .await?;
-    s.commit().await?;
+    let receipt = Receipt::at_first_try(balance, new_balance);
+    let receipt = d.commit(s, receipt).await?;
     s.unlock_by_name().await;
-    Ok(Receipt::at_first_try(balance, new_balance))
+    Ok(receipt)
 }

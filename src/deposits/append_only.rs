@@ -25,6 +25,11 @@
 //!
 //! There is none. Two clients have two schedules, one after the other, and both are safe.
 //!
+//! ## Sent twice, with an idempotency key
+//!
+//! At most once, not exactly once: without a transaction the answer cannot be kept together with the deposit, and
+//! so it is stored before. Whoever is cut off in between is told that a deposit was made that was not.
+//!
 //! ## What it costs
 //!
 //! One round trip, one commit, and no wait for other deposits: the account may be as hot as it likes. Reading
@@ -77,6 +82,8 @@ const BOTH_ORDERS: &[Count] = &[safe(2)];
 /// # Errors
 /// The refusal of the statement. Nothing is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
+    let receipt = Receipt::without_a_balance();
+    d.answer_first(s, &receipt).await?;
     // A transaction of its own: there is nothing that would have to happen together with it.
     s.run(
         "append transaction",
@@ -84,5 +91,5 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         &[d.account, d.amount],
     )
     .await?;
-    Ok(Receipt::without_a_balance())
+    Ok(receipt)
 }

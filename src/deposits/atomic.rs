@@ -179,6 +179,6 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         &[new_balance, d.account],
     )
     .await?;
-    s.commit().await?;
-    Ok(Receipt::at_first_try(balance, new_balance))
+    d.commit(s, Receipt::at_first_try(balance, new_balance))
+        .await
 }

@@ -159,8 +159,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
     add(s, d).await?;
     insert_transaction(s, d).await?;
     let balance = read_back(s, d).await?;
-    s.commit().await?;
-    Ok(Receipt::at_first_try(balance - d.amount, balance))
+    d.commit(s, Receipt::at_first_try(balance - d.amount, balance))
+        .await
 }
 
 /// Makes the deposit in one transaction, the record first.
@@ -174,8 +174,8 @@ pub async fn deposit_insert_first(s: &mut Session<'_>, d: &Deposit) -> Result<Re
     // …and then nobody gets the exclusive one.
     add(s, d).await?;
     let balance = read_back(s, d).await?;
-    s.commit().await?;
-    Ok(Receipt::at_first_try(balance - d.amount, balance))
+    d.commit(s, Receipt::at_first_try(balance - d.amount, balance))
+        .await
 }
 
 async fn add(s: &mut Session<'_>, d: &Deposit) -> Result<(), Refusal> {

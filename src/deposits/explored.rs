@@ -137,6 +137,7 @@ impl Cast for Served {
             let deposit = Deposit {
                 account: stake,
                 amount: AMOUNT,
+                claim: None,
             };
             let performed = self.strategy.perform_in(session, &deposit, memory);
             match performed.await {
@@ -150,7 +151,8 @@ impl Cast for Served {
                         Refusal::Engine(fault) => Some(fault),
                         Refusal::UnknownAccount
                         | Refusal::Overflow { .. }
-                        | Refusal::GaveUp { .. } => None,
+                        | Refusal::GaveUp { .. }
+                        | Refusal::Key(_) => None,
                     },
                 },
             }

@@ -31,6 +31,11 @@
 //!
 //! Of the 20 schedules of two clients, 18 lose an update on every engine, and nobody ever waits.
 //!
+//! ## Sent twice, with an idempotency key
+//!
+//! At most once, not exactly once: without a transaction the answer cannot be kept together with the deposit, and
+//! so it is stored before. Whoever is cut off in between is told that a deposit was made that was not.
+//!
 //! ## What it costs
 //!
 //! Three round trips, two of them with a commit of their own, and a lock that protects nothing.
@@ -95,6 +100,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
     s.think().await;
 
     let new_balance = d.added_to(balance)?;
+    let receipt = Receipt::at_first_try(balance, new_balance);
+    d.answer_first(s, &receipt).await?;
     s.run(
         "insert transaction",
         "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
@@ -108,5 +115,5 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         &[new_balance, d.account],
     )
     .await?;
-    Ok(Receipt::at_first_try(balance, new_balance))
+    Ok(receipt)
 }

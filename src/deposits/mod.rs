@@ -28,6 +28,8 @@
 //!
 //! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
 //!
+//! [`keys`] is about making a deposit once that is sent twice.
+//!
 //! The invariant of the exhibit: `balance = opening_balance + Σ transactions.amount`. What is
 //! missing on the left was lost. The balance is what the account holds in all places: see
 //! [`Account`](crate::accounts::Account).
@@ -37,6 +39,7 @@ pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
 mod explored;
+pub mod keys;
 pub mod lock_after_read;
 pub mod lock_without_transaction;
 mod memory;
@@ -63,6 +66,7 @@ use crate::engine::{
 };
 use crate::step::Observer;
 pub use crate::verdict::{Outcome, Verdict};
+pub use keys::{Claim, Made, Once};
 pub use memory::Memory;
 pub use retry::Retry;
 
@@ -73,9 +77,43 @@ pub struct Deposit {
     pub account: i64,
     /// What is to be added; not negative.
     pub amount: i64,
+    /// The claim to the key that the client has given it; none where it has given none.
+    pub claim: Option<Claim>,
 }
 
 impl Deposit {
+    /// Commits the deposit's transaction, and in it the answer, where the deposit has a key: either both
+    /// are kept, or none. This is how a strategy with a transaction ends.
+    ///
+    /// # Errors
+    /// The refusal of the commit; or that somebody has taken the claim to the key over, and
+    /// nothing may be kept.
+    async fn commit(&self, s: &mut Session<'_>, receipt: Receipt) -> Result<Receipt, Refusal> {
+        if let Some(claim) = self.claim {
+            claim.answer(s, &receipt).await?;
+        }
+        s.commit().await?;
+        Ok(receipt)
+    }
+
+    /// Stores the answer, where the deposit has a key, for a strategy without a transaction: by a
+    /// statement of its own, and *before* anything is written. Whoever is cut off afterwards has made
+    /// the deposit at most once, and perhaps not at all, or in part.
+    ///
+    /// # Errors
+    /// The refusal of the statement; or that somebody has taken the claim to the key over.
+    async fn answer_first(&self, s: &mut Session<'_>, receipt: &Receipt) -> Result<(), Refusal> {
+        if let Some(claim) = self.claim {
+            let stored = claim.answer(s, receipt).await;
+            // Of the deposit itself nothing is kept yet.
+            if s.kept() == Kept::Something {
+                s.count_anew();
+            }
+            return stored;
+        }
+        Ok(())
+    }
+
     /// The balance after the deposit.
     ///
     /// # Errors
@@ -148,6 +186,8 @@ pub enum Refusal {
         /// How many there were.
         attempts: u32,
     },
+    /// The key under which it was to be made once does not allow it.
+    Key(keys::Conflict),
     /// The engine refused.
     Engine(Fault),
 }
@@ -169,6 +209,19 @@ pub struct Failure {
     pub refusal: Refusal,
     /// What became of it; never [`Outcome::Applied`].
     pub outcome: Outcome,
+}
+
+impl Failure {
+    fn new(refusal: Refusal, kept: Kept) -> Self {
+        Self {
+            refusal,
+            outcome: match kept {
+                Kept::Nothing => Outcome::Refused,
+                Kept::Something => Outcome::Partial,
+                Kept::Unknown => Outcome::Unknown,
+            },
+        }
+    }
 }
 
 /// An engine in one of the modes in which it behaves differently.
@@ -590,14 +643,7 @@ impl Strategy {
     ) -> Result<Receipt, Failure> {
         let result = (self.deposit)(&mut session, deposit, memory).await;
         let kept = session.end().await;
-        result.map_err(|refusal| Failure {
-            refusal,
-            outcome: match kept {
-                Kept::Nothing => Outcome::Refused,
-                Kept::Something => Outcome::Partial,
-                Kept::Unknown => Outcome::Unknown,
-            },
-        })
+        result.map_err(|refusal| Failure::new(refusal, kept))
     }
 }
 
@@ -659,6 +705,7 @@ mod tests {
         let deposit = Deposit {
             account: 1,
             amount: 2,
+            claim: None,
         };
         assert_eq!(deposit.added_to(i64::MAX - 2), Ok(i64::MAX));
         assert_eq!(

@@ -202,8 +202,9 @@ pub async fn deposit(
         &[new_balance, d.account],
     )
     .await?;
-    s.commit().await?;
+    let receipt = Receipt::at_first_try(balance, new_balance);
+    let receipt = d.commit(s, receipt).await?;
     // Only now: whoever reads next reads what was committed.
     s.unlock_in_process(guard).await;
-    Ok(Receipt::at_first_try(balance, new_balance))
+    Ok(receipt)
 }

@@ -33,6 +33,11 @@
 //! the two in which one client runs before the other are safe. The delay of
 //! `non_atomic_long_delay` changes how *often* a losing schedule comes up, never *whether* it can.
 //!
+//! ## Sent twice, with an idempotency key
+//!
+//! At most once, not exactly once: without a transaction the answer cannot be kept together with the deposit, and
+//! so it is stored before. Whoever is cut off in between is told that a deposit was made that was not.
+//!
 //! ## What it costs
 //!
 //! Three round trips, two of them with a commit of their own. It is not even cheap.
@@ -96,6 +101,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
     s.think().await;
 
     let new_balance = d.added_to(balance)?;
+    let receipt = Receipt::at_first_try(balance, new_balance);
+    d.answer_first(s, &receipt).await?;
     s.run(
         "insert transaction",
         "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
@@ -109,5 +116,5 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         &[new_balance, d.account],
     )
     .await?;
-    Ok(Receipt::at_first_try(balance, new_balance))
+    Ok(receipt)
 }

@@ -115,15 +115,19 @@ pub const CARD: Card = Card {
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     let mut attempts = Attempts::first();
     loop {
-        match attempt(s, d).await {
-            Ok(receipt) => return Ok(attempts.succeed(receipt)),
+        match attempt(s, d, &attempts).await {
+            Ok(receipt) => return Ok(receipt),
             Err(NotMade::Refused(refusal)) => return Err(refusal),
             Err(NotMade::Lost) => attempts.next(s).await?,
         }
     }
 }
 
-async fn attempt(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, NotMade> {
+async fn attempt(
+    s: &mut Session<'_>,
+    d: &Deposit,
+    attempts: &Attempts,
+) -> Result<Receipt, NotMade> {
     s.begin().await?;
     let [balance, version] = s
         .row(
@@ -156,6 +160,6 @@ async fn attempt(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, NotMade> {
         &[d.account, d.amount],
     )
     .await?;
-    s.commit().await?;
-    Ok(Receipt::at_first_try(balance, new_balance))
+    let receipt = attempts.receipt(balance, new_balance);
+    Ok(d.commit(s, receipt).await?)
 }

@@ -115,8 +115,7 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
     if matched == 0 {
         return Err(why_not_added(s, d, slot).await?);
     }
-    s.commit().await?;
-    Ok(Receipt::without_a_balance())
+    d.commit(s, Receipt::without_a_balance()).await
 }
 
 async fn why_not_added(s: &mut Session<'_>, d: &Deposit, slot: i64) -> Result<Refusal, Refusal> {

@@ -81,7 +81,10 @@ impl From<Fault> for NotMade {
 
 impl From<Refusal> for NotMade {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+        match refusal {
+            Refusal::Engine(fault) => fault.into(),
+            other => Self::Refused(other),
+        }
     }
 }
 
@@ -110,11 +113,11 @@ impl Attempts {
         }
     }
 
-    /// The receipt of the attempt that succeeded.
-    pub(super) fn succeed(self, receipt: Receipt) -> Receipt {
+    /// The receipt of this attempt, where it succeeds.
+    pub(super) fn receipt(&self, balance_read: i64, balance_written: i64) -> Receipt {
         Receipt {
             attempts: self.0,
-            ..receipt
+            ..Receipt::at_first_try(balance_read, balance_written)
         }
     }
 }

@@ -182,8 +182,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         try_again_after(fault, &mut retries)?;
     }
     // And this commits nothing then, without a word.
-    s.commit().await?;
-    Ok(Receipt::at_first_try(balance, new_balance))
+    d.commit(s, Receipt::at_first_try(balance, new_balance))
+        .await
 }
 
 /// How often each statement is tried again.

@@ -130,12 +130,11 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
                 &[d.account, d.amount],
             )
             .await?;
-            s.commit().await?;
-            return Ok(Receipt {
-                balance_read: Some(balance),
-                balance_written: Some(new_balance),
+            let receipt = Receipt {
                 attempts: attempt,
-            });
+                ..Receipt::at_first_try(balance, new_balance)
+            };
+            return d.commit(s, receipt).await;
         }
     }
     Err(Refusal::GaveUp { attempts: ATTEMPTS })

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 
 use super::Fault;
 use super::pool::Pooled;
+use crate::step::Argument;
 
 /// The engine's own number for a connection, as its lock tables use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +51,15 @@ impl<'v> From<&'v str> for Value<'v> {
 impl<'v> From<&Value<'v>> for Value<'v> {
     fn from(value: &Value<'v>) -> Self {
         *value
+    }
+}
+
+impl<'v> From<&'v Argument> for Value<'v> {
+    fn from(value: &'v Argument) -> Self {
+        match value {
+            Argument::Integer(value) => Self::Integer(*value),
+            Argument::Text(value) => Self::Text(value),
+        }
     }
 }
 
@@ -199,10 +209,10 @@ impl Connection {
     }
 
     /// As [`rows`](Self::rows), for rows of `N` integers each.
-    pub(super) async fn integers<const N: usize>(
+    pub(super) async fn integers<'v, const N: usize>(
         &mut self,
         sql: &str,
-        values: &[i64],
+        values: impl IntoIterator<Item = impl Into<Value<'v>>>,
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
         self.rows(sql, values)
             .await?

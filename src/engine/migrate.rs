@@ -33,6 +33,11 @@ const MYSQL_MIGRATIONS: Migrations = &[
         "changed at",
         include_str!("../../migrations/mysql/0004_changed_at.sql"),
     ),
+    (
+        5,
+        "idempotency keys",
+        include_str!("../../migrations/mysql/0005_idempotency_keys.sql"),
+    ),
 ];
 
 const POSTGRES_MIGRATIONS: Migrations = &[
@@ -56,6 +61,11 @@ const POSTGRES_MIGRATIONS: Migrations = &[
         "changed at",
         include_str!("../../migrations/postgres/0004_changed_at.sql"),
     ),
+    (
+        5,
+        "idempotency keys",
+        include_str!("../../migrations/postgres/0005_idempotency_keys.sql"),
+    ),
 ];
 
 const SQLITE_MIGRATIONS: Migrations = &[
@@ -78,6 +88,11 @@ const SQLITE_MIGRATIONS: Migrations = &[
         4,
         "changed at",
         include_str!("../../migrations/sqlite/0004_changed_at.sql"),
+    ),
+    (
+        5,
+        "idempotency keys",
+        include_str!("../../migrations/sqlite/0005_idempotency_keys.sql"),
     ),
 ];
 

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::connection::{Connection, ConnectionId};
 use super::named_lock::{self, NamedLock};
 use super::{Engine, Fault, FaultKind, Flavour, Isolation};
-use crate::step::{Action, Ending, Observer, Reach, Record, Step};
+use crate::step::{Action, Arguments, Ending, Observer, Reach, Record, Step};
 
 /// What a session left behind in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,7 +259,13 @@ impl<'s> Session<'s> {
                 .flavour
                 .lock_by_name()
                 .map(|sql| self.flavour.spell(sql)),
-            ..self.statement(Action::Lock, "lock by name", "", &values, Reach::Meets)
+            ..self.statement(
+                Action::Lock,
+                "lock by name",
+                "",
+                values.as_slice(),
+                Reach::Meets,
+            )
         };
         let taken = match self.flavour {
             Flavour::Sqlite => perform!(
@@ -271,12 +277,7 @@ impl<'s> Session<'s> {
             _ => perform!(
                 self,
                 step,
-                named_lock::take(
-                    &mut self.connection,
-                    self.flavour,
-                    step_sql(&step),
-                    &step.args
-                ),
+                named_lock::take(&mut self.connection, self.flavour, step_sql(&step), &values),
                 |_| None
             ),
         };
@@ -329,7 +330,7 @@ impl<'s> Session<'s> {
         &mut self,
         label: &'static str,
         sql: &'static str,
-        args: &[i64],
+        args: impl Into<Arguments>,
     ) -> Result<Option<i64>, Fault> {
         let first = |rows: &Vec<[_; 1]>| rows.first().and_then(|[value]| *value);
         let rows = self.look(label, sql, args, first).await?;
@@ -345,7 +346,7 @@ impl<'s> Session<'s> {
         &mut self,
         label: &'static str,
         sql: &'static str,
-        args: &[i64],
+        args: impl Into<Arguments>,
     ) -> Result<Option<[i64; N]>, Fault> {
         let first = |rows: &Vec<[Option<i64>; N]>| rows.first().and_then(|row| row[0]);
         let rows = self.look(label, sql, args, first).await?;
@@ -360,7 +361,7 @@ impl<'s> Session<'s> {
         &mut self,
         label: &'static str,
         sql: &'static str,
-        args: &[i64],
+        args: impl Into<Arguments>,
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
         self.look(label, sql, args, |_| None).await
     }
@@ -373,7 +374,7 @@ impl<'s> Session<'s> {
         &mut self,
         label: &'static str,
         sql: &'static str,
-        args: &[i64],
+        args: impl Into<Arguments>,
     ) -> Result<u64, Fault> {
         self.change(label, None, sql, args).await
     }
@@ -386,7 +387,7 @@ impl<'s> Session<'s> {
         &mut self,
         label: &'static str,
         sql: &'static str,
-        args: &[i64],
+        args: impl Into<Arguments>,
     ) -> Result<i64, Fault> {
         let step = Step {
             sql: Some(self.flavour.spell_insert(sql)),
@@ -395,7 +396,7 @@ impl<'s> Session<'s> {
         perform!(
             self,
             step,
-            self.connection.insert(step_sql(&step), args),
+            self.connection.insert(step_sql(&step), &step.args),
             |_| None
         )
     }
@@ -410,7 +411,7 @@ impl<'s> Session<'s> {
         label: &'static str,
         value: i64,
         sql: &'static str,
-        args: &[i64],
+        args: impl Into<Arguments>,
     ) -> Result<u64, Fault> {
         self.change(label, Some(value), sql, args).await
     }
@@ -528,7 +529,7 @@ impl<'s> Session<'s> {
         }
         let sql = self.flavour.spell("SELECT CAST(CONNECTION_ID() AS SIGNED)");
         self.in_flight = true;
-        let rows = self.connection.integers::<1>(&sql, &[]).await;
+        let rows = self.connection.integers::<1>(&sql, [0_i64; 0]).await;
         self.in_flight = false;
         match rows?.first() {
             Some([Some(id)]) => {
@@ -537,6 +538,16 @@ impl<'s> Session<'s> {
             }
             _ => Err(Fault::other("the engine did not number this connection")),
         }
+    }
+
+    /// What was kept so far.
+    pub fn kept(&self) -> Kept {
+        self.kept
+    }
+
+    /// Counts what is kept from here on, and no more what was kept so far: that was about something else.
+    pub fn count_anew(&mut self) {
+        self.kept = Kept::Nothing;
     }
 
     /// Ends the session: rolls back what is still open, gives the connection back (or closes it
@@ -578,14 +589,14 @@ impl<'s> Session<'s> {
         &mut self,
         label: &'static str,
         sql: &'static str,
-        args: &[i64],
+        args: impl Into<Arguments>,
         value: impl FnOnce(&Vec<[Option<i64>; N]>) -> Option<i64>,
     ) -> Result<Vec<[Option<i64>; N]>, Fault> {
         let step = self.statement(Action::Read, label, sql, args, self.reach_of_read(sql));
         perform!(
             self,
             step,
-            self.connection.integers(step_sql(&step), args),
+            self.connection.integers(step_sql(&step), &step.args),
             value
         )
     }
@@ -595,13 +606,13 @@ impl<'s> Session<'s> {
         label: &'static str,
         value: Option<i64>,
         sql: &'static str,
-        args: &[i64],
+        args: impl Into<Arguments>,
     ) -> Result<u64, Fault> {
         let step = self.statement(Action::Write, label, sql, args, Reach::Meets);
         perform!(
             self,
             step,
-            self.connection.execute(step_sql(&step), args),
+            self.connection.execute(step_sql(&step), &step.args),
             |matched| value.filter(|_| *matched > 0)
         )
     }
@@ -638,14 +649,14 @@ impl<'s> Session<'s> {
         action: Action,
         label: &'static str,
         sql: &'static str,
-        args: &[i64],
+        args: impl Into<Arguments>,
         reach: Reach,
     ) -> Step {
         Step {
             action,
             label,
             sql: Some(self.flavour.spell(sql)),
-            args: args.to_vec(),
+            args: args.into().0,
             reach,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,7 +13,10 @@ use super::App;
 use super::fields::Fields;
 use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
-use crate::deposits::{Deposit, Failure, Outcome, Receipt, Refusal, STRATEGIES, Strategy};
+use crate::deposits::keys::{InvalidKey, Key};
+use crate::deposits::{
+    Deposit, Failure, Made, Once, Outcome, Receipt, Refusal, STRATEGIES, Strategy,
+};
 use crate::observe::metrics::Answered;
 use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
 
@@ -54,23 +58,32 @@ pub(super) struct DepositBody {
 ///
 /// Adds the amount to the account's balance, in the way of the strategy. With some of them, money
 /// gets lost when several requests meet.
+///
+/// With an `Idempotency-Key` a deposit that is sent again is not made again: the receipt of the first
+/// one is answered, with the header `Idempotency-Replayed: true`, the time and the timeline of this request.
+/// Strategies in autocommit keep that promise at most once: their own explanation says why.
 #[utoipa::path(
     post,
     path = "/demo/{strategy}/",
     tag = "deposits",
-    params(("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists them", example = "atomic_long_delay")),
+    params(
+        ("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists them", example = "atomic_long_delay"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The client's own name for this deposit: 1 to 255 visible ASCII characters, in double quotes or without them", example = "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+    ),
     request_body(content(
         (DepositBody = "application/x-www-form-urlencoded"),
         (DepositBody = "multipart/form-data"),
         (DepositBody = "application/json"),
     )),
     responses(
-        (status = 200, description = "The deposit was made", body = DepositMade),
-        (status = 400, description = "A field is missing, no integer, negative or out of range", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The deposit was made", body = DepositMade, headers(
+            ("Idempotency-Replayed" = Option<String>, description = "`true` where it was made before, under the same key")
+        )),
+        (status = 400, description = "A field is missing, no integer, negative or out of range; or the key is none", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused, or the strategy gave up after several attempts", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused, or the strategy gave up after several attempts; or the deposit with this key is in flight: Retry-After tells when to ask again", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The balance would overflow", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The balance would overflow; or the key is that of another deposit", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     )
 )]
@@ -79,21 +92,30 @@ pub(super) async fn make(
     strategy: Result<Path<String>, PathRejection>,
     Extension(arrival): Extension<Arrival>,
     request: Request,
-) -> Result<Json<DepositMade>, Problem> {
+) -> Result<(HeaderMap, Json<DepositMade>), Problem> {
     let Path(name) = strategy.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
     let strategy = Strategy::named(&name).ok_or_else(|| {
         Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.name))
     })?;
-    let deposit = parse(request).await.inspect_err(|problem| {
+    let asked = Asked::read(request, &app).await.inspect_err(|problem| {
         app.metrics.count_invalid(strategy.name, problem.status);
     })?;
+    let deposit = asked.deposit;
     app.warn_if_the_pool_hides_the_race();
 
     let recorder = Recorder::before(app.observer.clone());
     let pace = strategy.pace(&app.long_delay, app.retry);
-    let result = strategy
-        .perform(&app.database, &deposit, &app.memory, pace, &recorder)
-        .await;
+    let result = match &asked.once {
+        None => strategy
+            .perform(&app.database, &deposit, &app.memory, pace, &recorder)
+            .await
+            .map(Made::now),
+        Some(once) => {
+            strategy
+                .perform_once(&app.database, &deposit, once, &app.memory, pace, &recorder)
+                .await
+        }
+    };
 
     let records = recorder.into_records();
     let (outcome, attempts) = ended(&result);
@@ -113,37 +135,88 @@ pub(super) async fn make(
     let arrived_at_us = arrival.epoch_us();
     let timeline = timeline(records, &arrival);
     match result {
-        Ok(receipt) => Ok(Json(DepositMade {
-            strategy: strategy.name,
-            account: deposit.account,
-            amount: deposit.amount,
-            receipt,
-            outcome: Outcome::Applied,
-            arrived_at_us,
-            timeline,
-        })),
+        Ok(made) => {
+            let answer = DepositMade {
+                strategy: strategy.name,
+                account: deposit.account,
+                amount: deposit.amount,
+                receipt: made.receipt,
+                outcome: Outcome::Applied,
+                arrived_at_us,
+                timeline,
+            };
+            Ok((replayed(made), Json(answer)))
+        }
         Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
     }
 }
 
 /// What became of a deposit, and how often it was tried.
-fn ended(result: &Result<Receipt, Failure>) -> (Outcome, u32) {
+fn ended(result: &Result<Made, Failure>) -> (Outcome, u32) {
     match result {
-        Ok(receipt) => (Outcome::Applied, receipt.attempts),
+        Ok(made) => (Outcome::Applied, made.receipt.attempts),
         Err(failure) => {
             let attempts = match failure.refusal {
                 Refusal::GaveUp { attempts } => attempts,
-                Refusal::UnknownAccount | Refusal::Overflow { .. } | Refusal::Engine(_) => 1,
+                Refusal::UnknownAccount
+                | Refusal::Overflow { .. }
+                | Refusal::Key(_)
+                | Refusal::Engine(_) => 1,
             };
             (failure.outcome, attempts)
         }
     }
 }
 
+/// The header that tells a first answer that is given again.
+fn replayed(made: Made) -> HeaderMap {
+    let name = HeaderName::from_static("idempotency-replayed");
+    let told = made
+        .replayed
+        .then_some((name, HeaderValue::from_static("true")));
+    told.into_iter().collect()
+}
+
+/// What a request asks for.
+struct Asked {
+    deposit: Deposit,
+    /// Under which key, where it has one.
+    once: Option<Once>,
+}
+
+impl Asked {
+    async fn read(request: Request, app: &App) -> Result<Self, Problem> {
+        let key = key(request.headers())?;
+        let terms = app.keys;
+        Ok(Self {
+            deposit: parse(request).await?,
+            once: key.map(|key| Once { key, terms }),
+        })
+    }
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<Key>, Problem> {
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = given.next() else {
+        return Ok(None);
+    };
+    let wrong = |what| Problem::invalid(format!("The header Idempotency-Key is wrong: {what}."));
+    if given.next().is_some() {
+        return Err(wrong("there are several of it".to_owned()));
+    }
+    // What is no text is no visible ASCII either.
+    let key = value.to_str().unwrap_or_default().trim().parse();
+    key.map(Some)
+        .map_err(|invalid: InvalidKey| wrong(invalid.to_string()))
+}
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 async fn parse(request: Request) -> Result<Deposit, Problem> {
     let mut fields = Fields::read(request, &["account", "amount"]).await?;
     Ok(Deposit {
         account: integer("account", fields.take("account"))?,
         amount: integer("amount", fields.take("amount"))?,
+        claim: None,
     })
 }

@@ -43,6 +43,7 @@ pub use probe::probe;
 pub use problem::Problem;
 pub use server::serve;
 
+use crate::deposits::keys::Terms;
 use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES};
 use crate::engine::Database;
 use crate::observe::audit::Auditor;
@@ -66,6 +67,8 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// How long a client is kept waiting for an answer. The work goes on after that.
     pub request_timeout: Duration,
+    /// How long an idempotency key is kept.
+    pub idempotency_ttl: Duration,
     /// Whether a proxy stands between the clients and the service, so that its word is taken for who
     /// they are (`X-Forwarded-For`, `X-Forwarded-Proto`) and for a request's id (`X-Request-Id`).
     pub behind_proxy: bool,
@@ -79,6 +82,7 @@ struct App {
     database: Database,
     long_delay: LongDelay,
     retry: Retry,
+    keys: Terms,
     instance: Instance,
     /// This instance's, and no other's.
     memory: Memory,
@@ -129,6 +133,11 @@ impl Service {
             database,
             long_delay: settings.long_delay.clone(),
             retry: settings.retry,
+            keys: Terms {
+                kept_for: settings.idempotency_ttl,
+                // Whoever asks again only after that is told no more that the first one is in flight.
+                claim_lasts: settings.request_timeout,
+            },
             instance: settings.instance.clone(),
             memory: Memory::default(),
             observer,

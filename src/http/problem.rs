@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::auth::Refused;
+use crate::deposits::keys::Conflict;
 use crate::deposits::{Failure, Outcome, Refusal};
 use crate::engine::{Fault, FaultKind};
 use crate::keeper::NotChanged;
@@ -316,6 +317,44 @@ impl Problem {
         }
     }
 
+    /// 409 or 422: the idempotency key does not allow the deposit.
+    fn of_key(conflict: Conflict) -> Self {
+        let conflicts = |name, title, detail| Self::new(StatusCode::CONFLICT, name, title, detail);
+        match conflict {
+            Conflict::InFlight { retry_after } => Self {
+                retryable: true,
+                retry_after: Some(retry_after),
+                ..conflicts(
+                    "key-in-flight",
+                    "The deposit with this key is in flight",
+                    "The first request with this Idempotency-Key is still being carried out. Send the \
+                     same again after Retry-After seconds: it is made once.",
+                )
+            },
+            Conflict::OtherDeposit => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "key-of-another-deposit",
+                "The key is that of another deposit",
+                "This Idempotency-Key was sent before with another strategy, account or amount. A new \
+                 deposit needs a key of its own.",
+            ),
+            Conflict::ClaimLost => Self {
+                retryable: true,
+                ..conflicts(
+                    "key-taken-over",
+                    "Another request has taken the key over",
+                    "This took longer than a request may last, and another request with the same \
+                     Idempotency-Key has taken over. Nothing was kept of this one.",
+                )
+            },
+            Conflict::KeptInPart => conflicts(
+                "key-kept-in-part",
+                "The deposit with this key was kept in part",
+                "The first request with this Idempotency-Key failed half way.",
+            ),
+        }
+    }
+
     /// A deposit that was not acknowledged.
     pub fn of_deposit(account: i64, amount: i64, failure: Failure) -> Self {
         let problem = match failure.refusal {
@@ -333,6 +372,7 @@ impl Problem {
                 )
             },
             Refusal::GaveUp { attempts } => Self::gave_up(attempts),
+            Refusal::Key(conflict) => Self::of_key(conflict),
             Refusal::Engine(fault) => Self::from(fault),
         };
         let (hint, retryable) = match failure.outcome {

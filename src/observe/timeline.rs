@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::step::{Action, Ending, Observer, Parked, Record, Step, Turn};
+use crate::step::{Action, Argument, Ending, Observer, Parked, Record, Step, Turn};
 
 /// When a request arrived, by both clocks: the steady one to measure from, and the wall's to lay
 /// the timelines of several requests beside each other.
@@ -48,7 +48,7 @@ pub struct TimelineStep {
     pub sql: Option<Cow<'static, str>>,
     /// The values bound to the statement's placeholders, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub args: Vec<i64>,
+    pub args: Vec<Argument>,
     /// When it was handed to the engine, in microseconds since the request arrived.
     pub start_us: u64,
     /// How long it took, waits included, in microseconds.

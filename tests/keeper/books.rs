@@ -190,6 +190,7 @@ fn deposits(lab: &Lab, strategy: &str, count: usize) -> JoinSet<bool> {
         let deposit = Deposit {
             account: 1,
             amount: 100,
+            claim: None,
         };
         let memory = Memory::default();
         let made = strategy.perform(&database, &deposit, &memory, Pace::default(), &Unobserved);
@@ -236,6 +237,7 @@ async fn an_opening_balance_does_not_overflow() {
     let deposit = Deposit {
         account,
         amount: i64::MAX - 1,
+        claim: None,
     };
     let made = strategy
         .perform(

@@ -349,4 +349,5 @@ async fn sqlite_is_locked(options: &SqliteConnectOptions) -> bool {
 pub const DEPOSIT: Deposit = Deposit {
     account: 1,
     amount: 100,
+    claim: None,
 };

@@ -32,6 +32,7 @@ pub fn settings() -> Settings {
         retry: Retry::default(),
         header_timeout: Duration::from_secs(20),
         request_timeout: Duration::from_secs(20),
+        idempotency_ttl: Duration::from_hours(24),
         behind_proxy: false,
         instance: "here".parse().unwrap(),
     }

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 pub use json::FindingJson;
 
 use super::{Example, Finding, SHOWN_STAKE, Schedules};
-use crate::step::{Action, Step};
+use crate::step::{Action, Argument, Step};
 use crate::verdict::Verdict;
 
 /// The verdict in words, as far as it may be said.
@@ -251,9 +251,10 @@ impl Example {
     /// A step's statement with its values in it, as it could be typed; none for a think. What was
     /// raced for is shown as number [`SHOWN_STAKE`], so that every run reads the same.
     fn statement(&self, step: &Step) -> Option<String> {
-        let values = step.args.iter().map(|value| match *value == self.stake {
-            true => SHOWN_STAKE,
-            false => *value,
+        let stake = Argument::Integer(self.stake);
+        let values = step.args.iter().map(|value| match *value == stake {
+            true => Argument::Integer(SHOWN_STAKE),
+            false => value.clone(),
         });
         let values: Vec<_> = values.collect();
         Some(with_values(step.sql.as_deref()?, &values))
@@ -261,7 +262,7 @@ impl Example {
 }
 
 /// Puts values in the place of `?`, one after the other, and of `$1`, `$2`, ….
-fn with_values(sql: &str, values: &[i64]) -> String {
+fn with_values(sql: &str, values: &[Argument]) -> String {
     let mut written = String::new();
     let mut rest = sql;
     let mut next = 0;
@@ -309,7 +310,7 @@ mod tests {
             ("VALUES ($1, $2) $3", "VALUES (7, 8) $3"),
             ("a = ? AND b = ? AND c = ?", "a = 7 AND b = 8 AND c = ?"),
         ] {
-            assert_eq!(with_values(sql, &[7, 8]), written);
+            assert_eq!(with_values(sql, &[7.into(), 8.into()]), written);
         }
     }
 

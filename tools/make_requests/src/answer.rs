@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::transport::TransportError;
+use crate::transport::{Received, TransportError, TransportErrorKind};
 
 /// One request of a run and how it ended.
 #[derive(Debug, Clone)]
@@ -17,7 +17,9 @@ pub struct Answer {
     pub started: Instant,
     /// The moment its answer was complete, or was given up.
     pub ended: Instant,
-    /// How it ended.
+    /// How often it was sent.
+    pub sent: u32,
+    /// How it ended, the last time.
     pub outcome: Outcome,
 }
 
@@ -72,6 +74,38 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What an answer says, or what it means that there is none.
+    pub(crate) fn of(answer: Result<Received, TransportError>) -> Self {
+        let received = match answer {
+            Ok(received) => received,
+            Err(error) => return Self::NoAnswer(error),
+        };
+        match Self::read(received.status, &received.body) {
+            Self::Refused(problem) => Self::Refused(Problem {
+                retry_after: received.retry_after,
+                ..problem
+            }),
+            other => other,
+        }
+    }
+
+    /// Whether the answer did not come in time: neither to this tool nor to a gateway in between.
+    pub(crate) fn timed_out(&self) -> bool {
+        match self {
+            Self::NoAnswer(error) => error.kind == TransportErrorKind::Timeout,
+            Self::Unknown(problem) => problem.status == StatusCode::GATEWAY_TIMEOUT,
+            Self::Acknowledged { .. } | Self::Refused(_) | Self::Partial(_) => false,
+        }
+    }
+
+    /// When to ask again for a deposit that is in flight under the same key.
+    pub(crate) fn in_flight(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(problem) if problem.status == StatusCode::CONFLICT => problem.retry_after,
+            _ => None,
+        }
+    }
+
     /// Reads an answer. Never fails: a body that makes no sense leaves what the status says.
     pub(crate) fn read(status: StatusCode, body: &[u8]) -> Self {
         if status.is_success() {
@@ -174,6 +208,8 @@ pub struct Problem {
     pub fault: Option<String>,
     /// The database's own code, e.g. `1213`.
     pub code: Option<String>,
+    /// When to ask again, where the service says so.
+    pub retry_after: Option<Duration>,
 }
 
 impl Problem {
@@ -190,6 +226,7 @@ impl Problem {
             detail: text("detail"),
             fault: text("fault"),
             code: text("code"),
+            retry_after: None,
         }
     }
 }

@@ -63,6 +63,14 @@ pub(crate) struct Args {
           value_parser = parse_timeout)]
     timeout: Duration,
 
+    /// Send a deposit again whose answer does not come in time, five times at most
+    #[arg(long)]
+    retry_timeouts: bool,
+
+    /// Give each deposit a key of its own (Idempotency-Key), the same each time it is sent
+    #[arg(long)]
+    idempotency: bool,
+
     /// The form of the result
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     format: FormatArg,
@@ -73,7 +81,8 @@ Options are taken with one dash as well: -target NAME.
 
 Exit status:
   0  nothing was lost; some requests may have been refused
-  1  lost updates: the balance fell behind the account's transactions
+  1  lost updates: the balance fell behind the account's transactions; or double deposits:
+     more transactions than requests
   2  could not tell: wrong usage, no answer from the service, an unknown account or target,
      a request without a clear answer (although nothing was lost so far), acknowledged deposits
      without a transaction, or no deposit acknowledged at all";
@@ -106,6 +115,8 @@ impl Args {
             account: self.account,
             amount: self.amount,
             timeout: self.timeout,
+            retry_timeouts: self.retry_timeouts,
+            idempotency: self.idempotency,
         }
     }
 }

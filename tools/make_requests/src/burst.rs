@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http_body_util::Full;
+use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -26,11 +26,12 @@ use tokio::task::JoinSet;
 
 use crate::answer::{Answer, Outcome};
 use crate::gate::{Gate, GatedStream};
-use crate::ordinary;
+use crate::key::IDEMPOTENCY_KEY;
+use crate::ordinary::{self, Client};
 use crate::plan::Plan;
 use crate::run::{Error, Fired, Progress};
 use crate::tasks::joined;
-use crate::transport::{TransportError, receive, within};
+use crate::transport::{Received, TransportError, receive, within};
 
 /// One warm connection for each request of a plan.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Burst {
     }
 
     /// Releases one deposit on every connection and waits for the answers.
-    pub(crate) async fn fire(self, plan: &Plan, progress: &mut impl FnMut(Progress)) -> Fired {
+    pub(crate) async fn fire(self, client: &Client, progress: &mut impl FnMut(Progress)) -> Fired {
         let gates: Vec<_> = self
             .connections
             .iter()
@@ -77,7 +78,7 @@ impl Burst {
         let mut held = Vec::with_capacity(gates.len());
         for (connection, index) in self.connections.into_iter().zip(0..) {
             held.push(connection.gate.shut());
-            in_flight.spawn(deposit(connection, plan.clone(), index));
+            in_flight.spawn(deposit(connection, client.clone(), index));
         }
         for request in held {
             wait_until_held(request).await;
@@ -171,6 +172,7 @@ async fn warm(mut connection: Connection, plan: Plan) -> Result<Connection, Tran
 struct Ended {
     index: usize,
     at: Instant,
+    sent: u32,
     outcome: Outcome,
 }
 
@@ -178,34 +180,44 @@ impl Ended {
     /// The stamp before a release is the one after the release before it.
     fn into_answer(self, releases: &[Instant]) -> Answer {
         let started = releases.get(self.index).copied().unwrap_or(self.at);
-        let request = u32::try_from(self.index + 1).unwrap_or(u32::MAX);
         Answer {
-            request,
+            request: number(self.index),
             started,
             ended: self.at,
+            sent: self.sent,
             outcome: self.outcome,
         }
     }
 }
 
+/// Requests are numbered from 1, in the order of release.
+fn number(index: usize) -> u32 {
+    u32::try_from(index + 1).unwrap_or(u32::MAX)
+}
+
 /// Sends one deposit into the connection's gate and waits for the answer. The timeout starts
-/// here, the few milliseconds before the release included.
-async fn deposit(mut connection: Connection, plan: Plan, index: usize) -> Ended {
+/// here, the few milliseconds before the release included. Where it is sent again, the others are
+/// long gone, and it goes the ordinary way.
+async fn deposit(mut connection: Connection, client: Client, index: usize) -> Ended {
+    let plan = &client.plan;
     let answer = within(plan.timeout, async {
-        let request = request(&plan, "POST", plan.deposit_url().path())
+        let mut post = request(plan, "POST", plan.deposit_url().path());
+        if let Some(key) = client.key(number(index)) {
+            post = post.header(IDEMPOTENCY_KEY, key);
+        }
+        let request = post
             .header(CONTENT_TYPE, ordinary::FORM)
             .body(Full::from(plan.form_body()))
             .map_err(|error| TransportError::on_connection(&error))?;
         send(&mut connection.sender, request).await
     })
     .await;
-    let outcome = match answer {
-        Ok((status, body)) => Outcome::read(status, &body),
-        Err(error) => Outcome::NoAnswer(error),
-    };
+    let first = Outcome::of(answer);
+    let (outcome, sent) = client.insist(number(index), first).await;
     Ended {
         index,
         at: Instant::now(),
+        sent,
         outcome,
     }
 }
@@ -222,7 +234,7 @@ fn request(plan: &Plan, method: &str, path: &str) -> hyper::http::request::Build
 async fn send(
     sender: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), TransportError> {
+) -> Result<Received, TransportError> {
     let response = sender
         .send_request(request)
         .await

@@ -12,6 +12,8 @@
 //!     account: 1,
 //!     amount: "100".parse()?,
 //!     timeout: std::time::Duration::from_secs(120),
+//!     retry_timeouts: false,
+//!     idempotency: false,
 //! };
 //! let report = make_requests::run(&plan, |_| {}).await?;
 //! println!("lost: {:?}, {}", report.lost(), report.verdict());
@@ -31,6 +33,7 @@
 //! - `ordinary`, `spaced`: requests through reqwest, one every so often.
 //! - `burst`, `gate`: requests all together, each held back complete on its own open connection
 //!   until one loop releases them.
+//! - `key`: what a deposit is called that may be sent several times.
 //! - `answer`, `transport`, `account`: what came back, or why nothing did.
 //! - `report`, `verdict`: the facts of a run, and what follows from them.
 //! - `pair`, [`timeline`]: two requests that show what happened, side by side.
@@ -40,6 +43,7 @@ mod account;
 mod answer;
 mod burst;
 mod gate;
+mod key;
 mod ordinary;
 pub mod output;
 mod pair;

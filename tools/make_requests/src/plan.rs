@@ -23,6 +23,10 @@ pub struct Plan {
     pub amount: Amount,
     /// How long any single request may take before it is given up.
     pub timeout: Duration,
+    /// Whether a deposit whose answer does not come in time is sent again.
+    pub retry_timeouts: bool,
+    /// Whether each deposit carries a key of its own (`Idempotency-Key`), the same each time it is sent.
+    pub idempotency: bool,
 }
 
 impl Plan {
@@ -326,6 +330,8 @@ mod tests {
             account: 7,
             amount: Amount(100),
             timeout: Duration::from_secs(1),
+            retry_timeouts: false,
+            idempotency: false,
         }
     }
 

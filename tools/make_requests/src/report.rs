@@ -165,6 +165,21 @@ impl Report {
         Some(after.lost().saturating_sub(self.before.lost()))
     }
 
+    /// How often deposits were sent again, all together.
+    #[must_use]
+    pub fn sent_again(&self) -> u64 {
+        let again = self.answers.iter().map(|answer| answer.sent - 1);
+        again.map(u64::from).sum()
+    }
+
+    /// How many deposits were made more than once, where some were sent more than once: transactions that no
+    /// request is left for.
+    #[must_use]
+    pub fn doubled(&self) -> Option<u64> {
+        self.foreign_transactions()
+            .filter(|_| self.sent_again() > 0)
+    }
+
     /// The time from the first release of a burst to the last; `None` where there was no burst.
     #[must_use]
     pub fn spread(&self) -> Option<Duration> {
@@ -219,6 +234,9 @@ impl Report {
         let lost = after.lost().saturating_sub(self.before.lost());
         if lost != 0 {
             return Verdict::LostUpdate { lost };
+        }
+        if let Some(deposits) = self.doubled() {
+            return Verdict::DoubleDeposits { deposits };
         }
         if let Some(doubt) = self.doubt(after) {
             return Verdict::CouldNotTell(doubt);
@@ -281,7 +299,9 @@ impl Report {
                  running: the expected balance is a range, and the account may still change."
             ));
         }
-        if let Some(others) = self.foreign_transactions() {
+        if let Some(others) = self.foreign_transactions()
+            && self.doubled().is_none()
+        {
             remarks.push(format!(
                 "Transactions that are not from this run: {others}. Somebody else used the account."
             ));
@@ -438,9 +458,12 @@ mod tests {
             account: 1,
             amount: 100.try_into().unwrap(),
             timeout: MS,
+            retry_timeouts: false,
+            idempotency: false,
         };
         let answer = |(request, &(start, end)): (u32, &(u32, u32))| Answer {
             request,
+            sent: 1,
             started: origin + MS * start,
             ended: origin + MS * end,
             outcome: Outcome::Acknowledged {

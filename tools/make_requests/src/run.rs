@@ -41,7 +41,7 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(Progress)) -> Result<Repo
         Pace::Together => {
             let burst = Burst::prepare(plan).await?;
             progress(Progress::Warm);
-            burst.fire(plan, &mut progress).await
+            burst.fire(&client, &mut progress).await
         }
         Pace::Every(wait) => spaced::fire(&client, wait, &mut progress).await,
     };

@@ -42,11 +42,13 @@ pub(crate) async fn fire(
 
 async fn deposit(client: Client, request: u32) -> Answer {
     let started = Instant::now();
-    let outcome = client.deposit().await;
+    let first = client.deposit(request).await;
+    let (outcome, sent) = client.insist(request, first).await;
     Answer {
         request,
         started,
         ended: Instant::now(),
+        sent,
         outcome,
     }
 }

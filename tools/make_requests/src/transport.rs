@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes};
+use hyper::header::RETRY_AFTER;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -153,16 +154,31 @@ pub(crate) async fn within<T>(
         .unwrap_or_else(|_| Err(TransportError::timeout(limit)))
 }
 
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) status: StatusCode,
+    /// When to ask again, where it says so in seconds.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Bytes,
+}
+
 /// Reads an answer to its end.
-pub(crate) async fn receive<B>(response: Response<B>) -> Result<(StatusCode, Bytes), TransportError>
+pub(crate) async fn receive<B>(response: Response<B>) -> Result<Received, TransportError>
 where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let status = response.status();
+    let retry_after = response.headers().get(RETRY_AFTER);
+    let retry_after = retry_after.and_then(|it| it.to_str().ok()?.parse().ok());
     let body = Limited::new(response.into_body(), LONGEST_ANSWER)
         .collect()
         .await
         .map_err(|error| TransportError::on_connection(error.as_ref()))?;
-    Ok((status, body.to_bytes()))
+    Ok(Received {
+        status,
+        retry_after: retry_after.map(Duration::from_secs),
+        body: body.to_bytes(),
+    })
 }

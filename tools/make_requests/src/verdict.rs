@@ -16,6 +16,11 @@ pub enum Verdict {
         /// By how much the balance fell behind; negative where it is too high.
         lost: i128,
     },
+    /// Nothing was lost, but deposits that were sent again were made again.
+    DoubleDeposits {
+        /// How many transactions there are more than requests that may have been kept.
+        deposits: u64,
+    },
     /// The run proves neither.
     CouldNotTell(Doubt),
 }
@@ -47,12 +52,12 @@ pub enum Doubt {
 }
 
 impl Verdict {
-    /// The process's exit status: 0 nothing lost, 1 lost updates found, 2 could not tell.
+    /// The process's exit status: 0 nothing lost, 1 lost updates or double deposits found, 2 could not tell.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Safe | Self::Refused => 0,
-            Self::LostUpdate { .. } => 1,
+            Self::LostUpdate { .. } | Self::DoubleDeposits { .. } => 1,
             Self::CouldNotTell(_) => 2,
         }
     }
@@ -64,6 +69,7 @@ impl Verdict {
             Self::Safe => "safe",
             Self::Refused => "refused",
             Self::LostUpdate { .. } => "lost_update",
+            Self::DoubleDeposits { .. } => "double_deposits",
             Self::CouldNotTell(_) => "could_not_tell",
         }
     }
@@ -83,6 +89,11 @@ impl fmt::Display for Verdict {
                      transactions add up to"
                 )
             }
+            Self::DoubleDeposits { deposits } => write!(
+                f,
+                "double deposits: {deposits} more transactions than requests, because what was \
+                 sent again was made again"
+            ),
             Self::CouldNotTell(doubt) => write!(f, "could not tell: {doubt}"),
         }
     }

@@ -33,6 +33,9 @@ struct Document {
     partial: Vec<Problems>,
     unknown: Vec<Problems>,
     transport_errors: Vec<TransportErrors>,
+    sent_again: u64,
+    /// Transactions that no request is left for, where some were sent again.
+    doubled: Option<u64>,
     opening_balance: i64,
     balance_before: i64,
     /// Together with the next one a range: they differ where outcomes are in doubt.
@@ -79,6 +82,8 @@ impl Document {
             partial: report.partial(),
             unknown: report.unknown(),
             transport_errors: report.transport_errors(),
+            sent_again: report.sent_again(),
+            doubled: report.doubled(),
             opening_balance: report.before.opening_balance,
             balance_before: report.before.balance,
             expected_balance: least,

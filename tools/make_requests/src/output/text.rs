@@ -70,6 +70,8 @@ fn figures(report: &Report) -> Vec<(&'static str, String)> {
             transport_errors(&report.transport_errors()),
         ),
     ];
+    let again = ("sent again", report.sent_again().to_string());
+    let rare = rare.into_iter().chain([again]);
     figures.extend(rare.into_iter().filter(|(_, value)| value != "0"));
     figures.extend(balances(report));
     figures.extend(latency(report));

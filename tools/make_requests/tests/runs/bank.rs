@@ -34,6 +34,7 @@ pub(crate) enum Reply {
 /// A deposit as it arrived.
 pub(crate) struct Deposit {
     pub(crate) amount: i64,
+    pub(crate) key: Option<String>,
 }
 
 type OnDeposit = dyn Fn(&Ledger, &Deposit) -> Reply + Send + Sync;
@@ -107,25 +108,31 @@ impl Shared {
     /// Serves one connection until it ends.
     fn serve(&self, connection: usize, stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
-        while let Some((method, path, form)) = read_request(&mut reader) {
+        while let Some(Arrived {
+            method,
+            path,
+            key,
+            form,
+        }) = read_request(&mut reader)
+        {
             self.requests.lock().unwrap().push(Request {
                 connection,
                 method: method.clone(),
             });
-            let reply = self.reply(&method, &path, &form);
+            let reply = self.reply(&method, &path, key, &form);
             if !send(stream, reply) {
                 return;
             }
         }
     }
 
-    fn reply(&self, method: &str, path: &str, form: &str) -> Reply {
+    fn reply(&self, method: &str, path: &str, key: Option<String>, form: &str) -> Reply {
         let Some(path) = path.strip_prefix(self.prefix) else {
             return problem(404, &json!({"title": "No such route"}));
         };
         match (method, path) {
             ("GET", "/accounts/1") => (self.on_account)(&self.ledger),
-            ("POST", "/demo/atomic_long_delay/" | "/demo/orders/x/") => match parse(form) {
+            ("POST", "/demo/atomic_long_delay/" | "/demo/orders/x/") => match parse(form, key) {
                 Some(deposit) => (self.on_deposit)(&self.ledger, &deposit),
                 None => problem(400, &json!({"title": "Not a deposit"})),
             },
@@ -137,7 +144,15 @@ impl Shared {
     }
 }
 
-fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<(String, String, String)> {
+/// What of a request the bank looks at.
+struct Arrived {
+    method: String,
+    path: String,
+    key: Option<String>,
+    form: String,
+}
+
+fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Arrived> {
     let mut lines = reader.by_ref().lines().map_while(Result::ok);
     let start = lines.next()?;
     let mut start = start.split(' ');
@@ -154,12 +169,17 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<(String, String, S
         .map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some((method, path, String::from_utf8(body).unwrap()))
+    Some(Arrived {
+        method,
+        path,
+        key: headers.get("idempotency-key").cloned(),
+        form: String::from_utf8(body).unwrap(),
+    })
 }
 
-fn parse(form: &str) -> Option<Deposit> {
+fn parse(form: &str, key: Option<String>) -> Option<Deposit> {
     let amount = form.strip_prefix("account=1&amount=")?.parse().ok()?;
-    Some(Deposit { amount })
+    Some(Deposit { amount, key })
 }
 
 /// Sends the reply, and says whether the connection goes on.

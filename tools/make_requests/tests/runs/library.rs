@@ -17,6 +17,8 @@ fn plan(bank: &Bank, pace: Pace, requests: u32) -> Plan {
         account: 1,
         amount: 100.try_into().unwrap(),
         timeout: Duration::from_secs(20),
+        retry_timeouts: false,
+        idempotency: false,
     }
 }
 

@@ -5,3 +5,4 @@
 mod bank;
 mod command_line;
 mod library;
+mod resending;

@@ -1,0 +1,497 @@
+//! # Doing it once that is sent twice: idempotency keys
+//!
+//! A client that gets no answer in time does not know whether its deposit was made. Sent again, it may be made
+//! twice; not sent again, perhaps never. So the client gives the deposit a name of its own, its *key*, and
+//! sends the same key again: `Idempotency-Key`, as in the IETF's draft and as payment services have it.
+//!
+//! ## How it is exactly once
+//!
+//! 1. The key is **claimed** first, by an `INSERT` that commits by itself. The unique index lets one
+//!    through of any number who come at once; there is no moment between looking and claiming.
+//! 2. The deposit's own transaction **answers**: just before its commit it stores the receipt under the key,
+//!    `WHERE owner = ?`. Deposit and answer are kept together or not at all. Where no row matches,
+//!    somebody has taken the claim over, and the deposit is rolled back.
+//! 3. A deposit that was refused **gives the claim up**, so that the key can be tried again.
+//!
+//! Whoever comes with a key that is there already gets the first answer, or is told that the first is in
+//! flight still. A claim whose owner died stays in flight until it is older than any request lasts;
+//! then the next one **takes it over**, by putting its own token in the owner's place. An owner
+//! who was only slow finds that out in step 2.
+//!
+//! ## Why the claim is not in the deposit's transaction
+//!
+//! It could be: then a second request would wait for the first one's commit, on a connection of the pool, and
+//! learn nothing meanwhile. Claimed beforehand, it is told at once that the first is in flight.
+//!
+//! ## What it costs
+//!
+//! Three round trips, and one commit more: one to look for keys that have expired, one to claim, one to answer.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{Deposit, Failure, Memory, Outcome, Pace, Receipt, Refusal, Strategy};
+use crate::engine::{Database, Fault, FaultKind, Kept, Session};
+use crate::step::Observer;
+
+/// What a client calls a deposit, so that it can send it again: 1 to 255 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+/// Why a text is no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidKey;
+
+impl fmt::Display for InvalidKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key is 1 to 255 visible ASCII characters, in double quotes or without them")
+    }
+}
+
+impl std::error::Error for InvalidKey {}
+
+impl FromStr for Key {
+    type Err = InvalidKey;
+
+    /// Reads a header's value: a string in double quotes, in which a backslash stands before `"` and `\`, as
+    /// the draft has it; or the bare key, as many clients send it. Both name the same key.
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        let key = match text.strip_prefix('"') {
+            Some(rest) => unquoted(rest).ok_or(InvalidKey)?,
+            None => text.to_owned(),
+        };
+        let is_allowed = key.bytes().all(|byte| byte.is_ascii_graphic());
+        match is_allowed && (1..=255).contains(&key.len()) {
+            true => Ok(Self(key)),
+            false => Err(InvalidKey),
+        }
+    }
+}
+
+/// What stands before the closing quote, with which the text must end.
+fn unquoted(rest: &str) -> Option<String> {
+    let mut key = String::new();
+    let mut chars = rest.chars();
+    loop {
+        match chars.next()? {
+            '"' => return chars.next().is_none().then_some(key),
+            '\\' => key.push(chars.next().filter(|it| matches!(it, '"' | '\\'))?),
+            other => key.push(other),
+        }
+    }
+}
+
+/// How long keys are kept, and claims respected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// How long a key is known. Afterwards the same key is a new one.
+    pub kept_for: Duration,
+    /// How long a claim without an answer is respected: longer than any request lasts.
+    pub claim_lasts: Duration,
+}
+
+/// A deposit is to be made once under this key, on these terms.
+#[derive(Debug, Clone)]
+pub struct Once {
+    /// The client's key.
+    pub key: Key,
+    /// The service's terms.
+    pub terms: Terms,
+}
+
+/// A deposit that was made, now or before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// The first answer.
+    pub receipt: Receipt,
+    /// It was made before: nothing was done now.
+    pub replayed: bool,
+}
+
+impl Made {
+    /// A deposit that has just been made.
+    pub fn now(receipt: Receipt) -> Self {
+        Self {
+            receipt,
+            replayed: false,
+        }
+    }
+}
+
+/// Why a key does not allow a deposit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// The first deposit under it is still being made.
+    InFlight {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// It is the key of another deposit.
+    OtherDeposit,
+    /// The claim was taken over by somebody else while the deposit was being made.
+    ClaimLost,
+    /// A part of the first deposit was kept: it can neither be made again nor be said to be made.
+    KeptInPart,
+}
+
+/// A claim to a key, while its deposit is being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    id: i64,
+    owner: i64,
+}
+
+const IN_FLIGHT: i64 = 0;
+const ANSWERED: i64 = 1;
+
+/// When to ask again for a deposit that is in flight: no deposit without a long delay takes as long.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl Claim {
+    /// Stores the answer in whatever transaction is open.
+    pub(super) async fn answer(
+        self,
+        s: &mut Session<'_>,
+        receipt: &Receipt,
+    ) -> Result<(), Refusal> {
+        let attempts = i64::from(receipt.attempts);
+        let stored = match (receipt.balance_read, receipt.balance_written) {
+            (Some(read), Some(written)) => {
+                s.run(
+                    "store answer",
+                    "UPDATE idempotency_keys \
+                     SET state = 1, balance_read = ?, balance_written = ?, attempts = ? \
+                     WHERE id = ? AND owner = ? AND state = 0",
+                    &[read, written, attempts, self.id, self.owner],
+                )
+                .await?
+            }
+            _ => {
+                s.run(
+                    "store answer",
+                    "UPDATE idempotency_keys SET state = 1, attempts = ? \
+                     WHERE id = ? AND owner = ? AND state = 0",
+                    &[attempts, self.id, self.owner],
+                )
+                .await?
+            }
+        };
+        match stored {
+            0 => Err(Refusal::Key(Conflict::ClaimLost)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Leaves a key whose deposit was not acknowledged. Where it is unknown whether it was made, the claim
+    /// stays: the answer was kept with the deposit, or whoever takes the claim over makes it.
+    async fn leave(self, s: &mut Session<'_>, kept: Kept) -> Result<(), Fault> {
+        let (label, sql) = match kept {
+            Kept::Nothing => (
+                "give claim up",
+                "DELETE FROM idempotency_keys WHERE id = ? AND owner = ?",
+            ),
+            Kept::Something => (
+                "say it is in parts",
+                "UPDATE idempotency_keys SET state = 2 WHERE id = ? AND owner = ?",
+            ),
+            Kept::Unknown => return Ok(()),
+        };
+        s.run(label, sql, &[self.id, self.owner]).await?;
+        Ok(())
+    }
+}
+
+/// What a claim came to.
+enum Claimed {
+    /// It is ours.
+    Ours(Claim),
+    /// The deposit was made before.
+    Answered(Receipt),
+}
+
+/// A key that somebody has claimed before.
+struct Found {
+    claim: Claim,
+    state: i64,
+    age: Duration,
+    is_same_deposit: bool,
+    receipt: Receipt,
+}
+
+/// How often a key is looked at that changes hands meanwhile.
+const TRIES: u32 = 5;
+
+impl Once {
+    async fn claim(
+        &self,
+        s: &mut Session<'_>,
+        strategy: &str,
+        d: &Deposit,
+    ) -> Result<Claimed, Refusal> {
+        let fingerprint = format!("{strategy} {} {}", d.account, d.amount);
+        for _ in 0..TRIES {
+            match self.try_to_claim(s, &fingerprint).await {
+                Ok(Some(claimed)) => return Ok(claimed),
+                Ok(None) => {}
+                Err(Refusal::Engine(fault)) if somebody_was_faster(&fault) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Err(in_flight())
+    }
+
+    /// None where the key has changed hands between two statements.
+    async fn try_to_claim(
+        &self,
+        s: &mut Session<'_>,
+        fingerprint: &str,
+    ) -> Result<Option<Claimed>, Refusal> {
+        let owner = fastrand::i64(1..=i64::MAX);
+        let inserted = s
+            .insert(
+                "claim key",
+                "INSERT INTO idempotency_keys (name, fingerprint, owner, state, claimed_at) \
+                 VALUES (?, ?, ?, 0, UNIX_TIMESTAMP())",
+                [self.key.0.as_str().into(), fingerprint.into(), owner.into()],
+            )
+            .await;
+        match inserted {
+            Ok(id) => return Ok(Some(Claimed::Ours(Claim { id, owner }))),
+            Err(fault) if fault.kind == FaultKind::UniqueViolation => {}
+            Err(fault) => return Err(fault.into()),
+        }
+        match self.look(s, fingerprint).await? {
+            Some(found) => self.judge(s, found, owner).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn judge(
+        &self,
+        s: &mut Session<'_>,
+        found: Found,
+        owner: i64,
+    ) -> Result<Option<Claimed>, Refusal> {
+        if found.age > self.terms.kept_for {
+            s.run("forget key", FORGET, &[found.claim.id, found.claim.owner])
+                .await?;
+            return Ok(None);
+        }
+        match found.state {
+            _ if !found.is_same_deposit => Err(Refusal::Key(Conflict::OtherDeposit)),
+            ANSWERED => Ok(Some(Claimed::Answered(found.receipt))),
+            IN_FLIGHT if found.age > self.terms.claim_lasts => {
+                take_over(s, found.claim, owner).await
+            }
+            IN_FLIGHT => Err(in_flight()),
+            _ => Err(Refusal::Key(Conflict::KeptInPart)),
+        }
+    }
+
+    async fn look(&self, s: &mut Session<'_>, fingerprint: &str) -> Result<Option<Found>, Fault> {
+        let rows = s
+            .rows(
+                "look at key",
+                "SELECT id, owner, state, CAST(UNIX_TIMESTAMP() AS SIGNED), claimed_at, \
+                 CAST(CASE WHEN fingerprint = ? THEN 1 ELSE 0 END AS SIGNED), \
+                 balance_read, balance_written, attempts FROM idempotency_keys WHERE name = ?",
+                [fingerprint.into(), self.key.0.as_str().into()],
+            )
+            .await?;
+        let Some(
+            [
+                id,
+                owner,
+                state,
+                now,
+                claimed_at,
+                same,
+                read,
+                written,
+                attempts,
+            ],
+        ) = rows.first().copied()
+        else {
+            return Ok(None);
+        };
+        let seconds = now.unwrap_or_default() - claimed_at.unwrap_or_default();
+        Ok(Some(Found {
+            claim: Claim {
+                id: id.unwrap_or_default(),
+                owner: owner.unwrap_or_default(),
+            },
+            state: state.unwrap_or_default(),
+            age: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()),
+            is_same_deposit: same == Some(1),
+            receipt: Receipt {
+                balance_read: read,
+                balance_written: written,
+                attempts: u32::try_from(attempts.unwrap_or(1)).unwrap_or(u32::MAX),
+            },
+        }))
+    }
+}
+
+const FORGET: &str = "DELETE FROM idempotency_keys WHERE id = ? AND owner = ?";
+
+async fn take_over(
+    s: &mut Session<'_>,
+    claim: Claim,
+    owner: i64,
+) -> Result<Option<Claimed>, Refusal> {
+    let taken = s
+        .run(
+            "take claim over",
+            "UPDATE idempotency_keys SET owner = ?, claimed_at = UNIX_TIMESTAMP() \
+             WHERE id = ? AND owner = ? AND state = 0",
+            &[owner, claim.id, claim.owner],
+        )
+        .await?;
+    Ok((taken == 1).then_some(Claimed::Ours(Claim { owner, ..claim })))
+}
+
+fn in_flight() -> Refusal {
+    Refusal::Key(Conflict::InFlight {
+        retry_after: RETRY_AFTER,
+    })
+}
+
+fn somebody_was_faster(fault: &Fault) -> bool {
+    matches!(
+        fault.kind,
+        FaultKind::Deadlock | FaultKind::SerializationFailure | FaultKind::SnapshotConflict
+    )
+}
+
+/// Forgets some of the keys that have expired. Each by its number: a range of times would lock those of others.
+///
+/// # Errors
+/// As the engine refuses.
+pub async fn forget_expired(database: &Database, terms: &Terms) -> Result<(), Fault> {
+    let select = "SELECT id, owner FROM idempotency_keys \
+                  WHERE claimed_at < CAST(UNIX_TIMESTAMP() AS SIGNED) - ? \
+                  ORDER BY claimed_at LIMIT 20";
+    let kept_for = i64::try_from(terms.kept_for.as_secs()).unwrap_or(i64::MAX);
+    for expired in database.rows(select, &[kept_for.into()]).await? {
+        let (id, owner) = (expired.integer(0)?, expired.integer(1)?);
+        database.run(FORGET, &[id.into(), owner.into()]).await?;
+    }
+    Ok(())
+}
+
+impl Strategy {
+    /// As [`perform`](Self::perform), but once for all who come with this key: whoever comes later gets the
+    /// first answer.
+    ///
+    /// # Errors
+    /// As [`perform`](Self::perform); and [`Refusal::Key`] where the key does not allow it.
+    pub async fn perform_once(
+        &self,
+        database: &Database,
+        deposit: &Deposit,
+        once: &Once,
+        memory: &Memory,
+        pace: Pace,
+        observer: &dyn Observer,
+    ) -> Result<Made, Failure> {
+        let refused = |fault: Fault| Failure::new(fault.into(), Kept::Nothing);
+        forget_expired(database, &once.terms)
+            .await
+            .map_err(refused)?;
+        let session = database.session(observer).await.map_err(refused)?;
+        let session = session.thinking(pace.think).pausing(pace.pauses);
+        self.perform_once_in(session, deposit, once, memory).await
+    }
+
+    /// As [`perform_once`](Self::perform_once), in a session that is there already.
+    ///
+    /// # Errors
+    /// As [`perform_once`](Self::perform_once).
+    pub async fn perform_once_in(
+        &self,
+        mut session: Session<'_>,
+        deposit: &Deposit,
+        once: &Once,
+        memory: &Memory,
+    ) -> Result<Made, Failure> {
+        let claim = match once.claim(&mut session, self.name, deposit).await {
+            Ok(Claimed::Ours(claim)) => claim,
+            Ok(Claimed::Answered(receipt)) => {
+                session.end().await;
+                return Ok(Made {
+                    receipt,
+                    replayed: true,
+                });
+            }
+            Err(refusal) => {
+                session.end().await;
+                let outcome = match refusal {
+                    Refusal::Key(Conflict::KeptInPart) => Outcome::Partial,
+                    _ => Outcome::Refused,
+                };
+                return Err(Failure { refusal, outcome });
+            }
+        };
+        // The claim is kept, and is no part of the deposit.
+        session.count_anew();
+        self.perform_claimed(session, deposit, claim, memory).await
+    }
+
+    async fn perform_claimed(
+        &self,
+        mut session: Session<'_>,
+        deposit: &Deposit,
+        claim: Claim,
+        memory: &Memory,
+    ) -> Result<Made, Failure> {
+        let deposit = Deposit {
+            claim: Some(claim),
+            ..*deposit
+        };
+        let result = (self.deposit)(&mut session, &deposit, memory).await;
+        let kept = match &result {
+            Ok(_) => Kept::Something,
+            Err(_) => leave(&mut session, claim).await,
+        };
+        session.end().await;
+        match result {
+            Ok(receipt) => Ok(Made::now(receipt)),
+            Err(refusal) => Err(Failure::new(refusal, kept)),
+        }
+    }
+}
+
+/// Rolls back what was not acknowledged, and leaves its key. Where the engine cannot be told, the claim stays
+/// until somebody takes it over.
+async fn leave(session: &mut Session<'_>, claim: Claim) -> Kept {
+    let rolled_back = session.rollback().await;
+    let kept = session.kept();
+    if rolled_back.is_ok()
+        && let Err(fault) = claim.leave(session, kept).await
+    {
+        tracing::warn!(%fault, "a claim to an idempotency key could not be given up");
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_with_quotes_and_without() {
+        let key = |text: &str| text.parse::<Key>().map(|key| key.0);
+        for text in ["8e03978e-40d5", "\"8e03978e-40d5\""] {
+            assert_eq!(key(text), Ok("8e03978e-40d5".to_owned()));
+        }
+        assert_eq!(key(r#""a\"b\\c""#), Ok(r#"a"b\c"#.to_owned()));
+        assert_eq!(key(&"k".repeat(255)).map(|it| it.len()), Ok(255));
+        for text in [
+            "", "\"\"", "\"", "\"open", "\"a\"b", r#""a\b""#, "a b", "\"a b\"", "ä", "a\tb",
+        ] {
+            assert_eq!(key(text), Err(InvalidKey), "{text:?}");
+        }
+        assert_eq!(key(&"k".repeat(256)), Err(InvalidKey));
+    }
+}
