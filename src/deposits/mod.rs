@@ -14,6 +14,7 @@
 //! | [`append_only`] | `append_only` |
 //! | [`partitioned`] | `partitioned` |
 //! | [`advisory_lock`] | `advisory_lock` |
+//! | [`batched`] | `batched`, whose deposits go through the instance's one `writer` |
 //!
 //! Those that only look like a fix:
 //!
@@ -36,6 +37,7 @@ pub mod advisory_lock;
 pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
+pub mod batched;
 mod explored;
 pub mod lock_after_read;
 pub mod lock_without_transaction;
@@ -50,6 +52,7 @@ pub mod retry_same_snapshot;
 pub mod row_locking;
 pub mod serializable_retry;
 pub mod timestamp_check;
+mod writer;
 
 use std::ops::RangeInclusive;
 use std::pin::Pin;
@@ -111,6 +114,18 @@ pub struct Receipt {
     pub balance_written: Option<i64>,
     /// How often it was tried, this last time included.
     pub attempts: u32,
+    /// Its place among those it was committed with; only where the strategy commits several together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Place>,
+}
+
+/// Which deposit of its batch it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Place {
+    /// From 1.
+    pub number: u32,
+    /// How many deposits were committed together.
+    pub of: u32,
 }
 
 impl Receipt {
@@ -120,6 +135,7 @@ impl Receipt {
             balance_read: Some(balance_read),
             balance_written: Some(balance_written),
             attempts: 1,
+            batch: None,
         }
     }
 
@@ -129,6 +145,7 @@ impl Receipt {
             balance_read: None,
             balance_written: None,
             attempts: 1,
+            batch: None,
         }
     }
 }
@@ -169,6 +186,16 @@ pub struct Failure {
     pub refusal: Refusal,
     /// What became of it; never [`Outcome::Applied`].
     pub outcome: Outcome,
+}
+
+impl Failure {
+    /// A deposit for which nothing was begun.
+    fn before_the_first_step(fault: Fault) -> Self {
+        Self {
+            refusal: fault.into(),
+            outcome: Outcome::Refused,
+        }
+    }
 }
 
 /// An engine in one of the modes in which it behaves differently.
@@ -337,6 +364,15 @@ pub enum Delay {
     Long,
 }
 
+/// Whose deposits are in a transaction with whose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commits {
+    /// Each deposit is made in a session of its own.
+    Alone,
+    /// The instance's one writer makes those that wait at the same time, in a session of its own.
+    Together,
+}
+
 /// The lab's long delay: a range of which each deposit draws its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LongDelay(pub RangeInclusive<Duration>);
@@ -367,9 +403,11 @@ pub struct Strategy {
     pub name: &'static str,
     /// How long it thinks.
     pub delay: Delay,
+    /// Whose deposits it commits together.
+    pub commits: Commits,
     /// What its file says about it.
     pub card: &'static Card,
-    /// The function itself.
+    /// The function itself; for a deposit that comes alone.
     pub deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit, &'f Memory) -> Depositing<'f>,
     /// What is expected where each client has an instance of the service to itself; none where it is what
     /// the card expects, because an instance's memory plays no part.
@@ -377,10 +415,11 @@ pub struct Strategy {
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.
-pub static STRATEGIES: [Strategy; 18] = [
+pub static STRATEGIES: [Strategy; 19] = [
     Strategy {
         name: "non_atomic_no_delay",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &non_atomic::CARD,
         deposit: |s, d, _| Box::pin(non_atomic::deposit(s, d)),
         apart: None,
@@ -388,6 +427,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "non_atomic_long_delay",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &non_atomic::CARD,
         deposit: |s, d, _| Box::pin(non_atomic::deposit(s, d)),
         apart: None,
@@ -395,6 +435,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "atomic_no_delay",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &atomic::CARD,
         deposit: |s, d, _| Box::pin(atomic::deposit(s, d)),
         apart: None,
@@ -402,6 +443,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "atomic_long_delay",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &atomic::CARD,
         deposit: |s, d, _| Box::pin(atomic::deposit(s, d)),
         apart: None,
@@ -409,6 +451,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "row_locking_atomic_long_delay",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &row_locking::CARD,
         deposit: |s, d, _| Box::pin(row_locking::deposit(s, d)),
         apart: None,
@@ -416,6 +459,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "atomic_update",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &atomic_update::CARD,
         deposit: |s, d, _| Box::pin(atomic_update::deposit(s, d)),
         apart: None,
@@ -423,6 +467,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "atomic_update_insert_first",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &atomic_update::INSERT_FIRST_CARD,
         deposit: |s, d, _| Box::pin(atomic_update::deposit_insert_first(s, d)),
         apart: None,
@@ -430,6 +475,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "optimistic_retry",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &optimistic_retry::CARD,
         deposit: |s, d, _| Box::pin(optimistic_retry::deposit(s, d)),
         apart: None,
@@ -437,6 +483,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "serializable_retry",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &serializable_retry::CARD,
         deposit: |s, d, _| Box::pin(serializable_retry::deposit(s, d)),
         apart: None,
@@ -444,6 +491,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "append_only",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &append_only::CARD,
         deposit: |s, d, _| Box::pin(append_only::deposit(s, d)),
         apart: None,
@@ -451,6 +499,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "partitioned",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &partitioned::CARD,
         deposit: |s, d, _| Box::pin(partitioned::deposit(s, d)),
         apart: None,
@@ -458,13 +507,23 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "advisory_lock",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &advisory_lock::CARD,
         deposit: |s, d, _| Box::pin(advisory_lock::deposit(s, d)),
         apart: None,
     },
     Strategy {
+        name: "batched",
+        delay: Delay::None,
+        commits: Commits::Together,
+        card: &batched::CARD,
+        deposit: |s, d, _| Box::pin(batched::deposit(s, d)),
+        apart: None,
+    },
+    Strategy {
         name: "lock_without_transaction",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &lock_without_transaction::CARD,
         deposit: |s, d, _| Box::pin(lock_without_transaction::deposit(s, d)),
         apart: None,
@@ -472,6 +531,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "lock_after_read",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &lock_after_read::CARD,
         deposit: |s, d, _| Box::pin(lock_after_read::deposit(s, d)),
         apart: None,
@@ -479,6 +539,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "retry_same_snapshot",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &retry_same_snapshot::CARD,
         deposit: |s, d, _| Box::pin(retry_same_snapshot::deposit(s, d)),
         apart: None,
@@ -486,6 +547,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "timestamp_check",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &timestamp_check::CARD,
         deposit: |s, d, _| Box::pin(timestamp_check::deposit(s, d)),
         apart: None,
@@ -493,6 +555,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "retry_only_statement",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &retry_only_statement::CARD,
         deposit: |s, d, _| Box::pin(retry_only_statement::deposit(s, d)),
         apart: None,
@@ -500,6 +563,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "mutex_in_process",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &mutex_in_process::CARD,
         deposit: |s, d, memory| Box::pin(mutex_in_process::deposit(s, d, memory)),
         apart: Some(mutex_in_process::APART),
@@ -553,7 +617,9 @@ impl Strategy {
     }
 
     /// Makes one deposit on a connection from the pool: one client, one session, from its first
-    /// step to its last. `memory` is that of the instance that makes it.
+    /// step to its last. `memory` is that of the instance that makes it. Where the instance's writer
+    /// makes it, the caller holds no connection meanwhile, and `observer` sees the steps of the whole
+    /// batch, once they have happened.
     ///
     /// # Errors
     /// The refusal, and whether it left anything behind. No retry hides a refusal, unless retrying is
@@ -566,15 +632,15 @@ impl Strategy {
         pace: Pace,
         observer: &dyn Observer,
     ) -> Result<Receipt, Failure> {
+        if self.commits == Commits::Together {
+            return memory.writer(database).make(*deposit, pace, observer).await;
+        }
         match database.session(observer).await {
             Ok(session) => {
                 let session = session.thinking(pace.think).pausing(pace.pauses);
                 self.perform_in(session, deposit, memory).await
             }
-            Err(fault) => Err(Failure {
-                refusal: fault.into(),
-                outcome: Outcome::Refused,
-            }),
+            Err(fault) => Err(Failure::before_the_first_step(fault)),
         }
     }
 

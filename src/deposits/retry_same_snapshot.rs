@@ -132,9 +132,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
             .await?;
             s.commit().await?;
             return Ok(Receipt {
-                balance_read: Some(balance),
-                balance_written: Some(new_balance),
                 attempts: attempt,
+                ..Receipt::at_first_try(balance, new_balance)
             });
         }
     }

@@ -12,7 +12,7 @@ use super::App;
 use super::fields::Fields;
 use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
-use crate::deposits::{Deposit, Failure, Outcome, Receipt, Refusal, STRATEGIES, Strategy};
+use crate::deposits::{Deposit, Failure, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy};
 use crate::observe::metrics::Answered;
 use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
 
@@ -96,6 +96,7 @@ pub(super) async fn make(
         .await;
 
     let records = recorder.into_records();
+    count_batch(&app, strategy, &result);
     let (outcome, attempts) = ended(&result);
     let result =
         result.map_err(|failure| Problem::of_deposit(deposit.account, deposit.amount, failure));
@@ -123,6 +124,14 @@ pub(super) async fn make(
             timeline,
         })),
         Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
+    }
+}
+
+/// Each batch has one deposit that is its first.
+fn count_batch(app: &App, strategy: &Strategy, result: &Result<Receipt, Failure>) {
+    let place = result.as_ref().ok().and_then(|receipt| receipt.batch);
+    if let Some(Place { number: 1, of }) = place {
+        app.metrics.count_batch(strategy.name, of);
     }
 }
 

@@ -130,7 +130,7 @@ impl Service {
             long_delay: settings.long_delay.clone(),
             retry: settings.retry,
             instance: settings.instance.clone(),
-            memory: Memory::default(),
+            memory: Memory::observed_by(Arc::clone(&observer)),
             observer,
             metrics: Arc::clone(&metrics),
             auditor: Auditor::default(),
