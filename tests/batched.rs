@@ -11,17 +11,18 @@ use std::time::Duration;
 
 use racy::accounts::{self, Page};
 use racy::deposits::{
-    Deposit, Failure, Memory, Outcome, Pace, Place, Receipt, Refusal, Retry, Strategy,
+    Deposit, Failure, Memory, Outcome, Pace, Place, Receipt, Refusal, Retry, Strategy, batched,
 };
 use racy::engine::{FaultKind, Settings};
 use racy::observe::timeline::Recorder;
 use racy::step::Unobserved;
 use racy::watch::parse;
 use reqwest::Client;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, block_in_place};
 
 use crate::support::client::{Arrivals, Arrived, Gate};
+use crate::support::lab::DEPOSIT;
 use crate::support::process::{Served, signal};
 use crate::support::service::{RunningService, problem, settings};
 use crate::support::{Lab, TestEngine, open_folder};
@@ -35,6 +36,7 @@ on_engines!(
     ;
     servers:
         a_batch_that_is_refused_is_made_one_by_one,
+        a_commit_without_an_answer_leaves_the_whole_batch_unknown,
     ;
     innodb:
 );
@@ -243,6 +245,39 @@ async fn a_batch_that_is_refused_is_made_one_by_one(engine: TestEngine) {
         (130, 3, 0)
     );
     assert!(!instance.lab.has_open_transactions().await);
+}
+
+/// And nothing of it is tried again.
+async fn a_commit_without_an_answer_leaves_the_whole_batch_unknown(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let (gate, mut arrived) = Gate::new();
+    let (connected, connection) = oneshot::channel();
+    let database = lab.database.clone();
+    let writing = tokio::spawn(async move {
+        let session = database.session(&gate).await.unwrap();
+        let mut session = session.pausing(Retry::pauses_in_no_time());
+        connected.send(session.connection_id().await).unwrap();
+        let fates = batched::write(&mut session, &[DEPOSIT; 3]).await;
+        session.end().await;
+        fates
+    });
+    let connection = connection.await.unwrap().unwrap().unwrap();
+    let commit = loop {
+        let step = arrived.next().await.unwrap();
+        match step.label {
+            "commit" => break step,
+            _ => step.go(),
+        }
+    };
+    lab.kill(connection).await;
+    commit.go();
+
+    assert!(arrived.next().await.is_none(), "it is tried again");
+    let fates = writing.await.unwrap();
+    assert_eq!(fates.len(), 3);
+    for fate in fates {
+        assert_eq!(fate.unwrap_err().outcome, Outcome::Unknown);
+    }
 }
 
 /// The writer's queue has this many places.

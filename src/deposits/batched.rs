@@ -104,20 +104,23 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
 /// Makes the deposits of a batch, and says of each, in their order, what became of it.
 pub async fn write(s: &mut Session<'_>, batch: &[Deposit]) -> Vec<Fate> {
     let mut attempts = Attempts::first();
-    let refusal = loop {
-        match commit_together(s, batch).await {
+    let (refusal, kept_out) = loop {
+        let fault = match commit_together(s, batch).await {
             Ok(results) => return fates(results, attempts.count()),
-            Err(fault) => match NotMade::from(fault) {
-                NotMade::Refused(refusal) => break refusal,
-                NotMade::Lost => match attempts.next(s).await {
-                    Ok(()) => {}
-                    Err(refusal) => break refusal,
-                },
-            },
+            Err(fault) => fault,
+        };
+        // SQLite's lock is on the whole database: nobody gets past it alone either.
+        let kept_out = fault.kind == FaultKind::Busy;
+        let tried_again = match NotMade::from(fault) {
+            NotMade::Refused(refusal) => Err(refusal),
+            NotMade::Lost => attempts.next(s).await,
+        };
+        if let Err(refusal) = tried_again {
+            break (refusal, kept_out);
         }
     };
     // The refusal of a single one is its own; and after a lost answer another attempt could be the second deposit.
-    if batch.len() == 1 || s.is_over() {
+    if batch.len() == 1 || kept_out || s.is_over() {
         return vec![Err(failure(s, refusal)); batch.len()];
     }
     one_by_one(s, batch, attempts.count() + 1).await
