@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use racy::deposits::{
-    Count, Delay, Deposit, Memory, Receipt, Refusal, STRATEGIES, Strategy, Verdict, non_atomic,
+    Commits, Count, Delay, Deposit, Memory, Receipt, Refusal, STRATEGIES, Strategy, Verdict,
+    non_atomic,
 };
 use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
 use racy::explore::report::{self, FindingJson};
@@ -182,6 +183,7 @@ const fn planted(
     Strategy {
         name,
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &non_atomic::CARD,
         deposit,
         apart: None,

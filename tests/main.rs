@@ -15,6 +15,7 @@
 mod support;
 
 mod api;
+mod batched;
 mod browser;
 mod commands;
 mod disconnects;

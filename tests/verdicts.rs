@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use racy::deposits::{Failure, Outcome, Receipt, Refusal, STRATEGIES, Strategy, Verdict};
+use racy::deposits::{Failure, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy, Verdict};
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, FaultKind, Isolation, Settings};
 
@@ -107,6 +107,10 @@ async fn one_after_the_other_is_safe(engine: TestEngine) {
         assert_eq!(lab.verdict(&results).await, Verdict::Safe);
         let receipt = match strategy.name {
             "append_only" | "partitioned" => Receipt::without_a_balance(),
+            "batched" => Receipt {
+                batch: Some(Place { number: 1, of: 1 }),
+                ..Receipt::at_first_try(100, 200)
+            },
             _ => Receipt::at_first_try(100, 200),
         };
         assert_eq!(results[1], Ok(receipt), "{}", strategy.name);

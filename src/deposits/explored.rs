@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Delay, Deposit, Failure, Memory, Refusal, Retry, Strategy};
+use super::{Commits, Delay, Deposit, Failure, Memory, Receipt, Refusal, Retry, Strategy, batched};
 use crate::accounts::{self, OPEN_SLOTS};
 use crate::engine::{Database, Fault, Session};
 use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
@@ -11,6 +11,9 @@ use crate::verdict::{Outcome, Verdict};
 
 /// What each client deposits.
 const AMOUNT: i64 = 100;
+
+/// Where deposits are committed together, each client is a writer, and its batch has that many parts of the amount.
+const PARTS: i64 = 2;
 
 impl Subject for Strategy {
     fn name(&self) -> &'static str {
@@ -49,9 +52,9 @@ impl Subject for Strategy {
          SELECT SUM(amount) FROM transactions WHERE account_id = 1;"
     }
 
-    /// Balances, amounts and versions are multiples of the amount, or small.
+    /// Balances, amounts and versions are multiples of the amount or of a part of it, or small.
     fn is_unmistakable(&self, stake: i64) -> bool {
-        stake > 16 && stake % AMOUNT != 0
+        stake > 16 && stake % (AMOUNT / PARTS) != 0
     }
 
     /// Of the strategies that look at the clock, each has a run in one second: the second in which its
@@ -134,13 +137,19 @@ impl Cast for Served {
             let session = session
                 .pausing(Retry::pauses_in_no_time())
                 .drawing_the_first();
-            let deposit = Deposit {
-                account: stake,
-                amount: AMOUNT,
-                claim: None,
+            let performed = match self.strategy.commits {
+                Commits::Alone => {
+                    let deposit = Deposit {
+                        account: stake,
+                        amount: AMOUNT,
+                        claim: None,
+                    };
+                    let performed = self.strategy.perform_in(session, &deposit, memory);
+                    performed.await
+                }
+                Commits::Together => write_in_parts(session, stake).await,
             };
-            let performed = self.strategy.perform_in(session, &deposit, memory);
-            match performed.await {
+            match performed {
                 Ok(_receipt) => Ended {
                     outcome: Outcome::Applied,
                     fault: None,
@@ -158,6 +167,28 @@ impl Cast for Served {
             }
         })
     }
+}
+
+/// A writer with one batch. It has made its deposit if it has made all of its parts.
+async fn write_in_parts(mut session: Session<'_>, account: i64) -> Result<Receipt, Failure> {
+    let part = Deposit {
+        account,
+        amount: AMOUNT / PARTS,
+        claim: None,
+    };
+    let fates = batched::write(&mut session, &[part; PARTS as usize]).await;
+    session.end().await;
+    let made = fates.iter().filter(|fate| fate.is_ok()).count();
+    let all = fates.into_iter().reduce(Result::and);
+    let nothing = || Fault::other("the batch came to nothing");
+    let all = all.unwrap_or_else(|| Err(Failure::before_the_first_step(nothing())));
+    all.map_err(|failure| match made {
+        0 => failure,
+        _ => Failure {
+            outcome: Outcome::Partial,
+            ..failure
+        },
+    })
 }
 
 /// All in one transaction, because it is commits that take time.

@@ -21,17 +21,19 @@
 //! ## Why the claim is not in the deposit's transaction
 //!
 //! It could be: then a second request would wait for the first one's commit, on a connection of the pool, and
-//! learn nothing meanwhile. Claimed beforehand, it is told at once that the first is in flight.
+//! learn nothing meanwhile. Claimed beforehand, it is told that the first is in flight: at once on InnoDB, and
+//! elsewhere after at most the one commit with which the claim is made.
 //!
 //! ## What it costs
 //!
 //! Three round trips, and one commit more: one to look for keys that have expired, one to claim, one to answer.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Deposit, Failure, Memory, Outcome, Pace, Receipt, Refusal, Strategy};
+use super::{Commits, Deposit, Failure, Memory, Outcome, Pace, Receipt, Refusal, Strategy};
 use crate::engine::{Database, Fault, FaultKind, Kept, Session};
 use crate::step::Observer;
 
@@ -328,6 +330,8 @@ impl Once {
                 balance_read: read,
                 balance_written: written,
                 attempts: u32::try_from(attempts.unwrap_or(1)).unwrap_or(u32::MAX),
+                // That was about the transaction, which this request has none of.
+                batch: None,
             },
         }))
     }
@@ -395,13 +399,33 @@ impl Strategy {
         pace: Pace,
         observer: &dyn Observer,
     ) -> Result<Made, Failure> {
-        let refused = |fault: Fault| Failure::new(fault.into(), Kept::Nothing);
         forget_expired(database, &once.terms)
             .await
-            .map_err(refused)?;
-        let session = database.session(observer).await.map_err(refused)?;
-        let session = session.thinking(pace.think).pausing(pace.pauses);
-        self.perform_once_in(session, deposit, once, memory).await
+            .map_err(Failure::before_the_first_step)?;
+        let mut session = database
+            .session(observer)
+            .await
+            .map_err(Failure::before_the_first_step)?;
+        match self.commits {
+            Commits::Alone => {
+                let session = session.thinking(pace.think).pausing(pace.pauses);
+                self.perform_once_in(session, deposit, once, memory).await
+            }
+            Commits::Together => {
+                let claimed = self.claim(&mut session, deposit, once).await;
+                session.end().await;
+                let claim = match claimed {
+                    ControlFlow::Continue(claim) => claim,
+                    ControlFlow::Break(answer) => return answer,
+                };
+                let writer = memory.writer(database);
+                let made = writer.make(deposit.under(claim), pace, observer).await;
+                if let Err(failure) = &made {
+                    leave_from_outside(database, claim, failure.outcome, observer).await;
+                }
+                made.map(Made::now)
+            }
+        }
     }
 
     /// As [`perform_once`](Self::perform_once), in a session that is there already.
@@ -415,49 +439,48 @@ impl Strategy {
         once: &Once,
         memory: &Memory,
     ) -> Result<Made, Failure> {
-        let claim = match once.claim(&mut session, self.name, deposit).await {
-            Ok(Claimed::Ours(claim)) => claim,
-            Ok(Claimed::Answered(receipt)) => {
-                session.end().await;
-                return Ok(Made {
-                    receipt,
-                    replayed: true,
-                });
+        let answer = match self.claim(&mut session, deposit, once).await {
+            ControlFlow::Continue(claim) => {
+                let deposit = deposit.under(claim);
+                let result = (self.deposit)(&mut session, &deposit, memory).await;
+                match result {
+                    Ok(receipt) => Ok(Made::now(receipt)),
+                    Err(refusal) => {
+                        let kept = leave(&mut session, claim).await;
+                        Err(Failure::new(refusal, kept))
+                    }
+                }
             }
+            ControlFlow::Break(answer) => answer,
+        };
+        session.end().await;
+        answer
+    }
+
+    /// A claim to the key, or what is to be answered without one.
+    async fn claim(
+        &self,
+        session: &mut Session<'_>,
+        deposit: &Deposit,
+        once: &Once,
+    ) -> ControlFlow<Result<Made, Failure>, Claim> {
+        match once.claim(session, self.name, deposit).await {
+            Ok(Claimed::Ours(claim)) => {
+                // The claim is kept, and is no part of the deposit.
+                session.count_anew();
+                ControlFlow::Continue(claim)
+            }
+            Ok(Claimed::Answered(receipt)) => ControlFlow::Break(Ok(Made {
+                receipt,
+                replayed: true,
+            })),
             Err(refusal) => {
-                session.end().await;
                 let outcome = match refusal {
                     Refusal::Key(Conflict::KeptInPart) => Outcome::Partial,
                     _ => Outcome::Refused,
                 };
-                return Err(Failure { refusal, outcome });
+                ControlFlow::Break(Err(Failure { refusal, outcome }))
             }
-        };
-        // The claim is kept, and is no part of the deposit.
-        session.count_anew();
-        self.perform_claimed(session, deposit, claim, memory).await
-    }
-
-    async fn perform_claimed(
-        &self,
-        mut session: Session<'_>,
-        deposit: &Deposit,
-        claim: Claim,
-        memory: &Memory,
-    ) -> Result<Made, Failure> {
-        let deposit = Deposit {
-            claim: Some(claim),
-            ..*deposit
-        };
-        let result = (self.deposit)(&mut session, &deposit, memory).await;
-        let kept = match &result {
-            Ok(_) => Kept::Something,
-            Err(_) => leave(&mut session, claim).await,
-        };
-        session.end().await;
-        match result {
-            Ok(receipt) => Ok(Made::now(receipt)),
-            Err(refusal) => Err(Failure::new(refusal, kept)),
         }
     }
 }
@@ -470,9 +493,38 @@ async fn leave(session: &mut Session<'_>, claim: Claim) -> Kept {
     if rolled_back.is_ok()
         && let Err(fault) = claim.leave(session, kept).await
     {
-        tracing::warn!(%fault, "a claim to an idempotency key could not be given up");
+        could_not_leave(&fault);
     }
     kept
+}
+
+/// Leaves the key of a deposit that the instance's writer has not made.
+async fn leave_from_outside(
+    database: &Database,
+    claim: Claim,
+    outcome: Outcome,
+    observer: &dyn Observer,
+) {
+    let kept = match outcome {
+        Outcome::Refused => Kept::Nothing,
+        Outcome::Partial => Kept::Something,
+        Outcome::Applied | Outcome::Unknown => Kept::Unknown,
+    };
+    let left = match database.session(observer).await {
+        Ok(mut session) => {
+            let left = claim.leave(&mut session, kept).await;
+            session.end().await;
+            left
+        }
+        Err(fault) => Err(fault),
+    };
+    if let Err(fault) = left {
+        could_not_leave(&fault);
+    }
+}
+
+fn could_not_leave(fault: &Fault) {
+    tracing::warn!(%fault, "a claim to an idempotency key could not be given up");
 }
 
 #[cfg(test)]

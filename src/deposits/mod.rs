@@ -14,6 +14,7 @@
 //! | [`append_only`] | `append_only` |
 //! | [`partitioned`] | `partitioned` |
 //! | [`advisory_lock`] | `advisory_lock` |
+//! | [`batched`] | `batched`, whose deposits go through the instance's one `writer` |
 //!
 //! Those that only look like a fix:
 //!
@@ -38,6 +39,7 @@ pub mod advisory_lock;
 pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
+pub mod batched;
 mod explored;
 pub mod keys;
 pub mod lock_after_read;
@@ -53,6 +55,7 @@ pub mod retry_same_snapshot;
 pub mod row_locking;
 pub mod serializable_retry;
 pub mod timestamp_check;
+mod writer;
 
 use std::ops::RangeInclusive;
 use std::pin::Pin;
@@ -114,6 +117,14 @@ impl Deposit {
         Ok(())
     }
 
+    /// The same deposit, to be made under this claim.
+    fn under(&self, claim: Claim) -> Self {
+        Self {
+            claim: Some(claim),
+            ..*self
+        }
+    }
+
     /// The balance after the deposit.
     ///
     /// # Errors
@@ -149,6 +160,18 @@ pub struct Receipt {
     pub balance_written: Option<i64>,
     /// How often it was tried, this last time included.
     pub attempts: u32,
+    /// Its place among those it was committed with; only where the strategy commits several together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Place>,
+}
+
+/// Which deposit of its batch it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Place {
+    /// From 1.
+    pub number: u32,
+    /// How many deposits were committed together.
+    pub of: u32,
 }
 
 impl Receipt {
@@ -158,6 +181,7 @@ impl Receipt {
             balance_read: Some(balance_read),
             balance_written: Some(balance_written),
             attempts: 1,
+            batch: None,
         }
     }
 
@@ -167,6 +191,7 @@ impl Receipt {
             balance_read: None,
             balance_written: None,
             attempts: 1,
+            batch: None,
         }
     }
 }
@@ -220,6 +245,14 @@ impl Failure {
                 Kept::Something => Outcome::Partial,
                 Kept::Unknown => Outcome::Unknown,
             },
+        }
+    }
+
+    /// A deposit for which nothing was begun.
+    fn before_the_first_step(fault: Fault) -> Self {
+        Self {
+            refusal: fault.into(),
+            outcome: Outcome::Refused,
         }
     }
 }
@@ -390,6 +423,15 @@ pub enum Delay {
     Long,
 }
 
+/// Whose deposits are in a transaction with whose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commits {
+    /// Each deposit is made in a session of its own.
+    Alone,
+    /// The instance's one writer makes those that wait at the same time, in a session of its own.
+    Together,
+}
+
 /// The lab's long delay: a range of which each deposit draws its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LongDelay(pub RangeInclusive<Duration>);
@@ -420,9 +462,11 @@ pub struct Strategy {
     pub name: &'static str,
     /// How long it thinks.
     pub delay: Delay,
+    /// Whose deposits it commits together.
+    pub commits: Commits,
     /// What its file says about it.
     pub card: &'static Card,
-    /// The function itself.
+    /// The function itself; for a deposit that comes alone.
     pub deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit, &'f Memory) -> Depositing<'f>,
     /// What is expected where each client has an instance of the service to itself; none where it is what
     /// the card expects, because an instance's memory plays no part.
@@ -430,10 +474,11 @@ pub struct Strategy {
 }
 
 /// All strategies of the exhibit, in the order in which they are taught.
-pub static STRATEGIES: [Strategy; 18] = [
+pub static STRATEGIES: [Strategy; 19] = [
     Strategy {
         name: "non_atomic_no_delay",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &non_atomic::CARD,
         deposit: |s, d, _| Box::pin(non_atomic::deposit(s, d)),
         apart: None,
@@ -441,6 +486,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "non_atomic_long_delay",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &non_atomic::CARD,
         deposit: |s, d, _| Box::pin(non_atomic::deposit(s, d)),
         apart: None,
@@ -448,6 +494,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "atomic_no_delay",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &atomic::CARD,
         deposit: |s, d, _| Box::pin(atomic::deposit(s, d)),
         apart: None,
@@ -455,6 +502,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "atomic_long_delay",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &atomic::CARD,
         deposit: |s, d, _| Box::pin(atomic::deposit(s, d)),
         apart: None,
@@ -462,6 +510,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "row_locking_atomic_long_delay",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &row_locking::CARD,
         deposit: |s, d, _| Box::pin(row_locking::deposit(s, d)),
         apart: None,
@@ -469,6 +518,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "atomic_update",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &atomic_update::CARD,
         deposit: |s, d, _| Box::pin(atomic_update::deposit(s, d)),
         apart: None,
@@ -476,6 +526,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "atomic_update_insert_first",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &atomic_update::INSERT_FIRST_CARD,
         deposit: |s, d, _| Box::pin(atomic_update::deposit_insert_first(s, d)),
         apart: None,
@@ -483,6 +534,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "optimistic_retry",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &optimistic_retry::CARD,
         deposit: |s, d, _| Box::pin(optimistic_retry::deposit(s, d)),
         apart: None,
@@ -490,6 +542,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "serializable_retry",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &serializable_retry::CARD,
         deposit: |s, d, _| Box::pin(serializable_retry::deposit(s, d)),
         apart: None,
@@ -497,6 +550,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "append_only",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &append_only::CARD,
         deposit: |s, d, _| Box::pin(append_only::deposit(s, d)),
         apart: None,
@@ -504,6 +558,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "partitioned",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &partitioned::CARD,
         deposit: |s, d, _| Box::pin(partitioned::deposit(s, d)),
         apart: None,
@@ -511,13 +566,23 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "advisory_lock",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &advisory_lock::CARD,
         deposit: |s, d, _| Box::pin(advisory_lock::deposit(s, d)),
         apart: None,
     },
     Strategy {
+        name: "batched",
+        delay: Delay::None,
+        commits: Commits::Together,
+        card: &batched::CARD,
+        deposit: |s, d, _| Box::pin(batched::deposit(s, d)),
+        apart: None,
+    },
+    Strategy {
         name: "lock_without_transaction",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &lock_without_transaction::CARD,
         deposit: |s, d, _| Box::pin(lock_without_transaction::deposit(s, d)),
         apart: None,
@@ -525,6 +590,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "lock_after_read",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &lock_after_read::CARD,
         deposit: |s, d, _| Box::pin(lock_after_read::deposit(s, d)),
         apart: None,
@@ -532,6 +598,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "retry_same_snapshot",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &retry_same_snapshot::CARD,
         deposit: |s, d, _| Box::pin(retry_same_snapshot::deposit(s, d)),
         apart: None,
@@ -539,6 +606,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "timestamp_check",
         delay: Delay::None,
+        commits: Commits::Alone,
         card: &timestamp_check::CARD,
         deposit: |s, d, _| Box::pin(timestamp_check::deposit(s, d)),
         apart: None,
@@ -546,6 +614,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "retry_only_statement",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &retry_only_statement::CARD,
         deposit: |s, d, _| Box::pin(retry_only_statement::deposit(s, d)),
         apart: None,
@@ -553,6 +622,7 @@ pub static STRATEGIES: [Strategy; 18] = [
     Strategy {
         name: "mutex_in_process",
         delay: Delay::Long,
+        commits: Commits::Alone,
         card: &mutex_in_process::CARD,
         deposit: |s, d, memory| Box::pin(mutex_in_process::deposit(s, d, memory)),
         apart: Some(mutex_in_process::APART),
@@ -606,7 +676,9 @@ impl Strategy {
     }
 
     /// Makes one deposit on a connection from the pool: one client, one session, from its first
-    /// step to its last. `memory` is that of the instance that makes it.
+    /// step to its last. `memory` is that of the instance that makes it. Where the instance's writer
+    /// makes it, the caller holds no connection meanwhile, and `observer` sees the steps of the whole
+    /// batch, once they have happened.
     ///
     /// # Errors
     /// The refusal, and whether it left anything behind. No retry hides a refusal, unless retrying is
@@ -619,16 +691,15 @@ impl Strategy {
         pace: Pace,
         observer: &dyn Observer,
     ) -> Result<Receipt, Failure> {
-        match database.session(observer).await {
-            Ok(session) => {
-                let session = session.thinking(pace.think).pausing(pace.pauses);
-                self.perform_in(session, deposit, memory).await
-            }
-            Err(fault) => Err(Failure {
-                refusal: fault.into(),
-                outcome: Outcome::Refused,
-            }),
+        if self.commits == Commits::Together {
+            return memory.writer(database).make(*deposit, pace, observer).await;
         }
+        let session = database
+            .session(observer)
+            .await
+            .map_err(Failure::before_the_first_step)?;
+        let session = session.thinking(pace.think).pausing(pace.pauses);
+        self.perform_in(session, deposit, memory).await
     }
 
     /// As [`perform`](Self::perform), in a session that is there already.

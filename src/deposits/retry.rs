@@ -98,6 +98,11 @@ impl Attempts {
         Self(1)
     }
 
+    /// How many there were, this one included.
+    pub(super) fn count(&self) -> u32 {
+        self.0
+    }
+
     /// Leaves a lost attempt behind: rolls it back, and pauses before the next.
     ///
     /// # Errors

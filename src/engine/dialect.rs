@@ -41,6 +41,16 @@ impl Flavour {
         }
     }
 
+    /// The INSERT of one row, which ends with its values, as this engine wants it for so many.
+    pub(super) fn spell_rows(self, sql: &'static str, rows: usize) -> Cow<'static, str> {
+        let (into, row) = sql.split_once("VALUES ").unwrap_or((sql, ""));
+        let sql = format!("{into}VALUES {}", vec![row; rows].join(", "));
+        match self {
+            Self::MySql | Self::MariaDb | Self::Sqlite => sql.into(),
+            Self::Postgres => spell_postgres(&sql).into(),
+        }
+    }
+
     pub(super) fn begin(self) -> &'static str {
         match self {
             Self::MySql | Self::MariaDb => "START TRANSACTION",
@@ -267,6 +277,28 @@ mod tests {
         for flavour in [Flavour::MySql, Flavour::MariaDb, Flavour::Sqlite] {
             assert_eq!(flavour.spell_insert(insert), insert);
         }
+    }
+
+    #[test]
+    fn an_insert_of_many_rows_repeats_the_one_rows_values() {
+        let insert = "INSERT INTO transactions (account_id, amount) VALUES (?, ?)";
+        let flavours = [
+            Flavour::MySql,
+            Flavour::MariaDb,
+            Flavour::Postgres,
+            Flavour::Sqlite,
+        ];
+        for flavour in flavours {
+            assert_eq!(flavour.spell_rows(insert, 1), flavour.spell(insert));
+        }
+        assert_eq!(
+            Flavour::MySql.spell_rows(insert, 2),
+            "INSERT INTO transactions (account_id, amount) VALUES (?, ?), (?, ?)"
+        );
+        assert_eq!(
+            Flavour::Postgres.spell_rows(insert, 2),
+            "INSERT INTO transactions (account_id, amount) VALUES ($1, $2), ($3, $4)"
+        );
     }
 
     #[test]

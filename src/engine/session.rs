@@ -401,6 +401,34 @@ impl<'s> Session<'s> {
         )
     }
 
+    /// Inserts rows of `N` integers each by one statement, of which `sql` is the one for a single row. No step
+    /// where there are none.
+    ///
+    /// # Errors
+    /// As the engine refuses. None of them is inserted then.
+    pub async fn insert_rows<const N: usize>(
+        &mut self,
+        label: &'static str,
+        sql: &'static str,
+        rows: &[[i64; N]],
+    ) -> Result<(), Fault> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let step = Step {
+            sql: Some(self.flavour.spell_rows(sql, rows.len())),
+            ..self.statement(Action::Write, label, sql, rows.as_flattened(), Reach::Meets)
+        };
+        let inserted = perform!(
+            self,
+            step,
+            self.connection
+                .execute(step_sql(&step), rows.as_flattened()),
+            |_| None
+        );
+        inserted.map(|_| ())
+    }
+
     /// As [`run`](Self::run), for the statement that writes the value the clients race for; `value`
     /// is what the timeline shows, unless no row matched.
     ///
@@ -540,7 +568,7 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// What was kept so far.
+    /// What it has left behind so far, if what is still open is rolled back.
     pub fn kept(&self) -> Kept {
         self.kept
     }
@@ -548,6 +576,11 @@ impl<'s> Session<'s> {
     /// Counts what is kept from here on, and no more what was kept so far: that was about something else.
     pub fn count_anew(&mut self) {
         self.kept = Kept::Nothing;
+    }
+
+    /// Whether its connection is of no further use, so that whatever else it is told fails.
+    pub fn is_over(&self) -> bool {
+        self.broken
     }
 
     /// Ends the session: rolls back what is still open, gives the connection back (or closes it

@@ -15,7 +15,7 @@ use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
 use crate::deposits::keys::{InvalidKey, Key};
 use crate::deposits::{
-    Deposit, Failure, Made, Once, Outcome, Receipt, Refusal, STRATEGIES, Strategy,
+    Deposit, Failure, Made, Once, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy,
 };
 use crate::observe::metrics::Answered;
 use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
@@ -118,6 +118,7 @@ pub(super) async fn make(
     };
 
     let records = recorder.into_records();
+    count_batch(&app, strategy, &result);
     let (outcome, attempts) = ended(&result);
     let result =
         result.map_err(|failure| Problem::of_deposit(deposit.account, deposit.amount, failure));
@@ -148,6 +149,14 @@ pub(super) async fn make(
             Ok((replayed(made), Json(answer)))
         }
         Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
+    }
+}
+
+/// Each batch has one deposit that is its first.
+fn count_batch(app: &App, strategy: &Strategy, result: &Result<Made, Failure>) {
+    let place = result.as_ref().ok().and_then(|made| made.receipt.batch);
+    if let Some(Place { number: 1, of }) = place {
+        app.metrics.count_batch(strategy.name, of);
     }
 }
 

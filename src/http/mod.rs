@@ -139,7 +139,7 @@ impl Service {
                 claim_lasts: settings.request_timeout,
             },
             instance: settings.instance.clone(),
-            memory: Memory::default(),
+            memory: Memory::observed_by(Arc::clone(&observer)),
             observer,
             metrics: Arc::clone(&metrics),
             auditor: Auditor::default(),

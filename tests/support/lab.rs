@@ -186,6 +186,14 @@ impl Lab {
         }
     }
 
+    /// By which another process reaches this database.
+    pub fn url(&self, engine: TestEngine) -> String {
+        match &self.address {
+            Address::Sqlite(options) => format!("sqlite:{}", options.get_filename().display()),
+            Address::MySql(_) | Address::Postgres(_) => engine.server().unwrap().url(&self.name),
+        }
+    }
+
     /// Account 1, with its audit.
     pub async fn account(&self) -> Account {
         accounts::find(&self.database, 1).await.unwrap().unwrap()

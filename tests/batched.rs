@@ -1,0 +1,435 @@
+//! `batched`: what becomes of the members of a batch, of those who wait for the next, and of all of them when the
+//! service is killed.
+
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use racy::accounts::{self, Page};
+use racy::deposits::{
+    Deposit, Failure, Memory, Outcome, Pace, Place, Receipt, Refusal, Retry, Strategy, batched,
+};
+use racy::engine::{FaultKind, Settings};
+use racy::observe::timeline::Recorder;
+use racy::step::Unobserved;
+use racy::watch::parse;
+use reqwest::Client;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinSet, block_in_place};
+
+use crate::support::client::{Arrivals, Arrived, Gate};
+use crate::support::lab::DEPOSIT;
+use crate::support::process::{Served, signal};
+use crate::support::service::{RunningService, problem, settings};
+use crate::support::{Lab, TestEngine, open_folder};
+
+on_engines!(
+    every:
+        a_member_that_cannot_be_made_keeps_no_other_from_being_made,
+        who_leaves_the_queue_has_made_the_deposit,
+        a_full_queue_makes_clients_wait_and_then_turns_them_away,
+        what_was_acknowledged_survives_three_kills,
+    ;
+    servers:
+        a_batch_that_is_refused_is_made_one_by_one,
+        a_commit_without_an_answer_leaves_the_whole_batch_unknown,
+    ;
+    innodb:
+);
+
+/// What a deposit came to, and the labels of the steps that were shown for it.
+type Made = (Result<Receipt, Failure>, Vec<&'static str>);
+
+/// An instance whose writer stands before the first step of a batch of one.
+struct Instance {
+    lab: Lab,
+    memory: Arc<Memory>,
+    arrived: Arrivals,
+    step: Arrived,
+    first: tokio::task::JoinHandle<Made>,
+}
+
+impl Instance {
+    /// The batch is a deposit of 100 into account 1.
+    async fn with_a_busy_writer(lab: Lab) -> Self {
+        let (gate, mut arrived) = Gate::new();
+        let memory = Arc::new(Memory::observed_by(Arc::new(gate)));
+        let first = tokio::spawn(deposit(&lab, &memory, 1, 100));
+        let step = arrived.next().await.unwrap();
+        assert_eq!(step.label, "begin");
+        Self {
+            lab,
+            memory,
+            arrived,
+            step,
+            first,
+        }
+    }
+
+    /// Puts a deposit into the queue, and no more.
+    async fn queue(
+        &self,
+        account: i64,
+        amount: i64,
+    ) -> Pin<Box<impl Future<Output = Made> + use<>>> {
+        let mut made = Box::pin(deposit(&self.lab, &self.memory, account, amount));
+        poll_fn(|context| {
+            assert!(made.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        made
+    }
+
+    async fn account_with(&self, balance: i64) -> i64 {
+        accounts::open(&self.lab.database, balance).await.unwrap()
+    }
+}
+
+fn deposit(
+    lab: &Lab,
+    memory: &Arc<Memory>,
+    account: i64,
+    amount: i64,
+) -> impl Future<Output = Made> + use<> {
+    let (database, memory) = (lab.database.clone(), Arc::clone(memory));
+    async move {
+        let recorder = Recorder::before(Arc::new(Unobserved));
+        let deposit = Deposit {
+            account,
+            amount,
+            claim: None,
+        };
+        let pace = Pace {
+            pauses: Retry::pauses_in_no_time(),
+            ..Pace::default()
+        };
+        let batched = Strategy::named("batched").unwrap();
+        let made = batched
+            .perform(&database, &deposit, &memory, pace, &recorder)
+            .await;
+        let records = recorder.into_records().into_iter();
+        (made, records.map(|record| record.step.label).collect())
+    }
+}
+
+fn receipt(read: i64, written: i64, number: u32, of: u32) -> Receipt {
+    Receipt {
+        batch: Some(Place { number, of }),
+        ..Receipt::at_first_try(read, written)
+    }
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    Failure {
+        refusal,
+        outcome: Outcome::Refused,
+    }
+}
+
+async fn a_member_that_cannot_be_made_keeps_no_other_from_being_made(engine: TestEngine) {
+    let instance = Instance::with_a_busy_writer(engine.lab().await).await;
+    let other = instance.account_with(7).await;
+    let full = instance.account_with(i64::MAX - 99).await;
+    let members = [
+        instance.queue(other, 1).await,
+        instance.queue(1, 10).await,
+        instance.queue(4711, 100).await,
+        instance.queue(full, 100).await,
+        instance.queue(1, 20).await,
+    ];
+    instance.step.go();
+    let steps = instance.arrived.let_all_through();
+    let (first, _) = instance.first.await.unwrap();
+    assert_eq!(first, Ok(receipt(0, 100, 1, 1)));
+
+    let balance = i64::MAX - 99;
+    let expected = [
+        Ok(receipt(7, 8, 1, 3)),
+        Ok(receipt(100, 110, 2, 3)),
+        Err(refused(Refusal::UnknownAccount)),
+        Err(refused(Refusal::Overflow { balance })),
+        Ok(receipt(110, 130, 3, 3)),
+    ];
+    for (member, expected) in members.into_iter().zip(expected) {
+        let (made, steps) = member.await;
+        assert_eq!(made, expected);
+        let lock = "lock and read balance";
+        assert_eq!(
+            steps,
+            [
+                "begin",
+                lock,
+                lock,
+                lock,
+                lock,
+                "insert transactions",
+                "write balance",
+                "write balance",
+                "commit"
+            ]
+        );
+    }
+    let found = accounts::find(&instance.lab.database, full).await;
+    let full = found.unwrap().unwrap();
+    assert_eq!((full.balance, full.transactions), (balance.into(), 0));
+    let account = instance.lab.account().await;
+    assert_eq!(
+        (account.balance, account.transactions, account.lost),
+        (130, 3, 0)
+    );
+    drop(instance.memory);
+    steps.await.unwrap();
+}
+
+async fn who_leaves_the_queue_has_made_the_deposit(engine: TestEngine) {
+    let instance = Instance::with_a_busy_writer(engine.lab().await).await;
+    drop(instance.queue(1, 10).await);
+    let stayed = instance.queue(1, 20).await;
+    instance.step.go();
+    let _steps = instance.arrived.let_all_through();
+    let (made, _) = stayed.await;
+    assert_eq!(made, Ok(receipt(110, 130, 2, 2)));
+    let account = instance.lab.account().await;
+    assert_eq!(
+        (account.balance, account.transactions, account.lost),
+        (130, 3, 0)
+    );
+    assert!(!instance.lab.has_open_transactions().await);
+}
+
+/// Somebody keeps one account locked for longer than anybody waits. Deposits into the other one are made all the
+/// same, and the engine is asked for the lock twice and not once for each deposit.
+async fn a_batch_that_is_refused_is_made_one_by_one(engine: TestEngine) {
+    let lab = engine.lab_with(Settings {
+        lock_wait_timeout: Some(1),
+        ..Settings::default()
+    });
+    let instance = Instance::with_a_busy_writer(lab.await).await;
+    let locked = instance.account_with(0).await;
+    let mut somebody = instance.lab.database.session(&Unobserved).await.unwrap();
+    somebody.begin_for_update().await.unwrap();
+    let lock = "SELECT balance FROM accounts WHERE id = ? FOR UPDATE";
+    somebody.read("lock", lock, &[locked]).await.unwrap();
+
+    let [before, first, second, after] = [
+        instance.queue(1, 10).await,
+        instance.queue(locked, 1).await,
+        instance.queue(locked, 2).await,
+        instance.queue(1, 20).await,
+    ];
+    instance.step.go();
+    let _steps = instance.arrived.let_all_through();
+    let second_try = |receipt: Receipt| Receipt {
+        attempts: 2,
+        ..receipt
+    };
+    assert_eq!(before.await.0, Ok(second_try(receipt(100, 110, 1, 1))));
+    for kept_waiting in [first, second] {
+        let (made, steps) = kept_waiting.await;
+        let failure = made.unwrap_err();
+        assert_eq!(failure.outcome, Outcome::Refused);
+        let Refusal::Engine(fault) = failure.refusal else {
+            panic!("{failure:?}");
+        };
+        assert_eq!(fault.kind, FaultKind::LockTimeout);
+        let begun = steps.iter().filter(|label| **label == "begin");
+        assert_eq!(begun.count(), 4, "{steps:?}");
+    }
+    assert_eq!(after.await.0, Ok(second_try(receipt(110, 130, 1, 1))));
+    somebody.end().await;
+
+    let account = instance.lab.account().await;
+    assert_eq!(
+        (account.balance, account.transactions, account.lost),
+        (130, 3, 0)
+    );
+    assert!(!instance.lab.has_open_transactions().await);
+}
+
+/// And nothing of it is tried again.
+async fn a_commit_without_an_answer_leaves_the_whole_batch_unknown(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let (gate, mut arrived) = Gate::new();
+    let (connected, connection) = oneshot::channel();
+    let database = lab.database.clone();
+    let writing = tokio::spawn(async move {
+        let session = database.session(&gate).await.unwrap();
+        let mut session = session.pausing(Retry::pauses_in_no_time());
+        connected.send(session.connection_id().await).unwrap();
+        let fates = batched::write(&mut session, &[DEPOSIT; 3]).await;
+        session.end().await;
+        fates
+    });
+    let connection = connection.await.unwrap().unwrap().unwrap();
+    let commit = loop {
+        let step = arrived.next().await.unwrap();
+        match step.label {
+            "commit" => break step,
+            _ => step.go(),
+        }
+    };
+    lab.kill(connection).await;
+    commit.go();
+
+    assert!(arrived.next().await.is_none(), "it is tried again");
+    let fates = writing.await.unwrap();
+    assert_eq!(fates.len(), 3);
+    for fate in fates {
+        assert_eq!(fate.unwrap_err().outcome, Outcome::Unknown);
+    }
+}
+
+/// The writer's queue has this many places.
+const QUEUE: i64 = 256;
+
+async fn a_full_queue_makes_clients_wait_and_then_turns_them_away(engine: TestEngine) {
+    let lab = engine.lab_with(Settings {
+        acquire_timeout: Duration::from_secs(2),
+        ..Settings::default()
+    });
+    let lab = lab.await;
+    let (gate, mut arrived) = Gate::new();
+    let settings = settings();
+    let service =
+        RunningService::start_with(&lab.database, &settings, Arc::new(gate), |router| router);
+    let service = Arc::new(service.await);
+    let mut clients = JoinSet::new();
+    let send = |clients: &mut JoinSet<_>| {
+        let service = Arc::clone(&service);
+        clients.spawn(async move { service.deposit("batched", 1, 100).await });
+    };
+    send(&mut clients);
+    let first = arrived.next().await.unwrap();
+    for _ in 0..=QUEUE {
+        send(&mut clients);
+    }
+    // All but one have a place. Nothing is written, so that nobody else can have been answered.
+    let turned_away = clients.join_next().await.unwrap().unwrap();
+    let problem = problem(turned_away, 503, "unavailable").await;
+    assert!(
+        problem["detail"].as_str().unwrap().contains("queue of 256"),
+        "{problem}"
+    );
+    assert_eq!(problem["outcome"], "refused");
+    // Those who wait hold no connection, and the writer has one.
+    assert_eq!(lab.database.pool_use().in_use, 1);
+
+    first.go();
+    let steps = arrived.let_all_through();
+    while let Some(answer) = clients.join_next().await {
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+    let account = lab.account().await;
+    assert_eq!(account.balance, i128::from(100 * (QUEUE + 1)));
+    assert_eq!((account.transactions, account.lost), (QUEUE + 1, 0));
+    // One, and then all of the queue in as few batches as there may be.
+    let metrics = service.get("/metrics").send().await.unwrap();
+    let samples = parse(&metrics.text().await.unwrap()).unwrap();
+    let value = |name: &str| {
+        let sample = samples.iter().find(|sample| sample.name == name);
+        sample.map(|sample| sample.value)
+    };
+    assert_eq!(value("racy_batch_deposits_count"), Some(3.0));
+    assert_eq!(value("racy_batch_deposits_sum"), Some(257.0));
+    Arc::into_inner(service).unwrap().stop().await;
+    steps.await.unwrap();
+}
+
+async fn what_was_acknowledged_survives_three_kills(engine: TestEngine) {
+    what_was_acknowledged_survives(engine, 3).await;
+}
+
+/// The same with as many kills as it takes to believe it: `cargo test --test racy twenty_kills -- --ignored`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute; the same with three kills is among the other tests"]
+async fn what_was_acknowledged_survives_twenty_kills() {
+    for engine in [
+        TestEngine::MySql,
+        TestEngine::MariaDb,
+        TestEngine::Postgres,
+        TestEngine::Sqlite,
+    ] {
+        what_was_acknowledged_survives(engine, 20).await;
+    }
+}
+
+/// Kills a service again and again, while clients deposit amounts of which no two are the same.
+async fn what_was_acknowledged_survives(engine: TestEngine, kills: usize) {
+    const CLIENTS: usize = 16;
+    let lab = engine.lab().await;
+    let url = lab.url(engine);
+    let folder = open_folder();
+    let next_amount = Arc::new(AtomicI64::new(1));
+    let mut acknowledged = BTreeSet::new();
+    for kill in 0..kills {
+        let served =
+            block_in_place(|| Served::start(&url, folder.path(), &["--db-connections", "4"]));
+        let (acknowledge, mut answers) = mpsc::unbounded_channel();
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            clients.spawn(deposit_until_it_dies(
+                format!("{}/demo/batched/", served.base_url),
+                Arc::clone(&next_amount),
+                acknowledge.clone(),
+            ));
+        }
+        drop(acknowledge);
+        // Another moment each time.
+        for _ in 0..100 + 7 * kill {
+            acknowledged.insert(answers.recv().await.unwrap());
+        }
+        signal("KILL", &served.process);
+        while let Some(amount) = answers.recv().await {
+            acknowledged.insert(amount);
+        }
+        clients.join_all().await;
+        block_in_place(|| served.wait());
+    }
+
+    let account = lab.account().await;
+    assert_eq!(account.lost, 0, "a deposit is half there");
+    let every = Page {
+        after: 0,
+        limit: i64::MAX,
+    };
+    let transactions = accounts::transactions(&lab.database, 1, every)
+        .await
+        .unwrap();
+    let amounts: BTreeSet<_> = transactions.iter().map(|it| it.amount).collect();
+    assert_eq!(
+        amounts.len(),
+        transactions.len(),
+        "a deposit is there twice"
+    );
+    let missing: Vec<_> = acknowledged.difference(&amounts).collect();
+    assert!(
+        missing.is_empty(),
+        "acknowledged and not there: {missing:?}"
+    );
+    let unanswered = amounts.len() - acknowledged.len();
+    assert!(unanswered <= kills * CLIENTS, "{unanswered}");
+}
+
+async fn deposit_until_it_dies(
+    url: String,
+    next_amount: Arc<AtomicI64>,
+    acknowledge: mpsc::UnboundedSender<i64>,
+) {
+    let client = Client::new();
+    loop {
+        let amount = next_amount.fetch_add(1, Ordering::Relaxed);
+        let request = client
+            .post(&url)
+            .form(&[("account", 1), ("amount", amount)]);
+        let Ok(response) = request.send().await else {
+            return;
+        };
+        assert_eq!(response.status(), 200);
+        let _ = acknowledge.send(amount);
+    }
+}
