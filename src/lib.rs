@@ -34,6 +34,7 @@ pub mod explore;
 pub mod http;
 pub mod keeper;
 pub mod observe;
+pub mod statements;
 pub mod step;
 pub mod survey;
 pub mod verdict;

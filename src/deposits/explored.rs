@@ -4,13 +4,24 @@ use std::sync::Arc;
 
 use super::{Delay, Deposit, Failure, Memory, Refusal, Retry, Strategy};
 use crate::accounts::{self, OPEN_SLOTS};
-use crate::engine::{Database, Fault, Session};
+use crate::engine::{Database, Engine, Fault, Session};
 use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
 use crate::step::Unobserved;
 use crate::verdict::{Outcome, Verdict};
 
 /// What each client deposits.
-const AMOUNT: i64 = 100;
+pub(crate) const AMOUNT: i64 = 100;
+
+/// Empties account 1.
+pub(crate) const SET_UP: &str = "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
+     UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
+     DELETE FROM transactions WHERE account_id = 1;";
+
+/// Shows what account 1 holds, and what its transactions add up to.
+pub(crate) const LOOK: &str = "SELECT balance FROM accounts WHERE id = 1;\n\
+     SELECT SUM(balance) FROM account_slots WHERE account_id = 1;\n\
+     SELECT SUM(amount) FROM transactions WHERE account_id = 1 AND appended = 1;\n\
+     SELECT SUM(amount) FROM transactions WHERE account_id = 1;";
 
 impl Subject for Strategy {
     fn name(&self) -> &'static str {
@@ -27,11 +38,7 @@ impl Subject for Strategy {
 
     fn set_up(&self) -> &'static str {
         match self.looks_at_the_clock() {
-            false => {
-                "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
-                 UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
-                 DELETE FROM transactions WHERE account_id = 1;"
-            }
+            false => SET_UP,
             true => {
                 "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
                  UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
@@ -43,15 +50,12 @@ impl Subject for Strategy {
     }
 
     fn look(&self) -> &'static str {
-        "SELECT balance FROM accounts WHERE id = 1;\n\
-         SELECT SUM(balance) FROM account_slots WHERE account_id = 1;\n\
-         SELECT SUM(amount) FROM transactions WHERE account_id = 1 AND appended = 1;\n\
-         SELECT SUM(amount) FROM transactions WHERE account_id = 1;"
+        LOOK
     }
 
     /// Balances, amounts and versions are multiples of the amount, or small.
     fn is_unmistakable(&self, stake: i64) -> bool {
-        stake > 16 && stake % AMOUNT != 0
+        is_unmistakable(stake)
     }
 
     /// Of the strategies that look at the clock, each has a run in one second: the second in which its
@@ -105,6 +109,14 @@ impl Subject for Strategy {
         Box::pin(remove_accounts(database, stakes))
     }
 
+    fn instances(&self, clients: usize) -> Vec<usize> {
+        Self::instances(self, clients)
+    }
+
+    fn promises_safety(&self, engine: &Engine, instances: usize) -> bool {
+        self.must_be_safe_on(engine, instances)
+    }
+
     fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment> {
         overwritten(trace, ended)
     }
@@ -143,6 +155,7 @@ impl Cast for Served {
                 Ok(_receipt) => Ended {
                     outcome: Outcome::Applied,
                     fault: None,
+                    saw: None,
                 },
                 Err(Failure { refusal, outcome }) => Ended {
                     outcome,
@@ -152,14 +165,20 @@ impl Cast for Served {
                         | Refusal::Overflow { .. }
                         | Refusal::GaveUp { .. } => None,
                     },
+                    saw: None,
                 },
             }
         })
     }
 }
 
+/// Whether no balance, amount, version or limit could be taken for this account's number.
+pub(crate) fn is_unmistakable(account: i64) -> bool {
+    account > 16 && account % AMOUNT != 0
+}
+
 /// All in one transaction, because it is commits that take time.
-async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
+pub(crate) async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
     let mut session = database.session(&Unobserved).await?;
     let opened = async {
         session.begin_for_update().await?;
@@ -188,7 +207,7 @@ async fn this_second(database: &Database) -> Result<i64, Fault> {
     second?.ok_or_else(|| Fault::other("the engine has no clock"))
 }
 
-async fn remove_accounts(database: &Database, accounts: &[i64]) -> Result<(), Fault> {
+pub(crate) async fn remove_accounts(database: &Database, accounts: &[i64]) -> Result<(), Fault> {
     const AT_A_TIME: usize = 100;
     let mut session = database.session(&Unobserved).await?;
     let removed = async {

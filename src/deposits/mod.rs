@@ -36,7 +36,7 @@ pub mod advisory_lock;
 pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
-mod explored;
+pub(crate) mod explored;
 pub mod lock_after_read;
 pub mod lock_without_transaction;
 mod memory;
