@@ -1,6 +1,6 @@
 //! Statements: the balance and the transactions together, read while somebody deposits.
 
-use racy::deposits::{Delay, Strategy, Verdict};
+use racy::deposits::{Delay, EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, Strategy, Verdict};
 use racy::engine::{Isolation, Settings};
 use racy::explore::{Finding, Plan, Schedules, Stop, report};
 use racy::statements::{READERS, Reader, Statement, Wanted};
@@ -143,6 +143,14 @@ async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
         "A has a balance of 0 and transactions of 100: there was no such moment"
     );
     assert_eq!(torn.tally.count(Verdict::ReadSkew), 5);
+    let text = report::text(std::slice::from_ref(&torn));
+    assert!(
+        text.contains("The shortest schedule with read skew: A B B B B B A A"),
+        "{text}"
+    );
+    let cell = "| `statement_torn` | ✗ 5 of 56 skewed |";
+    let printed = report::matrix::markdown(std::slice::from_ref(&torn), &[]);
+    assert!(printed.contains(cell), "{printed}");
     let said = report::verdict(&torn);
     assert_eq!(
         said,
@@ -280,6 +288,52 @@ async fn what_is_asked_for_wrongly_is_named() {
     }
     assert!(!lab.has_open_transactions().await);
     service.stop().await;
+}
+
+#[tokio::test]
+async fn the_cards_are_shown_beside_the_deposits() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    let answer = service.json("/strategies").await;
+    let [torn, snapshot] = &answer["statements"].as_array().unwrap()[..] else {
+        panic!("{answer}");
+    };
+    assert_eq!(
+        (&torn["name"], &snapshot["name"]),
+        (&json!("torn"), &json!("snapshot"))
+    );
+    assert_eq!(
+        (&torn["must_be_safe"], &snapshot["must_be_safe"]),
+        (&json!(false), &json!(true))
+    );
+    let skewed = json!({"verdict": "read_skew", "schedules": 16});
+    assert_eq!(torn["expected"][0]["verdicts"][0], skewed);
+    assert!(
+        snapshot["source"]
+            .as_str()
+            .unwrap()
+            .contains("begin_snapshot")
+    );
+    service.stop().await;
+}
+
+#[test]
+fn every_card_speaks_about_every_mode_and_level_once() {
+    for reader in &READERS {
+        for (mode, levels) in [
+            (Mode::InnoDb, EVERY_LEVEL),
+            (Mode::InnoDbSnapshot, EVERY_LEVEL),
+            (Mode::Postgres, POSTGRES_LEVELS),
+            (Mode::SqliteWal, SQLITE_LEVEL),
+            (Mode::SqliteRollback, SQLITE_LEVEL),
+        ] {
+            for level in levels {
+                let said = reader.card.expected.iter();
+                let said = said.filter(|it| it.engine == mode && it.isolation.contains(level));
+                assert_eq!(said.count(), 1, "{} {mode:?} {level}", reader.name);
+            }
+        }
+    }
 }
 
 #[test]

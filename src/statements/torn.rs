@@ -18,8 +18,8 @@
 //! ## The smallest schedule that breaks it
 //!
 //! 'A B B B B B A A', where A reads and B deposits. Of 56 schedules 5 break it: those in which B's commit comes
-//! between A's first query and the second. At READ UNCOMMITTED 16 do, and in one of those the balance has what the
-//! transactions do not have yet.
+//! between A's first query and the second. At READ UNCOMMITTED 16 do, and in four of those it is the balance that
+//! has what the transactions do not have yet.
 //!
 //! ## What it costs
 //!

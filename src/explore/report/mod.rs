@@ -234,9 +234,12 @@ fn shown(finding: &Finding) -> Option<(&'static str, &Example)> {
     }
     let all = finding.is_exhaustive();
     if let Some(losing) = finding.shortest_losing() {
-        let heading = match all {
-            true => "The shortest schedule that loses",
-            false => "The shortest of the schedules run that lose",
+        let skewed = finding.tally.anomalies() == finding.tally.count(Verdict::ReadSkew);
+        let heading = match (all, skewed) {
+            (true, false) => "The shortest schedule that loses",
+            (false, false) => "The shortest of the schedules run that lose",
+            (true, true) => "The shortest schedule with read skew",
+            (false, true) => "The shortest of the schedules run with read skew",
         };
         return Some((heading, losing));
     }
