@@ -7,8 +7,8 @@
 //! ## Why it holds
 //!
 //! The first query takes a snapshot, and all others read from it: of every deposit the statement shows both the new
-//! balance and the transaction, or neither. The writer is not kept waiting for that, because InnoDB, PostgreSQL and SQLite's WAL
-//! keep the old versions of what it changes.
+//! balance and the transaction, or neither. The writer is not kept waiting for that, because InnoDB, PostgreSQL
+//! and SQLite's WAL keep the old versions of what it changes.
 //!
 //! SQLite with its rollback journal keeps none. There the reader has a shared lock until it commits, and a writer's
 //! commit waits for that: as right, but a long statement holds everybody up.
@@ -23,8 +23,8 @@
 //!
 //! ## What it costs
 //!
-//! Two round trips more. While it is open, the engine keeps every old version that it could still want to see: a report that
-//! takes hours lets the undo log (InnoDB), the dead rows (PostgreSQL) or the WAL (SQLite) grow for hours.
+//! Two round trips more. While it is open, the engine keeps every old version that it could still want to see: a
+//! report that takes hours lets the undo log (InnoDB), the dead rows (PostgreSQL) or the WAL (SQLite) grow for hours.
 
 use super::{Statement, Wanted, balance, latest, sum};
 use crate::deposits::{Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe};

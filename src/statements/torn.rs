@@ -7,8 +7,8 @@
 //! ## Why it breaks
 //!
 //! Each query sees the database as it is when it begins. Between two of them somebody's deposit can be committed: then
-//! the balance is from before it and the transactions are from after it. Both are right, and they do not belong together:
-//! *read skew*. Nothing is lost, and a second look shows a statement that balances. What the first look led to
+//! the balance is from before it and the transactions are from after it. Both are right, and they do not belong
+//! together: *read skew*. Nothing is lost, and a second look shows a statement that balances. What the first look led to
 //! (a report, an alarm, a "correction" of the balance) stays.
 //!
 //! A higher isolation level does not help: it holds within a transaction, and here each query is one of its own. A
