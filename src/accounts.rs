@@ -168,7 +168,8 @@ fn account(row: [Option<i64>; 12]) -> Account {
     }
 }
 
-fn of_halves(upper: i64, lower: i64) -> i128 {
+/// What a sum amounts to whose terms' upper and lower 32 bits were summed apart.
+pub(crate) fn of_halves(upper: i64, lower: i64) -> i128 {
     (i128::from(upper) << 32) + i128::from(lower)
 }
 

@@ -21,7 +21,6 @@ use racy::config::{
     EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions, WatchOptions,
 };
 use racy::demo::{self, Showing};
-use racy::deposits::STRATEGIES;
 use racy::engine::Database;
 use racy::engine::choice::{self, Lifetime, Opened};
 use racy::explore::{Stop, Tally};
@@ -101,7 +100,7 @@ struct ServeCommand {
 #[derive(Debug, Args)]
 struct ExploreCommand {
     /// The strategies to explore [default: all].
-    #[arg(value_name = "STRATEGY", value_parser = PossibleValuesParser::new(STRATEGIES.iter().map(|it| it.name)))]
+    #[arg(value_name = "STRATEGY", value_parser = PossibleValuesParser::new(survey::subjects().map(|it| it.name())))]
     strategies: Vec<String>,
 
     #[command(flatten)]
@@ -248,10 +247,9 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
     start_log(LogFormat::Text, "warn")?;
     let plan = command.options.plan(command.strategies.len())?;
     let all = command.strategies.is_empty();
-    let strategies = STRATEGIES.iter();
     let survey = Survey {
-        strategies: strategies
-            .filter(|it| all || command.strategies.iter().any(|name| name == it.name))
+        strategies: survey::subjects()
+            .filter(|it| all || command.strategies.iter().any(|name| name == it.name()))
             .collect(),
         plan,
         instances: command.options.instances.map(usize::from),

@@ -3,17 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::deposits::Strategy;
+use crate::deposits::STRATEGIES;
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
 use crate::engine::local::{self, Wanted};
 use crate::engine::{BESIDE_THE_CLIENTS, Database, Flavour, Journal, OpenError, Scratch, Settings};
-use crate::explore::{self, Finding, Plan, RunError, Schedules, Stop, Tally};
+use crate::explore::{self, Finding, Plan, RunError, Schedules, Stop, Subject, Tally};
+use crate::statements::READERS;
 
 /// What to explore.
 #[derive(Debug)]
 pub struct Survey<'s> {
-    /// Which strategies.
-    pub strategies: Vec<&'static Strategy>,
+    /// Which strategies, of whatever exhibit.
+    pub strategies: Vec<&'static dyn Subject>,
     /// Under which schedules; but by as many instances as the next says.
     pub plan: Plan,
     /// By how many instances of the service; by as many as make a difference where none is named.
@@ -222,12 +223,12 @@ impl Survey<'_> {
             if result.is_err() || self.stop.is_stopped() {
                 break;
             }
-            let progress = |tally: &Tally| progress(strategy.name, database, tally);
-            for plan in self.plans(strategy) {
+            let progress = |tally: &Tally| progress(strategy.name(), database, tally);
+            for plan in self.plans(*strategy) {
                 let (finding, ended) =
                     explore::explore(&lanes, *strategy, &plan, self.stop, &progress).await;
                 findings.push(finding);
-                result = result.and(ended.map_err(|error| Trouble::Run(strategy.name, error)));
+                result = result.and(ended.map_err(|error| Trouble::Run(strategy.name(), error)));
             }
         }
         for lane in lanes {
@@ -238,7 +239,7 @@ impl Survey<'_> {
     }
 
     /// One for each number of instances.
-    fn plans(&self, strategy: &Strategy) -> Vec<Plan> {
+    fn plans(&self, strategy: &dyn Subject) -> Vec<Plan> {
         let instances = match (self.instances, &self.plan.schedules) {
             (Some(instances), _) => vec![instances],
             // It is a schedule of one or of the others.
@@ -292,12 +293,19 @@ async fn scratch(
     Ok(Some(scratch))
 }
 
-/// Whether a strategy lost something where its card promises that it never does.
+/// All strategies that can be explored: those of the deposits, and then those that read them.
+pub fn subjects() -> impl Iterator<Item = &'static dyn Subject> {
+    let deposits = STRATEGIES.iter().map(|it| it as &dyn Subject);
+    deposits.chain(READERS.iter().map(|it| it as &dyn Subject))
+}
+
+/// Whether a strategy showed an anomaly where its card promises that it never does.
 pub fn broke_a_promise(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| {
-        let strategy = Strategy::named(finding.strategy());
-        strategy.is_some_and(|it| it.must_be_safe_on(&finding.engine, finding.instances()))
-            && finding.tally.anomalies() > 0
+        let promised = finding
+            .subject
+            .promises_safety(&finding.engine, finding.instances());
+        promised && finding.tally.anomalies() > 0
     })
 }
 

@@ -42,6 +42,8 @@ pub enum Verdict {
     /// Nothing acknowledged is missing, but balance and records disagree: part of what was refused was
     /// kept, or money came from nothing.
     Unbalanced,
+    /// The books are right, but a client has read parts of them that never were together (A5A).
+    ReadSkew,
     /// Nothing was lost, but the engine turned a client away.
     Refused(FaultKind),
     /// Nothing was lost, but the strategy itself turned a client away.
@@ -51,10 +53,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether the exhibit's invariant was broken.
+    /// Whether the exhibit's invariant was broken, in the books or in what somebody read of them.
     pub fn is_anomaly(self) -> bool {
         match self {
-            Self::LostUpdate | Self::Unbalanced => true,
+            Self::LostUpdate | Self::Unbalanced | Self::ReadSkew => true,
             Self::Refused(_) | Self::Declined | Self::Safe => false,
         }
     }
@@ -65,6 +67,7 @@ impl fmt::Display for Verdict {
         match self {
             Self::LostUpdate => f.write_str("lost update"),
             Self::Unbalanced => f.write_str("books out of balance"),
+            Self::ReadSkew => f.write_str("read skew"),
             Self::Refused(fault) => write!(f, "refused: {fault}"),
             Self::Declined => f.write_str("declined by the strategy"),
             Self::Safe => f.write_str("safe"),

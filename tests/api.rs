@@ -535,6 +535,7 @@ async fn the_api_describes_itself() {
             "/accounts",
             "/accounts/{id}",
             "/accounts/{id}/reset",
+            "/accounts/{id}/statement",
             "/accounts/{id}/transactions",
             "/accounts/{id}/transactions/{transaction}",
             "/changes",

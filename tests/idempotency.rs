@@ -432,10 +432,12 @@ impl Cast for OneKey {
             };
             match made {
                 Ok(_) => Ended {
+                    saw: None,
                     outcome: Outcome::Applied,
                     fault: None,
                 },
                 Err(failure) => Ended {
+                    saw: None,
                     outcome: failure.outcome,
                     fault: None,
                 },

@@ -28,5 +28,6 @@ mod keeper_commands;
 mod local_server;
 mod metrics;
 mod sessions;
+mod statements;
 mod verdicts;
 mod watch;

@@ -4,13 +4,24 @@ use std::sync::Arc;
 
 use super::{Commits, Delay, Deposit, Failure, Memory, Receipt, Refusal, Retry, Strategy, batched};
 use crate::accounts::{self, OPEN_SLOTS};
-use crate::engine::{Database, Fault, Session};
+use crate::engine::{Database, Engine, Fault, Session};
 use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
 use crate::step::Unobserved;
 use crate::verdict::{Outcome, Verdict};
 
 /// What each client deposits.
-const AMOUNT: i64 = 100;
+pub(crate) const AMOUNT: i64 = 100;
+
+/// Empties account 1.
+pub(crate) const SET_UP: &str = "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
+     UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
+     DELETE FROM transactions WHERE account_id = 1;";
+
+/// Shows what account 1 holds, and what its transactions add up to.
+pub(crate) const LOOK: &str = "SELECT balance FROM accounts WHERE id = 1;\n\
+     SELECT SUM(balance) FROM account_slots WHERE account_id = 1;\n\
+     SELECT SUM(amount) FROM transactions WHERE account_id = 1 AND appended = 1;\n\
+     SELECT SUM(amount) FROM transactions WHERE account_id = 1;";
 
 /// Where deposits are committed together, each client is a writer, and its batch has that many parts of the amount.
 const PARTS: i64 = 2;
@@ -30,11 +41,7 @@ impl Subject for Strategy {
 
     fn set_up(&self) -> &'static str {
         match self.looks_at_the_clock() {
-            false => {
-                "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
-                 UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
-                 DELETE FROM transactions WHERE account_id = 1;"
-            }
+            false => SET_UP,
             true => {
                 "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
                  UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
@@ -46,15 +53,12 @@ impl Subject for Strategy {
     }
 
     fn look(&self) -> &'static str {
-        "SELECT balance FROM accounts WHERE id = 1;\n\
-         SELECT SUM(balance) FROM account_slots WHERE account_id = 1;\n\
-         SELECT SUM(amount) FROM transactions WHERE account_id = 1 AND appended = 1;\n\
-         SELECT SUM(amount) FROM transactions WHERE account_id = 1;"
+        LOOK
     }
 
     /// Balances, amounts and versions are multiples of the amount or of a part of it, or small.
     fn is_unmistakable(&self, stake: i64) -> bool {
-        stake > 16 && stake % (AMOUNT / PARTS) != 0
+        is_unmistakable(stake)
     }
 
     /// Of the strategies that look at the clock, each has a run in one second: the second in which its
@@ -108,6 +112,14 @@ impl Subject for Strategy {
         Box::pin(remove_accounts(database, stakes))
     }
 
+    fn instances(&self, clients: usize) -> Vec<usize> {
+        Self::instances(self, clients)
+    }
+
+    fn promises_safety(&self, engine: &Engine, instances: usize) -> bool {
+        self.must_be_safe_on(engine, instances)
+    }
+
     fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment> {
         overwritten(trace, ended)
     }
@@ -153,6 +165,7 @@ impl Cast for Served {
                 Ok(_receipt) => Ended {
                     outcome: Outcome::Applied,
                     fault: None,
+                    saw: None,
                 },
                 Err(Failure { refusal, outcome }) => Ended {
                     outcome,
@@ -163,6 +176,7 @@ impl Cast for Served {
                         | Refusal::GaveUp { .. }
                         | Refusal::Key(_) => None,
                     },
+                    saw: None,
                 },
             }
         })
@@ -191,8 +205,13 @@ async fn write_in_parts(mut session: Session<'_>, account: i64) -> Result<Receip
     })
 }
 
+/// Whether no balance, amount, version or limit could be taken for this account's number.
+pub(crate) fn is_unmistakable(account: i64) -> bool {
+    account > 16 && account % (AMOUNT / PARTS) != 0
+}
+
 /// All in one transaction, because it is commits that take time.
-async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
+pub(crate) async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
     let mut session = database.session(&Unobserved).await?;
     let opened = async {
         session.begin_for_update().await?;
@@ -221,7 +240,7 @@ async fn this_second(database: &Database) -> Result<i64, Fault> {
     second?.ok_or_else(|| Fault::other("the engine has no clock"))
 }
 
-async fn remove_accounts(database: &Database, accounts: &[i64]) -> Result<(), Fault> {
+pub(crate) async fn remove_accounts(database: &Database, accounts: &[i64]) -> Result<(), Fault> {
     const AT_A_TIME: usize = 100;
     let mut session = database.session(&Unobserved).await?;
     let removed = async {

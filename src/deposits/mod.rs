@@ -40,7 +40,7 @@ pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
 pub mod batched;
-mod explored;
+pub(crate) mod explored;
 pub mod keys;
 pub mod lock_after_read;
 pub mod lock_without_transaction;

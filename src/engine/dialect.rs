@@ -83,6 +83,18 @@ impl Flavour {
         }
     }
 
+    /// Begins a transaction that only reads, and all of it in one snapshot, which it takes with its first read.
+    pub(super) fn begin_snapshot(self) -> &'static str {
+        match self {
+            Self::MySql | Self::MariaDb => {
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ ONLY"
+            }
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            // Every transaction has one snapshot, and writes only where it is told to.
+            Self::Sqlite => self.begin(),
+        }
+    }
+
     /// Whether a plain `SELECT` takes a lock in a transaction at this level: so InnoDB does what
     /// SERIALIZABLE asks.
     pub(super) fn reads_lock_at(self, level: Isolation) -> bool {
@@ -324,6 +336,16 @@ mod tests {
                 assert!(flavour.begin_at(*level).contains(level.sql()));
             }
         }
+    }
+
+    #[test]
+    fn a_snapshot_is_read_at_repeatable_read_and_never_written_in() {
+        for flavour in [Flavour::MySql, Flavour::MariaDb, Flavour::Postgres] {
+            let begin = flavour.begin_snapshot();
+            assert!(begin.contains("REPEATABLE READ"), "{begin}");
+            assert!(begin.ends_with("READ ONLY"), "{begin}");
+        }
+        assert_eq!(Flavour::Sqlite.begin_snapshot(), "BEGIN");
     }
 
     #[test]

@@ -177,6 +177,17 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
+    /// Begins a transaction that only reads, and all of it in one snapshot, whatever the session's level is.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn begin_snapshot(&mut self) -> Result<(), Fault> {
+        self.begin_with(self.flavour.begin_snapshot(), Reach::Own)
+            .await?;
+        self.level_now = Isolation::RepeatableRead;
+        Ok(())
+    }
+
     /// Begins a transaction whose reads will be locking ones: row by row where the engine can, the
     /// whole database at once where it cannot (SQLite).
     ///

@@ -34,7 +34,7 @@ pub use schedule::{Client, Schedule};
 pub use search::{Plan, Schedules, Stop};
 pub use trace::{Row, Trace, What};
 
-use crate::engine::{Database, Fault, Session};
+use crate::engine::{Database, Engine, Fault, Session};
 use crate::verdict::{Outcome, Verdict};
 
 /// The number under which stakes are shown, whatever they had in the run.
@@ -90,6 +90,21 @@ pub trait Subject: fmt::Debug + Send + Sync {
         stakes: &'a [i64],
     ) -> Pending<'a, Result<(), Fault>>;
 
+    /// By how many instances of the service it is worth being explored, with so many clients.
+    fn instances(&self, _clients: usize) -> Vec<usize> {
+        vec![1]
+    }
+
+    /// Whether all clients do the same, so that schedules which differ only in their names end alike.
+    fn clients_are_alike(&self) -> bool {
+        true
+    }
+
+    /// Whether it promises that so many instances on this engine never show an anomaly.
+    fn promises_safety(&self, _engine: &Engine, _instances: usize) -> bool {
+        false
+    }
+
     /// Where in a run with an anomaly it happened, and how to say so.
     fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment>;
 }
@@ -112,6 +127,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The engine's refusal, where it was refused by the engine.
     pub fault: Option<Fault>,
+    /// What was wrong with what it got to see, whatever the books say afterwards.
+    pub saw: Option<Verdict>,
 }
 
 /// The refusal that stands for all of a run's: which one does not depend on the clients' names, nor on

@@ -94,10 +94,12 @@ fn named(standing: impl Iterator<Item = (Client, &'static str)>) -> String {
 ///   lock): it happens at once;
 /// - those that differ only in the order of two neighbouring plain reads (partial-order reduction by
 ///   sleep sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996);
-/// - those that differ only in the names of the clients, who all do the same.
+/// - those that differ only in the names of the clients, where all do the same.
 #[derive(Debug, Clone)]
 pub struct Exhaustive {
     reduced: bool,
+    /// Whether the clients all do the same.
+    alike: bool,
     begins: Branch,
     /// Once the run is past its beginning: the clients whose next step is covered by a run that takes
     /// it earlier, as long as nobody does anything that it could meet.
@@ -135,14 +137,15 @@ impl Decision {
 }
 
 impl Exhaustive {
-    /// The first of all runs.
-    pub fn new(reduced: bool) -> Self {
-        Self::after(Branch::default(), reduced)
+    /// The first of all runs. `alike` says that all clients do the same.
+    pub fn new(reduced: bool, alike: bool) -> Self {
+        Self::after(Branch::default(), reduced, alike)
     }
 
-    fn after(begins: Branch, reduced: bool) -> Self {
+    fn after(begins: Branch, reduced: bool, alike: bool) -> Self {
         Self {
             reduced,
+            alike,
             asleep: begins.asleep.clone(),
             begins,
             noticed: Vec::new(),
@@ -195,8 +198,9 @@ impl Exhaustive {
     }
 
     fn is_awake(&self, client: Client) -> bool {
-        // Those whom nobody has noticed yet come in the order of their names.
-        let is_next = || Client::first(client.index()).all(|it| self.noticed.contains(&it));
+        // Of clients that are alike, those whom nobody has noticed yet come in the order of their names.
+        let is_next =
+            || !self.alike || Client::first(client.index()).all(|it| self.noticed.contains(&it));
         !self.reduced
             || !self.asleep.contains(&client) && (self.noticed.contains(&client) || is_next())
     }
@@ -225,13 +229,13 @@ impl Policy for Exhaustive {
     }
 
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
-        let reduced = self.reduced;
-        let run = |branch| Box::new(Self::after(branch, reduced)) as Box<dyn Policy>;
+        let (reduced, alike) = (self.reduced, self.alike);
+        let run = |branch| Box::new(Self::after(branch, reduced, alike)) as Box<dyn Policy>;
         self.branches.into_iter().map(run).collect()
     }
 
     fn again(&self) -> Box<dyn Policy> {
-        Box::new(Self::after(self.begins.clone(), self.reduced))
+        Box::new(Self::after(self.begins.clone(), self.reduced, self.alike))
     }
 
     fn forgives(&self) -> bool {
@@ -468,7 +472,7 @@ mod tests {
             (&[2, 2, 2], 90),
             (&[7], 1),
         ] {
-            let all = schedules(Exhaustive::new(false), steps, Reach::Meets);
+            let all = schedules(Exhaustive::new(false, true), steps, Reach::Meets);
             assert_eq!(all.len(), expected, "{steps:?}");
             assert_eq!(distinct(all), expected, "{steps:?}");
         }
@@ -476,7 +480,7 @@ mod tests {
 
     #[test]
     fn a_reduced_search_leaves_out_names_and_the_order_of_what_cannot_meet() {
-        let run = |reach| schedules(Exhaustive::new(true), &[2, 2, 2], reach).len();
+        let run = |reach| schedules(Exhaustive::new(true, true), &[2, 2, 2], reach).len();
         // All steps meet: only the names are left out, 90 / 3!.
         assert_eq!(run(Reach::Meets), 15);
         // None do: one order stands for all.
@@ -499,5 +503,15 @@ mod tests {
         let schedule = Schedule::parse("ABBA", 2).unwrap();
         let replayed = schedules(Replay::new(schedule.clone()), &[2, 2], Reach::Meets);
         assert_eq!(replayed, [schedule]);
+    }
+
+    #[test]
+    fn clients_that_are_not_alike_keep_their_names() {
+        let count = |alike| {
+            let first = Exhaustive::new(true, alike);
+            schedules(first, &[2, 2], Reach::Meets).len()
+        };
+        assert_eq!(count(true), 3);
+        assert_eq!(count(false), 6);
     }
 }

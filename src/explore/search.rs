@@ -32,9 +32,9 @@ pub enum Schedules {
 }
 
 impl Schedules {
-    fn policy(&self, clients: usize) -> Box<dyn Policy> {
+    fn policy(&self, clients: usize, alike: bool) -> Box<dyn Policy> {
         match self {
-            Self::All { reduced } => Box::new(Exhaustive::new(*reduced)),
+            Self::All { reduced } => Box::new(Exhaustive::new(*reduced, alike)),
             Self::Sample { seed, runs } => Box::new(Random::new(*seed, *runs, clients)),
             Self::One(schedule) => Box::new(Replay::new(schedule.clone())),
         }
@@ -90,7 +90,8 @@ pub(super) async fn search(
     stop: &Stop,
     mut found: impl FnMut(Judged),
 ) -> Result<Rest, RunError> {
-    let mut to_run = vec![plan.schedules.policy(plan.clients)];
+    let alike = subject.clients_are_alike();
+    let mut to_run = vec![plan.schedules.policy(plan.clients, alike)];
     let mut idle: Vec<_> = lanes.iter().map(|lane| Worker::on(lane, subject)).collect();
     let mut running = JoinSet::new();
     let mut begun = 0;

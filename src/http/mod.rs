@@ -20,6 +20,7 @@ mod paging;
 mod probe;
 mod problem;
 mod server;
+mod statements;
 mod strategies;
 
 use std::sync::Arc;
@@ -179,6 +180,7 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
         .route("/accounts", get(accounts::list))
         .route("/accounts/{id}", get(accounts::show))
         .route("/accounts/{id}/transactions", get(accounts::transactions))
+        .route("/accounts/{id}/statement", get(statements::show))
         .route("/strategies", get(strategies::list))
         .merge(admin::api())
         .route_layer(to_the_end.clone());

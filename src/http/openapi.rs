@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{accounts, admin, deposits, health, metrics, strategies};
+use super::{accounts, admin, deposits, health, metrics, statements, strategies};
 
 /// The OpenAPI document at `/openapi.json`.
 #[derive(Debug, OpenApi)]
@@ -19,6 +19,7 @@ use super::{accounts, admin, deposits, health, metrics, strategies};
         accounts::list,
         accounts::show,
         accounts::transactions,
+        statements::show,
         admin::open,
         admin::reset,
         admin::delete_transactions,

@@ -76,7 +76,11 @@ impl Limit {
     const USUAL: i64 = 100;
     const LONGEST: i64 = 1000;
 
-    fn parse(text: Option<String>) -> Result<Self, Problem> {
+    /// Reads a limit as it was given.
+    ///
+    /// # Errors
+    /// 400, which says what is wrong.
+    pub(super) fn parse(text: Option<String>) -> Result<Self, Problem> {
         let limit = text.map(|text| natural("limit", &text));
         let limit = limit.transpose()?.unwrap_or(Self::USUAL);
         match (1..=Self::LONGEST).contains(&limit) {
@@ -91,6 +95,11 @@ impl Limit {
     /// As a page's address gives it; none where it need not.
     pub(super) fn given(self) -> Option<i64> {
         Some(self.0).filter(|limit| *limit != Self::USUAL)
+    }
+
+    /// At most so many.
+    pub(super) fn most(self) -> i64 {
+        self.0
     }
 
     /// How many to read: the one too many tells whether there is a next page.

@@ -11,6 +11,7 @@ use super::App;
 use super::problem::AlwaysPossible;
 use crate::deposits::{Delay, Expectation, STRATEGIES, Strategy};
 use crate::engine::Engine;
+use crate::statements::{READERS, Reader};
 
 /// All strategies, and the engine they run on here.
 #[derive(Debug, Serialize, ToSchema)]
@@ -18,6 +19,8 @@ pub(super) struct Strategies {
     #[serde(flatten)]
     engine: Engine,
     strategies: Vec<StrategyCard>,
+    /// The ways to read a statement.
+    statements: Vec<StatementCard>,
 }
 
 /// One strategy, explained.
@@ -57,6 +60,37 @@ impl StrategyCard {
     }
 }
 
+/// One way to read a statement, explained.
+#[derive(Debug, Serialize, ToSchema)]
+struct StatementCard {
+    /// Its name: `/accounts/{id}/statement?strategy=<name>`.
+    name: &'static str,
+    /// A headline.
+    title: &'static str,
+    /// Whether a statement read in this way balances on this engine whenever the books do.
+    must_be_safe: bool,
+    /// The explanation, in Markdown.
+    explanation: String,
+    /// What the schedules of one who reads and one who deposits lead to, engine by engine.
+    expected: &'static [Expectation],
+    /// The file that runs.
+    source: &'static str,
+}
+
+impl StatementCard {
+    fn new(reader: &Reader, engine: &Engine) -> Self {
+        let card = reader.card;
+        Self {
+            name: reader.short_name,
+            title: card.title,
+            must_be_safe: card.must_be_safe_on(engine),
+            explanation: card.explanation(),
+            expected: card.expected,
+            source: card.source,
+        }
+    }
+}
+
 /// List strategies
 ///
 /// Each with its explanation, what is expected of it, and the source of the code that runs.
@@ -75,8 +109,13 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Strategies> {
         .iter()
         .map(|strategy| StrategyCard::new(strategy, engine))
         .collect();
+    let statements = READERS
+        .iter()
+        .map(|reader| StatementCard::new(reader, engine))
+        .collect();
     Json(Strategies {
         engine: engine.clone(),
         strategies,
+        statements,
     })
 }

@@ -38,6 +38,8 @@ pub struct FindingJson<'f> {
     pub lost_update: u64,
     /// In how many nothing acknowledged is missing, but balance and records disagree.
     pub unbalanced: u64,
+    /// In how many the books are right, but a client has read parts of them that never were together.
+    pub read_skew: u64,
     /// In how many nothing was lost and somebody was refused. Where refusals differ within a schedule,
     /// one of them stands for it.
     pub refused: Vec<RefusedJson<'f>>,
@@ -124,6 +126,7 @@ impl<'f> FindingJson<'f> {
             safe: tally.count(Verdict::Safe),
             lost_update: tally.count(Verdict::LostUpdate),
             unbalanced: tally.count(Verdict::Unbalanced),
+            read_skew: tally.count(Verdict::ReadSkew),
             refused: refused(tally),
             waited: tally.waited,
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),

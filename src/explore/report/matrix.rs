@@ -100,7 +100,10 @@ pub(super) fn cell(finding: &Finding) -> String {
         (lost, _) if lost == tally.count(Verdict::LostUpdate) => {
             format!("✗ {lost} of {of} lost{refused}")
         }
-        (wrong, _) => format!("✗ {wrong} of {of} lost or unbalanced{refused}"),
+        (skewed, _) if skewed == tally.count(Verdict::ReadSkew) => {
+            format!("✗ {skewed} of {of} skewed{refused}")
+        }
+        (wrong, _) => format!("✗ {wrong} of {of} lost, unbalanced or skewed{refused}"),
     }
 }
 
@@ -124,13 +127,14 @@ pub(super) fn legend(findings: &[Finding]) -> String {
     let clients = clients.join(" or ");
     match findings.iter().all(Finding::is_exhaustive) {
         true => format!(
-            "Each cell: of all schedules of {clients} clients, how many lose an update and in how many \
-             one is refused, with the engine's code, or declined by the strategy itself."
+            "Each cell: of all schedules of {clients} clients, how many lose an update, in how many a \
+             statement is read that does not balance (skewed), and in how many one is refused, with the \
+             engine's code, or declined by the strategy itself."
         ),
         false => format!(
-            "Each cell: of the schedules of {clients} clients that were run, how many lose an update and \
-             in how many one is refused, with the engine's code, or declined by the strategy itself. A \
-             question mark: none that was run loses one, but not all were."
+            "Each cell: of the schedules of {clients} clients that were run, how many lose an update, in how \
+             many a statement is read that does not balance (skewed), and in how many one is refused, with the \
+             engine's code, or declined by the strategy itself. A question mark: none that was run loses one, but not all were."
         ),
     }
 }

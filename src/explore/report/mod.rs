@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 pub use json::FindingJson;
 
-use super::{Example, Finding, SHOWN_STAKE, Schedules};
+use super::{Example, Finding, SHOWN_STAKE, Schedules, Tally};
 use crate::step::{Action, Argument, Step};
 use crate::verdict::Verdict;
 
@@ -29,17 +29,7 @@ pub fn verdict(finding: &Finding) -> String {
     if tally.count(Verdict::Safe) == tally.schedules && finding.is_exhaustive() {
         return format!("safe in all {}", ran(finding));
     }
-    let lost = match (
-        tally.count(Verdict::LostUpdate),
-        tally.count(Verdict::Unbalanced),
-    ) {
-        (0, 0) => "loses nothing in".to_owned(),
-        (0, wrong) => format!("gets the books wrong in {wrong} of"),
-        (lost, 0) => format!("loses an update in {lost} of"),
-        (lost, wrong) => {
-            format!("loses an update in {lost}, and gets the books wrong in {wrong}, of")
-        }
-    };
+    let lost = anomalies(tally);
     let refused = match tally.turned_away() {
         0 => String::new(),
         refused => format!("; somebody is refused in {refused}"),
@@ -64,14 +54,40 @@ pub fn verdict(finding: &Finding) -> String {
     }
 }
 
+/// What goes wrong in how many schedules; to be followed by how many there were.
+fn anomalies(tally: &Tally) -> String {
+    let went_wrong = [
+        (Verdict::LostUpdate, "loses an update"),
+        (Verdict::Unbalanced, "gets the books wrong"),
+        (Verdict::ReadSkew, "reads what never was together"),
+    ];
+    let count = |(verdict, words)| (tally.count(verdict), words);
+    let found = went_wrong.map(count).into_iter();
+    let found = found.filter(|(count, _)| *count > 0);
+    let found: Vec<_> = found
+        .map(|(count, words)| format!("{words} in {count}"))
+        .collect();
+    match &found[..] {
+        [] => "loses nothing in".to_owned(),
+        [one] => format!("{one} of"),
+        several => format!("{}, of", several.join(", and ")),
+    }
+}
+
 /// How many schedules of which kind.
 fn ran(finding: &Finding) -> String {
     let runs = of_clients(finding);
     match &finding.plan.schedules {
-        Schedules::All { reduced: true } => format!(
-            "{runs} that can end differently (the others differ from one of these only in the order of \
-             steps that cannot meet, or in the clients' names)"
-        ),
+        Schedules::All { reduced: true } => {
+            let names = match finding.subject.clients_are_alike() {
+                true => ", or in the clients' names",
+                false => "",
+            };
+            format!(
+                "{runs} that can end differently (the others differ from one of these only in the order of \
+                 steps that cannot meet{names})"
+            )
+        }
         Schedules::Sample { seed, .. } => format!("{runs} drawn at random (seed {seed})"),
         _ => runs,
     }
@@ -140,7 +156,7 @@ fn counts(finding: &Finding) -> Vec<(u64, String)> {
         )
     });
     let count = |verdict: Verdict| (tally.count(verdict), verdict.to_string());
-    let counts = [Verdict::LostUpdate, Verdict::Unbalanced].map(count);
+    let counts = [Verdict::LostUpdate, Verdict::Unbalanced, Verdict::ReadSkew].map(count);
     let others = [Verdict::Declined, Verdict::Safe].map(count);
     let counts = counts.into_iter().chain(refused).chain(others);
     counts.filter(|(count, _)| *count > 0).collect()
@@ -218,9 +234,12 @@ fn shown(finding: &Finding) -> Option<(&'static str, &Example)> {
     }
     let all = finding.is_exhaustive();
     if let Some(losing) = finding.shortest_losing() {
-        let heading = match all {
-            true => "The shortest schedule that loses",
-            false => "The shortest of the schedules run that lose",
+        let skewed = finding.tally.anomalies() == finding.tally.count(Verdict::ReadSkew);
+        let heading = match (all, skewed) {
+            (true, false) => "The shortest schedule that loses",
+            (false, false) => "The shortest of the schedules run that lose",
+            (true, true) => "The shortest schedule with read skew",
+            (false, true) => "The shortest of the schedules run with read skew",
         };
         return Some((heading, losing));
     }

@@ -1,0 +1,100 @@
+//! `GET /accounts/{id}/statement`: the balance and the transactions together. Open to everyone.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::App;
+use super::accounts::number_in_path;
+use super::paging::Limit;
+use super::problem::{AlwaysPossible, Problem};
+use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
+use crate::statements::{READERS, Reader, Statement, Wanted};
+
+/// How the statement is to be read.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StatementQuery {
+    /// `snapshot` or `torn`.
+    #[param(value_type = String, example = "snapshot")]
+    strategy: Option<String>,
+    /// At most that many transactions are listed, 1 to 1000; 100 unless given. The sums are of all of them.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000)]
+    limit: Option<String>,
+}
+
+/// A statement, and how it was read.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StatementRead {
+    /// The strategy that read it.
+    strategy: &'static str,
+    /// The account's number.
+    account: i64,
+    #[serde(flatten)]
+    statement: Statement,
+    /// When the request arrived, in microseconds since 1970-01-01 UTC.
+    arrived_at_us: u64,
+    /// Every step, with its time since the request arrived.
+    timeline: Vec<TimelineStep>,
+}
+
+/// Show a statement
+///
+/// The balance and the transactions together, what they add up to, and whether they balance. With `snapshot` they come
+/// from one moment, and always balance unless an update was lost; with `torn` a deposit may come between.
+/// Listed are the newest transactions; GET /accounts/{id}/transactions lists them all, page by page.
+#[utoipa::path(
+    get,
+    path = "/accounts/{id}/statement",
+    tag = "accounts",
+    params(("id" = i64, Path, description = "The account's number"), StatementQuery),
+    responses(
+        (status = 200, description = "The statement", body = StatementRead),
+        (status = 400, description = "The account's number is no integer, the limit is out of range, or no strategy is named", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    )
+)]
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    id: Result<Path<String>, PathRejection>,
+    query: Result<Query<StatementQuery>, QueryRejection>,
+    Extension(arrival): Extension<Arrival>,
+) -> Result<Json<StatementRead>, Problem> {
+    let account = number_in_path(id)?;
+    let (reader, limit) = parse(query)?;
+    let wanted = Wanted {
+        account,
+        limit: limit.most(),
+    };
+    app.warn_if_the_pool_hides_the_race();
+
+    let recorder = Recorder::before(app.observer.clone());
+    let read = reader.perform(&app.database, &wanted, &recorder).await?;
+    let statement = read.ok_or_else(|| Problem::unknown_account(account))?;
+    Ok(Json(StatementRead {
+        strategy: reader.short_name,
+        account,
+        statement,
+        arrived_at_us: arrival.epoch_us(),
+        timeline: timeline(recorder.into_records(), &arrival),
+    }))
+}
+
+fn parse(
+    query: Result<Query<StatementQuery>, QueryRejection>,
+) -> Result<(&'static Reader, Limit), Problem> {
+    let Query(query) = query.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
+    let known = READERS.each_ref().map(|reader| reader.short_name);
+    let name = query.strategy.ok_or_else(|| {
+        let known = known.join(" or ");
+        Problem::invalid(format!("The field \"strategy\" is missing: {known}."))
+    })?;
+    let reader = Reader::named(&name).ok_or_else(|| Problem::unknown_strategy(&name, &known))?;
+    Ok((reader, Limit::parse(query.limit)?))
+}

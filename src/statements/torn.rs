@@ -1,0 +1,98 @@
+//! # Read one after the other
+//!
+//! The balance with one query, the transactions with the next, each in autocommit: what an ORM does when a page
+//! shows `account.balance` and then walks through `account.transactions`. Django, Rails and most others read
+//! outside any transaction unless told otherwise.
+//!
+//! ## Why it breaks
+//!
+//! Each query sees the database as it is when it begins. Between two of them somebody's deposit can be committed: then
+//! the balance is from before it and the transactions are from after it. Both are right, and they do not belong
+//! together: *read skew*. Nothing is lost, and a second look shows a statement that balances. What the first look led to
+//! (a report, an alarm, a "correction" of the balance) stays.
+//!
+//! A higher isolation level does not help: it holds within a transaction, and here each query is one of its own. A
+//! lower one makes it worse. At READ UNCOMMITTED InnoDB shows the balance as soon as the deposit has written it
+//! and the transaction as soon as that is inserted, long before the commit: a dirty read.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! 'A B B B B B A A', where A reads and B deposits. Of 56 schedules 5 break it: those in which B's commit comes
+//! between A's first query and the second. At READ UNCOMMITTED 16 do, and in four of those it is the balance that
+//! has what the transactions do not have yet.
+//!
+//! ## What it costs
+//!
+//! Three round trips, no lock, nobody waits. The snapshot costs two round trips more.
+
+use super::{Statement, Wanted, balance, latest, skewed, sum};
+use crate::deposits::{Card, Count, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe};
+use crate::engine::{Fault, Isolation, Session};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Read one after the other",
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[Isolation::ReadUncommitted],
+            verdicts: DIRTY,
+        },
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[
+                Isolation::ReadCommitted,
+                Isolation::RepeatableRead,
+                Isolation::Serializable,
+            ],
+            verdicts: BETWEEN_TWO_QUERIES,
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::ReadUncommitted],
+            verdicts: DIRTY,
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[
+                Isolation::ReadCommitted,
+                Isolation::RepeatableRead,
+                Isolation::Serializable,
+            ],
+            verdicts: BETWEEN_TWO_QUERIES,
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: POSTGRES_LEVELS,
+            verdicts: BETWEEN_TWO_QUERIES,
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: BETWEEN_TWO_QUERIES,
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: BETWEEN_TWO_QUERIES,
+        },
+    ],
+    source: include_str!("torn.rs"),
+};
+
+const BETWEEN_TWO_QUERIES: &[Count] = &[skewed(5), safe(51)];
+const DIRTY: &[Count] = &[skewed(16), safe(40)];
+
+/// Reads the statement query by query.
+///
+/// # Errors
+/// As the engine refuses.
+pub async fn read(s: &mut Session<'_>, wanted: &Wanted) -> Result<Option<Statement>, Fault> {
+    let Some(held) = balance(s, wanted).await? else {
+        return Ok(None);
+    };
+    // Whatever is committed here is in the transactions and not in the balance.
+    let recorded = sum(s, wanted).await?;
+    let latest = latest(s, wanted).await?;
+    Ok(Some(Statement::new(held, recorded, latest)))
+}

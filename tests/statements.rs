@@ -1,0 +1,347 @@
+//! Statements: the balance and the transactions together, read while somebody deposits.
+
+use racy::deposits::{Delay, EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, Strategy, Verdict};
+use racy::engine::{Isolation, Settings};
+use racy::explore::{Finding, Plan, Schedules, Stop, report};
+use racy::statements::{READERS, Reader, Statement, Wanted};
+use racy::step::Unobserved;
+use racy::survey::{self, Survey};
+use serde_json::{Value, json};
+
+use crate::support::client::Gate;
+use crate::support::service::{RunningService, problem};
+use crate::support::{Client, Lab, TestEngine};
+
+on_engines!(
+    every:
+        a_deposit_between_two_queries_tears_the_statement_at_every_level,
+        a_snapshot_balances_at_every_level,
+        a_reader_and_a_writer_keep_their_names,
+        a_statement_lists_the_newest_and_sums_up_all,
+        a_statement_counts_every_place_and_no_sum_overflows,
+        a_statement_of_wrong_books_shows_by_how_much,
+    ;
+    innodb:
+        uncommitted_books_are_read_and_do_not_balance,
+);
+
+const WANTED: Wanted = Wanted {
+    account: 1,
+    limit: 10,
+};
+
+fn reader(short_name: &str) -> &'static Reader {
+    Reader::named(short_name).unwrap()
+}
+
+fn atomic_update() -> &'static Strategy {
+    Strategy::named("atomic_update").unwrap()
+}
+
+/// The smallest schedule: the balance is read, then a whole deposit is made, then the rest is read.
+async fn read_around_a_deposit(lab: &Lab, reader: &'static Reader) -> Statement {
+    let (gate, mut arrivals) = Gate::new();
+    let database = lab.database.clone();
+    let reading = tokio::spawn(async move { reader.perform(&database, &WANTED, &gate).await });
+    let between = loop {
+        let arrived = arrivals.next().await.unwrap();
+        if arrived.label == "sum up transactions" {
+            break arrived;
+        }
+        arrived.go();
+    };
+    let deposit = Client::start(&lab.database, atomic_update()).await;
+    deposit.finish().await.unwrap();
+    between.go();
+    arrivals.let_all_through();
+    reading.await.unwrap().unwrap().unwrap()
+}
+
+async fn a_deposit_between_two_queries_tears_the_statement_at_every_level(engine: TestEngine) {
+    for level in engine.levels() {
+        let lab = engine.lab_at(*level).await;
+        let statement = read_around_a_deposit(&lab, reader("torn")).await;
+        assert!(!statement.balances, "{level}");
+        assert_eq!((statement.balance, statement.expected), (0, 100), "{level}");
+        // The books themselves were right all the time.
+        let again = reader("torn").perform(&lab.database, &WANTED, &Unobserved);
+        assert!(again.await.unwrap().unwrap().balances, "{level}");
+    }
+}
+
+async fn a_snapshot_balances_at_every_level(engine: TestEngine) {
+    for level in engine.levels() {
+        let lab = engine.lab_at(*level).await;
+        let statement = read_around_a_deposit(&lab, reader("snapshot")).await;
+        assert!(statement.balances, "{level}");
+        assert_eq!((statement.balance, statement.transactions), (0, 0));
+        assert!(statement.latest.is_empty(), "{level}");
+        assert_eq!(lab.account().await.balance, 100);
+        assert!(!lab.has_open_transactions().await);
+    }
+}
+
+/// The deposit has written the balance and not yet its transaction, and has committed neither.
+async fn uncommitted_books_are_read_and_do_not_balance(engine: TestEngine) {
+    let lab = engine.lab_at(Isolation::ReadUncommitted).await;
+    let mut writer = Client::start(&lab.database, atomic_update()).await;
+    writer.go_to("insert transaction").await;
+    for (name, balance) in [("torn", 100), ("snapshot", 0)] {
+        let read = reader(name).perform(&lab.database, &WANTED, &Unobserved);
+        let statement = read.await.unwrap().unwrap();
+        assert_eq!(
+            (statement.balance, statement.expected),
+            (balance, 0),
+            "{name}"
+        );
+    }
+    writer.finish().await.unwrap();
+}
+
+async fn explored(lab: &Lab, reader: &'static Reader, clients: usize, reduced: bool) -> Finding {
+    let survey = Survey {
+        strategies: vec![reader],
+        plan: Plan {
+            schedules: Schedules::All { reduced },
+            clients,
+            instances: 1,
+            limit: None,
+        },
+        instances: None,
+        parallel: survey::PARALLEL,
+        stop: &Stop::default(),
+    };
+    let mut found = survey.on(&lab.database, &|_, _, _| ()).await;
+    assert!(found.trouble.is_none(), "{:?}", found.trouble);
+    assert!(!survey::broke_a_promise(&found.findings));
+    found.findings.remove(0)
+}
+
+/// Schedules that differ in the clients' names are not alike where one reads and one writes.
+async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
+    let lab = engine
+        .lab_with(survey::settings(&Settings::default()))
+        .await;
+    for reader in &READERS {
+        let all = explored(&lab, reader, 2, false).await;
+        let reduced = explored(&lab, reader, 2, true).await;
+        let verdicts = |finding: &Finding| {
+            let verdicts = finding.tally.verdicts.keys().copied();
+            verdicts.collect::<Vec<_>>()
+        };
+        assert_eq!(verdicts(&all), verdicts(&reduced), "{}", reader.name);
+        assert!(reduced.tally.schedules < all.tally.schedules);
+        let said = report::verdict(&reduced);
+        assert!(!said.contains("names"), "{said}");
+    }
+    let torn = explored(&lab, reader("torn"), 2, false).await;
+    let shortest = torn.shortest_losing().unwrap();
+    assert_eq!(shortest.schedule.to_string(), "A B B B B B A A");
+    let moment = shortest.moment.as_ref().unwrap();
+    assert_eq!(
+        moment.words,
+        "A has a balance of 0 and transactions of 100: there was no such moment"
+    );
+    assert_eq!(torn.tally.count(Verdict::ReadSkew), 5);
+    let text = report::text(std::slice::from_ref(&torn));
+    assert!(
+        text.contains("The shortest schedule with read skew: A B B B B B A A"),
+        "{text}"
+    );
+    let cell = "| `statement_torn` | ✗ 5 of 56 skewed |";
+    let printed = report::matrix::markdown(std::slice::from_ref(&torn), &[]);
+    assert!(printed.contains(cell), "{printed}");
+    let said = report::verdict(&torn);
+    assert_eq!(
+        said,
+        "reads what never was together in 5 of all 56 schedules of 2 clients"
+    );
+}
+
+async fn statement(service: &RunningService, account: i64, query: &str) -> Value {
+    let path = format!("/accounts/{account}/statement?{query}");
+    service.json(&path).await
+}
+
+async fn a_statement_lists_the_newest_and_sums_up_all(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    for amount in [5, 7, 11] {
+        service.deposit("atomic_update", 1, amount).await;
+    }
+    for name in ["torn", "snapshot"] {
+        let read = statement(&service, 1, &format!("strategy={name}&limit=2")).await;
+        assert_eq!(
+            (&read["strategy"], &read["account"]),
+            (&json!(name), &json!(1))
+        );
+        assert_eq!(
+            (&read["balance"], &read["expected"]),
+            (&json!(23), &json!(23))
+        );
+        assert_eq!(read["transactions"], 3);
+        assert_eq!(read["transactions_sum"], 23);
+        assert_eq!(read["balances"], true);
+        let latest = read["latest"].as_array().unwrap();
+        let amounts: Vec<_> = latest.iter().map(|it| &it["amount"]).collect();
+        assert_eq!(amounts, [&json!(11), &json!(7)]);
+        let steps = read["timeline"].as_array().unwrap();
+        let labels: Vec<_> = steps
+            .iter()
+            .map(|it| it["label"].as_str().unwrap())
+            .collect();
+        let queries = ["read balance", "sum up transactions", "list transactions"];
+        match name {
+            "torn" => assert_eq!(labels, queries),
+            _ => assert_eq!(labels, [&["begin"], &queries[..], &["commit"]].concat()),
+        }
+    }
+    service.stop().await;
+}
+
+async fn a_statement_counts_every_place_and_no_sum_overflows(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    for strategy in ["append_only", "append_only", "partitioned", "atomic_update"] {
+        let made = service.deposit(strategy, 1, i64::MAX - 100).await;
+        assert_eq!(made.status(), 200, "{strategy}");
+    }
+    let path = "/accounts/1/statement?strategy=snapshot";
+    let read = service
+        .get(path)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let whole = 4 * i128::from(i64::MAX - 100);
+    assert!(read.contains(&format!("\"balance\":{whole},")), "{read}");
+    assert!(read.contains(&format!("\"expected\":{whole},")), "{read}");
+    assert!(read.contains("\"balances\":true"), "{read}");
+    service.stop().await;
+}
+
+/// What was lost is missing from every statement, however it is read.
+async fn a_statement_of_wrong_books_shows_by_how_much(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let losing = Strategy::named("non_atomic_no_delay").unwrap();
+    assert_eq!(losing.delay, Delay::None);
+    let mut a = Client::start(&lab.database, losing).await;
+    a.go_to("write balance").await;
+    let b = Client::start(&lab.database, losing).await;
+    b.finish().await.unwrap();
+    a.finish().await.unwrap();
+    let lost = lab.account().await.lost;
+    assert_eq!(lost, 100);
+    for reader in &READERS {
+        let read = reader.perform(&lab.database, &WANTED, &Unobserved);
+        let statement = read.await.unwrap().unwrap();
+        assert!(!statement.balances, "{}", reader.name);
+        assert_eq!(statement.expected - statement.balance, lost);
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_wrongly_is_named() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    for (path, status, kind, named) in [
+        ("1/statement", 400, "invalid-request", "torn or snapshot"),
+        (
+            "1/statement?strategy=",
+            404,
+            "unknown-strategy",
+            "torn, snapshot",
+        ),
+        (
+            "1/statement?strategy=atomic",
+            404,
+            "unknown-strategy",
+            "\"atomic\"",
+        ),
+        (
+            "x/statement?strategy=torn",
+            400,
+            "invalid-request",
+            "\"id\"",
+        ),
+        (
+            "1/statement?strategy=torn&limit=0",
+            400,
+            "invalid-request",
+            "\"limit\"",
+        ),
+        (
+            "1/statement?strategy=torn&limit=1001",
+            400,
+            "invalid-request",
+            "1000",
+        ),
+        ("2/statement?strategy=torn", 404, "unknown-account", "2"),
+        ("2/statement?strategy=snapshot", 404, "unknown-account", "2"),
+    ] {
+        let response = service.get(&format!("/accounts/{path}")).send().await;
+        let problem = problem(response.unwrap(), status, kind).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(named), "{path}: {detail}");
+    }
+    assert!(!lab.has_open_transactions().await);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_cards_are_shown_beside_the_deposits() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    let answer = service.json("/strategies").await;
+    let [torn, snapshot] = &answer["statements"].as_array().unwrap()[..] else {
+        panic!("{answer}");
+    };
+    assert_eq!(
+        (&torn["name"], &snapshot["name"]),
+        (&json!("torn"), &json!("snapshot"))
+    );
+    assert_eq!(
+        (&torn["must_be_safe"], &snapshot["must_be_safe"]),
+        (&json!(false), &json!(true))
+    );
+    let skewed = json!({"verdict": "read_skew", "schedules": 16});
+    assert_eq!(torn["expected"][0]["verdicts"][0], skewed);
+    assert!(
+        snapshot["source"]
+            .as_str()
+            .unwrap()
+            .contains("begin_snapshot")
+    );
+    service.stop().await;
+}
+
+#[test]
+fn every_card_speaks_about_every_mode_and_level_once() {
+    for reader in &READERS {
+        for (mode, levels) in [
+            (Mode::InnoDb, EVERY_LEVEL),
+            (Mode::InnoDbSnapshot, EVERY_LEVEL),
+            (Mode::Postgres, POSTGRES_LEVELS),
+            (Mode::SqliteWal, SQLITE_LEVEL),
+            (Mode::SqliteRollback, SQLITE_LEVEL),
+        ] {
+            for level in levels {
+                let said = reader.card.expected.iter();
+                let said = said.filter(|it| it.engine == mode && it.isolation.contains(level));
+                assert_eq!(said.count(), 1, "{} {mode:?} {level}", reader.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_explains_itself_and_ships_its_code() {
+    for reader in &READERS {
+        let explanation = reader.card.explanation();
+        assert!(explanation.len() > 300, "{}: {explanation}", reader.name);
+        assert!(reader.card.source.contains("pub async fn read"));
+        assert_eq!(reader.name, format!("statement_{}", reader.short_name));
+    }
+}
