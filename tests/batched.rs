@@ -17,7 +17,7 @@ use racy::engine::{FaultKind, Settings};
 use racy::observe::timeline::Recorder;
 use racy::step::Unobserved;
 use racy::watch::parse;
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, block_in_place};
 
@@ -32,7 +32,7 @@ on_engines!(
         a_member_that_cannot_be_made_keeps_no_other_from_being_made,
         who_leaves_the_queue_has_made_the_deposit,
         a_full_queue_makes_clients_wait_and_then_turns_them_away,
-        what_was_acknowledged_survives_three_kills,
+        what_was_acknowledged_survives_kills,
     ;
     servers:
         a_batch_that_is_refused_is_made_one_by_one,
@@ -340,40 +340,28 @@ async fn a_full_queue_makes_clients_wait_and_then_turns_them_away(engine: TestEn
     steps.await.unwrap();
 }
 
-async fn what_was_acknowledged_survives_three_kills(engine: TestEngine) {
-    what_was_acknowledged_survives(engine, 3).await;
-}
-
-/// The same with as many kills as it takes to believe it: `cargo test --test racy twenty_kills -- --ignored`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute; the same with three kills is among the other tests"]
-async fn what_was_acknowledged_survives_twenty_kills() {
-    for engine in [
-        TestEngine::MySql,
-        TestEngine::MariaDb,
-        TestEngine::Postgres,
-        TestEngine::Sqlite,
-    ] {
-        what_was_acknowledged_survives(engine, 20).await;
-    }
-}
-
-/// Kills a service again and again, while clients deposit amounts of which no two are the same.
-async fn what_was_acknowledged_survives(engine: TestEngine, kills: usize) {
+/// Kills a service again and again, while clients deposit amounts of which no two are the same. Every other
+/// amount has a key, and is sent again in the end where it got no answer.
+async fn what_was_acknowledged_survives_kills(engine: TestEngine) {
     const CLIENTS: usize = 16;
+    let kills = match engine {
+        TestEngine::MySql => 20,
+        _ => 3,
+    };
     let lab = engine.lab().await;
     let url = lab.url(engine);
     let folder = open_folder();
+    let start = |options: &[&str]| block_in_place(|| Served::start(&url, folder.path(), options));
     let next_amount = Arc::new(AtomicI64::new(1));
     let mut acknowledged = BTreeSet::new();
+    let mut unanswered = BTreeSet::new();
     for kill in 0..kills {
-        let served =
-            block_in_place(|| Served::start(&url, folder.path(), &["--db-connections", "4"]));
+        let served = start(&["--db-connections", "4"]);
         let (acknowledge, mut answers) = mpsc::unbounded_channel();
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
             clients.spawn(deposit_until_it_dies(
-                format!("{}/demo/batched/", served.base_url),
+                served.base_url.clone(),
                 Arc::clone(&next_amount),
                 acknowledge.clone(),
             ));
@@ -387,12 +375,38 @@ async fn what_was_acknowledged_survives(engine: TestEngine, kills: usize) {
         while let Some(amount) = answers.recv().await {
             acknowledged.insert(amount);
         }
-        clients.join_all().await;
+        unanswered.extend(clients.join_all().await);
         block_in_place(|| served.wait());
     }
+    assert_eq!(unanswered.len(), kills * CLIENTS);
+    let made_before = amounts_on_record(&lab).await;
 
-    let account = lab.account().await;
-    assert_eq!(account.lost, 0, "a deposit is half there");
+    // Claims whose owner was killed are taken over after that time.
+    let served = start(&["--request-timeout", "1s"]);
+    let with_a_key: Vec<_> = unanswered
+        .iter()
+        .copied()
+        .filter(|it| has_key(*it))
+        .collect();
+    assert!(!with_a_key.is_empty());
+    for amount in &with_a_key {
+        let replayed = deposit_until_it_is_answered(&served.base_url, *amount).await;
+        assert_eq!(replayed, made_before.contains(amount), "{amount}");
+        acknowledged.insert(*amount);
+    }
+    signal("TERM", &served.process);
+    block_in_place(|| served.wait());
+
+    let amounts = amounts_on_record(&lab).await;
+    let missing: Vec<_> = acknowledged.difference(&amounts).collect();
+    assert!(missing.is_empty(), "acknowledged, not there: {missing:?}");
+    let more: BTreeSet<_> = amounts.difference(&acknowledged).copied().collect();
+    assert!(more.is_subset(&unanswered), "{more:?} of {unanswered:?}");
+}
+
+/// The amounts of all deposits, which are there as a whole, and once.
+async fn amounts_on_record(lab: &Lab) -> BTreeSet<i64> {
+    assert_eq!(lab.account().await.lost, 0, "a deposit is half there");
     let every = Page {
         after: 0,
         limit: i64::MAX,
@@ -401,35 +415,50 @@ async fn what_was_acknowledged_survives(engine: TestEngine, kills: usize) {
         .await
         .unwrap();
     let amounts: BTreeSet<_> = transactions.iter().map(|it| it.amount).collect();
-    assert_eq!(
-        amounts.len(),
-        transactions.len(),
-        "a deposit is there twice"
-    );
-    let missing: Vec<_> = acknowledged.difference(&amounts).collect();
-    assert!(
-        missing.is_empty(),
-        "acknowledged and not there: {missing:?}"
-    );
-    let unanswered = amounts.len() - acknowledged.len();
-    assert!(unanswered <= kills * CLIENTS, "{unanswered}");
+    assert_eq!(amounts.len(), transactions.len(), "one is there twice");
+    amounts
 }
 
+fn has_key(amount: i64) -> bool {
+    amount % 2 == 0
+}
+
+fn request(client: &Client, base_url: &str, amount: i64) -> RequestBuilder {
+    let request = client.post(format!("{base_url}/demo/batched/"));
+    let request = request.form(&[("account", 1), ("amount", amount)]);
+    match has_key(amount) {
+        true => request.header("Idempotency-Key", format!("deposit-of-{amount}")),
+        false => request,
+    }
+}
+
+/// Returns the amount that was never answered.
 async fn deposit_until_it_dies(
-    url: String,
+    base_url: String,
     next_amount: Arc<AtomicI64>,
     acknowledge: mpsc::UnboundedSender<i64>,
-) {
+) -> i64 {
     let client = Client::new();
     loop {
         let amount = next_amount.fetch_add(1, Ordering::Relaxed);
-        let request = client
-            .post(&url)
-            .form(&[("account", 1), ("amount", amount)]);
-        let Ok(response) = request.send().await else {
-            return;
+        let Ok(response) = request(&client, &base_url, amount).send().await else {
+            return amount;
         };
         assert_eq!(response.status(), 200);
         let _ = acknowledge.send(amount);
+    }
+}
+
+/// Sends it as long as it is said to be in flight. Returns whether it had been made before.
+async fn deposit_until_it_is_answered(base_url: &str, amount: i64) -> bool {
+    let client = Client::new();
+    loop {
+        let response = request(&client, base_url, amount).send().await.unwrap();
+        match response.status().as_u16() {
+            200 => return response.headers().contains_key("idempotency-replayed"),
+            409 => problem(response, 409, "key-in-flight").await,
+            status => panic!("{status}"),
+        };
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

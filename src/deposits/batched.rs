@@ -53,6 +53,9 @@ use super::{
 };
 use crate::engine::{Fault, FaultKind, Kept, Session};
 
+/// The strategy's name: the one whose deposits the writer makes.
+pub const NAME: &str = "batched";
+
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Many deposits in one transaction",

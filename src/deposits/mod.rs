@@ -572,7 +572,7 @@ pub static STRATEGIES: [Strategy; 19] = [
         apart: None,
     },
     Strategy {
-        name: "batched",
+        name: batched::NAME,
         delay: Delay::None,
         commits: Commits::Together,
         card: &batched::CARD,

@@ -15,7 +15,7 @@ use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
 use crate::deposits::keys::{InvalidKey, Key};
 use crate::deposits::{
-    Deposit, Failure, Made, Once, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy,
+    Commits, Deposit, Failure, Made, Once, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy,
 };
 use crate::observe::metrics::Answered;
 use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
@@ -120,6 +120,7 @@ pub(super) async fn make(
     let records = recorder.into_records();
     count_batch(&app, strategy, &result);
     let (outcome, attempts) = ended(&result);
+    let replayed = result.as_ref().is_ok_and(|made| made.replayed);
     let result =
         result.map_err(|failure| Problem::of_deposit(deposit.account, deposit.amount, failure));
     let problem = result.as_ref().err();
@@ -130,7 +131,9 @@ pub(super) async fn make(
         took: arrival.instant.elapsed(),
         attempts,
         fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
+        replayed,
         records: &records,
+        in_a_batch: strategy.commits == Commits::Together,
     });
 
     let arrived_at_us = arrival.epoch_us();
@@ -146,7 +149,7 @@ pub(super) async fn make(
                 arrived_at_us,
                 timeline,
             };
-            Ok((replayed(made), Json(answer)))
+            Ok((headers(made), Json(answer)))
         }
         Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
     }
@@ -177,8 +180,8 @@ fn ended(result: &Result<Made, Failure>) -> (Outcome, u32) {
     }
 }
 
-/// The header that tells a first answer that is given again.
-fn replayed(made: Made) -> HeaderMap {
+/// What tells a first answer that is given again.
+fn headers(made: Made) -> HeaderMap {
     let name = HeaderName::from_static("idempotency-replayed");
     let told = made
         .replayed

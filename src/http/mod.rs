@@ -45,10 +45,10 @@ pub use problem::Problem;
 pub use server::serve;
 
 use crate::deposits::keys::Terms;
-use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES};
+use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
 use crate::engine::Database;
 use crate::observe::audit::Auditor;
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{Metrics, StepsOfBatches};
 use crate::step::Observer;
 use caller::Caller;
 use completion::Completion;
@@ -130,6 +130,11 @@ impl Service {
         };
         let requests = completion.tasks.clone();
         let metrics = Arc::new(Metrics::new(STRATEGIES.iter().map(|it| it.name)));
+        let writers_observer = StepsOfBatches {
+            strategy: batched::NAME,
+            metrics: Arc::clone(&metrics),
+            next: Arc::clone(&observer),
+        };
         let app = App {
             database,
             long_delay: settings.long_delay.clone(),
@@ -140,7 +145,7 @@ impl Service {
                 claim_lasts: settings.request_timeout,
             },
             instance: settings.instance.clone(),
-            memory: Memory::observed_by(Arc::clone(&observer)),
+            memory: Memory::observed_by(Arc::new(writers_observer)),
             observer,
             metrics: Arc::clone(&metrics),
             auditor: Auditor::default(),

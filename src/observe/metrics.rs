@@ -8,6 +8,8 @@
 //! Their names follow <https://prometheus.io/docs/practices/naming/>.
 
 use std::fmt;
+use std::slice;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,7 +24,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::accounts::Account;
 use crate::engine::{FaultKind, PoolUse};
-use crate::step::{Action, Ending, Reach, Record};
+use crate::step::{Action, Ending, Observer, Parked, Reach, Record, Step, Turn};
 use crate::verdict::Outcome;
 
 /// The media type of what `/metrics` shows: Prometheus' own text format, which every version of it and
@@ -62,7 +64,8 @@ macro_rules! metrics {
 metrics! {
     /// What is counted while the service works.
     struct Counted("racy") {
-        /// Deposits asked of a strategy and answered, by outcome and HTTP status. The outcome is applied;
+        /// Deposits asked of a strategy and answered, by outcome and HTTP status. The outcome is applied; replayed,
+        /// where it had been applied before, under the same idempotency key;
         /// refused (nothing was kept); partial (part of it was kept); unknown (the answer to its commit was
         /// lost); or invalid, where the request described no deposit. A client that was told that it takes too
         /// long (504), or that has left, is counted by what became of its deposit in the end. Requests for
@@ -75,7 +78,7 @@ metrics! {
             Family::new_with_constructor(durations);
 
         /// Refusals by the engine, by kind and the engine's own code: of every step that was refused, also where a
-        /// strategy tried again and succeeded, and of a connection that was not to be had.
+        /// strategy tried again and succeeded, and of a connection that was not to be had. A step of a batch counts once.
         faults_total: Family<FaultOf, Total> = Family::default();
 
         /// Attempts at a deposit beyond its first.
@@ -223,10 +226,14 @@ pub struct Answered<'d> {
     pub took: Duration,
     /// How often it was tried.
     pub attempts: u32,
-    /// The fault that it ended with, and the engine's code for it.
+    /// The fault that it ended with, and the engine's code for it: a step's, unless it came before the first one.
     pub fault: Option<(FaultKind, Option<&'d str>)>,
+    /// It was made before; this is the first answer again.
+    pub replayed: bool,
     /// Its steps.
     pub records: &'d [Record],
+    /// Its steps are those of a batch, and [`StepsOfBatches`] counts them.
+    pub in_a_batch: bool,
 }
 
 /// What is so at the moment of a scrape.
@@ -283,14 +290,25 @@ impl Metrics {
     /// Counts a deposit that was answered.
     pub fn count(&self, answered: &Answered<'_>) {
         let strategy = answered.strategy;
-        self.count_request(strategy, answered.outcome.name(), answered.status, 1);
-        self.count_retries(strategy, answered.attempts.saturating_sub(1));
+        if answered.replayed {
+            self.count_request(strategy, "replayed", answered.status, 1);
+        } else {
+            self.count_request(strategy, answered.outcome.name(), answered.status, 1);
+            self.count_retries(strategy, answered.attempts.saturating_sub(1));
+        }
         self.counted
             .request_duration_seconds
             .get_or_create(&ByStrategy { strategy })
             .observe(answered.took.as_secs_f64());
-        self.count_faults(answered);
-        self.count_lock_waits(answered);
+        if !answered.in_a_batch {
+            self.count_steps(strategy, answered.records);
+        }
+        let of_a_step = |record: &Record| matches!(record.ending, Ending::Failed { .. });
+        if let Some((kind, code)) = answered.fault
+            && !answered.records.iter().any(of_a_step)
+        {
+            self.count_fault(strategy, kind.name(), code);
+        }
     }
 
     /// Counts a batch of so many deposits that were committed together.
@@ -322,17 +340,18 @@ impl Metrics {
         retries.get_or_create(&ByStrategy { strategy }).add(number);
     }
 
-    /// The fault that a deposit ended with was a step's, unless it came before the first one.
-    fn count_faults(&self, answered: &Answered<'_>) {
-        let mut of_a_step = false;
-        for record in answered.records {
+    fn count_steps(&self, strategy: &'static str, records: &[Record]) {
+        for record in records {
             if let Ending::Failed { kind, code, .. } = &record.ending {
-                of_a_step = true;
-                self.count_fault(answered.strategy, kind, code.as_deref());
+                self.count_fault(strategy, kind, code.as_deref());
             }
-        }
-        if let Some((kind, code)) = answered.fault.filter(|_| !of_a_step) {
-            self.count_fault(answered.strategy, kind.name(), code);
+            if may_wait_for_a_lock(record) {
+                let took = record.ended.saturating_duration_since(record.started);
+                self.counted
+                    .lock_wait_seconds
+                    .get_or_create(&ByStrategy { strategy })
+                    .observe(took.as_secs_f64());
+            }
         }
     }
 
@@ -345,17 +364,6 @@ impl Metrics {
         self.counted.faults_total.get_or_create(&fault).add(1);
     }
 
-    fn count_lock_waits(&self, answered: &Answered<'_>) {
-        let strategy = answered.strategy;
-        for record in answered.records.iter().filter(|it| may_wait_for_a_lock(it)) {
-            let took = record.ended.saturating_duration_since(record.started);
-            self.counted
-                .lock_wait_seconds
-                .get_or_create(&ByStrategy { strategy })
-                .observe(took.as_secs_f64());
-        }
-    }
-
     /// All metrics as text, for Prometheus.
     ///
     /// # Errors
@@ -366,6 +374,33 @@ impl Metrics {
         encode_registry(&mut text, &self.counted.registry)?;
         encode_registry(&mut text, &LookedUp::at(now).registry)?;
         Ok(text)
+    }
+}
+
+/// Counts the steps of batches as they are made: each once, where every deposit of the batch shows it.
+#[derive(Debug)]
+pub struct StepsOfBatches {
+    /// The strategy that makes batches.
+    pub strategy: &'static str,
+    /// Where they are counted.
+    pub metrics: Arc<Metrics>,
+    /// Sees every step as well, and may hold it up.
+    pub next: Arc<dyn Observer>,
+}
+
+impl Observer for StepsOfBatches {
+    fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
+        self.next.before(step)
+    }
+
+    fn held_up<'a>(&'a self, step: &'a Step) -> Option<Turn<'a>> {
+        self.next.held_up(step)
+    }
+
+    fn after(&self, record: &Record) {
+        self.metrics
+            .count_steps(self.strategy, slice::from_ref(record));
+        self.next.after(record);
     }
 }
 
@@ -407,7 +442,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::step::Step;
+    use crate::step::Unobserved;
 
     const NOW: Now<'_> = Now {
         pool: PoolUse {
@@ -463,7 +498,9 @@ mod tests {
             took: Duration::from_millis(20),
             attempts: 2,
             fault: None,
+            replayed: false,
             records,
+            in_a_batch: false,
         }
     }
 
@@ -557,6 +594,54 @@ mod tests {
             &text,
             r#"racy_lock_wait_seconds_bucket{le="0.01",strategy="a"} 2"#,
         );
+    }
+
+    #[test]
+    fn a_step_that_two_deposits_share_is_counted_once() {
+        let metrics = Arc::new(Metrics::new([]));
+        let refused = refused_by(FaultKind::Deadlock, "1213");
+        let step = record(Action::Write, Reach::Meets, 1, refused);
+        let of_the_batch = StepsOfBatches {
+            strategy: "a",
+            metrics: Arc::clone(&metrics),
+            next: Arc::new(Unobserved),
+        };
+        of_the_batch.after(&step);
+        let records = [step];
+        for _deposit in 0..2 {
+            metrics.count(&Answered {
+                fault: Some((FaultKind::Deadlock, Some("1213"))),
+                in_a_batch: true,
+                ..answered(&records)
+            });
+        }
+        let text = text(&metrics);
+        assert_shows(
+            &text,
+            r#"racy_faults_total{strategy="a",kind="deadlock",code="1213"} 1"#,
+        );
+        assert_shows(&text, r#"racy_lock_wait_seconds_count{strategy="a"} 1"#);
+        assert_shows(
+            &text,
+            r#"racy_requests_total{strategy="a",outcome="refused",status="409"} 2"#,
+        );
+    }
+
+    #[test]
+    fn a_first_answer_that_is_given_again_is_no_deposit() {
+        let metrics = Metrics::new(["a"]);
+        metrics.count(&Answered {
+            outcome: Outcome::Applied,
+            status: 200,
+            replayed: true,
+            ..answered(&[])
+        });
+        let text = text(&metrics);
+        for (outcome, number) in [("applied", 0), ("replayed", 1)] {
+            let labels = format!(r#"strategy="a",outcome="{outcome}",status="200""#);
+            assert_shows(&text, &format!("racy_requests_total{{{labels}}} {number}"));
+        }
+        assert_shows(&text, r#"racy_retries_total{strategy="a"} 0"#);
     }
 
     #[test]
