@@ -296,12 +296,7 @@ pub fn text(showings: &[Showing], ground: &Ground) -> String {
     for showing in showings.iter().filter(|showing| !showing.is_plain()) {
         let _ = writeln!(text, "{}: {}", showing.name(), refused_in_words(showing));
     }
-    // The later a strategy is taught, the more its loss surprises.
-    let lost = showings.iter().rev().find_map(|showing| {
-        let timeline = showing.timeline.as_ref()?;
-        Some((showing.strategy, timeline))
-    });
-    match lost {
+    match example(showings) {
         Some((strategy, timeline)) => {
             let _ = write!(text, "\nTwo of the requests of {strategy}:\n\n{timeline}");
         }
@@ -330,6 +325,15 @@ pub fn text(showings: &[Showing], ground: &Ground) -> String {
     }
     text.push_str(&what_next(&ground.engine));
     text
+}
+
+/// The loss that surprises most while its code is plain: that of a mere transaction. Where it has none, any.
+fn example(showings: &[Showing]) -> Option<(&str, &str)> {
+    let lost = showings.iter().filter_map(|showing| {
+        let timeline = showing.timeline.as_deref()?;
+        Some((showing.strategy, timeline))
+    });
+    lost.min_by_key(|(strategy, _)| *strategy != "atomic_long_delay")
 }
 
 fn what_next(engine: &Engine) -> String {
