@@ -7,7 +7,7 @@
 //!    [`deposits::non_atomic`]. [`accounts`] is where the money is counted afterwards.
 //!    [`statements`] reads what is written there, whole or torn.
 //! 2. [`step`]: the step and the observer around it, which make a strategy a specimen. [`verdict`]: what
-//!    may become of it.
+//!    may become of it; [`card`]: what each strategy says about itself and expects, engine by engine.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
 //! 4. [`observe`]: the timeline that is recorded on the way, and the metrics of all of them; [`watch`] shows
 //!    those live.
@@ -27,6 +27,7 @@
 
 pub mod accounts;
 pub mod auth;
+pub mod card;
 pub mod config;
 pub mod demo;
 pub mod deposits;

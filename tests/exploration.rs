@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use racy::card::Count;
 use racy::deposits::{
-    Commits, Count, Delay, Deposit, Memory, Receipt, Refusal, STRATEGIES, Strategy, Verdict,
-    non_atomic,
+    Commits, Delay, Deposit, Memory, Receipt, Refusal, STRATEGIES, Strategy, Verdict, non_atomic,
 };
 use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
 use racy::explore::report::{self, FindingJson};

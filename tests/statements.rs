@@ -1,6 +1,7 @@
 //! Statements: the balance and the transactions together, read while somebody deposits.
 
-use racy::deposits::{Delay, EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, Strategy, Verdict};
+use racy::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
+use racy::deposits::{Delay, Strategy, Verdict};
 use racy::engine::{Isolation, Settings};
 use racy::explore::{Finding, Plan, Schedules, Stop, report};
 use racy::statements::{READERS, Reader, Statement, Wanted};

@@ -39,9 +39,8 @@
 //! The row lock's waiting, and two round trips more (PostgreSQL: one). The lock's timeout is the one for
 //! rows (`--lock-wait-timeout`), and whoever waits longer is refused.
 
-use super::{
-    Card, Deposit, EVERY_LEVEL, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, refused, safe,
-};
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, refused, safe};
 use crate::engine::{FaultKind, Isolation, Session};
 
 /// What this file says about itself.

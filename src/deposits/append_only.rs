@@ -36,9 +36,9 @@
 //! pays for it: a balance is a sum over all rows, and somebody has to fold old ones into a number from time to
 //! time. The receipt has no balance in it, because nobody knows one.
 
-use super::{
-    Card, Count, Deposit, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, Receipt, Refusal,
-    SQLITE_LEVEL, safe,
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{
+    Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe,
 };
 use crate::engine::Session;
 

@@ -61,9 +61,8 @@
 //! Five round trips and one commit: cheaper than autocommit's two commits. Its refusals have to be
 //! handled by somebody.
 
-use super::{
-    Card, Count, Deposit, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, lost, refused, safe,
-};
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
 use crate::engine::{FaultKind, Isolation, Session};
 
 /// What this file says about itself.

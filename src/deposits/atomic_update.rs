@@ -46,9 +46,8 @@
 //! hot account's throughput is one over that time: nothing that locks the account's row holds it for
 //! less. Without the receipt's balance it would be four round trips.
 
-use super::{
-    Card, Deposit, EVERY_LEVEL, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, refused, safe,
-};
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, refused, safe};
 use crate::engine::{FaultKind, Isolation, Session};
 
 /// What this file says about writing first.

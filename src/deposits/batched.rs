@@ -47,9 +47,9 @@ use std::collections::BTreeMap;
 use std::slice;
 
 use super::retry::{Attempts, NotMade};
-use super::{
-    Card, Count, Deposit, EVERY_LEVEL, Expectation, Failure, Mode, Outcome, POSTGRES_LEVELS, Place,
-    Receipt, Refusal, SQLITE_LEVEL, safe,
+use super::{Deposit, Failure, Outcome, Place, Receipt, Refusal};
+use crate::card::{
+    Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe,
 };
 use crate::engine::{Fault, FaultKind, Kept, Session};
 

@@ -53,9 +53,8 @@
 //!
 //! Six round trips and one commit, one round trip more than the lock that works.
 
-use super::{
-    Card, Count, Deposit, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, lost, refused, safe,
-};
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
 use crate::engine::{FaultKind, Isolation, Session};
 
 /// What this file says about itself.

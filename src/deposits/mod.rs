@@ -64,9 +64,8 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::{
-    Database, Engine, Fault, FaultKind, Flavour, Isolation, Journal, Kept, Session,
-};
+use crate::card::{Card, Expectation};
+use crate::engine::{Database, Engine, Fault, FaultKind, Kept, Session};
 use crate::step::Observer;
 pub use crate::verdict::{Outcome, Verdict};
 pub use keys::{Claim, Made, Once};
@@ -254,162 +253,6 @@ impl Failure {
             refusal: fault.into(),
             outcome: Outcome::Refused,
         }
-    }
-}
-
-/// An engine in one of the modes in which it behaves differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub enum Mode {
-    /// MySQL, and MariaDB without `innodb_snapshot_isolation`.
-    #[serde(rename = "innodb")]
-    InnoDb,
-    /// MariaDB with `innodb_snapshot_isolation`, the default since 11.6.2.
-    #[serde(rename = "innodb_snapshot_isolation")]
-    InnoDbSnapshot,
-    /// PostgreSQL.
-    #[serde(rename = "postgres")]
-    Postgres,
-    /// SQLite in WAL mode.
-    #[serde(rename = "sqlite_wal")]
-    SqliteWal,
-    /// SQLite with its rollback journal.
-    #[serde(rename = "sqlite_rollback")]
-    SqliteRollback,
-}
-
-impl Mode {
-    fn of(engine: &Engine) -> Self {
-        match engine.flavour {
-            Flavour::Postgres => Self::Postgres,
-            Flavour::Sqlite if engine.journal == Some(Journal::Rollback) => Self::SqliteRollback,
-            Flavour::Sqlite => Self::SqliteWal,
-            Flavour::MySql | Flavour::MariaDb if engine.snapshot_isolation => Self::InnoDbSnapshot,
-            Flavour::MySql | Flavour::MariaDb => Self::InnoDb,
-        }
-    }
-}
-
-/// What all schedules of two clients lead to on an engine at some isolation levels: these verdicts in
-/// so many of them, and no other in any, as long as nobody waits for a lock longer than the engine
-/// lets them. The explorer finds the same, or a test fails.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct Expectation {
-    /// The engine.
-    pub engine: Mode,
-    /// The isolation levels.
-    pub isolation: &'static [Isolation],
-    /// The verdicts, the worst first.
-    pub verdicts: &'static [Count],
-}
-
-/// A verdict, and in how many schedules of two clients it is the one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Count {
-    /// The verdict.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-    /// In how many schedules.
-    pub schedules: u64,
-}
-
-/// So many schedules lose an update.
-pub const fn lost(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::LostUpdate,
-        schedules,
-    }
-}
-
-/// In so many schedules nothing is lost, but a client is refused with this fault.
-pub const fn refused(fault: FaultKind, schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::Refused(fault),
-        schedules,
-    }
-}
-
-/// In so many schedules nothing is lost, but the strategy itself turns a client away.
-pub const fn declined(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::Declined,
-        schedules,
-    }
-}
-
-/// So many schedules are safe.
-pub const fn safe(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::Safe,
-        schedules,
-    }
-}
-
-impl Expectation {
-    fn on<'e>(engine: &Engine, all: &'e [Self]) -> Option<&'e Self> {
-        all.iter()
-            .find(|it| it.engine == Mode::of(engine) && it.isolation.contains(&engine.isolation))
-    }
-
-    /// Whether nothing may ever be lost.
-    fn is_safe(&self) -> bool {
-        self.verdicts.iter().all(|it| !it.verdict.is_anomaly())
-    }
-
-    /// Whether some schedule leads to this verdict.
-    pub fn includes(&self, verdict: Verdict) -> bool {
-        self.verdicts.iter().any(|count| count.verdict == verdict)
-    }
-}
-
-/// All levels of InnoDB, for expectations that do not depend on the level.
-pub const EVERY_LEVEL: &[Isolation] = &[
-    Isolation::ReadUncommitted,
-    Isolation::ReadCommitted,
-    Isolation::RepeatableRead,
-    Isolation::Serializable,
-];
-
-/// All levels of PostgreSQL.
-pub const POSTGRES_LEVELS: &[Isolation] = &[
-    Isolation::ReadCommitted,
-    Isolation::RepeatableRead,
-    Isolation::Serializable,
-];
-
-/// The only level that SQLite has.
-pub const SQLITE_LEVEL: &[Isolation] = &[Isolation::Serializable];
-
-/// What a strategy file says about itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Card {
-    /// A headline.
-    pub title: &'static str,
-    /// What it is expected to do, engine by engine.
-    pub expected: &'static [Expectation],
-    /// The file's own text, so that what is shown is what runs.
-    pub source: &'static str,
-}
-
-impl Card {
-    /// The explanation: the documentation at the head of the file.
-    pub fn explanation(&self) -> String {
-        let lines = self.source.lines();
-        let docs = lines.map_while(|line| line.strip_prefix("//!"));
-        let docs: Vec<_> = docs
-            .map(|line| line.strip_prefix(' ').unwrap_or(line))
-            .collect();
-        docs.join("\n")
-    }
-
-    /// What is expected on this engine at its isolation level, where the card says anything.
-    pub fn expected_on(&self, engine: &Engine) -> Option<&'static Expectation> {
-        Expectation::on(engine, self.expected)
-    }
-
-    /// Whether nothing may ever be lost on this engine at its isolation level, by one instance of the
-    /// service. Refusals may be many.
-    pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
-        self.expected_on(engine).is_some_and(Expectation::is_safe)
     }
 }
 
@@ -721,6 +564,7 @@ impl Strategy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
 
     #[test]
     fn every_file_explains_itself_and_ships_its_code() {

@@ -46,9 +46,9 @@
 //! Nothing in the database; it even spares it the deadlocks. The clients of one account go one at a time,
 //! each from its first statement to the end of its commit, and hold a connection while they wait.
 
-use super::{
-    Card, Count, Deposit, EVERY_LEVEL, Expectation, Memory, Mode, POSTGRES_LEVELS, Receipt,
-    Refusal, SQLITE_LEVEL, lost, refused, safe,
+use super::{Deposit, Memory, Receipt, Refusal};
+use crate::card::{
+    Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, lost, refused, safe,
 };
 use crate::engine::{FaultKind, Isolation, Session};
 

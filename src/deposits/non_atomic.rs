@@ -42,9 +42,9 @@
 //!
 //! Three round trips, two of them with a commit of their own. It is not even cheap.
 
-use super::{
-    Card, Count, Deposit, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, Receipt, Refusal,
-    SQLITE_LEVEL, lost, safe,
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{
+    Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, lost, safe,
 };
 use crate::engine::Session;
 

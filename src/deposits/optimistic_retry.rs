@@ -50,10 +50,8 @@
 //! the work done grows with the square of the clients; there a lock is cheaper.
 
 use super::retry::{Attempts, NotMade};
-use super::{
-    Card, Deposit, Expectation, Mode, POSTGRES_LEVELS, Receipt, Refusal, SQLITE_LEVEL, declined,
-    safe,
-};
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{Card, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, declined, safe};
 use crate::engine::{Isolation, Session};
 
 /// What this file says about itself.

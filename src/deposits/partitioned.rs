@@ -37,10 +37,9 @@
 //! Four round trips and one commit, and an eighth of the waiting: throughput on a hot account is up to eight
 //! times that of one row. Reading costs eight rows instead of one.
 
-use super::{
-    Card, Deposit, EVERY_LEVEL, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, refused, safe,
-};
+use super::{Deposit, Receipt, Refusal};
 use crate::accounts::SLOTS;
+use crate::card::{Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, refused, safe};
 use crate::engine::{FaultKind, Isolation, Session};
 
 /// What this file says about itself.

@@ -62,9 +62,8 @@
 //!
 //! Nothing, until it is needed.
 
-use super::{
-    Card, Count, Deposit, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, lost, refused, safe,
-};
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
 use crate::engine::{Fault, FaultKind, Isolation, Session};
 
 /// What this file says about itself.

@@ -49,9 +49,9 @@
 //! Five round trips and one commit where nobody is in the way. Where somebody is, seven round trips for
 //! nothing, most of them with everybody else waiting.
 
-use super::{
-    Card, Deposit, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, Receipt, Refusal, SQLITE_LEVEL,
-    declined, refused, safe,
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{
+    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, declined, refused, safe,
 };
 use crate::engine::{FaultKind, Isolation, Session};
 

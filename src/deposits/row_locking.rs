@@ -52,9 +52,8 @@
 //! account go one at a time. Its throughput on a hot account is one over the time from the lock to
 //! the end of the commit, however many clients there are.
 
-use super::{
-    Card, Deposit, EVERY_LEVEL, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, refused, safe,
-};
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, refused, safe};
 use crate::engine::{FaultKind, Isolation, Session};
 
 /// What this file says about itself.

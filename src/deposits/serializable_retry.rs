@@ -39,9 +39,9 @@
 //! as few collide.
 
 use super::retry::{Attempts, NotMade};
-use super::{
-    Card, Deposit, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, Receipt, Refusal, SQLITE_LEVEL,
-    declined, safe,
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{
+    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, declined, safe,
 };
 use crate::engine::{Isolation, Session};
 

@@ -50,9 +50,8 @@
 //!
 //! Five round trips and one commit: exactly what a version that works costs.
 
-use super::{
-    Card, Count, Deposit, Expectation, Mode, Receipt, Refusal, SQLITE_LEVEL, lost, refused, safe,
-};
+use super::{Deposit, Receipt, Refusal};
+use crate::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
 use crate::engine::{FaultKind, Isolation, Session};
 
 /// What this file says about itself.

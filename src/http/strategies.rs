@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::problem::AlwaysPossible;
-use crate::deposits::{Delay, Expectation, STRATEGIES, Strategy};
+use crate::card::Expectation;
+use crate::deposits::{Delay, STRATEGIES, Strategy};
 use crate::engine::Engine;
 use crate::statements::{READERS, Reader};
 

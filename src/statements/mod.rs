@@ -24,10 +24,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::accounts::{Transaction, of_halves};
-use crate::deposits::{Card, Count};
+use crate::card::Card;
 use crate::engine::{Database, Fault, Session};
 use crate::step::Observer;
-use crate::verdict::Verdict;
 
 /// Which statement is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +71,6 @@ impl Statement {
             balances: held.balance == expected,
             latest,
         }
-    }
-}
-
-/// So many schedules end with a statement that does not balance.
-pub const fn skewed(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::ReadSkew,
-        schedules,
     }
 }
 

@@ -27,7 +27,7 @@
 //! report that takes hours lets the undo log (InnoDB), the dead rows (PostgreSQL) or the WAL (SQLite) grow for hours.
 
 use super::{Statement, Wanted, balance, latest, sum};
-use crate::deposits::{Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe};
+use crate::card::{Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe};
 use crate::engine::{Fault, Session};
 
 /// What this file says about itself.

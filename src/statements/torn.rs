@@ -25,8 +25,8 @@
 //!
 //! Three round trips, no lock, nobody waits. The snapshot costs two round trips more.
 
-use super::{Statement, Wanted, balance, latest, skewed, sum};
-use crate::deposits::{Card, Count, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe};
+use super::{Statement, Wanted, balance, latest, sum};
+use crate::card::{Card, Count, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe, skewed};
 use crate::engine::{Fault, Isolation, Session};
 
 /// What this file says about itself.

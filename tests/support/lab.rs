@@ -5,10 +5,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use racy::accounts::{self, Account};
-use racy::deposits::{
-    Deposit, EVERY_LEVEL, Failure, Outcome, POSTGRES_LEVELS, Receipt, Refusal, SQLITE_LEVEL,
-    Verdict,
-};
+use racy::card::{EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL};
+use racy::deposits::{Deposit, Failure, Outcome, Receipt, Refusal, Verdict};
 use racy::engine::local::{self, Binary, Folder, LocalServer, Wanted};
 use racy::engine::{Address, ConnectionId, Database, Isolation, Settings};
 use sqlx::mysql::MySqlConnectOptions;
