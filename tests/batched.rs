@@ -13,7 +13,7 @@ use racy::accounts::{self, Page};
 use racy::deposits::{
     Deposit, Failure, Memory, Outcome, Pace, Place, Receipt, Refusal, Retry, Strategy, batched,
 };
-use racy::engine::{FaultKind, Settings};
+use racy::engine::{FaultKind, Session, Settings};
 use racy::observe::timeline::Recorder;
 use racy::step::Unobserved;
 use racy::watch::parse;
@@ -35,7 +35,8 @@ on_engines!(
         what_was_acknowledged_survives_kills,
     ;
     servers:
-        a_batch_that_is_refused_is_made_one_by_one,
+        an_account_that_is_locked_keeps_nobody_from_another,
+        a_batch_that_waits_for_too_long_is_refused_as_a_whole,
         a_commit_without_an_answer_leaves_the_whole_batch_unknown,
     ;
     innodb:
@@ -54,11 +55,11 @@ struct Instance {
 }
 
 impl Instance {
-    /// The batch is a deposit of 100 into account 1.
-    async fn with_a_busy_writer(lab: Lab) -> Self {
+    /// The batch is a deposit of 100 into that account.
+    async fn with_a_busy_writer(lab: Lab, account: i64) -> Self {
         let (gate, mut arrived) = Gate::new();
         let memory = Arc::new(Memory::observed_by(Arc::new(gate)));
-        let first = tokio::spawn(deposit(&lab, &memory, 1, 100));
+        let first = tokio::spawn(deposit(&lab, &memory, account, 100));
         let step = arrived.next().await.unwrap();
         assert_eq!(step.label, "begin");
         Self {
@@ -83,10 +84,6 @@ impl Instance {
         })
         .await;
         made
-    }
-
-    async fn account_with(&self, balance: i64) -> i64 {
-        accounts::open(&self.lab.database, balance).await.unwrap()
     }
 }
 
@@ -132,28 +129,24 @@ fn refused(refusal: Refusal) -> Failure {
 }
 
 async fn a_member_that_cannot_be_made_keeps_no_other_from_being_made(engine: TestEngine) {
-    let instance = Instance::with_a_busy_writer(engine.lab().await).await;
-    let other = instance.account_with(7).await;
-    let full = instance.account_with(i64::MAX - 99).await;
+    const FULL: i64 = i64::MAX;
+    let lab = engine.lab().await;
+    let account = accounts::open(&lab.database, FULL - 200).await.unwrap();
+    let instance = Instance::with_a_busy_writer(lab, account).await;
     let members = [
-        instance.queue(other, 1).await,
-        instance.queue(1, 10).await,
-        instance.queue(4711, 100).await,
-        instance.queue(full, 100).await,
-        instance.queue(1, 20).await,
+        instance.queue(account, 10).await,
+        instance.queue(account, 100).await,
+        instance.queue(account, 20).await,
     ];
     instance.step.go();
     let steps = instance.arrived.let_all_through();
     let (first, _) = instance.first.await.unwrap();
-    assert_eq!(first, Ok(receipt(0, 100, 1, 1)));
+    assert_eq!(first, Ok(receipt(FULL - 200, FULL - 100, 1, 1)));
 
-    let balance = i64::MAX - 99;
     let expected = [
-        Ok(receipt(7, 8, 1, 3)),
-        Ok(receipt(100, 110, 2, 3)),
-        Err(refused(Refusal::UnknownAccount)),
-        Err(refused(Refusal::Overflow { balance })),
-        Ok(receipt(110, 130, 3, 3)),
+        Ok(receipt(FULL - 100, FULL - 90, 1, 2)),
+        Err(refused(Refusal::Overflow { balance: FULL - 90 })),
+        Ok(receipt(FULL - 90, FULL - 70, 2, 2)),
     ];
     for (member, expected) in members.into_iter().zip(expected) {
         let (made, steps) = member.await;
@@ -164,30 +157,24 @@ async fn a_member_that_cannot_be_made_keeps_no_other_from_being_made(engine: Tes
             [
                 "begin",
                 lock,
-                lock,
-                lock,
-                lock,
                 "insert transactions",
-                "write balance",
                 "write balance",
                 "commit"
             ]
         );
     }
-    let found = accounts::find(&instance.lab.database, full).await;
-    let full = found.unwrap().unwrap();
-    assert_eq!((full.balance, full.transactions), (balance.into(), 0));
-    let account = instance.lab.account().await;
-    assert_eq!(
-        (account.balance, account.transactions, account.lost),
-        (130, 3, 0)
-    );
+    let (unknown, _) = deposit(&instance.lab, &instance.memory, 4711, 100).await;
+    assert_eq!(unknown, Err(refused(Refusal::UnknownAccount)));
+    let account = accounts::find(&instance.lab.database, account).await;
+    let account = account.unwrap().unwrap();
+    assert_eq!(account.balance, i128::from(FULL - 70));
+    assert_eq!((account.transactions, account.lost), (3, 0));
     drop(instance.memory);
     steps.await.unwrap();
 }
 
 async fn who_leaves_the_queue_has_made_the_deposit(engine: TestEngine) {
-    let instance = Instance::with_a_busy_writer(engine.lab().await).await;
+    let instance = Instance::with_a_busy_writer(engine.lab().await, 1).await;
     drop(instance.queue(1, 10).await);
     let stayed = instance.queue(1, 20).await;
     instance.step.go();
@@ -202,53 +189,62 @@ async fn who_leaves_the_queue_has_made_the_deposit(engine: TestEngine) {
     assert!(!instance.lab.has_open_transactions().await);
 }
 
-/// Somebody keeps one account locked for longer than anybody waits. Deposits into the other one are made all the
-/// same, and the engine is asked for the lock twice and not once for each deposit.
-async fn a_batch_that_is_refused_is_made_one_by_one(engine: TestEngine) {
+async fn an_account_that_is_locked_keeps_nobody_from_another(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let memory = Arc::new(Memory::default());
+    let locked = accounts::open(&lab.database, 0).await.unwrap();
+    let somebody = lock(&lab, locked).await;
+    let waiting = tokio::spawn(deposit(&lab, &memory, locked, 10));
+    let (made, _) = deposit(&lab, &memory, 1, 20).await;
+    assert_eq!(made, Ok(receipt(0, 20, 1, 1)));
+    somebody.end().await;
+    let (made, _) = waiting.await.unwrap();
+    assert_eq!(made, Ok(receipt(0, 10, 1, 1)));
+}
+
+async fn a_batch_that_waits_for_too_long_is_refused_as_a_whole(engine: TestEngine) {
     let lab = engine.lab_with(Settings {
         lock_wait_timeout: Some(1),
         ..Settings::default()
     });
-    let instance = Instance::with_a_busy_writer(lab.await).await;
-    let locked = instance.account_with(0).await;
-    let mut somebody = instance.lab.database.session(&Unobserved).await.unwrap();
-    somebody.begin_for_update().await.unwrap();
-    let lock = "SELECT balance FROM accounts WHERE id = ? FOR UPDATE";
-    somebody.read("lock", lock, &[locked]).await.unwrap();
-
-    let [before, first, second, after] = [
-        instance.queue(1, 10).await,
-        instance.queue(locked, 1).await,
-        instance.queue(locked, 2).await,
-        instance.queue(1, 20).await,
-    ];
+    let mut instance = Instance::with_a_busy_writer(lab.await, 1).await;
+    let members = [instance.queue(1, 10).await, instance.queue(1, 20).await];
     instance.step.go();
-    let _steps = instance.arrived.let_all_through();
-    let second_try = |receipt: Receipt| Receipt {
-        attempts: 2,
-        ..receipt
+    // The writer's next batch begins when nobody has the row any more.
+    let begin = loop {
+        let step = instance.arrived.next().await.unwrap();
+        match step.label {
+            "begin" => break step,
+            _ => step.go(),
+        }
     };
-    assert_eq!(before.await.0, Ok(second_try(receipt(100, 110, 1, 1))));
-    for kept_waiting in [first, second] {
-        let (made, steps) = kept_waiting.await;
+    let somebody = lock(&instance.lab, 1).await;
+    begin.go();
+    let _steps = instance.arrived.let_all_through();
+    for member in members {
+        let (made, steps) = member.await;
         let failure = made.unwrap_err();
         assert_eq!(failure.outcome, Outcome::Refused);
         let Refusal::Engine(fault) = failure.refusal else {
             panic!("{failure:?}");
         };
         assert_eq!(fault.kind, FaultKind::LockTimeout);
-        let begun = steps.iter().filter(|label| **label == "begin");
-        assert_eq!(begun.count(), 4, "{steps:?}");
+        assert_eq!(&steps[..2], ["begin", "lock and read balance"]);
+        assert!(!steps[2..].contains(&"begin"), "{steps:?}");
     }
-    assert_eq!(after.await.0, Ok(second_try(receipt(110, 130, 1, 1))));
     somebody.end().await;
-
     let account = instance.lab.account().await;
-    assert_eq!(
-        (account.balance, account.transactions, account.lost),
-        (130, 3, 0)
-    );
+    assert_eq!((account.transactions, account.lost), (1, 0));
     assert!(!instance.lab.has_open_transactions().await);
+}
+
+/// Somebody who keeps the account's row locked, until the session ends.
+async fn lock(lab: &Lab, account: i64) -> Session<'_> {
+    let mut somebody = lab.database.session(&Unobserved).await.unwrap();
+    somebody.begin_for_update().await.unwrap();
+    let lock = "SELECT balance FROM accounts WHERE id = ? FOR UPDATE";
+    somebody.read("lock", lock, &[account]).await.unwrap();
+    somebody
 }
 
 /// And nothing of it is tried again.

@@ -1,31 +1,33 @@
 //! # Many deposits in one transaction
 //!
-//! The clients do not write: they hand their deposits to one writer of their instance, and wait for its answer.
-//! The writer takes all that wait, commits them together, and answers each with its own result; meanwhile the
-//! next ones gather. It is what databases do with their own log (InnoDB and PostgreSQL call it group
-//! commit), Kafka's producers with messages (`linger.ms`, `batch.size`), `DataLoader` with reads, and an
-//! application with a queue in front of a single consumer.
+//! The clients do not write: they hand their deposits to one writer of their instance, which the account has to
+//! itself, and wait for its answer. The writer takes all that wait, commits them together, and answers each with its
+//! own result; meanwhile the next ones gather (that part is in `writer.rs`). It is what databases do with their own
+//! log (InnoDB and PostgreSQL call it group commit), Kafka's producers with messages (`linger.ms`, `batch.size`),
+//! `DataLoader` with reads, `bulk_create` and `insert_all` within one request, and an application with a
+//! queue in front of a single consumer.
 //!
 //! ## Why it holds
 //!
 //! For the database the batch is one client that does what
-//! [`row_locking_atomic_long_delay`](super::row_locking) does: it locks the accounts' rows, reads, writes, commits.
-//! Writers of other instances wait for the lock. All lock in the order of the accounts' numbers, so that no two
-//! of them wait in a circle. Within the batch the deposits come one after the other, in memory: each reads what
-//! the one before it has written, and what is written to the row is what the last one leaves.
+//! [`row_locking_atomic_long_delay`](super::row_locking) does: it locks the account's row, reads, writes, commits.
+//! Writers of other instances wait for the lock. Within the batch the deposits come one after the other, in
+//! memory: each reads what the one before it has written, and what is written to the row is what the last one
+//! leaves.
 //!
 //! Nobody is answered before the commit, so that what was acknowledged survives the service's death by any
-//! signal, and what was not is there as a whole or not at all. A deposit that cannot be made (no such account,
-//! a balance that would not fit) is refused alone, and the others of its batch are made without it.
+//! signal, and what was not is there as a whole or not at all. A deposit that cannot be made (a balance that would
+//! not fit, a key that somebody else has taken over) is refused alone, and the others of its batch are made
+//! without it.
 //!
-//! If the engine refuses the batch, somebody else was in the way: it is tried again as
-//! [`serializable_retry`](super::serializable_retry) is, and in the end its deposits one by one, so that one
-//! that cannot pass keeps no other from passing. If the answer to a commit is lost, what became of each deposit in
-//! it is unknown, and nothing is tried again: it could be a second time.
+//! If the engine refuses the batch, somebody else was in the way, and it is tried again as
+//! [`serializable_retry`](super::serializable_retry) is. If the answer to a commit is lost, what became of each
+//! deposit in it is unknown, and nothing is tried again: it could be a second time.
 //!
 //! The queue is bounded. Where it is full, clients wait for a place in it as they do for a connection from the
 //! pool, and are turned away (503) after the same time. A client that leaves while it waits has made its
-//! deposit all the same.
+//! deposit all the same. Each account has its own writer, so that an account whose row somebody keeps locked
+//! keeps nobody waiting who wants to reach another one.
 //!
 //! ## The smallest schedule that breaks it
 //!
@@ -37,21 +39,21 @@
 //!
 //! ## What it costs
 //!
-//! One commit for as many deposits as have come during the one before, and one `INSERT` and one `UPDATE`:
-//! the more clients, the larger the batches, and the less each deposit costs. A deposit that comes alone
-//! costs what it costs with row locks, and no client holds a connection while it waits. The price is paid in
-//! latency (for up to two commits instead of one), in what a refusal concerns (a batch and not a deposit), and in
-//! code: a queue that has to be bounded, a task that must not die.
-
-use std::collections::BTreeMap;
-use std::slice;
+//! Five round trips and one commit for as many deposits as have come into the account during the commit before:
+//! the hotter the account, the larger the batches, and the less each deposit costs. (A deposit with an
+//! idempotency key adds an `UPDATE` of its own.) A deposit that comes alone costs what it costs with row locks: where
+//! the load is spread over many accounts, nothing is gained. No client holds a connection while it waits.
+//!
+//! The price is paid in latency (who comes during a commit waits for its end and then for the next one; with more
+//! than 128 in the queue, for several), in what a refusal by the engine concerns (all deposits of the batch), and
+//! in code: a queue that has to be bounded, tasks that must not die.
 
 use super::retry::{Attempts, NotMade};
 use super::{Deposit, Failure, Outcome, Place, Receipt, Refusal};
 use crate::card::{
     Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe,
 };
-use crate::engine::{Fault, FaultKind, Kept, Session};
+use crate::engine::{Fault, Kept, Session};
 
 /// The strategy's name: the one whose deposits the writer makes.
 pub const NAME: &str = "batched";
@@ -99,34 +101,28 @@ pub type Fate = Result<Receipt, Failure>;
 /// # Errors
 /// The refusal of its batch of one. Nothing is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
-    let fate = write(s, slice::from_ref(d)).await.pop();
+    let fate = write(s, &[*d]).await.pop();
     let fate = fate.ok_or_else(|| Fault::other("a batch of one came to nothing"))?;
     fate.map_err(|failure| failure.refusal)
 }
 
-/// Makes the deposits of a batch, and says of each, in their order, what became of it.
+/// Makes the deposits of a batch, all into the account of the first, and says of each, in their order, what
+/// became of it.
 pub async fn write(s: &mut Session<'_>, batch: &[Deposit]) -> Vec<Fate> {
     let mut attempts = Attempts::first();
-    let (refusal, kept_out) = loop {
+    loop {
         let fault = match commit_together(s, batch, attempts.count()).await {
-            Ok(results) => return fates(results),
+            Ok(results) => return results.into_iter().map(of_a_commit).collect(),
             Err(fault) => fault,
         };
-        // SQLite's lock is on the whole database: nobody gets past it alone either.
-        let kept_out = fault.kind == FaultKind::Busy;
         let tried_again = match NotMade::from(fault) {
             NotMade::Refused(refusal) => Err(refusal),
             NotMade::Lost => attempts.next(s).await,
         };
         if let Err(refusal) = tried_again {
-            break (refusal, kept_out);
+            return vec![Err(failure(s, refusal)); batch.len()];
         }
-    };
-    // The refusal of a single one is its own; and after a lost answer another attempt could be the second deposit.
-    if batch.len() == 1 || kept_out || s.is_over() {
-        return vec![Err(failure(s, refusal)); batch.len()];
     }
-    one_by_one(s, batch, attempts.count() + 1).await
 }
 
 /// The transaction: commits the deposits as if they had come one after the other.
@@ -135,39 +131,44 @@ async fn commit_together(
     batch: &[Deposit],
     attempts: u32,
 ) -> Result<Vec<Result<Receipt, Refusal>>, Fault> {
+    let Some(Deposit { account, .. }) = batch.first().copied() else {
+        return Ok(Vec::new());
+    };
     s.begin_for_update().await?;
-    let mut balances = lock_accounts(s, batch).await?;
-    let results = add_up(s, batch, &mut balances, attempts).await?;
+    let balance = s
+        .read(
+            "lock and read balance",
+            "SELECT balance FROM accounts WHERE id = ? FOR UPDATE",
+            &[account],
+        )
+        .await?;
+    let Some(mut balance) = balance else {
+        s.rollback().await?;
+        return Ok(vec![Err(Refusal::UnknownAccount); batch.len()]);
+    };
+    let results = add_up(s, batch, &mut balance, attempts).await?;
     let made = batch.iter().zip(&results);
-    let made = made.filter_map(|(deposit, result)| result.is_ok().then_some(deposit));
-    let made: Vec<_> = made.collect();
+    let made = made.filter(|(_, result)| result.is_ok());
+    let made: Vec<_> = made.map(|(it, _)| [account, it.amount]).collect();
     if made.is_empty() {
         s.rollback().await?;
         return Ok(results);
     }
-    insert_transactions(s, &made).await?;
-    write_balances(s, &made, &balances).await?;
+    s.insert_rows(
+        "insert transactions",
+        "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
+        &made,
+    )
+    .await?;
+    s.write(
+        "write balance",
+        balance,
+        "UPDATE accounts SET balance = ? WHERE id = ?",
+        &[balance, account],
+    )
+    .await?;
     s.commit().await?;
     Ok(results)
-}
-
-/// Locks each account once, and reads its balance; none where there is no such account. In the order of their
-/// numbers: two writers that lock in any order could each wait for the other.
-async fn lock_accounts(
-    s: &mut Session<'_>,
-    batch: &[Deposit],
-) -> Result<BTreeMap<i64, Option<i64>>, Fault> {
-    let mut balances: BTreeMap<_, _> = batch.iter().map(|d| (d.account, None)).collect();
-    for (account, balance) in &mut balances {
-        *balance = s
-            .read(
-                "lock and read balance",
-                "SELECT balance FROM accounts WHERE id = ? FOR UPDATE",
-                &[*account],
-            )
-            .await?;
-    }
-    Ok(balances)
 }
 
 /// Adds one after the other, and leaves out who cannot be added. Whoever has a key has the answer stored under it,
@@ -175,17 +176,12 @@ async fn lock_accounts(
 async fn add_up(
     s: &mut Session<'_>,
     batch: &[Deposit],
-    balances: &mut BTreeMap<i64, Option<i64>>,
+    balance: &mut i64,
     attempts: u32,
 ) -> Result<Vec<Result<Receipt, Refusal>>, Fault> {
     let mut results = Vec::with_capacity(batch.len());
     for deposit in batch {
-        let balance = balances.get_mut(&deposit.account).and_then(Option::as_mut);
-        let added = match balance {
-            Some(balance) => add(s, deposit, balance, attempts).await,
-            None => Err(Refusal::UnknownAccount),
-        };
-        match added {
+        match add(s, deposit, balance, attempts).await {
             Err(Refusal::Engine(fault)) => return Err(fault),
             result => results.push(result),
         }
@@ -220,85 +216,12 @@ fn number(results: &mut [Result<Receipt, Refusal>]) {
     }
 }
 
-async fn insert_transactions(s: &mut Session<'_>, made: &[&Deposit]) -> Result<(), Fault> {
-    let rows: Vec<_> = made.iter().map(|it| [it.account, it.amount]).collect();
-    s.insert_rows(
-        "insert transactions",
-        "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
-        &rows,
-    )
-    .await?;
-    Ok(())
-}
-
-/// What the last deposit into an account has left is all that is written to it.
-async fn write_balances(
-    s: &mut Session<'_>,
-    made: &[&Deposit],
-    balances: &BTreeMap<i64, Option<i64>>,
-) -> Result<(), Fault> {
-    for (account, balance) in balances {
-        let Some(balance) = balance.filter(|_| made.iter().any(|it| it.account == *account)) else {
-            continue;
-        };
-        s.write(
-            "write balance",
-            balance,
-            "UPDATE accounts SET balance = ? WHERE id = ?",
-            &[balance, *account],
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-/// Each deposit in a transaction of its own: whoever cannot pass keeps no other from passing.
-async fn one_by_one(s: &mut Session<'_>, batch: &[Deposit], attempts: u32) -> Vec<Fate> {
-    let mut kept_waiting = BTreeMap::new();
-    let mut all = Vec::new();
-    for deposit in batch {
-        if s.is_over() {
-            let fault = Fault::unavailable("the connection broke before the deposit's turn");
-            all.push(Err(Failure::before_the_first_step(fault)));
-            continue;
-        }
-        // Who has waited for a lock in vain has waited for all deposits into the same account.
-        if let Some(fault) = kept_waiting.get(&deposit.account) {
-            all.push(Err(failure(s, Refusal::Engine(Fault::clone(fault)))));
-            continue;
-        }
-        match commit_alone(s, deposit, attempts).await {
-            Ok(results) => all.extend(fates(results)),
-            Err(fault) => {
-                if fault.kind == FaultKind::LockTimeout {
-                    kept_waiting.insert(deposit.account, fault.clone());
-                }
-                all.push(Err(failure(s, fault.into())));
-            }
-        }
-    }
-    all
-}
-
-async fn commit_alone(
-    s: &mut Session<'_>,
-    deposit: &Deposit,
-    attempts: u32,
-) -> Result<Vec<Result<Receipt, Refusal>>, Fault> {
-    // What the attempt before it may have left open.
-    s.rollback().await?;
-    commit_together(s, slice::from_ref(deposit), attempts).await
-}
-
-/// The deposits of a transaction that has been committed.
-fn fates(results: Vec<Result<Receipt, Refusal>>) -> Vec<Fate> {
-    let fate = |result: Result<Receipt, Refusal>| {
-        result.map_err(|refusal| Failure {
-            refusal,
-            outcome: Outcome::Refused,
-        })
-    };
-    results.into_iter().map(fate).collect()
+/// A deposit of a transaction that was committed, or in which there was nothing to commit.
+fn of_a_commit(result: Result<Receipt, Refusal>) -> Fate {
+    result.map_err(|refusal| Failure {
+        refusal,
+        outcome: Outcome::Refused,
+    })
 }
 
 /// A deposit of a transaction that was not committed, as far as anybody knows.
@@ -306,9 +229,8 @@ fn failure(s: &Session<'_>, refusal: Refusal) -> Failure {
     Failure {
         refusal,
         outcome: match s.kept() {
-            // What was kept of this session are other transactions.
-            Kept::Nothing | Kept::Something => Outcome::Refused,
             Kept::Unknown => Outcome::Unknown,
+            Kept::Nothing | Kept::Something => Outcome::Refused,
         },
     }
 }

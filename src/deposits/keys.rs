@@ -418,7 +418,7 @@ impl Strategy {
                     ControlFlow::Continue(claim) => claim,
                     ControlFlow::Break(answer) => return answer,
                 };
-                let writer = memory.writer(database);
+                let writer = memory.writer(database, deposit.account);
                 let made = writer.make(deposit.under(claim), pace, observer).await;
                 if let Err(failure) = &made {
                     leave_from_outside(database, claim, failure.outcome, observer).await;

@@ -1,7 +1,7 @@
 //! What one instance of the service keeps in its memory.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use tokio::sync::Mutex;
 
@@ -15,46 +15,57 @@ use crate::step::{Observer, Unobserved};
 pub struct Memory {
     /// By account. A lock that nobody has or waits for is forgotten: there may be any number of accounts.
     locks: std::sync::Mutex<HashMap<i64, Weak<Mutex<()>>>>,
-    /// Who makes the deposits that are committed together; there once there is one to make.
-    writer: OnceLock<Writer>,
-    /// Stands around the writer's steps.
+    /// By account: who makes the deposits that are committed together. One that nobody has a deposit for is
+    /// forgotten.
+    writers: std::sync::Mutex<HashMap<i64, Weak<Writer>>>,
+    /// Stands around the writers' steps.
     observer: Arc<dyn Observer>,
 }
 
 impl Default for Memory {
-    /// That of an instance in which nobody watches the writer.
+    /// That of an instance in which nobody watches the writers.
     fn default() -> Self {
         Self::observed_by(Arc::new(Unobserved))
     }
 }
 
 impl Memory {
-    /// That of an instance whose writer's steps are seen, and may be held up, by this observer.
+    /// That of an instance whose writers' steps are seen, and may be held up, by this observer.
     pub fn observed_by(observer: Arc<dyn Observer>) -> Self {
         Self {
             locks: std::sync::Mutex::default(),
-            writer: OnceLock::new(),
+            writers: std::sync::Mutex::default(),
             observer,
         }
     }
 
-    /// This instance's writer. It works on the database that it was first asked for.
-    pub(super) fn writer(&self, database: &Database) -> &Writer {
-        self.writer
-            .get_or_init(|| Writer::start(database.clone(), Arc::clone(&self.observer)))
+    /// This instance's writer for that account, the same for all who have a deposit for it at the same time.
+    pub(super) fn writer(&self, database: &Database, account: i64) -> Arc<Writer> {
+        wanted(&self.writers, account, || {
+            Writer::start(database.clone(), Arc::clone(&self.observer))
+        })
     }
 
     /// This instance's lock for that account, the same for all who ask while somebody has it.
     pub fn lock_of(&self, account: i64) -> Arc<Mutex<()>> {
-        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = locks.get(&account).and_then(Weak::upgrade) {
-            return known;
-        }
-        locks.retain(|_, lock| lock.strong_count() > 0);
-        let lock = Arc::default();
-        locks.insert(account, Arc::downgrade(&lock));
-        lock
+        wanted(&self.locks, account, Mutex::default)
     }
+}
+
+/// What is kept for that account as long as somebody wants it, or a new one.
+fn wanted<T>(
+    kept: &std::sync::Mutex<HashMap<i64, Weak<T>>>,
+    account: i64,
+    new: impl FnOnce() -> T,
+) -> Arc<T> {
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = kept.get(&account).and_then(Weak::upgrade) {
+        return known;
+    }
+    kept.retain(|_, it| it.strong_count() > 0);
+    let new = Arc::new(new());
+    kept.insert(account, Arc::downgrade(&new));
+    new
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 //! | [`append_only`] | `append_only` |
 //! | [`partitioned`] | `partitioned` |
 //! | [`advisory_lock`] | `advisory_lock` |
-//! | [`batched`] | `batched`, whose deposits go through the instance's one `writer` |
+//! | [`batched`] | `batched`, whose deposits go through the instance's `writer` for the account |
 //!
 //! Those that only look like a fix:
 //!
@@ -271,7 +271,7 @@ pub enum Delay {
 pub enum Commits {
     /// Each deposit is made in a session of its own.
     Alone,
-    /// The instance's one writer makes those that wait at the same time, in a session of its own.
+    /// The instance's writer for the account makes those that wait at the same time, in a session of its own.
     Together,
 }
 
@@ -535,7 +535,8 @@ impl Strategy {
         observer: &dyn Observer,
     ) -> Result<Receipt, Failure> {
         if self.commits == Commits::Together {
-            return memory.writer(database).make(*deposit, pace, observer).await;
+            let writer = memory.writer(database, deposit.account);
+            return writer.make(*deposit, pace, observer).await;
         }
         let session = database
             .session(observer)

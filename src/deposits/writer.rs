@@ -1,7 +1,9 @@
-//! The writer: the one task of an instance that makes the deposits of [`batched`], and the queue before it.
+//! The writer: the one task of an instance that makes the deposits of [`batched`] into an account, and the queue
+//! before it.
 //!
 //! It never lingers for more to come. What arrives while it commits is its next batch: under load they grow by
-//! themselves, and a deposit that comes alone does not wait for others.
+//! themselves, and a deposit that comes alone does not wait for others. An account's writer is there as long as
+//! somebody wants something of it, and then until its queue is empty.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,8 @@ const LARGEST_BATCH: usize = 128;
 /// Two batches may wait while a third is being written. Beyond that there is nothing to be gained by taking more.
 const QUEUE: usize = 2 * LARGEST_BATCH;
 
-/// An instance's writer, as those see it who have a deposit for it. Its task ends with it.
+/// An account's writer, as those see it who have a deposit for it. Once nobody has, its task makes what is still in
+/// the queue, and ends.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Waiting>,
@@ -93,7 +96,7 @@ impl Writer {
     }
 }
 
-/// The task: batch after batch, until nobody can have a deposit any more.
+/// The task: batch after batch, until nobody can have a deposit for it any more.
 async fn write(
     database: Database,
     mut queue: mpsc::Receiver<Waiting>,

@@ -589,11 +589,6 @@ impl<'s> Session<'s> {
         self.kept = Kept::Nothing;
     }
 
-    /// Whether its connection is of no further use, so that whatever else it is told fails.
-    pub fn is_over(&self) -> bool {
-        self.broken
-    }
-
     /// Ends the session: rolls back what is still open, gives the connection back (or closes it
     /// where it is of no further use), and says what was kept.
     pub async fn end(mut self) -> Kept {
