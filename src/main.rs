@@ -516,11 +516,11 @@ fn warn_of_a_pool_that_does_not_fit(command: &ServeCommand, opened: &Opened) {
         ),
     }
     if let Some(most) = opened.database.most_connections()
-        && most < i64::from(connections)
+        && most <= i64::from(connections)
     {
         tracing::warn!(
-            "--db-connections is {connections}, but the server allows no more than {most}: beyond, \
-             requests will be refused"
+            "--db-connections is {connections}, and the server allows no more than {most}: once all are open, \
+             whoever else comes is refused, also the keeper's commands"
         );
     }
 }

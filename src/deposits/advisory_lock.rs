@@ -3,7 +3,9 @@
 //! A named lock that means the account by agreement: MySQL's and MariaDB's `GET_LOCK('account 1', 50)`,
 //! PostgreSQL's `pg_advisory_xact_lock(1)` (`with_advisory_lock` for Rails, `django-pglocks`), and a lock file
 //! beside the database where there is but one host, as `cron` jobs use `flock`. Whoever has it leads, the others
-//! follow when it is their turn.
+//! follow when it is their turn. On MySQL the name is the whole server's: two databases with an account 1 would share
+//! the lock above (on PostgreSQL, two schemas). So the name that is asked for here has the database's in it, as a
+//! hash (`engine/named_lock.rs`).
 //!
 //! ## Why it holds
 //!

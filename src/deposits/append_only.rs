@@ -8,7 +8,7 @@
 //! Nobody reads a value in order to write it, so that there is nothing to overwrite. Two inserts are two rows,
 //! whoever comes first. What the clients share, the account's row, is only looked at: for the foreign
 //! key InnoDB takes a shared lock on it, and PostgreSQL one on its key, which many may have at once. SQLite
-//! lets one write at a time, as always.
+//! lets one write at a time, as always. So it holds on every engine at every level.
 //!
 //! The row says that no balance contains it (`appended`), so that deposits of all strategies may go to
 //! one account: what it holds is the balance column, its slots and the appended transactions, all read in
@@ -27,8 +27,8 @@
 //!
 //! ## Sent twice, with an idempotency key
 //!
-//! At most once, not exactly once: without a transaction the answer cannot be kept together with the deposit, and
-//! so it is stored before. Whoever is cut off in between is told that a deposit was made that was not.
+//! Exactly once: with a key there is something that has to happen together with the insert, the answer, and the two
+//! are one transaction.
 //!
 //! ## What it costs
 //!
@@ -82,14 +82,20 @@ const BOTH_ORDERS: &[Count] = &[safe(2)];
 /// # Errors
 /// The refusal of the statement. Nothing is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
-    let receipt = Receipt::without_a_balance();
-    d.answer_first(s, &receipt).await?;
-    // A transaction of its own: there is nothing that would have to happen together with it.
+    // Without a key there is nothing that would have to happen together with the insert.
+    let has_company = d.claim.is_some();
+    if has_company {
+        s.begin().await?;
+    }
     s.run(
         "append transaction",
         "INSERT INTO transactions (account_id, amount, appended) VALUES (?, ?, 1)",
         &[d.account, d.amount],
     )
     .await?;
-    Ok(receipt)
+    let receipt = Receipt::without_a_balance();
+    match has_company {
+        true => d.commit(s, receipt).await,
+        false => Ok(receipt),
+    }
 }

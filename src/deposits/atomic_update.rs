@@ -42,9 +42,9 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit. The lock is held from the `UPDATE` to the end of the commit, and a
-//! hot account's throughput is one over that time: nothing that locks the account's row holds it for
-//! less. Without the receipt's balance it would be four round trips.
+//! Five round trips and one commit. The lock is held from the `UPDATE` to the end of the commit, over four
+//! round trips, and a hot account's throughput is one over that time. One of them is there only for the receipt's
+//! balance. With the record first there is one less under the lock, at the price of the deadlocks.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::card::{Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, refused, safe};

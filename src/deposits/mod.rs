@@ -41,6 +41,7 @@ pub mod atomic;
 pub mod atomic_update;
 pub mod batched;
 pub(crate) mod explored;
+pub mod key;
 pub mod keys;
 pub mod lock_after_read;
 pub mod lock_without_transaction;

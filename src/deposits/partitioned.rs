@@ -2,7 +2,8 @@
 //!
 //! The account's balance is spread over eight rows; a deposit adds to one of them, drawn at random, and who
 //! wants to know the balance sums them up. Sharded counters: what one does in Firestore or Cassandra for a
-//! counter that everybody increments, and in SQL for a hot row.
+//! counter that everybody increments, and in SQL for a hot row: `UPDATE counters SET n = n + 1 WHERE id = ? AND slot =
+//! FLOOR(RAND() * 8)` and `SELECT SUM(n)` (for Rails there is `activerecord-slotted_counters`).
 //!
 //! ## Why it holds
 //!

@@ -13,7 +13,7 @@ use super::App;
 use super::fields::Fields;
 use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
-use crate::deposits::keys::{InvalidKey, Key};
+use crate::deposits::key::{InvalidKey, Key};
 use crate::deposits::{
     Commits, Deposit, Failure, Made, Once, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy,
 };

@@ -126,13 +126,15 @@ pub(super) fn orders(layout: &Layout) -> Orders {
     }
 }
 
-/// Where it lives and who may reach it, and nothing that would change how it works. Its log is its
+/// Where it lives, who may reach it and how many at once, and nothing that would change how it works. Its log is its
 /// standard error.
 fn server_arguments(layout: &Layout) -> Vec<OsString> {
     let mut arguments = vec![
         "-D".into(),
         layout.data.clone().into(),
         "--listen_addresses=".into(),
+        // The pool may have a hundred; the keeper's commands come beside it.
+        "--max_connections=200".into(),
         format!("--port={PORT}").into(),
         setting("unix_socket_directories", quoted(&layout.run)),
         setting("external_pid_file", layout.pid_file().into()),
@@ -252,6 +254,7 @@ mod tests {
                 "-D",
                 "/d",
                 "--listen_addresses=",
+                "--max_connections=200",
                 "--port=5432",
                 "--unix_socket_directories=\"/r\"",
                 "--external_pid_file=/r/server.pid"
