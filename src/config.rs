@@ -278,7 +278,9 @@ pub struct ServiceOptions {
     #[arg(long, value_name = "N", env = "RACY_WORKERS", value_parser = workers)]
     pub workers: Option<usize>,
 
-    /// How long the *_long_delay strategies think: a time, or a range to draw from.
+    /// How long the strategies think that give others time to interfere: a time, or a range to draw from. These are
+    /// *_long_delay, lock_without_transaction, lock_after_read, retry_same_snapshot, retry_only_statement and
+    /// mutex_in_process.
     #[arg(
         long,
         value_name = "MIN..MAX",

@@ -134,6 +134,8 @@ pub struct Step {
 pub enum Ending {
     /// It was done; with the value that was read or written, where there is one.
     Done(Option<i64>),
+    /// It was done, and changed nothing: no row was as it asked for.
+    MatchedNoRow,
     /// The engine refused it.
     Failed {
         /// The kind of fault, as the API spells it, e.g. `lock_timeout`.

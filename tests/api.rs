@@ -381,6 +381,13 @@ async fn an_overflow_is_422_and_keeps_nothing() {
     assert_eq!(overflow["balance"], i64::MAX);
     assert_eq!(overflow["outcome"], "refused");
     assert_eq!(lab.account().await.transactions, 1);
+
+    let response = service.deposit("atomic_update", 1, 1).await;
+    let overflow = problem(response, 422, "overflow").await;
+    let timeline = overflow["timeline"].as_array().unwrap();
+    let empty = timeline.iter().filter(|it| it["matched_no_row"] == true);
+    let empty: Vec<_> = empty.map(|it| &it["action"]).collect();
+    assert_eq!(empty, ["write"], "{overflow}");
     service.stop().await;
 }
 

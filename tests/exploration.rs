@@ -39,6 +39,7 @@ on_engines!(
         a_wait_is_seen_and_shown,
     ;
     innodb:
+        a_write_that_matches_no_row_is_shown,
 );
 
 const ALL: Schedules = Schedules::All { reduced: false };
@@ -323,6 +324,21 @@ async fn a_schedule_runs_the_same_twice(engine: TestEngine) {
         assert_eq!(replayed[0], replayed[1]);
         assert!(replayed[0].contains(&example.schedule.to_string()));
     }
+}
+
+/// Of the three swaps of the one who comes too late, the timeline says that they swapped nothing.
+async fn a_write_that_matches_no_row_is_shown(engine: TestEngine) {
+    let lab = engine.lab().await;
+    if lab.database.engine().snapshot_isolation {
+        // There the first of them is refused.
+        return;
+    }
+    let too_late = schedule("A A B B B B B A A A A A");
+    let found = finding(&lab.database, strategy("retry_same_snapshot"), too_late, 2).await;
+    let drawn = report::text(&[found]);
+    let words: Vec<_> = drawn.split_whitespace().collect();
+    let in_the_timeline_and_in_sql = words.join(" ").matches("→ no row").count();
+    assert_eq!(in_the_timeline_and_in_sql, 3 + 3, "{drawn}");
 }
 
 async fn a_replay_that_diverges_says_where(engine: TestEngine) {

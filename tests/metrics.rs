@@ -9,6 +9,7 @@ use racy::deposits::Strategy;
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, Settings};
 use racy::http;
+use racy::statements::Reader;
 use racy::step::Unobserved;
 use racy::watch::{Sample, parse};
 
@@ -113,7 +114,9 @@ async fn deposits_are_counted_by_what_became_of_them(engine: TestEngine) {
         .filter_map(|sample| sample.labels.get("strategy"))
         .collect();
     assert!(
-        strategies.iter().all(|it| Strategy::named(it).is_some()),
+        strategies
+            .iter()
+            .all(|it| Strategy::named(it).is_some() || Reader::named(it).is_some()),
         "what somebody wrote into a URL has become a label: {strategies:?}"
     );
 

@@ -16,6 +16,7 @@ use crate::support::{Client, Lab, TestEngine};
 on_engines!(
     every:
         a_deposit_between_two_queries_tears_the_statement_at_every_level,
+        a_deposit_before_the_last_query_tears_the_list,
         a_snapshot_balances_at_every_level,
         a_reader_and_a_writer_keep_their_names,
         a_statement_lists_the_newest_and_sums_up_all,
@@ -39,14 +40,14 @@ fn atomic_update() -> &'static Strategy {
     Strategy::named("atomic_update").unwrap()
 }
 
-/// The smallest schedule: the balance is read, then a whole deposit is made, then the rest is read.
-async fn read_around_a_deposit(lab: &Lab, reader: &'static Reader) -> Statement {
+/// What comes before this query is read, then a whole deposit is made, then the rest is read.
+async fn read_around_a_deposit(lab: &Lab, reader: &'static Reader, query: &str) -> Statement {
     let (gate, mut arrivals) = Gate::new();
     let database = lab.database.clone();
     let reading = tokio::spawn(async move { reader.perform(&database, &WANTED, &gate).await });
     let between = loop {
         let arrived = arrivals.next().await.unwrap();
-        if arrived.label == "sum up transactions" {
+        if arrived.label == query {
             break arrived;
         }
         arrived.go();
@@ -61,7 +62,7 @@ async fn read_around_a_deposit(lab: &Lab, reader: &'static Reader) -> Statement 
 async fn a_deposit_between_two_queries_tears_the_statement_at_every_level(engine: TestEngine) {
     for level in engine.levels() {
         let lab = engine.lab_at(*level).await;
-        let statement = read_around_a_deposit(&lab, reader("torn")).await;
+        let statement = read_around_a_deposit(&lab, reader("torn"), "sum up transactions").await;
         assert!(!statement.balances, "{level}");
         assert_eq!((statement.balance, statement.expected), (0, 100), "{level}");
         // The books themselves were right all the time.
@@ -70,11 +71,24 @@ async fn a_deposit_between_two_queries_tears_the_statement_at_every_level(engine
     }
 }
 
+async fn a_deposit_before_the_last_query_tears_the_list(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let statement = read_around_a_deposit(&lab, reader("torn"), "list transactions").await;
+    assert!(
+        statement.balances && !statement.list_agrees,
+        "{statement:?}"
+    );
+    assert_eq!((statement.transactions, statement.latest.len()), (0, 1));
+    let again = reader("torn").perform(&lab.database, &WANTED, &Unobserved);
+    assert!(again.await.unwrap().unwrap().list_agrees);
+}
+
 async fn a_snapshot_balances_at_every_level(engine: TestEngine) {
     for level in engine.levels() {
         let lab = engine.lab_at(*level).await;
-        let statement = read_around_a_deposit(&lab, reader("snapshot")).await;
-        assert!(statement.balances, "{level}");
+        let statement =
+            read_around_a_deposit(&lab, reader("snapshot"), "sum up transactions").await;
+        assert!(statement.balances && statement.list_agrees, "{level}");
         assert_eq!((statement.balance, statement.transactions), (0, 0));
         assert!(statement.latest.is_empty(), "{level}");
         assert_eq!(lab.account().await.balance, 100);
@@ -137,25 +151,25 @@ async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
     }
     let torn = explored(&lab, reader("torn"), 2, false).await;
     let shortest = torn.shortest_losing().unwrap();
-    assert_eq!(shortest.schedule.to_string(), "A B B B B B A A");
+    assert_eq!(shortest.schedule.to_string(), "A A B B B B B A");
     let moment = shortest.moment.as_ref().unwrap();
     assert_eq!(
         moment.words,
-        "A has a balance of 0 and transactions of 100: there was no such moment"
+        "A has transactions of 0 and a list of others: there was no such moment"
     );
-    assert_eq!(torn.tally.count(Verdict::ReadSkew), 5);
+    assert_eq!(torn.tally.count(Verdict::ReadSkew), 20);
     let text = report::text(std::slice::from_ref(&torn));
     assert!(
-        text.contains("The shortest schedule with read skew: A B B B B B A A"),
+        text.contains("The shortest schedule with read skew: A A B B B B B A"),
         "{text}"
     );
-    let cell = "| `statement_torn` | ✗ 5 of 56 skewed |";
+    let cell = "| `statement_torn` | ✗ 20 of 56 skewed |";
     let printed = report::matrix::markdown(std::slice::from_ref(&torn), &[]);
     assert!(printed.contains(cell), "{printed}");
     let said = report::verdict(&torn);
     assert_eq!(
         said,
-        "reads what never was together in 5 of all 56 schedules of 2 clients"
+        "reads what never was together in 20 of all 56 schedules of 2 clients"
     );
 }
 
@@ -183,6 +197,7 @@ async fn a_statement_lists_the_newest_and_sums_up_all(engine: TestEngine) {
         assert_eq!(read["transactions"], 3);
         assert_eq!(read["transactions_sum"], 23);
         assert_eq!(read["balances"], true);
+        assert_eq!(read["list_agrees"], true);
         let latest = read["latest"].as_array().unwrap();
         let amounts: Vec<_> = latest.iter().map(|it| &it["amount"]).collect();
         assert_eq!(amounts, [&json!(11), &json!(7)]);
@@ -292,6 +307,34 @@ async fn what_is_asked_for_wrongly_is_named() {
 }
 
 #[tokio::test]
+async fn a_strategy_goes_by_both_of_its_names() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    for name in ["torn", "statement_torn"] {
+        let read = statement(&service, 1, &format!("strategy={name}")).await;
+        assert_eq!(read["strategy"], "torn");
+    }
+    let description = service.json("/openapi.json").await;
+    let get = &description["paths"]["/accounts/{id}/statement"]["get"];
+    let parameters = get["parameters"].as_array().unwrap();
+    let strategy = parameters.iter().find(|it| it["name"] == "strategy");
+    let names = ["torn", "snapshot", "statement_torn", "statement_snapshot"];
+    let strategy = strategy.unwrap();
+    assert_eq!(strategy["schema"]["enum"], json!(names));
+    assert_eq!(strategy["required"], true);
+
+    let metrics = service.get("/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for line in [
+        r#"racy_requests_total{strategy="statement_torn",outcome="read",status="200"} 2"#,
+        r#"racy_request_duration_seconds_count{strategy="statement_torn"} 2"#,
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn the_cards_are_shown_beside_the_deposits() {
     let lab = TestEngine::Sqlite.lab().await;
     let service = RunningService::start(&lab.database).await;
@@ -307,7 +350,7 @@ async fn the_cards_are_shown_beside_the_deposits() {
         (&torn["must_be_safe"], &snapshot["must_be_safe"]),
         (&json!(false), &json!(true))
     );
-    let skewed = json!({"verdict": "read_skew", "schedules": 16});
+    let skewed = json!({"verdict": "read_skew", "schedules": 31});
     assert_eq!(torn["expected"][0]["verdicts"][0], skewed);
     assert!(
         snapshot["source"]

@@ -32,7 +32,8 @@
 //! [`keys`] is about making a deposit once that is sent twice.
 //!
 //! The invariant of the exhibit: `balance = opening_balance + Σ transactions.amount`. What is
-//! missing on the left was lost. The balance is what the account holds in all places: see
+//! missing on the left was lost. What left no transaction either ([`retry_only_statement`]) is missing on both sides,
+//! and seen only by who compares with the answers. The balance is what the account holds in all places: see
 //! [`Account`](crate::accounts::Account).
 
 pub mod advisory_lock;

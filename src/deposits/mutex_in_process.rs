@@ -30,8 +30,9 @@
 //! A A A              A inserts, writes 100, commits, unlocks: B's 100 is lost
 //! ```
 //!
-//! (`racy explore mutex_in_process` finds it, and `--instances 2 --schedule 'A A A B B B B B B A A A'`
-//! runs it again. Giving up the lock has no letter: it goes with the commit.)
+//! (`racy explore mutex_in_process` finds it on MySQL, and on MariaDB without `innodb_snapshot_isolation`;
+//! `--instances 2 --schedule 'A A A B B B B B B A A A'` runs it again, also on PostgreSQL at READ COMMITTED.
+//! Giving up the lock has no letter: it goes with the commit.)
 //!
 //! With one instance there are 12 schedules, in ten of which somebody waits, and all are safe. With two there
 //! are 420 on InnoDB at READ COMMITTED and REPEATABLE READ: 224 lose an update, in 140 one client is a deadlock's

@@ -3,6 +3,11 @@
 //! The code that comes to mind first: read the balance, note the transaction, write the balance
 //! that was read plus the amount. Each statement is its own transaction.
 //!
+//! It is Django's `account.balance += amount; account.save()` in a view without `ATOMIC_REQUESTS`, Rails'
+//! `account.update(balance: account.balance + amount)`, Hibernate's or Prisma's "find, set, save"; and it is any
+//! `SELECT` with an `UPDATE` after it on a connection that nobody has told to begin a transaction, as JDBC, PHP's
+//! PDO and every SQL console hand them out.
+//!
 //! ## Why it breaks
 //!
 //! The new balance is computed from a value that may be old when it is written. Whoever writes

@@ -46,8 +46,8 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit where nobody is in the way. Where somebody is, seven round trips for
-//! nothing, most of them with everybody else waiting.
+//! Five round trips and one commit where nobody is in the way. Where somebody is, eight round trips for
+//! nothing, the `ROLLBACK` included, most of them with everybody else waiting.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::card::{

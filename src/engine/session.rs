@@ -73,7 +73,7 @@ pub struct Session<'s> {
 /// Does a step's work as soon as the observer allows, and again as long as the session waits in
 /// SQLite's stead; then notes what came of it.
 macro_rules! perform {
-    ($session:ident, $step:ident, $work:expr, $value:expr) => {{
+    ($session:ident, $step:ident, $work:expr, $ending:expr) => {{
         $session.before(&$step).await;
         let started = Instant::now();
         let mut tries = 0;
@@ -86,7 +86,7 @@ macro_rules! perform {
                 break result;
             }
         };
-        $session.after($step, started, &result, $value);
+        $session.after($step, started, &result, $ending);
         result
     }};
 }
@@ -249,7 +249,7 @@ impl<'s> Session<'s> {
         self.in_flight = true;
         let started = Instant::now();
         let result = self.connection.command(step_sql(&step)).await;
-        self.after(step, started, &result, |()| None);
+        self.after(step, started, &result, done);
         match &result {
             Ok(()) => self.leave_transaction(),
             Err(_) => self.broken = true,
@@ -283,13 +283,13 @@ impl<'s> Session<'s> {
                 self,
                 step,
                 named_lock::take_file(self.lock_file.as_deref()),
-                |_| None
+                done
             ),
             _ => perform!(
                 self,
                 step,
                 named_lock::take(&mut self.connection, self.flavour, step_sql(&step), &values),
-                |_| None
+                done
             ),
         };
         self.held = taken?;
@@ -330,7 +330,7 @@ impl<'s> Session<'s> {
         };
         self.broken |= result.is_err();
         self.held = None;
-        self.after(step, started, &result, |()| None);
+        self.after(step, started, &result, done);
     }
 
     /// Reads one integer; none if there is no such row.
@@ -408,7 +408,7 @@ impl<'s> Session<'s> {
             self,
             step,
             self.connection.insert(step_sql(&step), &step.args),
-            |_| None
+            done
         )
     }
 
@@ -435,13 +435,13 @@ impl<'s> Session<'s> {
             step,
             self.connection
                 .execute(step_sql(&step), rows.as_flattened()),
-            |_| None
+            done
         );
         inserted.map(|_| ())
     }
 
     /// As [`run`](Self::run), for the statement that writes the value the clients race for; `value`
-    /// is what the timeline shows, unless no row matched.
+    /// is what the timeline shows, unless no row matched: then it shows that.
     ///
     /// # Errors
     /// As the engine refuses.
@@ -551,7 +551,7 @@ impl<'s> Session<'s> {
         if !time.is_zero() {
             tokio::time::sleep(time).await;
         }
-        self.after(step, started, &Ok(()), |()| None);
+        self.after(step, started, &Ok(()), done);
     }
 
     /// The number by which the engine's lock tables know this connection; none on SQLite, which has
@@ -619,9 +619,7 @@ impl<'s> Session<'s> {
         reach: Reach,
     ) -> Result<(), Fault> {
         let step = self.statement(action, label, sql, &[], reach);
-        perform!(self, step, self.connection.command(step_sql(&step)), |()| {
-            None
-        })
+        perform!(self, step, self.connection.command(step_sql(&step)), done)
     }
 
     async fn look<const N: usize>(
@@ -636,7 +634,7 @@ impl<'s> Session<'s> {
             self,
             step,
             self.connection.integers(step_sql(&step), &step.args),
-            value
+            |rows| Ending::Done(value(rows))
         )
     }
 
@@ -652,7 +650,10 @@ impl<'s> Session<'s> {
             self,
             step,
             self.connection.execute(step_sql(&step), &step.args),
-            |matched| value.filter(|_| *matched > 0)
+            |matched| match *matched {
+                0 => Ending::MatchedNoRow,
+                _ => Ending::Done(value),
+            }
         )
     }
 
@@ -721,18 +722,18 @@ impl<'s> Session<'s> {
         step: Step,
         started: Instant,
         result: &Result<T, Fault>,
-        value: impl FnOnce(&T) -> Option<i64>,
+        done: impl FnOnce(&T) -> Ending,
     ) {
         let ended = Instant::now();
         self.in_flight = false;
         let ending = match result {
-            Ok(done) => {
+            Ok(answer) => {
                 self.in_snapshot |=
                     self.in_transaction && matches!(step.action, Action::Read | Action::Write);
                 if step.action == Action::Write && self.commits_by_itself() {
                     self.kept = Kept::Something;
                 }
-                Ending::Done(value(done))
+                done(answer)
             }
             Err(fault) => {
                 self.learn_from(fault, step.action);
@@ -816,6 +817,11 @@ fn in_process(action: Action, label: &'static str) -> Step {
         args: Vec::new(),
         reach: Reach::Meets,
     }
+}
+
+/// How a step ended that went well and has nothing to show.
+fn done<T>(_answer: &T) -> Ending {
+    Ending::Done(None)
 }
 
 fn failed(fault: &Fault) -> Ending {

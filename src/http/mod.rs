@@ -49,6 +49,7 @@ use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
 use crate::engine::Database;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::{Metrics, StepsOfBatches};
+use crate::statements::READERS;
 use crate::step::Observer;
 use caller::Caller;
 use completion::Completion;
@@ -129,7 +130,9 @@ impl Service {
             request_timeout: settings.request_timeout,
         };
         let requests = completion.tasks.clone();
-        let metrics = Arc::new(Metrics::new(STRATEGIES.iter().map(|it| it.name)));
+        let metrics = Metrics::new(STRATEGIES.iter().map(|it| it.name))
+            .with_readers(READERS.iter().map(|it| it.name));
+        let metrics = Arc::new(metrics);
         let writers_observer = StepsOfBatches {
             strategy: batched::NAME,
             metrics: Arc::clone(&metrics),

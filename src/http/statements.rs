@@ -6,12 +6,14 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::accounts::number_in_path;
 use super::paging::Limit;
 use super::problem::{AlwaysPossible, Problem};
+use crate::observe::metrics::Shown;
 use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
 use crate::statements::{READERS, Reader, Statement, Wanted};
 
@@ -19,12 +21,22 @@ use crate::statements::{READERS, Reader, Statement, Wanted};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct StatementQuery {
-    /// `snapshot` or `torn`.
-    #[param(value_type = String, example = "snapshot")]
+    /// Which way; also by its whole name, as the explorer and the metrics give it.
+    #[param(schema_with = strategies, required = true, example = "snapshot")]
     strategy: Option<String>,
     /// At most that many transactions are listed, 1 to 1000; 100 unless given. The sums are of all of them.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 1000)]
     limit: Option<String>,
+}
+
+/// The names that are known.
+fn strategies() -> Object {
+    let short_names = READERS.iter().map(|reader| reader.short_name);
+    let names = READERS.iter().map(|reader| reader.name);
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(short_names.chain(names)))
+        .build()
 }
 
 /// A statement, and how it was read.
@@ -45,7 +57,8 @@ pub(super) struct StatementRead {
 /// Show a statement
 ///
 /// The balance and the transactions together, what they add up to, and whether they balance. With `snapshot` they come
-/// from one moment, and always balance unless an update was lost; with `torn` a deposit may come between.
+/// from one moment, and balance if the books do: not where an update was lost, nor amid a deposit in autocommit
+/// (`non_atomic_*`, `lock_without_transaction`), which is committed in halves. With `torn` a deposit may come between.
 /// Listed are the newest transactions; GET /accounts/{id}/transactions lists them all, page by page.
 #[utoipa::path(
     get,
@@ -75,14 +88,25 @@ pub(super) async fn show(
     app.warn_if_the_pool_hides_the_race();
 
     let recorder = Recorder::before(app.observer.clone());
-    let read = reader.perform(&app.database, &wanted, &recorder).await?;
-    let statement = read.ok_or_else(|| Problem::unknown_account(account))?;
+    let read = reader.perform(&app.database, &wanted, &recorder).await;
+    let read = read
+        .map_err(Problem::from)
+        .and_then(|read| read.ok_or_else(|| Problem::unknown_account(account)));
+    let records = recorder.into_records();
+    let problem = read.as_ref().err();
+    app.metrics.count_statement(&Shown {
+        strategy: reader.name,
+        status: problem.map_or(200, |problem| problem.status),
+        took: arrival.instant.elapsed(),
+        fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
+        records: &records,
+    });
     Ok(Json(StatementRead {
         strategy: reader.short_name,
         account,
-        statement,
+        statement: read?,
         arrived_at_us: arrival.epoch_us(),
-        timeline: timeline(recorder.into_records(), &arrival),
+        timeline: timeline(records, &arrival),
     }))
 }
 

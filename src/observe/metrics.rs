@@ -1,7 +1,7 @@
-//! The metrics: what `GET /metrics` shows of the deposits that were made and refused, of the pool, and of
-//! the money.
+//! The metrics: what `GET /metrics` shows of the deposits that were made and refused, of the statements that
+//! were read, of the pool, and of the money.
 //!
-//! A strategy knows nothing of this. What is counted is derived, once a deposit is done, from the records
+//! A strategy knows nothing of this. What is counted is derived, once a request is done, from the records
 //! of its steps and from how it was answered.
 //!
 //! Each metric is declared once, and the documentation above it is the help text that `/metrics` shows.
@@ -64,15 +64,15 @@ macro_rules! metrics {
 metrics! {
     /// What is counted while the service works.
     struct Counted("racy") {
-        /// Deposits asked of a strategy and answered, by outcome and HTTP status. The outcome is applied; replayed,
-        /// where it had been applied before, under the same idempotency key;
+        /// Requests to a strategy that were answered, by outcome and HTTP status. A deposit's outcome is applied;
+        /// replayed, where it had been applied before, under the same idempotency key;
         /// refused (nothing was kept); partial (part of it was kept); unknown (the answer to its commit was
-        /// lost); or invalid, where the request described no deposit. A client that was told that it takes too
-        /// long (504), or that has left, is counted by what became of its deposit in the end. Requests for
+        /// lost); or invalid, where the request described no deposit. A statement's is read or refused. A client that was told that it takes too
+        /// long (504), or that has left, is counted by what became of its request in the end. Requests for
         /// strategies that do not exist are not counted.
         requests_total: Family<Request, Total> = Family::default();
 
-        /// Time from a deposit's arrival with all of its body to its end, however it ended: queueing for a worker
+        /// Time from a request's arrival with all of its body to its end, however it ended: queueing for a worker
         /// and for a database connection, the strategy's own delay and its retries included.
         request_duration_seconds: Family<ByStrategy, Histogram> =
             Family::new_with_constructor(durations);
@@ -81,12 +81,12 @@ metrics! {
         /// strategy tried again and succeeded, and of a connection that was not to be had. A step of a batch counts once.
         faults_total: Family<FaultOf, Total> = Family::default();
 
-        /// Attempts at a deposit beyond its first.
+        /// Attempts at a deposit beyond its first, of retry_only_statement the statements that were sent again.
         retries_total: Family<ByStrategy, Total> = Family::default();
 
-        /// Time of each step in which a deposit may have waited for somebody else's lock: statements that write,
-        /// reads that lock or that follow another statement of their transaction, and a begin that locks, as on
-        /// SQLite. It is a bound for the wait and not the wait itself, which no engine tells apart: the
+        /// Time of each step in which a request may have waited for somebody else's lock: statements that write,
+        /// reads that lock or that follow another statement of their transaction, a begin that locks, as on
+        /// SQLite, and the taking of a lock that is on no row: a named one, or one in the process. It is a bound for the wait and not the wait itself, which no engine tells apart: the
         /// statement's own work is in it and, in autocommit, its commit. Steps that commit or roll back are not.
         lock_wait_seconds: Family<ByStrategy, Histogram> = Family::new_with_constructor(durations);
 
@@ -118,14 +118,15 @@ metrics! {
         database_up: Gauge = Gauge::default();
 
         /// By account: what its transactions say it should hold, minus what it holds, as GET /accounts says it.
-        /// A deposit in autocommit that is half done counts as lost until it is whole. Of the first 1000 accounts.
+        /// A deposit in autocommit that is half done counts as lost until it is whole. One that left neither its amount
+        /// nor a transaction (retry_only_statement) is missing nowhere: only who compares with the answers sees it. Of the first 1000 accounts.
         /// An audit reads every transaction, and the service spends a twentieth of its time on it at most: where
         /// there are very many, the figure is some seconds old.
         lost_amount: Family<OfAccount, Gauge<f64, AtomicU64>> = Family::default();
 
         /// By account: as many deposits as must at least be missing to make up the lost amount, which is that amount
-        /// divided by the largest transaction on record. Exact where all deposits are of the same amount. What a keeper
-        /// has deleted is no longer on record.
+        /// divided by the largest transaction on record. Exact where all deposits are of the same amount and each has
+        /// left a transaction. What a keeper has deleted is no longer on record, and what left no transaction never was.
         lost_updates: Family<OfAccount, Gauge<f64, AtomicU64>> = Family::default();
     }
 }
@@ -236,6 +237,24 @@ pub struct Answered<'d> {
     pub in_a_batch: bool,
 }
 
+/// How the reading of a statement went, from its first step to its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'d> {
+    /// The strategy that was asked for, by its whole name.
+    pub strategy: &'static str,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// How long it took since it arrived.
+    pub took: Duration,
+    /// As of a deposit.
+    pub fault: Option<(FaultKind, Option<&'d str>)>,
+    /// Its steps.
+    pub records: &'d [Record],
+}
+
+/// The outcome of a request that read.
+const READ: &str = "read";
+
 /// What is so at the moment of a scrape.
 #[derive(Debug, Clone, Copy)]
 pub struct Now<'n> {
@@ -282,6 +301,14 @@ impl Metrics {
         metrics
     }
 
+    /// The same for strategies that read.
+    pub fn with_readers(self, readers: impl IntoIterator<Item = &'static str>) -> Self {
+        for reader in readers {
+            self.count_request(reader, READ, 200, 0);
+        }
+        self
+    }
+
     /// Counts a request that was meant for a strategy but described no deposit.
     pub fn count_invalid(&self, strategy: &'static str, status: u16) {
         self.count_request(strategy, "invalid", status, 1);
@@ -296,19 +323,23 @@ impl Metrics {
             self.count_request(strategy, answered.outcome.name(), answered.status, 1);
             self.count_retries(strategy, answered.attempts.saturating_sub(1));
         }
-        self.counted
-            .request_duration_seconds
-            .get_or_create(&ByStrategy { strategy })
-            .observe(answered.took.as_secs_f64());
+        self.count_time(strategy, answered.took);
         if !answered.in_a_batch {
             self.count_steps(strategy, answered.records);
         }
-        let of_a_step = |record: &Record| matches!(record.ending, Ending::Failed { .. });
-        if let Some((kind, code)) = answered.fault
-            && !answered.records.iter().any(of_a_step)
-        {
-            self.count_fault(strategy, kind.name(), code);
-        }
+        self.count_fault_before_the_first_step(strategy, answered.fault, answered.records);
+    }
+
+    /// Counts a statement that was answered.
+    pub fn count_statement(&self, shown: &Shown<'_>) {
+        let outcome = match shown.status {
+            200 => READ,
+            _ => Outcome::Refused.name(),
+        };
+        self.count_request(shown.strategy, outcome, shown.status, 1);
+        self.count_time(shown.strategy, shown.took);
+        self.count_steps(shown.strategy, shown.records);
+        self.count_fault_before_the_first_step(shown.strategy, shown.fault, shown.records);
     }
 
     /// Counts a batch of so many deposits that were committed together.
@@ -335,6 +366,13 @@ impl Metrics {
         requests.get_or_create(&request).add(number);
     }
 
+    fn count_time(&self, strategy: &'static str, took: Duration) {
+        self.counted
+            .request_duration_seconds
+            .get_or_create(&ByStrategy { strategy })
+            .observe(took.as_secs_f64());
+    }
+
     fn count_retries(&self, strategy: &'static str, number: u32) {
         let retries = &self.counted.retries_total;
         retries.get_or_create(&ByStrategy { strategy }).add(number);
@@ -352,6 +390,21 @@ impl Metrics {
                     .get_or_create(&ByStrategy { strategy })
                     .observe(took.as_secs_f64());
             }
+        }
+    }
+
+    /// Any other fault is counted with its step.
+    fn count_fault_before_the_first_step(
+        &self,
+        strategy: &'static str,
+        fault: Option<(FaultKind, Option<&str>)>,
+        records: &[Record],
+    ) {
+        let of_a_step = |record: &Record| matches!(record.ending, Ending::Failed { .. });
+        if let Some((kind, code)) = fault
+            && !records.iter().any(of_a_step)
+        {
+            self.count_fault(strategy, kind.name(), code);
         }
     }
 
@@ -670,6 +723,41 @@ mod tests {
             &text,
             r#"racy_faults_total{strategy="a",kind="busy",code="5"} 1"#,
         );
+    }
+
+    #[test]
+    fn a_statement_is_counted_as_read_or_refused() {
+        let metrics = Metrics::new([]).with_readers(["a", "b"]);
+        let refused = [record(
+            Action::Read,
+            Reach::Looks,
+            1,
+            refused_by(FaultKind::Busy, "5"),
+        )];
+        for (status, fault, records) in [
+            (200, None, &[][..]),
+            (409, Some((FaultKind::Busy, Some("5"))), &refused[..]),
+            (503, Some((FaultKind::Unavailable, None)), &[][..]),
+        ] {
+            metrics.count_statement(&Shown {
+                strategy: "a",
+                status,
+                took: Duration::from_millis(1),
+                fault,
+                records,
+            });
+        }
+        let text = text(&metrics);
+        for line in [
+            r#"racy_requests_total{strategy="a",outcome="read",status="200"} 1"#,
+            r#"racy_requests_total{strategy="b",outcome="read",status="200"} 0"#,
+            r#"racy_requests_total{strategy="a",outcome="refused",status="409"} 1"#,
+            r#"racy_request_duration_seconds_count{strategy="a"} 3"#,
+            r#"racy_faults_total{strategy="a",kind="busy",code="5"} 1"#,
+            r#"racy_faults_total{strategy="a",kind="unavailable",code=""} 1"#,
+        ] {
+            assert_shows(&text, line);
+        }
     }
 
     #[test]

@@ -56,6 +56,9 @@ pub struct TimelineStep {
     /// The value that was read or written, where the clients race for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<i64>,
+    /// Whether it was a statement that changes rows and found none to change.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub matched_no_row: bool,
     /// The engine's refusal in words, where it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
@@ -63,8 +66,10 @@ pub struct TimelineStep {
 
 impl TimelineStep {
     fn new(record: Record, arrival: &Arrival) -> Self {
+        let matched_no_row = record.ending == Ending::MatchedNoRow;
         let (value, refusal) = match record.ending {
             Ending::Done(value) => (value, None),
+            Ending::MatchedNoRow => (None, None),
             Ending::Failed { refusal, .. } => (None, Some(refusal)),
         };
         let since_arrival = record.started.saturating_duration_since(arrival.instant);
@@ -76,6 +81,7 @@ impl TimelineStep {
             start_us: whole_us(since_arrival),
             duration_us: whole_us(record.ended.saturating_duration_since(record.started)),
             value,
+            matched_no_row,
             refusal,
         }
     }

@@ -8,10 +8,11 @@ use crate::deposits::explored::{
 };
 use crate::deposits::{Deposit, Refusal, atomic_update};
 use crate::engine::{Database, Engine, Fault, Session};
-use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
+use crate::explore::{Cast, Client, Ended, Moment, Pending, Subject, Trace, refusal};
+use crate::step::Action;
 use crate::verdict::{Outcome, Verdict};
 
-/// More than the deposits of a run.
+/// More than the deposits of a run, so that all of them are listed.
 const LIMIT: i64 = 10;
 
 impl Subject for Reader {
@@ -152,19 +153,33 @@ fn refused(fault: Option<Fault>) -> Ended {
 
 /// What is wrong with a statement of books that are right at every moment.
 fn skew(statement: &Statement) -> Option<Verdict> {
-    (!statement.balances).then_some(Verdict::ReadSkew)
+    let comes_from_one_moment = statement.balances && statement.list_agrees;
+    (!comes_from_one_moment).then_some(Verdict::ReadSkew)
 }
 
 /// Where the reader got to see something that does not belong to what it had seen before.
 fn fell_apart(trace: &Trace) -> Option<Moment> {
     let rows = trace.rows.iter().enumerate();
-    let reads = rows.filter(|(_, row)| row.client.index() == 0 && row.is_read());
-    let mut values = reads.filter_map(|(at, row): (usize, &Row)| Some((at, row.value()?)));
-    let ((_, balance), (row, sum)) = (values.next()?, values.next()?);
-    Some(Moment {
-        row,
-        words: format!(
-            "A has a balance of {balance} and transactions of {sum}: there was no such moment"
-        ),
+    let reads = rows.filter(|(_, row)| {
+        row.client.index() == 0 && row.step.action == Action::Read && row.ending().is_some()
+    });
+    let [(_, balance), (at_sum, sum), (at_list, _)] = reads.collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let (balance, sum) = (balance.value()?, sum.value()?);
+    Some(if balance == sum {
+        Moment {
+            row: at_list,
+            words: format!(
+                "A has transactions of {sum} and a list of others: there was no such moment"
+            ),
+        }
+    } else {
+        Moment {
+            row: at_sum,
+            words: format!(
+                "A has a balance of {balance} and transactions of {sum}: there was no such moment"
+            ),
+        }
     })
 }

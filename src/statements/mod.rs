@@ -8,7 +8,8 @@
 //!
 //! The invariant is the deposits' own, `balance = opening_balance + Σ transactions.amount`, but of what was *read*. It
 //! can be broken although the books are right at every moment: then the two sides come from two moments. That is
-//! *read skew* (A5A of Berenson et al.). Where an update was lost, the books themselves do not balance, and neither
+//! *read skew* (A5A of Berenson et al.), and so it is where the list of transactions comes from another moment than
+//! their sum. Where an update was lost, the books themselves do not balance, and neither
 //! does any statement of them: it shows the same difference as the account's audit.
 //!
 //! In the explorer client A reads a statement, and every other makes a deposit with
@@ -55,13 +56,18 @@ pub struct Statement {
     pub expected: i128,
     /// Whether balance and expected are the same.
     pub balances: bool,
+    /// Whether the listed transactions can be those that were summed up: they are as many, or as many as were
+    /// wanted; and where all are listed, they amount to the same. Where not all are, one that was committed between
+    /// the sum and the list goes unnoticed.
+    pub list_agrees: bool,
     /// The newest transactions, the newest first.
     pub latest: Vec<Transaction>,
 }
 
 impl Statement {
-    fn new(held: Held, recorded: Recorded, latest: Vec<Transaction>) -> Self {
+    fn new(wanted: &Wanted, held: Held, recorded: Recorded, latest: Vec<Transaction>) -> Self {
         let expected = i128::from(held.opening_balance) + recorded.sum;
+        let list_agrees = recorded.agrees_with(&latest, wanted.limit);
         Self {
             balance: held.balance,
             opening_balance: held.opening_balance,
@@ -69,6 +75,7 @@ impl Statement {
             transactions_sum: recorded.sum,
             expected,
             balances: held.balance == expected,
+            list_agrees,
             latest,
         }
     }
@@ -107,10 +114,10 @@ pub static READERS: [Reader; 2] = [
 ];
 
 impl Reader {
-    /// The one of that short name.
-    pub fn named(short_name: &str) -> Option<&'static Self> {
+    /// The one of that name, be it the short one or the other.
+    pub fn named(name: &str) -> Option<&'static Self> {
         let mut readers = READERS.iter();
-        readers.find(|reader| reader.short_name == short_name)
+        readers.find(|reader| [reader.short_name, reader.name].contains(&name))
     }
 
     /// Reads one statement on a connection from the pool; none where there is no such account.
@@ -152,6 +159,17 @@ struct Held {
 struct Recorded {
     transactions: i64,
     sum: i128,
+}
+
+impl Recorded {
+    /// Whether these can be the newest of what was summed up, of which so many were wanted.
+    fn agrees_with(&self, latest: &[Transaction], limit: i64) -> bool {
+        let listed = i64::try_from(latest.len()).unwrap_or(i64::MAX);
+        let all_are_listed = self.transactions <= limit;
+        let amounts = latest.iter().map(|it| i128::from(it.amount));
+        listed == self.transactions.min(limit)
+            && (!all_are_listed || amounts.sum::<i128>() == self.sum)
+    }
 }
 
 /// What the account holds in all places, read in one statement; none where there is no such account.

@@ -7,7 +7,9 @@
 //! ## Why it holds
 //!
 //! The first query takes a snapshot, and all others read from it: of every deposit the statement shows both the new
-//! balance and the transaction, or neither. The writer is not kept waiting for that, because InnoDB, PostgreSQL
+//! balance and the transaction, or neither. That is as much as the deposit itself promises: where it is made in
+//! autocommit (`non_atomic_no_delay`, `lock_without_transaction`), its transaction is committed before the balance,
+//! and a snapshot taken in between shows the one half, truthfully, and does not balance. The writer is not kept waiting for that, because InnoDB, PostgreSQL
 //! and SQLite's WAL keep the old versions of what it changes.
 //!
 //! SQLite with its rollback journal keeps none. There the reader has a shared lock until it commits, and a writer's
@@ -76,5 +78,5 @@ pub async fn read(s: &mut Session<'_>, wanted: &Wanted) -> Result<Option<Stateme
     let recorded = sum(s, wanted).await?;
     let latest = latest(s, wanted).await?;
     s.commit().await?;
-    Ok(Some(Statement::new(held, recorded, latest)))
+    Ok(Some(Statement::new(wanted, held, recorded, latest)))
 }

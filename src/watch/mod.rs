@@ -57,7 +57,7 @@ impl Watch {
             let Some(summary) = instances.summary() else {
                 continue;
             };
-            match screen.show(&table::header(&summary), &table::lines(&summary)) {
+            match screen.show(&summary) {
                 // Whoever read it has seen enough.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 Err(error) => return Err(error.into()),

@@ -5,6 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::instances::Summary;
+use super::table;
+
 /// Standard output.
 #[derive(Debug)]
 pub struct Screen(Kind);
@@ -37,10 +40,10 @@ impl Screen {
     }
 
     /// Shows the newest figures.
-    pub(super) fn show(&mut self, header: &str, lines: &[String]) -> io::Result<()> {
+    pub(super) fn show(&mut self, summary: &Summary<'_>) -> io::Result<()> {
         match &mut self.0 {
             Kind::Terminal { picture, figures } => {
-                *figures = format!("{header}\n{}", lines.join("\n"));
+                *figures = table::picture(summary).join("\n");
                 picture.set_message(figures.clone());
                 Ok(())
             }
@@ -51,11 +54,11 @@ impl Screen {
                 last_complaint.clear();
                 let mut text = String::new();
                 if !*has_header {
-                    text = format!("{:8}  {header}\n", "UTC");
+                    text = format!("{:8}  {}\n", "UTC", table::header(summary));
                 }
                 *has_header = true;
                 let time = time_of_day();
-                for line in lines {
+                for line in table::lines(summary) {
                     text.push_str(&format!("{time}  {line}\n"));
                 }
                 let mut out = io::stdout().lock();
@@ -65,12 +68,12 @@ impl Screen {
         }
     }
 
-    /// Says why there are no newer figures: on a terminal under the last ones, otherwise once, on standard
+    /// Says why there are no newer figures: on a terminal above the last ones, otherwise once, on standard
     /// error.
     pub(super) fn complain(&mut self, complaint: &str) {
         match &mut self.0 {
             Kind::Terminal { picture, figures } => {
-                picture.set_message(format!("{figures}\n{complaint}").trim_start().to_owned());
+                picture.set_message(format!("{complaint}\n{figures}").trim_end().to_owned());
             }
             Kind::Pipe { last_complaint, .. } if last_complaint != complaint => {
                 // If nobody reads it, there is nobody to tell.

@@ -11,18 +11,39 @@ pub(super) fn header(summary: &Summary<'_>) -> String {
     row("strategy", summary.longest_name, columns.map(str::to_owned))
 }
 
-/// A line for each strategy, then the pool, the money, and the instances where there are several.
+/// A line for each strategy, and what is about all of them.
 pub(super) fn lines(summary: &Summary<'_>) -> Vec<String> {
-    let mut lines: Vec<_> = summary
-        .rates
-        .iter()
-        .map(|(strategy, rate)| row(strategy, summary.longest_name, cells(rate)))
-        .collect();
-    if lines.is_empty() {
-        lines.push("nobody has asked for a deposit yet".to_owned());
+    let mut lines = rows(summary, summary.rates.iter());
+    lines.extend(of_all(summary));
+    lines
+}
+
+/// The same with its header, as a picture whose end is cut off where a terminal is too small for it: first what
+/// is about all strategies, last those of which nothing is asked at the moment.
+pub(super) fn picture(summary: &Summary<'_>) -> Vec<String> {
+    let mut rates: Vec<_> = summary.rates.iter().collect();
+    rates.sort_by_key(|(_, rate)| rate.requests <= 0.0);
+    let mut lines = of_all(summary);
+    lines.push(header(summary));
+    lines.extend(rows(summary, rates.into_iter()));
+    lines
+}
+
+fn rows<'r>(
+    summary: &Summary<'_>,
+    rates: impl Iterator<Item = (&'r &'r str, &'r Flow)>,
+) -> Vec<String> {
+    let row = |(strategy, rate): (&&str, &Flow)| row(strategy, summary.longest_name, cells(rate));
+    let rows: Vec<_> = rates.map(row).collect();
+    match rows.is_empty() {
+        true => vec!["nobody has asked for anything yet".to_owned()],
+        false => rows,
     }
-    lines.push(pool(&summary.pool));
-    lines.push(lost(summary));
+}
+
+/// The pool, the money, and the instances where there are several.
+fn of_all(summary: &Summary<'_>) -> Vec<String> {
+    let mut lines = vec![pool(&summary.pool), lost(summary)];
     if summary.instances.len() > 1 {
         lines.push(format!("instances: {}", summary.instances.join(", ")));
     }
@@ -93,11 +114,10 @@ fn lost(summary: &Summary<'_>) -> String {
         format!("{amount} in account {account} ({updates} updates or more)")
     };
     let mut parts: Vec<_> = lost.iter().take(ACCOUNTS_SHOWN).map(in_account).collect();
-    if lost.len() > ACCOUNTS_SHOWN {
-        parts.push(format!(
-            "and in {} further accounts",
-            lost.len() - ACCOUNTS_SHOWN
-        ));
+    match lost.len().saturating_sub(ACCOUNTS_SHOWN) {
+        0 => {}
+        1 => parts.push("and in 1 further account".to_owned()),
+        more => parts.push(format!("and in {more} further accounts")),
     }
     format!("lost: {}", parts.join(", "))
 }
@@ -156,6 +176,28 @@ lost: nothing";
     }
 
     #[test]
+    fn a_terminal_that_is_too_small_cuts_off_who_is_idle() {
+        let rates = BTreeMap::from([
+            ("a_is_idle", Flow::default()),
+            ("busy", busy()),
+            ("c_is_idle", Flow::default()),
+        ]);
+        let shown = picture(&summary(rates));
+        let begins: Vec<_> = shown.iter().filter_map(|it| it.split(' ').next()).collect();
+        assert_eq!(
+            begins,
+            [
+                "pool:",
+                "lost:",
+                "strategy",
+                "busy",
+                "a_is_idle",
+                "c_is_idle"
+            ]
+        );
+    }
+
+    #[test]
     fn what_was_lost_is_told_by_account() {
         let lost = Lost {
             amount: 900.0,
@@ -166,13 +208,16 @@ lost: nothing";
         summary.instances.push("y");
         let shown = lines(&summary).join("\n");
         for words in [
-            "nobody has asked",
+            "nobody has asked for anything",
             "lost: 900 in account 1 (9 updates or more), 900 in account 2",
             "and in 2 further accounts",
             "instances: x, y",
         ] {
             assert!(shown.contains(words), "{words} is not in\n{shown}");
         }
+        summary.lost = Some((1..=4).map(|account| (account, lost)).collect());
+        let shown = lines(&summary).join("\n");
+        assert!(shown.contains("and in 1 further account\n"), "{shown}");
     }
 
     #[test]

@@ -93,6 +93,9 @@ pub struct StepJson<'f> {
     pub sql: Option<String>,
     /// The value that was read or written, where the clients race for it.
     pub value: Option<i64>,
+    /// Whether it was a statement that changes rows and found none to change.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub matched_no_row: bool,
     /// Whether it had to wait for a lock.
     pub wait: bool,
     /// The step after which its wait was over.
@@ -184,6 +187,7 @@ impl<'f> StepJson<'f> {
             label: row.step.label,
             sql: example.statement(&row.step),
             value: ended.and_then(Row::value),
+            matched_no_row: ended.and_then(Row::ending) == Some(&Ending::MatchedNoRow),
             wait,
             waited_until: ended.filter(|_| wait).map(|ended| ended.after),
             refusal: match ended.and_then(Row::ending) {

@@ -59,6 +59,7 @@ pub(super) fn result(row: &Row, ending: &Ending) -> String {
     match ending {
         Ending::Done(Some(value)) if row.is_read() => format!(" → {value}"),
         Ending::Done(_) => String::new(),
+        Ending::MatchedNoRow => " → no row".to_owned(),
         Ending::Failed { refusal, .. } => format!(" ✗ {refusal}"),
     }
 }

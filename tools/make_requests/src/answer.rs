@@ -172,6 +172,9 @@ pub struct Step {
     /// The value that was read or written.
     #[serde(default)]
     pub value: Option<i64>,
+    /// Whether it was to change rows and found none.
+    #[serde(default)]
+    pub matched_no_row: bool,
 }
 
 /// The kinds of steps.

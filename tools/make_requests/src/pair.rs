@@ -167,6 +167,7 @@ mod tests {
             start_us,
             duration_us: 10,
             value,
+            matched_no_row: false,
         }
     }
 

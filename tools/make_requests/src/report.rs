@@ -235,6 +235,11 @@ impl Report {
         if lost != 0 {
             return Verdict::LostUpdate { lost };
         }
+        if let Some(deposits) = self.vanished(after)
+            && self.keeps_what_it_had(after)
+        {
+            return Verdict::LostDeposits { deposits };
+        }
         if let Some(deposits) = self.doubled() {
             return Verdict::DoubleDeposits { deposits };
         }
@@ -253,15 +258,11 @@ impl Report {
         let clear =
             |outcome: &_| matches!(outcome, Outcome::Acknowledged { .. } | Outcome::Refused(_));
         let unclear = self.answers.len() - self.count(clear);
-        let kept = after.transactions.saturating_sub(self.before.transactions);
-        let vanished = u64::try_from(acknowledged)
-            .unwrap_or(u64::MAX)
-            .saturating_sub(kept);
 
         if unclear > 0 {
             Some(Doubt::Unclear { requests: unclear })
-        } else if vanished > 0 {
-            Some(Doubt::Vanished { deposits: vanished })
+        } else if let Some(deposits) = self.vanished(after) {
+            Some(Doubt::Vanished { deposits })
         } else if let Some(detail) = self.all_not_found() {
             Some(Doubt::UnknownTarget {
                 url: self.plan.deposit_url().to_string(),
@@ -272,6 +273,20 @@ impl Report {
         } else {
             None
         }
+    }
+
+    /// How many of the acknowledged deposits have no transaction.
+    fn vanished(&self, after: &Account) -> Option<u64> {
+        let kept = after.transactions.saturating_sub(self.before.transactions);
+        let acknowledged = u64::try_from(self.acknowledged()).unwrap_or(u64::MAX);
+        acknowledged.checked_sub(kept).filter(|gone| *gone > 0)
+    }
+
+    /// Whether nothing says that somebody has reset the account meanwhile or deleted transactions, which moves
+    /// their amounts into the opening balance. A reset of an account that had no transactions shows nowhere.
+    fn keeps_what_it_had(&self, after: &Account) -> bool {
+        after.opening_balance == self.before.opening_balance
+            && after.transactions >= self.before.transactions
     }
 
     /// What the service said with its 404, where every answer was one.
@@ -519,6 +534,26 @@ mod tests {
             report.verdict().to_string(),
             "lost update: the balance is 100 more than the account's own transactions add up to"
         );
+    }
+
+    #[test]
+    fn deposits_that_nobody_kept_are_lost_unless_somebody_changed_the_account() {
+        let made = || report(&[(0, 9), (0, 9)], account(100, 1, 100));
+        let lost = Verdict::LostDeposits { deposits: 1 };
+        assert_eq!(made().verdict(), lost);
+        assert_eq!((lost.name(), lost.exit_status()), ("lost_deposits", 1));
+
+        let mut deleted = made();
+        deleted.after = Ok(Account {
+            opening_balance: 100,
+            ..account(200, 1, 100)
+        });
+        let mut reset = made();
+        reset.before = account(300, 3, 300);
+        for (report, deposits) in [(deleted, 1), (reset, 2)] {
+            let doubt = Doubt::Vanished { deposits };
+            assert_eq!(report.verdict(), Verdict::CouldNotTell(doubt));
+        }
     }
 
     #[test]

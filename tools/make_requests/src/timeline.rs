@@ -205,11 +205,13 @@ fn whole(step: &Step) -> String {
     format!("{}{}", name(step), value(step))
 }
 
-/// The value that the step read or wrote, with an arrow; nothing where there is none.
+/// The value that the step read or wrote, with an arrow, or that it found no row to write to; nothing where
+/// there is neither.
 fn value(step: &Step) -> String {
     match step.value {
         Some(value) if step.action == Action::Write => format!(" ← {value}"),
         Some(value) => format!(" → {value}"),
+        None if step.matched_no_row => " → no row".to_owned(),
         None => String::new(),
     }
 }
@@ -285,6 +287,7 @@ mod tests {
             start_us,
             duration_us,
             value: None,
+            matched_no_row: false,
         }
     }
 
@@ -348,6 +351,17 @@ mod tests {
         let a = atomic(1_763_804_000_000_000, 0, 54_000, 80, 150);
         let b = atomic(1_763_804_000_000_250, 100, 81_000, 58_900, 140);
         insta::assert_snapshot!("row_lock", draw(&a, &b));
+    }
+
+    #[test]
+    fn a_write_that_found_no_row_says_so() {
+        let mut a = atomic(1000, 0, 20_000, 80, 150);
+        a.timeline[4] = Step {
+            matched_no_row: true,
+            ..step(Action::Write, "compare and swap", 20_540, 150)
+        };
+        let drawing = draw(&a, &atomic(1250, 0, 20_000, 80, 150));
+        assert!(drawing.contains("compare and swap → no row"), "{drawing}");
     }
 
     #[test]

@@ -16,6 +16,11 @@ pub enum Verdict {
         /// By how much the balance fell behind; negative where it is too high.
         lost: i128,
     },
+    /// The balance and the transactions agree, and both lack deposits that were acknowledged.
+    LostDeposits {
+        /// How many acknowledged deposits have no transaction.
+        deposits: u64,
+    },
     /// Nothing was lost, but deposits that were sent again were made again.
     DoubleDeposits {
         /// How many transactions there are more than requests that may have been kept.
@@ -42,7 +47,7 @@ pub enum Doubt {
         /// How many.
         requests: usize,
     },
-    /// Fewer deposits left a transaction than were acknowledged.
+    /// Fewer deposits left a transaction than were acknowledged, in an account that somebody else has changed.
     Vanished {
         /// How many acknowledged deposits have no transaction.
         deposits: u64,
@@ -52,12 +57,12 @@ pub enum Doubt {
 }
 
 impl Verdict {
-    /// The process's exit status: 0 nothing lost, 1 lost updates or double deposits found, 2 could not tell.
+    /// The process's exit status: 0 nothing lost, 1 lost updates, lost deposits or double deposits found, 2 could not tell.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Safe | Self::Refused => 0,
-            Self::LostUpdate { .. } | Self::DoubleDeposits { .. } => 1,
+            Self::LostUpdate { .. } | Self::LostDeposits { .. } | Self::DoubleDeposits { .. } => 1,
             Self::CouldNotTell(_) => 2,
         }
     }
@@ -69,6 +74,7 @@ impl Verdict {
             Self::Safe => "safe",
             Self::Refused => "refused",
             Self::LostUpdate { .. } => "lost_update",
+            Self::LostDeposits { .. } => "lost_deposits",
             Self::DoubleDeposits { .. } => "double_deposits",
             Self::CouldNotTell(_) => "could_not_tell",
         }
@@ -89,6 +95,11 @@ impl fmt::Display for Verdict {
                      transactions add up to"
                 )
             }
+            Self::LostDeposits { deposits } => write!(
+                f,
+                "lost deposits: {deposits} of the acknowledged deposits left no transaction, and \
+                 the balance lacks them too: no audit can see that"
+            ),
             Self::DoubleDeposits { deposits } => write!(
                 f,
                 "double deposits: {deposits} more transactions than requests, because what was \
@@ -120,8 +131,9 @@ impl fmt::Display for Doubt {
             ),
             Self::Vanished { deposits } => write!(
                 f,
-                "{deposits} of the acknowledged deposits left no transaction in the account: \
-                 they were not kept, or somebody else changed the account meanwhile"
+                "{deposits} of the acknowledged deposits left no transaction in the account, and \
+                 somebody has changed the account meanwhile: its opening balance is another, or \
+                 it has fewer transactions than before"
             ),
             Self::NoneAcknowledged => {
                 f.write_str("no deposit was acknowledged, so nothing could be lost")
