@@ -94,6 +94,7 @@ def measure(lab: Lab, args: argparse.Namespace, processors: int) -> dict:
     find_losses(lab, figures)
     memory = measure_memory(lab, args)
 
+    print(POOL)
     print(costs_tables(figures))
     print(processor_table(figures, processors), policies_table(figures.policies), sep="\n")
     print(pools_table(figures.pools), memory_table(memory), verdicts(figures, memory), sep="\n")
@@ -199,7 +200,7 @@ def jobs_of(lab: Lab, cost: Cost, seconds: int) -> list[Job]:
     cost.http.accounts = lab.new_accounts(cost.accounts)
     options = " ".join(cost.serve[len(NO_DELAY):])
     jobs = [Job(
-        f"{cost.strategy}, {cost.clients} clients, {cost.accounts} accounts, {options or 'HTTP'}", cost.http,
+        f"{cost.strategy}, {place(cost.clients, cost.accounts)}, {options or 'HTTP'}", cost.http,
         lambda: http_loop(
             lab, lab.service(cost.serve), cost.strategy, cost.http.accounts, cost.clients, seconds
         ),
@@ -212,7 +213,7 @@ def jobs_of(lab: Lab, cost: Cost, seconds: int) -> list[Job]:
 def native_job(lab: Lab, strategy: str, clients: int, accounts: int, side: Side, seconds: int) -> Job:
     side.accounts = lab.new_accounts(accounts)
     return Job(
-        f"{strategy}, {clients} clients, {accounts} accounts, native", side,
+        f"{strategy}, {place(clients, accounts)}, native", side,
         lambda: native_loop(lab, NATIVE[strategy], side.accounts, clients, seconds),
     )
 
@@ -249,6 +250,12 @@ def measure_memory(lab: Lab, args: argparse.Namespace) -> dict[str, int]:
 
 
 # What is printed ---------------------------------------------------------------------------------
+
+POOL = (
+    "No delays; a pool of 100 connections, as by default, so that each client has its own. MySQL's "
+    f"max_connections is {CONNECTIONS}, because several instances are up at the same time.\n"
+)
+
 
 def place(clients: int, accounts: int) -> str:
     who = "1 client" if clients == 1 else f"{clients} clients"
@@ -355,6 +362,10 @@ def verdicts(figures: Figures, memory: dict[str, int]) -> str:
         cost = figures.cost(strategy, clients)
         if cost:
             lines.append(verdict(cost, f"native {MEASURE}", cost.http.ratios(cost.measure), target))
+            if cost.native is not None:
+                lines.append(
+                    f"(The same SQL natively: {spread(cost.native.ratios(cost.measure))} × native {MEASURE}.)\n"
+                )
     most = max(memory.values())
     lines.append(
         f"Memory of racy serve: {most / 1e6:.1f} MB, target < {TARGET_MEMORY / 1e6:.0f} MB: "
@@ -384,6 +395,14 @@ def limits(figures: Figures, processors: int) -> str:
                 f"{cost.strategy}, {place(cost.clients, 1)}: the {processors} processors were busy "
                 f"{everything / processors:.0%} of the time ({spelled}).\n"
             )
+    disturbed = [
+        (loop.processor["machine"] - sum(loop.processor[it] for it in PROCESSES.values())) / loop.seconds
+        for cost in figures.costs for loop in cost.http.loops
+    ]
+    lines.append(
+        f"What has nothing to do with it kept {max(statistics.median(disturbed), 0):.2f} processors busy in "
+        f"half of all loops over HTTP, and at most {max(disturbed):.2f}.\n"
+    )
     return "\n".join(lines)
 
 
