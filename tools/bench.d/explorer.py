@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lab import CannotMeasure, Lab, ProcessorTime, run, say, stock_environment
+from lab import CannotMeasure, Lab, ProcessorTime, in_turn, run, say, stock_environment
 from tables import judged, markdown, milliseconds, spread
 
 STRATEGY = "atomic_no_delay"
@@ -58,12 +58,6 @@ def measure(lab: Lab, rounds: int, processors: int) -> dict:
         "setups": [setup.raw() for setup in setups + others],
         "columns": [column.raw() for column in columns],
     }
-
-
-def in_turn(setups: list[Setup], turn: int) -> list[Setup]:
-    """Another one goes first each time."""
-    first = turn % len(setups)
-    return setups[first:] + setups[:first]
 
 
 # What is run -------------------------------------------------------------------------------------

@@ -1,17 +1,18 @@
 -- The HTTP side of the measurement, run by wrk: every thread has one connection, on which it posts
--- one deposit after the other.
+-- one deposit after the other, each into one of the accounts, drawn at random.
 --
---   LUA_PATH='tools/bench.d/?.lua;;' wrk -t8 -c8 -d4s -s http.lua URL -- 'account=1&amount=100'
+--   LUA_PATH='tools/bench.d/?.lua;;' wrk -t8 -c8 -d4s -s http.lua URL -- AMOUNT ACCOUNT...
 
 local samples = require("samples")
 
 local MADE = 200
 
-local post, began, own
+local posts, began, own
 local threads = {}
 
 function setup(thread)
   threads[#threads + 1] = thread
+  thread:set("number", #threads)
 end
 
 function init(arguments)
@@ -20,16 +21,28 @@ function init(arguments)
   -- crashes on a table of tables.
   span, applied, refused = own.span, own.applied, own.refused
   local form = { ["Content-Type"] = "application/x-www-form-urlencoded" }
-  post = wrk.format("POST", nil, form, arguments[1])
+  posts = {}
+  for index = 2, #arguments do
+    local body = "account=" .. arguments[index] .. "&amount=" .. arguments[1]
+    posts[index - 1] = wrk.format("POST", nil, form, body)
+  end
+  -- Otherwise all threads draw the same.
+  math.randomseed(samples.now() + number)
 end
 
 function request()
+  local post = posts[math.random(#posts)]
   began = samples.now()
   return post
 end
 
-function response(status)
-  samples.note(own, began, status ~= MADE and status or nil)
+function response(status, _headers, body)
+  local refusal
+  if status ~= MADE then
+    refusal = status .. " " .. (body:match('"urn:racy:problem:([%a-]+)"') or "?")
+  end
+  -- Also a refusal may tell how often it was tried.
+  samples.note(own, began, refusal, tonumber(body:match('"attempts":(%d+)') or 1))
 end
 
 function done(summary)

@@ -55,6 +55,12 @@ def say(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
+def in_turn(items: list, turn: int) -> list:
+    """Another one goes first each time."""
+    first = turn % len(items)
+    return items[first:] + items[:first]
+
+
 def machine() -> dict:
     model = next(
         (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -238,10 +244,10 @@ class Service:
                 raise CannotMeasure(f"GET {path} was answered with {response.status}: {body[:500]!r}")
             return json.loads(body)
 
-    def memory(self) -> int:
-        """Resident memory in bytes."""
+    def memory(self, kind: str = "VmRSS") -> int:
+        """Resident memory in bytes: now, or the largest so far (VmHWM)."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1]) * 1024
         raise CannotMeasure("racy serve has ended")
 

@@ -1,9 +1,9 @@
 -- The native side of the measurement, run by sysbench: every thread has one connection, on which it
--- runs one deposit's transaction after the other, with the statements that the service sends.
+-- runs one deposit's statements after the other's, those that the service sends.
 --
 --   LUA_PATH='tools/bench.d/?.lua;;' sysbench native.lua --socket=PATH --accounts=2,3 prepare
---   LUA_PATH='tools/bench.d/?.lua;;' sysbench native.lua --socket=PATH --account=2 \
---     --transaction='START TRANSACTION; SELECT ... WHERE id = :account; ...; COMMIT' run
+--   LUA_PATH='tools/bench.d/?.lua;;' sysbench native.lua --socket=PATH --accounts=2,3 \
+--     --statements=$'START TRANSACTION\nSELECT ... WHERE id = :account\n...\nCOMMIT' run
 --
 -- sysbench's own SQL functions cannot read the row that a prepared statement selects, but a deposit
 -- adds to the balance that it read. So the statements go straight to MariaDB's C client, the library
@@ -15,10 +15,10 @@ local samples = require("samples")
 sysbench.cmdline.options = {
   socket = { "The server's unix socket", "" },
   database = { "The database", "racy" },
-  accounts = { "The accounts that prepare makes", { "1" } },
-  account = { "The account to deposit to", 1 },
+  accounts = { "The accounts that prepare makes; to which run deposits, each time to one drawn at random", { "1" } },
   amount = { "What to deposit", 100 },
-  transaction = { "The statements of a deposit, with :account, :amount and :new_balance", "" },
+  statements = { "A deposit's statements, each a line, with :account, :amount, :slot, :new_balance and what was selected", "" },
+  attempts = { "How often to try a deposit at most, with pauses in between as of --retry jitter", 1 },
 }
 
 -- From the headers mysql.h and mariadb_stmt.h of MariaDB Connector/C 3, whose binary interface is
@@ -44,6 +44,7 @@ ffi.cdef [[
   MYSQL *mysql_real_connect(MYSQL *, const char *host, const char *user, const char *password,
     const char *database, unsigned int port, const char *socket, unsigned long flags);
   int mysql_real_query(MYSQL *, const char *sql, unsigned long length);
+  int mysql_next_result(MYSQL *);
   unsigned int mysql_errno(MYSQL *);
   const char *mysql_error(MYSQL *);
   void mysql_close(MYSQL *);
@@ -53,34 +54,58 @@ ffi.cdef [[
   char mysql_stmt_bind_param(MYSQL_STMT *, MYSQL_BIND *);
   char mysql_stmt_bind_result(MYSQL_STMT *, MYSQL_BIND *);
   int mysql_stmt_execute(MYSQL_STMT *);
+  unsigned long long mysql_stmt_affected_rows(MYSQL_STMT *);
   int mysql_stmt_store_result(MYSQL_STMT *);
   int mysql_stmt_fetch(MYSQL_STMT *);
   char mysql_stmt_free_result(MYSQL_STMT *);
   unsigned int mysql_stmt_errno(MYSQL_STMT *);
   const char *mysql_stmt_error(MYSQL_STMT *);
+
+  int usleep(unsigned int microseconds);
 ]]
 
 local client = ffi.load("libmariadb.so.3")
 
 local MYSQL_TYPE_LONGLONG = 8
+-- Several statements in one round trip. And rows count as affected that are written what they hold
+-- already, as when two write the same balance, which loses one of them.
+local CLIENT_MULTI_STATEMENTS, CLIENT_FOUND_ROWS = 65536, 2
 
 -- What the service answers with 409: lock wait timeout, deadlock, record has changed.
 local REFUSALS = { [1205] = true, [1213] = true, [1020] = true }
+
+-- Compare and swap: no row is as it was read.
+local OVERTAKEN = "overtaken"
+
+-- What another attempt may help against.
+local LOST = { [1213] = true, [1020] = true, [OVERTAKEN] = true }
+
+-- What statements may name, and the columns that they may select.
+local VALUES = {
+  "account", "amount", "slot", "new_balance", "id", "balance", "version", "updated_at", "answer",
+}
+
+local FIRST_PAUSE_US = 10000
+local SLOTS = 8
 
 local connection, steps, values, own
 
 local function connect()
   connection = client.mysql_init(nil)
   local options = sysbench.opt
-  if client.mysql_real_connect(connection, nil, "root", nil, options.database, 0, options.socket, 0)
-    == nil then
+  if client.mysql_real_connect(connection, nil, "root", nil, options.database, 0, options.socket,
+    CLIENT_MULTI_STATEMENTS + CLIENT_FOUND_ROWS) == nil then
     error("cannot connect to " .. options.socket .. ": " .. ffi.string(client.mysql_error(connection)))
   end
 end
 
--- Runs a statement without values. Returns the engine's code where it refuses.
+-- Runs statements without values in one round trip. Returns the engine's code where it refuses.
 local function command(sql)
-  if client.mysql_real_query(connection, sql, #sql) == 0 then
+  local failed = client.mysql_real_query(connection, sql, #sql)
+  while failed == 0 do
+    failed = client.mysql_next_result(connection)
+  end
+  if failed < 0 then
     return nil
   end
   local code = client.mysql_errno(connection)
@@ -99,8 +124,17 @@ local function bindings(names)
   return binds
 end
 
--- Prepares a statement whose values are taken from `values` each time it runs. What it selects is
--- the balance.
+-- The names of the columns that a statement selects; any name where it is an expression.
+local function selected(sql)
+  local names = {}
+  for name in (sql:match("^SELECT ([%a_, ]+) FROM") or "answer"):gmatch("[%a_]+") do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+-- Prepares a statement whose values are taken from `values` each time it runs, and what it selects
+-- is put there.
 local function prepare(sql)
   local names = {}
   local text = sql:gsub(":([%a_]+)", function(name)
@@ -116,7 +150,7 @@ local function prepare(sql)
   check(client.mysql_stmt_prepare(statement, text, #text))
 
   -- Kept beside the statement, which points to them.
-  local params, result = bindings(names), bindings({ "balance" })
+  local params, result = bindings(names), bindings(selected(sql))
   local selects = text:find("^SELECT") ~= nil
   check(client.mysql_stmt_bind_param(statement, params))
   if selects then
@@ -136,7 +170,7 @@ local function execute(step)
     values.new_balance[0] = values.balance[0] + values.amount[0]
   end
   if not failed then
-    return nil
+    return not step.selects and client.mysql_stmt_affected_rows(statement) == 0 and OVERTAKEN or nil
   end
   local code = client.mysql_stmt_errno(statement)
   if not REFUSALS[code] then
@@ -145,8 +179,8 @@ local function execute(step)
   return code
 end
 
--- Runs the statements until one is refused, whose code it returns.
-local function deposit()
+-- Runs the statements until one is refused, and returns why.
+local function attempt()
   for _, step in ipairs(steps) do
     local refusal
     if type(step) == "string" then
@@ -163,29 +197,55 @@ local function deposit()
   return nil
 end
 
+-- Makes a deposit. Returns why it was refused in the end, and how often it was tried.
+local function deposit()
+  local accounts = sysbench.opt.accounts
+  values.account[0] = tonumber(accounts[math.random(#accounts)])
+  values.slot[0] = math.random(0, SLOTS - 1)
+  local attempts, longest_pause = 1, FIRST_PAUSE_US
+  local refusal = attempt()
+  while LOST[refusal or ""] and attempts < sysbench.opt.attempts do
+    ffi.C.usleep(math.random() * longest_pause)
+    attempts, longest_pause = attempts + 1, longest_pause * 2
+    refusal = attempt()
+  end
+  return refusal, attempts
+end
+
+-- Makes accounts with a balance of 0, and their slots.
+local function make(accounts)
+  local rows, slots = {}, {}
+  for index, account in ipairs(accounts) do
+    rows[index] = "(" .. account .. ", 0, 0)"
+    for slot = 0, SLOTS - 1 do
+      slots[#slots + 1] = "(" .. account .. ", " .. slot .. ")"
+    end
+  end
+  command("INSERT INTO accounts (id, balance, opening_balance) VALUES " .. table.concat(rows, ", "))
+  command("INSERT INTO account_slots (account_id, slot) VALUES " .. table.concat(slots, ", "))
+end
+
 sysbench.cmdline.commands = {
   prepare = {
     function()
       connect()
-      for _, account in ipairs(sysbench.opt.accounts) do
-        command("INSERT IGNORE INTO accounts (id, balance, opening_balance) VALUES ("
-          .. account .. ", 0, 0)")
-      end
+      make(sysbench.opt.accounts)
       client.mysql_close(connection)
     end,
   },
 }
 
-function thread_init()
+function thread_init(thread)
   connect()
+  -- Otherwise all threads draw the same.
+  math.randomseed(samples.now() + thread)
   values = {}
-  for _, name in ipairs({ "account", "amount", "balance", "new_balance" }) do
+  for _, name in ipairs(VALUES) do
     values[name] = ffi.new("int64_t[1]")
   end
-  values.account[0] = sysbench.opt.account
   values.amount[0] = sysbench.opt.amount
   steps = {}
-  for sql in sysbench.opt.transaction:gmatch("%s*([^;]+)") do
+  for sql in sysbench.opt.statements:gmatch("[^\n]+") do
     steps[#steps + 1] = sql:find(":%a") and prepare(sql) or sql
   end
   own = samples.new()

@@ -1,5 +1,6 @@
 -- What a client of either side notes about its deposits, in the same way on both sides: how long
--- each took that was made, and how many were refused and why. Times are whole microseconds.
+-- each took that was made, how many were refused and why, and how often all of them were tried again.
+-- Times are whole microseconds.
 
 local ffi = require("ffi")
 
@@ -19,14 +20,16 @@ function samples.now()
 end
 
 function samples.new()
-  return { span = {}, applied = {}, refused = {} }
+  return { span = { retries = 0 }, applied = {}, refused = {} }
 end
 
--- Notes one deposit that was begun then and has ended now. `refusal` is nil where it was made.
-function samples.note(own, began, refusal)
+-- Notes one deposit that was begun then and has ended now, at that attempt. `refusal` is nil where it
+-- was made.
+function samples.note(own, began, refusal, attempts)
   local span, applied, refused = own.span, own.applied, own.refused
   span.ended = samples.now()
   span.began = span.began or began
+  span.retries = span.retries + attempts - 1
   if refusal then
     local code = tostring(refusal)
     refused[code] = (refused[code] or 0) + 1
@@ -44,8 +47,9 @@ function samples.print(own)
   for code, count in pairs(own.refused) do
     refused[#refused + 1] = string.format('"%s":%d', code, count)
   end
-  io.write(string.format('{"began_us":%.0f,"ended_us":%.0f,"refused":{%s},"applied_us":[%s]}\n',
-    own.span.began or 0, own.span.ended or 0,
+  io.write(string.format(
+    '{"began_us":%.0f,"ended_us":%.0f,"retries":%d,"refused":{%s},"applied_us":[%s]}\n',
+    own.span.began or 0, own.span.ended or 0, own.span.retries,
     table.concat(refused, ","), table.concat(applied, ",")))
 end
 

@@ -1,6 +1,7 @@
 """How tools/bench spells what it has measured."""
 from __future__ import annotations
 
+import math
 import statistics
 
 
@@ -20,7 +21,8 @@ def pair(spelled, first: float, second: float) -> str:
 
 
 def milliseconds(microseconds: float) -> str:
-    return f"{microseconds / 1000:.2f}"
+    """Where there is anything to tell; else a dash."""
+    return "–" if math.isnan(microseconds) else f"{microseconds / 1000:.2f}"
 
 
 def share(value: float) -> str:

@@ -1,0 +1,154 @@
+"""Closed loops of deposits: over HTTP by wrk, natively by sysbench."""
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import statistics
+from dataclasses import dataclass, field
+
+from lab import SCRIPTS, CannotMeasure, Lab, ProcessorTime, Service, native_client, run, with_modules
+from statements import Native
+
+AMOUNT = 100
+
+#: What the native client says of a deposit that it has not made: lock wait timeout, deadlock, record has
+#: changed; and that an UPDATE has matched no row.
+NATIVE_REFUSALS = ("1205", "1213", "1020", "overtaken")
+
+
+@dataclass
+class Loop:
+    """What one closed loop of deposits came to."""
+
+    #: Microseconds that each deposit took that was made. Those that were made together count as one here.
+    applied_us: list[int]
+    #: How many were refused, by HTTP status and kind of problem, or by engine code.
+    refused: dict[str, int]
+    #: Attempts beyond the first, of those that were refused as well.
+    retries: int
+    #: From the first request to the last answer.
+    seconds: float
+    #: Processor time in seconds, by process: service, database, client; and of the whole machine.
+    processor: dict[str, float]
+    #: How many were made together each time.
+    together: int = 1
+
+    @property
+    def applied(self) -> int:
+        return len(self.applied_us) * self.together
+
+    @property
+    def rate(self) -> float:
+        return self.applied / self.seconds
+
+
+@dataclass
+class Side:
+    """One side of a comparison: its accounts and its loops, one for each round."""
+
+    accounts: list[int] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
+    #: How many of the deposits that were made got lost.
+    lost: int = 0
+
+    def latency(self, percent: float) -> float:
+        """A percentile of all deposits that were made, in microseconds, by nearest rank; NaN where none
+        was."""
+        ordered = sorted(itertools.chain.from_iterable(loop.applied_us for loop in self.loops))
+        return ordered[max(math.ceil(percent / 100 * len(ordered)) - 1, 0)] if ordered else math.nan
+
+    def applied(self) -> int:
+        return sum(loop.applied for loop in self.loops)
+
+    def refused(self) -> int:
+        return sum(sum(loop.refused.values()) for loop in self.loops)
+
+    def refused_share(self) -> float:
+        return self.refused() / max(self.applied() + self.refused(), 1)
+
+    def lost_share(self) -> float:
+        return self.lost / max(self.applied(), 1)
+
+    def retries(self) -> float:
+        """Attempts beyond the first, of all deposits, per deposit that was made."""
+        return sum(loop.retries for loop in self.loops) / max(self.applied(), 1)
+
+    def rate(self) -> float:
+        return statistics.median(loop.rate for loop in self.loops)
+
+    def ratios(self, other: Side) -> list[float]:
+        """Its deposits per second to those of another side, round by round."""
+        return [own.rate / its.rate for own, its in zip(self.loops, other.loops)]
+
+    def processor_us(self, process: str) -> float:
+        """Processor time per deposit that was made."""
+        return self.processor_seconds(process) * 1e6 / max(self.applied(), 1)
+
+    def processor_seconds(self, process: str) -> float:
+        return sum(loop.processor[process] for loop in self.loops)
+
+    def seconds(self) -> float:
+        return sum(loop.seconds for loop in self.loops)
+
+    def raw(self) -> dict:
+        return {**vars(self), "loops": [vars(loop) for loop in self.loops]}
+
+
+def http_loop(
+    lab: Lab, service: Service, strategy: str, accounts: list[int], clients: int, seconds: int
+) -> Loop:
+    command = ["wrk", f"-t{clients}", f"-c{clients}", f"-d{seconds}s", "--timeout", "60s"]
+    command += ["-s", SCRIPTS / "http.lua", f"http://{service.address}/demo/{strategy}/"]
+    command += ["--", AMOUNT, *accounts]
+    with ProcessorTime(service=service.process.pid, database=lab.database) as processor:
+        output = run(command, env=with_modules())
+    loop = loop_from(output, processor.used)
+    # What is done about a conflict is the strategy's affair; anything else should not happen.
+    unexpected(code for code in loop.refused if not code.startswith("409 "))
+    return loop
+
+
+def native_loop(lab: Lab, native: Native, accounts: list[int], clients: int, seconds: int) -> Loop:
+    numbers = ",".join(map(str, accounts))
+    statements = "\n".join(native.statements)
+    with ProcessorTime(database=lab.database) as processor:
+        output = native_client(
+            f"--threads={clients}", f"--time={seconds}", f"--socket={lab.socket}",
+            f"--accounts={numbers}", f"--amount={AMOUNT}",
+            f"--attempts={native.attempts}", f"--statements={statements}", "run",
+        )
+    loop = loop_from(output, processor.used)
+    loop.together = native.deposits
+    unexpected(code for code in loop.refused if code not in NATIVE_REFUSALS)
+    return loop
+
+
+def loop_from(output: str, processor: dict[str, float]) -> Loop:
+    """Puts together what the clients of a load generator printed, one line of JSON each."""
+    clients = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    for client in clients:
+        if "error" in client:
+            raise CannotMeasure(client["error"])
+    refused: dict[str, int] = {}
+    for code, count in itertools.chain.from_iterable(client["refused"].items() for client in clients):
+        refused[code] = refused.get(code, 0) + count
+    applied = sorted(itertools.chain.from_iterable(client["applied_us"] for client in clients))
+    if not applied and not refused:
+        raise CannotMeasure(f"no deposit was answered: {output[-1000:]}")
+    began = min(client["began_us"] for client in clients if client["ended_us"])
+    ended = max(client["ended_us"] for client in clients)
+    retries = sum(client["retries"] for client in clients)
+    return Loop(applied, refused, retries, (ended - began) / 1e6, processor)
+
+
+def unexpected(codes) -> None:
+    codes = sorted(codes)
+    if codes:
+        raise CannotMeasure(f"deposits were answered with {', '.join(codes)}")
+
+
+def lost_on(lab: Lab, accounts: list[int]) -> int:
+    """How many deposits these accounts, of consecutive numbers, lack by now, as their audit says."""
+    page = lab.service().get(f"/accounts?after={accounts[0] - 1}&limit={len(accounts)}")
+    return sum(account["lost"] for account in page["accounts"]) // AMOUNT
