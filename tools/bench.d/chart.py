@@ -16,12 +16,14 @@ STYLE = """
     svg { --paper: #0d1117; --ink: #f0f6fc; --faint: #9198a1; --grid: #3d444d;
           --holds: #4493f8; --holds-apart: #2a568e; --loses: #f85149; --loses-apart: #8e3733; }
   }
-  .paper { fill: var(--paper); } .grid { stroke: var(--grid); } .line { stroke: var(--ink); stroke-dasharray: 5 4; }
+  .paper { fill: var(--paper); } .grid { stroke: var(--grid); }
+  .line { stroke: var(--ink); stroke-dasharray: 5 4; }
   .holds { fill: var(--holds); } .holds-apart { fill: var(--holds-apart); }
   .loses { fill: var(--loses); } .loses-apart { fill: var(--loses-apart); }
   text { font-family: system-ui, sans-serif; font-size: 12px; fill: var(--ink); }
   .name { font-family: ui-monospace, monospace; } .title { font-size: 16px; font-weight: 600; }
   .faint { fill: var(--faint); font-size: 11px; }
+  .value { stroke: var(--paper); stroke-width: 3px; paint-order: stroke; }
 """
 
 
@@ -36,7 +38,7 @@ class Bars:
     loses: bool
 
 
-def drawn(bars: list[Bars], measure: float, clients: int, accounts: int) -> str:
+def drawn(bars: list[Bars], measure: float, clients: int, accounts: int, note: str) -> str:
     """`measure` is what native atomic_update makes on the hot account."""
     scale = Scale([rate for each in bars for rate in (each.hot, each.apart)] + [measure])
     height = TOP + ROW * len(bars) + BOTTOM
@@ -48,12 +50,13 @@ def drawn(bars: list[Bars], measure: float, clients: int, accounts: int) -> str:
         f"<style>{STYLE}</style>",
         f'<rect class="paper" width="{WIDTH}" height="{height}" rx="8"/>',
         text(16, 30, title, "title"),
-        text(16, 50, "Over HTTP, on MySQL with stock durability. Logarithmic scale: each line is ten times the "
-                     "one before.", "faint"),
+        text(16, 50, "Over HTTP, on MySQL with stock durability. Logarithmic scale: each line is ten times "
+                     f"the one before.{note}", "faint"),
         *legend(accounts),
         *grid(scale, height),
-        *(row for number, each in enumerate(bars) for row in rows(each, scale, TOP + ROW * number)),
+        *(bar for number, each in enumerate(bars) for bar in drawn_bars(each, scale, TOP + ROW * number)),
         *reference(scale, measure, height),
+        *(label for number, each in enumerate(bars) for label in labels(each, scale, TOP + ROW * number)),
         "</svg>",
     ]
     return "\n".join(body) + "\n"
@@ -110,16 +113,21 @@ def grid(scale: Scale, height: int) -> list[str]:
     return lines
 
 
-def rows(each: Bars, scale: Scale, y: int) -> list[str]:
+def drawn_bars(each: Bars, scale: Scale, y: int) -> list[str]:
     kind = "loses" if each.loses else "holds"
-    items = [text(LEFT - 10, y + 16, f"{'✗ ' if each.loses else ''}{each.name}", "name", "end")]
-    for offset, name, rate in ((1, kind, each.hot), (BAR + 3, f"{kind}-apart", each.apart)):
-        end = scale.x(rate)
-        items.append(
-            f'<rect class="{name}" x="{LEFT}" y="{y + offset}" width="{end - LEFT:.1f}" height="{BAR}" rx="2"/>'
-        )
-        items.append(text(end + 5, y + offset + 9.5, spelled(rate), "faint"))
-    return items
+    return [
+        f'<rect class="{name}" x="{LEFT}" y="{y + offset}" width="{scale.x(rate) - LEFT:.1f}" '
+        f'height="{BAR}" rx="2"/>'
+        for offset, name, rate in ((1, kind, each.hot), (BAR + 3, f"{kind}-apart", each.apart))
+    ]
+
+
+def labels(each: Bars, scale: Scale, y: int) -> list[str]:
+    return [
+        text(LEFT - 10, y + 16, f"{'✗ ' if each.loses else ''}{each.name}", "name", "end"),
+        text(scale.x(each.hot) + 5, y + 10.5, spelled(each.hot), "faint value"),
+        text(scale.x(each.apart) + 5, y + BAR + 12.5, spelled(each.apart), "faint value"),
+    ]
 
 
 def reference(scale: Scale, measure: float, height: int) -> list[str]:
