@@ -42,6 +42,12 @@ class Loop:
     def rate(self) -> float:
         return self.applied / self.seconds
 
+    @property
+    def disturbance(self) -> float:
+        """How many processors were kept busy by what has nothing to do with it."""
+        own = sum(seconds for process, seconds in self.processor.items() if process != "machine")
+        return max(self.processor["machine"] - own, 0) / self.seconds
+
 
 @dataclass
 class Side:
@@ -51,6 +57,8 @@ class Side:
     loops: list[Loop] = field(default_factory=list)
     #: How many of the deposits that were made got lost.
     lost: int = 0
+    #: How many are on record, where that was asked: also those that were still under way when a loop ended.
+    recorded: int = 0
 
     def latency(self, percent: float) -> float:
         """A percentile of all deposits that were made, in microseconds, by nearest rank; NaN where none
@@ -67,8 +75,12 @@ class Side:
     def refused_share(self) -> float:
         return self.refused() / max(self.applied() + self.refused(), 1)
 
+    def made(self) -> int:
+        """Some are made after the end of a loop, and some were answered of which there is no record."""
+        return max(self.applied(), self.recorded)
+
     def lost_share(self) -> float:
-        return self.lost / max(self.applied(), 1)
+        return self.lost / max(self.made(), 1)
 
     def retries(self) -> float:
         """Attempts beyond the first, of all deposits, per deposit that was made."""
@@ -87,6 +99,10 @@ class Side:
 
     def processor_seconds(self, process: str) -> float:
         return sum(loop.processor[process] for loop in self.loops)
+
+    def disturbance(self) -> float:
+        """How many processors were kept busy by what has nothing to do with it; the median of all loops."""
+        return statistics.median(loop.disturbance for loop in self.loops)
 
     def seconds(self) -> float:
         return sum(loop.seconds for loop in self.loops)
@@ -149,6 +165,17 @@ def unexpected(codes) -> None:
 
 
 def lost_on(lab: Lab, accounts: list[int]) -> int:
-    """How many deposits these accounts, of consecutive numbers, lack by now, as their audit says."""
-    page = lab.service().get(f"/accounts?after={accounts[0] - 1}&limit={len(accounts)}")
-    return sum(account["lost"] for account in page["accounts"]) // AMOUNT
+    """How many deposits these accounts lack by now, as their audit says."""
+    return sum(account["lost"] for account in audited(lab, accounts)) // AMOUNT
+
+
+def count_losses(lab: Lab, side: Side) -> None:
+    """Also those that were answered although their record is gone, of which the audit knows nothing."""
+    accounts = audited(lab, side.accounts)
+    side.recorded = sum(account["transactions"] for account in accounts)
+    side.lost = side.made() - sum(account["balance"] for account in accounts) // AMOUNT
+
+
+def audited(lab: Lab, accounts: list[int]) -> list[dict]:
+    """These accounts, of consecutive numbers."""
+    return lab.service().get(f"/accounts?after={accounts[0] - 1}&limit={len(accounts)}")["accounts"]

@@ -15,10 +15,10 @@ local samples = require("samples")
 sysbench.cmdline.options = {
   socket = { "The server's unix socket", "" },
   database = { "The database", "racy" },
-  accounts = { "The accounts that prepare makes; to which run deposits, each time to one drawn at random", { "1" } },
+  accounts = { "The accounts that prepare makes, and of which run draws one for each deposit", { "1" } },
   amount = { "What to deposit", 100 },
-  statements = { "A deposit's statements, each a line, with :account, :amount, :slot, :new_balance and what was selected", "" },
-  attempts = { "How often to try a deposit at most, with pauses in between as of --retry jitter", 1 },
+  statements = { "A deposit's statements, each a line, with the names of VALUES as placeholders", "" },
+  attempts = { "How often to try a deposit at most, with pauses as of --retry jitter", 1 },
 }
 
 -- From the headers mysql.h and mariadb_stmt.h of MariaDB Connector/C 3, whose binary interface is
