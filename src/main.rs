@@ -100,7 +100,7 @@ struct ServeCommand {
 #[derive(Debug, Args)]
 struct ExploreCommand {
     /// The strategies to explore [default: all].
-    #[arg(value_name = "STRATEGY", value_parser = PossibleValuesParser::new(survey::subjects().map(|it| it.name())))]
+    #[arg(value_name = "STRATEGY", value_parser = PossibleValuesParser::new(survey::names()))]
     strategies: Vec<String>,
 
     #[command(flatten)]
@@ -249,7 +249,12 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
     let all = command.strategies.is_empty();
     let survey = Survey {
         strategies: survey::subjects()
-            .filter(|it| all || command.strategies.iter().any(|name| name == it.name()))
+            .filter(|it| {
+                all || command
+                    .strategies
+                    .iter()
+                    .any(|name| survey::is_named(*it, name))
+            })
             .collect(),
         plan,
         instances: command.options.instances.map(usize::from),
