@@ -98,6 +98,10 @@ macro_rules! of_books {
             Box::pin(books::remove(database, stakes))
         }
 
+        fn harm(&self) -> &'static str {
+            "wrong"
+        }
+
         fn moment(&self, trace: &Trace, _ended: &[Ended]) -> Option<Moment> {
             went_wrong(trace)
         }

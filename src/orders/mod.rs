@@ -51,7 +51,7 @@ pub use order::{
 pub use tables::{LEGACY, NAMED, NUMBERED, PAIRS, Pair};
 
 use crate::card::{Card, Expectation};
-use crate::engine::{Database, Fault, Session};
+use crate::engine::{Database, Engine, Fault, Session};
 use crate::step::Observer;
 use crate::verdict::Outcome;
 
@@ -171,6 +171,13 @@ impl Strategy {
     /// The strategy of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         STRATEGIES.iter().find(|strategy| strategy.name == name)
+    }
+
+    /// Whether nothing may ever go wrong on this engine at its isolation level, neither among writers nor beside the
+    /// consumer. Refusals may be many.
+    pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
+        let consumed = Expectation::on(engine, self.beside_the_consumer);
+        self.card.must_be_safe_on(engine) && consumed.is_some_and(Expectation::is_safe)
     }
 
     /// Writes one order on a connection from the pool, into a book that is [open](books::open). `pauses` says how long
