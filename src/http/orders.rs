@@ -199,14 +199,14 @@ fn lines(json: &str) -> Result<Vec<OrderLine>, Problem> {
         .map_err(|_| wrong("is not an array of objects with item_no and quantity".to_owned()))?;
     match lines.len() {
         0 => Err(wrong("is empty: an order has a line at least".to_owned())),
-        1..=MOST_LINES => (0..).zip(&lines).map(line).collect(),
+        1..=MOST_LINES => (0..).zip(lines).map(line).collect(),
         many => Err(wrong(format!(
             "has {many} lines: an order has {MOST_LINES} at most"
         ))),
     }
 }
 
-fn line((number, json): (usize, &Box<RawValue>)) -> Result<OrderLine, Problem> {
+fn line((number, json): (usize, Box<RawValue>)) -> Result<OrderLine, Problem> {
     let name = format!("orderlines[{number}]");
     let fields: BTreeMap<String, Box<RawValue>> =
         serde_json::from_str(json.get()).map_err(|_| {

@@ -105,6 +105,10 @@ macro_rules! of_books {
 }
 
 impl Subject for Strategy {
+    #[expect(
+        clippy::misnamed_getters,
+        reason = "among all exhibits it has its full name"
+    )]
     fn name(&self) -> &'static str {
         self.full_name
     }
@@ -130,6 +134,10 @@ impl Subject for Strategy {
 }
 
 impl Subject for BesideTheConsumer {
+    #[expect(
+        clippy::misnamed_getters,
+        reason = "this is what it is called beside the consumer"
+    )]
     fn name(&self) -> &'static str {
         self.0.name_beside_the_consumer
     }
