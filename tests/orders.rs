@@ -12,12 +12,13 @@ use racy::orders::{
 use racy::step::Unobserved;
 use reqwest::Response;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::support::client::{Arrivals, Arrived, Gate};
 use crate::support::process::racy;
 use crate::support::service::{RunningService, problem};
-use crate::support::{Lab, TestEngine};
+use crate::support::{Lab, TestEngine, until};
 
 on_engines!(
     every:
@@ -35,6 +36,9 @@ on_engines!(
         an_insert_that_reads_is_not_one_step_at_read_committed,
     ;
     innodb:
+    ;
+    postgres:
+        a_snapshot_from_before_the_wait_shows_an_old_number,
 );
 
 const BOOK: i64 = 7;
@@ -191,6 +195,40 @@ async fn an_insert_that_reads_is_not_one_step_at_read_committed(engine: TestEngi
     session.commit().await.unwrap();
     session.end().await;
     assert_eq!(found(&audit(&lab).await, Name::DuplicateNumber).0, 1);
+}
+
+/// Why `single_writer` asks for READ COMMITTED itself.
+async fn a_snapshot_from_before_the_wait_shows_an_old_number(engine: TestEngine) {
+    let lab = engine.lab_at(Isolation::RepeatableRead).await;
+    books::open(&lab.database, BOOK).await.unwrap();
+    let mut a = lab.database.session(&Unobserved).await.unwrap();
+    a.begin().await.unwrap();
+    a.lock_by_name(BOOK).await.unwrap();
+
+    let database = lab.database.clone();
+    let (connected, connection) = oneshot::channel();
+    let b = tokio::spawn(async move {
+        let mut b = database.session(&Unobserved).await.unwrap();
+        let connection = b.connection_id().await.unwrap();
+        connected.send(connection.unwrap()).unwrap();
+        b.begin().await.unwrap();
+        b.lock_by_name(BOOK).await.unwrap();
+        let sql = "SELECT MAX(id) FROM order_head WHERE book = ?";
+        let highest = b.read("read highest number", sql, &[BOOK]).await.unwrap();
+        b.end().await;
+        highest
+    });
+    let connection = connection.await.unwrap();
+    until("B waits for the lock", || async {
+        lab.database.waits_for_lock(connection).await.unwrap()
+    })
+    .await;
+    let head = &[5, 20_261_201, 2, BOOK];
+    let inserted = a.run("insert head", insert_select_max::INSERT_HEAD, head);
+    inserted.await.unwrap();
+    a.commit().await.unwrap();
+    a.end().await;
+    assert_eq!(b.await.unwrap(), None);
 }
 
 async fn half_an_order_is_shipped(engine: TestEngine) {

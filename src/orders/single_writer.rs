@@ -14,6 +14,9 @@
 //! old highest number above READ COMMITTED; and as two inserts do not conflict, nothing would refuse the second one: at
 //! REPEATABLE READ it would be a number twice, under a lock. So the transaction asks for READ COMMITTED itself.
 //!
+//! On SQLite whoever writes without asking for the lock, as the consumer does, makes a writer that has read its number and
+//! not written yet be refused (517). Nothing goes wrong, and it takes three clients to see it.
+//!
 //! ## The smallest schedule that breaks it
 //!
 //! There is none: two writers have 84 schedules (with two lines each; where the lock ends with the transaction or is a file,
