@@ -1,6 +1,5 @@
 //! Books, in which orders are numbered.
 
-use super::tables::PAIRS;
 use crate::engine::{Database, Fault, FaultKind};
 
 /// Makes sure that there is this book, so that its numbers can be counted.
@@ -19,25 +18,3 @@ pub async fn open(database: &Database, book: i64) -> Result<(), Fault> {
         opened => opened.map(|_| ()),
     }
 }
-
-/// Removes books with all that is in them.
-pub(super) async fn remove(database: &Database, books: &[i64]) -> Result<(), Fault> {
-    for book in books {
-        let mut work = database.begin_work().await?;
-        let removed = async {
-            for sql in PAIRS.iter().flat_map(|pair| pair.remove).chain(BESIDE) {
-                work.run(sql, &[(*book).into()]).await?;
-            }
-            Ok::<_, Fault>(())
-        }
-        .await;
-        work.end(removed).await?;
-    }
-    Ok(())
-}
-
-const BESIDE: [&str; 3] = [
-    "DELETE FROM shipments WHERE book = ?",
-    "DELETE FROM order_locks WHERE book = ?",
-    "DELETE FROM order_numbers WHERE book = ?",
-];

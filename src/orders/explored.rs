@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::audit::Audit;
 use super::order::uuid_v7;
 use super::{
-    DeliveryDate, Drawn, Failure, ITEMS, Order, OrderLine, Refusal, STRATEGIES, Strategy, books,
+    DeliveryDate, Drawn, Failure, ITEMS, Order, OrderLine, PAIRS, Refusal, STRATEGIES, Strategy,
     consumer,
 };
 use crate::card::Expectation;
@@ -91,7 +91,7 @@ macro_rules! of_books {
             database: &'a Database,
             stakes: &'a [i64],
         ) -> Pending<'a, Result<(), Fault>> {
-            Box::pin(books::remove(database, stakes))
+            Box::pin(remove_books(database, stakes))
         }
 
         fn harm(&self) -> &'static str {
@@ -267,8 +267,8 @@ fn order_of(strategy: &Strategy, client: Client, book: i64) -> Order {
     }
 }
 
-/// Each with an order that was processed long ago, as a book has that is in use: with the locks that belong to it, the
-/// books keep their distance on InnoDB, whose locks reach to the neighbouring row.
+/// Each with an order that was processed long ago, as a book has that is in use, and between two neighbours that nobody
+/// writes into: on InnoDB, where locks reach to the neighbouring row, no run waits for what is done to another's book.
 async fn open_books(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
     let books: Vec<i64> = std::iter::repeat_with(|| fastrand::i64(BOOKS))
         .take(count)
@@ -276,7 +276,10 @@ async fn open_books(database: &Database, count: usize) -> Result<Vec<i64>, Fault
     let mut work = database.begin_work().await?;
     let opened = async {
         for book in &books {
-            for sql in OPEN {
+            for neighbour in [book - 1, book + 1] {
+                work.run(OPEN_HEAD, &[neighbour.into()]).await?;
+            }
+            for sql in [OPEN_NUMBERS, OPEN_HEAD, OPEN_LINE] {
                 work.run(sql, &[(*book).into()]).await?;
             }
         }
@@ -287,16 +290,42 @@ async fn open_books(database: &Database, count: usize) -> Result<Vec<i64>, Fault
     Ok(books)
 }
 
+/// With all that is in them, and their neighbours.
+async fn remove_books(database: &Database, books: &[i64]) -> Result<(), Fault> {
+    const AT_A_TIME: usize = 100;
+    for some in books.chunks(AT_A_TIME) {
+        let mut work = database.begin_work().await?;
+        let removed = async {
+            for book in some {
+                for sql in PAIRS.iter().flat_map(|pair| pair.remove).chain(REMOVE) {
+                    work.run(sql, &[(*book).into()]).await?;
+                }
+                let neighbours = [(book - 1).into(), (book + 1).into()];
+                work.run(REMOVE_NEIGHBOURS, &neighbours).await?;
+            }
+            Ok::<_, Fault>(())
+        }
+        .await;
+        work.end(removed).await?;
+    }
+    Ok(())
+}
+
 /// A UUID has 48 bits for its milliseconds, and the explorer's has the book there.
 const BOOKS: std::ops::Range<i64> = 1 << 40..1 << 48;
 
-const OPEN: [&str; 3] = [
-    "INSERT INTO order_numbers (book, last_number) VALUES (?, 1)",
-    "INSERT INTO order_head (book, id, customer_no, delivery_date, processed, line_count) \
-     VALUES (?, 1, 100, 20261201, 1, 1)",
-    "INSERT INTO orderline (book, order_id, item_no, quantity, written_by) \
-     VALUES (?, 1, '10105', 1, 100)",
+const OPEN_NUMBERS: &str = "INSERT INTO order_numbers (book, last_number) VALUES (?, 1)";
+const OPEN_HEAD: &str = "INSERT INTO order_head \
+    (book, id, customer_no, delivery_date, processed, line_count) VALUES (?, 1, 100, 20261201, 1, 1)";
+const OPEN_LINE: &str = "INSERT INTO orderline (book, order_id, item_no, quantity, written_by) \
+    VALUES (?, 1, '10105', 1, 100)";
+
+const REMOVE: [&str; 3] = [
+    "DELETE FROM shipments WHERE book = ?",
+    "DELETE FROM order_locks WHERE book = ?",
+    "DELETE FROM order_numbers WHERE book = ?",
 ];
+const REMOVE_NEIGHBOURS: &str = "DELETE FROM order_head WHERE book IN (?, ?)";
 
 /// Where a line went under somebody else's number; or what was shipped too early.
 fn went_wrong(trace: &Trace) -> Option<Moment> {
