@@ -550,6 +550,9 @@ async fn the_api_describes_itself() {
             "/health/live",
             "/health/ready",
             "/metrics",
+            "/orders/audit",
+            "/orders/process",
+            "/orders/{strategy}/",
             "/strategies",
         ]
     );

@@ -64,8 +64,9 @@ macro_rules! metrics {
 metrics! {
     /// What is counted while the service works.
     struct Counted("racy") {
-        /// Requests to a strategy that were answered, by outcome and HTTP status. A deposit's outcome is applied;
-        /// replayed, where it had been applied before, under the same idempotency key;
+        /// Requests to a strategy that were answered, by outcome and HTTP status; an order's strategy is called
+        /// orders/NAME. The outcome is applied; replayed, where a deposit had been applied before, under the same
+        /// idempotency key;
         /// refused (nothing was kept); partial (part of it was kept); unknown (the answer to its commit was
         /// lost); or invalid, where the request described no deposit. A statement's is read or refused. A client that was told that it takes too
         /// long (504), or that has left, is counted by what became of its request in the end. Requests for

@@ -1,0 +1,20 @@
+//! Books, in which orders are numbered.
+
+use crate::engine::{Database, Fault, FaultKind};
+
+/// Makes sure that there is this book, so that its numbers can be counted.
+///
+/// # Errors
+/// The engine's fault.
+pub async fn open(database: &Database, book: i64) -> Result<(), Fault> {
+    let known = "SELECT last_number FROM order_numbers WHERE book = ?";
+    if !database.rows(known, &[book.into()]).await?.is_empty() {
+        return Ok(());
+    }
+    let open = "INSERT INTO order_numbers (book, last_number) VALUES (?, 0)";
+    match database.run(open, &[book.into()]).await {
+        // Somebody else was faster.
+        Err(fault) if fault.kind == FaultKind::UniqueViolation => Ok(()),
+        opened => opened.map(|_| ()),
+    }
+}
