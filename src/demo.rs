@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use make_requests::{Pace, Plan, Report};
+use make_requests::{Deposits, Pace, Plan, Report};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -191,14 +191,17 @@ async fn show(
     for service in services {
         let plan = Plan {
             base_url: service.base_url.parse()?,
-            target: strategy.name.parse()?,
+            target: Deposits {
+                strategy: strategy.name.parse()?,
+                account,
+                amount: AMOUNT.try_into()?,
+                retry_timeouts: false,
+                idempotency: false,
+            }
+            .into(),
             pace: Pace::Together,
             requests: (REQUESTS / services.len() as u32).try_into()?,
-            account,
-            amount: AMOUNT.try_into()?,
             timeout: TIMEOUT,
-            retry_timeouts: false,
-            idempotency: false,
         };
         let bar = bar.clone();
         bursts.spawn(async move {

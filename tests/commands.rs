@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use make_requests::{Pace, Plan, Verdict};
+use make_requests::{Deposits, Pace, Plan, Verdict};
 use serde_json::Value;
 
 use crate::support::process::{Served, racy, signal, terminate};
@@ -415,14 +415,17 @@ async fn make_requests_finds_what_is_lost_and_what_is_not(engine: TestEngine) {
         RunningService::start_with(&lab.database, &settings, unobserved, |router| router).await;
     let plan = |target: &str, pace| Plan {
         base_url: format!("http://{}", service.address).parse().unwrap(),
-        target: target.parse().unwrap(),
+        target: Deposits {
+            strategy: target.parse().unwrap(),
+            account: 1,
+            amount: "100".parse().unwrap(),
+            retry_timeouts: false,
+            idempotency: false,
+        }
+        .into(),
         pace,
         requests: "5".parse().unwrap(),
-        account: 1,
-        amount: "100".parse().unwrap(),
         timeout: Duration::from_secs(20),
-        retry_timeouts: false,
-        idempotency: false,
     };
     let lossy = plan("non_atomic_long_delay", Pace::Together);
     let report = make_requests::run(&lossy, |_| {}).await.unwrap();

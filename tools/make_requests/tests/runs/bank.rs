@@ -132,7 +132,7 @@ impl Shared {
         };
         match (method, path) {
             ("GET", "/accounts/1") => (self.on_account)(&self.ledger),
-            ("POST", "/demo/atomic_long_delay/" | "/demo/orders/x/") => match parse(form, key) {
+            ("POST", "/demo/atomic_long_delay/" | "/demo/nested/x/") => match parse(form, key) {
                 Some(deposit) => (self.on_deposit)(&self.ledger, &deposit),
                 None => problem(400, &json!({"title": "Not a deposit"})),
             },

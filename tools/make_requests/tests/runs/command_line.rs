@@ -164,7 +164,7 @@ fn a_correct_bank_is_safe() {
     );
     assert_contains(
         &text,
-        "safe: every deposit was acknowledged and nothing was lost",
+        "safe: every request was acknowledged and nothing went wrong",
     );
     assert_contains(&text, "Two of the requests, which overlapped:");
     assert_contains(&text, "… → 25 after 10 ms");
@@ -183,11 +183,11 @@ fn spaced_requests_do_not_wait_for_answers() {
 #[test]
 fn the_original_options_work() {
     let bank = racing_bank(10);
-    let output = run(&bank, &["-target", "orders/x", "-wait=0"]);
+    let output = run(&bank, &["-target", "nested/x", "-wait=0"]);
     assert_exit(&output, 1);
     assert_contains(
         &stdout(&output),
-        "orders/x: 10 deposits of 100 into account 1, all together",
+        "nested/x: 10 deposits of 100 into account 1, all together",
     );
 }
 
@@ -212,7 +212,7 @@ fn refusals_are_counted_by_fault_and_code() {
     );
     assert_contains(
         &text,
-        "refused: some were turned away, and nothing was lost",
+        "refused: some were turned away, and nothing went wrong",
     );
 
     let bank = bank_that_keeps(2, |_, _| deadlock());
@@ -251,7 +251,7 @@ fn what_was_not_acknowledged_cannot_be_lost() {
     assert_exit(&output, 2);
     assert_contains(
         &stdout(&output),
-        "could not tell: no deposit was acknowledged",
+        "could not tell: no request was acknowledged",
     );
 
     let output = run(&bank_that_keeps(1, |_, _| deadlock()), TOGETHER);
@@ -429,7 +429,7 @@ fn an_account_that_is_gone_afterwards_proves_nothing() {
     let explanation = document["explanation"].as_str().unwrap();
     assert_contains(
         explanation,
-        "could not tell: the account could not be read after the run",
+        "could not tell: the audit could not be read after the run",
     );
 }
 
