@@ -12,6 +12,9 @@ use crate::plan::Pace;
 use crate::report::{Problems, Report, TransportErrors};
 use crate::target::{Deposits, Exhibit, Exports, Orders, Target};
 
+/// Room for the names of the figures that every report has.
+const NAME_WIDTH: usize = 17;
+
 /// Writes the whole report.
 ///
 /// # Errors
@@ -40,8 +43,11 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
 /// Whatever the writer says.
 pub fn write_summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}\n", headline(report))?;
-    for (name, value) in figures(report) {
-        writeln!(out, "  {name:<17} {value}")?;
+    let figures: Vec<_> = figures(report).collect();
+    let longest = figures.iter().map(|(name, _)| name.chars().count()).max();
+    let width = longest.unwrap_or(0).max(NAME_WIDTH);
+    for (name, value) in figures {
+        writeln!(out, "  {name:<width$} {value}")?;
     }
     writeln!(out, "\n{}", report.verdict())?;
     for remark in report.remarks() {

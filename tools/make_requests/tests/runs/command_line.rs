@@ -6,42 +6,18 @@ use std::sync::Barrier;
 
 use serde_json::json;
 
-use crate::bank::{Bank, Deposit, Ledger, Reply, deadlock, ok, problem};
+use crate::bank::{Bank, Deposit, Ledger};
+use crate::stand_in::{Reply, deadlock, ok, problem};
+use crate::tool::{assert_contains, assert_exit, command, redacted_at, run_at, stderr, stdout};
 
 const TOGETHER: &[&str] = &["--wait", "0"];
 
-fn command(url: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_make_requests"));
-    command.args(["--base-url", url]).args(args);
-    command
-}
-
 fn run(bank: &Bank, args: &[&str]) -> Output {
-    command(&bank.url(), args).output().unwrap()
+    run_at(&bank.url(), args)
 }
 
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-#[track_caller]
-fn assert_exit(output: &Output, status: i32) {
-    assert_eq!(
-        output.status.code(),
-        Some(status),
-        "stdout:\n{}\nstderr:\n{}",
-        stdout(output),
-        stderr(output)
-    );
-}
-
-#[track_caller]
-fn assert_contains(text: &str, part: &str) {
-    assert!(text.contains(part), "{part:?} is not in:\n{text}");
+fn redacted(text: &str, bank: &Bank) -> String {
+    redacted_at(text, &bank.url())
 }
 
 /// A bank whose clients all meet after they have read, and write one after another.
@@ -75,33 +51,6 @@ fn bank_that_keeps(
             otherwise(ledger, deposit)
         }
     })
-}
-
-/// Replaces the bank's address and whatever was measured.
-fn redacted(text: &str, bank: &Bank) -> String {
-    let text = text.replace(&bank.url(), "http://bank");
-    text.lines().map(|line| redact_line(line) + "\n").collect()
-}
-
-fn redact_line(line: &str) -> String {
-    const MEASURED: &[&str] = &[
-        "released within ",
-        "  latency           ",
-        "  wall time         ",
-        "\"spread_us\": ",
-        "\"wall_ms\": ",
-        "\"min\": ",
-        "\"p50\": ",
-        "\"p90\": ",
-        "\"p99\": ",
-        "\"max\": ",
-    ];
-    for start in MEASURED {
-        if let Some(at) = line.find(start) {
-            return format!("{}[measured]", &line[..at + start.len()]);
-        }
-    }
-    line.to_owned()
 }
 
 #[test]
@@ -576,6 +525,23 @@ fn wrong_usage_says_what_would_be_right() {
         (
             &["--target", "../accounts"],
             "a target is a name of letters",
+        ),
+        (&["--target", "orders"], "orders/NAME is one"),
+        (
+            &["--target", "orders/x", "--account", "1"],
+            "--account has no use for orders",
+        ),
+        (
+            &["--target", "orders/x", "--retry-timeouts"],
+            "--retry-timeouts has no use for orders",
+        ),
+        (
+            &["--target", "exports/x", "--amount", "5"],
+            "--amount has no use for exports",
+        ),
+        (
+            &["--target", "exports/x", "--idempotency"],
+            "--idempotency has no use for exports",
         ),
         (
             &["--base-url", "https://localhost"],

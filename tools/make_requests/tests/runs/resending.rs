@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use make_requests::{Deposits, Outcome, Pace, Plan, Report, Verdict};
 
-use crate::bank::{Bank, Deposit, Ledger, Reply};
+use crate::bank::{Bank, Deposit, Ledger};
+use crate::stand_in::Reply;
 
 fn plan(bank: &Bank, idempotency: bool) -> Plan {
     Plan {
