@@ -36,6 +36,7 @@ pub mod explore;
 pub mod http;
 pub mod keeper;
 pub mod observe;
+pub mod orders;
 pub mod statements;
 pub mod step;
 pub mod survey;

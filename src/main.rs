@@ -25,6 +25,7 @@ use racy::engine::Database;
 use racy::engine::choice::{self, Lifetime, Opened};
 use racy::explore::{Stop, Tally};
 use racy::http::{self, Service};
+use racy::orders::consumer;
 use racy::step::Unobserved;
 use racy::survey::{self, Survey};
 use racy::watch::Screen;
@@ -68,6 +69,9 @@ enum Command {
     /// 100, were answered. On a terminal the picture is redrawn, into a pipe lines are appended. Ctrl-C ends it, with
     /// exit status 0.
     Watch(WatchCommand),
+    /// The other side of the orders: what reads them.
+    #[command(subcommand)]
+    Orders(OrdersCommand),
     #[command(flatten)]
     Keeper(KeeperCommand),
     /// Bring a database's schema up to date, and end. The other commands do it as well.
@@ -100,7 +104,7 @@ struct ServeCommand {
 #[derive(Debug, Args)]
 struct ExploreCommand {
     /// The strategies to explore [default: all].
-    #[arg(value_name = "STRATEGY", value_parser = PossibleValuesParser::new(survey::subjects().map(|it| it.name())))]
+    #[arg(value_name = "STRATEGY", value_parser = PossibleValuesParser::new(survey::names()))]
     strategies: Vec<String>,
 
     #[command(flatten)]
@@ -114,6 +118,22 @@ struct ExploreCommand {
 struct WatchCommand {
     #[command(flatten)]
     options: WatchOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum OrdersCommand {
+    /// Ship what waits in a book, once: read the heads that are not processed, for each its lines, and mark it.
+    Process(ProcessCommand),
+}
+
+#[derive(Debug, Args)]
+struct ProcessCommand {
+    /// The book.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
+    book: i64,
+
+    #[command(flatten)]
+    engine: EngineOptions,
 }
 
 #[derive(Debug, Args)]
@@ -150,6 +170,9 @@ async fn run(command: Command) -> Ended {
         Command::Keeper(command) => {
             let command = answered(command, signals.clone()).await?;
             unless_stopped(signals, keep(command)).await
+        }
+        Command::Orders(OrdersCommand::Process(command)) => {
+            unless_stopped(signals, process_orders(command)).await
         }
         Command::Migrate(command) => unless_stopped(signals, migrate(command)).await,
         Command::Healthcheck(command) => unless_stopped(signals, check_health(command)).await,
@@ -249,7 +272,12 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
     let all = command.strategies.is_empty();
     let survey = Survey {
         strategies: survey::subjects()
-            .filter(|it| all || command.strategies.iter().any(|name| name == it.name()))
+            .filter(|it| {
+                all || command
+                    .strategies
+                    .iter()
+                    .any(|name| survey::is_named(*it, name))
+            })
             .collect(),
         plan,
         instances: command.options.instances.map(usize::from),
@@ -377,6 +405,24 @@ fn stty(arguments: &[&str]) -> Option<String> {
 async fn keep(command: KeeperCommand) -> Ended {
     start_log(LogFormat::Text, "warn")?;
     print(&command.run(&complain).await?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn process_orders(command: ProcessCommand) -> Ended {
+    start_log(LogFormat::Text, "warn")?;
+    let opened = open(&command.engine, Lifetime::Kept, &complain).await?;
+    let shipped = consumer::perform(&opened.database, command.book, &Unobserved).await;
+    opened.close().await?;
+    let shipped = shipped?;
+    if shipped.is_empty() {
+        print(&format!("Nothing waits in book {}.\n", command.book))?;
+    }
+    for order in shipped {
+        let (id, customer, lines) = (order.order, order.customer_no, order.lines);
+        print(&format!(
+            "Shipped order {id} of customer {customer}, with {lines} lines.\n"
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

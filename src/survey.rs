@@ -8,6 +8,7 @@ use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
 use crate::engine::local::{self, Wanted};
 use crate::engine::{BESIDE_THE_CLIENTS, Database, Flavour, Journal, OpenError, Scratch, Settings};
 use crate::explore::{self, Finding, Plan, RunError, Schedules, Stop, Subject, Tally};
+use crate::orders;
 use crate::statements::READERS;
 
 /// What to explore.
@@ -293,10 +294,28 @@ async fn scratch(
     Ok(Some(scratch))
 }
 
-/// All strategies that can be explored: those of the deposits, and then those that read them.
+/// All strategies that can be explored: those of the deposits, then those that read them; then those of the orders,
+/// each with two who write, and then beside the consumer.
 pub fn subjects() -> impl Iterator<Item = &'static dyn Subject> {
     let deposits = STRATEGIES.iter().map(|it| it as &dyn Subject);
-    deposits.chain(READERS.iter().map(|it| it as &dyn Subject))
+    let readers = READERS.iter().map(|it| it as &dyn Subject);
+    let orders = orders::STRATEGIES.iter().map(|it| it as &dyn Subject);
+    let consumed = orders::BESIDE_THE_CONSUMER.iter();
+    let consumed = consumed.map(|it| it as &dyn Subject);
+    deposits.chain(readers).chain(orders).chain(consumed)
+}
+
+/// The names by which strategies are asked for. One may stand for several subjects: see [`is_named`].
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let names = subjects().map(|it| it.name());
+    names.filter(|name| !name.contains(", "))
+}
+
+/// Whether a subject is asked for by this name, be it the strategy itself or the strategy beside somebody
+/// (`orders/NAME, consumer`).
+pub fn is_named(subject: &dyn Subject, name: &str) -> bool {
+    let rest = subject.name().strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(", "))
 }
 
 /// Whether a strategy showed an anomaly where its card promises that it never does.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::FaultKind;
+use crate::engine::{FaultKind, Kept};
 
 /// What became of what one client asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -22,6 +22,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What became of work that was not acknowledged, by what it left behind.
+    pub fn of_what_was_kept(kept: Kept) -> Self {
+        match kept {
+            Kept::Nothing => Self::Refused,
+            Kept::Something => Self::Partial,
+            Kept::Unknown => Self::Unknown,
+        }
+    }
+
     /// The outcome as the API spells it.
     pub fn name(self) -> &'static str {
         match self {
@@ -44,6 +53,14 @@ pub enum Verdict {
     Unbalanced,
     /// The books are right, but a client has read parts of them that never were together (A5A).
     ReadSkew,
+    /// Two orders have the same number, and with it the same lines.
+    DuplicateNumber,
+    /// Under an order's number there are lines of another one.
+    MixedOrder,
+    /// An order lacks lines.
+    IncompleteOrder,
+    /// The books are right, but an order was shipped before all of its lines were there.
+    ShippedIncomplete,
     /// Nothing was lost, but the engine turned a client away.
     Refused(FaultKind),
     /// Nothing was lost, but the strategy itself turned a client away.
@@ -56,7 +73,13 @@ impl Verdict {
     /// Whether the exhibit's invariant was broken, in the books or in what somebody read of them.
     pub fn is_anomaly(self) -> bool {
         match self {
-            Self::LostUpdate | Self::Unbalanced | Self::ReadSkew => true,
+            Self::LostUpdate
+            | Self::Unbalanced
+            | Self::ReadSkew
+            | Self::DuplicateNumber
+            | Self::MixedOrder
+            | Self::IncompleteOrder
+            | Self::ShippedIncomplete => true,
             Self::Refused(_) | Self::Declined | Self::Safe => false,
         }
     }
@@ -68,6 +91,10 @@ impl fmt::Display for Verdict {
             Self::LostUpdate => f.write_str("lost update"),
             Self::Unbalanced => f.write_str("books out of balance"),
             Self::ReadSkew => f.write_str("read skew"),
+            Self::DuplicateNumber => f.write_str("duplicate order number"),
+            Self::MixedOrder => f.write_str("mixed order"),
+            Self::IncompleteOrder => f.write_str("incomplete order"),
+            Self::ShippedIncomplete => f.write_str("shipped incomplete"),
             Self::Refused(fault) => write!(f, "refused: {fault}"),
             Self::Declined => f.write_str("declined by the strategy"),
             Self::Safe => f.write_str("safe"),

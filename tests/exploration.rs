@@ -13,6 +13,7 @@ use racy::explore::{
     self, Cast, Ended, Finding, Moment, Pending, Plan, RunError, Schedule, Schedules, Stop,
     Subject, Tally, Trace,
 };
+use racy::orders;
 use racy::statements::{READERS, Reader};
 use racy::survey::{self, Found, Survey, Trouble};
 use serde_json::Value;
@@ -138,9 +139,11 @@ async fn the_cards_and_the_readme_say_what_is_found(engine: TestEngine) {
 
 fn assert_agrees_with_its_card(finding: &Finding) {
     let (name, engine) = (finding.strategy(), &finding.engine);
-    let expected = match Strategy::named(name) {
-        Some(strategy) => strategy.expected_on(engine, finding.instances()),
-        None => reader(name).card.expected_on(engine),
+    let expected = match told(name) {
+        Told::Deposit(strategy) => strategy.expected_on(engine, finding.instances()),
+        Told::Order(strategy) => strategy.card.expected_on(engine),
+        Told::BesideTheConsumer(it) => it.expected_on(engine),
+        Told::Statement(reader) => reader.card.expected_on(engine),
     };
     let expected = expected.unwrap();
     let mut expected: Vec<Count> = expected.verdicts.to_vec();
@@ -157,17 +160,40 @@ fn assert_agrees_with_its_card(finding: &Finding) {
 
 fn assert_its_head_tells_the_smallest_schedule(finding: &Finding) {
     let name = finding.strategy();
-    let card = Strategy::named(name).map(|strategy| strategy.card);
-    let explanation = card.unwrap_or_else(|| reader(name).card).explanation();
+    let card = match told(name) {
+        Told::Deposit(strategy) => strategy.card,
+        Told::Order(strategy) => strategy.card,
+        Told::BesideTheConsumer(it) => it.0.card,
+        Told::Statement(reader) => reader.card,
+    };
+    let explanation = card.explanation();
     let told = match finding.shortest_losing() {
         Some(shortest) => format!("'{}'", shortest.schedule),
-        None => "There is none.".to_owned(),
+        None => "There is none".to_owned(),
     };
-    assert!(
-        explanation.contains(&told),
-        "{}: {told}",
-        finding.strategy()
-    );
+    assert!(explanation.contains(&told), "{name}: {told}");
+}
+
+/// Where the card is that speaks of a subject.
+enum Told {
+    Deposit(&'static Strategy),
+    Statement(&'static Reader),
+    Order(&'static orders::Strategy),
+    BesideTheConsumer(&'static orders::BesideTheConsumer),
+}
+
+fn told(name: &str) -> Told {
+    if let Some(strategy) = Strategy::named(name) {
+        return Told::Deposit(strategy);
+    }
+    let mut consumed = orders::BESIDE_THE_CONSUMER.iter();
+    if let Some(strategy) = consumed.find(|it| Subject::name(*it) == name) {
+        return Told::BesideTheConsumer(strategy);
+    }
+    match name.strip_prefix("orders/") {
+        Some(name) => Told::Order(orders::Strategy::named(name).unwrap()),
+        None => Told::Statement(reader(name)),
+    }
 }
 
 /// The README's matrix is what `racy explore --matrix` prints, but for the versions under it.

@@ -27,6 +27,7 @@ mod keeper;
 mod keeper_commands;
 mod local_server;
 mod metrics;
+mod orders;
 mod sessions;
 mod statements;
 mod verdicts;

@@ -239,11 +239,7 @@ impl Failure {
     fn new(refusal: Refusal, kept: Kept) -> Self {
         Self {
             refusal,
-            outcome: match kept {
-                Kept::Nothing => Outcome::Refused,
-                Kept::Something => Outcome::Partial,
-                Kept::Unknown => Outcome::Unknown,
-            },
+            outcome: Outcome::of_what_was_kept(kept),
         }
     }
 

@@ -38,6 +38,11 @@ const MYSQL_MIGRATIONS: Migrations = &[
         "idempotency keys",
         include_str!("../../migrations/mysql/0005_idempotency_keys.sql"),
     ),
+    (
+        6,
+        "orders",
+        include_str!("../../migrations/mysql/0006_orders.sql"),
+    ),
 ];
 
 const POSTGRES_MIGRATIONS: Migrations = &[
@@ -66,6 +71,11 @@ const POSTGRES_MIGRATIONS: Migrations = &[
         "idempotency keys",
         include_str!("../../migrations/postgres/0005_idempotency_keys.sql"),
     ),
+    (
+        6,
+        "orders",
+        include_str!("../../migrations/postgres/0006_orders.sql"),
+    ),
 ];
 
 const SQLITE_MIGRATIONS: Migrations = &[
@@ -93,6 +103,11 @@ const SQLITE_MIGRATIONS: Migrations = &[
         5,
         "idempotency keys",
         include_str!("../../migrations/sqlite/0005_idempotency_keys.sql"),
+    ),
+    (
+        6,
+        "orders",
+        include_str!("../../migrations/sqlite/0006_orders.sql"),
     ),
 ];
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use super::connection::{Connection, ConnectionId};
+use super::connection::{Connection, ConnectionId, Row};
 use super::named_lock::{self, NamedLock};
 use super::{Engine, Fault, FaultKind, Flavour, Isolation};
 use crate::step::{Action, Arguments, Ending, Observer, Reach, Record, Step};
@@ -377,6 +377,25 @@ impl<'s> Session<'s> {
         self.look(label, sql, args, |_| None).await
     }
 
+    /// Reads any number of rows of integers and texts.
+    ///
+    /// # Errors
+    /// As the engine refuses.
+    pub async fn records(
+        &mut self,
+        label: &'static str,
+        sql: &'static str,
+        args: impl Into<Arguments>,
+    ) -> Result<Vec<Row>, Fault> {
+        let step = self.statement(Action::Read, label, sql, args, self.reach_of_read(sql));
+        perform!(
+            self,
+            step,
+            self.connection.rows(step_sql(&step), &step.args),
+            |_| None
+        )
+    }
+
     /// Runs a statement that changes rows, and says how many it matched.
     ///
     /// # Errors
@@ -517,6 +536,27 @@ impl<'s> Session<'s> {
                 Err(fault) => failed(fault),
             },
         });
+    }
+
+    /// Counts rows again and again until there are none, as long as it would wait for a lock. To the engine no one
+    /// waits here: it is asked.
+    ///
+    /// # Errors
+    /// [`FaultKind::LockTimeout`] where there still are some; or as the engine refuses.
+    pub async fn wait_until_none(
+        &mut self,
+        label: &'static str,
+        count: &'static str,
+        args: impl Into<Arguments>,
+    ) -> Result<(), Fault> {
+        let step = self.statement(Action::Lock, label, count, args, Reach::Meets);
+        perform!(self, step, none_left(&mut self.connection, &step), |()| {
+            None
+        })
+        .map_err(|fault| match fault.kind {
+            FaultKind::Busy => Fault::lock_timeout("somebody else did not make way in time"),
+            _ => fault,
+        })
     }
 
     /// Lets time pass between two statements: the delay of the lesson, in which others get their
@@ -802,6 +842,19 @@ impl Drop for Session<'_> {
         if !(self.in_transaction || self.in_flight || self.broken || holds) {
             self.connection.give_back();
         }
+    }
+}
+
+/// Refuses, as somebody who waits in vain is refused, where a count is not zero.
+async fn none_left(connection: &mut Connection, step: &Step) -> Result<(), Fault> {
+    let counted = connection.integers::<1>(step_sql(step), &step.args).await?;
+    match counted.first() {
+        Some([Some(0)]) => Ok(()),
+        _ => Err(Fault {
+            kind: FaultKind::Busy,
+            code: None,
+            message: "somebody else is in the way".to_owned(),
+        }),
     }
 }
 

@@ -105,6 +105,11 @@ pub trait Subject: fmt::Debug + Send + Sync {
         false
     }
 
+    /// What an anomaly does to the books, in one word.
+    fn harm(&self) -> &'static str {
+        "lost"
+    }
+
     /// Where in a run with an anomaly it happened, and how to say so.
     fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment>;
 }

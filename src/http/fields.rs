@@ -39,6 +39,21 @@ impl Fields {
         }
     }
 
+    /// As [`read`](Self::read), where nothing but a JSON object will do, because it has more than one level.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(super) async fn read_json(
+        request: Request,
+        wanted: &'static [&'static str],
+    ) -> Result<Self, Problem> {
+        match content_type(&request)?.as_deref() {
+            Some("application/json") => of_json(&body(request).await?, wanted),
+            Some(other) => Err(Problem::not_json(other)),
+            None => Err(Problem::not_json("missing")),
+        }
+    }
+
     /// What the field holds, where it is there.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)

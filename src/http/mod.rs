@@ -16,6 +16,7 @@ mod input;
 mod instance;
 mod metrics;
 mod openapi;
+mod orders;
 mod paging;
 mod probe;
 mod problem;
@@ -186,6 +187,10 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
         .route("/accounts/{id}", get(accounts::show))
         .route("/accounts/{id}/transactions", get(accounts::transactions))
         .route("/accounts/{id}/statement", get(statements::show))
+        .route("/orders/{strategy}", post(orders::write))
+        .route("/orders/{strategy}/", post(orders::write))
+        .route("/orders/process", post(orders::process))
+        .route("/orders/audit", get(orders::audit))
         .route("/strategies", get(strategies::list))
         .merge(admin::api())
         .route_layer(to_the_end.clone());

@@ -3,14 +3,15 @@
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{accounts, admin, deposits, health, metrics, statements, strategies};
+use super::{accounts, admin, deposits, health, metrics, orders, statements, strategies};
 
 /// The OpenAPI document at `/openapi.json`.
 #[derive(Debug, OpenApi)]
 #[openapi(
     info(
         title = "Racy",
-        description = "A laboratory of race conditions: deposits that lose money, and one that does not. Every \
+        description = "A laboratory of race conditions: deposits that lose money, orders \
+            that get mixed up, and those that do not. Every \
             response names the instance that gave it (`X-Racy-Instance`) and its request (`X-Request-Id`).",
         license(name = "MIT", identifier = "MIT"),
     ),
@@ -20,6 +21,9 @@ use super::{accounts, admin, deposits, health, metrics, statements, strategies};
         accounts::show,
         accounts::transactions,
         statements::show,
+        orders::write,
+        orders::process,
+        orders::audit,
         admin::open,
         admin::reset,
         admin::delete_transactions,

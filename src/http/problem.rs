@@ -15,6 +15,7 @@ use crate::deposits::{Failure, Outcome, Refusal};
 use crate::engine::{Fault, FaultKind};
 use crate::keeper::NotChanged;
 use crate::observe::timeline::TimelineStep;
+use crate::orders;
 
 /// An error, for programs and for people.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -38,7 +39,7 @@ pub struct Problem {
     /// Whether the same request may well succeed when it is sent again, without a risk of doing
     /// its work twice.
     pub retryable: bool,
-    /// What became of the deposit.
+    /// What became of the deposit, or of the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// The account's balance, where it is the reason.
@@ -266,6 +267,14 @@ impl Problem {
         )
     }
 
+    /// 415: the body has to be JSON.
+    pub fn not_json(found: &str) -> Self {
+        Self {
+            detail: format!("The Content-Type is {found}; send application/json."),
+            ..Self::unsupported_type(found)
+        }
+    }
+
     /// 500: a mistake in the lab itself.
     pub fn internal() -> Self {
         Self::new(
@@ -384,6 +393,33 @@ impl Problem {
             Outcome::Unknown => (
                 " Whether the deposit was kept is unknown: look at the account before sending it \
                  again.",
+                false,
+            ),
+        };
+        Self {
+            detail: format!("{}{hint}", problem.detail),
+            retryable,
+            outcome: Some(failure.outcome),
+            ..problem
+        }
+    }
+}
+
+impl Problem {
+    /// An order that was not acknowledged.
+    pub fn of_order(failure: orders::Failure) -> Self {
+        let problem = match failure.refusal {
+            orders::Refusal::GaveUp { attempts } => Self::gave_up(attempts),
+            orders::Refusal::Engine(fault) => Self::from(fault),
+        };
+        let (hint, retryable) = match failure.outcome {
+            Outcome::Applied | Outcome::Refused => ("", problem.retryable),
+            Outcome::Partial => (
+                " Part of the order was kept: this strategy is not atomic.",
+                false,
+            ),
+            Outcome::Unknown => (
+                " Whether the order was kept is unknown: look at the book's audit before sending it again.",
                 false,
             ),
         };

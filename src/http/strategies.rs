@@ -12,6 +12,7 @@ use super::problem::AlwaysPossible;
 use crate::card::Expectation;
 use crate::deposits::{Delay, STRATEGIES, Strategy};
 use crate::engine::Engine;
+use crate::orders;
 use crate::statements::{READERS, Reader};
 
 /// All strategies, and the engine they run on here.
@@ -22,6 +23,8 @@ pub(super) struct Strategies {
     strategies: Vec<StrategyCard>,
     /// The ways to read a statement.
     statements: Vec<StatementCard>,
+    /// The ways to write an order.
+    orders: Vec<OrderCard>,
 }
 
 /// One strategy, explained.
@@ -29,6 +32,8 @@ pub(super) struct Strategies {
 struct StrategyCard {
     /// Its name, which is also its endpoint: `/demo/<name>/`.
     name: &'static str,
+    /// Always `deposits`.
+    exhibit: &'static str,
     /// A headline.
     title: &'static str,
     /// How long it thinks between reading and writing.
@@ -50,6 +55,7 @@ impl StrategyCard {
         let card = strategy.card;
         Self {
             name: strategy.name,
+            exhibit: "deposits",
             title: card.title,
             delay: strategy.delay,
             must_be_safe: card.must_be_safe_on(engine),
@@ -66,6 +72,8 @@ impl StrategyCard {
 struct StatementCard {
     /// Its name: `/accounts/{id}/statement?strategy=<name>`.
     name: &'static str,
+    /// Always `statements`.
+    exhibit: &'static str,
     /// A headline.
     title: &'static str,
     /// Whether a statement read in this way balances on this engine whenever the books do.
@@ -83,10 +91,48 @@ impl StatementCard {
         let card = reader.card;
         Self {
             name: reader.short_name,
+            exhibit: "statements",
             title: card.title,
             must_be_safe: card.must_be_safe_on(engine),
             explanation: card.explanation(),
             expected: card.expected,
+            source: card.source,
+        }
+    }
+}
+
+/// One way to write an order, explained.
+#[derive(Debug, Serialize, ToSchema)]
+struct OrderCard {
+    /// Its name: `/orders/<name>/`.
+    name: &'static str,
+    /// Always `orders`.
+    exhibit: &'static str,
+    /// A headline.
+    title: &'static str,
+    /// Whether nothing may ever go wrong with it on this engine, neither among writers nor beside the consumer.
+    must_be_safe: bool,
+    /// The explanation, in Markdown.
+    explanation: String,
+    /// What the schedules of two who write lead to, engine by engine.
+    expected: &'static [Expectation],
+    /// What those of one who writes and the consumer lead to.
+    expected_beside_the_consumer: &'static [Expectation],
+    /// The file that runs.
+    source: &'static str,
+}
+
+impl OrderCard {
+    fn new(strategy: &orders::Strategy, engine: &Engine) -> Self {
+        let card = strategy.card;
+        Self {
+            name: strategy.name,
+            exhibit: "orders",
+            title: card.title,
+            must_be_safe: strategy.must_be_safe_on(engine),
+            explanation: card.explanation(),
+            expected: card.expected,
+            expected_beside_the_consumer: strategy.beside_the_consumer,
             source: card.source,
         }
     }
@@ -114,9 +160,14 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Strategies> {
         .iter()
         .map(|reader| StatementCard::new(reader, engine))
         .collect();
+    let orders = orders::STRATEGIES
+        .iter()
+        .map(|strategy| OrderCard::new(strategy, engine))
+        .collect();
     Json(Strategies {
         engine: engine.clone(),
         strategies,
         statements,
+        orders,
     })
 }

@@ -40,6 +40,14 @@ pub struct FindingJson<'f> {
     pub unbalanced: u64,
     /// In how many the books are right, but a client has read parts of them that never were together.
     pub read_skew: u64,
+    /// In how many two orders have the same number.
+    pub duplicate_number: u64,
+    /// In how many there are lines of another order under an order's number.
+    pub mixed_order: u64,
+    /// In how many an order lacks lines.
+    pub incomplete_order: u64,
+    /// In how many an order was shipped before all of its lines were there.
+    pub shipped_incomplete: u64,
     /// In how many nothing was lost and somebody was refused. Where refusals differ within a schedule,
     /// one of them stands for it.
     pub refused: Vec<RefusedJson<'f>>,
@@ -127,6 +135,10 @@ impl<'f> FindingJson<'f> {
             lost_update: tally.count(Verdict::LostUpdate),
             unbalanced: tally.count(Verdict::Unbalanced),
             read_skew: tally.count(Verdict::ReadSkew),
+            duplicate_number: tally.count(Verdict::DuplicateNumber),
+            mixed_order: tally.count(Verdict::MixedOrder),
+            incomplete_order: tally.count(Verdict::IncompleteOrder),
+            shipped_incomplete: tally.count(Verdict::ShippedIncomplete),
             refused: refused(tally),
             waited: tally.waited,
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::{Finding, Schedules};
-use super::{about_thinking, sentence, shown, verdict};
+use super::{ANOMALIES, about_thinking, sentence, shown, verdict};
 use crate::engine::{Engine, Flavour, Journal};
 use crate::verdict::Verdict;
 
@@ -93,17 +93,24 @@ pub(super) fn cell(finding: &Finding) -> String {
         count => format!(", {count} declined"),
     };
     let refused = refused.collect::<String>() + &declined;
-    match (tally.anomalies(), refused.is_empty()) {
-        (0, true) if finding.is_exhaustive() => format!("✓ all {of} safe"),
-        (0, _) if finding.is_exhaustive() => format!("✓ 0 of {of} lost{refused}"),
-        (0, _) => format!("? 0 of {of} lost{refused}"),
-        (lost, _) if lost == tally.count(Verdict::LostUpdate) => {
-            format!("✗ {lost} of {of} lost{refused}")
+    let harm = finding.subject.harm();
+    let anomalies = ANOMALIES.map(|(verdict, _, word)| (tally.count(verdict), word));
+    let anomalies: Vec<_> = anomalies
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .collect();
+    match (&anomalies[..], refused.is_empty()) {
+        ([], true) if finding.is_exhaustive() => format!("✓ all {of} safe"),
+        ([], _) if finding.is_exhaustive() => format!("✓ 0 of {of} {harm}{refused}"),
+        ([], _) => format!("? 0 of {of} {harm}{refused}"),
+        ([(count, word)], _) => format!("✗ {count} of {of} {word}{refused}"),
+        (several, _) => {
+            let several: Vec<_> = several
+                .iter()
+                .map(|(count, word)| format!("{count} {word}"))
+                .collect();
+            format!("✗ {} of {of}{refused}", several.join(", "))
         }
-        (skewed, _) if skewed == tally.count(Verdict::ReadSkew) => {
-            format!("✗ {skewed} of {of} skewed{refused}")
-        }
-        (wrong, _) => format!("✗ {wrong} of {of} lost, unbalanced or skewed{refused}"),
     }
 }
 
@@ -117,6 +124,11 @@ fn grounds(findings: &[Finding]) -> String {
     versions.join(", ")
 }
 
+/// What the cells of orders mean besides.
+const OF_ORDERS: &str = "Of orders: how many give a number twice (duplicate), put lines under the number of \
+    somebody else's order (mixed), leave an order without some of its lines (incomplete), or have the consumer \
+    ship it so (shipped incomplete).";
+
 /// What the cells mean, and how many clients there were.
 pub(super) fn legend(findings: &[Finding]) -> String {
     let clients = distinct(
@@ -129,12 +141,12 @@ pub(super) fn legend(findings: &[Finding]) -> String {
         true => format!(
             "Each cell: of all schedules of {clients} clients, how many lose an update, in how many a \
              statement is read that does not balance (skewed), and in how many one is refused, with the \
-             engine's code, or declined by the strategy itself."
+             engine's code, or declined by the strategy itself. {OF_ORDERS}"
         ),
         false => format!(
             "Each cell: of the schedules of {clients} clients that were run, how many lose an update, in how \
              many a statement is read that does not balance (skewed), and in how many one is refused, with the \
-             engine's code, or declined by the strategy itself. A question mark: none that was run loses one, but not all were."
+             engine's code, or declined by the strategy itself. A question mark: none that was run loses one, but not all were. {OF_ORDERS}"
         ),
     }
 }

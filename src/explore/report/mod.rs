@@ -54,15 +54,33 @@ pub fn verdict(finding: &Finding) -> String {
     }
 }
 
+/// What can go wrong, the worst first: what a strategy does then, and what a schedule is called in which it does.
+const ANOMALIES: [(Verdict, &str, &str); 7] = [
+    (Verdict::LostUpdate, "loses an update", "lost"),
+    (Verdict::Unbalanced, "gets the books wrong", "unbalanced"),
+    (Verdict::ReadSkew, "reads what never was together", "skewed"),
+    (
+        Verdict::DuplicateNumber,
+        "gives a number twice",
+        "duplicate",
+    ),
+    (Verdict::MixedOrder, "mixes two orders up", "mixed"),
+    (
+        Verdict::IncompleteOrder,
+        "leaves an order without lines",
+        "incomplete",
+    ),
+    (
+        Verdict::ShippedIncomplete,
+        "has an order shipped incomplete",
+        "shipped incomplete",
+    ),
+];
+
 /// What goes wrong in how many schedules; to be followed by how many there were.
 fn anomalies(tally: &Tally) -> String {
-    let went_wrong = [
-        (Verdict::LostUpdate, "loses an update"),
-        (Verdict::Unbalanced, "gets the books wrong"),
-        (Verdict::ReadSkew, "reads what never was together"),
-    ];
-    let count = |(verdict, words)| (tally.count(verdict), words);
-    let found = went_wrong.map(count).into_iter();
+    let count = |(verdict, words, _)| (tally.count(verdict), words);
+    let found = ANOMALIES.map(count).into_iter();
     let found = found.filter(|(count, _)| *count > 0);
     let found: Vec<_> = found
         .map(|(count, words)| format!("{words} in {count}"))
@@ -156,7 +174,7 @@ fn counts(finding: &Finding) -> Vec<(u64, String)> {
         )
     });
     let count = |verdict: Verdict| (tally.count(verdict), verdict.to_string());
-    let counts = [Verdict::LostUpdate, Verdict::Unbalanced, Verdict::ReadSkew].map(count);
+    let counts = ANOMALIES.map(|(verdict, ..)| count(verdict));
     let others = [Verdict::Declined, Verdict::Safe].map(count);
     let counts = counts.into_iter().chain(refused).chain(others);
     counts.filter(|(count, _)| *count > 0).collect()
@@ -234,12 +252,15 @@ fn shown(finding: &Finding) -> Option<(&'static str, &Example)> {
     }
     let all = finding.is_exhaustive();
     if let Some(losing) = finding.shortest_losing() {
-        let skewed = finding.tally.anomalies() == finding.tally.count(Verdict::ReadSkew);
-        let heading = match (all, skewed) {
-            (true, false) => "The shortest schedule that loses",
-            (false, false) => "The shortest of the schedules run that lose",
-            (true, true) => "The shortest schedule with read skew",
-            (false, true) => "The shortest of the schedules run with read skew",
+        let tally = &finding.tally;
+        let loses = tally.count(Verdict::LostUpdate) + tally.count(Verdict::Unbalanced) > 0;
+        let heading = match (all, loses, tally.count(Verdict::ReadSkew) > 0) {
+            (true, true, _) => "The shortest schedule that loses",
+            (false, true, _) => "The shortest of the schedules run that lose",
+            (true, false, true) => "The shortest schedule with read skew",
+            (false, false, true) => "The shortest of the schedules run with read skew",
+            (true, false, false) => "The shortest schedule that goes wrong",
+            (false, false, false) => "The shortest of the schedules run that go wrong",
         };
         return Some((heading, losing));
     }

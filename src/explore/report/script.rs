@@ -20,7 +20,7 @@ pub(super) fn write(finding: &Finding, example: &Example) -> String {
     }
     let _ = writeln!(
         text,
-        "-- In one of them; it empties account {SHOWN_STAKE}:\n{}",
+        "-- In one of them; it sets up number {SHOWN_STAKE}, for which they race:\n{}",
         finding.subject.set_up()
     );
     let mut last = None;

@@ -1,0 +1,347 @@
+//! `/orders`: one order, written by a strategy; the consumer; and the audit of a book.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, Request, State};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use super::App;
+use super::fields::Fields;
+use super::input::natural;
+use super::problem::{AlwaysPossible, Problem};
+use crate::observe::metrics::Answered;
+use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
+use crate::orders::audit::Audit;
+use crate::orders::consumer::{self, Shipped};
+use crate::orders::{
+    Drawn, Failure, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, PAIRS, Receipt,
+    Refusal, STRATEGIES, Strategy, books,
+};
+use crate::verdict::Outcome;
+
+/// The answer to an order that was written.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrderWritten {
+    /// The strategy that wrote it.
+    strategy: &'static str,
+    /// The book in which it is numbered.
+    book: i64,
+    /// Its number, or its UUID; null where the strategy cannot learn it.
+    order: Option<OrderId>,
+    /// Who ordered.
+    customer_no: i64,
+    /// Always `applied`.
+    outcome: Outcome,
+    /// How often it was tried, this last time included.
+    attempts: u32,
+    /// When the request arrived, in microseconds since 1970-01-01 UTC.
+    arrived_at_us: u64,
+    /// Every step, with its time since the request arrived.
+    timeline: Vec<TimelineStep>,
+}
+
+/// An order.
+#[derive(Debug, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the body to OpenAPI; `parse` reads it field by field"
+)]
+pub(super) struct OrderBody {
+    /// Who orders.
+    #[schema(example = 12345, minimum = 1)]
+    customer_no: i64,
+    /// When it is to be delivered.
+    #[schema(example = "2026-12-01", format = Date)]
+    delivery_date: String,
+    /// What is ordered.
+    #[schema(min_items = 1, max_items = 100)]
+    orderlines: Vec<OrderLineBody>,
+    /// The book in which it is numbered; 1 unless given.
+    #[schema(example = 1, minimum = 1)]
+    book: Option<i64>,
+}
+
+/// Some of an item.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "as above")]
+pub(super) struct OrderLineBody {
+    /// Which item: one of 10105, 10106, 10210, 20001 and 20480.
+    #[schema(example = "10105")]
+    item_no: String,
+    /// How many of it.
+    #[schema(example = 80, minimum = 1, maximum = 10_000)]
+    quantity: i64,
+}
+
+/// Write an order
+///
+/// Writes the order's head and its lines, in the way of the strategy. With some of them, two orders get the same number
+/// when several requests meet, or the consumer ships half of one.
+#[utoipa::path(
+    post,
+    path = "/orders/{strategy}/",
+    tag = "orders",
+    params(("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists those of the orders", example = "max_id_head_first")),
+    request_body = OrderBody,
+    responses(
+        (status = 200, description = "The order was written", body = OrderWritten),
+        (status = 400, description = "A field is missing or wrong: the answer names it, and nothing was written", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such strategy", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused, or the strategy gave up after several attempts", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    )
+)]
+pub(super) async fn write(
+    State(app): State<Arc<App>>,
+    strategy: Result<Path<String>, PathRejection>,
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Result<Json<OrderWritten>, Problem> {
+    let Path(name) = strategy.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
+    let strategy = Strategy::named(&name).ok_or_else(|| {
+        Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.name))
+    })?;
+    let order = parse(request).await.inspect_err(|problem| {
+        app.metrics
+            .count_invalid(strategy.full_name, problem.status);
+    })?;
+    app.warn_if_the_pool_hides_the_race();
+    books::open(&app.database, order.book).await?;
+
+    let recorder = Recorder::before(app.observer.clone());
+    let pauses = app.retry.pauses();
+    let performed = strategy.perform(&app.database, &order, pauses, &recorder);
+    let result = performed.await;
+
+    let records = recorder.into_records();
+    let (outcome, attempts) = ended(&result);
+    let result = result.map_err(Problem::of_order);
+    let problem = result.as_ref().err();
+    app.metrics.count(&Answered {
+        strategy: strategy.full_name,
+        outcome,
+        status: problem.map_or(200, |problem| problem.status),
+        took: arrival.instant.elapsed(),
+        attempts,
+        fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
+        replayed: false,
+        records: &records,
+        in_a_batch: false,
+    });
+
+    let arrived_at_us = arrival.epoch_us();
+    let timeline = timeline(records, &arrival);
+    match result {
+        Ok(receipt) => Ok(Json(OrderWritten {
+            strategy: strategy.name,
+            book: order.book,
+            order: receipt.order,
+            customer_no: order.customer_no,
+            outcome: Outcome::Applied,
+            attempts: receipt.attempts,
+            arrived_at_us,
+            timeline,
+        })),
+        Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
+    }
+}
+
+/// What became of an order, and how often it was tried.
+fn ended(result: &Result<Receipt, Failure>) -> (Outcome, u32) {
+    match result {
+        Ok(receipt) => (Outcome::Applied, receipt.attempts),
+        Err(Failure { refusal, outcome }) => match refusal {
+            Refusal::GaveUp { attempts } => (*outcome, *attempts),
+            Refusal::Engine(_) => (*outcome, 1),
+        },
+    }
+}
+
+async fn parse(request: Request) -> Result<Order, Problem> {
+    let wanted = &["book", "customer_no", "delivery_date", "orderlines"];
+    let mut fields = Fields::read_json(request, wanted).await?;
+    let mut take = |name| fields.take(name);
+    Ok(Order {
+        book: book(take("book"))?,
+        customer_no: integer_within(
+            "customer_no",
+            required("customer_no", take("customer_no"))?.as_str(),
+            1..=i64::MAX,
+        )?,
+        delivery_date: parsed(
+            "delivery_date",
+            &required("delivery_date", take("delivery_date"))?,
+        )?,
+        lines: lines(&required("orderlines", take("orderlines"))?)?,
+        drawn: Drawn::at_random().map_err(|error| {
+            tracing::error!(%error, "no random numbers");
+            Problem::internal()
+        })?,
+    })
+}
+
+/// The first book, unless another one is named.
+fn book(text: Option<String>) -> Result<i64, Problem> {
+    text.map_or(Ok(1), |text| integer_within("book", &text, 1..=i64::MAX))
+}
+
+fn lines(json: &str) -> Result<Vec<OrderLine>, Problem> {
+    let wrong = |what: String| Problem::invalid(format!("The field \"orderlines\" {what}."));
+    let lines: Vec<Box<RawValue>> = serde_json::from_str(json)
+        .map_err(|_| wrong("is not an array of objects with item_no and quantity".to_owned()))?;
+    match lines.len() {
+        0 => Err(wrong("is empty: an order has a line at least".to_owned())),
+        1..=MOST_LINES => (0..).zip(&lines).map(line).collect(),
+        many => Err(wrong(format!(
+            "has {many} lines: an order has {MOST_LINES} at most"
+        ))),
+    }
+}
+
+fn line((number, json): (usize, &Box<RawValue>)) -> Result<OrderLine, Problem> {
+    let name = format!("orderlines[{number}]");
+    let fields: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(json.get()).map_err(|_| {
+            Problem::invalid(format!(
+                "The field {name:?} is not an object with item_no and quantity."
+            ))
+        })?;
+    let field = |field: &str| {
+        let name = format!("{name}.{field}");
+        let value = fields.get(field).map(|value| value.get());
+        let value = value.filter(|value| *value != "null");
+        required(&name, value.map(str::to_owned)).map(|value| (name, value))
+    };
+    let (item_name, item_no) = field("item_no")?;
+    let (quantity_name, quantity) = field("quantity")?;
+    Ok(OrderLine {
+        item_no: parsed(&item_name, &item_no)?,
+        quantity: integer_within(&quantity_name, &quantity, 1..=MOST_OF_AN_ITEM)?,
+    })
+}
+
+fn required(name: &str, text: Option<String>) -> Result<String, Problem> {
+    text.ok_or_else(|| Problem::invalid(format!("The field {name:?} is missing.")))
+}
+
+fn integer_within(name: &str, text: &str, range: RangeInclusive<i64>) -> Result<i64, Problem> {
+    let value = natural(name, text)?;
+    match range.contains(&value) {
+        true => Ok(value),
+        false => Err(Problem::invalid(format!(
+            "The field {name:?} is out of range: {value} is not within {} to {}.",
+            range.start(),
+            range.end()
+        ))),
+    }
+}
+
+/// Reads a JSON text as what it stands for.
+fn parsed<T: FromStr<Err = String>>(name: &str, json: &str) -> Result<T, Problem> {
+    let wrong = |what: String| Problem::invalid(format!("The field {name:?} is wrong: {what}."));
+    let text: String =
+        serde_json::from_str(json).map_err(|_| wrong(format!("{json} is not a text")))?;
+    text.parse().map_err(wrong)
+}
+
+/// Which book.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes the body to OpenAPI")]
+pub(super) struct BookBody {
+    /// The book; 1 unless given.
+    #[schema(example = 1, minimum = 1)]
+    book: Option<i64>,
+}
+
+/// What the consumer has shipped.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Processed {
+    /// The book.
+    book: i64,
+    /// The orders that waited in it.
+    shipped: Vec<Shipped>,
+    /// Every step, with its time since the request arrived.
+    timeline: Vec<TimelineStep>,
+}
+
+/// Let the consumer ship what waits
+///
+/// Once, as `racy orders process` does: it reads the heads that are not processed, for each its lines, marks it, and
+/// records what it has shipped.
+#[utoipa::path(
+    post,
+    path = "/orders/process",
+    tag = "orders",
+    request_body(content(
+        (BookBody = "application/json"),
+        (BookBody = "application/x-www-form-urlencoded"),
+        (BookBody = "multipart/form-data"),
+    )),
+    responses(
+        (status = 200, description = "What was shipped", body = Processed),
+        (status = 400, description = "The book is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused; what was shipped before is on record", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    )
+)]
+pub(super) async fn process(
+    State(app): State<Arc<App>>,
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Result<Json<Processed>, Problem> {
+    let book = book(Fields::read(request, &["book"]).await?.take("book"))?;
+    app.warn_if_the_pool_hides_the_race();
+    let recorder = Recorder::before(app.observer.clone());
+    let processed = consumer::perform(&app.database, book, &recorder).await;
+    let timeline = timeline(recorder.into_records(), &arrival);
+    match processed {
+        Ok(shipped) => Ok(Json(Processed {
+            book,
+            shipped,
+            timeline,
+        })),
+        Err(fault) => Err(Problem::from(fault).with_timeline(arrival.epoch_us(), timeline)),
+    }
+}
+
+/// Which book is to be audited.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BookQuery {
+    /// The book; 1 unless given.
+    #[param(value_type = Option<i64>, minimum = 1)]
+    book: Option<String>,
+}
+
+/// Audit a book
+///
+/// How many orders and lines are in it, and what is wrong with them: each anomaly with its name, its count and one
+/// example. Every name is always there. `never_shipped` and `gap` are no anomalies by themselves. Ask when
+/// nobody writes: half of an order looks like an order that lacks lines.
+#[utoipa::path(
+    get,
+    path = "/orders/audit",
+    tag = "orders",
+    params(BookQuery),
+    responses(
+        (status = 200, description = "The audit", body = Audit),
+        (status = 400, description = "The book is none", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    )
+)]
+pub(super) async fn audit(
+    State(app): State<Arc<App>>,
+    query: Result<Query<BookQuery>, QueryRejection>,
+) -> Result<Json<Audit>, Problem> {
+    let Query(query) = query.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
+    let book = book(query.book)?;
+    Ok(Json(Audit::of(&app.database, book, &PAIRS).await?))
+}

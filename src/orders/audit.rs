@@ -1,0 +1,246 @@
+//! The audit of a book: what is wrong in it, each anomaly with its name and an example.
+//!
+//! It reads everything from one snapshot. Who was told that an order is written it cannot know: an order that is being
+//! written at this moment looks incomplete, and so does one whose writer was refused half way. Ask it when nobody
+//! writes.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::tables::Pair;
+use crate::engine::{Database, Fault, Row, Session, again};
+use crate::step::Unobserved;
+use crate::verdict::Verdict;
+
+/// What is in a book, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Audit {
+    /// Which book.
+    pub book: i64,
+    /// How many heads are in it.
+    pub orders: i64,
+    /// How many lines.
+    pub lines: i64,
+    /// Every anomaly there may be, in the order of [`Name`].
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// One kind of anomaly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Anomaly {
+    /// Which.
+    pub name: Name,
+    /// How often it was found.
+    pub count: i64,
+    /// One of them, in a sentence; null where there is none.
+    pub example: Option<String>,
+}
+
+/// What may be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Name {
+    /// Two orders or more have the same number.
+    DuplicateNumber,
+    /// Under one number there are lines of two customers.
+    MixedOrder,
+    /// An order lacks lines.
+    IncompleteOrder,
+    /// An order was shipped before all of its lines were there.
+    ShippedIncomplete,
+    /// An order was not shipped. It may only be waiting: no anomaly by itself.
+    NeverShipped,
+    /// A number between two others is no order's: no anomaly by itself.
+    Gap,
+}
+
+impl Name {
+    const ALL: [Self; 6] = [
+        Self::DuplicateNumber,
+        Self::MixedOrder,
+        Self::IncompleteOrder,
+        Self::ShippedIncomplete,
+        Self::NeverShipped,
+        Self::Gap,
+    ];
+
+    /// What it makes of a run in which it is found.
+    fn verdict(self) -> Option<Verdict> {
+        match self {
+            Self::DuplicateNumber => Some(Verdict::DuplicateNumber),
+            Self::MixedOrder => Some(Verdict::MixedOrder),
+            Self::IncompleteOrder => Some(Verdict::IncompleteOrder),
+            Self::ShippedIncomplete => Some(Verdict::ShippedIncomplete),
+            Self::NeverShipped | Self::Gap => None,
+        }
+    }
+}
+
+impl Audit {
+    /// Audits what these tables have of a book.
+    ///
+    /// # Errors
+    /// The engine's fault.
+    pub async fn of(database: &Database, book: i64, pairs: &[&Pair]) -> Result<Self, Fault> {
+        again(|| Self::once(database, book, pairs)).await
+    }
+
+    async fn once(database: &Database, book: i64, pairs: &[&Pair]) -> Result<Self, Fault> {
+        let mut session = database.session(&Unobserved).await?;
+        let audited = Self::read(&mut session, book, pairs).await;
+        session.end().await;
+        audited
+    }
+
+    async fn read(s: &mut Session<'_>, book: i64, pairs: &[&Pair]) -> Result<Self, Fault> {
+        let mut audit = Self::nothing(book);
+        s.begin_snapshot().await?;
+        for pair in pairs {
+            audit.look_for_wrong_orders(s, pair).await?;
+            audit.look_for_what_waits(s, pair).await?;
+            audit.look_for_gaps(s, pair).await?;
+        }
+        audit.look_at_shipments(s).await?;
+        s.commit().await?;
+        Ok(audit)
+    }
+
+    fn nothing(book: i64) -> Self {
+        let none = |name| Anomaly {
+            name,
+            count: 0,
+            example: None,
+        };
+        Self {
+            book,
+            orders: 0,
+            lines: 0,
+            anomalies: Name::ALL.map(none).into(),
+        }
+    }
+
+    /// The worst that is in the book; none where nothing is wrong.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let found = self.anomalies.iter().filter(|it| it.count > 0);
+        found.filter_map(|it| it.name.verdict()).min()
+    }
+
+    fn add(&mut self, name: Name, count: i64, example: impl FnOnce() -> String) {
+        let anomaly = self.anomalies.iter_mut().find(|it| it.name == name);
+        if let Some(anomaly) = anomaly.filter(|_| count > 0) {
+            anomaly.count += count;
+            anomaly.example.get_or_insert_with(example);
+        }
+    }
+
+    async fn look_for_wrong_orders(
+        &mut self,
+        s: &mut Session<'_>,
+        pair: &Pair,
+    ) -> Result<(), Fault> {
+        let duplicates = read(s, "look for duplicates", pair.duplicates, self.book).await?;
+        if let Some(row) = duplicates.first() {
+            let (id, [heads, one, other]) = (pair.id(row)?, numbers(row)?);
+            self.add(Name::DuplicateNumber, count(&duplicates), || {
+                format!("{heads} orders have number {id}: those of customers {one} and {other}")
+            });
+        }
+        let mixed = read(s, "look for mixed orders", pair.mixed, self.book).await?;
+        if let Some(row) = mixed.first() {
+            let (id, [customers, one, other]) = (pair.id(row)?, numbers(row)?);
+            self.add(Name::MixedOrder, count(&mixed), || {
+                format!("order {id} has lines of {customers} customers, such as {one} and {other}")
+            });
+        }
+        let incomplete = read(s, "look for incomplete orders", pair.incomplete, self.book).await?;
+        if let Some(row) = incomplete.first() {
+            let (id, [customer, due, lines]) = (pair.id(row)?, numbers(row)?);
+            self.add(Name::IncompleteOrder, count(&incomplete), || {
+                format!("order {id} of customer {customer} has {lines} of its {due} lines")
+            });
+        }
+        Ok(())
+    }
+
+    async fn look_for_what_waits(&mut self, s: &mut Session<'_>, pair: &Pair) -> Result<(), Fault> {
+        let counts = s.row("count", pair.counts, &[self.book, self.book]).await?;
+        let [orders, waiting, lines] = counts.unwrap_or_default();
+        self.orders += orders;
+        self.lines += lines;
+        let first = read(s, "look who waits", pair.first_waiting, self.book).await?;
+        if let Some(row) = first.first() {
+            let (id, [customer]) = (pair.id(row)?, numbers(row)?);
+            self.add(Name::NeverShipped, waiting, || {
+                format!("order {id} of customer {customer} waits for the consumer")
+            });
+        }
+        Ok(())
+    }
+
+    async fn look_for_gaps(&mut self, s: &mut Session<'_>, pair: &Pair) -> Result<(), Fault> {
+        let Some(sql) = pair.numbers else {
+            return Ok(());
+        };
+        let row = s.row("look for gaps", sql, &[self.book]).await?;
+        if let Some([lowest, highest, used]) = row {
+            let gaps = highest - lowest + 1 - used;
+            self.add(Name::Gap, gaps, || {
+                format!("of the numbers {lowest} to {highest}, {gaps} are no order's")
+            });
+        }
+        Ok(())
+    }
+
+    /// After all tables of orders.
+    async fn look_at_shipments(&mut self, s: &mut Session<'_>) -> Result<(), Fault> {
+        let incomplete = "SELECT order_id, customer_no, lines_due, line_count FROM shipments \
+                          WHERE book = ? AND line_count < lines_due ORDER BY id";
+        let incomplete = read(s, "look at shipments", incomplete, self.book).await?;
+        if let Some(row) = incomplete.first() {
+            let (id, [customer, due, lines]) = (row.text(0)?, numbers(row)?);
+            self.add(Name::ShippedIncomplete, count(&incomplete), || {
+                format!("order {id} of customer {customer} was shipped with {lines} of {due} lines")
+            });
+        }
+        let shipments = "SELECT COUNT(*) FROM shipments WHERE book = ?";
+        let shipments = s.read("count shipments", shipments, &[self.book]).await?;
+        let marked = self.orders - self.count(Name::NeverShipped);
+        self.add(
+            Name::NeverShipped,
+            marked - shipments.unwrap_or_default(),
+            || {
+                "an order is marked and was not shipped, as one is that had its number from another"
+                    .to_owned()
+            },
+        );
+        Ok(())
+    }
+
+    fn count(&self, name: Name) -> i64 {
+        let found = self.anomalies.iter().filter(|it| it.name == name);
+        found.map(|it| it.count).sum()
+    }
+}
+
+/// The rows that a question about a book is answered with.
+async fn read(
+    s: &mut Session<'_>,
+    label: &'static str,
+    sql: &'static str,
+    book: i64,
+) -> Result<Vec<Row>, Fault> {
+    s.records(label, sql, &[book]).await
+}
+
+/// The columns behind the first.
+fn numbers<const N: usize>(row: &Row) -> Result<[i64; N], Fault> {
+    let mut numbers = [0; N];
+    for (column, number) in (1..).zip(&mut numbers) {
+        *number = row.integer(column)?;
+    }
+    Ok(numbers)
+}
+
+fn count(rows: &[Row]) -> i64 {
+    i64::try_from(rows.len()).unwrap_or(i64::MAX)
+}

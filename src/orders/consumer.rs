@@ -1,0 +1,111 @@
+//! The consumer, the ERP's side: ships what waits.
+//!
+//! Such a program reads the heads that are not processed, for each its lines, and marks it. It runs every few minutes,
+//! each statement commits by itself, and nobody can change it. How many lines a head says it has, it does not look at:
+//! the lab has it note that, so that the audit can tell what was shipped incomplete.
+//!
+//! Two consumers at once ship nothing twice, because the mark says who was first. A mark is for a *number*: of two
+//! heads with the same one, one shipment is made, of the lines of both.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::tables::Pair;
+use super::{OrderId, PAIRS};
+use crate::engine::{Database, Fault, Session};
+use crate::step::{Argument, Observer};
+
+/// An order that was shipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Shipped {
+    /// What it is known by.
+    pub order: OrderId,
+    /// Who gets it.
+    pub customer_no: i64,
+    /// How many lines were found.
+    pub lines: i64,
+}
+
+/// A head that waits.
+struct Waiting {
+    order: OrderId,
+    customer_no: i64,
+    lines_due: i64,
+}
+
+/// Ships all that waits in a book, on a connection from the pool.
+///
+/// # Errors
+/// The engine's fault. What was shipped before it is on record.
+pub async fn perform(
+    database: &Database,
+    book: i64,
+    observer: &dyn Observer,
+) -> Result<Vec<Shipped>, Fault> {
+    let mut session = database.session(observer).await?;
+    let mut shipped = Vec::new();
+    let mut processed = Ok(());
+    for pair in PAIRS {
+        if processed.is_ok() {
+            processed = process(&mut session, book, pair, &mut shipped).await;
+        }
+    }
+    session.end().await;
+    processed.map(|()| shipped)
+}
+
+/// Ships all that waits in one pair of tables.
+///
+/// # Errors
+/// As the engine refuses.
+pub async fn process(
+    s: &mut Session<'_>,
+    book: i64,
+    pair: &Pair,
+    shipped: &mut Vec<Shipped>,
+) -> Result<(), Fault> {
+    for head in waiting(s, book, pair).await? {
+        let of_order = || [book.into(), Argument::from(&head.order)];
+        // Lines that come later than this are not shipped.
+        let quantities = s.rows::<1>("read lines", pair.lines, of_order()).await?;
+        let quantity: i64 = quantities.iter().flatten().flatten().sum();
+        let lines = i64::try_from(quantities.len()).unwrap_or(i64::MAX);
+        if s.run("mark head", pair.mark, of_order()).await? == 0 {
+            // Another consumer was faster, or it was another head of the same number.
+            continue;
+        }
+        s.write(
+            "record shipment",
+            lines,
+            "INSERT INTO shipments (book, order_id, customer_no, line_count, lines_due, quantity) \
+             VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                book.into(),
+                head.order.to_string().as_str().into(),
+                head.customer_no.into(),
+                lines.into(),
+                head.lines_due.into(),
+                quantity.into(),
+            ],
+        )
+        .await?;
+        shipped.push(Shipped {
+            order: head.order,
+            customer_no: head.customer_no,
+            lines,
+        });
+    }
+    Ok(())
+}
+
+async fn waiting(s: &mut Session<'_>, book: i64, pair: &Pair) -> Result<Vec<Waiting>, Fault> {
+    let rows = s.records("read heads", pair.waiting, &[book]).await?;
+    let waiting = rows.iter().map(|row| {
+        Ok(Waiting {
+            order: pair.id(row)?,
+            customer_no: row.integer(1)?,
+            lines_due: row.integer(2)?,
+        })
+    });
+    waiting.collect()
+}
