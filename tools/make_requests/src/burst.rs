@@ -69,8 +69,8 @@ impl Burst {
         Ok(Self { connections })
     }
 
-    /// Releases one request on every connection, and the consumer right behind them; waits for the
-    /// answers.
+    /// Releases one request on every connection and waits for the answers. With the first of them the consumer
+    /// starts: before, there would be nothing to read.
     pub(crate) async fn fire(
         self,
         client: &Client,
@@ -92,11 +92,13 @@ impl Burst {
             wait_until_held(request).await;
         }
         let releases = release(gates);
-        consumer.start();
 
         let mut answers = Vec::with_capacity(in_flight.len());
         while let Some(finished) = in_flight.join_next().await {
             let ended: Ended = joined(finished);
+            if answers.is_empty() {
+                consumer.start();
+            }
             let answer = ended.into_answer(&releases);
             progress(Progress::Answered {
                 request: answer.request,
