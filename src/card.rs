@@ -102,6 +102,30 @@ pub const fn skewed(schedules: u64) -> Count {
     }
 }
 
+/// In so many schedules two orders have the same number.
+pub const fn duplicate(schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::DuplicateNumber,
+        schedules,
+    }
+}
+
+/// In so many schedules there are lines under the number of somebody else's order.
+pub const fn mixed(schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::MixedOrder,
+        schedules,
+    }
+}
+
+/// In so many schedules an order is shipped before all of its lines are there.
+pub const fn shipped_incomplete(schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::ShippedIncomplete,
+        schedules,
+    }
+}
+
 impl Expectation {
     /// That of these which is about this engine at its isolation level.
     pub fn on<'e>(engine: &Engine, all: &'e [Self]) -> Option<&'e Self> {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::support::client::{Arrivals, Arrived, Gate};
+use crate::support::process::racy;
 use crate::support::service::{RunningService, problem};
 use crate::support::{Lab, TestEngine};
 
@@ -599,4 +600,26 @@ fn every_card_speaks_about_every_mode_and_level_once() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_command_ships_what_waits() {
+    let lab = TestEngine::Sqlite.lab().await;
+    books::open(&lab.database, BOOK).await.unwrap();
+    Writer::start(&lab, "number_table", 5)
+        .finish()
+        .await
+        .unwrap();
+    let url = lab.url(TestEngine::Sqlite);
+    let said = |book: &str| {
+        let command = ["orders", "process", "--book", book, "--database-url", &url];
+        let output = racy(&command).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(said("8"), "Nothing waits in book 8.\n");
+    assert_eq!(said("7"), "Shipped order 1 of customer 5, with 2 lines.\n");
+    assert_eq!(said("7"), "Nothing waits in book 7.\n");
+    let wrong = racy(&["orders", "process", "--book", "0"]).output();
+    assert!(!wrong.unwrap().status.success());
 }

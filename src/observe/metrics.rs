@@ -64,7 +64,8 @@ macro_rules! metrics {
 metrics! {
     /// What is counted while the service works.
     struct Counted("racy") {
-        /// Deposits asked of a strategy and answered, by outcome and HTTP status. The outcome is applied; replayed,
+        /// Deposits and orders asked of a strategy and answered, by outcome and HTTP status; an order's strategy is called
+        /// orders/NAME. The outcome is applied; replayed,
         /// where it had been applied before, under the same idempotency key;
         /// refused (nothing was kept); partial (part of it was kept); unknown (the answer to its commit was
         /// lost); or invalid, where the request described no deposit. A client that was told that it takes too

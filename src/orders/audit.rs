@@ -21,7 +21,7 @@ pub struct Audit {
     pub orders: i64,
     /// How many lines.
     pub lines: i64,
-    /// Every anomaly there may be, in the order of [`Name`].
+    /// Every kind of anomaly there may be, always in the same order.
     pub anomalies: Vec<Anomaly>,
 }
 
@@ -208,10 +208,7 @@ impl Audit {
         self.add(
             Name::NeverShipped,
             marked - shipments.unwrap_or_default(),
-            || {
-                "an order is marked and was not shipped, as one is that had its number from another"
-                    .to_owned()
-            },
+            || "an order is marked and was not shipped: another has its number".to_owned(),
         );
         Ok(())
     }

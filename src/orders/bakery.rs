@@ -1,18 +1,107 @@
 //! # One at a time, by tickets
+//!
+//! Lamport's bakery (1974), which keeps clients apart with nothing but reading and writing. Whoever enters says that it is
+//! choosing, takes a ticket one higher than the highest it sees, and says that it has chosen; then it waits until nobody is
+//! choosing and nobody has a smaller ticket. Two may draw the same: then the smaller token is served first. Here the tickets
+//! are in a table, `order_locks`, beside an interface that cannot be changed.
+//!
+//! ## Why it holds
+//!
+//! Between waiting and leaving there is one writer, so that reading the highest number and writing the head belong together
+//! although every statement commits by itself. "I am choosing" has to be seen before the ticket is read: without it,
+//! somebody who is slow between reading and writing its ticket would come with a small one when a larger is being served
+//! already. One query asks about all others at once, which is as good as asking one after the other: whoever enters after
+//! it sees this ticket, and draws a larger one.
+//!
+//! It needs no lock and no transaction of the engine, only that a read sees what was written before.
+//!
+//! ## Why it breaks
+//!
+//! The consumer does not know of the bakery, and the head is written before the lines: it ships halves, as with
+//! [`max_id_head_first`](super::max_id_head_first). Mutual exclusion holds among those who take part in it.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! Two writers: There is none. All 376 schedules (of orders with one line) are safe.
+//!
+//! Beside the consumer, which is A: 'B B B B B B A A A A B B'. Of 21 schedules 6 ship an order incomplete.
+//!
+//! ## What it costs
+//!
+//! Five statements more than the plain way, and waiting that is asking again and again. Whoever is killed in the bakery
+//! keeps everybody out until somebody deletes its row: an engine's own lock goes with its connection, a row does not.
+//!
+//! ## Where people meet it
+//!
+//! In home-made lock tables, most of which lack "I am choosing", the token, or both.
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
-use crate::card::{Card, Expectation};
+use crate::card::{
+    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe, shipped_incomplete,
+};
 use crate::engine::{Fault, Session};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "One at a time, by tickets",
-    expected: &[],
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: EVERY_LEVEL,
+            verdicts: &[safe(376)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: EVERY_LEVEL,
+            verdicts: &[safe(376)],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: POSTGRES_LEVELS,
+            verdicts: &[safe(376)],
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[safe(376)],
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[safe(376)],
+        },
+    ],
     source: include_str!("bakery.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[];
+pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
+    Expectation {
+        engine: Mode::InnoDb,
+        isolation: EVERY_LEVEL,
+        verdicts: &[shipped_incomplete(6), safe(15)],
+    },
+    Expectation {
+        engine: Mode::InnoDbSnapshot,
+        isolation: EVERY_LEVEL,
+        verdicts: &[shipped_incomplete(6), safe(15)],
+    },
+    Expectation {
+        engine: Mode::Postgres,
+        isolation: POSTGRES_LEVELS,
+        verdicts: &[shipped_incomplete(6), safe(15)],
+    },
+    Expectation {
+        engine: Mode::SqliteWal,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[shipped_incomplete(6), safe(15)],
+    },
+    Expectation {
+        engine: Mode::SqliteRollback,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[shipped_incomplete(6), safe(15)],
+    },
+];
 
 /// Writes the order when it is its turn, each statement in autocommit.
 ///

@@ -1,18 +1,111 @@
 //! # The number within the INSERT
+//!
+//! `INSERT INTO order_head SELECT MAX(id) + 1, … FROM order_head`: reading and writing in one statement, so that nobody
+//! comes in between.
+//!
+//! ## Why it breaks
+//!
+//! **The own number is not told.** No engine says which number a statement has computed (`LAST_INSERT_ID()` and
+//! `RETURNING` are for columns with a key, or for engines that have them). The lines need it, so that the highest number is
+//! read again; and that is by now perhaps somebody else's. The heads are unique, and the lines are under the wrong ones.
+//! The answer therefore names no number: the strategy does not know it.
+//!
+//! **One statement is not one step.** The explorer lets a statement end before the next begins, and finds no number twice.
+//! Under load statements overlap. What happens then is up to the engine and its level:
+//!
+//! - SQLite has one writer at a time: the numbers are unique.
+//! - InnoDB locks what an `INSERT … SELECT` reads at REPEATABLE READ and SERIALIZABLE, so that the second waits, or is
+//!   refused as a deadlock's victim. At READ COMMITTED and below it does not lock: the same number twice.
+//! - PostgreSQL reads from a snapshot: the same number twice at READ COMMITTED and REPEATABLE READ. At SERIALIZABLE the
+//!   second is refused with 40001.
+//!
+//! **The head comes first**, so that the consumer ships halves, as with
+//! [`max_id_head_first`](super::max_id_head_first). It also ships an order whose lines went elsewhere.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! Two writers: 'A B B B B A A A'. A writes its head, B a whole order with the next number, and A's lines go there. Of 70
+//! schedules 40 mix two orders up.
+//!
+//! Beside the consumer, which is A: 'B A A A A B B B'. Of 36 schedules 31 ship an order incomplete: there is one step more
+//! between the head and the first line.
+//!
+//! ## What it costs
+//!
+//! As many round trips as the plain way.
+//!
+//! ## Where people meet it
+//!
+//! As the first repair of `MAX(id) + 1`: "make it atomic". What is atomic is the number, not the order.
 
 use super::{Order, Receipt, Refusal, insert_lines};
-use crate::card::{Card, Expectation};
+use crate::card::{
+    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, mixed, safe,
+    shipped_incomplete,
+};
 use crate::engine::Session;
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "The number within the INSERT",
-    expected: &[],
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: EVERY_LEVEL,
+            verdicts: &[mixed(40), safe(30)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: EVERY_LEVEL,
+            verdicts: &[mixed(40), safe(30)],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: POSTGRES_LEVELS,
+            verdicts: &[mixed(40), safe(30)],
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[mixed(40), safe(30)],
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[mixed(40), safe(30)],
+        },
+    ],
     source: include_str!("insert_select_max.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[];
+pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
+    Expectation {
+        engine: Mode::InnoDb,
+        isolation: EVERY_LEVEL,
+        verdicts: &[shipped_incomplete(31), safe(5)],
+    },
+    Expectation {
+        engine: Mode::InnoDbSnapshot,
+        isolation: EVERY_LEVEL,
+        verdicts: &[shipped_incomplete(31), safe(5)],
+    },
+    Expectation {
+        engine: Mode::Postgres,
+        isolation: POSTGRES_LEVELS,
+        verdicts: &[shipped_incomplete(31), safe(5)],
+    },
+    Expectation {
+        engine: Mode::SqliteWal,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[shipped_incomplete(31), safe(5)],
+    },
+    Expectation {
+        engine: Mode::SqliteRollback,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[shipped_incomplete(31), safe(5)],
+    },
+];
 
 /// Writes the head with a number that its own statement finds, and the lines under the one that is the highest then.
 ///

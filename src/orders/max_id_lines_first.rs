@@ -1,18 +1,99 @@
 //! # The lines before the head
+//!
+//! As [`max_id_head_first`](super::max_id_head_first), the other way round: the lines first, the head last.
+//!
+//! ## Why it holds, and why it breaks
+//!
+//! The consumer begins with the heads. As long as an order has none, its lines do not exist for it; once it has one, all
+//! lines are there. That is publication by the last write, as a file is written under another name and then renamed, and it
+//! needs no transaction: a cure for the reader, for free.
+//!
+//! Between two writers it makes everything worse. A number is taken by its *head*, and now the head comes last: the window
+//! from reading the highest number to taking the next is as long as all lines together.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! Two writers: 'A A A B B B B A'. Of 70 schedules 68 give a number twice: all but the two in which one writer comes after
+//! the other.
+//!
+//! Beside the consumer: There is none. All 5 schedules are safe. (At READ UNCOMMITTED too: nothing here is uncommitted.)
+//!
+//! ## What it costs
+//!
+//! The same statements in another order. Whoever is cut off leaves lines without a head, which nobody ships and which the
+//! next order of that number finds under its own.
+//!
+//! ## Where people meet it
+//!
+//! As good advice for half of the problem: "write the lines first, then nobody sees half an order".
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
-use crate::card::{Card, Expectation};
+use crate::card::{
+    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, duplicate, safe,
+};
 use crate::engine::Session;
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "The lines before the head",
-    expected: &[],
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: EVERY_LEVEL,
+            verdicts: &[duplicate(68), safe(2)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: EVERY_LEVEL,
+            verdicts: &[duplicate(68), safe(2)],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: POSTGRES_LEVELS,
+            verdicts: &[duplicate(68), safe(2)],
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[duplicate(68), safe(2)],
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[duplicate(68), safe(2)],
+        },
+    ],
     source: include_str!("max_id_lines_first.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[];
+pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
+    Expectation {
+        engine: Mode::InnoDb,
+        isolation: EVERY_LEVEL,
+        verdicts: &[safe(5)],
+    },
+    Expectation {
+        engine: Mode::InnoDbSnapshot,
+        isolation: EVERY_LEVEL,
+        verdicts: &[safe(5)],
+    },
+    Expectation {
+        engine: Mode::Postgres,
+        isolation: POSTGRES_LEVELS,
+        verdicts: &[safe(5)],
+    },
+    Expectation {
+        engine: Mode::SqliteWal,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[safe(5)],
+    },
+    Expectation {
+        engine: Mode::SqliteRollback,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[safe(5)],
+    },
+];
 
 /// Writes the order lines first, each statement in autocommit.
 ///

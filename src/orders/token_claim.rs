@@ -1,18 +1,112 @@
 //! # Claim a number, and withdraw where one is not alone
+//!
+//! An answer with nothing but the two tables, and a spare field in the head. Read the highest number; write a head with the
+//! next one that is marked as *processed*, so that the consumer leaves it alone, and that has a random token in the spare
+//! field; count the heads with that number. If there is but one, the number is taken: write the lines, and release the head.
+//! If there are more, withdraw the own head, which the token tells from the other, pause, and begin again.
+//!
+//! ## Why it holds
+//!
+//! Everybody writes a claim *before* counting. Of two who claim one number, whoever counts last sees both claims; that both
+//! find themselves alone would need each to count before the other has claimed. It is the flag half of Dekker's and
+//! Peterson's algorithms, and it needs what they need: that whoever reads sees all that was written before. In autocommit
+//! every level of every engine here gives that. In one long transaction it would break (a snapshot does not show the other
+//! claim), and so it would with a reader that is sent to a replica.
+//!
+//! The consumer never sees an order that is not whole, because a head looks processed until its last line is there.
+//!
+//! ## What it does not promise
+//!
+//! **That anybody gets through.** Where two see each other, both withdraw, and if they go on in step they do so again: a
+//! livelock. The random pause makes it unlikely and the number of attempts makes it end, with a refusal (`gave-up`, 409).
+//! With many writers at once most of them give up.
+//!
+//! **That nothing stays behind.** A writer that is killed between claim and release leaves a head that looks processed, and
+//! a number that is never shipped. Nobody can tell it from an order that the ERP has taken.
+//!
+//! **That there are no gaps**: after a withdrawal another may have gone on with the number after.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! There is none, neither for two writers nor beside the consumer. With one attempt each and one line, 64 of 176 schedules end with a refusal and
+//! 112 with two orders. With a second
+//! attempt there are 6916: 1024 of them end with a refusal, and none with a number twice.
+//!
+//! ## What it costs
+//!
+//! Three statements more than the plain way, and for each attempt that is lost three and a pause.
+//!
+//! ## Where people meet it
+//!
+//! Where the schema is somebody else's, and no transaction goes through the interface.
 
 use super::{Order, Receipt, Refusal, insert_lines, next_number};
-use crate::card::{Card, Expectation};
+use crate::card::{
+    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, declined, safe,
+};
 use crate::engine::{Fault, Session};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Claim a number, and withdraw where one is not alone",
-    expected: &[],
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: EVERY_LEVEL,
+            verdicts: &[declined(64), safe(112)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: EVERY_LEVEL,
+            verdicts: &[declined(64), safe(112)],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: POSTGRES_LEVELS,
+            verdicts: &[declined(64), safe(112)],
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[declined(64), safe(112)],
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[declined(64), safe(112)],
+        },
+    ],
     source: include_str!("token_claim.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[];
+pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
+    Expectation {
+        engine: Mode::InnoDb,
+        isolation: EVERY_LEVEL,
+        verdicts: &[safe(6)],
+    },
+    Expectation {
+        engine: Mode::InnoDbSnapshot,
+        isolation: EVERY_LEVEL,
+        verdicts: &[safe(6)],
+    },
+    Expectation {
+        engine: Mode::Postgres,
+        isolation: POSTGRES_LEVELS,
+        verdicts: &[safe(6)],
+    },
+    Expectation {
+        engine: Mode::SqliteWal,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[safe(6)],
+    },
+    Expectation {
+        engine: Mode::SqliteRollback,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[safe(6)],
+    },
+];
 
 /// Claims a number with a head that the consumer does not take yet, and writes the order if nobody else has claimed it.
 ///
