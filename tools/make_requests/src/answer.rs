@@ -39,9 +39,20 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Why one of the two failed, where one did.
+    /// Why the download did not come to its end, although the service had said how long it would be:
+    /// as where somebody empties the file meanwhile.
+    pub(crate) fn broken_off(&self) -> Option<&TransportError> {
+        match &self.download {
+            Err(Error::BrokenOff { cause, .. }) => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// Why one of the two failed, where one did; a download that broke off is a finding and no failure.
     pub(crate) fn failure(&self) -> Option<&Error> {
-        self.download.as_ref().err().or(self.audit.as_ref().err())
+        let download = self.download.as_ref().err();
+        let download = download.filter(|_| self.broken_off().is_none());
+        download.or(self.audit.as_ref().err())
     }
 }
 

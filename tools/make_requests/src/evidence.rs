@@ -141,24 +141,41 @@ impl Files {
     }
 }
 
-/// What several looks at files found: each anomaly once, with the number of looks that found it.
+/// What several looks at files found: each anomaly once, with the number of looks that found it. What the audits
+/// look for comes first, then the downloads that broke off.
 pub(crate) fn anomalies_seen<'a>(looks: impl Iterator<Item = &'a Inspection>) -> Vec<Anomaly> {
     let mut seen: Vec<Anomaly> = Vec::new();
-    let audits = looks.filter_map(|look| look.audit.as_ref().ok());
-    for anomaly in audits.flat_map(|audit| &audit.anomalies) {
-        let found = u64::from(anomaly.count > 0);
-        match seen.iter_mut().find(|it| it.name == anomaly.name) {
-            Some(known) => {
-                known.count += found;
-                if known.example.is_none() {
-                    known.example.clone_from(&anomaly.example);
-                }
-            }
-            None => seen.push(Anomaly {
-                count: found,
-                ..anomaly.clone()
-            }),
+    let mut broken_off = Anomaly {
+        name: "broken_download".to_owned(),
+        count: 0,
+        example: None,
+    };
+    for look in looks {
+        for anomaly in look.audit.iter().flat_map(|audit| &audit.anomalies) {
+            count_look(&mut seen, anomaly);
+        }
+        if let Some(cause) = look.broken_off() {
+            broken_off.count += 1;
+            let example = || format!("{}: {cause}", look.file);
+            broken_off.example.get_or_insert_with(example);
         }
     }
+    seen.push(broken_off);
     seen
+}
+
+fn count_look(seen: &mut Vec<Anomaly>, anomaly: &Anomaly) {
+    let found = u64::from(anomaly.count > 0);
+    match seen.iter_mut().find(|it| it.name == anomaly.name) {
+        Some(known) => {
+            known.count += found;
+            if known.example.is_none() {
+                known.example.clone_from(&anomaly.example);
+            }
+        }
+        None => seen.push(Anomaly {
+            count: found,
+            ..anomaly.clone()
+        }),
+    }
 }

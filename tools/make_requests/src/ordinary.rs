@@ -14,7 +14,7 @@ use crate::key::{IDEMPOTENCY_KEY, Keys};
 use crate::plan::Plan;
 use crate::run::{Error, Unfit};
 use crate::target::{Deposits, Exports, Target};
-use crate::transport::{Received, TransportError, drain, receive, within};
+use crate::transport::{Received, TransportError, TransportErrorKind, drain, receive, within};
 
 /// How this tool introduces itself.
 pub(crate) const USER_AGENT: &str = concat!("make_requests/", env!("CARGO_PKG_VERSION"));
@@ -143,19 +143,29 @@ impl Client {
 
     /// Downloads a file to its end, and says how long it was.
     async fn download(&self, url: &Url) -> Result<u64, Error> {
-        let (status, bytes) = within(self.plan.timeout, async {
-            let response = self.http.get(url.clone()).send().await;
-            let response = response.map_err(|error| TransportError::of_request(&error))?;
-            let status = response.status();
-            let bytes = drain(reqwest::Body::from(response)).await?;
-            Ok((status, bytes))
-        })
-        .await
-        .map_err(|cause| Error::no_answer(url, cause))?;
-        match status {
-            StatusCode::OK => Ok(bytes),
-            _ => Err(Unfit::of_status(url, status, "the exported file").into()),
+        let not_in_time = |cause| Error::no_answer(url, cause);
+        let download = async { Ok(self.download_in_any_time(url).await) };
+        within(self.plan.timeout, download)
+            .await
+            .map_err(not_in_time)?
+    }
+
+    async fn download_in_any_time(&self, url: &Url) -> Result<u64, Error> {
+        let response = self.http.get(url.clone()).send().await;
+        let response =
+            response.map_err(|error| Error::no_answer(url, TransportError::of_request(&error)))?;
+        match response.status() {
+            StatusCode::OK => {}
+            status => return Err(Unfit::of_status(url, status, "the exported file").into()),
         }
+        let drained = drain(reqwest::Body::from(response)).await;
+        drained.map_err(|cause| match cause.kind {
+            TransportErrorKind::Closed => Error::BrokenOff {
+                url: url.to_string(),
+                cause,
+            },
+            _ => Error::no_answer(url, cause),
+        })
     }
 
     /// Sends a request, and reads its answer as whatever is wanted.

@@ -54,9 +54,30 @@ pub(crate) fn meeting<'a>(receipts: &[&'a Receipt]) -> Option<(&'a Receipt, &'a 
 fn collide(a: &Receipt, b: &Receipt) -> bool {
     match (&a.made, &b.made) {
         (Made::Order(a), Made::Order(b)) => a.order.is_some() && a.order == b.order,
-        (Made::Export(a), Made::Export(b)) => a.file == b.file,
+        (Made::Export(one), Made::Export(other)) => {
+            let meet = |(a, b): (Stretch, Stretch)| a.start < b.end && b.start < a.end;
+            one.file == other.file && writing(a).zip(writing(b)).is_some_and(meet)
+        }
         _ => false,
     }
+}
+
+/// From a request's first write to its last.
+fn writing(receipt: &Receipt) -> Option<Stretch> {
+    let arrived = receipt.arrived_at_us?;
+    let writes = receipt.timeline.iter();
+    let writes = writes.filter(|step| step.action == Action::Write);
+    Some(Stretch {
+        start: writes.clone().map(|step| start(arrived, step)).min()?,
+        end: writes.map(|step| end(arrived, step)).max()?,
+    })
+}
+
+/// A stretch of time, in µs since 1970.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    start: i64,
+    end: i64,
 }
 
 fn shortest_meeting<'a>(
@@ -220,7 +241,7 @@ fn span(first: &Update, second: &Update) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Deposited, Ordered};
+    use crate::answer::{Deposited, Exported, Ordered};
     use crate::audit::Id;
 
     const READ: i64 = 10;
@@ -380,5 +401,27 @@ mod tests {
         assert_eq!(collision(&[&order(1000, None), &order(1001, None)]), None);
         // One number, but one after the other.
         assert_eq!(collision(&[&a, &order(2000, Some(1))]), None);
+    }
+
+    #[test]
+    fn exports_that_wait_for_each_other_do_not_collide() {
+        let export = |arrived: i64, first_write| Receipt {
+            made: Made::Export(Exported {
+                export: Id::Number(arrived.into()),
+                file: "t.csv".to_owned(),
+                url: "/exports/t.csv".to_owned(),
+                rows: 2,
+            }),
+            timeline: vec![
+                step(Action::Other, 5, None),
+                step(Action::Write, first_write, None),
+                step(Action::Write, first_write + 30, None),
+            ],
+            ..deposit(arrived, 0)
+        };
+        let (a, at_once, afterwards) = (export(1000, 20), export(1005, 20), export(1007, 60));
+        assert_eq!(collision(&[&a, &at_once]), Some((&a, &at_once)));
+        assert_eq!(collision(&[&a, &afterwards]), None);
+        assert_eq!(meeting(&[&a, &afterwards]), Some((&a, &afterwards)));
     }
 }

@@ -383,7 +383,7 @@ impl Report {
         match &self.evidence {
             Evidence::Deposits(books) => remarks.extend(self.remarks_on_books(books)),
             Evidence::Orders(book) => remarks.extend(remarks_on_orders(book)),
-            Evidence::Exports(_) => {}
+            Evidence::Exports(_) => remarks.extend(self.remark_on_rows()),
         }
         if self.answers.len() > 1 && self.acknowledged() == 1 {
             let exhibit = self.plan.target.exhibit();
@@ -404,6 +404,18 @@ impl Report {
             );
         }
         remarks
+    }
+
+    fn remark_on_rows(&self) -> Option<String> {
+        let receipts = self.receipts();
+        let mut exports = receipts.iter().filter_map(|it| it.export()).peekable();
+        exports.peek()?;
+        let empty = exports.all(|export| export.rows == 0);
+        empty.then(|| {
+            "The account has no transactions, so that no rows could be mixed: deposit first, or \
+             choose another --account."
+                .to_owned()
+        })
     }
 
     fn remarks_on_books(&self, books: &Books) -> Vec<String> {

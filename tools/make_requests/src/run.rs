@@ -75,6 +75,13 @@ pub enum Error {
         /// Why no answer arrived.
         cause: TransportError,
     },
+    /// An answer began well, and the connection closed before its end.
+    BrokenOff {
+        /// What was asked.
+        url: String,
+        /// How it ended.
+        cause: TransportError,
+    },
     /// The service answered that there is no such account.
     UnknownAccount {
         /// The account that was asked for.
@@ -103,6 +110,9 @@ impl fmt::Display for Error {
                     f,
                     "no answer from {url} ({cause}); is the service running there?"
                 )
+            }
+            Self::BrokenOff { url, cause } => {
+                write!(f, "the answer from {url} broke off ({cause})")
             }
             Self::UnknownAccount { account, url } => write!(
                 f,

@@ -97,7 +97,6 @@ struct AuditedFiles {
     files: Vec<String>,
     /// How often a file was downloaded and audited; anomalies are counted by looks.
     looks: usize,
-    broken_downloads: usize,
     anomalies: Vec<Anomaly>,
 }
 
@@ -205,10 +204,6 @@ impl AuditedFiles {
         Self {
             files: files.into_iter().cloned().collect(),
             looks: report.inspections().count(),
-            broken_downloads: report
-                .inspections()
-                .filter(|look| look.download.is_err())
-                .count(),
             anomalies: report.anomalies(),
         }
     }

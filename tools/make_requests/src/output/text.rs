@@ -204,12 +204,7 @@ fn files(report: &Report) -> String {
     let looks: Vec<_> = report.inspections().map(|look| &look.file).collect();
     let files: BTreeSet<_> = looks.iter().collect();
     let times = if looks.len() == 1 { "time" } else { "times" };
-    let broken = report.inspections().filter(|look| look.download.is_err());
-    let broken = match broken.count() {
-        0 => String::new(),
-        broken => format!(", {broken} downloads broken off"),
-    };
-    format!("{}, looked at {} {times}{broken}", files.len(), looks.len())
+    format!("{}, looked at {} {times}", files.len(), looks.len())
 }
 
 fn known<T: ToString>(value: Option<T>) -> String {

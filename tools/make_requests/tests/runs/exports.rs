@@ -132,10 +132,7 @@ fn looks_are_counted_in_json() {
     assert_eq!(document["verdict"], "mixed_exports");
     assert_eq!(document["files"], json!(["t.csv"]));
     // One per answer, and one at the end.
-    assert_eq!(
-        (&document["looks"], &document["broken_downloads"]),
-        (&json!(5), &json!(0))
-    );
+    assert_eq!(document["looks"], 5);
     assert_eq!(document["anomalies"][1]["count"], 5);
     assert_eq!(document["account"], 1);
 }
@@ -173,7 +170,7 @@ fn a_file_that_cannot_be_looked_at_proves_nothing() {
 }
 
 #[test]
-fn a_download_that_breaks_off_proves_nothing_by_itself() {
+fn a_download_that_breaks_off_is_an_anomaly() {
     let folder = Folder::default();
     folder.write_row("t.csv", 0, 1);
     let service = StandIn::start("", move |arrived| match &*arrived.path {
@@ -188,10 +185,13 @@ fn a_download_that_breaks_off_proves_nothing_by_itself() {
         _ => folder.audit("t.csv"),
     });
     let output = run_at(&service.url(), FOUR_AT_ONCE);
-    assert_exit(&output, 2);
+    assert_exit(&output, 1);
     let text = stdout(&output);
-    assert_contains(&text, "looked at 5 times, 5 downloads broken off\n");
-    assert_contains(&text, "connection closed before the answer");
+    assert_contains(
+        &text,
+        "broken download   5: t.csv: connection closed before the answer",
+    );
+    assert_contains(&text, "\n5 × broken download\n");
 }
 
 #[test]
@@ -224,6 +224,21 @@ fn an_answer_cannot_send_the_download_elsewhere() {
     let args = ["--target", "exports/x", "--requests", "1"];
     assert_exit(&run_at(&service.url(), &args), 2);
     assert!(elsewhere.requests().is_empty());
+}
+
+#[test]
+fn an_account_without_transactions_is_remarked() {
+    let folder = Folder::open(|folder| {
+        let export = folder.next_export();
+        let file = format!("t-{export}.csv");
+        folder.write_row(&file, 0, export);
+        ok(&json!({
+            "export": export, "file": file, "url": format!("/exports/{file}"), "rows": 0,
+        }))
+    });
+    let output = run_at(&folder.url(), FOUR_AT_ONCE);
+    assert_exit(&output, 0);
+    assert_contains(&stdout(&output), "Note: The account has no transactions");
 }
 
 #[test]
