@@ -20,7 +20,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use racy::config::{
     EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions, WatchOptions,
 };
-use racy::demo::{self, Showing};
+use racy::demo::{self, Exhibits, Showing};
 use racy::engine::Database;
 use racy::engine::choice::{self, Lifetime, Opened};
 use racy::explore::{Stop, Tally};
@@ -45,10 +45,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show every strategy: ten deposits released together, and what became of the money.
+    /// Show every strategy: ten requests released together, and what became of what they raced for.
     ///
-    /// For each it opens an account of its own in the database. The exit status is 0, or 1 where a strategy
-    /// that must be safe lost something, or 2 where the demo could not be given.
+    /// For each it opens an account or a book of its own in the database. The exit status is 0, or 1 where something
+    /// went wrong with a strategy that must be safe, or 2 where the demo could not be given.
     Demo(DemoCommand),
     /// Serve the deposit endpoints over HTTP until Ctrl-C or SIGTERM.
     ///
@@ -84,6 +84,10 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct DemoCommand {
+    /// What they race for.
+    #[arg(value_enum, default_value_t)]
+    exhibits: Exhibits,
+
     /// Print the facts as JSON, an array with one object per strategy.
     #[arg(long)]
     json: bool,
@@ -250,17 +254,18 @@ async fn show(command: DemoCommand) -> Ended {
     })
     .await?;
     complain("");
-    let shown = demo::run(&opened.database).await;
+    let shown = demo::run(&opened.database, command.exhibits).await;
     let engine = demo::Ground::of(&opened.database);
     // A private server that has ended says why, and that is the better explanation.
     opened.close().await?;
     let showings = shown.map_err(|error| error.to_string())?;
+    let broken = showings.iter().any(Showing::broke_its_promise);
     print(&if command.json {
         format!("{}\n", serde_json::to_string_pretty(&showings)?)
     } else {
-        demo::text(&showings, &engine)
+        demo::text(showings, &engine)
     })?;
-    Ok(match showings.iter().any(Showing::broke_its_promise) {
+    Ok(match broken {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     })

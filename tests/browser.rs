@@ -8,7 +8,7 @@ use fantoccini::elements::Element;
 use fantoccini::wd::Capabilities;
 use fantoccini::{ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use make_requests::{Pace, Plan, Verdict};
+use make_requests::{Deposits, Pace, Plan, Verdict};
 use serde_json::json;
 
 use crate::support::process::{Served, racy, terminate};
@@ -151,14 +151,17 @@ async fn a_keeper_resets_what_a_burst_has_lost(engine: TestEngine) {
 
     let plan = Plan {
         base_url: served.base_url.parse().unwrap(),
-        target: "non_atomic_long_delay".parse().unwrap(),
-        account,
-        amount: "100".parse().unwrap(),
+        target: Deposits {
+            strategy: "non_atomic_long_delay".parse().unwrap(),
+            account,
+            amount: "100".parse().unwrap(),
+            retry_timeouts: false,
+            idempotency: false,
+        }
+        .into(),
         requests: "10".parse().unwrap(),
         pace: Pace::Together,
         timeout: Duration::from_secs(60),
-        retry_timeouts: false,
-        idempotency: false,
     };
     let report = make_requests::run(&plan, |_| {}).await.unwrap();
     let verdict = report.verdict();

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use make_requests::{Pace, Plan, Verdict};
+use make_requests::{Book, Deposits, Orders, Pace, Plan, Verdict};
 use serde_json::Value;
 
+use crate::support::client::{Arrivals, Arrived, Gate};
 use crate::support::process::{Served, racy, signal, terminate};
 use crate::support::service::RunningService;
 use crate::support::{TestEngine, open_folder, until};
@@ -15,6 +16,8 @@ use crate::support::{TestEngine, open_folder, until};
 on_engines!(
     every:
         the_demo_prints_the_facts_as_json,
+        the_demo_of_orders_keeps_what_their_cards_promise,
+        make_requests_finds_duplicate_orders,
         serve_keeps_its_data_and_leaves_nothing_running,
         make_requests_finds_what_is_lost_and_what_is_not,
     ;
@@ -118,6 +121,68 @@ fn assert_is_consistent(showing: &Value) {
     for name in ["engine", "engine_version", "isolation"] {
         assert!(showing[name].is_string(), "{name}");
     }
+}
+
+async fn the_demo_of_orders_keeps_what_their_cards_promise(engine: TestEngine) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = engine.own_url(folder.path());
+    let mut command = racy(&["demo", "orders", "--json", "--database-url", &url]);
+    command.env("TMPDIR", folder.path());
+    let output = output(command).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+
+    let showings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let showings = showings.as_array().unwrap();
+    let names = showings.iter().map(|one| one["strategy"].as_str().unwrap());
+    let strategies = racy::orders::STRATEGIES.iter().map(|it| it.full_name);
+    assert_eq!(names.collect::<Vec<_>>(), strategies.collect::<Vec<_>>());
+    for one in showings {
+        let number = |name: &str| one[name].as_u64().unwrap();
+        assert_eq!(
+            number("acknowledged") + number("refused") + number("unclear"),
+            number("requests"),
+            "{one}"
+        );
+        let anomalies = one["anomalies"].as_array().unwrap();
+        assert_eq!(anomalies[0]["name"], "duplicate_number", "{one}");
+    }
+    let card_of = |one: &Value| {
+        racy::orders::STRATEGIES
+            .iter()
+            .find(|it| it.full_name == one["strategy"])
+    };
+    for one in showings.iter().filter(|one| one["must_be_safe"] == true) {
+        let expected = card_of(one).unwrap().card.expected;
+        assert!(
+            expected.iter().any(racy::card::Expectation::is_safe),
+            "{one}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_demo_of_orders_is_a_table_of_anomalies() {
+    let output = output(racy(&[
+        "demo",
+        "orders",
+        "--database-url",
+        "sqlite::memory:",
+    ]))
+    .await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    let header = shown.lines().next().unwrap();
+    assert!(
+        header.ends_with("duplicate mixed half half shipped"),
+        "{shown}"
+    );
+    let widest = shown.lines().take(2).map(|line| line.chars().count());
+    assert!(widest.max() <= Some(80), "{shown}");
+    assert!(
+        shown.contains("head of its file in src/orders/."),
+        "{shown}"
+    );
+    assert!(!shown.contains("append_only"), "{shown}");
 }
 
 #[tokio::test]
@@ -402,6 +467,56 @@ async fn a_demo_that_is_interrupted_leaves_nothing_running(engine: TestEngine) {
     }
 }
 
+/// Four read the highest number of an empty book before any of them writes: all get the first.
+async fn make_requests_finds_duplicate_orders(engine: TestEngine) {
+    const CLIENTS: u32 = 4;
+    let lab = engine.lab().await;
+    let (gate, arrivals) = Gate::new();
+    let gate = std::sync::Arc::new(gate);
+    let settings = crate::support::service::settings();
+    let service = RunningService::start_with(&lab.database, &settings, gate, |router| router).await;
+    let plan = |strategy: &str| Plan {
+        base_url: format!("http://{}", service.address).parse().unwrap(),
+        target: Orders {
+            strategy: strategy.parse().unwrap(),
+            book: Book::fresh(),
+        }
+        .into(),
+        pace: Pace::Together,
+        requests: CLIENTS.try_into().unwrap(),
+        timeout: Duration::from_secs(60),
+    };
+    let steps = tokio::spawn(hold_until_all_insert(arrivals, CLIENTS as usize));
+    let racing = make_requests::run(&plan("max_id_head_first"), |_| {}).await;
+    let racing = racing.unwrap();
+    assert_eq!(racing.verdict().name(), "duplicate_number", "{racing:?}");
+    assert_eq!(racing.verdict().exit_status(), 1);
+    let timeline = racing.timeline().unwrap();
+    assert!(
+        timeline.contains("✗ A and B both have order number 1"),
+        "{timeline}"
+    );
+
+    let counted = make_requests::run(&plan("number_table"), |_| {}).await;
+    assert_eq!(counted.unwrap().verdict(), Verdict::Safe);
+    service.stop().await;
+    steps.await.unwrap();
+}
+
+/// Holds back so many who want to insert a head, until all of them stand there; then nobody.
+async fn hold_until_all_insert(mut arrivals: Arrivals, clients: usize) {
+    let mut held = Vec::new();
+    while held.len() < clients {
+        let arrived = arrivals.next().await.unwrap();
+        match arrived.label {
+            "insert head" => held.push(arrived),
+            _ => arrived.go(),
+        }
+    }
+    held.into_iter().for_each(Arrived::go);
+    arrivals.let_all_through();
+}
+
 async fn make_requests_finds_what_is_lost_and_what_is_not(engine: TestEngine) {
     let lab = engine.lab().await;
     let delay = Duration::from_millis(50);
@@ -415,14 +530,17 @@ async fn make_requests_finds_what_is_lost_and_what_is_not(engine: TestEngine) {
         RunningService::start_with(&lab.database, &settings, unobserved, |router| router).await;
     let plan = |target: &str, pace| Plan {
         base_url: format!("http://{}", service.address).parse().unwrap(),
-        target: target.parse().unwrap(),
+        target: Deposits {
+            strategy: target.parse().unwrap(),
+            account: 1,
+            amount: "100".parse().unwrap(),
+            retry_timeouts: false,
+            idempotency: false,
+        }
+        .into(),
         pace,
         requests: "5".parse().unwrap(),
-        account: 1,
-        amount: "100".parse().unwrap(),
         timeout: Duration::from_secs(20),
-        retry_timeouts: false,
-        idempotency: false,
     };
     let lossy = plan("non_atomic_long_delay", Pace::Together);
     let report = make_requests::run(&lossy, |_| {}).await.unwrap();

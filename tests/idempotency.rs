@@ -457,14 +457,17 @@ async fn make_requests_deposits_twice_without_keys_and_once_with_them(engine: Te
         let steps = tokio::spawn(hold_the_first_commit(arrived, sent_again_at));
         let plan = make_requests::Plan {
             base_url: format!("http://{}", service.address).parse().unwrap(),
-            target: "atomic_update".parse().unwrap(),
+            target: make_requests::Deposits {
+                strategy: "atomic_update".parse().unwrap(),
+                account: 1,
+                amount: 100.try_into().unwrap(),
+                retry_timeouts: true,
+                idempotency,
+            }
+            .into(),
             pace: make_requests::Pace::Together,
             requests: 1.try_into().unwrap(),
-            account: 1,
-            amount: 100.try_into().unwrap(),
             timeout: Duration::from_secs(1),
-            retry_timeouts: true,
-            idempotency,
         };
         let report = make_requests::run(&plan, |_| {}).await.unwrap();
         service.stop().await;

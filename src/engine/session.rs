@@ -392,7 +392,7 @@ impl<'s> Session<'s> {
             self,
             step,
             self.connection.rows(step_sql(&step), &step.args),
-            |_| None
+            |_| Ending::Done(None)
         )
     }
 
@@ -551,7 +551,7 @@ impl<'s> Session<'s> {
     ) -> Result<(), Fault> {
         let step = self.statement(Action::Lock, label, count, args, Reach::Meets);
         perform!(self, step, none_left(&mut self.connection, &step), |()| {
-            None
+            Ending::Done(None)
         })
         .map_err(|fault| match fault.kind {
             FaultKind::Busy => Fault::lock_timeout("somebody else did not make way in time"),

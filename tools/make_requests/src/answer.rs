@@ -6,6 +6,8 @@ use hyper::StatusCode;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::audit::{FileAudit, Id};
+use crate::run::Error;
 use crate::transport::{Received, TransportError, TransportErrorKind};
 
 /// One request of a run and how it ended.
@@ -21,6 +23,37 @@ pub struct Answer {
     pub sent: u32,
     /// How it ended, the last time.
     pub outcome: Outcome,
+    /// The file that it was answered with, looked at on the spot; `None` where it was no export.
+    pub inspection: Option<Inspection>,
+}
+
+/// A look at an exported file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// The file's name.
+    pub file: String,
+    /// How many bytes its download had, or why it did not come to its end.
+    pub download: Result<u64, Error>,
+    /// What the service's audit said right after the download, or why it said nothing.
+    pub audit: Result<FileAudit, Error>,
+}
+
+impl Inspection {
+    /// Why the download did not come to its end, although the service had said how long it would be:
+    /// as where somebody empties the file meanwhile.
+    pub(crate) fn broken_off(&self) -> Option<&TransportError> {
+        match &self.download {
+            Err(Error::BrokenOff { cause, .. }) => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// Why one of the two failed, where one did; a download that broke off is a finding and no failure.
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        let download = self.download.as_ref().err();
+        let download = download.filter(|_| self.broken_off().is_none());
+        download.or(self.audit.as_ref().err())
+    }
 }
 
 impl Answer {
@@ -30,13 +63,10 @@ impl Answer {
         self.ended.saturating_duration_since(self.started)
     }
 
-    /// The receipt, where the deposit was acknowledged with one.
+    /// The receipt, where the request was acknowledged with one.
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
-        match &self.outcome {
-            Outcome::Acknowledged { receipt, .. } => receipt.as_deref(),
-            _ => None,
-        }
+        self.outcome.receipt()
     }
 
     /// The HTTP status, where there was an answer.
@@ -55,7 +85,7 @@ impl Answer {
 /// How a request ended.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// The service promised that the deposit is kept.
+    /// The service promised that what was asked for is kept.
     Acknowledged {
         /// The HTTP status, a success.
         status: u16,
@@ -64,9 +94,9 @@ pub enum Outcome {
     },
     /// The service said no, and kept nothing.
     Refused(Problem),
-    /// Code without a transaction failed half way: a part of the deposit was kept.
+    /// Code without a transaction failed half way: a part was kept.
     Partial(Problem),
-    /// The service does not know whether the deposit was kept, e.g. since the answer to its
+    /// The service does not know whether anything was kept, e.g. since the answer to its
     /// commit was lost.
     Unknown(Problem),
     /// No complete answer arrived.
@@ -89,6 +119,14 @@ impl Outcome {
         }
     }
 
+    /// The receipt, where there is one.
+    pub(crate) fn receipt(&self) -> Option<&Receipt> {
+        match self {
+            Self::Acknowledged { receipt, .. } => receipt.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether the answer did not come in time: neither to this tool nor to a gateway in between.
     pub(crate) fn timed_out(&self) -> bool {
         match self {
@@ -98,7 +136,7 @@ impl Outcome {
         }
     }
 
-    /// When to ask again for a deposit that is in flight under the same key.
+    /// When to ask again for a request that is in flight under the same key.
     pub(crate) fn in_flight(&self) -> Option<Duration> {
         match self {
             Self::Refused(problem) if problem.status == StatusCode::CONFLICT => problem.retry_after,
@@ -134,18 +172,13 @@ fn keeps_nothing(status: StatusCode) -> bool {
         || status == StatusCode::NOT_IMPLEMENTED
 }
 
-/// A service's account of an acknowledged deposit. Whatever it does not tell is absent.
+/// A service's account of an acknowledged request. Whatever it does not tell is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Receipt {
-    /// What was deposited.
-    pub amount: i64,
-    /// The balance that the deposit was computed from.
-    #[serde(default)]
-    pub balance_read: Option<i64>,
-    /// The balance that it wrote.
-    #[serde(default)]
-    pub balance_written: Option<i64>,
-    /// How many times the service ran the deposit until one run was kept.
+    /// What was made.
+    #[serde(flatten)]
+    pub made: Made,
+    /// How many times the service ran the request until one run was kept.
     #[serde(default)]
     pub attempts: Option<u32>,
     /// When the request arrived, by the server's clock, in µs since 1970.
@@ -156,7 +189,85 @@ pub struct Receipt {
     pub timeline: Vec<Step>,
 }
 
-/// One visible step of a deposit.
+/// What an acknowledged request made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Made {
+    /// A deposit.
+    Deposit(Deposited),
+    /// An order.
+    Order(Ordered),
+    /// An export.
+    Export(Exported),
+}
+
+/// A deposit that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Deposited {
+    /// What was deposited.
+    pub amount: i64,
+    /// The balance that the deposit was computed from.
+    #[serde(default)]
+    pub balance_read: Option<i64>,
+    /// The balance that it wrote.
+    #[serde(default)]
+    pub balance_written: Option<i64>,
+}
+
+/// An order that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Ordered {
+    /// Its number, where the strategy can learn it.
+    #[serde(default)]
+    pub order: Option<Id>,
+    /// Who ordered.
+    pub customer_no: i64,
+}
+
+/// A file that was exported.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Exported {
+    /// The export that every row of it should come from.
+    pub export: Id,
+    /// The file's name.
+    #[serde(deserialize_with = "printable_label")]
+    pub file: String,
+    /// Where it is downloaded from, by its path.
+    pub url: String,
+    /// How many rows were written.
+    pub rows: u64,
+}
+
+impl Receipt {
+    /// The deposit, where it is of one.
+    #[must_use]
+    pub fn deposit(&self) -> Option<&Deposited> {
+        match &self.made {
+            Made::Deposit(deposited) => Some(deposited),
+            _ => None,
+        }
+    }
+
+    /// The order, where it is of one.
+    #[must_use]
+    pub fn order(&self) -> Option<&Ordered> {
+        match &self.made {
+            Made::Order(ordered) => Some(ordered),
+            _ => None,
+        }
+    }
+
+    /// The export, where it is of one.
+    #[must_use]
+    pub fn export(&self) -> Option<&Exported> {
+        match &self.made {
+            Made::Export(exported) => Some(exported),
+            _ => None,
+        }
+    }
+}
+
+/// One visible step of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Step {
     /// What kind of step it is.
@@ -169,8 +280,8 @@ pub struct Step {
     /// How long it took, in µs.
     #[serde(default)]
     pub duration_us: i64,
-    /// The value that was read or written.
-    #[serde(default)]
+    /// The value that was read or written, where it is a number.
+    #[serde(default, deserialize_with = "number_if_any")]
     pub value: Option<i64>,
     /// Whether it was to change rows and found none.
     #[serde(default)]
@@ -235,14 +346,20 @@ impl Problem {
 }
 
 /// Text of the service's without anything that a terminal would obey.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
 }
 
-fn printable_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn printable_label<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<String, D::Error> {
     Ok(printable(&String::deserialize(deserializer)?))
+}
+
+fn number_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_i64())
 }
 
 #[cfg(test)]
@@ -266,10 +383,38 @@ mod tests {
         else {
             panic!("no receipt");
         };
-        assert_eq!(receipt.amount, 5);
-        assert_eq!(receipt.balance_read, None);
+        let deposited = receipt.deposit().unwrap();
+        assert_eq!((deposited.amount, deposited.balance_read), (5, None));
         assert_eq!(receipt.timeline[0].action, Action::Other);
         assert_eq!(receipt.timeline[0].label, "a [2Jb");
+    }
+
+    #[test]
+    fn orders_and_exports_have_receipts_too() {
+        let receipt = |body| match read(200, body) {
+            Outcome::Acknowledged {
+                receipt: Some(receipt),
+                ..
+            } => *receipt,
+            other => panic!("{other:?}"),
+        };
+        let numbered = receipt(
+            r#"{"strategy": "x", "book": 1, "order": 17, "customer_no": 3, "attempts": 2,
+                "timeline": [{"action": "read", "start_us": 1, "value": "not a number"}]}"#,
+        );
+        let order = numbered.order().unwrap();
+        assert_eq!(order.order.as_ref().unwrap().to_string(), "17");
+        assert_eq!(
+            (numbered.attempts, numbered.timeline[0].value),
+            (Some(2), None)
+        );
+        let unlearned = receipt(r#"{"order": null, "customer_no": 3}"#);
+        assert_eq!(unlearned.order().unwrap().order, None);
+
+        let exported = receipt(
+            r#"{"account": 1, "export": 9, "file": "t.csv", "url": "/exports/t.csv", "rows": 2}"#,
+        );
+        assert_eq!(exported.export().unwrap().url, "/exports/t.csv");
     }
 
     #[test]

@@ -3,20 +3,30 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum};
 use make_requests::output::Format;
-use make_requests::{Amount, BaseUrl, Pace, Plan, Requests, Target, parse_timeout};
+use make_requests::{
+    Amount, BaseUrl, Book, Deposits, Exhibit, Exports, Orders, Pace, Plan, Requests, Target,
+    TargetName, parse_timeout,
+};
 
-/// Fire concurrent deposits at a service and say what was lost.
+/// Fire concurrent requests at a service and say what went wrong.
 ///
-/// Reads the account, fires the requests, reads the account again, and compares: what was
+/// Deposits: reads the account, fires the requests, reads the account again, and compares: what was
 /// acknowledged, what the balance should be, what it is, and what was lost.
+///
+/// Orders: each is another customer's, in a book that nobody else uses. The consumer ships once
+/// while requests are in flight and once afterwards; then the book is audited.
+///
+/// Exports: each file is downloaded and audited as soon as it is answered, and once more at the end
+/// if several requests wrote it.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_STATUS)]
 pub(crate) struct Args {
-    /// The endpoint below /demo/
+    /// What to race for: a deposit's strategy, orders/NAME or exports/NAME
     #[arg(long, value_name = "NAME", default_value = "atomic_long_delay")]
-    target: Target,
+    target: TargetName,
 
     /// The time between two requests, fractions are fine; 0 releases all together
     #[arg(
@@ -36,23 +46,13 @@ pub(crate) struct Args {
     )]
     requests: Requests,
 
-    /// The account that all deposits go to
-    #[arg(
-        long,
-        value_name = "ID",
-        default_value_t = 1,
-        allow_negative_numbers = true
-    )]
-    account: i64,
+    /// The account that all deposits go to, or that is exported [default: 1]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    account: Option<i64>,
 
-    /// What each deposit adds
-    #[arg(
-        long,
-        value_name = "N",
-        default_value = "100",
-        allow_negative_numbers = true
-    )]
-    amount: Amount,
+    /// What each deposit adds [default: 100]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    amount: Option<Amount>,
 
     /// Where the service answers; only http://
     #[arg(long, value_name = "URL", default_value = "http://localhost:8080")]
@@ -80,12 +80,12 @@ const EXIT_STATUS: &str = "\
 Options are taken with one dash as well: -target NAME.
 
 Exit status:
-  0  nothing was lost; some requests may have been refused
-  1  lost updates: the balance fell behind the account's transactions; or double deposits:
-     more transactions than requests
+  0  nothing went wrong; some requests may have been refused
+  1  an anomaly: lost updates (the balance fell behind the account's transactions), double deposits
+     (more transactions than requests), or what an audit of orders or of a file found
   2  could not tell: wrong usage, no answer from the service, an unknown account or target,
-     a request without a clear answer (although nothing was lost so far), acknowledged deposits
-     without a transaction, or no deposit acknowledged at all";
+     a request without a clear answer (although nothing went wrong so far), acknowledged requests
+     that left no trace, files that could not be read, or no request acknowledged at all";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FormatArg {
@@ -106,18 +106,56 @@ impl Args {
         }
     }
 
-    pub(crate) fn into_plan(self) -> Plan {
-        Plan {
+    /// The plan; fails where an option was given that the target has no use for.
+    pub(crate) fn into_plan(self) -> Result<Plan, clap::Error> {
+        self.refuse_what_has_no_use()?;
+        let strategy = self.target.strategy;
+        let account = self.account.unwrap_or(1);
+        let target: Target = match self.target.exhibit {
+            Exhibit::Deposits => Deposits {
+                strategy,
+                account,
+                amount: self.amount.unwrap_or_default(),
+                retry_timeouts: self.retry_timeouts,
+                idempotency: self.idempotency,
+            }
+            .into(),
+            Exhibit::Orders => Orders {
+                strategy,
+                book: Book::fresh(),
+            }
+            .into(),
+            Exhibit::Exports => Exports { strategy, account }.into(),
+        };
+        Ok(Plan {
             base_url: self.base_url,
-            target: self.target,
+            target,
             pace: self.wait,
             requests: self.requests,
-            account: self.account,
-            amount: self.amount,
             timeout: self.timeout,
-            retry_timeouts: self.retry_timeouts,
-            idempotency: self.idempotency,
-        }
+        })
+    }
+
+    fn refuse_what_has_no_use(&self) -> Result<(), clap::Error> {
+        let TargetName { exhibit, strategy } = &self.target;
+        let (kind, useless) = match exhibit {
+            Exhibit::Deposits => return Ok(()),
+            Exhibit::Orders => ("orders", self.account.is_some().then_some("--account")),
+            Exhibit::Exports => ("exports", None),
+        };
+        let only_for_deposits = [
+            ("--amount", self.amount.is_some()),
+            ("--retry-timeouts", self.retry_timeouts),
+            ("--idempotency", self.idempotency),
+        ];
+        let given = only_for_deposits.into_iter().filter(|(_, given)| *given);
+        let Some(option) = useless.or(given.map(|(option, _)| option).next()) else {
+            return Ok(());
+        };
+        Err(Args::command().error(
+            ErrorKind::ArgumentConflict,
+            format!("{option} has no use for {kind}: leave it out, or choose another target than {kind}/{strategy}"),
+        ))
     }
 }
 

@@ -1,7 +1,7 @@
-//! Deposits all together: every request waits on its own open connection, complete to the last
+//! Requests all together: every request waits on its own open connection, complete to the last
 //! byte, until one loop lets them all go.
 //!
-//! 1. [`Burst::prepare`] opens a connection per request, then has each fetch the account, all at
+//! 1. [`Burst::prepare`] opens a connection per request, then has each ask for the audit, all at
 //!    the same time. Afterwards the server has accepted every connection, and whatever it sets up
 //!    on first use (a task, a connection to its database) is set up.
 //! 2. [`Burst::fire`] shuts the connections' [`Gate`]s and hands every request to hyper, which
@@ -20,11 +20,13 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper_util::rt::TokioIo;
+use reqwest::Url;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, Inspection, Outcome};
+use crate::consumer::Consumer;
 use crate::gate::{Gate, GatedStream};
 use crate::key::IDEMPOTENCY_KEY;
 use crate::ordinary::{self, Client};
@@ -67,8 +69,14 @@ impl Burst {
         Ok(Self { connections })
     }
 
-    /// Releases one deposit on every connection and waits for the answers.
-    pub(crate) async fn fire(self, client: &Client, progress: &mut impl FnMut(Progress)) -> Fired {
+    /// Releases one request on every connection and waits for the answers. With the first of them the consumer
+    /// starts: before, there would be nothing to read.
+    pub(crate) async fn fire(
+        self,
+        client: &Client,
+        consumer: &mut Consumer,
+        progress: &mut impl FnMut(Progress),
+    ) -> Fired {
         let gates: Vec<_> = self
             .connections
             .iter()
@@ -78,7 +86,7 @@ impl Burst {
         let mut held = Vec::with_capacity(gates.len());
         for (connection, index) in self.connections.into_iter().zip(0..) {
             held.push(connection.gate.shut());
-            in_flight.spawn(deposit(connection, client.clone(), index));
+            in_flight.spawn(post(connection, client.clone(), index));
         }
         for request in held {
             wait_until_held(request).await;
@@ -88,6 +96,9 @@ impl Burst {
         let mut answers = Vec::with_capacity(in_flight.len());
         while let Some(finished) = in_flight.join_next().await {
             let ended: Ended = joined(finished);
+            if answers.is_empty() {
+                consumer.start();
+            }
             let answer = ended.into_answer(&releases);
             progress(Progress::Answered {
                 request: answer.request,
@@ -148,11 +159,10 @@ async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Fetches the account over the connection: any answer will do.
+/// Fetches the audit over the connection: any answer will do.
 async fn warm(mut connection: Connection, plan: Plan) -> Result<Connection, TransportError> {
     within(plan.timeout, async {
-        let path = plan.account_url().path().to_owned();
-        let request = request(&plan, "GET", &path)
+        let request = request(&plan, "GET", &plan.probe_url())
             .body(Full::default())
             .map_err(|error| TransportError::on_connection(&error))?;
         send(&mut connection.sender, request).await?;
@@ -168,12 +178,13 @@ async fn warm(mut connection: Connection, plan: Plan) -> Result<Connection, Tran
     Ok(connection)
 }
 
-/// How one deposit ended, before it is known when it was released.
+/// How one request ended, before it is known when it was released.
 struct Ended {
     index: usize,
     at: Instant,
     sent: u32,
     outcome: Outcome,
+    inspection: Option<Inspection>,
 }
 
 impl Ended {
@@ -186,6 +197,7 @@ impl Ended {
             ended: self.at,
             sent: self.sent,
             outcome: self.outcome,
+            inspection: self.inspection,
         }
     }
 }
@@ -195,37 +207,41 @@ fn number(index: usize) -> u32 {
     u32::try_from(index + 1).unwrap_or(u32::MAX)
 }
 
-/// Sends one deposit into the connection's gate and waits for the answer. The timeout starts
+/// Sends one request into the connection's gate and waits for the answer. The timeout starts
 /// here, the few milliseconds before the release included. Where it is sent again, the others are
 /// long gone, and it goes the ordinary way.
-async fn deposit(mut connection: Connection, client: Client, index: usize) -> Ended {
+async fn post(mut connection: Connection, client: Client, index: usize) -> Ended {
     let plan = &client.plan;
     let answer = within(plan.timeout, async {
-        let mut post = request(plan, "POST", plan.deposit_url().path());
+        let body = plan.target.body(number(index));
+        let mut post = request(plan, "POST", &plan.post_url());
         if let Some(key) = client.key(number(index)) {
             post = post.header(IDEMPOTENCY_KEY, key);
         }
         let request = post
-            .header(CONTENT_TYPE, ordinary::FORM)
-            .body(Full::from(plan.form_body()))
+            .header(CONTENT_TYPE, body.content_type)
+            .body(Full::from(body.text))
             .map_err(|error| TransportError::on_connection(&error))?;
         send(&mut connection.sender, request).await
     })
     .await;
     let first = Outcome::of(answer);
     let (outcome, sent) = client.insist(number(index), first).await;
+    let at = Instant::now();
     Ended {
         index,
-        at: Instant::now(),
+        at,
         sent,
+        inspection: client.inspect_answer(&outcome).await,
         outcome,
     }
 }
 
-fn request(plan: &Plan, method: &str, path: &str) -> hyper::http::request::Builder {
+fn request(plan: &Plan, method: &str, url: &Url) -> hyper::http::request::Builder {
+    let query = url.query().map(|query| format!("?{query}"));
     Request::builder()
         .method(method)
-        .uri(path)
+        .uri(format!("{}{}", url.path(), query.unwrap_or_default()))
         .header(HOST, plan.base_url.authority())
         .header(USER_AGENT, ordinary::USER_AGENT)
         .header(ACCEPT, ordinary::JSON)

@@ -1,19 +1,23 @@
-//! Fires concurrent deposits at a service and says what was lost.
+//! Fires concurrent requests at a service and says what went wrong: deposits that were lost, order
+//! numbers that were given twice, exports that were mixed.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use make_requests::{Pace, Plan};
+//! use make_requests::{Deposits, Pace, Plan};
 //!
 //! let plan = Plan {
 //!     base_url: "http://localhost:8080".parse()?,
-//!     target: "atomic_long_delay".parse()?,
+//!     target: Deposits {
+//!         strategy: "atomic_long_delay".parse()?,
+//!         account: 1,
+//!         amount: "100".parse()?,
+//!         retry_timeouts: false,
+//!         idempotency: false,
+//!     }
+//!     .into(),
 //!     pace: Pace::Together,
 //!     requests: "10".parse()?,
-//!     account: 1,
-//!     amount: "100".parse()?,
 //!     timeout: std::time::Duration::from_secs(120),
-//!     retry_timeouts: false,
-//!     idempotency: false,
 //! };
 //! let report = make_requests::run(&plan, |_| {}).await?;
 //! println!("lost: {:?}, {}", report.lost(), report.verdict());
@@ -22,26 +26,36 @@
 //! ```
 //!
 //! The crate knows HTTP and the few routes it uses, and nothing of the service behind them:
-//! `POST /demo/{target}/` deposits, `GET /accounts/{id}` shows the account and its audit.
+//!
+//! | exhibit | a request | the audit |
+//! |---|---|---|
+//! | deposits | `POST /demo/{strategy}/` | `GET /accounts/{id}` |
+//! | orders | `POST /orders/{strategy}/` | `POST /orders/process` ships, `GET /orders/audit?book={n}` |
+//! | exports | `POST /exports/{strategy}/` | `GET /exports/{file}`, `GET /exports/{file}/audit` |
 //!
 //! # Map
 //!
 //! In reading order:
 //!
-//! - `plan`: what a run shall do, parsed.
-//! - `run`: the run itself: read the account, fire, read it again.
+//! - `plan`, `target`: what a run shall do, parsed.
+//! - `run`: the run itself: look at what is raced for, fire, look again.
 //! - `ordinary`, `spaced`: requests through reqwest, one every so often.
 //! - `burst`, `gate`: requests all together, each held back complete on its own open connection
 //!   until one loop releases them.
+//! - `consumer`: ships orders while others are being written.
 //! - `key`: what a deposit is called that may be sent several times.
-//! - `answer`, `transport`, `account`: what came back, or why nothing did.
+//! - `answer`, `transport`: what came back, or why nothing did.
+//! - `account`, `audit`, `evidence`: what the service's audits said around the run.
 //! - `report`, `verdict`: the facts of a run, and what follows from them.
 //! - `pair`, [`timeline`]: two requests that show what happened, side by side.
 //! - [`output`]: a report as text, JSON or CSV.
 
 mod account;
 mod answer;
+mod audit;
 mod burst;
+mod consumer;
+mod evidence;
 mod gate;
 mod key;
 mod ordinary;
@@ -51,15 +65,22 @@ mod plan;
 mod report;
 mod run;
 mod spaced;
+mod target;
 mod tasks;
 pub mod timeline;
 mod transport;
 mod verdict;
 
 pub use account::Account;
-pub use answer::{Action, Answer, Outcome, Problem, Receipt, Step};
-pub use plan::{Amount, BaseUrl, Invalid, Pace, Plan, Requests, Target, parse_timeout};
+pub use answer::{
+    Action, Answer, Deposited, Exported, Inspection, Made, Ordered, Outcome, Problem, Receipt, Step,
+};
+pub use audit::{Anomaly, BookAudit, FileAudit, Id, Shipment, Shipped};
+pub use consumer::Consumption;
+pub use evidence::{Books, Evidence, Files, OrderBook};
+pub use plan::{BaseUrl, Invalid, Pace, Plan, Requests, parse_timeout};
 pub use report::{Latency, Problems, Report, TransportErrors};
-pub use run::{Error, Progress, run};
+pub use run::{Error, Progress, Unfit, run};
+pub use target::{Amount, Book, Deposits, Exhibit, Exports, Orders, Strategy, Target, TargetName};
 pub use transport::{TransportError, TransportErrorKind};
 pub use verdict::{Doubt, Verdict};

@@ -1,4 +1,4 @@
-//! `make_requests`: fires concurrent deposits and says what was lost.
+//! `make_requests`: fires concurrent requests and says what went wrong.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ const COULD_NOT_TELL: u8 = 2;
 async fn main() -> ExitCode {
     let args = Args::parse_from(args::with_two_dashes(std::env::args_os()));
     let format = args.format();
-    let plan = args.into_plan();
+    let plan = args.into_plan().unwrap_or_else(|error| error.exit());
 
     let report = match make_requests::run(&plan, narrator(&plan)).await {
         Ok(report) => report,
@@ -49,7 +49,7 @@ fn narrator(plan: &Plan) -> impl FnMut(Progress) {
             return;
         }
         match progress {
-            Progress::Probed => say("The service knows the account.\n"),
+            Progress::Probed => say("The service knows what is raced for.\n"),
             Progress::Warm => say(&format!("{requests} connections are open and warm.\n")),
             Progress::Answered { .. } => {
                 answered += 1;

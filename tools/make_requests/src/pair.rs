@@ -1,6 +1,6 @@
 //! Which two receipts show best what happened.
 
-use crate::answer::{Action, Receipt, Step};
+use crate::answer::{Action, Made, Receipt, Step};
 
 /// Finds two receipts of which the second overwrote the first's balance without having seen it.
 ///
@@ -20,8 +20,8 @@ pub(crate) fn lost_update<'a>(receipts: &[&'a Receipt]) -> Option<(&'a Receipt, 
         .map(|(_, first, second)| (first.receipt, second.receipt))
 }
 
-/// Finds two receipts whose requests were in the server at the same time without either losing
-/// the other's deposit; neighbours if possible.
+/// Finds two deposits that were in the server at the same time without either losing the other;
+/// neighbours if possible.
 pub(crate) fn overlap<'a>(receipts: &[&'a Receipt]) -> Option<(&'a Receipt, &'a Receipt)> {
     let updates = in_order_of_write(receipts);
     pairs(&updates)
@@ -38,6 +38,90 @@ pub(crate) fn overwrote(by: &Receipt, lost: &Receipt) -> bool {
     }
 }
 
+/// Finds two receipts that claim what only one may have, a number or a file; the two that took least
+/// time together.
+pub(crate) fn collision<'a>(receipts: &[&'a Receipt]) -> Option<(&'a Receipt, &'a Receipt)> {
+    shortest_meeting(receipts, collide)
+}
+
+/// Finds two receipts of any kind whose requests were in the server at the same time; the two that took
+/// least time together.
+pub(crate) fn meeting<'a>(receipts: &[&'a Receipt]) -> Option<(&'a Receipt, &'a Receipt)> {
+    shortest_meeting(receipts, |_, _| true)
+}
+
+/// Whether the two claim what only one may have.
+fn collide(a: &Receipt, b: &Receipt) -> bool {
+    match (&a.made, &b.made) {
+        (Made::Order(a), Made::Order(b)) => a.order.is_some() && a.order == b.order,
+        (Made::Export(one), Made::Export(other)) => {
+            let meet = |(a, b): (Stretch, Stretch)| a.start < b.end && b.start < a.end;
+            one.file == other.file && writing(a).zip(writing(b)).is_some_and(meet)
+        }
+        _ => false,
+    }
+}
+
+/// From a request's first write to its last.
+fn writing(receipt: &Receipt) -> Option<Stretch> {
+    let arrived = receipt.arrived_at_us?;
+    let writes = receipt.timeline.iter();
+    let writes = writes.filter(|step| step.action == Action::Write);
+    Some(Stretch {
+        start: writes.clone().map(|step| start(arrived, step)).min()?,
+        end: writes.map(|step| end(arrived, step)).max()?,
+    })
+}
+
+/// A stretch of time, in µs since 1970.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    start: i64,
+    end: i64,
+}
+
+fn shortest_meeting<'a>(
+    receipts: &[&'a Receipt],
+    wanted: impl Fn(&Receipt, &Receipt) -> bool,
+) -> Option<(&'a Receipt, &'a Receipt)> {
+    let mut stays: Vec<_> = receipts.iter().filter_map(|it| Stay::of(it)).collect();
+    stays.sort_by_key(|stay| stay.arrived);
+    let met = stays.iter().enumerate().flat_map(|(at, first)| {
+        // In the order of arrival: those that come after the first has left did not meet it.
+        let later = stays.iter().skip(at + 1);
+        later
+            .take_while(|second| second.arrived < first.end)
+            .map(move |second| (first, second))
+    });
+    met.filter(|(first, second)| wanted(first.receipt, second.receipt))
+        .min_by_key(|(first, second)| first.end.max(second.end).saturating_sub(first.arrived))
+        .map(|(first, second)| (first.receipt, second.receipt))
+}
+
+/// How long a request was in the server, in µs since 1970.
+#[derive(Debug)]
+struct Stay<'a> {
+    receipt: &'a Receipt,
+    arrived: i64,
+    end: i64,
+}
+
+impl<'a> Stay<'a> {
+    fn of(receipt: &'a Receipt) -> Option<Self> {
+        let arrived = receipt.arrived_at_us?;
+        let end = receipt
+            .timeline
+            .iter()
+            .map(|step| end(arrived, step))
+            .max()?;
+        Some(Self {
+            receipt,
+            arrived,
+            end,
+        })
+    }
+}
+
 /// When a step runs, in µs since 1970, and the value it read or wrote.
 #[derive(Debug, Clone, Copy)]
 struct Access {
@@ -50,6 +134,7 @@ struct Access {
 #[derive(Debug)]
 struct Update<'a> {
     receipt: &'a Receipt,
+    amount: i64,
     arrived: i64,
     end: i64,
     read: Access,
@@ -77,6 +162,7 @@ impl<'a> Update<'a> {
             .unwrap_or(write);
         Some(Self {
             receipt,
+            amount: receipt.deposit()?.amount,
             arrived,
             end: steps.iter().map(|step| end(arrived, step)).max()?,
             read: Access::of(arrived, read)?,
@@ -92,7 +178,7 @@ impl<'a> Update<'a> {
     /// Whether the balance written is the balance read plus the deposit. Where it is not, the
     /// database computed it, from a balance that it read by itself.
     fn wrote_what_it_read(&self) -> bool {
-        self.read.value.checked_add(self.receipt.amount) == Some(self.write.value)
+        self.read.value.checked_add(self.amount) == Some(self.write.value)
     }
 
     /// Whether this one's read missed the other's write: because it was over before the write
@@ -155,6 +241,8 @@ fn span(first: &Update, second: &Update) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::{Deposited, Exported, Ordered};
+    use crate::audit::Id;
 
     const READ: i64 = 10;
     const WRITE: i64 = 50;
@@ -174,9 +262,11 @@ mod tests {
     /// A deposit of 100 that arrives at the given time, reads at +10, writes at +50.
     fn deposit(arrived: i64, balance_read: i64) -> Receipt {
         Receipt {
-            amount: 100,
-            balance_read: Some(balance_read),
-            balance_written: Some(balance_read + 100),
+            made: Made::Deposit(Deposited {
+                amount: 100,
+                balance_read: Some(balance_read),
+                balance_written: Some(balance_read + 100),
+            }),
             attempts: Some(1),
             arrived_at_us: Some(arrived),
             timeline: vec![
@@ -285,5 +375,54 @@ mod tests {
         }
         assert!(overwrote(&extreme, &whole));
         assert_eq!(lost_update(&[]), None);
+    }
+
+    /// An order that arrives at the given time and takes 60 µs.
+    fn order(arrived: i64, number: Option<i64>) -> Receipt {
+        Receipt {
+            made: Made::Order(Ordered {
+                order: number.map(|number| Id::Number(number.into())),
+                customer_no: arrived,
+            }),
+            ..deposit(arrived, 0)
+        }
+    }
+
+    #[test]
+    fn orders_collide_over_one_number() {
+        let (a, b, c) = (
+            order(1000, Some(1)),
+            order(1005, Some(2)),
+            order(1030, Some(1)),
+        );
+        assert_eq!(collision(&[&c, &b, &a]), Some((&a, &c)));
+        assert_eq!(collision(&[&a, &b]), None);
+        assert_eq!(meeting(&[&c, &b, &a]), Some((&a, &b)));
+        // Nobody knows which numbers these have.
+        assert_eq!(collision(&[&order(1000, None), &order(1001, None)]), None);
+        // One number, but one after the other.
+        assert_eq!(collision(&[&a, &order(2000, Some(1))]), None);
+    }
+
+    #[test]
+    fn exports_that_wait_for_each_other_do_not_collide() {
+        let export = |arrived: i64, first_write| Receipt {
+            made: Made::Export(Exported {
+                export: Id::Number(arrived.into()),
+                file: "t.csv".to_owned(),
+                url: "/exports/t.csv".to_owned(),
+                rows: 2,
+            }),
+            timeline: vec![
+                step(Action::Other, 5, None),
+                step(Action::Write, first_write, None),
+                step(Action::Write, first_write + 30, None),
+            ],
+            ..deposit(arrived, 0)
+        };
+        let (a, at_once, afterwards) = (export(1000, 20), export(1005, 20), export(1007, 60));
+        assert_eq!(collision(&[&a, &at_once]), Some((&a, &at_once)));
+        assert_eq!(collision(&[&a, &afterwards]), None);
+        assert_eq!(meeting(&[&a, &afterwards]), Some((&a, &afterwards)));
     }
 }

@@ -6,53 +6,58 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-/// A run that is fully described: which deposits to fire at which service, and how.
+use crate::target::{Deposits, Exports, Orders, Target};
+
+/// A run that is fully described: which requests to fire at which service, and how.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Where the service answers.
     pub base_url: BaseUrl,
-    /// The endpoint to race for, below `/demo/`.
+    /// What to race for.
     pub target: Target,
     /// All together, or one after another.
     pub pace: Pace,
-    /// How many deposits are fired.
+    /// How many requests are fired.
     pub requests: Requests,
-    /// The account that every deposit goes to.
-    pub account: i64,
-    /// What each deposit adds to the account.
-    pub amount: Amount,
     /// How long any single request may take before it is given up.
     pub timeout: Duration,
-    /// Whether a deposit whose answer does not come in time is sent again.
-    pub retry_timeouts: bool,
-    /// Whether each deposit carries a key of its own (`Idempotency-Key`), the same each time it is sent.
-    pub idempotency: bool,
 }
 
 impl Plan {
-    /// The URL that each deposit is posted to.
+    /// The URL that each request is posted to.
     #[must_use]
-    pub fn deposit_url(&self) -> Url {
-        let segments = ["demo"].into_iter().chain(self.target.segments());
+    pub fn post_url(&self) -> Url {
+        let (room, strategy) = match &self.target {
+            Target::Deposits(deposits) => ("demo", &deposits.strategy),
+            Target::Orders(orders) => ("orders", &orders.strategy),
+            Target::Exports(exports) => ("exports", &exports.strategy),
+        };
         // racy-django's routes end in a slash.
-        self.base_url.join(segments.chain([""]))
+        let segments = [room].into_iter().chain(strategy.segments()).chain([""]);
+        self.base_url.join(segments)
     }
 
-    /// The URL that answers with the account and its audit.
+    /// The URL that is asked before the first request and, where it answers with an audit, after the last: the
+    /// account of deposits and of exports, the book of orders.
     #[must_use]
-    pub fn account_url(&self) -> Url {
-        self.base_url.join(["accounts", &self.account.to_string()])
-    }
-
-    /// The form that each deposit posts: integers only, so there is nothing to escape.
-    pub(crate) fn form_body(&self) -> String {
-        format!("account={}&amount={}", self.account, self.amount)
+    pub fn probe_url(&self) -> Url {
+        match &self.target {
+            Target::Deposits(Deposits { account, .. })
+            | Target::Exports(Exports { account, .. }) => {
+                self.base_url.join(["accounts", &account.to_string()])
+            }
+            Target::Orders(Orders { book, .. }) => {
+                let mut url = self.base_url.join(["orders", "audit"]);
+                url.set_query(Some(&format!("book={book}")));
+                url
+            }
+        }
     }
 }
 
 /// Input that was refused; the message names what was wrong and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid(String);
+pub struct Invalid(pub(crate) String);
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +73,7 @@ pub struct BaseUrl(Url);
 
 impl BaseUrl {
     /// Appends path segments, percent-encoded, to whatever path the address already has.
-    fn join<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+    pub(crate) fn join<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.0.clone();
         // An http URL always has a path, so the `Err` of a URL without one cannot occur.
         if let Ok(mut path) = url.path_segments_mut() {
@@ -135,43 +140,6 @@ impl FromStr for BaseUrl {
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str().trim_end_matches('/'))
-    }
-}
-
-/// The name of an endpoint, such as `atomic_long_delay` or `orders/max_plus_one`.
-///
-/// Letters, digits, `_` and `-`, in segments joined by `/`: nothing that would need escaping or
-/// could climb out of `/demo/`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target(String);
-
-impl Target {
-    fn segments(&self) -> impl Iterator<Item = &str> {
-        self.0.split('/')
-    }
-}
-
-impl FromStr for Target {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let is_name = |segment: &str| !segment.is_empty() && segment.chars().all(allowed);
-        if text.split('/').all(is_name) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Invalid(
-                "a target is a name of letters, digits, _ and -, such as atomic_long_delay, \
-                 or several joined by single slashes"
-                    .to_owned(),
-            ))
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -275,61 +243,25 @@ impl FromStr for Requests {
     }
 }
 
-/// What one deposit adds: at least 1, since the loss of nothing could not be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Amount(i64);
-
-impl Amount {
-    /// The number itself.
-    #[must_use]
-    pub fn get(self) -> i64 {
-        self.0
-    }
-}
-
-impl TryFrom<i64> for Amount {
-    type Error = Invalid;
-
-    fn try_from(amount: i64) -> Result<Self, Invalid> {
-        if amount >= 1 {
-            Ok(Self(amount))
-        } else {
-            Err(Invalid(format!(
-                "an amount is a whole number, 1 to {}",
-                i64::MAX
-            )))
-        }
-    }
-}
-
-impl FromStr for Amount {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        // What is no number at all is refused with the same words as 0.
-        text.parse().unwrap_or(0).try_into()
-    }
-}
-
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plan(base_url: &str, target: &str) -> Plan {
+    fn plan(base_url: &str, target: impl Into<Target>) -> Plan {
         Plan {
             base_url: base_url.parse().unwrap(),
-            target: target.parse().unwrap(),
+            target: target.into(),
             pace: Pace::Together,
             requests: Requests(10),
-            account: 7,
-            amount: Amount(100),
             timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn deposits(strategy: &str) -> Deposits {
+        Deposits {
+            strategy: strategy.parse().unwrap(),
+            account: 7,
+            amount: 100.try_into().unwrap(),
             retry_timeouts: false,
             idempotency: false,
         }
@@ -351,25 +283,38 @@ mod tests {
                 "http://h/a%20b/accounts/7",
             ),
         ] {
-            let plan = plan(base, "x");
-            assert_eq!(plan.deposit_url().as_str(), deposit);
-            assert_eq!(plan.account_url().as_str(), account);
+            let plan = plan(base, deposits("x"));
+            assert_eq!(plan.post_url().as_str(), deposit);
+            assert_eq!(plan.probe_url().as_str(), account);
         }
     }
 
     #[test]
-    fn a_target_may_have_several_segments() {
-        let url = plan("http://h", "orders/max-plus_1").deposit_url();
-        assert_eq!(url.as_str(), "http://h/demo/orders/max-plus_1/");
+    fn each_exhibit_has_its_routes() {
+        let orders = Orders {
+            strategy: "x".parse().unwrap(),
+            book: 9.try_into().unwrap(),
+        };
+        let plan_of_orders = plan("http://h/lab", orders);
+        assert_eq!(plan_of_orders.post_url().as_str(), "http://h/lab/orders/x/");
+        assert_eq!(
+            plan_of_orders.probe_url().as_str(),
+            "http://h/lab/orders/audit?book=9"
+        );
+
+        let exports = Exports {
+            strategy: "x".parse().unwrap(),
+            account: 7,
+        };
+        let plan_of_exports = plan("http://h", exports);
+        assert_eq!(plan_of_exports.post_url().as_str(), "http://h/exports/x/");
+        assert_eq!(plan_of_exports.probe_url().as_str(), "http://h/accounts/7");
     }
 
     #[test]
-    fn a_target_cannot_leave_its_place() {
-        for bad in [
-            "", "/x", "x/", "a//b", "..", "../x", "a/../b", "%2e%2e", "x?y", "x#y", "é", "a b",
-        ] {
-            assert!(bad.parse::<Target>().is_err(), "{bad:?} was taken");
-        }
+    fn a_strategy_may_have_several_segments() {
+        let url = plan("http://h", deposits("nested/max-plus_1")).post_url();
+        assert_eq!(url.as_str(), "http://h/demo/nested/max-plus_1/");
     }
 
     #[test]
@@ -423,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn timeouts_requests_and_amounts_have_limits() {
+    fn timeouts_and_requests_have_limits() {
         assert_eq!(parse_timeout("0.5"), Ok(Duration::from_millis(500)));
         for bad in ["0", "-1", "nan", "86401", ""] {
             assert!(parse_timeout(bad).is_err(), "{bad:?} was taken");
@@ -431,10 +376,6 @@ mod tests {
         assert_eq!("10000".parse(), Ok(Requests(10_000)));
         for bad in ["0", "10001", "-1", "1.5", ""] {
             assert!(bad.parse::<Requests>().is_err(), "{bad:?} was taken");
-        }
-        assert_eq!("9223372036854775807".parse(), Ok(Amount(i64::MAX)));
-        for bad in ["0", "-100", "9223372036854775808", "1.5", ""] {
-            assert!(bad.parse::<Amount>().is_err(), "{bad:?} was taken");
         }
     }
 }

@@ -1,12 +1,15 @@
-//! One run: read the account, fire, read the account again.
+//! One run: look at what is raced for, fire, look again.
 
 use std::fmt;
 use std::time::Instant;
 
 use hyper::StatusCode;
+use reqwest::Url;
 
-use crate::account::Account;
+use crate::answer::Answer;
 use crate::burst::Burst;
+use crate::consumer::Consumer;
+use crate::evidence::Before;
 use crate::ordinary::Client;
 use crate::plan::{Pace, Plan};
 use crate::report::Report;
@@ -16,7 +19,7 @@ use crate::transport::TransportError;
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// The service answered and knows the account.
+    /// The service answered and knows what is raced for.
     Probed,
     /// Every connection of a burst is open and warm; the release is next.
     Warm,
@@ -27,39 +30,42 @@ pub enum Progress {
     },
 }
 
-/// Fires the plan's deposits and reports what became of them.
+/// Fires the plan's requests and reports what became of them.
 ///
 /// # Errors
 ///
 /// [`Error`] where nothing was fired. Whatever goes wrong later is told by the report.
 pub async fn run(plan: &Plan, mut progress: impl FnMut(Progress)) -> Result<Report, Error> {
     let client = Client::new(plan)?;
-    let before = client.account().await?;
+    let before = Before::look(&client).await?;
     progress(Progress::Probed);
 
+    let mut consumer = Consumer::new(&client);
     let fired = match plan.pace {
         Pace::Together => {
             let burst = Burst::prepare(plan).await?;
             progress(Progress::Warm);
-            burst.fire(&client, &mut progress).await
+            burst.fire(&client, &mut consumer, &mut progress).await
         }
-        Pace::Every(wait) => spaced::fire(&client, wait, &mut progress).await,
+        Pace::Every(wait) => spaced::fire(&client, wait, &mut consumer, &mut progress).await,
     };
 
-    let after = client.account().await;
-    Ok(Report::new(plan.clone(), before, after, fired))
+    let evidence = before
+        .into_evidence(&client, consumer, &fired.answers)
+        .await;
+    Ok(Report::new(plan.clone(), evidence, fired))
 }
 
 /// What firing brought, as it was observed.
 #[derive(Debug)]
 pub(crate) struct Fired {
     /// In any order.
-    pub(crate) answers: Vec<crate::answer::Answer>,
+    pub(crate) answers: Vec<Answer>,
     /// A burst's moments before its first release and after each.
     pub(crate) releases: Vec<Instant>,
 }
 
-/// Why the account could not be read or a burst not be prepared.
+/// Why an audit could not be read or a burst not be prepared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// Nobody answered.
@@ -69,6 +75,13 @@ pub enum Error {
         /// Why no answer arrived.
         cause: TransportError,
     },
+    /// An answer began well, and the connection closed before its end.
+    BrokenOff {
+        /// What was asked.
+        url: String,
+        /// How it ended.
+        cause: TransportError,
+    },
     /// The service answered that there is no such account.
     UnknownAccount {
         /// The account that was asked for.
@@ -76,15 +89,8 @@ pub enum Error {
         /// What was asked.
         url: String,
     },
-    /// The answer was not an account with its audit.
-    NotAnAccount {
-        /// What was asked.
-        url: String,
-        /// The answer's status.
-        status: u16,
-        /// What the answer lacked.
-        cause: String,
-    },
+    /// The answer was not what was asked for.
+    Unfit(Unfit),
     /// One of a burst's connections could not be opened or warmed.
     NotWarm {
         /// How many connections the burst needs.
@@ -105,21 +111,15 @@ impl fmt::Display for Error {
                     "no answer from {url} ({cause}); is the service running there?"
                 )
             }
+            Self::BrokenOff { url, cause } => {
+                write!(f, "the answer from {url} broke off ({cause})")
+            }
             Self::UnknownAccount { account, url } => write!(
                 f,
                 "account {account} is unknown: {url} answered 404; \
                  GET /accounts lists those there are, --account names another"
             ),
-            Self::NotAnAccount {
-                url,
-                status: status @ 500..,
-                cause,
-            } => write!(f, "{url} answered {status}: {cause}; try again later"),
-            Self::NotAnAccount { url, status, cause } => write!(
-                f,
-                "{url} answered {status}, but not with an account and its audit ({cause}); \
-                 is this the right service?"
-            ),
+            Self::Unfit(unfit) => unfit.fmt(f),
             Self::NotWarm { connections, cause } => write!(
                 f,
                 "a burst needs {connections} open connections, and one failed ({cause}); \
@@ -133,26 +133,61 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Reads an answer to "show me the account".
-pub(crate) fn read_account(plan: &Plan, status: StatusCode, body: &[u8]) -> Result<Account, Error> {
-    let url = plan.account_url().to_string();
-    match status {
-        StatusCode::OK => serde_json::from_slice(body).map_err(|error| Error::NotAnAccount {
-            url,
+impl Error {
+    pub(crate) fn no_answer(url: &Url, cause: TransportError) -> Self {
+        Self::NoAnswer {
+            url: url.to_string(),
+            cause,
+        }
+    }
+}
+
+/// An answer that was not what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// What was asked.
+    pub url: String,
+    /// The answer's status.
+    pub status: u16,
+    /// What the answer should have been.
+    pub wanted: &'static str,
+    /// What it lacked.
+    pub cause: String,
+}
+
+impl Unfit {
+    /// An answer whose status alone says enough.
+    pub(crate) fn of_status(url: &Url, status: StatusCode, wanted: &'static str) -> Self {
+        let name = status.canonical_reason().unwrap_or("an unknown status");
+        Self {
+            url: url.to_string(),
             status: status.as_u16(),
-            cause: error.to_string(),
-        }),
-        StatusCode::NOT_FOUND => Err(Error::UnknownAccount {
-            account: plan.account,
+            wanted,
+            cause: name.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
             url,
-        }),
-        _ => Err(Error::NotAnAccount {
-            url,
-            status: status.as_u16(),
-            cause: status
-                .canonical_reason()
-                .unwrap_or("an unknown status")
-                .to_owned(),
-        }),
+            status,
+            wanted,
+            cause,
+        } = self;
+        if *status >= 500 {
+            return write!(f, "{url} answered {status}: {cause}; try again later");
+        }
+        write!(
+            f,
+            "{url} answered {status}, but not with {wanted} ({cause}); is this the right service?"
+        )
+    }
+}
+
+impl From<Unfit> for Error {
+    fn from(unfit: Unfit) -> Self {
+        Self::Unfit(unfit)
     }
 }

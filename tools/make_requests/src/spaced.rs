@@ -1,30 +1,37 @@
-//! Deposits one after another, each at its time, whether or not the earlier ones were answered.
+//! Requests one after another, each at its time, whether or not the earlier ones were answered.
 
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
 use crate::answer::Answer;
+use crate::consumer::Consumer;
 use crate::ordinary::Client;
 use crate::run::{Fired, Progress};
 use crate::tasks::joined;
 
-/// Starts one deposit every `wait`, the first at once.
+/// Starts one request every `wait`, the first at once, and the consumer beside the one in the middle.
 pub(crate) async fn fire(
     client: &Client,
     wait: Duration,
+    consumer: &mut Consumer,
     progress: &mut impl FnMut(Progress),
 ) -> Fired {
     let mut clock = tokio::time::interval(wait);
     let mut in_flight = JoinSet::new();
     let mut answers = Vec::new();
-    let mut unsent = 1..=client.plan.requests.get();
+    let requests = client.plan.requests.get();
+    let middle = requests.div_ceil(2);
+    let mut unsent = 1..=requests;
 
     while !unsent.is_empty() || !in_flight.is_empty() {
         tokio::select! {
             _ = clock.tick(), if !unsent.is_empty() => {
                 if let Some(request) = unsent.next() {
-                    in_flight.spawn(deposit(client.clone(), request));
+                    in_flight.spawn(post(client.clone(), request));
+                    if request == middle {
+                        consumer.start();
+                    }
                 }
             }
             Some(finished) = in_flight.join_next() => {
@@ -40,15 +47,17 @@ pub(crate) async fn fire(
     }
 }
 
-async fn deposit(client: Client, request: u32) -> Answer {
+async fn post(client: Client, request: u32) -> Answer {
     let started = Instant::now();
-    let first = client.deposit(request).await;
+    let first = client.post(request).await;
     let (outcome, sent) = client.insist(request, first).await;
+    let ended = Instant::now();
     Answer {
         request,
         started,
-        ended: Instant::now(),
+        ended,
         sent,
+        inspection: client.inspect_answer(&outcome).await,
         outcome,
     }
 }

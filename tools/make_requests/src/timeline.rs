@@ -12,7 +12,7 @@
 //! first of the two arrived. A step that took long *and* during which the other client went on
 //! gets a second row where it ended: that is where a wait for a lock shows.
 
-use crate::answer::{Action, Receipt, Step};
+use crate::answer::{Action, Made, Receipt, Step};
 use crate::pair;
 
 /// Wide enough for a label with a large balance; two of them and the time stay below 100.
@@ -30,6 +30,20 @@ const WORTH_TELLING: i64 = 1_000;
 /// Whatever the receipts lack is left out: without a time of arrival the two start together.
 #[must_use]
 pub fn draw(first: &Receipt, second: &Receipt) -> String {
+    drawing(first, second, loss)
+}
+
+/// Draws two requests that were both given the same number or the same file, as [`draw`] does; the
+/// marked line says what both have.
+#[must_use]
+pub fn draw_collision(first: &Receipt, second: &Receipt) -> String {
+    drawing(first, second, collision)
+}
+
+/// The line that says what happened between the two, where there is something to say.
+type Mark = fn(&Lane, &Lane) -> Option<Row>;
+
+fn drawing(first: &Receipt, second: &Receipt, mark: Mark) -> String {
     let arrivals = first.arrived_at_us.zip(second.arrived_at_us);
     let swapped = arrivals.is_some_and(|(first, second)| second < first);
     let (a, b) = if swapped {
@@ -37,7 +51,7 @@ pub fn draw(first: &Receipt, second: &Receipt) -> String {
     } else {
         (first, second)
     };
-    let rows = rows(a, b);
+    let rows = rows(a, b, mark);
     let titles = [title("client A", a), title("client B", b)];
     let width = column_width(&titles[0], &rows);
 
@@ -100,7 +114,7 @@ impl Lane<'_> {
 }
 
 /// All rows of a drawing, in their order.
-fn rows(a: &Receipt, b: &Receipt) -> Vec<Row> {
+fn rows(a: &Receipt, b: &Receipt, mark: Mark) -> Vec<Row> {
     let delay = match (a.arrived_at_us, b.arrived_at_us) {
         (Some(a), Some(b)) => b.saturating_sub(a),
         _ => 0,
@@ -119,7 +133,7 @@ fn rows(a: &Receipt, b: &Receipt) -> Vec<Row> {
     let long = long_step(&a, &b);
     let mut rows = lane_rows(&a, &b, long);
     rows.extend(lane_rows(&b, &a, long));
-    rows.extend(mark(&a, &b).or_else(|| mark(&b, &a)));
+    rows.extend(mark(&a, &b));
     // Stable: at the same moment a client's steps keep their order, and a mark comes last.
     rows.sort_by_key(|row| row.at);
     rows
@@ -166,8 +180,31 @@ fn may_wait(action: Action) -> bool {
     }
 }
 
-/// The line that says that `by` has just overwritten what `lost` wrote.
-fn mark(by: &Lane, lost: &Lane) -> Option<Row> {
+/// The line that says that one has just overwritten what the other wrote.
+fn loss(a: &Lane, b: &Lane) -> Option<Row> {
+    overwriting(a, b).or_else(|| overwriting(b, a))
+}
+
+/// The line that says, where both have ended, what both were given.
+fn collision(a: &Lane, b: &Lane) -> Option<Row> {
+    let text = match (&a.receipt.made, &b.receipt.made) {
+        (Made::Order(order), Made::Order(_)) => {
+            format!("✗ A and B both have order number {}", order.order.as_ref()?)
+        }
+        (Made::Export(export), Made::Export(_)) => {
+            format!("✗ A and B have both written {}", export.file)
+        }
+        _ => return None,
+    };
+    let ends = |lane: &Lane| lane.steps().map(|step| lane.end(step)).max();
+    Some(Row {
+        at: ends(a).max(ends(b))?,
+        place: Place::Mark,
+        text,
+    })
+}
+
+fn overwriting(by: &Lane, lost: &Lane) -> Option<Row> {
     if !pair::overwrote(by.receipt, lost.receipt) {
         return None;
     }
@@ -177,7 +214,7 @@ fn mark(by: &Lane, lost: &Lane) -> Option<Row> {
         "✗ {by:?} overwrites {lost:?}'s {over} unseen: {lost:?}'s deposit of {amount} is lost",
         by = by.client,
         lost = lost.client,
-        amount = lost.receipt.amount,
+        amount = lost.receipt.deposit()?.amount,
     );
     Some(Row {
         at: by.end(write),
@@ -230,11 +267,14 @@ fn milliseconds(us: i64) -> String {
 }
 
 fn title(client: &str, receipt: &Receipt) -> String {
+    let what = match &receipt.made {
+        Made::Deposit(deposited) => format!("deposits {}", deposited.amount),
+        Made::Order(ordered) => format!("orders for customer {}", ordered.customer_no),
+        Made::Export(exported) => format!("writes export {}", exported.export),
+    };
     match receipt.attempts {
-        Some(attempts) if attempts > 1 => {
-            format!("{client} deposits {}, {attempts} attempts", receipt.amount)
-        }
-        _ => format!("{client} deposits {}", receipt.amount),
+        Some(attempts) if attempts > 1 => format!("{client} {what}, {attempts} attempts"),
+        _ => format!("{client} {what}"),
     }
 }
 
@@ -279,6 +319,8 @@ fn fitted(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::{Deposited, Exported, Ordered};
+    use crate::audit::Id;
 
     fn step(action: Action, label: &str, start_us: i64, duration_us: i64) -> Step {
         Step {
@@ -298,11 +340,17 @@ mod tests {
         }
     }
 
-    fn receipt(arrived_at_us: i64, timeline: Vec<Step>) -> Receipt {
-        Receipt {
-            amount: 100,
+    fn deposited(amount: i64) -> Made {
+        Made::Deposit(Deposited {
+            amount,
             balance_read: None,
             balance_written: None,
+        })
+    }
+
+    fn receipt(arrived_at_us: i64, timeline: Vec<Step>) -> Receipt {
+        Receipt {
+            made: deposited(100),
             attempts: Some(1),
             arrived_at_us: Some(arrived_at_us),
             timeline,
@@ -347,6 +395,46 @@ mod tests {
     }
 
     #[test]
+    fn two_orders_of_one_number_are_marked_at_their_end() {
+        let order = |arrived, customer_no| Receipt {
+            made: Made::Order(Ordered {
+                order: Some(Id::Number(17.into())),
+                customer_no,
+            }),
+            ..receipt(
+                arrived,
+                vec![
+                    with_value(step(Action::Read, "read highest number", 10, 50), 16),
+                    step(Action::Write, "insert head", 80, 120),
+                    step(Action::Write, "insert line", 220, 110),
+                ],
+            )
+        };
+        let drawing = draw_collision(&order(1_030, 2), &order(1_000, 1));
+        insta::assert_snapshot!("duplicate_number", drawing);
+        assert!(!draw(&order(1_030, 2), &order(1_000, 1)).contains('✗'));
+    }
+
+    #[test]
+    fn two_exports_into_one_file_are_marked() {
+        let export = |arrived, export: i64| Receipt {
+            made: Made::Export(Exported {
+                export: Id::Number(export.into()),
+                file: "t.csv".to_owned(),
+                url: "/exports/t.csv".to_owned(),
+                rows: 1,
+            }),
+            ..receipt(arrived, vec![step(Action::Write, "write rows", 10, 100)])
+        };
+        let drawing = draw_collision(&export(1_000, 7), &export(1_030, 8));
+        assert!(drawing.contains("client B writes export 8"), "{drawing}");
+        assert!(
+            drawing.ends_with("✗ A and B have both written t.csv\n"),
+            "{drawing}"
+        );
+    }
+
+    #[test]
     fn a_wait_for_a_lock_has_a_beginning_and_an_end() {
         let a = atomic(1_763_804_000_000_000, 0, 54_000, 80, 150);
         let b = atomic(1_763_804_000_000_250, 100, 81_000, 58_900, 140);
@@ -368,7 +456,7 @@ mod tests {
     fn attempts_and_long_labels_fit() {
         let mut a = atomic(1000, i64::MAX - 100, 20_000, 80, 150);
         a.attempts = Some(1_000_000);
-        a.amount = i64::MAX;
+        a.made = deposited(i64::MAX);
         a.timeline[3].label = "insert transaction ".repeat(9);
         let mut b = a.clone();
         b.arrived_at_us = Some(1900);

@@ -182,3 +182,17 @@ where
         body: body.to_bytes(),
     })
 }
+
+/// Reads an answer of any length to its end, keeping nothing of it; says how long it was.
+pub(crate) async fn drain<B>(mut body: B) -> Result<u64, TransportError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let mut bytes = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| TransportError::on_connection(error.into().as_ref()))?;
+        bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+    Ok(bytes)
+}

@@ -1,11 +1,16 @@
 //! A report as one JSON object. Fields may be added to it; those that are there keep their names.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
 use super::microseconds;
+use crate::audit::{Anomaly, Shipped};
+use crate::evidence::{Books, Evidence, OrderBook};
 use crate::report::{Latency, Problems, Report, TransportErrors};
+use crate::target::Target;
 
 /// Writes the report as indented JSON. What is not known is `null`.
 ///
@@ -22,8 +27,8 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
 struct Document {
     target: String,
     base_url: String,
-    account: i64,
-    amount: i64,
+    #[serde(flatten)]
+    aim: Aim,
     wait_seconds: f64,
     requests: usize,
     acknowledged: usize,
@@ -34,23 +39,65 @@ struct Document {
     unknown: Vec<Problems>,
     transport_errors: Vec<TransportErrors>,
     sent_again: u64,
+    #[serde(flatten)]
+    audited: Audited,
+    spread_us: Option<u64>,
+    latency_us: Option<LatencyMicros>,
+    wall_ms: f64,
+    verdict: String,
+    explanation: String,
+    remarks: Vec<String>,
+}
+
+/// What the requests were for.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Aim {
+    Deposits { account: i64, amount: i64 },
+    Orders { book: u32 },
+    Exports { account: i64 },
+}
+
+/// What the audits say, by what was raced for.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Audited {
+    Deposits(AuditedAccount),
+    Orders(AuditedBook),
+    Exports(AuditedFiles),
+}
+
+#[derive(Debug, Serialize)]
+struct AuditedAccount {
     /// Transactions that no request is left for, where some were sent again.
     doubled: Option<u64>,
     opening_balance: i64,
     balance_before: i64,
     /// Together with the next one a range: they differ where outcomes are in doubt.
-    expected_balance: i128,
-    expected_balance_at_most: i128,
+    expected_balance: Option<i128>,
+    expected_balance_at_most: Option<i128>,
     balance: Option<i64>,
     transactions: Option<u64>,
     transactions_sum: Option<i128>,
     lost: Option<i128>,
-    spread_us: Option<u64>,
-    latency_us: Option<LatencyMicros>,
-    wall_ms: f64,
-    verdict: &'static str,
-    explanation: String,
-    remarks: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AuditedBook {
+    orders: Option<u64>,
+    lines: Option<u64>,
+    /// By the consumer while requests were in flight, and after all had ended.
+    shipped_in_between: Option<usize>,
+    shipped_afterwards: Option<usize>,
+    anomalies: Vec<Anomaly>,
+}
+
+#[derive(Debug, Serialize)]
+struct AuditedFiles {
+    files: Vec<String>,
+    /// How often a file was downloaded and audited; anomalies are counted by looks.
+    looks: usize,
+    anomalies: Vec<Anomaly>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,15 +112,12 @@ struct LatencyMicros {
 impl Document {
     fn of(report: &Report) -> Self {
         let plan = &report.plan;
-        let after = report.after.as_ref().ok();
-        let (least, most) = report.expected_balance().into_inner();
         let verdict = report.verdict();
         let refusals = report.refused();
         Self {
             target: plan.target.to_string(),
             base_url: plan.base_url.to_string(),
-            account: plan.account,
-            amount: plan.amount.get(),
+            aim: Aim::of(&plan.target),
             wait_seconds: plan.pace.wait().as_secs_f64(),
             requests: report.answers.len(),
             acknowledged: report.acknowledged(),
@@ -83,21 +127,84 @@ impl Document {
             unknown: report.unknown(),
             transport_errors: report.transport_errors(),
             sent_again: report.sent_again(),
-            doubled: report.doubled(),
-            opening_balance: report.before.opening_balance,
-            balance_before: report.before.balance,
-            expected_balance: least,
-            expected_balance_at_most: most,
-            balance: after.map(|account| account.balance),
-            transactions: after.map(|account| account.transactions),
-            transactions_sum: after.map(|account| account.transactions_sum),
-            lost: report.lost(),
+            audited: Audited::of(report),
             spread_us: report.spread().map(microseconds),
             latency_us: report.latency().map(LatencyMicros::from),
             wall_ms: report.wall().as_secs_f64() * 1000.0,
-            verdict: verdict.name(),
+            verdict: verdict.name().to_owned(),
             explanation: verdict.to_string(),
             remarks: report.remarks(),
+        }
+    }
+}
+
+impl Aim {
+    fn of(target: &Target) -> Self {
+        match target {
+            Target::Deposits(deposits) => Self::Deposits {
+                account: deposits.account,
+                amount: deposits.amount.get(),
+            },
+            Target::Orders(orders) => Self::Orders {
+                book: orders.book.get(),
+            },
+            Target::Exports(exports) => Self::Exports {
+                account: exports.account,
+            },
+        }
+    }
+}
+
+impl Audited {
+    fn of(report: &Report) -> Self {
+        match &report.evidence {
+            Evidence::Deposits(books) => Self::Deposits(AuditedAccount::of(report, books)),
+            Evidence::Orders(book) => Self::Orders(AuditedBook::of(report, book)),
+            Evidence::Exports(_) => Self::Exports(AuditedFiles::of(report)),
+        }
+    }
+}
+
+impl AuditedAccount {
+    fn of(report: &Report, books: &Books) -> Self {
+        let after = books.after.as_ref().ok();
+        let expected = report.expected_balance().map(RangeInclusive::into_inner);
+        Self {
+            doubled: report.doubled(),
+            opening_balance: books.before.opening_balance,
+            balance_before: books.before.balance,
+            expected_balance: expected.map(|(least, _)| least),
+            expected_balance_at_most: expected.map(|(_, most)| most),
+            balance: after.map(|account| account.balance),
+            transactions: after.map(|account| account.transactions),
+            transactions_sum: after.map(|account| account.transactions_sum),
+            lost: books.lost(),
+        }
+    }
+}
+
+impl AuditedBook {
+    fn of(report: &Report, book: &OrderBook) -> Self {
+        let after = book.after.as_ref().ok();
+        let consumption = book.consumption.as_ref();
+        let shipped = |run: &Result<Shipped, _>| Some(run.as_ref().ok()?.shipped.len());
+        Self {
+            orders: after.map(|audit| audit.orders),
+            lines: after.map(|audit| audit.lines),
+            shipped_in_between: consumption.and_then(|it| shipped(&it.in_between)),
+            shipped_afterwards: consumption.and_then(|it| shipped(&it.after)),
+            anomalies: report.anomalies(),
+        }
+    }
+}
+
+impl AuditedFiles {
+    fn of(report: &Report) -> Self {
+        let files: BTreeSet<_> = report.inspections().map(|look| &look.file).collect();
+        Self {
+            files: files.into_iter().cloned().collect(),
+            looks: report.inspections().count(),
+            anomalies: report.anomalies(),
         }
     }
 }

@@ -1,58 +1,18 @@
-//! A bank behind HTTP that behaves as a test wants: correctly, wrongly, or not at all.
-//!
-//! A thread per connection and blocking reads keep it small, and let a test order its clients
-//! with a barrier. Nothing in it sleeps.
+//! A bank that behaves as a test wants.
 
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::sync::Mutex;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// A bank that listens until the process ends.
-pub(crate) struct Bank {
-    address: SocketAddr,
-    shared: Arc<Shared>,
-}
+use crate::stand_in::{Arrived, Reply, Request, StandIn, ok, problem};
 
-/// What a deposit or a look at the account is answered with.
-pub(crate) enum Reply {
-    /// An HTTP answer with a body of some type.
-    Http(u16, &'static str, String),
-    /// These bytes, whatever they mean.
-    Raw(&'static [u8]),
-    /// This answer, after which the connection is closed without having said so.
-    Last(Box<Reply>),
-    /// The connection is closed without an answer.
-    HangUp,
-    /// No answer, ever.
-    Silence,
-}
+/// A bank with one account.
+pub(crate) struct Bank(StandIn);
 
 /// A deposit as it arrived.
 pub(crate) struct Deposit {
     pub(crate) amount: i64,
     pub(crate) key: Option<String>,
-}
-
-type OnDeposit = dyn Fn(&Ledger, &Deposit) -> Reply + Send + Sync;
-type OnAccount = dyn Fn(&Ledger) -> Reply + Send + Sync;
-
-struct Shared {
-    prefix: &'static str,
-    ledger: Ledger,
-    requests: Mutex<Vec<Request>>,
-    on_deposit: Box<OnDeposit>,
-    on_account: Box<OnAccount>,
-}
-
-/// A request that the bank saw: over which connection, and its method.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) connection: usize,
-    pub(crate) method: String,
 }
 
 impl Bank {
@@ -75,132 +35,37 @@ impl Bank {
         on_deposit: impl Fn(&Ledger, &Deposit) -> Reply + Send + Sync + 'static,
         on_account: impl Fn(&Ledger) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared {
-            prefix,
-            ledger: Ledger::default(),
-            requests: Mutex::default(),
-            on_deposit: Box::new(on_deposit),
-            on_account: Box::new(on_account),
-        });
-        let accepting = Arc::clone(&shared);
-        thread::spawn(move || {
-            for (connection, stream) in listener.incoming().flatten().enumerate() {
-                let shared = Arc::clone(&accepting);
-                thread::spawn(move || shared.serve(connection, &stream));
-            }
-        });
-        Self { address, shared }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}{}", self.address, self.shared.prefix)
-    }
-
-    /// All requests so far, in the order of their arrival.
-    pub(crate) fn requests(&self) -> Vec<Request> {
-        self.shared.requests.lock().unwrap().clone()
-    }
-}
-
-impl Shared {
-    /// Serves one connection until it ends.
-    fn serve(&self, connection: usize, stream: &TcpStream) {
-        let mut reader = BufReader::new(stream);
-        while let Some(Arrived {
-            method,
-            path,
-            key,
-            form,
-        }) = read_request(&mut reader)
-        {
-            self.requests.lock().unwrap().push(Request {
-                connection,
-                method: method.clone(),
-            });
-            let reply = self.reply(&method, &path, key, &form);
-            if !send(stream, reply) {
-                return;
-            }
-        }
-    }
-
-    fn reply(&self, method: &str, path: &str, key: Option<String>, form: &str) -> Reply {
-        let Some(path) = path.strip_prefix(self.prefix) else {
-            return problem(404, &json!({"title": "No such route"}));
-        };
-        match (method, path) {
-            ("GET", "/accounts/1") => (self.on_account)(&self.ledger),
-            ("POST", "/demo/atomic_long_delay/" | "/demo/orders/x/") => match parse(form, key) {
-                Some(deposit) => (self.on_deposit)(&self.ledger, &deposit),
+        let ledger = Ledger::default();
+        let answer = move |arrived: &Arrived| match (&*arrived.method, &*arrived.path) {
+            ("GET", "/accounts/1") => on_account(&ledger),
+            ("POST", "/demo/atomic_long_delay/" | "/demo/nested/x/") => match parse(arrived) {
+                Some(deposit) => on_deposit(&ledger, &deposit),
                 None => problem(400, &json!({"title": "Not a deposit"})),
             },
             _ => problem(
                 404,
                 &json!({"title": "Not found", "detail": "no such thing here"}),
             ),
-        }
+        };
+        Self(StandIn::start(prefix, answer))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.0.url()
+    }
+
+    /// All requests so far, in the order of their arrival.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.0.requests()
     }
 }
 
-/// What of a request the bank looks at.
-struct Arrived {
-    method: String,
-    path: String,
-    key: Option<String>,
-    form: String,
-}
-
-fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Arrived> {
-    let mut lines = reader.by_ref().lines().map_while(Result::ok);
-    let start = lines.next()?;
-    let mut start = start.split(' ');
-    let (method, path) = (start.next()?.to_owned(), start.next()?.to_owned());
-    let headers: HashMap<String, String> = lines
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| {
-            line.split_once(": ")
-                .map(|(k, v)| (k.to_lowercase(), v.to_owned()))
-        })
-        .collect();
-    let length = headers
-        .get("content-length")
-        .map_or(0, |length| length.parse().unwrap());
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(Arrived {
-        method,
-        path,
-        key: headers.get("idempotency-key").cloned(),
-        form: String::from_utf8(body).unwrap(),
+fn parse(arrived: &Arrived) -> Option<Deposit> {
+    let form = arrived.body.strip_prefix("account=1&amount=")?;
+    Some(Deposit {
+        amount: form.parse().ok()?,
+        key: arrived.key.clone(),
     })
-}
-
-fn parse(form: &str, key: Option<String>) -> Option<Deposit> {
-    let amount = form.strip_prefix("account=1&amount=")?.parse().ok()?;
-    Some(Deposit { amount, key })
-}
-
-/// Sends the reply, and says whether the connection goes on.
-fn send(mut stream: &TcpStream, reply: Reply) -> bool {
-    match reply {
-        Reply::Http(status, content_type, body) => {
-            let head = format!(
-                "HTTP/1.1 {status} -\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
-                body.len()
-            );
-            stream.write_all((head + &body).as_bytes()).is_ok()
-        }
-        Reply::Raw(bytes) => stream.write_all(bytes).is_ok(),
-        Reply::Last(reply) => {
-            send(stream, *reply);
-            false
-        }
-        Reply::HangUp => false,
-        // The next read ends when the client has given up.
-        Reply::Silence => true,
-    }
 }
 
 /// What the bank knows about its only account.
@@ -272,25 +137,6 @@ impl Ledger {
             "expected": sum, "lost": sum - entries.balance,
         }))
     }
-}
-
-pub(crate) fn ok(body: &Value) -> Reply {
-    Reply::Http(200, "application/json", body.to_string())
-}
-
-pub(crate) fn problem(status: u16, body: &Value) -> Reply {
-    Reply::Http(status, "application/problem+json", body.to_string())
-}
-
-pub(crate) fn deadlock() -> Reply {
-    problem(
-        409,
-        &json!({
-            "type": "urn:racy:problem:deadlock", "title": "Deadlock", "status": 409,
-            "detail": "the database chose this transaction as the victim", "fault": "deadlock",
-            "code": "1213", "retryable": true, "outcome": "refused",
-        }),
-    )
 }
 
 /// The receipt of the n-th write. Its times follow from n alone, so that they can be pinned: all

@@ -6,42 +6,18 @@ use std::sync::Barrier;
 
 use serde_json::json;
 
-use crate::bank::{Bank, Deposit, Ledger, Reply, deadlock, ok, problem};
+use crate::bank::{Bank, Deposit, Ledger};
+use crate::stand_in::{Reply, deadlock, ok, problem};
+use crate::tool::{assert_contains, assert_exit, command, redacted_at, run_at, stderr, stdout};
 
 const TOGETHER: &[&str] = &["--wait", "0"];
 
-fn command(url: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_make_requests"));
-    command.args(["--base-url", url]).args(args);
-    command
-}
-
 fn run(bank: &Bank, args: &[&str]) -> Output {
-    command(&bank.url(), args).output().unwrap()
+    run_at(&bank.url(), args)
 }
 
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-#[track_caller]
-fn assert_exit(output: &Output, status: i32) {
-    assert_eq!(
-        output.status.code(),
-        Some(status),
-        "stdout:\n{}\nstderr:\n{}",
-        stdout(output),
-        stderr(output)
-    );
-}
-
-#[track_caller]
-fn assert_contains(text: &str, part: &str) {
-    assert!(text.contains(part), "{part:?} is not in:\n{text}");
+fn redacted(text: &str, bank: &Bank) -> String {
+    redacted_at(text, &bank.url())
 }
 
 /// A bank whose clients all meet after they have read, and write one after another.
@@ -75,33 +51,6 @@ fn bank_that_keeps(
             otherwise(ledger, deposit)
         }
     })
-}
-
-/// Replaces the bank's address and whatever was measured.
-fn redacted(text: &str, bank: &Bank) -> String {
-    let text = text.replace(&bank.url(), "http://bank");
-    text.lines().map(|line| redact_line(line) + "\n").collect()
-}
-
-fn redact_line(line: &str) -> String {
-    const MEASURED: &[&str] = &[
-        "released within ",
-        "  latency           ",
-        "  wall time         ",
-        "\"spread_us\": ",
-        "\"wall_ms\": ",
-        "\"min\": ",
-        "\"p50\": ",
-        "\"p90\": ",
-        "\"p99\": ",
-        "\"max\": ",
-    ];
-    for start in MEASURED {
-        if let Some(at) = line.find(start) {
-            return format!("{}[measured]", &line[..at + start.len()]);
-        }
-    }
-    line.to_owned()
 }
 
 #[test]
@@ -164,7 +113,7 @@ fn a_correct_bank_is_safe() {
     );
     assert_contains(
         &text,
-        "safe: every deposit was acknowledged and nothing was lost",
+        "safe: every request was acknowledged and nothing went wrong",
     );
     assert_contains(&text, "Two of the requests, which overlapped:");
     assert_contains(&text, "… → 25 after 10 ms");
@@ -183,11 +132,11 @@ fn spaced_requests_do_not_wait_for_answers() {
 #[test]
 fn the_original_options_work() {
     let bank = racing_bank(10);
-    let output = run(&bank, &["-target", "orders/x", "-wait=0"]);
+    let output = run(&bank, &["-target", "nested/x", "-wait=0"]);
     assert_exit(&output, 1);
     assert_contains(
         &stdout(&output),
-        "orders/x: 10 deposits of 100 into account 1, all together",
+        "nested/x: 10 deposits of 100 into account 1, all together",
     );
 }
 
@@ -212,7 +161,7 @@ fn refusals_are_counted_by_fault_and_code() {
     );
     assert_contains(
         &text,
-        "refused: some were turned away, and nothing was lost",
+        "refused: some were turned away, and nothing went wrong",
     );
 
     let bank = bank_that_keeps(2, |_, _| deadlock());
@@ -251,7 +200,7 @@ fn what_was_not_acknowledged_cannot_be_lost() {
     assert_exit(&output, 2);
     assert_contains(
         &stdout(&output),
-        "could not tell: no deposit was acknowledged",
+        "could not tell: no request was acknowledged",
     );
 
     let output = run(&bank_that_keeps(1, |_, _| deadlock()), TOGETHER);
@@ -429,7 +378,7 @@ fn an_account_that_is_gone_afterwards_proves_nothing() {
     let explanation = document["explanation"].as_str().unwrap();
     assert_contains(
         explanation,
-        "could not tell: the account could not be read after the run",
+        "could not tell: the audit could not be read after the run",
     );
 }
 
@@ -576,6 +525,23 @@ fn wrong_usage_says_what_would_be_right() {
         (
             &["--target", "../accounts"],
             "a target is a name of letters",
+        ),
+        (&["--target", "orders"], "orders/NAME is one"),
+        (
+            &["--target", "orders/x", "--account", "1"],
+            "--account has no use for orders",
+        ),
+        (
+            &["--target", "orders/x", "--retry-timeouts"],
+            "--retry-timeouts has no use for orders",
+        ),
+        (
+            &["--target", "exports/x", "--amount", "5"],
+            "--amount has no use for exports",
+        ),
+        (
+            &["--target", "exports/x", "--idempotency"],
+            "--idempotency has no use for exports",
         ),
         (
             &["--base-url", "https://localhost"],

@@ -4,21 +4,24 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use make_requests::{Pace, Plan, Progress, Verdict};
+use make_requests::{Deposits, Pace, Plan, Progress, Verdict};
 
 use crate::bank::{Bank, Ledger};
 
 fn plan(bank: &Bank, pace: Pace, requests: u32) -> Plan {
     Plan {
         base_url: bank.url().parse().unwrap(),
-        target: "atomic_long_delay".parse().unwrap(),
+        target: Deposits {
+            strategy: "atomic_long_delay".parse().unwrap(),
+            account: 1,
+            amount: 100.try_into().unwrap(),
+            retry_timeouts: false,
+            idempotency: false,
+        }
+        .into(),
         pace,
         requests: requests.try_into().unwrap(),
-        account: 1,
-        amount: 100.try_into().unwrap(),
         timeout: Duration::from_secs(20),
-        retry_timeouts: false,
-        idempotency: false,
     }
 }
 
@@ -116,7 +119,8 @@ async fn the_pair_that_lost_an_update_comes_from_the_receipts() {
     assert_eq!(report.lost(), Some(400));
     assert_eq!(report.verdict(), Verdict::LostUpdate { lost: 400 });
     let (lost, by) = report.lost_update().unwrap();
-    assert_eq!((lost.balance_read, by.balance_read), (Some(0), Some(0)));
+    let read = [lost, by].map(|receipt| receipt.deposit().unwrap().balance_read);
+    assert_eq!(read, [Some(0), Some(0)]);
     // The first two writers: neighbours, and the shortest of those.
     let arrivals = (lost.arrived_at_us.unwrap(), by.arrived_at_us.unwrap());
     assert_eq!(arrivals, (1_763_804_000_000_010, 1_763_804_000_000_020));

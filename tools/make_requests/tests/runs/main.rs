@@ -1,8 +1,12 @@
-//! Whole runs against a bank that behaves as each test wants.
+//! Whole runs against a service that behaves as each test wants.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod bank;
 mod command_line;
+mod exports;
 mod library;
+mod orders;
 mod resending;
+mod stand_in;
+mod tool;
