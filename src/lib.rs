@@ -5,7 +5,8 @@
 //!
 //! 1. [`deposits`]: the exhibit. One file per strategy, its explanation above its code: begin with
 //!    [`deposits::non_atomic`]. [`accounts`] is where the money is counted afterwards.
-//!    [`statements`] reads what is written there, whole or torn.
+//!    [`statements`] reads what is written there, whole or torn. [`exports`] is another exhibit: a CSV file
+//!    that everybody writes.
 //! 2. [`step`]: the step and the observer around it, which make a strategy a specimen. [`verdict`]: what
 //!    may become of it; [`card`]: what each strategy says about itself and expects, engine by engine.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
@@ -19,9 +20,10 @@
 //! 9. [`config`]: what the commands can be told; `main.rs` wires them.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
-//! response. Dependencies point one way as well: `http` knows `deposits` and `statements`, these know
+//! response. Dependencies point one way as well: `http` knows `deposits`, `statements` and `exports`, these know
 //! `engine`, `engine` knows `step`; never the other way round. `explore` knows `engine` and `step` and no
-//! strategy: what it explores is handed to it (`deposits::explored`, `statements::explored`). What crosses
+//! strategy: what it explores is handed to it (`deposits::explored`, `statements::explored`,
+//! `exports::explored`). What crosses
 //! the border to the outside (an isolation level, a fault, a receipt) carries its spelling for the API and
 //! the command line with it, so serde, utoipa and clap appear in every room.
 
@@ -33,6 +35,7 @@ pub mod demo;
 pub mod deposits;
 pub mod engine;
 pub mod explore;
+pub mod exports;
 pub mod http;
 pub mod keeper;
 pub mod observe;

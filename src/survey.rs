@@ -8,6 +8,7 @@ use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
 use crate::engine::local::{self, Wanted};
 use crate::engine::{BESIDE_THE_CLIENTS, Database, Flavour, Journal, OpenError, Scratch, Settings};
 use crate::explore::{self, Finding, Plan, RunError, Schedules, Stop, Subject, Tally};
+use crate::exports::EXPLORED;
 use crate::statements::READERS;
 
 /// What to explore.
@@ -293,10 +294,12 @@ async fn scratch(
     Ok(Some(scratch))
 }
 
-/// All strategies that can be explored: those of the deposits, and then those that read them.
+/// All strategies that can be explored: those of the deposits, then those that read them, then those that export.
 pub fn subjects() -> impl Iterator<Item = &'static dyn Subject> {
     let deposits = STRATEGIES.iter().map(|it| it as &dyn Subject);
-    deposits.chain(READERS.iter().map(|it| it as &dyn Subject))
+    let readers = READERS.iter().map(|it| it as &dyn Subject);
+    let exports = EXPLORED.iter().map(|it| it as &dyn Subject);
+    deposits.chain(readers).chain(exports)
 }
 
 /// Whether a strategy showed an anomaly where its card promises that it never does.

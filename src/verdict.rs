@@ -44,6 +44,11 @@ pub enum Verdict {
     Unbalanced,
     /// The books are right, but a client has read parts of them that never were together (A5A).
     ReadSkew,
+    /// An export that was said to be ready, or was downloaded, has rows of several.
+    MixedExport,
+    /// An export that was said to be ready, or was downloaded, is not whole: it cannot be parsed, or rows
+    /// are missing or out of order.
+    BrokenExport,
     /// Nothing was lost, but the engine turned a client away.
     Refused(FaultKind),
     /// Nothing was lost, but the strategy itself turned a client away.
@@ -53,10 +58,23 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All that are anomalies, the worst first.
+    pub const ANOMALIES: [Self; 5] = [
+        Self::LostUpdate,
+        Self::Unbalanced,
+        Self::ReadSkew,
+        Self::MixedExport,
+        Self::BrokenExport,
+    ];
+
     /// Whether the exhibit's invariant was broken, in the books or in what somebody read of them.
     pub fn is_anomaly(self) -> bool {
         match self {
-            Self::LostUpdate | Self::Unbalanced | Self::ReadSkew => true,
+            Self::LostUpdate
+            | Self::Unbalanced
+            | Self::ReadSkew
+            | Self::MixedExport
+            | Self::BrokenExport => true,
             Self::Refused(_) | Self::Declined | Self::Safe => false,
         }
     }
@@ -68,6 +86,8 @@ impl fmt::Display for Verdict {
             Self::LostUpdate => f.write_str("lost update"),
             Self::Unbalanced => f.write_str("books out of balance"),
             Self::ReadSkew => f.write_str("read skew"),
+            Self::MixedExport => f.write_str("mixed export"),
+            Self::BrokenExport => f.write_str("broken export"),
             Self::Refused(fault) => write!(f, "refused: {fault}"),
             Self::Declined => f.write_str("declined by the strategy"),
             Self::Safe => f.write_str("safe"),

@@ -9,6 +9,7 @@ mod admin;
 mod caller;
 mod completion;
 mod deposits;
+mod exports;
 mod fields;
 mod front;
 mod health;
@@ -47,6 +48,7 @@ pub use server::serve;
 use crate::deposits::keys::Terms;
 use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
 use crate::engine::Database;
+use crate::exports::Folder;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::{Metrics, StepsOfBatches};
 use crate::step::Observer;
@@ -75,6 +77,8 @@ pub struct Settings {
     pub behind_proxy: bool,
     /// The name that tells this instance of the service from the others.
     pub instance: Instance,
+    /// Where exports are written.
+    pub exports: Folder,
 }
 
 /// What the handlers share.
@@ -87,6 +91,7 @@ struct App {
     instance: Instance,
     /// This instance's, and no other's.
     memory: Memory,
+    exports: Folder,
     /// Sees every step of every deposit.
     observer: Arc<dyn Observer>,
     metrics: Arc<Metrics>,
@@ -145,6 +150,7 @@ impl Service {
                 claim_lasts: settings.request_timeout,
             },
             instance: settings.instance.clone(),
+            exports: settings.exports.clone(),
             memory: Memory::observed_by(Arc::new(writers_observer)),
             observer,
             metrics: Arc::clone(&metrics),
@@ -186,6 +192,13 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
         .route("/accounts/{id}", get(accounts::show))
         .route("/accounts/{id}/transactions", get(accounts::transactions))
         .route("/accounts/{id}/statement", get(statements::show))
+        // What is posted to is a strategy, what is got a file.
+        .route(
+            "/exports/{name}",
+            post(exports::make).get(exports::download),
+        )
+        .route("/exports/{name}/", post(exports::make))
+        .route("/exports/{name}/audit", get(exports::audit))
         .route("/strategies", get(strategies::list))
         .merge(admin::api())
         .route_layer(to_the_end.clone());

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{accounts, admin, deposits, health, metrics, statements, strategies};
+use super::{accounts, admin, deposits, exports, health, metrics, statements, strategies};
 
 /// The OpenAPI document at `/openapi.json`.
 #[derive(Debug, OpenApi)]
@@ -20,6 +20,9 @@ use super::{accounts, admin, deposits, health, metrics, statements, strategies};
         accounts::show,
         accounts::transactions,
         statements::show,
+        exports::make,
+        exports::download,
+        exports::audit,
         admin::open,
         admin::reset,
         admin::delete_transactions,

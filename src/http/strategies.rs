@@ -12,6 +12,7 @@ use super::problem::AlwaysPossible;
 use crate::card::Expectation;
 use crate::deposits::{Delay, STRATEGIES, Strategy};
 use crate::engine::Engine;
+use crate::exports;
 use crate::statements::{READERS, Reader};
 
 /// All strategies, and the engine they run on here.
@@ -22,11 +23,15 @@ pub(super) struct Strategies {
     strategies: Vec<StrategyCard>,
     /// The ways to read a statement.
     statements: Vec<StatementCard>,
+    /// The ways to export.
+    exports: Vec<ExportCard>,
 }
 
 /// One strategy, explained.
 #[derive(Debug, Serialize, ToSchema)]
 struct StrategyCard {
+    /// Always `deposits`.
+    exhibit: &'static str,
     /// Its name, which is also its endpoint: `/demo/<name>/`.
     name: &'static str,
     /// A headline.
@@ -49,6 +54,7 @@ impl StrategyCard {
     fn new(strategy: &Strategy, engine: &Engine) -> Self {
         let card = strategy.card;
         Self {
+            exhibit: "deposits",
             name: strategy.name,
             title: card.title,
             delay: strategy.delay,
@@ -64,6 +70,8 @@ impl StrategyCard {
 /// One way to read a statement, explained.
 #[derive(Debug, Serialize, ToSchema)]
 struct StatementCard {
+    /// Always `statements`.
+    exhibit: &'static str,
     /// Its name: `/accounts/{id}/statement?strategy=<name>`.
     name: &'static str,
     /// A headline.
@@ -82,11 +90,49 @@ impl StatementCard {
     fn new(reader: &Reader, engine: &Engine) -> Self {
         let card = reader.card;
         Self {
+            exhibit: "statements",
             name: reader.short_name,
             title: card.title,
             must_be_safe: card.must_be_safe_on(engine),
             explanation: card.explanation(),
             expected: card.expected,
+            source: card.source,
+        }
+    }
+}
+
+/// One way to export, explained.
+#[derive(Debug, Serialize, ToSchema)]
+struct ExportCard {
+    /// Always `exports`.
+    exhibit: &'static str,
+    /// Its name, which is also its endpoint: `/exports/<name>/`.
+    name: &'static str,
+    /// A headline.
+    title: &'static str,
+    /// Whether no export is ever mixed or broken, neither for those who write nor for those who download.
+    must_be_safe: bool,
+    /// The explanation, in Markdown.
+    explanation: String,
+    /// What the schedules of two who export lead to, engine by engine.
+    expected: &'static [Expectation],
+    /// What the schedules of one who downloads and one who exports lead to.
+    expected_with_reader: &'static [Expectation],
+    /// The file that runs.
+    source: &'static str,
+}
+
+impl ExportCard {
+    fn new(strategy: &exports::Strategy, engine: &Engine) -> Self {
+        let card = strategy.card;
+        Self {
+            exhibit: "exports",
+            name: strategy.short_name,
+            title: card.title,
+            must_be_safe: strategy.must_be_safe_on(engine),
+            explanation: card.explanation(),
+            expected: card.expected,
+            expected_with_reader: strategy.with_reader,
             source: card.source,
         }
     }
@@ -114,9 +160,14 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Strategies> {
         .iter()
         .map(|reader| StatementCard::new(reader, engine))
         .collect();
+    let exports = exports::STRATEGIES
+        .iter()
+        .map(|strategy| ExportCard::new(strategy, engine))
+        .collect();
     Json(Strategies {
         engine: engine.clone(),
         strategies,
         statements,
+        exports,
     })
 }

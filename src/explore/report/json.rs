@@ -40,6 +40,10 @@ pub struct FindingJson<'f> {
     pub unbalanced: u64,
     /// In how many the books are right, but a client has read parts of them that never were together.
     pub read_skew: u64,
+    /// In so many an export has rows of several.
+    pub mixed_export: u64,
+    /// In so many an export is not whole, and none has rows of several.
+    pub broken_export: u64,
     /// In how many nothing was lost and somebody was refused. Where refusals differ within a schedule,
     /// one of them stands for it.
     pub refused: Vec<RefusedJson<'f>>,
@@ -127,6 +131,8 @@ impl<'f> FindingJson<'f> {
             lost_update: tally.count(Verdict::LostUpdate),
             unbalanced: tally.count(Verdict::Unbalanced),
             read_skew: tally.count(Verdict::ReadSkew),
+            mixed_export: tally.count(Verdict::MixedExport),
+            broken_export: tally.count(Verdict::BrokenExport),
             refused: refused(tally),
             waited: tally.waited,
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::{Finding, Schedules};
+use super::super::{Finding, Schedules, Tally};
 use super::{about_thinking, sentence, shown, verdict};
 use crate::engine::{Engine, Flavour, Journal};
 use crate::verdict::Verdict;
@@ -97,14 +97,23 @@ pub(super) fn cell(finding: &Finding) -> String {
         (0, true) if finding.is_exhaustive() => format!("✓ all {of} safe"),
         (0, _) if finding.is_exhaustive() => format!("✓ 0 of {of} lost{refused}"),
         (0, _) => format!("? 0 of {of} lost{refused}"),
-        (lost, _) if lost == tally.count(Verdict::LostUpdate) => {
-            format!("✗ {lost} of {of} lost{refused}")
-        }
-        (skewed, _) if skewed == tally.count(Verdict::ReadSkew) => {
-            format!("✗ {skewed} of {of} skewed{refused}")
-        }
-        (wrong, _) => format!("✗ {wrong} of {of} lost, unbalanced or skewed{refused}"),
+        (wrong, _) => format!("✗ {wrong} of {of} {}{refused}", what_is_wrong(tally)),
     }
+}
+
+/// What is wrong where something is, in a word for each kind.
+fn what_is_wrong(tally: &Tally) -> String {
+    let word = |verdict: &Verdict| match verdict {
+        Verdict::LostUpdate => "lost",
+        Verdict::Unbalanced => "unbalanced",
+        Verdict::ReadSkew => "skewed",
+        Verdict::MixedExport => "mixed",
+        Verdict::BrokenExport => "broken",
+        Verdict::Refused(_) | Verdict::Declined | Verdict::Safe => "right",
+    };
+    let wrong = Verdict::ANOMALIES.iter();
+    let wrong: Vec<_> = wrong.filter(|it| tally.count(**it) > 0).map(word).collect();
+    wrong.join(" or ")
 }
 
 /// On what all this was found.
@@ -128,12 +137,12 @@ pub(super) fn legend(findings: &[Finding]) -> String {
     match findings.iter().all(Finding::is_exhaustive) {
         true => format!(
             "Each cell: of all schedules of {clients} clients, how many lose an update, in how many a \
-             statement is read that does not balance (skewed), and in how many one is refused, with the \
+             statement is read that does not balance (skewed), in how many an export has rows of several (mixed) or is not whole (broken), and in how many one is refused, with the \
              engine's code, or declined by the strategy itself."
         ),
         false => format!(
             "Each cell: of the schedules of {clients} clients that were run, how many lose an update, in how \
-             many a statement is read that does not balance (skewed), and in how many one is refused, with the \
+             many a statement is read that does not balance (skewed), in how many an export has rows of several (mixed) or is not whole (broken), and in how many one is refused, with the \
              engine's code, or declined by the strategy itself. A question mark: none that was run loses one, but not all were."
         ),
     }

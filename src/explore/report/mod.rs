@@ -54,15 +54,25 @@ pub fn verdict(finding: &Finding) -> String {
     }
 }
 
+/// What goes wrong with an export.
+const EXPORTS: [Verdict; 2] = [Verdict::MixedExport, Verdict::BrokenExport];
+
+/// What a strategy does in a schedule with this verdict.
+fn harm(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::LostUpdate => "loses an update",
+        Verdict::Unbalanced => "gets the books wrong",
+        Verdict::ReadSkew => "reads what never was together",
+        Verdict::MixedExport => "mixes exports",
+        Verdict::BrokenExport => "breaks an export",
+        Verdict::Refused(_) | Verdict::Declined | Verdict::Safe => "does no harm",
+    }
+}
+
 /// What goes wrong in how many schedules; to be followed by how many there were.
 fn anomalies(tally: &Tally) -> String {
-    let went_wrong = [
-        (Verdict::LostUpdate, "loses an update"),
-        (Verdict::Unbalanced, "gets the books wrong"),
-        (Verdict::ReadSkew, "reads what never was together"),
-    ];
-    let count = |(verdict, words)| (tally.count(verdict), words);
-    let found = went_wrong.map(count).into_iter();
+    let count = |verdict: Verdict| (tally.count(verdict), harm(verdict));
+    let found = Verdict::ANOMALIES.map(count).into_iter();
     let found = found.filter(|(count, _)| *count > 0);
     let found: Vec<_> = found
         .map(|(count, words)| format!("{words} in {count}"))
@@ -156,7 +166,7 @@ fn counts(finding: &Finding) -> Vec<(u64, String)> {
         )
     });
     let count = |verdict: Verdict| (tally.count(verdict), verdict.to_string());
-    let counts = [Verdict::LostUpdate, Verdict::Unbalanced, Verdict::ReadSkew].map(count);
+    let counts = Verdict::ANOMALIES.map(count);
     let others = [Verdict::Declined, Verdict::Safe].map(count);
     let counts = counts.into_iter().chain(refused).chain(others);
     counts.filter(|(count, _)| *count > 0).collect()
@@ -234,12 +244,19 @@ fn shown(finding: &Finding) -> Option<(&'static str, &Example)> {
     }
     let all = finding.is_exhaustive();
     if let Some(losing) = finding.shortest_losing() {
-        let skewed = finding.tally.anomalies() == finding.tally.count(Verdict::ReadSkew);
-        let heading = match (all, skewed) {
-            (true, false) => "The shortest schedule that loses",
-            (false, false) => "The shortest of the schedules run that lose",
-            (true, true) => "The shortest schedule with read skew",
-            (false, true) => "The shortest of the schedules run with read skew",
+        let tally = &finding.tally;
+        let only = |some: &[Verdict]| {
+            tally.anomalies() == some.iter().map(|it| tally.count(*it)).sum::<u64>()
+        };
+        let heading = match all {
+            true if only(&[Verdict::ReadSkew]) => "The shortest schedule with read skew",
+            false if only(&[Verdict::ReadSkew]) => {
+                "The shortest of the schedules run with read skew"
+            }
+            true if only(&EXPORTS) => "The shortest schedule that spoils an export",
+            false if only(&EXPORTS) => "The shortest of the schedules run that spoil an export",
+            true => "The shortest schedule that loses",
+            false => "The shortest of the schedules run that lose",
         };
         return Some((heading, losing));
     }
