@@ -154,6 +154,12 @@ impl<'s> Session<'s> {
         self
     }
 
+    /// Lets somebody else observe from here on, and returns who did so far: for what is to be done before a client's
+    /// first step.
+    pub fn swap_observer(&mut self, observer: &'s dyn Observer) -> &'s dyn Observer {
+        std::mem::replace(&mut self.observer, observer)
+    }
+
     /// Draws one of so many that are as good as each other, numbered from 0. Not a step.
     pub fn draw(&self, among: i64) -> i64 {
         self.drawn.unwrap_or_else(|| fastrand::i64(0..among))

@@ -7,9 +7,7 @@ use tempfile::TempDir;
 
 use super::audit::Audit;
 use super::file::blocking;
-use super::sheet::Sheet;
-use super::{Download, Export, ExportId, FileName, Folder, Refusal, STRATEGIES, Strategy, Wanted};
-use crate::accounts::Transaction;
+use super::{Download, Export, FileName, Folder, Refusal, STRATEGIES, Strategy, Wanted};
 use crate::card::Expectation;
 use crate::deposits::explored::{is_unmistakable, open_accounts, remove_accounts};
 use crate::engine::{Database, Engine, Fault, Session};
@@ -99,7 +97,11 @@ impl Subject for Explored {
 
     /// The instances share nothing but the folder, so that it makes no difference how many there are.
     fn cast(&self, _instances: usize) -> Arc<dyn Cast> {
-        Arc::new(Exporters::new(self))
+        Arc::new(Exporters {
+            strategy: self.strategy,
+            with_reader: self.with_reader,
+            place: place(),
+        })
     }
 
     fn judge<'a>(
@@ -176,45 +178,16 @@ async fn open(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
 #[derive(Debug)]
 struct Exporters {
     strategy: &'static Strategy,
-    /// What an earlier export has left, where somebody downloads it.
-    earlier: Option<FileName>,
+    with_reader: bool,
     place: Result<(TempDir, Folder), Fault>,
 }
 
-impl Exporters {
-    fn new(explored: &Explored) -> Self {
-        let earlier = explored.with_reader.then(FileName::shared);
-        Self {
-            strategy: explored.strategy,
-            place: place(earlier.as_ref()),
-            earlier,
-        }
-    }
-}
-
-/// A folder with an earlier export in it, in which each row is a chunk.
-fn place(earlier: Option<&FileName>) -> Result<(TempDir, Folder), Fault> {
-    let unusable = |error| Fault::of_file("the explorer's folder", &error);
+/// A folder in which each row is a chunk.
+fn place() -> Result<(TempDir, Folder), Fault> {
     let temporary = tempfile::Builder::new().prefix("racy_explore_").tempdir();
-    let temporary = temporary.map_err(unusable)?;
+    let temporary = temporary.map_err(|error| Fault::of_file("the explorer's folder", &error))?;
     let folder = Folder::at(temporary.path()).with_chunks_of(1);
-    if let Some(name) = earlier {
-        let written = folder.path().join(name.as_str());
-        std::fs::write(written, earlier_export()?).map_err(unusable)?;
-    }
     Ok((temporary, folder))
-}
-
-fn earlier_export() -> Result<Vec<u8>, Fault> {
-    let mut sheet = Sheet::begin(ExportId::draw(), 0)?;
-    for id in 1..=ROWS {
-        sheet.add(&Transaction {
-            id,
-            amount: 100,
-            created_at_us: 0,
-        })?;
-    }
-    Ok(sheet.end()?.bytes)
 }
 
 impl Cast for Exporters {
@@ -229,24 +202,28 @@ impl Cast for Exporters {
                 Ok(place) => place,
                 Err(fault) => return refused(Some(fault.clone())),
             };
-            match &self.earlier {
-                Some(name) if client.index() == 0 => read(session, folder, name).await,
-                _ => write(session, self.strategy, folder, stake).await,
+            let wanted = Wanted { account: stake };
+            match self.with_reader && client.index() == 0 {
+                true => read(session, self.strategy, folder, &wanted).await,
+                false => write(session, self.strategy, folder, &wanted).await,
             }
         })
     }
 }
 
 /// Exports, and audits what there is at the moment at which it is said to be ready. Nobody else moves meanwhile.
-async fn write(session: Session<'_>, strategy: &Strategy, folder: &Folder, account: i64) -> Ended {
-    let wanted = Wanted { account };
-    match strategy.perform_in(session, folder, &wanted).await {
+async fn write(
+    session: Session<'_>,
+    strategy: &Strategy,
+    folder: &Folder,
+    wanted: &Wanted,
+) -> Ended {
+    match strategy.perform_in(session, folder, wanted).await {
         Ok(export) => match audit(folder, &export).await {
             Ok(saw) => applied(saw),
             Err(fault) => refused(Some(fault)),
         },
-        Err(Refusal::Fault(fault)) => refused(Some(fault)),
-        Err(Refusal::UnknownAccount) => refused(None),
+        Err(refusal) => not_made(refusal),
     }
 }
 
@@ -260,9 +237,21 @@ async fn audit(folder: &Folder, export: &Export) -> Result<Option<Verdict>, Faul
     Ok(verdict(audit.as_ref()))
 }
 
-/// Downloads as the service does, in two pieces; and audits what it has got.
-async fn read(mut session: Session<'_>, folder: &Folder, name: &FileName) -> Ended {
-    let downloaded = download(&mut session, folder, name).await;
+/// Downloads as the service does, in two pieces, what it has exported before the run; and audits what it has got.
+async fn read(
+    mut session: Session<'_>,
+    strategy: &Strategy,
+    folder: &Folder,
+    wanted: &Wanted,
+) -> Ended {
+    let gate = session.swap_observer(&Unobserved);
+    let earlier = (strategy.export)(&mut session, folder, wanted).await;
+    session.swap_observer(gate);
+    let name = match earlier {
+        Ok(export) => export.file,
+        Err(refusal) => return not_made(refusal),
+    };
+    let downloaded = download(&mut session, folder, &name).await;
     session.end().await;
     match downloaded {
         Ok(bytes) => applied(verdict(bytes.map(|bytes| Audit::of(&bytes[..])).as_ref())),
@@ -282,7 +271,7 @@ async fn download(
     };
     let step = (Action::Read, "open to read", Reach::Looks);
     let open = blocking("the export could not be opened", open);
-    let Some(mut download) = s.outside(step, [name.as_str().into()], open).await? else {
+    let Some(mut download) = s.outside(step, [], open).await? else {
         return Ok(None);
     };
     let half = usize::try_from(download.length().div_ceil(2)).unwrap_or(usize::MAX);
@@ -322,6 +311,13 @@ fn applied(saw: Option<Verdict>) -> Ended {
         outcome: Outcome::Applied,
         fault: None,
         saw,
+    }
+}
+
+fn not_made(refusal: Refusal) -> Ended {
+    match refusal {
+        Refusal::Fault(fault) => refused(Some(fault)),
+        Refusal::UnknownAccount => refused(None),
     }
 }
 

@@ -186,3 +186,24 @@ pub(super) async fn blocking<T: Send + 'static>(
         Err(stopped) => Err(Fault::other(format!("{what}: {stopped}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::FaultKind;
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_from_one_that_cannot_be_used() {
+        let full = blocking("it could not be written", || {
+            File::options()
+                .write(true)
+                .open("/dev/full")?
+                .write_all(b"row")
+        });
+        let fault = full.await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::DiskFull);
+        assert!(fault.message.starts_with("it could not be written: "));
+        let missing = blocking("it could not be opened", || File::open("/no/such/folder/x"));
+        assert_eq!(missing.await.unwrap_err().kind, FaultKind::Storage);
+    }
+}

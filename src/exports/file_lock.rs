@@ -17,7 +17,8 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! Among writers: There is none. A reader breaks it by 'READER_SHORTEST', where A downloads and B exports.
+//! Among writers: There is none. All 36 schedules of two are safe. With a reader it is 'B B B A B B', where A downloads and
+//! B exports, and A finds an empty file. Of 45 schedules 28 break the download or mix it.
 //!
 //! ## What it costs
 //!
@@ -37,12 +38,12 @@ use crate::engine::Session;
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Everybody writes the same file, one after the other",
-    expected: &on_every_engine(&[safe(1)]),
+    expected: &on_every_engine(&[safe(36)]),
     source: include_str!("file_lock.rs"),
 };
 
 /// What a reader gets while somebody exports.
-pub const WITH_READER: &[Expectation] = &on_every_engine(&[mixed(1), broken(1), safe(1)]);
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[mixed(6), broken(22), safe(17)]);
 
 /// Exports the account's transactions.
 ///

@@ -18,8 +18,10 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! 'SHORTEST', where both open the file before either has written all rows. A reader needs less luck: 'READER_SHORTEST',
-//! where A downloads and B exports.
+//! 'A A A B B B B A': B opens the file, and is done, between A's two rows. A is told that its file is ready, and it has
+//! B's first row and A's second one. Of 70 schedules 40 mix the two exports, and 8 break one: when B is told, the file
+//! begins with zero bytes. A reader needs less luck: 'B B A B B', where A downloads and B exports, and
+//! A finds an empty file. Of 26 schedules 17 break it or mix it.
 //!
 //! ## What it costs
 //!
@@ -40,12 +42,12 @@ use crate::engine::Session;
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Everybody writes the same file",
-    expected: &on_every_engine(&[mixed(1), broken(1), safe(1)]),
+    expected: &on_every_engine(&[mixed(40), broken(8), safe(22)]),
     source: include_str!("shared_file.rs"),
 };
 
 /// What a reader gets while somebody exports.
-pub const WITH_READER: &[Expectation] = &on_every_engine(&[mixed(1), broken(1), safe(1)]);
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[mixed(3), broken(14), safe(9)]);
 
 /// Exports the account's transactions.
 ///

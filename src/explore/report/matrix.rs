@@ -137,13 +137,15 @@ pub(super) fn legend(findings: &[Finding]) -> String {
     match findings.iter().all(Finding::is_exhaustive) {
         true => format!(
             "Each cell: of all schedules of {clients} clients, how many lose an update, in how many a \
-             statement is read that does not balance (skewed), in how many an export has rows of several (mixed) or is not whole (broken), and in how many one is refused, with the \
-             engine's code, or declined by the strategy itself."
+             statement is read that does not balance (skewed), in how many an export has rows of several \
+             (mixed) or is not whole (broken), and in how many one is refused, with the engine's code, or \
+             declined by the strategy itself."
         ),
         false => format!(
             "Each cell: of the schedules of {clients} clients that were run, how many lose an update, in how \
-             many a statement is read that does not balance (skewed), in how many an export has rows of several (mixed) or is not whole (broken), and in how many one is refused, with the \
-             engine's code, or declined by the strategy itself. A question mark: none that was run loses one, but not all were."
+             many a statement is read that does not balance (skewed), in how many an export has rows of several \
+             (mixed) or is not whole (broken), and in how many one is refused, with the engine's code, or \
+             declined by the strategy itself. A question mark: none that was run loses one, but not all were."
         ),
     }
 }
