@@ -657,9 +657,8 @@ async fn a_service_does_not_start_without_its_folder() {
     let file = temporary.path().join("file");
     fs::write(&file, "no folder").unwrap();
     let file = file.to_str().unwrap();
-    let mut racy =
-        crate::support::process::racy(&["serve", "--listen", "127.0.0.1:0", "--export-dir", file]);
-    let output = serve
+    let mut command = racy(&["serve", "--listen", "127.0.0.1:0", "--export-dir", file]);
+    let output = command
         .args(["--database-url", "sqlite::memory:"])
         .output()
         .unwrap();

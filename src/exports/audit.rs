@@ -137,7 +137,7 @@ impl Auditor {
         self.lines += 1;
         let line = self.lines;
         if line == 1 {
-            if record != &HEADER[..] {
+            if *record != HEADER[..] {
                 self.unparsable
                     .found(|| format!("line 1 is no header: {}", shown(record)));
             }
