@@ -23,7 +23,8 @@ FROM debian:trixie-slim
 # For databases whose certificates are to be verified.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /racy/target/release/racy /racy/target/release/make_requests /usr/local/bin/
-RUN useradd --system --create-home racy
+RUN useradd --system --create-home racy \
+ && install --directory --owner=racy --group=racy --mode=0700 /var/lib/racy/exports
 USER racy
 
 ENV RACY_LISTEN=0.0.0.0:8080

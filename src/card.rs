@@ -126,6 +126,44 @@ pub const fn shipped_incomplete(schedules: u64) -> Count {
     }
 }
 
+/// So many schedules end with an export that has rows of several.
+pub const fn mixed_export(schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::MixedExport,
+        schedules,
+    }
+}
+
+/// So many schedules end with an export that is not whole.
+pub const fn broken(schedules: u64) -> Count {
+    Count {
+        verdict: Verdict::BrokenExport,
+        schedules,
+    }
+}
+
+/// The same on every engine at every level.
+pub const fn on_every_engine(verdicts: &'static [Count]) -> [Expectation; 5] {
+    const fn on(
+        engine: Mode,
+        isolation: &'static [Isolation],
+        verdicts: &'static [Count],
+    ) -> Expectation {
+        Expectation {
+            engine,
+            isolation,
+            verdicts,
+        }
+    }
+    [
+        on(Mode::InnoDb, EVERY_LEVEL, verdicts),
+        on(Mode::InnoDbSnapshot, EVERY_LEVEL, verdicts),
+        on(Mode::Postgres, POSTGRES_LEVELS, verdicts),
+        on(Mode::SqliteWal, SQLITE_LEVEL, verdicts),
+        on(Mode::SqliteRollback, SQLITE_LEVEL, verdicts),
+    ]
+}
+
 impl Expectation {
     /// That of these which is about this engine at its isolation level.
     pub fn on<'e>(engine: &Engine, all: &'e [Self]) -> Option<&'e Self> {

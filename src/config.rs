@@ -2,6 +2,7 @@
 //! as well.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use clap::{Args, ValueEnum};
 
 use crate::deposits::{LongDelay, Retry};
 use crate::engine::choice::DatabaseUrl;
-use crate::engine::{self, Isolation, Journal};
+use crate::engine::{self, Isolation, Journal, local};
 use crate::explore::report::{self, FindingJson};
 use crate::explore::{Client, Plan, Schedule, Schedules};
+use crate::exports::Folder;
+use crate::exports::janitor::Janitor;
 use crate::http::{self, Instance};
 use crate::survey::{self, Found};
 use crate::watch::{ServiceUrl, Watch};
@@ -339,6 +342,31 @@ pub struct ServiceOptions {
     #[arg(long, value_name = "NAME", env = "RACY_INSTANCE")]
     pub instance: Option<Instance>,
 
+    /// Where exports are written: a folder that is made where it is not there. Replicas that share it write
+    /// the same files [default: exports in the folder of the lab's own data].
+    #[arg(long, value_name = "FOLDER", env = "RACY_EXPORT_DIR")]
+    pub export_dir: Option<PathBuf>,
+
+    /// How long exports are kept after they were written.
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "RACY_EXPORT_TTL",
+        default_value = "1h",
+        value_parser = positive_duration
+    )]
+    pub export_ttl: Duration,
+
+    /// How often older exports are looked for and deleted.
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "RACY_EXPORT_SWEEP",
+        default_value = "1m",
+        value_parser = positive_duration
+    )]
+    pub export_sweep: Duration,
+
     /// How to write the log.
     #[arg(
         long,
@@ -350,9 +378,43 @@ pub struct ServiceOptions {
 }
 
 impl ServiceOptions {
+    /// The export folder, which is made where it is not there.
+    ///
+    /// # Errors
+    /// Where there is no place for it, or it cannot be used; and what would help.
+    pub fn export_folder(&self) -> Result<Folder, String> {
+        let path = match &self.export_dir {
+            Some(path) => path.clone(),
+            None => local::default_root()
+                .map_err(|_| {
+                    "there is no place for exports: give --export-dir a folder (or set RACY_DATA_DIR, or HOME)"
+                        .to_owned()
+                })?
+                .join("exports"),
+        };
+        let folder = Folder::at(path);
+        folder.create().map_err(|error| {
+            format!(
+                "the export folder {} cannot be used: {error}; --export-dir takes another",
+                folder.path().display()
+            )
+        })?;
+        Ok(folder)
+    }
+
+    /// Who keeps the export folder small.
+    pub fn janitor(&self, folder: Folder) -> Janitor {
+        Janitor {
+            folder,
+            ttl: self.export_ttl,
+            every: self.export_sweep,
+        }
+    }
+
     /// The settings for the service.
-    pub fn settings(&self) -> http::Settings {
+    pub fn settings(&self, exports: Folder) -> http::Settings {
         http::Settings {
+            exports,
             workers: self.workers,
             long_delay: self.long_delay.clone(),
             retry: self.retry,

@@ -5,8 +5,9 @@
 //!
 //! 1. [`deposits`]: the exhibit. One file per strategy, its explanation above its code: begin with
 //!    [`deposits::non_atomic`]. [`accounts`] is where the money is counted afterwards.
-//!    [`statements`] reads what is written there, whole or torn.
-//!    [`orders`] is the second exhibit: numbers that are given twice, and orders that are read half written.
+//!    [`statements`] reads what is written there, whole or torn. [`orders`] is the second exhibit: numbers that
+//!    are given twice, and orders that are read half written. [`exports`] is the third: a CSV file that
+//!    everybody writes.
 //! 2. [`step`]: the step and the observer around it, which make a strategy a specimen. [`verdict`]: what
 //!    may become of it; [`card`]: what each strategy says about itself and expects, engine by engine.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
@@ -20,9 +21,9 @@
 //! 9. [`config`]: what the commands can be told; `main.rs` wires them.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
-//! response. Dependencies point one way as well: `http` knows `deposits`, `statements` and `orders`, these know
-//! `engine`, `engine` knows `step`; never the other way round. `explore` knows `engine` and `step` and no
-//! strategy: what it explores is handed to it (`deposits::explored`, `statements::explored`, `orders::explored`). What crosses
+//! response. Dependencies point one way as well: `http` knows `deposits`, `statements`, `orders` and `exports`,
+//! these know `engine`, `engine` knows `step`; never the other way round. `explore` knows `engine` and `step` and
+//! no strategy: what it explores is handed to it (each exhibit has a module `explored`). What crosses
 //! the border to the outside (an isolation level, a fault, a receipt) carries its spelling for the API and
 //! the command line with it, so serde, utoipa and clap appear in every room.
 
@@ -34,6 +35,7 @@ pub mod demo;
 pub mod deposits;
 pub mod engine;
 pub mod explore;
+pub mod exports;
 pub mod http;
 pub mod keeper;
 pub mod observe;

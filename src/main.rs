@@ -32,6 +32,7 @@ use racy::watch::Screen;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
@@ -459,6 +460,7 @@ async fn serve(command: ServeCommand, mut signals: Signals) -> Ended {
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}; --listen takes another"))?;
 
+    let exports = command.service.export_folder()?;
     let opening = open(&command.engine, Lifetime::Kept, &|line| {
         tracing::info!("{line}");
     });
@@ -473,9 +475,12 @@ async fn serve(command: ServeCommand, mut signals: Signals) -> Ended {
 
     let service = Service::new(
         opened.database.clone(),
-        &command.service.settings(),
+        &command.service.settings(exports.clone()),
         Arc::new(Unobserved),
     );
+    // Dropped with this function: a sweep is no request that somebody waits for.
+    let mut upkeep = JoinSet::new();
+    upkeep.spawn(command.service.janitor(exports).run());
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}, documentation at /docs");
     let requests = service.requests();

@@ -121,12 +121,20 @@ pub struct Step {
     pub action: Action,
     /// A few words for people, e.g. `read balance`.
     pub label: &'static str,
-    /// The statement as the engine gets it; none for a think.
+    /// The statement as the engine gets it; none for a think, and for a step on a file.
     pub sql: Option<Cow<'static, str>>,
-    /// The values bound to the statement's placeholders, in order.
+    /// The values bound to the statement's placeholders, in order; of a step on a file, which rows it is about.
     pub args: Vec<Argument>,
     /// Whom it may meet.
     pub reach: Reach,
+}
+
+impl Step {
+    /// What it does in words, with its values: for a step that is no statement.
+    pub fn without_sql(&self) -> String {
+        let values = self.args.iter().map(|value| format!(" {value}"));
+        format!("{}{}", self.label, values.collect::<String>())
+    }
 }
 
 /// How a step ended.

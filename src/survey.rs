@@ -8,6 +8,7 @@ use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
 use crate::engine::local::{self, Wanted};
 use crate::engine::{BESIDE_THE_CLIENTS, Database, Flavour, Journal, OpenError, Scratch, Settings};
 use crate::explore::{self, Finding, Plan, RunError, Schedules, Stop, Subject, Tally};
+use crate::exports::EXPLORED;
 use crate::orders;
 use crate::statements::READERS;
 
@@ -295,14 +296,16 @@ async fn scratch(
 }
 
 /// All strategies that can be explored: those of the deposits, then those that read them; then those of the orders,
-/// each with two who write, and then beside the consumer.
+/// each with two who write, and then beside the consumer; then those that export.
 pub fn subjects() -> impl Iterator<Item = &'static dyn Subject> {
     let deposits = STRATEGIES.iter().map(|it| it as &dyn Subject);
     let readers = READERS.iter().map(|it| it as &dyn Subject);
     let orders = orders::STRATEGIES.iter().map(|it| it as &dyn Subject);
     let consumed = orders::BESIDE_THE_CONSUMER.iter();
     let consumed = consumed.map(|it| it as &dyn Subject);
-    deposits.chain(readers).chain(orders).chain(consumed)
+    let orders = orders.chain(consumed);
+    let exports = EXPLORED.iter().map(|it| it as &dyn Subject);
+    deposits.chain(readers).chain(orders).chain(exports)
 }
 
 /// The names by which strategies are asked for. One may stand for several subjects: see [`is_named`].

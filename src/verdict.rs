@@ -61,6 +61,11 @@ pub enum Verdict {
     IncompleteOrder,
     /// The books are right, but an order was shipped before all of its lines were there.
     ShippedIncomplete,
+    /// An export that was said to be ready, or was downloaded, has rows of several.
+    MixedExport,
+    /// An export that was said to be ready, or was downloaded, is not whole: it cannot be parsed, or rows
+    /// are missing or out of order.
+    BrokenExport,
     /// Nothing was lost, but the engine turned a client away.
     Refused(FaultKind),
     /// Nothing was lost, but the strategy itself turned a client away.
@@ -79,7 +84,9 @@ impl Verdict {
             | Self::DuplicateNumber
             | Self::MixedOrder
             | Self::IncompleteOrder
-            | Self::ShippedIncomplete => true,
+            | Self::ShippedIncomplete
+            | Self::MixedExport
+            | Self::BrokenExport => true,
             Self::Refused(_) | Self::Declined | Self::Safe => false,
         }
     }
@@ -95,6 +102,8 @@ impl fmt::Display for Verdict {
             Self::MixedOrder => f.write_str("mixed order"),
             Self::IncompleteOrder => f.write_str("incomplete order"),
             Self::ShippedIncomplete => f.write_str("shipped incomplete"),
+            Self::MixedExport => f.write_str("mixed export"),
+            Self::BrokenExport => f.write_str("broken export"),
             Self::Refused(fault) => write!(f, "refused: {fault}"),
             Self::Declined => f.write_str("declined by the strategy"),
             Self::Safe => f.write_str("safe"),

@@ -13,6 +13,7 @@ use racy::explore::{
     self, Cast, Ended, Finding, Moment, Pending, Plan, RunError, Schedule, Schedules, Stop,
     Subject, Tally, Trace,
 };
+use racy::exports::{EXPLORED, Explored};
 use racy::orders;
 use racy::statements::{READERS, Reader};
 use racy::survey::{self, Found, Survey, Trouble};
@@ -53,6 +54,11 @@ fn strategy(name: &str) -> &'static Strategy {
 fn reader(name: &str) -> &'static Reader {
     let mut readers = READERS.iter();
     readers.find(|it| it.name == name).unwrap()
+}
+
+/// The way to export that the explorer knows by this name.
+fn exported(name: &str) -> Option<&'static Explored> {
+    EXPLORED.iter().find(|it| it.name() == name)
 }
 
 async fn found(
@@ -145,6 +151,7 @@ fn assert_agrees_with_its_card(finding: &Finding) {
         Told::Order(strategy) => strategy.card.expected_on(engine),
         Told::BesideTheConsumer(it) => it.expected_on(engine),
         Told::Statement(reader) => reader.card.expected_on(engine),
+        Told::Export(it) => it.expected_on(engine),
     };
     let expected = expected.unwrap();
     let mut expected: Vec<Count> = expected.verdicts.to_vec();
@@ -166,6 +173,7 @@ fn assert_its_head_tells_the_smallest_schedule(finding: &Finding) {
         Told::Order(strategy) => strategy.card,
         Told::BesideTheConsumer(it) => it.0.card,
         Told::Statement(reader) => reader.card,
+        Told::Export(it) => it.strategy.card,
     };
     let explanation = card.explanation();
     let told = match finding.shortest_losing() {
@@ -179,6 +187,7 @@ fn assert_its_head_tells_the_smallest_schedule(finding: &Finding) {
 enum Told {
     Deposit(&'static Strategy),
     Statement(&'static Reader),
+    Export(&'static Explored),
     Order(&'static orders::Strategy),
     BesideTheConsumer(&'static orders::BesideTheConsumer),
 }
@@ -186,6 +195,9 @@ enum Told {
 fn told(name: &str) -> Told {
     if let Some(strategy) = Strategy::named(name) {
         return Told::Deposit(strategy);
+    }
+    if let Some(it) = exported(name) {
+        return Told::Export(it);
     }
     let mut consumed = orders::BESIDE_THE_CONSUMER.iter();
     if let Some(strategy) = consumed.find(|it| Subject::name(*it) == name) {

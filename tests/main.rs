@@ -21,6 +21,7 @@ mod commands;
 mod disconnects;
 mod exploration;
 mod explore_command;
+mod exports;
 mod faults;
 mod idempotency;
 mod keeper;

@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 use crate::deposits::{LongDelay, Retry};
 use crate::engine::choice::HOW_TO_CHANGE;
 use crate::engine::{Database, Engine, Flavour, Isolation};
+use crate::exports::Folder;
 use crate::http::{self, Instance, Service};
 use crate::step::Unobserved;
 
@@ -155,6 +156,8 @@ fn service(database: &Database) -> Service {
         idempotency_ttl: Duration::from_hours(24),
         behind_proxy: false,
         instance: Instance::of_this_host(),
+        // Nothing is exported here.
+        exports: Folder::at(std::env::temp_dir()),
     };
     Service::new(database.clone(), &settings, Arc::new(Unobserved))
 }

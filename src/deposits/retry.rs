@@ -74,6 +74,8 @@ impl From<Fault> for NotMade {
             | FaultKind::ForeignKeyViolation
             | FaultKind::TransactionAborted
             | FaultKind::Unavailable
+            | FaultKind::DiskFull
+            | FaultKind::Storage
             | FaultKind::Other => Self::Refused(fault.into()),
         }
     }

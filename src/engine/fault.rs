@@ -2,6 +2,7 @@
 //! messages.
 
 use std::fmt;
+use std::io;
 
 use serde::Serialize;
 use sqlx::mysql::MySqlDatabaseError;
@@ -34,6 +35,10 @@ pub enum FaultKind {
     ForeignKeyViolation,
     /// The database or the pool of connections to it is out of reach.
     Unavailable,
+    /// There is no room left for a file.
+    DiskFull,
+    /// A file or its folder cannot be used: it is not there, or not allowed, or the disk fails.
+    Storage,
     /// None of the above: most likely a mistake in the lab itself.
     Other,
 }
@@ -51,6 +56,8 @@ impl FaultKind {
             Self::UniqueViolation => "unique_violation",
             Self::ForeignKeyViolation => "foreign_key_violation",
             Self::Unavailable => "unavailable",
+            Self::DiskFull => "disk_full",
+            Self::Storage => "storage",
             Self::Other => "other",
         }
     }
@@ -65,7 +72,11 @@ impl FaultKind {
             | Self::TransactionAborted
             | Self::Busy
             | Self::Unavailable => true,
-            Self::UniqueViolation | Self::ForeignKeyViolation | Self::Other => false,
+            Self::UniqueViolation
+            | Self::ForeignKeyViolation
+            | Self::DiskFull
+            | Self::Storage
+            | Self::Other => false,
         }
     }
 }
@@ -97,11 +108,26 @@ impl Fault {
         }
     }
 
-    pub(super) fn lock_timeout(message: impl Into<String>) -> Self {
+    pub(crate) fn lock_timeout(message: impl Into<String>) -> Self {
         Self {
             kind: FaultKind::LockTimeout,
             code: None,
             message: message.into(),
+        }
+    }
+
+    /// What the operating system says of a file; `what` could not be done.
+    pub(crate) fn of_file(what: &str, error: &io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => FaultKind::DiskFull,
+            _ => FaultKind::Storage,
+        };
+        Self {
+            kind,
+            code: error.raw_os_error().map(|code| code.to_string()),
+            message: format!("{what}: {error}"),
         }
     }
 
@@ -113,10 +139,13 @@ impl Fault {
         }
     }
 
-    /// Whether it says nothing about a race: the database is out of reach, or the lab has made a
+    /// Whether it says nothing about a race: the database or the disk is out of reach, or the lab has made a
     /// mistake.
     pub(crate) fn is_no_outcome(&self) -> bool {
-        matches!(self.kind, FaultKind::Unavailable | FaultKind::Other)
+        matches!(
+            self.kind,
+            FaultKind::Unavailable | FaultKind::DiskFull | FaultKind::Storage | FaultKind::Other
+        )
     }
 
     /// Whether the engine itself said no, so that what it says of its data can be relied on.

@@ -3,10 +3,10 @@
 //! InnoDB's belongs to the connection, PostgreSQL's to the transaction. SQLite has none; a lock on a file
 //! beside the database does the same on one host.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::connection::Connection;
+use super::file_lock::FileLock;
 use super::{Fault, FaultKind, Flavour};
 
 /// A lock that has to be given up by whoever holds it.
@@ -14,10 +14,10 @@ use super::{Fault, FaultKind, Flavour};
 pub(super) enum NamedLock {
     /// InnoDB's, for this account. It is gone with its connection.
     OfConnection(i64),
-    /// SQLite's. It is gone with the file handle.
+    /// SQLite's. It is gone with its value.
     OfFile {
-        /// Held for its lock alone.
-        _file: File,
+        /// Held until it is dropped.
+        _lock: FileLock,
     },
 }
 
@@ -82,20 +82,17 @@ pub(super) async fn take(
 /// Takes the lock on SQLite's file, if nobody has it. Not its account's alone: SQLite lets but one write.
 pub(super) async fn take_file(path: Option<&Path>) -> Result<Option<NamedLock>, Fault> {
     let path = path.ok_or_else(|| Fault::other("there is no file to lock"))?;
-    let unusable = |error| Fault::unavailable(format!("the lock file {}: {error}", path.display()));
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(NamedLock::OfFile { _file: file })),
-        Err(TryLockError::WouldBlock) => Err(Fault {
+    match FileLock::try_take(path) {
+        Ok(Some(lock)) => Ok(Some(NamedLock::OfFile { _lock: lock })),
+        Ok(None) => Err(Fault {
             kind: FaultKind::Busy,
             code: None,
             message: "somebody else has the lock file".to_owned(),
         }),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
+        Err(error) => Err(Fault::unavailable(format!(
+            "the lock file {}: {error}",
+            path.display()
+        ))),
     }
 }
 

@@ -8,7 +8,7 @@
 //! sleeps and tries again, unseen. The session does the same in its stead, so that an
 //! [`Observer`] learns of the wait and may say when to try again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use super::connection::{Connection, ConnectionId, Row};
+use super::file_lock::FileLock;
 use super::named_lock::{self, NamedLock};
 use super::{Engine, Fault, FaultKind, Flavour, Isolation};
-use crate::step::{Action, Arguments, Ending, Observer, Reach, Record, Step};
+use crate::step::{Action, Argument, Arguments, Ending, Observer, Reach, Record, Step};
 
 /// What a session left behind in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +152,12 @@ impl<'s> Session<'s> {
     pub fn drawing_the_first(mut self) -> Self {
         self.drawn = Some(0);
         self
+    }
+
+    /// Lets somebody else observe from here on, and returns who did so far: for what is to be done before a client's
+    /// first step.
+    pub fn swap_observer(&mut self, observer: &'s dyn Observer) -> &'s dyn Observer {
+        std::mem::replace(&mut self.observer, observer)
     }
 
     /// Draws one of so many that are as good as each other, numbered from 0. Not a step.
@@ -483,43 +490,105 @@ impl<'s> Session<'s> {
         &mut self,
         mutex: &Arc<Mutex<()>>,
     ) -> Result<OwnedMutexGuard<()>, Fault> {
-        let step = in_process(Action::Lock, "lock in process");
+        let step = outside(Action::Lock, "lock in process", Reach::Meets, Vec::new());
+        let timed_out = "somebody else in this process has the lock";
         self.observer.before(&step).await;
         let started = Instant::now();
-        let taken = self.wait_in_process(&step, mutex).await;
+        let at_once = || Ok(Arc::clone(mutex).try_lock_owned().ok());
+        let queue = async { Ok(Arc::clone(mutex).lock_owned().await) };
+        let taken = self.wait_outside(&step, at_once, queue, timed_out).await;
         self.show(step, started, &taken);
         taken
     }
 
     /// Gives up what [`lock_in_process`](Self::lock_in_process) has taken.
     pub async fn unlock_in_process(&mut self, guard: OwnedMutexGuard<()>) {
-        let step = in_process(Action::Unlock, "unlock in process");
+        self.give_up("unlock in process", guard).await;
+    }
+
+    /// Takes the exclusive lock on a lock file, and waits for it as long as for one of the engine's. It holds
+    /// between processes. Whoever drops it gives it up.
+    ///
+    /// # Errors
+    /// [`FaultKind::LockTimeout`] where somebody else keeps it for too long; or the file cannot be locked.
+    pub async fn lock_file(&mut self, path: &Path) -> Result<FileLock, Fault> {
+        let step = outside(Action::Lock, "lock file", Reach::Meets, Vec::new());
         self.observer.before(&step).await;
         let started = Instant::now();
-        drop(guard);
+        let at_once = || {
+            let taken = FileLock::try_take(path);
+            taken.map_err(|error| Fault::of_file("the lock file", &error))
+        };
+        let queue = async {
+            // The operating system would queue, but its queue cannot be left without a signal.
+            for tries in 0.. {
+                if let Some(lock) = at_once()? {
+                    return Ok(lock);
+                }
+                tokio::time::sleep(pause_before(tries)).await;
+            }
+            Err(Fault::other("the tries have come to an end"))
+        };
+        let timed_out = "somebody else keeps the lock file";
+        let taken = self.wait_outside(&step, at_once, queue, timed_out).await;
+        self.show(step, started, &taken);
+        taken
+    }
+
+    /// Gives up what [`lock_file`](Self::lock_file) has taken.
+    pub async fn unlock_file(&mut self, lock: FileLock) {
+        self.give_up("unlock file", lock).await;
+    }
+
+    async fn give_up<T>(&mut self, label: &'static str, lock: T) {
+        let step = outside(Action::Unlock, label, Reach::Meets, Vec::new());
+        self.observer.before(&step).await;
+        let started = Instant::now();
+        drop(lock);
         self.show(step, started, &Ok(()));
     }
 
-    async fn wait_in_process(
+    /// Makes a step that is no statement, such as one on a file: `work` does it as soon as the observer allows. It
+    /// says nothing about the session's connection or its transaction.
+    ///
+    /// # Errors
+    /// As the work fails.
+    pub async fn outside<T>(
+        &mut self,
+        (action, label, reach): (Action, &'static str, Reach),
+        args: impl Into<Arguments>,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let step = outside(action, label, reach, args.into().0);
+        self.observer.before(&step).await;
+        let started = Instant::now();
+        let done = work.await;
+        self.show(step, started, &done);
+        done
+    }
+
+    /// Waits for a lock outside the engine: as the observer says where it has an opinion, and else in `queue`,
+    /// until the lock wait times out.
+    async fn wait_outside<T>(
         &self,
         step: &Step,
-        mutex: &Arc<Mutex<()>>,
-    ) -> Result<OwnedMutexGuard<()>, Fault> {
-        let took_too_long = || Fault::lock_timeout("somebody else in this process has the lock");
+        at_once: impl Fn() -> Result<Option<T>, Fault>,
+        queue: impl Future<Output = Result<T, Fault>>,
+        timed_out: &'static str,
+    ) -> Result<T, Fault> {
         loop {
-            if let Ok(guard) = Arc::clone(mutex).try_lock_owned() {
-                return Ok(guard);
+            if let Some(taken) = at_once()? {
+                return Ok(taken);
             }
             match self.observer.held_up(step) {
                 Some(turn) => {
                     if !turn.await {
-                        return Err(took_too_long());
+                        return Err(Fault::lock_timeout(timed_out));
                     }
                 }
                 None => {
-                    let waiting = Arc::clone(mutex).lock_owned();
-                    let taken = timeout(self.lock_wait, waiting).await;
-                    return taken.map_err(|_elapsed| took_too_long());
+                    let taken = timeout(self.lock_wait, queue).await;
+                    return taken.unwrap_or_else(|_elapsed| Err(Fault::lock_timeout(timed_out)));
                 }
             }
         }
@@ -579,13 +648,7 @@ impl<'s> Session<'s> {
     }
 
     async fn let_pass(&mut self, action: Action, label: &'static str, time: Duration) {
-        let step = Step {
-            action,
-            label,
-            sql: None,
-            args: Vec::new(),
-            reach: Reach::Own,
-        };
+        let step = outside(action, label, Reach::Own, Vec::new());
         self.observer.before(&step).await;
         let started = Instant::now();
         if !time.is_zero() {
@@ -861,14 +924,14 @@ pub(super) fn pause_before(try_number: usize) -> Duration {
     Duration::from_millis(MILLISECONDS[try_number.min(longest)])
 }
 
-/// A step that no statement belongs to, and that others wait for.
-fn in_process(action: Action, label: &'static str) -> Step {
+/// A step that no statement belongs to.
+fn outside(action: Action, label: &'static str, reach: Reach, args: Vec<Argument>) -> Step {
     Step {
         action,
         label,
         sql: None,
-        args: Vec::new(),
-        reach: Reach::Meets,
+        args,
+        reach,
     }
 }
 

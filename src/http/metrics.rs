@@ -29,7 +29,10 @@ pub(super) async fn scrape(
         true => app.auditor.accounts(&app.database).await,
         false => None,
     };
+    let exports = app.exports.clone();
+    let held = tokio::task::spawn_blocking(move || exports.held().ok()).await;
     let now = Now {
+        exports: held.ok().flatten(),
         pool,
         database_up,
         accounts: accounts.as_deref().unwrap_or_default(),

@@ -9,6 +9,7 @@ mod admin;
 mod caller;
 mod completion;
 mod deposits;
+mod exports;
 mod fields;
 mod front;
 mod health;
@@ -48,6 +49,7 @@ pub use server::serve;
 use crate::deposits::keys::Terms;
 use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
 use crate::engine::Database;
+use crate::exports::Folder;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::{Metrics, StepsOfBatches};
 use crate::statements::READERS;
@@ -77,6 +79,8 @@ pub struct Settings {
     pub behind_proxy: bool,
     /// The name that tells this instance of the service from the others.
     pub instance: Instance,
+    /// Where exports are written.
+    pub exports: Folder,
 }
 
 /// What the handlers share.
@@ -89,6 +93,7 @@ struct App {
     instance: Instance,
     /// This instance's, and no other's.
     memory: Memory,
+    exports: Folder,
     /// Sees every step of every deposit.
     observer: Arc<dyn Observer>,
     metrics: Arc<Metrics>,
@@ -149,6 +154,7 @@ impl Service {
                 claim_lasts: settings.request_timeout,
             },
             instance: settings.instance.clone(),
+            exports: settings.exports.clone(),
             memory: Memory::observed_by(Arc::new(writers_observer)),
             observer,
             metrics: Arc::clone(&metrics),
@@ -194,6 +200,13 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
         .route("/orders/{strategy}/", post(orders::write))
         .route("/orders/process", post(orders::process))
         .route("/orders/audit", get(orders::audit))
+        // What is posted to is a strategy, what is got a file.
+        .route(
+            "/exports/{name}",
+            post(exports::make).get(exports::download),
+        )
+        .route("/exports/{name}/", post(exports::make))
+        .route("/exports/{name}/audit", get(exports::audit))
         .route("/strategies", get(strategies::list))
         .merge(admin::api())
         .route_layer(to_the_end.clone());

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{accounts, admin, deposits, health, metrics, orders, statements, strategies};
+use super::{accounts, admin, deposits, exports, health, metrics, orders, statements, strategies};
 
 /// The OpenAPI document at `/openapi.json`.
 #[derive(Debug, OpenApi)]
@@ -24,6 +24,9 @@ use super::{accounts, admin, deposits, health, metrics, orders, statements, stra
         orders::write,
         orders::process,
         orders::audit,
+        exports::make,
+        exports::download,
+        exports::audit,
         admin::open,
         admin::reset,
         admin::delete_transactions,

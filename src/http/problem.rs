@@ -13,6 +13,7 @@ use crate::auth::Refused;
 use crate::deposits::keys::Conflict;
 use crate::deposits::{Failure, Outcome, Refusal};
 use crate::engine::{Fault, FaultKind};
+use crate::exports::{self, FileName};
 use crate::keeper::NotChanged;
 use crate::observe::timeline::TimelineStep;
 use crate::orders;
@@ -143,6 +144,18 @@ impl Problem {
             format!(
                 "There is no strategy {name:?}; there are {}.",
                 known.join(", ")
+            ),
+        )
+    }
+
+    /// 404: there is no such export.
+    pub fn unknown_export(name: &FileName) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown-export",
+            "There is no such export",
+            format!(
+                "There is no export {name}. Exports are deleted some time after they were made."
             ),
         )
     }
@@ -364,6 +377,18 @@ impl Problem {
         }
     }
 
+    /// An export that is not there.
+    pub fn of_export(account: i64, refusal: exports::Refusal) -> Self {
+        let problem = match refusal {
+            exports::Refusal::UnknownAccount => Self::unknown_account(account),
+            exports::Refusal::Fault(fault) => Self::from(fault),
+        };
+        Self {
+            outcome: Some(Outcome::Refused),
+            ..problem
+        }
+    }
+
     /// A deposit that was not acknowledged.
     pub fn of_deposit(account: i64, amount: i64, failure: Failure) -> Self {
         let problem = match failure.refusal {
@@ -458,6 +483,14 @@ impl From<Fault> for Problem {
             FaultKind::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database is out of reach",
+            ),
+            FaultKind::DiskFull => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                "There is no room left in the export folder",
+            ),
+            FaultKind::Storage => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The export folder cannot be used",
             ),
             FaultKind::Other => (
                 StatusCode::INTERNAL_SERVER_ERROR,

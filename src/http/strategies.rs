@@ -12,6 +12,7 @@ use super::problem::AlwaysPossible;
 use crate::card::Expectation;
 use crate::deposits::{Delay, STRATEGIES, Strategy};
 use crate::engine::Engine;
+use crate::exports;
 use crate::orders;
 use crate::statements::{READERS, Reader};
 
@@ -25,6 +26,8 @@ pub(super) struct Strategies {
     statements: Vec<StatementCard>,
     /// The ways to write an order.
     orders: Vec<OrderCard>,
+    /// The ways to export.
+    exports: Vec<ExportCard>,
 }
 
 /// One strategy, explained.
@@ -138,6 +141,43 @@ impl OrderCard {
     }
 }
 
+/// One way to export, explained.
+#[derive(Debug, Serialize, ToSchema)]
+struct ExportCard {
+    /// Always `exports`.
+    exhibit: &'static str,
+    /// Its name, which is also its endpoint: `/exports/<name>/`.
+    name: &'static str,
+    /// A headline.
+    title: &'static str,
+    /// Whether no export is ever mixed or broken, neither for those who write nor for those who download.
+    must_be_safe: bool,
+    /// The explanation, in Markdown.
+    explanation: String,
+    /// What the schedules of two who export lead to, engine by engine.
+    expected: &'static [Expectation],
+    /// What the schedules of one who downloads and one who exports lead to.
+    expected_with_reader: &'static [Expectation],
+    /// The file that runs.
+    source: &'static str,
+}
+
+impl ExportCard {
+    fn new(strategy: &exports::Strategy, engine: &Engine) -> Self {
+        let card = strategy.card;
+        Self {
+            exhibit: "exports",
+            name: strategy.short_name,
+            title: card.title,
+            must_be_safe: strategy.must_be_safe_on(engine),
+            explanation: card.explanation(),
+            expected: card.expected,
+            expected_with_reader: strategy.with_reader,
+            source: card.source,
+        }
+    }
+}
+
 /// List strategies
 ///
 /// Each with its explanation, what is expected of it, and the source of the code that runs.
@@ -164,10 +204,15 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Strategies> {
         .iter()
         .map(|strategy| OrderCard::new(strategy, engine))
         .collect();
+    let exports = exports::STRATEGIES
+        .iter()
+        .map(|strategy| ExportCard::new(strategy, engine))
+        .collect();
     Json(Strategies {
         engine: engine.clone(),
         strategies,
         statements,
         orders,
+        exports,
     })
 }

@@ -24,6 +24,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::accounts::Account;
 use crate::engine::{FaultKind, PoolUse};
+use crate::exports::Held;
 use crate::step::{Action, Ending, Observer, Parked, Reach, Record, Step, Turn};
 use crate::verdict::Outcome;
 
@@ -118,6 +119,13 @@ metrics! {
         /// connections were in use for so long. Then the scrape has no accounts.
         database_up: Gauge = Gauge::default();
 
+        /// Exports in the export folder, also those that are being written. Replicas that share the folder all count the
+        /// same ones. Missing where the folder cannot be read.
+        exports_files: Family<Nothing, Gauge> = Family::default();
+
+        /// What the exports in the export folder take, in bytes.
+        exports_bytes: Family<Nothing, Gauge> = Family::default();
+
         /// By account: what its transactions say it should hold, minus what it holds, as GET /accounts says it.
         /// A deposit in autocommit that is half done counts as lost until it is whole. One that left neither its amount
         /// nor a transaction (retry_only_statement) is missing nowhere: only who compares with the answers sees it. Of the first 1000 accounts.
@@ -210,6 +218,10 @@ struct OfAccount {
     account: i64,
 }
 
+/// No label: a family of it has one series, or none where nothing is known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Nothing {}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
@@ -265,6 +277,8 @@ pub struct Now<'n> {
     pub database_up: bool,
     /// The accounts with their audit, as far as they could be read.
     pub accounts: &'n [Account],
+    /// What the exports take; none where the export folder could not be read.
+    pub exports: Option<Held>,
 }
 
 /// The metrics of a service.
@@ -476,6 +490,14 @@ impl LookedUp {
         gauges.pool_connections_limit.set(whole(now.pool.limit));
         gauges.pool_waiting_requests.set(whole(now.pool.waiting));
         gauges.database_up.set(now.database_up.into());
+        if let Some(Held { files, bytes }) = now.exports {
+            let as_gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            let of = |gauge: &Family<Nothing, Gauge>, number| {
+                gauge.get_or_create(&Nothing {}).set(as_gauge(number));
+            };
+            of(&gauges.exports_files, files);
+            of(&gauges.exports_bytes, bytes);
+        }
         for it in now.accounts {
             let account = OfAccount { account: it.id };
             // Prometheus knows no other numbers than these: beyond 2^53 the last digits are lost.
@@ -517,6 +539,10 @@ mod tests {
             expected: 1000,
             lost: 900,
         }],
+        exports: Some(Held {
+            files: 2,
+            bytes: 4096,
+        }),
     };
 
     fn record(action: Action, reach: Reach, milliseconds: u64, ending: Ending) -> Record {
@@ -782,11 +808,13 @@ mod tests {
         let now = Now {
             database_up: false,
             accounts: &[],
+            exports: None,
             ..NOW
         };
         let text = Metrics::new([]).text(&now).unwrap();
         assert_shows(&text, "racy_database_up 0");
         assert!(!text.contains("racy_lost"), "{text}");
+        assert!(!text.contains("racy_exports"), "{text}");
     }
 
     #[test]

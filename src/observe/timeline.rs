@@ -1,6 +1,7 @@
 //! The timeline: the recorded steps of one request, with their times and values.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -91,12 +92,37 @@ fn whole_us(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Records one request's steps as they happen.
+/// Records one request's steps as they happen. Of very many, as an export of a million rows has, it keeps the first
+/// and the last ones.
 #[derive(Debug)]
 pub struct Recorder {
-    records: Mutex<Vec<Record>>,
+    records: Mutex<Records>,
     /// Sees every step as well, and may hold it up.
     next: Arc<dyn Observer>,
+}
+
+/// The steps of one request.
+#[derive(Debug, Default)]
+struct Records {
+    first: Vec<Record>,
+    last: VecDeque<Record>,
+    left_out: u64,
+}
+
+impl Records {
+    /// Of the first ones, and again of the last ones, that many are kept.
+    const MOST: usize = 250;
+
+    fn push(&mut self, record: Record) {
+        if self.first.len() < Self::MOST {
+            return self.first.push(record);
+        }
+        if self.last.len() == Self::MOST {
+            self.last.pop_front();
+            self.left_out += 1;
+        }
+        self.last.push_back(record);
+    }
 }
 
 impl Recorder {
@@ -110,9 +136,15 @@ impl Recorder {
 
     /// What has been recorded.
     pub fn into_records(self) -> Vec<Record> {
-        self.records
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+        let records = self.records.into_inner();
+        let Records { first, last, .. } = records.unwrap_or_else(PoisonError::into_inner);
+        first.into_iter().chain(last).collect()
+    }
+
+    /// How many steps in the middle were left out.
+    pub fn left_out(&self) -> u64 {
+        let records = self.records.lock();
+        records.unwrap_or_else(PoisonError::into_inner).left_out
     }
 }
 

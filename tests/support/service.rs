@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use racy::deposits::{LongDelay, Retry};
 use racy::engine::Database;
+use racy::exports::Folder;
 use racy::http::{self, Service, Settings};
 use racy::step::{Observer, Unobserved};
 use reqwest::{Client, RequestBuilder, Response};
@@ -35,6 +36,8 @@ pub fn settings() -> Settings {
         idempotency_ttl: Duration::from_hours(24),
         behind_proxy: false,
         instance: "here".parse().unwrap(),
+        // Nobody exports but those who bring a folder.
+        exports: Folder::at("no export folder"),
     }
 }
 

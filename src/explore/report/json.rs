@@ -48,6 +48,10 @@ pub struct FindingJson<'f> {
     pub incomplete_order: u64,
     /// In how many an order was shipped before all of its lines were there.
     pub shipped_incomplete: u64,
+    /// In so many an export has rows of several.
+    pub mixed_export: u64,
+    /// In so many an export is not whole, and none has rows of several.
+    pub broken_export: u64,
     /// In how many nothing was lost and somebody was refused. Where refusals differ within a schedule,
     /// one of them stands for it.
     pub refused: Vec<RefusedJson<'f>>,
@@ -142,6 +146,8 @@ impl<'f> FindingJson<'f> {
             mixed_order: tally.count(Verdict::MixedOrder),
             incomplete_order: tally.count(Verdict::IncompleteOrder),
             shipped_incomplete: tally.count(Verdict::ShippedIncomplete),
+            mixed_export: tally.count(Verdict::MixedExport),
+            broken_export: tally.count(Verdict::BrokenExport),
             refused: refused(tally),
             waited: tally.waited,
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),

@@ -124,10 +124,10 @@ fn grounds(findings: &[Finding]) -> String {
     versions.join(", ")
 }
 
-/// What the cells of orders mean besides.
-const OF_ORDERS: &str = "Of orders: how many give a number twice (duplicate), put lines under the number of \
+/// What the cells of the other exhibits mean besides.
+const OF_THE_OTHERS: &str = "Of orders: how many give a number twice (duplicate), put lines under the number of \
     somebody else's order (mixed), leave an order without some of its lines (incomplete), or have the consumer \
-    ship it so (shipped incomplete).";
+    ship it so (shipped incomplete). Of exports: how many have rows of several (mixed) or are not whole (broken).";
 
 /// What the cells mean, and how many clients there were.
 pub(super) fn legend(findings: &[Finding]) -> String {
@@ -141,12 +141,12 @@ pub(super) fn legend(findings: &[Finding]) -> String {
         true => format!(
             "Each cell: of all schedules of {clients} clients, how many lose an update, in how many a \
              statement is read that does not balance (skewed), and in how many one is refused, with the \
-             engine's code, or declined by the strategy itself. {OF_ORDERS}"
+             engine's code, or declined by the strategy itself. {OF_THE_OTHERS}"
         ),
         false => format!(
             "Each cell: of the schedules of {clients} clients that were run, how many lose an update, in how \
              many a statement is read that does not balance (skewed), and in how many one is refused, with the \
-             engine's code, or declined by the strategy itself. A question mark: none that was run loses one, but not all were. {OF_ORDERS}"
+             engine's code, or declined by the strategy itself. A question mark: none that was run loses one, but not all were. {OF_THE_OTHERS}"
         ),
     }
 }

@@ -55,7 +55,7 @@ pub fn verdict(finding: &Finding) -> String {
 }
 
 /// What can go wrong, the worst first: what a strategy does then, and what a schedule is called in which it does.
-const ANOMALIES: [(Verdict, &str, &str); 7] = [
+const ANOMALIES: [(Verdict, &str, &str); 9] = [
     (Verdict::LostUpdate, "loses an update", "lost"),
     (Verdict::Unbalanced, "gets the books wrong", "unbalanced"),
     (Verdict::ReadSkew, "reads what never was together", "skewed"),
@@ -75,6 +75,8 @@ const ANOMALIES: [(Verdict, &str, &str); 7] = [
         "has an order shipped incomplete",
         "shipped incomplete",
     ),
+    (Verdict::MixedExport, "mixes exports", "mixed"),
+    (Verdict::BrokenExport, "breaks an export", "broken"),
 ];
 
 /// What goes wrong in how many schedules; to be followed by how many there were.

@@ -44,7 +44,7 @@ fn draw_row(row: &Row, example: &Example) -> Vec<String> {
 /// The row in words: the statement as it could be typed, and its result.
 fn described(row: &Row, example: &Example) -> String {
     let statement = example.statement(&row.step);
-    let statement = statement.as_deref().unwrap_or(row.step.label);
+    let statement = statement.unwrap_or_else(|| row.step.without_sql());
     match &row.what {
         What::Waits => format!("{statement} … waits for a lock"),
         What::Resumed(number, ending) => format!("… {number} goes on{}", result(row, ending)),

@@ -1,0 +1,347 @@
+//! The audit of a file: whether it is one whole export. It reads the file once, line by line, and keeps none.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use csv::ByteRecord;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::sheet::{END, ExportId, HEADER};
+
+/// What a file holds, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Audit {
+    /// How many rows it has, of whatever export.
+    pub rows: u64,
+    /// The exports of which it has rows or a trailer, at most 100 of them.
+    pub exports: BTreeSet<ExportId>,
+    /// Every kind of anomaly, also those that it does not have.
+    pub anomalies: [Anomaly; 4],
+}
+
+/// A kind of anomaly, and how often it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Anomaly {
+    /// Its name.
+    pub name: &'static str,
+    /// How often it was found; 0 where it was not.
+    pub count: u64,
+    /// The first one, in words; null where there is none.
+    pub example: Option<String>,
+}
+
+impl Anomaly {
+    fn none(name: &'static str) -> Self {
+        Self {
+            name,
+            count: 0,
+            example: None,
+        }
+    }
+
+    fn found(&mut self, example: impl FnOnce() -> String) {
+        self.count += 1;
+        self.example.get_or_insert_with(example);
+    }
+
+    fn is_there(&self) -> bool {
+        self.count > 0
+    }
+}
+
+impl Audit {
+    /// Reads a file. Whatever cannot be read in it is an anomaly and no error, also where the disk refuses.
+    pub fn of(file: impl Read) -> Self {
+        let mut auditor = Auditor::default();
+        let mut lines = csv::ReaderBuilder::new();
+        let mut lines = lines.has_headers(false).flexible(true).from_reader(file);
+        let mut record = ByteRecord::new();
+        loop {
+            match lines.read_byte_record(&mut record) {
+                Ok(true) => auditor.take_in(&record),
+                Ok(false) => break,
+                Err(error) => {
+                    auditor.unparsable.found(|| error.to_string());
+                    break;
+                }
+            }
+        }
+        auditor.into_audit()
+    }
+
+    /// Whether rows of several exports are in it.
+    pub fn is_mixed(&self) -> bool {
+        self.anomalies[1].is_there()
+    }
+
+    /// Whether it is one whole export.
+    pub fn is_right(&self) -> bool {
+        !self.anomalies.iter().any(Anomaly::is_there)
+    }
+}
+
+/// What was read so far.
+#[derive(Debug)]
+struct Auditor {
+    lines: u64,
+    rows: u64,
+    exports: BTreeSet<ExportId>,
+    first: Option<ExportId>,
+    /// The last row's number and its transaction's.
+    last: Option<(u64, i64)>,
+    /// How many rows the trailer says there are.
+    trailer: Option<u64>,
+    unparsable: Anomaly,
+    mixed: Anomaly,
+    wrong_row_count: Anomaly,
+    out_of_order: Anomaly,
+}
+
+impl Default for Auditor {
+    fn default() -> Self {
+        Self {
+            lines: 0,
+            rows: 0,
+            exports: BTreeSet::new(),
+            first: None,
+            last: None,
+            trailer: None,
+            unparsable: Anomaly::none("unparsable"),
+            mixed: Anomaly::none("mixed_exports"),
+            wrong_row_count: Anomaly::none("wrong_row_count"),
+            out_of_order: Anomaly::none("out_of_order"),
+        }
+    }
+}
+
+/// A line of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Row {
+        export: ExportId,
+        number: u64,
+        id: i64,
+    },
+    Trailer {
+        export: ExportId,
+        rows: u64,
+    },
+}
+
+impl Auditor {
+    /// More than that are not listed, so that no file makes the audit large.
+    const MOST_EXPORTS: usize = 100;
+
+    fn take_in(&mut self, record: &ByteRecord) {
+        self.lines += 1;
+        let line = self.lines;
+        if line == 1 {
+            if *record != HEADER[..] {
+                self.unparsable
+                    .found(|| format!("line 1 is no header: {}", shown(record)));
+            }
+            return;
+        }
+        match Line::parse(record) {
+            Some(Line::Row { export, number, id }) => self.row(export, number, id),
+            Some(Line::Trailer { export, rows }) => self.end(export, rows),
+            None => self
+                .unparsable
+                .found(|| format!("line {line} is no row: {}", shown(record))),
+        }
+    }
+
+    fn row(&mut self, export: ExportId, number: u64, id: i64) {
+        self.rows += 1;
+        self.belongs_to(export);
+        if self.trailer.is_some() {
+            self.wrong_row_count
+                .found(|| format!("row {number} of export {export} comes after the end"));
+        }
+        let (before, id_before) = self.last.unwrap_or((0, i64::MIN));
+        if number != before + 1 || id <= id_before {
+            self.out_of_order
+                .found(|| format!("row {number} with transaction {id} comes after row {before}"));
+        }
+        self.last = Some((number, id));
+    }
+
+    fn end(&mut self, export: ExportId, rows: u64) {
+        self.belongs_to(export);
+        if self.trailer.is_some() {
+            self.wrong_row_count.found(|| "it ends twice".to_owned());
+        }
+        self.trailer = Some(rows);
+    }
+
+    fn belongs_to(&mut self, export: ExportId) {
+        let first = *self.first.get_or_insert(export);
+        if export != first {
+            let line = self.lines;
+            self.mixed.found(|| {
+                format!(
+                    "line {line} is of export {export}, and those before it are of export {first}"
+                )
+            });
+        }
+        if self.exports.len() < Self::MOST_EXPORTS {
+            self.exports.insert(export);
+        }
+    }
+
+    fn into_audit(mut self) -> Audit {
+        let rows = self.rows;
+        match self.trailer {
+            Some(said) if said == rows => {}
+            Some(said) => self
+                .wrong_row_count
+                .found(|| format!("it has {rows} rows and says that it has {said}")),
+            None => self
+                .wrong_row_count
+                .found(|| format!("it has {rows} rows and no end")),
+        }
+        Audit {
+            rows,
+            exports: self.exports,
+            anomalies: [
+                self.unparsable,
+                self.mixed,
+                self.wrong_row_count,
+                self.out_of_order,
+            ],
+        }
+    }
+}
+
+impl Line {
+    fn parse(record: &ByteRecord) -> Option<Self> {
+        let text = |place: usize| str::from_utf8(record.get(place)?).ok();
+        let number = |place: usize| text(place)?.parse().ok();
+        let integer = |place: usize| text(place)?.parse::<i64>().ok();
+        if record.len() != HEADER.len() {
+            return None;
+        }
+        let export = ExportId(number(0)?);
+        if text(2)? == END {
+            let is_empty = |place: usize| text(place).is_some_and(str::is_empty);
+            return [3, 4, 5]
+                .into_iter()
+                .all(is_empty)
+                .then_some(Self::Trailer {
+                    export,
+                    rows: number(1)?,
+                });
+        }
+        let (_account, _amount, _created_at) = (integer(3)?, integer(4)?, integer(5)?);
+        Some(Self::Row {
+            export,
+            number: number(1)?,
+            id: integer(2)?,
+        })
+    }
+}
+
+/// The beginning of a line, as far as it can be shown.
+fn shown(record: &ByteRecord) -> String {
+    const LONGEST: usize = 40;
+    let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
+    let text: String = fields.join(",").chars().take(LONGEST).collect();
+    format!("{text:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "export,row,id,account,amount,created_at_us\r\n";
+
+    fn audit(lines: &str) -> Audit {
+        Audit::of(format!("{HEAD}{lines}").as_bytes())
+    }
+
+    fn counts(audit: &Audit) -> [u64; 4] {
+        audit.anomalies.each_ref().map(|it| it.count)
+    }
+
+    #[test]
+    fn a_whole_export_is_right() {
+        let whole = audit("7,1,17,1,100,5\r\n7,2,19,1,-100,6\r\n7,2,end,,,\r\n");
+        assert!(whole.is_right() && !whole.is_mixed());
+        assert_eq!((whole.rows, whole.exports), (2, [ExportId(7)].into()));
+        let empty = audit("7,0,end,,,\r\n");
+        assert!(empty.is_right());
+        assert_eq!(empty.rows, 0);
+    }
+
+    #[test]
+    fn the_anomalies_have_their_names() {
+        let names = audit("").anomalies.map(|it| it.name);
+        let expected = [
+            "unparsable",
+            "mixed_exports",
+            "wrong_row_count",
+            "out_of_order",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn rows_of_two_exports_are_mixed() {
+        let mixed = audit("7,1,17,1,100,5\r\n8,2,19,1,100,6\r\n8,2,end,,,\r\n");
+        assert!(mixed.is_mixed());
+        assert_eq!(counts(&mixed), [0, 2, 0, 0]);
+        let example = mixed.anomalies[1].example.as_deref();
+        assert_eq!(
+            example,
+            Some("line 3 is of export 8, and those before it are of export 7")
+        );
+        let trailer_alone = audit("7,1,17,1,100,5\r\n8,1,end,,,\r\n");
+        assert_eq!(counts(&trailer_alone), [0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn what_is_missing_or_too_much_is_a_wrong_row_count() {
+        for lines in [
+            "",
+            "7,1,17,1,100,5\r\n",
+            "7,1,17,1,100,5\r\n7,2,end,,,\r\n",
+            "7,1,17,1,100,5\r\n7,1,end,,,\r\n7,1,end,,,\r\n",
+        ] {
+            assert_eq!(counts(&audit(lines)), [0, 0, 1, 0], "{lines:?}");
+        }
+        let after_the_end = audit("7,0,end,,,\r\n7,1,17,1,100,5\r\n");
+        assert_eq!(counts(&after_the_end), [0, 0, 2, 0]);
+    }
+
+    #[test]
+    fn rows_are_numbered_and_their_transactions_ascend() {
+        for lines in [
+            "7,2,17,1,100,5\r\n7,3,19,1,100,5\r\n7,2,end,,,\r\n",
+            "7,1,17,1,100,5\r\n7,2,17,1,100,5\r\n7,2,end,,,\r\n",
+        ] {
+            assert_eq!(counts(&audit(lines)), [0, 0, 0, 1], "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_row_is_named() {
+        for line in [
+            "\0\0\0\0",
+            "7,1,17,1,100",
+            "7,1,17,1,100,5,6",
+            "7,1,seventeen,1,100,5",
+            "7,1,17,1,1e3,5",
+            "7,1,end,1,,",
+            "\"7,1,17",
+        ] {
+            let found = audit(&format!("7,1,17,1,100,5\r\n7,1,end,,,\r\n{line}\r\n"));
+            assert_eq!(counts(&found), [1, 0, 0, 0], "{line:?}");
+            let example = found.anomalies[0].example.as_deref().unwrap();
+            assert!(example.starts_with("line 4 is no row: "), "{example}");
+        }
+        let without_a_header = Audit::of("7,1,17,1,100,5\r\n7,0,end,,,\r\n".as_bytes());
+        assert_eq!(counts(&without_a_header), [1, 0, 0, 0]);
+        assert_eq!(counts(&Audit::of(&b"\xff\xfe\r\n"[..])), [1, 0, 1, 0]);
+    }
+}

@@ -1,0 +1,209 @@
+//! An export that is being written: every operation on its file is a step.
+//!
+//! Files are read and written on threads of their own, because the operating system may keep whoever does it
+//! waiting.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::folder::{Folder, bears};
+use super::name::FileName;
+use super::rows::Rows;
+use super::sheet::{Chunk, ExportId, Sheet};
+use super::{Wanted, Written};
+use crate::engine::{Fault, Session};
+use crate::step::{Action, Argument, Reach};
+
+/// A file that is open for an export to be written into it. Unless it is [finished](Self::finish), it is removed:
+/// nobody is to find half an export.
+#[derive(Debug)]
+pub(super) struct ExportFile {
+    file: Arc<File>,
+    partial: Partial,
+    export: ExportId,
+    /// So many bytes are written at once.
+    chunk: usize,
+    /// Whether anybody else may have it open.
+    reach: Reach,
+}
+
+impl ExportFile {
+    /// Opens the file that others may write and read as well, and empties it.
+    pub(super) async fn overwrite(
+        s: &mut Session<'_>,
+        folder: &Folder,
+        name: &FileName,
+    ) -> Result<Self, Fault> {
+        let open = {
+            let (folder, name) = (folder.clone(), name.clone());
+            move || folder.overwrite(&name)
+        };
+        let work = blocking("the export could not be opened", open);
+        let step = (Action::Write, "open and empty", Reach::Meets);
+        let opened = s.outside(step, [name.as_str().into()], work).await?;
+        Ok(Self::new(opened, folder, Reach::Meets))
+    }
+
+    /// Makes a file that nobody else knows.
+    pub(super) async fn create(
+        s: &mut Session<'_>,
+        folder: &Folder,
+        label: &'static str,
+        name: String,
+    ) -> Result<Self, Fault> {
+        let create = {
+            let folder = folder.clone();
+            move || folder.create_file(&name)
+        };
+        let work = blocking("the export could not be made", create);
+        let created = s
+            .outside((Action::Write, label, Reach::Own), NONE, work)
+            .await?;
+        Ok(Self::new(created, folder, Reach::Own))
+    }
+
+    fn new((file, path): (File, PathBuf), folder: &Folder, reach: Reach) -> Self {
+        let file = Arc::new(file);
+        Self {
+            partial: Partial {
+                file: Arc::clone(&file),
+                path: Some(path),
+            },
+            file,
+            export: ExportId::draw(),
+            chunk: folder.chunk(),
+            reach,
+        }
+    }
+
+    /// Writes the header, all rows and the trailer, chunk by chunk, and says what was written.
+    pub(super) async fn fill(
+        &mut self,
+        s: &mut Session<'_>,
+        wanted: &Wanted,
+        mut rows: Rows,
+    ) -> Result<Written, Fault> {
+        let mut sheet = Sheet::begin(self.export, wanted.account)?;
+        let mut bytes = 0;
+        while let Some(row) = rows.next(s).await? {
+            if let Some(chunk) = sheet.full(self.chunk)? {
+                bytes += self.write(s, chunk).await?;
+            }
+            sheet.add(&row)?;
+        }
+        bytes += self.write(s, sheet.end()?).await?;
+        Ok(Written {
+            export: self.export,
+            rows: sheet.rows(),
+            bytes,
+        })
+    }
+
+    async fn write(&self, s: &mut Session<'_>, chunk: Chunk) -> Result<u64, Fault> {
+        let label = match chunk.rows {
+            Some((first, last)) if first == last => "write row",
+            Some(_) => "write rows",
+            None => "write no rows",
+        };
+        let numbers: &[i64] = match &chunk.rows {
+            Some((first, last)) if first == last => &[*first],
+            Some((first, last)) => &[*first, *last],
+            None => &[],
+        };
+        let bytes = chunk.bytes.len() as u64;
+        let file = Arc::clone(&self.file);
+        let work = blocking("the export could not be written", move || {
+            (&*file).write_all(&chunk.bytes)
+        });
+        s.outside((Action::Write, label, self.reach), numbers, work)
+            .await?;
+        Ok(bytes)
+    }
+
+    /// Gives the file the name that everybody knows, in one instant and in the place of whatever had it. Before that
+    /// it is brought to the disk: else a crash of the machine could leave the name and not what it is the name of. The
+    /// two are one step, because nobody can tell when the first of them happened.
+    pub(super) async fn rename(
+        mut self,
+        s: &mut Session<'_>,
+        folder: &Folder,
+        name: &FileName,
+    ) -> Result<(), Fault> {
+        let to = folder.path().join(name.as_str());
+        let (file, from) = (Arc::clone(&self.file), self.partial.path.clone());
+        let work = blocking("the export could not be renamed", move || {
+            file.sync_data()?;
+            from.map_or(Ok(()), |from| fs::rename(from, to))
+        });
+        let step = (Action::Write, "rename to", Reach::Meets);
+        s.outside(step, [name.as_str().into()], work).await?;
+        self.partial.path = None;
+        Ok(())
+    }
+
+    /// It is whole.
+    pub(super) fn finish(mut self) {
+        self.partial.path = None;
+    }
+}
+
+const NONE: [Argument; 0] = [];
+
+/// Removes the file at this path, as long as there is one and the path still leads to this file.
+#[derive(Debug)]
+struct Partial {
+    file: Arc<File>,
+    path: Option<PathBuf>,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let Some(path) = self.path.take() else {
+            return;
+        };
+        if let Err(error) = remove(&path, &self.file) {
+            tracing::warn!(file = %path.display(), %error, "half an export could not be removed");
+        }
+    }
+}
+
+fn remove(path: &Path, file: &File) -> io::Result<()> {
+    match bears(path, file)? {
+        true => fs::remove_file(path),
+        false => Ok(()),
+    }
+}
+
+/// Does work on files on a thread of its own. It is done to its end, also where nobody waits for it any more.
+pub(super) async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(|error| Fault::of_file(what, &error)),
+        Err(stopped) => Err(Fault::other(format!("{what}: {stopped}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::FaultKind;
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_from_one_that_cannot_be_used() {
+        let full = blocking("it could not be written", || {
+            File::options()
+                .write(true)
+                .open("/dev/full")?
+                .write_all(b"row")
+        });
+        let fault = full.await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::DiskFull);
+        assert!(fault.message.starts_with("it could not be written: "));
+        let missing = blocking("it could not be opened", || File::open("/no/such/folder/x"));
+        assert_eq!(missing.await.unwrap_err().kind, FaultKind::Storage);
+    }
+}

@@ -1,0 +1,216 @@
+//! The export folder: what is in it, and how files in it are opened.
+//!
+//! Whoever writes an export or downloads one holds a *shared* lock on the file itself (`flock`): it says that the
+//! file is in use, and is in nobody's way but the janitor's, who wants it exclusively before it deletes one.
+//! Symbolic links are not followed: what is opened has to be the regular file that bears the name.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::download::Download;
+use super::name::{self, FileName};
+
+/// Where the exports are.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+    chunk: usize,
+}
+
+/// What the exports take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// How many files there are, also those that are being written.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
+/// A file in the folder that is one of ours.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+    pub(super) modified: SystemTime,
+}
+
+impl Folder {
+    /// As many bytes are written at once, unless told otherwise: enough for the calls not to count, and few
+    /// enough for many exports at a time.
+    const CHUNK: usize = 64 * 1024;
+
+    /// The folder at this path, which need not be there yet.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            chunk: Self::CHUNK,
+        }
+    }
+
+    /// Sets how many bytes have to be there before they are written; never less than a row.
+    pub fn with_chunks_of(self, bytes: usize) -> Self {
+        Self {
+            chunk: bytes,
+            ..self
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn chunk(&self) -> usize {
+        self.chunk
+    }
+
+    /// Makes it, where it is not there, for nobody but this user; and sees whether files can be made in it.
+    ///
+    /// # Errors
+    /// Where it cannot be made or used.
+    pub fn create(&self) -> io::Result<()> {
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700).create(&self.path)?;
+        // Locks are what the folder has to be good for, beside room.
+        let trial = self.path.join(TRIAL);
+        let file = File::options().create(true).append(true).open(trial)?;
+        file.lock_shared()
+    }
+
+    /// Opens an export to be downloaded; none where there is none of that name.
+    ///
+    /// # Errors
+    /// Where it is there and cannot be opened.
+    pub fn open(&self, name: &FileName) -> io::Result<Option<Download>> {
+        let found = open_existing(
+            &self.path.join(name.as_str()),
+            OpenOptions::new().read(true),
+        )?;
+        found.map(Download::of).transpose()
+    }
+
+    /// Opens an export to be written over, or makes it. It is empty then.
+    pub(super) fn overwrite(&self, name: &FileName) -> io::Result<(File, PathBuf)> {
+        let path = self.path.join(name.as_str());
+        loop {
+            if let Some(file) = open_existing(&path, OpenOptions::new().write(true))? {
+                file.set_len(0)?;
+                return Ok((file, path));
+            }
+            match create_new(&path) {
+                Ok(file) => return Ok((file, path)),
+                // Somebody was faster: then there is one to be opened.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes a file that nobody else has.
+    pub(super) fn create_file(&self, name: &str) -> io::Result<(File, PathBuf)> {
+        let path = self.path.join(name);
+        let file = create_new(&path)?;
+        Ok((file, path))
+    }
+
+    /// The lock file that goes with an export.
+    pub(super) fn lock_of(&self, name: &FileName) -> PathBuf {
+        self.path.join(name.lock())
+    }
+
+    /// What the exports take, also those that are being written.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn held(&self) -> io::Result<Held> {
+        let mut held = Held::default();
+        for found in self.files()? {
+            held.files += 1;
+            held.bytes += found?.bytes;
+        }
+        Ok(held)
+    }
+
+    /// All files of ours, except for locks.
+    pub(super) fn files(&self) -> io::Result<impl Iterator<Item = io::Result<Found>>> {
+        let entries = fs::read_dir(&self.path)?;
+        Ok(entries.filter_map(|entry| found(entry).transpose()))
+    }
+}
+
+/// Tells at the start whether the folder can be used. It is never removed, because it is a lock file.
+const TRIAL: &str = ".trial.lock";
+
+fn found(entry: io::Result<fs::DirEntry>) -> io::Result<Option<Found>> {
+    let entry = entry?;
+    let name = entry.file_name();
+    let is_ours = |name: &str| name.parse::<FileName>().is_ok() || name::is_temporary(name);
+    if !name.to_str().is_some_and(is_ours) {
+        return Ok(None);
+    }
+    // Of a link, the link itself.
+    match entry.metadata() {
+        Ok(metadata) if metadata.is_file() => Ok(Some(Found {
+            path: entry.path(),
+            bytes: metadata.len(),
+            modified: metadata.modified()?,
+        })),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the regular file of this name, and marks it as in use; none where there is none.
+fn open_existing(path: &Path, options: &OpenOptions) -> io::Result<Option<File>> {
+    loop {
+        let Some(named) = named(path)? else {
+            return Ok(None);
+        };
+        let file = match options.open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !is_same(&named, &file.metadata()?) {
+            // Something else was put into its place meanwhile, perhaps a link to elsewhere.
+            continue;
+        }
+        // Nobody but the janitor is waited for, and only for as long as a deletion takes.
+        file.lock_shared()?;
+        if bears(path, &file)? {
+            return Ok(Some(file));
+        }
+    }
+}
+
+/// Makes the file, and marks it as in use. A link in its place is not followed but refused.
+fn create_new(path: &Path) -> io::Result<File> {
+    let mut new = File::options();
+    let file = new.write(true).create_new(true).mode(0o600).open(path)?;
+    file.lock_shared()?;
+    Ok(file)
+}
+
+/// The regular file that bears the name; none where there is none.
+fn named(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
+        Ok(_) => Err(io::Error::other("it is no regular file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether it is this file that bears the name, and not another one or none.
+pub(super) fn bears(path: &Path, file: &File) -> io::Result<bool> {
+    let file = file.metadata()?;
+    Ok(named(path)?.is_some_and(|named| is_same(&named, &file)))
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}

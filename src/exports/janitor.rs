@@ -1,0 +1,109 @@
+//! The janitor: deletes exports that are older than `--export-ttl`, every `--export-sweep`.
+//!
+//! It keeps nothing in memory: how old an export is, is when its file was last written, so that a restart changes
+//! nothing. It needs no list of what is in use either: whoever writes an export or downloads one has a shared lock on its
+//! file, and the janitor deletes a file only while it has the exclusive one, which it does not wait for. The same
+//! is how it knows the temporary files of exports that were killed: nobody holds them any more.
+//!
+//! Of several replicas on one folder one sweeps at a time: whoever has the lock file.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::file::blocking;
+use super::folder::{Folder, Found, bears};
+use crate::engine::FileLock;
+
+/// Which folder to sweep, and when.
+#[derive(Debug, Clone)]
+pub struct Janitor {
+    /// The folder.
+    pub folder: Folder,
+    /// Exports that were last written that long ago are deleted.
+    pub ttl: Duration,
+    /// From one sweep to the next.
+    pub every: Duration,
+}
+
+/// What a sweep has come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many files were deleted.
+    pub files: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+    /// How many are old enough, but in use.
+    pub in_use: u64,
+}
+
+/// Who has it sweeps. Nobody waits for it.
+const LOCK: &str = ".janitor.lock";
+
+impl Janitor {
+    /// Sweeps now, and again and again.
+    pub async fn run(self) {
+        let mut ticks = interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let janitor = self.clone();
+            let swept = blocking("the export folder could not be swept", move || {
+                janitor.sweep(SystemTime::now())
+            });
+            match swept.await {
+                Ok(Some(swept)) if swept != Swept::default() => tracing::info!(
+                    "exports: {} older than {:?} deleted, {} bytes freed; {} still in use",
+                    swept.files,
+                    self.ttl,
+                    swept.bytes,
+                    swept.in_use
+                ),
+                Ok(_) => {}
+                Err(fault) => tracing::warn!("exports: {fault}"),
+            }
+        }
+    }
+
+    /// Deletes what is old enough at this time and not in use. None where somebody else is sweeping.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read or something in it not be deleted.
+    pub fn sweep(&self, now: SystemTime) -> io::Result<Option<Swept>> {
+        let Some(_lock) = FileLock::try_take(&self.folder.path().join(LOCK))? else {
+            return Ok(None);
+        };
+        let mut swept = Swept::default();
+        for found in self.folder.files()? {
+            let found = found?;
+            // One from the future is not old.
+            let age = now.duration_since(found.modified).unwrap_or_default();
+            if age >= self.ttl {
+                delete(&found, &mut swept)?;
+            }
+        }
+        Ok(Some(swept))
+    }
+}
+
+/// Deletes a file, unless somebody uses it or it has been written again since it was found.
+fn delete(found: &Found, swept: &mut Swept) -> io::Result<()> {
+    let file = match File::open(&found.path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if file.try_lock().is_err() {
+        swept.in_use += 1;
+        return Ok(());
+    }
+    let is_the_one = bears(&found.path, &file)? && file.metadata()?.modified()? == found.modified;
+    if is_the_one {
+        fs::remove_file(&found.path)?;
+        swept.files += 1;
+        swept.bytes += found.bytes;
+    }
+    Ok(())
+}

@@ -1,0 +1,294 @@
+//! `POST /exports/{strategy}/`: an account's transactions as a CSV file on the server; and `GET /exports/{file}`:
+//! the file. Open to everyone.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{HeaderName, header};
+use hyper::body::{Frame, SizeHint};
+use serde::Serialize;
+use tokio::task::JoinHandle;
+use utoipa::ToSchema;
+
+use super::App;
+use super::fields::Fields;
+use super::input::integer;
+use super::problem::{AlwaysPossible, Problem};
+use crate::engine::Fault;
+use crate::exports::audit::Audit;
+use crate::exports::{Download, Export, FileName, STRATEGIES, Strategy, Wanted};
+use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
+use crate::verdict::Outcome;
+
+/// The answer to an export that is ready.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ExportMade {
+    /// The strategy that made it.
+    strategy: &'static str,
+    /// The account's number.
+    account: i64,
+    #[serde(flatten)]
+    export: Export,
+    /// Where it is to be had.
+    url: String,
+    /// Always `applied`.
+    outcome: Outcome,
+    /// When the request arrived, in microseconds since 1970-01-01 UTC.
+    arrived_at_us: u64,
+    /// The steps, each with its time since the request arrived.
+    timeline: Vec<TimelineStep>,
+    /// So many steps in the middle of a long timeline were left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps_left_out: Option<u64>,
+}
+
+/// What to export.
+#[derive(Debug, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the body to OpenAPI; `make` reads it field by field"
+)]
+pub(super) struct ExportBody {
+    /// The account's number.
+    #[schema(example = 1, minimum = 0)]
+    account: i64,
+}
+
+/// A file's audit.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ExportAudit {
+    /// The file's name.
+    #[schema(value_type = String)]
+    file: FileName,
+    #[serde(flatten)]
+    audit: Audit,
+}
+
+/// Make an export
+///
+/// Writes all transactions of the account into a CSV file on the server, in the way of the strategy, and says where it
+/// is. With some of them, several exports at the same time get into each other's file.
+#[utoipa::path(
+    post,
+    path = "/exports/{strategy}/",
+    tag = "exports",
+    params(("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists them", example = "shared_file")),
+    request_body(content(
+        (ExportBody = "application/x-www-form-urlencoded"),
+        (ExportBody = "multipart/form-data"),
+        (ExportBody = "application/json"),
+    )),
+    responses(
+        (status = 200, description = "The export is ready", body = ExportMade),
+        (status = 400, description = "The account is missing, no integer, negative or out of range", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused, or the lock file was not to be had in time", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "There is no room for it; nothing of it is left. (Where the export folder cannot be used at all: 503)", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    )
+)]
+pub(super) async fn make(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Result<Json<ExportMade>, Problem> {
+    let Path(name) = name.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
+    let strategy = Strategy::named(&name).ok_or_else(|| {
+        Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.short_name))
+    })?;
+    let mut fields = Fields::read(request, &["account"]).await?;
+    let account = integer("account", fields.take("account"))?;
+    app.warn_if_the_pool_hides_the_race();
+
+    let recorder = Recorder::before(app.observer.clone());
+    let exported = strategy
+        .perform(&app.database, &app.exports, &Wanted { account }, &recorder)
+        .await;
+    let left_out = recorder.left_out();
+    let timeline = timeline(recorder.into_records(), &arrival);
+    let arrived_at_us = arrival.epoch_us();
+    match exported {
+        Ok(export) => Ok(Json(ExportMade {
+            strategy: strategy.short_name,
+            account,
+            url: format!("/exports/{}", export.file),
+            export,
+            outcome: Outcome::Applied,
+            arrived_at_us,
+            timeline,
+            steps_left_out: (left_out > 0).then_some(left_out),
+        })),
+        Err(refusal) => {
+            let problem = Problem::of_export(account, refusal);
+            Err(problem.with_timeline(arrived_at_us, timeline))
+        }
+    }
+}
+
+/// Download an export
+///
+/// As the file is at this moment. Where somebody empties it meanwhile, which `shared_file` and `file_lock` do,
+/// the download breaks off.
+#[utoipa::path(
+    get,
+    path = "/exports/{file}",
+    tag = "exports",
+    params(("file" = String, Path, description = "The file's name, as POST /exports/{strategy}/ has said it", example = "transactions.csv")),
+    responses(
+        (status = 200, description = "The file", body = String, content_type = "text/csv; charset=utf-8"),
+        (status = 400, description = "This is no export's name", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no export of this name, perhaps no longer", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    )
+)]
+pub(super) async fn download(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<([(HeaderName, String); 3], Body), Problem> {
+    let name = parse(name)?;
+    let download = open(&app, &name).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+        (header::CONTENT_LENGTH, download.length().to_string()),
+    ];
+    Ok((headers, Body::new(Sent::from(download))))
+}
+
+/// Audit an export
+///
+/// Whether the file can be parsed, has the rows of one export alone, all of them, and in order. Every anomaly is
+/// listed, also with a count of 0.
+#[utoipa::path(
+    get,
+    path = "/exports/{file}/audit",
+    tag = "exports",
+    params(("file" = String, Path, description = "The file's name", example = "transactions.csv")),
+    responses(
+        (status = 200, description = "What the file holds, and what is wrong with it", body = ExportAudit),
+        (status = 400, description = "This is no export's name", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no export of this name, perhaps no longer", body = Problem, content_type = "application/problem+json"),
+        AlwaysPossible,
+    )
+)]
+pub(super) async fn audit(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Json<ExportAudit>, Problem> {
+    let file = parse(name)?;
+    let download = open(&app, &file).await?;
+    let audit = tokio::task::spawn_blocking(move || Audit::of(download.into_file()));
+    let audit = audit.await.map_err(|_| Problem::internal())?;
+    Ok(Json(ExportAudit { file, audit }))
+}
+
+fn parse(name: Result<Path<String>, PathRejection>) -> Result<FileName, Problem> {
+    let Path(name) = name.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
+    name.parse()
+        .map_err(|no_name| Problem::invalid(format!("{name:?} is no export's name: {no_name}.")))
+}
+
+async fn open(app: &App, name: &FileName) -> Result<Download, Problem> {
+    let opening = tokio::task::spawn_blocking({
+        let (folder, name) = (app.exports.clone(), name.clone());
+        move || folder.open(&name)
+    });
+    let opened = opening.await.map_err(|_| Problem::internal())?;
+    opened
+        .map_err(|error| Fault::of_file("the export could not be opened", &error))?
+        .ok_or_else(|| Problem::unknown_export(name))
+}
+
+/// A download on its way to the client, a piece at a time.
+struct Sent(Reading);
+
+enum Reading {
+    /// Somebody has to ask for the next piece.
+    Idle(Download),
+    /// It is being read.
+    Busy {
+        left: u64,
+        reading: JoinHandle<io::Result<(Download, Vec<u8>)>>,
+    },
+    /// It has come to its end, or was broken off.
+    Over,
+}
+
+/// As much is read at once.
+const PIECE: usize = 64 * 1024;
+
+impl From<Download> for Sent {
+    fn from(download: Download) -> Self {
+        Self(Reading::Idle(download))
+    }
+}
+
+impl Reading {
+    fn begin(mut download: Download) -> Self {
+        if download.left() == 0 {
+            return Self::Over;
+        }
+        Self::Busy {
+            left: download.left(),
+            reading: tokio::task::spawn_blocking(move || {
+                let piece = download.read(PIECE)?;
+                Ok((download, piece))
+            }),
+        }
+    }
+
+    fn left(&self) -> u64 {
+        match self {
+            Self::Idle(download) => download.left(),
+            Self::Busy { left, .. } => *left,
+            Self::Over => 0,
+        }
+    }
+}
+
+impl hyper::body::Body for Sent {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0 = match std::mem::replace(&mut self.0, Reading::Over) {
+            Reading::Idle(download) => Reading::begin(download),
+            other => other,
+        };
+        let Reading::Busy { reading, .. } = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let read = ready!(Pin::new(reading).poll(context));
+        self.0 = Reading::Over;
+        Poll::Ready(Some(match read {
+            Ok(Ok((download, piece))) => {
+                self.0 = Reading::Idle(download);
+                Ok(Frame::data(piece.into()))
+            }
+            Ok(Err(error)) => Err(error),
+            Err(stopped) => Err(io::Error::other(stopped)),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.left())
+    }
+}
