@@ -6,8 +6,9 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::App;
 use super::accounts::number_in_path;
@@ -22,22 +23,28 @@ use crate::statements::{READERS, Reader, Statement, Wanted};
 #[into_params(parameter_in = Query)]
 pub(super) struct StatementQuery {
     /// Which way; also by its whole name, as the explorer and the metrics give it.
-    #[param(schema_with = strategies, required = true, example = "snapshot")]
+    #[param(value_type = ReaderName, inline, example = "snapshot")]
     strategy: Option<String>,
     /// At most that many transactions are listed, 1 to 1000; 100 unless given. The sums are of all of them.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 1000)]
     limit: Option<String>,
 }
 
-/// The names that are known.
-fn strategies() -> Object {
-    let short_names = READERS.iter().map(|reader| reader.short_name);
-    let names = READERS.iter().map(|reader| reader.name);
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(short_names.chain(names)))
-        .build()
+/// The names that are known, as OpenAPI describes them.
+struct ReaderName;
+
+impl PartialSchema for ReaderName {
+    fn schema() -> RefOr<Schema> {
+        let short_names = READERS.iter().map(|reader| reader.short_name);
+        let names = READERS.iter().map(|reader| reader.name);
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(short_names.chain(names)))
+            .into()
+    }
 }
+
+impl ToSchema for ReaderName {}
 
 /// A statement, and how it was read.
 #[derive(Debug, Serialize, ToSchema)]

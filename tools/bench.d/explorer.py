@@ -215,9 +215,15 @@ def explore_column(lab: Lab) -> Column:
     findings = explore(lab, lab.url, stock_environment("RACY_MYSQLD"), "--matrix")
     seconds = time.monotonic() - began
     return Column(seconds, [
-        Answer(finding["strategy"], finding["isolation"], counts_of(finding), took(finding))
+        Answer(row_of(finding), finding["isolation"], counts_of(finding), took(finding))
         for finding in findings
     ])
+
+
+def row_of(finding: dict) -> str:
+    """The strategy; also by how many instances of the service its clients were served, if by several."""
+    instances = finding["instances"]
+    return finding["strategy"] if instances == 1 else f"{finding['strategy']}, {instances} instances"
 
 
 # What follows ------------------------------------------------------------------------------------
