@@ -4,7 +4,7 @@
 //! | file | exhibit |
 //! |---|---|
 //! | [`deposits`] | an account's balance |
-//! | [`audited`] | order numbers: whatever has an audit that names its anomalies |
+//! | [`audited`] | order numbers and CSV files: whatever has an audit that names its anomalies |
 
 pub mod audited;
 pub mod deposits;
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use audited::Audited;
 
 use crate::deposits::{LongDelay, Retry};
 use crate::engine::choice::HOW_TO_CHANGE;
@@ -50,9 +53,17 @@ pub enum Exhibits {
     Deposits,
     /// Order numbers, and a consumer that reads the orders.
     Orders,
+    /// CSV files that several write on the server.
+    Exports,
     /// One after the other.
     All,
 }
+
+/// Those that are shown in the same way.
+const AUDITED: [(Exhibits, Audited); 2] = [
+    (Exhibits::Orders, Audited::Orders),
+    (Exhibits::Exports, Audited::Exports),
+];
 
 impl Exhibits {
     fn include(self, one: Self) -> bool {
@@ -66,7 +77,7 @@ impl Exhibits {
 pub enum Showing {
     /// Deposits.
     Deposits(deposits::Showing),
-    /// Orders.
+    /// Orders or exports.
     Audited(audited::Showing),
 }
 
@@ -96,9 +107,10 @@ pub struct Refusals {
 /// # Errors
 /// Where the service could not be reached, or did not know what was asked for.
 pub async fn run(database: &Database, exhibits: Exhibits) -> Result<Vec<Showing>, Error> {
+    let folder = tempfile::tempdir()?;
     let services = [
-        Running::start(database).await?,
-        Running::start(database).await?,
+        Running::start(database, folder.path()).await?,
+        Running::start(database, folder.path()).await?,
     ];
     let bar = progress_bar(exhibits);
     let mut showings = Vec::new();
@@ -106,9 +118,11 @@ pub async fn run(database: &Database, exhibits: Exhibits) -> Result<Vec<Showing>
         let deposits = deposits::run(database, &services, &bar).await?;
         showings.extend(deposits.into_iter().map(Showing::Deposits));
     }
-    if exhibits.include(Exhibits::Orders) {
-        let orders = audited::run(database, &services[0], &bar).await?;
-        showings.extend(orders.into_iter().map(Showing::Audited));
+    for (named, exhibit) in AUDITED {
+        if exhibits.include(named) {
+            let audited = exhibit.run(database, &services[0], &bar).await?;
+            showings.extend(audited.into_iter().map(Showing::Audited));
+        }
     }
     bar.finish_and_clear();
     for service in services {
@@ -125,10 +139,10 @@ struct Running {
 }
 
 impl Running {
-    async fn start(database: &Database) -> Result<Self, Error> {
+    async fn start(database: &Database, exports: &Path) -> Result<Self, Error> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
-        let service = service(database);
+        let service = service(database, exports);
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(http::serve(listener, service, async {
             let _ = stopped.await;
@@ -146,7 +160,7 @@ impl Running {
     }
 }
 
-fn service(database: &Database) -> Service {
+fn service(database: &Database, exports: &Path) -> Service {
     let settings = http::Settings {
         workers: None,
         long_delay: LongDelay(LONG_DELAY),
@@ -156,19 +170,16 @@ fn service(database: &Database) -> Service {
         idempotency_ttl: Duration::from_hours(24),
         behind_proxy: false,
         instance: Instance::of_this_host(),
-        // Nothing is exported here.
-        exports: Folder::at(std::env::temp_dir()),
+        exports: Folder::at(exports),
     };
     Service::new(database.clone(), &settings, Arc::new(Unobserved))
 }
 
 /// Draws on stderr, and only where somebody looks.
 fn progress_bar(exhibits: Exhibits) -> ProgressBar {
-    let of_each = [
-        (Exhibits::Deposits, deposits::requests()),
-        (Exhibits::Orders, audited::requests()),
-    ];
-    let shown = of_each.iter().filter(|(one, _)| exhibits.include(*one));
+    let of_each = AUDITED.iter().map(|(one, it)| (*one, it.requests()));
+    let of_each = of_each.chain([(Exhibits::Deposits, deposits::requests())]);
+    let shown = of_each.filter(|(one, _)| exhibits.include(*one));
     let requests = shown.map(|(_, requests)| requests).sum();
     let style = ProgressStyle::with_template("{bar:30} {pos:>2}/{len} {msg}");
     ProgressBar::new(requests).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -218,11 +229,11 @@ impl Ground {
 
 /// The showings as a table per exhibit with one timeline under it, and what it all ran on.
 pub fn text(showings: Vec<Showing>, ground: &Ground) -> String {
-    let (mut of_deposits, mut of_orders) = (Vec::new(), Vec::new());
+    let (mut of_deposits, mut audited) = (Vec::new(), Vec::new());
     for showing in showings {
         match showing {
             Showing::Deposits(showing) => of_deposits.push(showing),
-            Showing::Audited(showing) => of_orders.push(showing),
+            Showing::Audited(showing) => audited.push(showing),
         }
     }
     let mut parts = Vec::new();
@@ -231,9 +242,10 @@ pub fn text(showings: Vec<Showing>, ground: &Ground) -> String {
         parts.push(deposits::text(&of_deposits, ground));
         rooms.push("src/deposits/");
     }
-    if !of_orders.is_empty() {
-        parts.push(audited::text(&of_orders, ground));
-        rooms.push("src/orders/");
+    for of_one in audited.chunk_by(|one, next| one.exhibit() == next.exhibit()) {
+        let exhibit = of_one[0].exhibit();
+        parts.push(audited::text(exhibit, of_one, ground));
+        rooms.push(exhibit.room());
     }
     parts.join("\n") + &what_next(&ground.engine, &rooms.join(" or "))
 }

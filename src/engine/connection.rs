@@ -146,7 +146,7 @@ macro_rules! bound {
     }};
 }
 
-// `AssertSqlSafe`: every text that arrives here began as a literal in this crate; values are bound.
+// `AssertSqlSafe`: every text that arrives here began as a literal in this crate; values are bound, or numbers.
 impl Connection {
     /// A statement without values or rows, in one round trip.
     pub(super) async fn command(&mut self, sql: &str) -> Result<(), Fault> {

@@ -22,6 +22,31 @@ pub enum Flavour {
     Sqlite,
 }
 
+/// What stands before the values of an INSERT of one row, and the values.
+fn split_insert(sql: &'static str) -> (&'static str, &'static str) {
+    sql.find("VALUES ")
+        .map_or((sql, ""), |at| sql.split_at(at + "VALUES ".len()))
+}
+
+/// The INSERT of one row, for all of these, with the numbers in it: no number can be taken for SQL.
+pub(super) fn rows_as_text<const N: usize>(sql: &'static str, rows: &[[i64; N]]) -> String {
+    let (into, row) = split_insert(sql);
+    let mut text = into.to_owned();
+    for (index, values) in rows.iter().enumerate() {
+        if index > 0 {
+            text.push_str(", ");
+        }
+        let mut values = values.iter();
+        for part in row.split_inclusive('?') {
+            text.push_str(part.trim_end_matches('?'));
+            if let Some(value) = values.next().filter(|_| part.ends_with('?')) {
+                text.push_str(&value.to_string());
+            }
+        }
+    }
+    text
+}
+
 impl Flavour {
     /// The SQL as this engine wants it.
     pub(super) fn spell(self, sql: &'static str) -> Cow<'static, str> {
@@ -42,12 +67,12 @@ impl Flavour {
     }
 
     /// The INSERT of one row, which ends with its values, as this engine wants it for so many.
-    pub(super) fn spell_rows(self, sql: &'static str, rows: usize) -> Cow<'static, str> {
-        let (into, row) = sql.split_once("VALUES ").unwrap_or((sql, ""));
-        let sql = format!("{into}VALUES {}", vec![row; rows].join(", "));
+    pub(super) fn spell_rows(self, sql: &'static str, rows: usize) -> String {
+        let (into, row) = split_insert(sql);
+        let sql = format!("{into}{}", vec![row; rows].join(", "));
         match self {
-            Self::MySql | Self::MariaDb | Self::Sqlite => sql.into(),
-            Self::Postgres => spell_postgres(&sql).into(),
+            Self::MySql | Self::MariaDb | Self::Sqlite => sql,
+            Self::Postgres => spell_postgres(&sql),
         }
     }
 
@@ -233,6 +258,19 @@ impl FromStr for Isolation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_become_text_with_their_numbers_in_it() {
+        let sql = "INSERT INTO t (a, b, c) VALUES (?, ?, 1)";
+        let text = rows_as_text(sql, &[[1, -2], [3, i64::MAX]]);
+        let expected = "INSERT INTO t (a, b, c) VALUES (1, -2, 1), (3, 9223372036854775807, 1)";
+        assert_eq!(text, expected);
+        let spelled = Flavour::Postgres.spell_rows(sql, 2);
+        assert_eq!(
+            spelled,
+            "INSERT INTO t (a, b, c) VALUES ($1, $2, 1), ($3, $4, 1)"
+        );
+    }
 
     const LOCKING: &str = "SELECT balance FROM accounts WHERE id = ? FOR UPDATE";
 

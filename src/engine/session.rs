@@ -18,8 +18,11 @@ use tokio::time::timeout;
 use super::connection::{Connection, ConnectionId, Row};
 use super::file_lock::FileLock;
 use super::named_lock::{self, NamedLock};
-use super::{Engine, Fault, FaultKind, Flavour, Isolation};
+use super::{Engine, Fault, FaultKind, Flavour, Isolation, dialect};
 use crate::step::{Action, Argument, Arguments, Ending, Observer, Reach, Record, Step};
+
+/// So many rows of a statement with many are enough to see what it does. Every answer of a batch shows it.
+const SHOWN_ROWS: usize = 4;
 
 /// What a session left behind in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -439,7 +442,7 @@ impl<'s> Session<'s> {
     }
 
     /// Inserts rows of `N` integers each by one statement, of which `sql` is the one for a single row. No step
-    /// where there are none.
+    /// where there are none, and of many only the first are in the step.
     ///
     /// # Errors
     /// As the engine refuses. None of them is inserted then.
@@ -449,21 +452,29 @@ impl<'s> Session<'s> {
         sql: &'static str,
         rows: &[[i64; N]],
     ) -> Result<(), Fault> {
-        if rows.is_empty() {
+        let shown = rows.get(..SHOWN_ROWS).unwrap_or(rows);
+        if shown.is_empty() {
             return Ok(());
         }
+        let mut shown_sql = self.flavour.spell_rows(sql, shown.len());
+        if shown.len() < rows.len() {
+            shown_sql.push_str(&format!(", …: {} rows", rows.len()));
+        }
         let step = Step {
-            sql: Some(self.flavour.spell_rows(sql, rows.len())),
-            ..self.statement(Action::Write, label, sql, rows.as_flattened(), Reach::Meets)
+            sql: Some(shown_sql.into()),
+            ..self.statement(
+                Action::Write,
+                label,
+                sql,
+                shown.as_flattened(),
+                Reach::Meets,
+            )
         };
-        let inserted = perform!(
-            self,
-            step,
-            self.connection
-                .execute(step_sql(&step), rows.as_flattened()),
-            done
-        );
-        inserted.map(|_| ())
+        // As text: every number of rows would be another statement to prepare, in a round trip of its own.
+        let whole = dialect::rows_as_text(sql, rows);
+        perform!(self, step, self.connection.command(&whole), |()| {
+            Ending::Done(None)
+        })
     }
 
     /// As [`run`](Self::run), for the statement that writes the value the clients race for; `value`
