@@ -17,7 +17,7 @@ use crate::step::Unobserved;
 use crate::{exports, orders};
 
 /// So many transactions make a file of several chunks, between which others may write.
-const EXPORTED: usize = 20_000;
+const EXPORTED: usize = 4_000;
 
 /// An exhibit whose audit names its anomalies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
