@@ -25,9 +25,8 @@ AMOUNT = 100
 # As the service reads them.
 PAGE = 1000
 PAGE_SQL = (
-    "SELECT t.id, t.amount, t.created_at FROM accounts a "
-    "LEFT JOIN transactions t ON t.account_id = a.id AND t.id > {after} "
-    "WHERE a.id = {account} ORDER BY t.id LIMIT {limit};"
+    "SELECT id, amount, created_at FROM transactions "
+    "WHERE account_id = {account} AND id > {after} ORDER BY id LIMIT {limit};"
 )
 
 # As long as a machine may take that is busy with other things.
@@ -159,8 +158,6 @@ def native_export(lab: Lab, pages_of: dict[int, list[int]]) -> Callable[[int], R
             run([*mysql(lab), f"--execute=source {scripts[account]}"], stdout=output)
             seconds = time.monotonic() - began
         rows = written.read_bytes().count(b"\n")
-        # Behind the last page there is one without a transaction.
-        rows -= 1
         expect(rows, (len(pages_of[account]) - 1) * PAGE, "mysql")
         return Run(rows, written.stat().st_size, seconds, processor.used)
 
