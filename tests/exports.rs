@@ -238,6 +238,11 @@ async fn an_export_is_made_downloaded_and_audited_over_http() {
         ];
         assert_eq!(audit["anomalies"], json!(names.map(nothing)));
     }
+    for strategy in &STRATEGIES {
+        let invalid = service.post(&format!("/exports/{}/", strategy.short_name));
+        let invalid = invalid.form(&[("account", "none")]).send().await.unwrap();
+        problem(invalid, 400, "invalid-request").await;
+    }
     let metrics = service
         .get("/metrics")
         .send()
@@ -246,11 +251,26 @@ async fn an_export_is_made_downloaded_and_audited_over_http() {
         .text()
         .await
         .unwrap();
-    assert!(metrics.contains("\nracy_exports_files{} 2\n"), "{metrics}");
     let held = folder.held().unwrap().bytes;
+    let mut lines = vec![
+        "racy_exports_files 2".to_owned(),
+        format!("racy_exports_bytes {held}"),
+        r#"racy_lock_wait_seconds_count{strategy="exports/file_lock"} 1"#.to_owned(),
+    ];
+    for Strategy { name, .. } in &STRATEGIES {
+        let requests = |outcome, status| {
+            format!(
+                r#"racy_requests_total{{strategy="{name}",outcome="{outcome}",status="{status}"}} 1"#
+            )
+        };
+        lines.extend([requests("applied", 200), requests("invalid", 400)]);
+    }
+    for line in lines {
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
     assert!(
-        metrics.contains(&format!("\nracy_exports_bytes{{}} {held}\n")),
-        "{metrics}"
+        !metrics.contains(r#"racy_lock_wait_seconds_count{strategy="exports/shared_file"}"#),
+        "to write a file is not to wait for a lock: {metrics}"
     );
     service.stop().await;
 }
@@ -479,48 +499,64 @@ async fn an_export_that_fails_leaves_nothing() {
     }
 }
 
-/// A small file system, mounted as long as this value lives; none where this user may not mount.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        let mount = mount.args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]);
-        let mounted = mount.arg(folder.path()).output();
-        mounted
-            .is_ok_and(|it| it.status.success())
-            .then_some(Self(folder))
-    }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shared_file_that_fails_takes_with_it_what_others_were_told_is_ready() {
+    let (lab, _temporary, folder) = ground(TestEngine::Sqlite, 2).await;
+    export(&lab, &folder, "atomic_rename").await.unwrap();
+    let (mut arrivals, fails) = start(&lab, &folder, "shared_file");
+    let _parked = go_to(&mut arrivals, "write rows").await;
+    let emptied = folder.open(&FileName::shared()).unwrap().unwrap();
+    assert_eq!(emptied.length(), 0, "the earlier one is gone already");
+    let ready = export(&lab, &folder, "shared_file").await.unwrap();
+    assert!(audit(&folder, &ready.file).is_right());
+    fails.abort();
+    assert!(fails.await.unwrap_err().is_cancelled());
+    assert!(folder.open(&ready.file).unwrap().is_none());
 }
 
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg(self.0.path()).status();
-        assert!(unmounted.unwrap().success());
+/// The command that executes another one with a small file system at this path, which nobody else sees and which is
+/// gone with it. Root may mount one, and others in a user namespace where they may have one.
+fn with_a_small_disk(path: &Path) -> Vec<&str> {
+    const MOUNT_AND_EXECUTE: &str =
+        r#"mount -t tmpfs -o size=64k,mode=700 tmpfs "$0" && exec "$@""#;
+    let mut refusals = String::new();
+    for unshare in [
+        &["unshare", "--mount"][..],
+        &["unshare", "--map-root-user", "--mount"],
+    ] {
+        let mount = ["sh", "-c", MOUNT_AND_EXECUTE, path.to_str().unwrap()];
+        let wrapper = [unshare, &mount].concat();
+        let tried = Command::new(wrapper[0])
+            .args(&wrapper[1..])
+            .arg("true")
+            .output();
+        match tried {
+            Ok(output) if output.status.success() => return wrapper,
+            Ok(output) => refusals.push_str(&String::from_utf8_lossy(&output.stderr)),
+            Err(error) => refusals.push_str(&format!("{}: {error}", unshare[0])),
+        }
     }
+    panic!(
+        "this test needs a small file system of its own, which takes util-linux and either root with \
+         CAP_SYS_ADMIN or unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone, \
+         kernel.apparmor_restrict_unprivileged_userns; docker run --security-opt seccomp=unconfined):\n{refusals}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_said_and_leaves_nothing() {
-    let (lab, _temporary, _) = ground(TestEngine::Sqlite, 3000).await;
-    let Some(disk) = SmallDisk::mount() else {
-        // That a full device is told from others is a unit test, which needs no disk.
-        eprintln!("not run: only root may mount a small disk");
-        return;
-    };
-    let folder = Folder::at(disk.0.path());
-    folder.create().unwrap();
-    let service = serve(&lab, &folder).await;
+    let (lab, temporary, folder) = ground(TestEngine::Sqlite, 3000).await;
+    let wrapper = with_a_small_disk(folder.path());
+    let served = Served::start_by(
+        &wrapper,
+        &lab.url(TestEngine::Sqlite),
+        temporary.path(),
+        &["--export-dir", folder.path().to_str().unwrap()],
+    );
     for strategy in &STRATEGIES {
-        let path = format!("/exports/{}/", strategy.short_name);
-        let refused = service
-            .post(&path)
-            .form(&[("account", 1)])
-            .send()
-            .await
-            .unwrap();
-        let refused = problem(refused, 507, "disk-full").await;
+        let url = format!("{}/exports/{}/", served.base_url, strategy.short_name);
+        let request = reqwest::Client::new().post(url).form(&[("account", 1)]);
+        let refused = problem(request.send().await.unwrap(), 507, "disk-full").await;
         assert_eq!(
             (&refused["fault"], &refused["code"]),
             (&json!("disk_full"), &json!("28"))
@@ -529,9 +565,25 @@ async fn a_full_disk_is_said_and_leaves_nothing() {
             (&refused["outcome"], &refused["retryable"]),
             (&json!("refused"), &json!(false))
         );
-        assert_eq!(names(&folder), [] as [&str; 0], "{}", strategy.name);
+        let metrics = reqwest::get(format!("{}/metrics", served.base_url)).await;
+        let metrics = metrics.unwrap().text().await.unwrap();
+        let name = strategy.name;
+        for line in [
+            "racy_exports_files 0".to_owned(),
+            "racy_exports_bytes 0".to_owned(),
+            format!(r#"racy_requests_total{{strategy="{name}",outcome="refused",status="507"}} 1"#),
+            format!(r#"racy_faults_total{{strategy="{name}",kind="disk_full",code="28"}} 1"#),
+        ] {
+            assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+        }
     }
-    service.stop().await;
+    terminate(&served.process);
+    served.wait();
+    assert_eq!(
+        names(&folder),
+        [] as [&str; 0],
+        "it was the small disk that was written to"
+    );
 }
 
 #[tokio::test]

@@ -23,7 +23,8 @@
 //! ## What it costs
 //!
 //! Exports no longer run side by side: each waits for all before it, with its database connection in its hands, and
-//! one that is slow holds up everybody. On network drives, look before you trust: some keep `flock` to one host.
+//! one that is slow holds up everybody. One that fails half way removes the file, which nobody else writes; but the export
+//! that it has emptied is gone. On network drives, look before you trust: some keep `flock` to one host.
 //!
 //! ## Where people meet it
 //!

@@ -86,7 +86,8 @@ pub struct Export {
     pub bytes: u64,
 }
 
-/// Why there is no export. Nothing is left of it then.
+/// Why there is no export. Nothing is left of it then; what it has emptied or removed for that, be it an earlier export
+/// or one that somebody else was writing into the same file, does not come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// There is no such account.

@@ -26,7 +26,9 @@
 //! ## What it costs
 //!
 //! Nothing, and that is how it gets everywhere. Where an export fails half way it removes the file, and with it whatever
-//! others have written into it: it cannot tell whose it is.
+//! others have written into it: it cannot tell whose it is. It is answered with `refused`, which is true of this export,
+//! of which nothing is left. But the one that was there before is gone as well, and others are told that theirs is
+//! ready, and find no file.
 //!
 //! ## Where people meet it
 //!

@@ -23,6 +23,7 @@ use super::problem::{AlwaysPossible, Problem};
 use crate::engine::Fault;
 use crate::exports::audit::Audit;
 use crate::exports::{Download, Export, FileName, STRATEGIES, Strategy, Wanted};
+use crate::observe::metrics::Answered;
 use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
 use crate::verdict::Outcome;
 
@@ -90,7 +91,7 @@ pub(super) struct ExportAudit {
         (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The engine refused, or the lock file was not to be had in time", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room for it; nothing of it is left. (Where the export folder cannot be used at all: 503)", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "There is no room for it. (Where the export folder cannot be used at all: 503.) Refused, as after every other fault, means that nothing of this export is left. It does not mean that nothing has changed: shared_file and file_lock have emptied the file before they fail, so that the export that was there is gone, and shared_file removes it even with what others have written into it, who are told that theirs is ready", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     )
 )]
@@ -104,8 +105,9 @@ pub(super) async fn make(
     let strategy = Strategy::named(&name).ok_or_else(|| {
         Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.short_name))
     })?;
-    let mut fields = Fields::read(request, &["account"]).await?;
-    let account = integer("account", fields.take("account"))?;
+    let account = parse_account(request)
+        .await
+        .inspect_err(|problem| app.metrics.count_invalid(strategy.name, problem.status))?;
     app.warn_if_the_pool_hides_the_race();
 
     let recorder = Recorder::before(app.observer.clone());
@@ -113,8 +115,23 @@ pub(super) async fn make(
         .perform(&app.database, &app.exports, &Wanted { account }, &recorder)
         .await;
     let left_out = recorder.left_out();
-    let timeline = timeline(recorder.into_records(), &arrival);
+    let records = recorder.into_records();
+    let exported = exported.map_err(|refusal| Problem::of_export(account, refusal));
+    let problem = exported.as_ref().err();
+    app.metrics.count(&Answered {
+        strategy: strategy.name,
+        outcome: problem.map_or(Outcome::Applied, |_| Outcome::Refused),
+        status: problem.map_or(200, |problem| problem.status),
+        took: arrival.instant.elapsed(),
+        attempts: 1,
+        fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
+        replayed: false,
+        records: &records,
+        in_a_batch: false,
+    });
+
     let arrived_at_us = arrival.epoch_us();
+    let timeline = timeline(records, &arrival);
     match exported {
         Ok(export) => Ok(Json(ExportMade {
             strategy: strategy.short_name,
@@ -126,11 +143,13 @@ pub(super) async fn make(
             timeline,
             steps_left_out: (left_out > 0).then_some(left_out),
         })),
-        Err(refusal) => {
-            let problem = Problem::of_export(account, refusal);
-            Err(problem.with_timeline(arrived_at_us, timeline))
-        }
+        Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
     }
+}
+
+async fn parse_account(request: Request) -> Result<i64, Problem> {
+    let mut fields = Fields::read(request, &["account"]).await?;
+    integer("account", fields.take("account"))
 }
 
 /// Download an export

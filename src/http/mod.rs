@@ -136,7 +136,10 @@ impl Service {
             request_timeout: settings.request_timeout,
         };
         let requests = completion.tasks.clone();
-        let metrics = Metrics::new(STRATEGIES.iter().map(|it| it.name))
+        let deposits = STRATEGIES.iter().map(|it| it.name);
+        let orders = crate::orders::STRATEGIES.iter().map(|it| it.full_name);
+        let exports = crate::exports::STRATEGIES.iter().map(|it| it.name);
+        let metrics = Metrics::new(deposits.chain(orders).chain(exports))
             .with_readers(READERS.iter().map(|it| it.name));
         let metrics = Arc::new(metrics);
         let writers_observer = StepsOfBatches {

@@ -9,8 +9,8 @@
 
 use std::fmt;
 use std::slice;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::text::encode_registry;
@@ -66,10 +66,10 @@ metrics! {
     /// What is counted while the service works.
     struct Counted("racy") {
         /// Requests to a strategy that were answered, by outcome and HTTP status; an order's strategy is called
-        /// orders/NAME. The outcome is applied; replayed, where a deposit had been applied before, under the same
+        /// orders/NAME, and an export's exports/NAME. The outcome is applied; replayed, where a deposit had been applied before, under the same
         /// idempotency key;
         /// refused (nothing was kept); partial (part of it was kept); unknown (the answer to its commit was
-        /// lost); or invalid, where the request described no deposit. A statement's is read or refused. A client that was told that it takes too
+        /// lost); or invalid, where the request described no deposit, no order or no export. A statement's is read or refused. A client that was told that it takes too
         /// long (504), or that has left, is counted by what became of its request in the end. Requests for
         /// strategies that do not exist are not counted.
         requests_total: Family<Request, Total> = Family::default();
@@ -79,7 +79,7 @@ metrics! {
         request_duration_seconds: Family<ByStrategy, Histogram> =
             Family::new_with_constructor(durations);
 
-        /// Refusals by the engine, by kind and the engine's own code: of every step that was refused, also where a
+        /// Refusals by the engine, by kind and the engine's own code, and by the disk that exports are on: of every step that was refused, also where a
         /// strategy tried again and succeeded, and of a connection that was not to be had. A step of a batch counts once.
         faults_total: Family<FaultOf, Total> = Family::default();
 
@@ -88,8 +88,8 @@ metrics! {
 
         /// Time of each step in which a request may have waited for somebody else's lock: statements that write,
         /// reads that lock or that follow another statement of their transaction, a begin that locks, as on
-        /// SQLite, and the taking of a lock that is on no row: a named one, or one in the process. It is a bound for the wait and not the wait itself, which no engine tells apart: the
-        /// statement's own work is in it and, in autocommit, its commit. Steps that commit or roll back are not.
+        /// SQLite, and the taking of a lock that is on no row: a named one, one on a file, or one in the process. It is a bound for the wait and not the wait itself, which no engine tells apart: the
+        /// statement's own work is in it and, in autocommit, its commit. Steps that commit or roll back are not, nor is the writing of a file.
         lock_wait_seconds: Family<ByStrategy, Histogram> = Family::new_with_constructor(durations);
 
         /// Deposits that were committed together, in each batch of a strategy that batches.
@@ -121,10 +121,10 @@ metrics! {
 
         /// Exports in the export folder, also those that are being written. Replicas that share the folder all count the
         /// same ones. Missing where the folder cannot be read.
-        exports_files: Family<Nothing, Gauge> = Family::default();
+        exports_files: WhereKnown = WhereKnown::default();
 
         /// What the exports in the export folder take, in bytes.
-        exports_bytes: Family<Nothing, Gauge> = Family::default();
+        exports_bytes: WhereKnown = WhereKnown::default();
 
         /// By account: what its transactions say it should hold, minus what it holds, as GET /accounts says it.
         /// A deposit in autocommit that is half done counts as lost until it is whole. One that left neither its amount
@@ -179,6 +179,36 @@ impl TypedMetric for Total {
     const TYPE: MetricType = MetricType::Counter;
 }
 
+/// A gauge of which nothing is shown, not even its help, unless it was set.
+#[derive(Debug, Clone, Default)]
+struct WhereKnown(Arc<OnceLock<u64>>);
+
+impl WhereKnown {
+    fn set(&self, value: u64) {
+        self.0.get_or_init(|| value);
+    }
+}
+
+impl EncodeMetric for WhereKnown {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        self.0
+            .get()
+            .map_or(Ok(()), |value| encoder.encode_gauge(value))
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.get().is_none()
+    }
+}
+
+impl TypedMetric for WhereKnown {
+    const TYPE: MetricType = MetricType::Gauge;
+}
+
 /// From a deposit without a delay to one that waits as long as InnoDB allows.
 fn durations() -> Histogram {
     Histogram::new([
@@ -217,10 +247,6 @@ struct FaultOf {
 struct OfAccount {
     account: i64,
 }
-
-/// No label: a family of it has one series, or none where nothing is known.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Nothing {}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
@@ -472,11 +498,13 @@ impl Observer for StepsOfBatches {
     }
 }
 
-/// A step of which the session says that others may keep it from happening. A commit lets locks go.
+/// A step of which the session says that others may keep it from happening. A commit lets locks go. And where
+/// there is no statement, nobody but a lock keeps anybody waiting: whoever writes the same file does not.
 fn may_wait_for_a_lock(record: &Record) -> bool {
     match record.step.action {
-        Action::Begin | Action::Read | Action::Write | Action::Lock => {
-            record.step.reach == Reach::Meets
+        Action::Lock => record.step.reach == Reach::Meets,
+        Action::Begin | Action::Read | Action::Write => {
+            record.step.reach == Reach::Meets && record.step.sql.is_some()
         }
         Action::Commit | Action::Rollback | Action::Unlock | Action::Think | Action::Pause => false,
     }
@@ -491,12 +519,8 @@ impl LookedUp {
         gauges.pool_waiting_requests.set(whole(now.pool.waiting));
         gauges.database_up.set(now.database_up.into());
         if let Some(Held { files, bytes }) = now.exports {
-            let as_gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-            let of = |gauge: &Family<Nothing, Gauge>, number| {
-                gauge.get_or_create(&Nothing {}).set(as_gauge(number));
-            };
-            of(&gauges.exports_files, files);
-            of(&gauges.exports_bytes, bytes);
+            gauges.exports_files.set(files);
+            gauges.exports_bytes.set(bytes);
         }
         for it in now.accounts {
             let account = OfAccount { account: it.id };
@@ -551,7 +575,7 @@ mod tests {
             step: Step {
                 action,
                 label: "a step",
-                sql: None,
+                sql: Some("A STATEMENT".into()),
                 args: Vec::new(),
                 reach,
             },
@@ -628,7 +652,7 @@ mod tests {
             .collect();
         let metrics = text.lines().filter(|line| line.starts_with("# TYPE "));
         assert_eq!(helps.len(), metrics.count());
-        assert_eq!(helps.len(), 15, "{helps:?}");
+        assert_eq!(helps.len(), 17, "{helps:?}");
         for (name, help) in helps {
             assert!(help.len() > 15, "{name}: {help:?}");
             assert!(
@@ -664,7 +688,11 @@ mod tests {
 
     #[test]
     fn only_steps_that_may_wait_for_a_lock_count_as_such() {
-        let text = text(&used());
+        let metrics = used();
+        let mut to_a_file = record(Action::Write, Reach::Meets, 1, Ending::Done(None));
+        to_a_file.step.sql = None;
+        metrics.count_steps("a", &[to_a_file]);
+        let text = text(&metrics);
         assert_shows(&text, r#"racy_lock_wait_seconds_count{strategy="a"} 2"#);
         assert_shows(
             &text,
@@ -796,6 +824,8 @@ mod tests {
             "racy_pool_connections_limit 8",
             "racy_pool_waiting_requests 1",
             "racy_database_up 1",
+            "racy_exports_files 2",
+            "racy_exports_bytes 4096",
             r#"racy_lost_amount{account="1"} 900.0"#,
             r#"racy_lost_updates{account="1"} 9.0"#,
         ] {

@@ -173,3 +173,48 @@ impl Observer for Recorder {
         self.next.after(record);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::{Reach, Unobserved};
+
+    /// Records so many steps, which are numbered from 1, and says how many are left out and which are kept.
+    fn recorded(steps: i64) -> (u64, Vec<i64>) {
+        let recorder = Recorder::before(Arc::new(Unobserved));
+        let now = Instant::now();
+        for number in 1..=steps {
+            recorder.after(&Record {
+                step: Step {
+                    action: Action::Write,
+                    label: "a step",
+                    sql: None,
+                    args: Vec::new(),
+                    reach: Reach::Own,
+                },
+                started: now,
+                ended: now,
+                ending: Ending::Done(Some(number)),
+            });
+        }
+        let left_out = recorder.left_out();
+        let kept = timeline(recorder.into_records(), &Arrival::now());
+        let kept = kept.iter().filter_map(|step| step.value).collect();
+        (left_out, kept)
+    }
+
+    #[test]
+    fn up_to_five_hundred_steps_are_all_kept() {
+        for steps in [0, 1, 250, 251, 500] {
+            assert_eq!(recorded(steps), (0, (1..=steps).collect()));
+        }
+    }
+
+    #[test]
+    fn of_more_steps_the_first_and_the_last_ones_are_kept() {
+        for (steps, left_out) in [(501, 1), (1_000, 500), (1_000_000, 999_500)] {
+            let first_and_last = (1..=250).chain(steps - 249..=steps);
+            assert_eq!(recorded(steps), (left_out, first_and_last.collect()));
+        }
+    }
+}

@@ -20,8 +20,14 @@ impl TestEngine {
 
 /// The `racy` command with nothing from this process's environment that would change what it does.
 pub fn racy(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_racy"));
-    command.args(arguments).stdin(Stdio::null());
+    racy_by(&[], arguments)
+}
+
+/// The same, executed by another command, which takes it as its last arguments.
+pub fn racy_by(wrapper: &[&str], arguments: &[&str]) -> Command {
+    let words = [wrapper, &[env!("CARGO_BIN_EXE_racy")], arguments].concat();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).stdin(Stdio::null());
     let ours =
         |name: &str| name.starts_with("RACY_") || ["DATABASE_URL", "RUST_LOG"].contains(&name);
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
@@ -51,7 +57,13 @@ pub struct Served {
 
 impl Served {
     pub fn start(url: &str, data: &Path, more: &[&str]) -> Self {
-        let mut command = racy(&["serve", "--listen", "127.0.0.1:0", "--database-url", url]);
+        Self::start_by(&[], url, data, more)
+    }
+
+    /// The same, executed by another command.
+    pub fn start_by(wrapper: &[&str], url: &str, data: &Path, more: &[&str]) -> Self {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--database-url", url];
+        let mut command = racy_by(wrapper, &serve);
         command
             .args(more)
             .env("RACY_DATA_DIR", data)
