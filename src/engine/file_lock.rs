@@ -6,6 +6,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The lock, as long as this value lives.
@@ -20,9 +21,14 @@ impl FileLock {
     /// never removed: whoever waited for a removed one would hold another lock than whoever comes later.
     ///
     /// # Errors
-    /// Where the file cannot be made or locked.
+    /// Where the file cannot be made or locked, or is a symbolic link, which could lead anywhere.
     pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
-        let file = File::options().create(true).append(true).open(path)?;
+        if path.is_symlink() {
+            let link = format!("{} is a symbolic link", path.display());
+            return Err(io::Error::other(link));
+        }
+        let mut options = File::options();
+        let file = options.create(true).append(true).mode(0o600).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -70,7 +70,7 @@ impl Janitor {
     /// Deletes what is old enough at this time and not in use. None where somebody else is sweeping.
     ///
     /// # Errors
-    /// Where the folder cannot be read or something in it not be deleted.
+    /// Where the folder cannot be read. What cannot be deleted is logged.
     pub fn sweep(&self, now: SystemTime) -> io::Result<Option<Swept>> {
         let Some(_lock) = FileLock::try_take(&self.folder.path().join(LOCK))? else {
             return Ok(None);
@@ -80,8 +80,12 @@ impl Janitor {
             let found = found?;
             // One from the future is not old.
             let age = now.duration_since(found.modified).unwrap_or_default();
-            if age >= self.ttl {
-                delete(&found, &mut swept)?;
+            if age >= self.ttl
+                && let Err(error) = delete(&found, &mut swept)
+            {
+                // The others are swept all the same.
+                let file = found.path.display();
+                tracing::warn!("exports: {file} could not be deleted: {error}");
             }
         }
         Ok(Some(swept))

@@ -208,7 +208,8 @@ impl Audit {
         self.add(
             Name::NeverShipped,
             marked - shipments.unwrap_or_default(),
-            || "an order is marked and was not shipped: another has its number".to_owned(),
+            || "an order is marked and has no shipment of its own: it shares its number with another, or whoever marked it \
+                 did not come to an end".to_owned(),
         );
         Ok(())
     }

@@ -29,17 +29,17 @@
 //! ## What it costs
 //!
 //! Five statements more than the plain way, and waiting that is asking again and again. Whoever is killed in the bakery
-//! keeps everybody out until somebody deletes its row: an engine's own lock goes with its connection, a row does not.
+//! keeps everybody out until somebody deletes its row (`DELETE FROM order_locks WHERE book = …`): an engine's own lock goes with its connection, a row does not.
 //!
 //! ## Where people meet it
 //!
 //! In home-made lock tables, most of which lack "I am choosing", the token, or both.
 
-use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
+use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number, tidy_up};
 use crate::card::{
     Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe, shipped_incomplete,
 };
-use crate::engine::{Fault, Session};
+use crate::engine::{Fault, Kept, Session};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
@@ -114,20 +114,34 @@ pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
         &[o.book, o.drawn.token],
     )
     .await?;
-    let written = write_in_turn(s, o).await;
+    let queued = queue(s, o).await;
+    // A ticket is no part of the order.
+    s.count_anew();
+    let written = match queued {
+        Ok(()) => write_next(s, o).await,
+        Err(fault) => Err(fault),
+    };
+    let kept = s.kept();
     // Also where it came to nothing: all others wait for this one.
-    s.run(
+    tidy_up(
+        s,
         "leave",
         "DELETE FROM order_locks WHERE book = ? AND token = ?",
         &[o.book, o.drawn.token],
     )
     .await?;
+    if kept == Kept::Nothing {
+        s.count_anew();
+    }
     Ok(written?)
 }
 
-async fn write_in_turn(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Fault> {
+async fn queue(s: &mut Session<'_>, o: &Order) -> Result<(), Fault> {
     let ticket = take_ticket(s, o).await?;
-    wait_for_turn(s, o, ticket).await?;
+    wait_for_turn(s, o, ticket).await
+}
+
+async fn write_next(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Fault> {
     let number = next_number(s, o).await?;
     insert_head(s, o, number).await?;
     insert_lines(s, o, number).await?;

@@ -51,7 +51,7 @@ pub use order::{
 pub use tables::{LEGACY, NAMED, NUMBERED, PAIRS, Pair};
 
 use crate::card::{Card, Expectation};
-use crate::engine::{Database, Engine, Fault, Session};
+use crate::engine::{Database, Engine, Fault, FaultKind, Session};
 use crate::step::Observer;
 use crate::verdict::Outcome;
 
@@ -224,6 +224,37 @@ async fn next_number(s: &mut Session<'_>, o: &Order) -> Result<i64, Fault> {
         )
         .await?;
     Ok(highest.unwrap_or_default() + 1)
+}
+
+/// How often a statement is tried without which others would be kept waiting.
+const TRIES: u32 = 20;
+
+/// Runs a statement by which a writer makes room for others. It is tried again where the engine refuses it because of
+/// somebody else's: PostgreSQL at SERIALIZABLE does so with single statements that overlap.
+async fn tidy_up(
+    s: &mut Session<'_>,
+    label: &'static str,
+    sql: &'static str,
+    args: &[i64],
+) -> Result<(), Fault> {
+    for _ in 1..TRIES {
+        match s.run(label, sql, args).await {
+            Ok(_) => return Ok(()),
+            Err(fault) if is_somebody_elses_fault(fault.kind) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    s.run(label, sql, args).await.map(|_| ())
+}
+
+fn is_somebody_elses_fault(kind: FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::Deadlock
+            | FaultKind::SerializationFailure
+            | FaultKind::SnapshotConflict
+            | FaultKind::Busy
+    )
 }
 
 /// Writes the head, for the consumer to take.
