@@ -49,8 +49,8 @@ impl Rows {
         Ok(self.page.next())
     }
 
-    /// Reads a page. The statement names no other table: joined with the accounts, MySQL would sort all rows that are
-    /// left, for each page, and a million of them would take ten minutes.
+    /// Reads a page. The statement names no other table: joined with the accounts, MySQL sorts all rows that are
+    /// left, for each page, and a million of them take minutes.
     async fn read(&mut self, s: &mut Session<'_>, after: i64) -> Result<(), Fault> {
         let rows = s
             .rows::<3>(

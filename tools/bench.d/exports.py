@@ -33,8 +33,8 @@ PAGE_SQL = (
 SECONDS_AT_MOST = 600
 OPTIONS = (*NO_DELAY, "--request-timeout", f"{SECONDS_AT_MOST}s")
 
-# What a thousand times the rows may add to the memory, in bytes: an export that kept them would take
-# some ten times that.
+# What a thousand times the rows may add to the memory, in bytes: kept, the rows alone would take 24 MB,
+# and the file 54 MB.
 TARGET_GROWTH = 8_000_000
 
 MEGABYTE = 1_000_000
