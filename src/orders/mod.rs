@@ -227,22 +227,24 @@ async fn next_number(s: &mut Session<'_>, o: &Order) -> Result<i64, Fault> {
 }
 
 /// How often a statement is tried without which others would be kept waiting.
-const TRIES: u32 = 20;
+const TRIES: u64 = 30;
 
 /// Runs a statement by which a writer makes room for others. It is tried again where the engine refuses it because of
-/// somebody else's: PostgreSQL at SERIALIZABLE does so with single statements that overlap.
+/// somebody else's: PostgreSQL at SERIALIZABLE does so with single statements that overlap. The pauses grow, and a schedule
+/// in which one statement ends before the next begins has none.
 async fn tidy_up(
     s: &mut Session<'_>,
     label: &'static str,
     sql: &'static str,
     args: &[i64],
 ) -> Result<(), Fault> {
-    for _ in 1..TRIES {
+    for lost in 1..TRIES {
         match s.run(label, sql, args).await {
             Ok(_) => return Ok(()),
             Err(fault) if is_somebody_elses_fault(fault.kind) => {}
             Err(fault) => return Err(fault),
         }
+        tokio::time::sleep(Duration::from_millis(lost)).await;
     }
     s.run(label, sql, args).await.map(|_| ())
 }
