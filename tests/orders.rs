@@ -276,7 +276,10 @@ async fn of_two_heads_with_one_number_one_is_shipped(engine: TestEngine) {
         found(&never_shipped, Name::NeverShipped),
         (
             1,
-            Some("an order is marked and was not shipped: another has its number")
+            Some(
+                "an order is marked and has no shipment of its own: it shares its number with another, \
+                 or whoever marked it did not come to an end"
+            )
         )
     );
 }
