@@ -144,17 +144,6 @@ pub const fn broken(schedules: u64) -> Count {
 
 /// The same on every engine at every level.
 pub const fn on_every_engine(verdicts: &'static [Count]) -> [Expectation; 5] {
-    const fn on(
-        engine: Mode,
-        isolation: &'static [Isolation],
-        verdicts: &'static [Count],
-    ) -> Expectation {
-        Expectation {
-            engine,
-            isolation,
-            verdicts,
-        }
-    }
     [
         on(Mode::InnoDb, EVERY_LEVEL, verdicts),
         on(Mode::InnoDbSnapshot, EVERY_LEVEL, verdicts),
@@ -162,6 +151,42 @@ pub const fn on_every_engine(verdicts: &'static [Count]) -> [Expectation; 5] {
         on(Mode::SqliteWal, SQLITE_LEVEL, verdicts),
         on(Mode::SqliteRollback, SQLITE_LEVEL, verdicts),
     ]
+}
+
+/// The same on every engine at every level, but for READ UNCOMMITTED, which InnoDB alone has.
+pub const fn on_every_engine_but_dirty(
+    dirty: &'static [Count],
+    verdicts: &'static [Count],
+) -> [Expectation; 7] {
+    [
+        on(Mode::InnoDb, DIRTY, dirty),
+        on(Mode::InnoDb, ABOVE_DIRTY, verdicts),
+        on(Mode::InnoDbSnapshot, DIRTY, dirty),
+        on(Mode::InnoDbSnapshot, ABOVE_DIRTY, verdicts),
+        on(Mode::Postgres, POSTGRES_LEVELS, verdicts),
+        on(Mode::SqliteWal, SQLITE_LEVEL, verdicts),
+        on(Mode::SqliteRollback, SQLITE_LEVEL, verdicts),
+    ]
+}
+
+const DIRTY: &[Isolation] = &[Isolation::ReadUncommitted];
+
+const ABOVE_DIRTY: &[Isolation] = &[
+    Isolation::ReadCommitted,
+    Isolation::RepeatableRead,
+    Isolation::Serializable,
+];
+
+const fn on(
+    engine: Mode,
+    isolation: &'static [Isolation],
+    verdicts: &'static [Count],
+) -> Expectation {
+    Expectation {
+        engine,
+        isolation,
+        verdicts,
+    }
 }
 
 impl Expectation {

@@ -37,41 +37,13 @@
 //! time. The receipt has no balance in it, because nobody knows one.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::card::{
-    Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe,
-};
+use crate::card::{Card, Count, on_every_engine, safe};
 use crate::engine::Session;
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Only append",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: BOTH_ORDERS,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: BOTH_ORDERS,
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: BOTH_ORDERS,
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: BOTH_ORDERS,
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: BOTH_ORDERS,
-        },
-    ],
+    expected: &on_every_engine(BOTH_ORDERS),
     source: include_str!("append_only.rs"),
 };
 

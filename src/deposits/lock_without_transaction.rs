@@ -41,41 +41,13 @@
 //! Three round trips, two of them with a commit of their own, and a lock that protects nothing.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::card::{
-    Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, lost, safe,
-};
+use crate::card::{Card, Count, lost, on_every_engine, safe};
 use crate::engine::Session;
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Lock the row, without a transaction",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: ALWAYS,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: ALWAYS,
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: ALWAYS,
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: ALWAYS,
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: ALWAYS,
-        },
-    ],
+    expected: &on_every_engine(ALWAYS),
     source: include_str!("lock_without_transaction.rs"),
 };
 

@@ -49,40 +49,14 @@
 
 use super::{Deposit, Memory, Receipt, Refusal};
 use crate::card::{
-    Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, lost, refused, safe,
+    Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, on_every_engine, refused, safe,
 };
 use crate::engine::{FaultKind, Isolation, Session};
 
 /// What this file says about itself, as long as there is one instance of the service.
 pub const CARD: Card = Card {
     title: "A lock in the process",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: ALONE,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: ALONE,
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: ALONE,
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: ALONE,
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: ALONE,
-        },
-    ],
+    expected: &on_every_engine(ALONE),
     source: include_str!("mutex_in_process.rs"),
 };
 

@@ -29,9 +29,10 @@
 
 use super::{Order, Receipt, Refusal};
 use crate::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe, shipped_incomplete,
+    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, on_every_engine_but_dirty,
+    safe, shipped_incomplete,
 };
-use crate::engine::{Isolation, Session};
+use crate::engine::Session;
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
@@ -67,51 +68,8 @@ pub const CARD: Card = Card {
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: &[shipped_incomplete(3), safe(9)],
-    },
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[
-            Isolation::ReadCommitted,
-            Isolation::RepeatableRead,
-            Isolation::Serializable,
-        ],
-        verdicts: &[safe(5)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: &[shipped_incomplete(3), safe(9)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[
-            Isolation::ReadCommitted,
-            Isolation::RepeatableRead,
-            Isolation::Serializable,
-        ],
-        verdicts: &[safe(5)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: POSTGRES_LEVELS,
-        verdicts: &[safe(5)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(5)],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(5)],
-    },
-];
+pub const BESIDE_THE_CONSUMER: &[Expectation] =
+    &on_every_engine_but_dirty(&[shipped_incomplete(3), safe(9)], &[safe(5)]);
 
 /// Writes the order in one transaction, with a number from the engine.
 ///

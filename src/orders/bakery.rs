@@ -36,72 +36,19 @@
 //! In home-made lock tables, most of which lack "I am choosing", the token, or both.
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number, tidy_up};
-use crate::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe, shipped_incomplete,
-};
+use crate::card::{Card, Expectation, on_every_engine, safe, shipped_incomplete};
 use crate::engine::{Fault, Kept, Session};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "One at a time, by tickets",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(376)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(376)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[safe(376)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(376)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(376)],
-        },
-    ],
+    expected: &on_every_engine(&[safe(376)]),
     source: include_str!("bakery.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: EVERY_LEVEL,
-        verdicts: &[shipped_incomplete(6), safe(15)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: EVERY_LEVEL,
-        verdicts: &[shipped_incomplete(6), safe(15)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: POSTGRES_LEVELS,
-        verdicts: &[shipped_incomplete(6), safe(15)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[shipped_incomplete(6), safe(15)],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[shipped_incomplete(6), safe(15)],
-    },
-];
+pub const BESIDE_THE_CONSUMER: &[Expectation] =
+    &on_every_engine(&[shipped_incomplete(6), safe(15)]);
 
 /// Writes the order when it is its turn, each statement in autocommit.
 ///

@@ -39,73 +39,19 @@
 //! As the first repair of `MAX(id) + 1`: "make it atomic". What is atomic is the number, not the order.
 
 use super::{Order, Receipt, Refusal, insert_lines};
-use crate::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, mixed, safe,
-    shipped_incomplete,
-};
+use crate::card::{Card, Expectation, mixed, on_every_engine, safe, shipped_incomplete};
 use crate::engine::Session;
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "The number within the INSERT",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[mixed(40), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[mixed(40), safe(30)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[mixed(40), safe(30)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[mixed(40), safe(30)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[mixed(40), safe(30)],
-        },
-    ],
+    expected: &on_every_engine(&[mixed(40), safe(30)]),
     source: include_str!("insert_select_max.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: EVERY_LEVEL,
-        verdicts: &[shipped_incomplete(31), safe(5)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: EVERY_LEVEL,
-        verdicts: &[shipped_incomplete(31), safe(5)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: POSTGRES_LEVELS,
-        verdicts: &[shipped_incomplete(31), safe(5)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[shipped_incomplete(31), safe(5)],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[shipped_incomplete(31), safe(5)],
-    },
-];
+pub const BESIDE_THE_CONSUMER: &[Expectation] =
+    &on_every_engine(&[shipped_incomplete(31), safe(5)]);
 
 /// Writes the head with a number that its own statement finds, and the lines under the one that is the highest then.
 ///

@@ -35,73 +35,19 @@
 //! In imports that ran nightly, one at a time, until somebody ran them every minute; wherever `MAX(id) + 1` is in a text.
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
-use crate::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, duplicate, safe,
-    shipped_incomplete,
-};
+use crate::card::{Card, Expectation, duplicate, on_every_engine, safe, shipped_incomplete};
 use crate::engine::Session;
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "The highest number plus one, head first",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[duplicate(40), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[duplicate(40), safe(30)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[duplicate(40), safe(30)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[duplicate(40), safe(30)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[duplicate(40), safe(30)],
-        },
-    ],
+    expected: &on_every_engine(&[duplicate(40), safe(30)]),
     source: include_str!("max_id_head_first.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: EVERY_LEVEL,
-        verdicts: &[shipped_incomplete(12), safe(5)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: EVERY_LEVEL,
-        verdicts: &[shipped_incomplete(12), safe(5)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: POSTGRES_LEVELS,
-        verdicts: &[shipped_incomplete(12), safe(5)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[shipped_incomplete(12), safe(5)],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[shipped_incomplete(12), safe(5)],
-    },
-];
+pub const BESIDE_THE_CONSUMER: &[Expectation] =
+    &on_every_engine(&[shipped_incomplete(12), safe(5)]);
 
 /// Writes the order head first, each statement in autocommit.
 ///

@@ -28,72 +28,18 @@
 //! As good advice for half of the problem: "write the lines first, then nobody sees half an order".
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
-use crate::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, duplicate, safe,
-};
+use crate::card::{Card, Expectation, duplicate, on_every_engine, safe};
 use crate::engine::Session;
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "The lines before the head",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[duplicate(68), safe(2)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[duplicate(68), safe(2)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[duplicate(68), safe(2)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[duplicate(68), safe(2)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[duplicate(68), safe(2)],
-        },
-    ],
+    expected: &on_every_engine(&[duplicate(68), safe(2)]),
     source: include_str!("max_id_lines_first.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: EVERY_LEVEL,
-        verdicts: &[safe(5)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: EVERY_LEVEL,
-        verdicts: &[safe(5)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: POSTGRES_LEVELS,
-        verdicts: &[safe(5)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(5)],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(5)],
-    },
-];
+pub const BESIDE_THE_CONSUMER: &[Expectation] = &on_every_engine(&[safe(5)]);
 
 /// Writes the order lines first, each statement in autocommit.
 ///

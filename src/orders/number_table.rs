@@ -32,7 +32,7 @@
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines};
 use crate::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, refused, safe,
+    Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, on_every_engine_but_dirty, refused, safe,
     shipped_incomplete,
 };
 use crate::engine::{Fault, FaultKind, Isolation, Session};
@@ -85,51 +85,8 @@ pub const CARD: Card = Card {
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: &[shipped_incomplete(10), safe(14)],
-    },
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[
-            Isolation::ReadCommitted,
-            Isolation::RepeatableRead,
-            Isolation::Serializable,
-        ],
-        verdicts: &[safe(8)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: &[shipped_incomplete(10), safe(14)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[
-            Isolation::ReadCommitted,
-            Isolation::RepeatableRead,
-            Isolation::Serializable,
-        ],
-        verdicts: &[safe(8)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: POSTGRES_LEVELS,
-        verdicts: &[safe(8)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(8)],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(8)],
-    },
-];
+pub const BESIDE_THE_CONSUMER: &[Expectation] =
+    &on_every_engine_but_dirty(&[shipped_incomplete(10), safe(14)], &[safe(8)]);
 
 /// Writes the order in one transaction that takes its number from the row that counts.
 ///

@@ -43,72 +43,18 @@
 //! Where the schema is somebody else's, and no transaction goes through the interface.
 
 use super::{Order, Receipt, Refusal, insert_lines, next_number, tidy_up};
-use crate::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, declined, safe,
-};
+use crate::card::{Card, Expectation, declined, on_every_engine, safe};
 use crate::engine::{Fault, Session};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Claim a number, and withdraw where one is not alone",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[declined(64), safe(112)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[declined(64), safe(112)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[declined(64), safe(112)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[declined(64), safe(112)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[declined(64), safe(112)],
-        },
-    ],
+    expected: &on_every_engine(&[declined(64), safe(112)]),
     source: include_str!("token_claim.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: EVERY_LEVEL,
-        verdicts: &[safe(6)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: EVERY_LEVEL,
-        verdicts: &[safe(6)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: POSTGRES_LEVELS,
-        verdicts: &[safe(6)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(6)],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(6)],
-    },
-];
+pub const BESIDE_THE_CONSUMER: &[Expectation] = &on_every_engine(&[safe(6)]);
 
 /// Claims a number with a head that the consumer does not take yet, and writes the order if nobody else has claimed it.
 ///

@@ -36,7 +36,7 @@
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines};
 use crate::card::{
-    Card, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, duplicate, refused, safe,
+    Card, Expectation, Mode, SQLITE_LEVEL, duplicate, on_every_engine_but_dirty, refused, safe,
     shipped_incomplete,
 };
 use crate::engine::{FaultKind, Isolation, Session};
@@ -99,51 +99,8 @@ pub const CARD: Card = Card {
 };
 
 /// What is expected where one writes and the consumer reads.
-pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: &[shipped_incomplete(3), safe(10)],
-    },
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[
-            Isolation::ReadCommitted,
-            Isolation::RepeatableRead,
-            Isolation::Serializable,
-        ],
-        verdicts: &[safe(6)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: &[shipped_incomplete(3), safe(10)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[
-            Isolation::ReadCommitted,
-            Isolation::RepeatableRead,
-            Isolation::Serializable,
-        ],
-        verdicts: &[safe(6)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: POSTGRES_LEVELS,
-        verdicts: &[safe(6)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(6)],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(6)],
-    },
-];
+pub const BESIDE_THE_CONSUMER: &[Expectation] =
+    &on_every_engine_but_dirty(&[shipped_incomplete(3), safe(10)], &[safe(6)]);
 
 /// Writes the order in one transaction that locks the highest head.
 ///

@@ -29,39 +29,13 @@
 //! report that takes hours lets the undo log (InnoDB), the dead rows (PostgreSQL) or the WAL (SQLite) grow for hours.
 
 use super::{Statement, Wanted, balance, latest, sum};
-use crate::card::{Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe};
+use crate::card::{Card, on_every_engine, safe};
 use crate::engine::{Fault, Session};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Read in one snapshot",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(252)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(252)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[safe(252)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(252)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(252)],
-        },
-    ],
+    expected: &on_every_engine(&[safe(252)]),
     source: include_str!("snapshot.rs"),
 };
 

@@ -36,57 +36,13 @@
 //! Three round trips, no lock, nobody waits. The snapshot costs two round trips more.
 
 use super::{Statement, Wanted, balance, latest, sum};
-use crate::card::{Card, Count, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe, skewed};
-use crate::engine::{Fault, Isolation, Session};
+use crate::card::{Card, Count, on_every_engine_but_dirty, safe, skewed};
+use crate::engine::{Fault, Session};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Read one after the other",
-    expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[
-                Isolation::ReadCommitted,
-                Isolation::RepeatableRead,
-                Isolation::Serializable,
-            ],
-            verdicts: BETWEEN_TWO_QUERIES,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[
-                Isolation::ReadCommitted,
-                Isolation::RepeatableRead,
-                Isolation::Serializable,
-            ],
-            verdicts: BETWEEN_TWO_QUERIES,
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: BETWEEN_TWO_QUERIES,
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: BETWEEN_TWO_QUERIES,
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: BETWEEN_TWO_QUERIES,
-        },
-    ],
+    expected: &on_every_engine_but_dirty(DIRTY, BETWEEN_TWO_QUERIES),
     source: include_str!("torn.rs"),
 };
 
