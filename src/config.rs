@@ -1,6 +1,7 @@
 //! What the commands can be told, one struct per subsystem. Each option is an environment variable
 //! as well.
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,7 +11,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::deposits::{LongDelay, Retry};
-use crate::engine::choice::DatabaseUrl;
+use crate::engine::choice::{self, DatabaseUrl, Lifetime, Opened};
 use crate::engine::{self, Isolation, Journal, local};
 use crate::explore::report::{self, FindingJson};
 use crate::explore::{Client, Plan, Schedule, Schedules};
@@ -92,6 +93,39 @@ impl EngineOptions {
             connections: self.db_connections,
             ..engine::Settings::default()
         }
+    }
+}
+
+/// Which database, and whether its schema may be changed.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Database")]
+pub struct DatabaseOptions {
+    /// Which database.
+    #[command(flatten)]
+    pub engine: EngineOptions,
+
+    /// Refuse a database whose schema is not up to date, instead of migrating it: racy migrate does. Where it
+    /// is up to date nothing is changed anyway, and a user suffices who may only read and write rows.
+    #[arg(long, env = "RACY_NO_MIGRATE", value_parser = BoolishValueParser::new())]
+    pub no_migrate: bool,
+}
+
+impl DatabaseOptions {
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// What is wrong with its URL, why it did not open, or what its schema lacks.
+    pub async fn open(
+        &self,
+        lifetime: Lifetime,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<Opened, Box<dyn Error>> {
+        let url = self.engine.database_url()?;
+        let settings = self.engine.settings();
+        Ok(match self.no_migrate {
+            true => choice::open_up_to_date(url.as_ref(), lifetime, &settings, say).await?,
+            false => choice::open(url.as_ref(), lifetime, &settings, say).await?,
+        })
     }
 }
 

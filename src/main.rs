@@ -18,7 +18,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use commands::keeper::{KeeperCommand, Unanswered};
 use indicatif::{ProgressBar, ProgressStyle};
 use racy::config::{
-    EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions, WatchOptions,
+    DatabaseOptions, EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions,
+    WatchOptions,
 };
 use racy::demo::{self, Exhibits, Showing};
 use racy::engine::Database;
@@ -100,7 +101,7 @@ struct DemoCommand {
 #[derive(Debug, Args)]
 struct ServeCommand {
     #[command(flatten)]
-    engine: EngineOptions,
+    database: DatabaseOptions,
 
     #[command(flatten)]
     service: ServiceOptions,
@@ -138,7 +139,7 @@ struct ProcessCommand {
     book: i64,
 
     #[command(flatten)]
-    engine: EngineOptions,
+    database: DatabaseOptions,
 }
 
 #[derive(Debug, Args)]
@@ -416,7 +417,7 @@ async fn keep(command: KeeperCommand) -> Ended {
 
 async fn process_orders(command: ProcessCommand) -> Ended {
     start_log(LogFormat::Text, "warn")?;
-    let opened = open(&command.engine, Lifetime::Kept, &complain).await?;
+    let opened = command.database.open(Lifetime::Kept, &complain).await?;
     let shipped = consumer::perform(&opened.database, command.book, &Unobserved).await;
     opened.close().await?;
     let shipped = shipped?;
@@ -434,7 +435,7 @@ async fn process_orders(command: ProcessCommand) -> Ended {
 
 async fn migrate(command: MigrateCommand) -> Ended {
     start_log(LogFormat::Text, "warn")?;
-    let opened = open(&command.engine, Lifetime::Kept, &|line| eprintln!("{line}")).await?;
+    let opened = open(&command.engine, Lifetime::Kept, &complain).await?;
     opened.close().await?;
     print("The schema is up to date.\n")?;
     Ok(ExitCode::SUCCESS)
@@ -461,9 +462,8 @@ async fn serve(command: ServeCommand, mut signals: Signals) -> Ended {
         .map_err(|error| format!("cannot listen on {listen}: {error}; --listen takes another"))?;
 
     let exports = command.service.export_folder()?;
-    let opening = open(&command.engine, Lifetime::Kept, &|line| {
-        tracing::info!("{line}");
-    });
+    let say = |line: &str| tracing::info!("{line}");
+    let opening = command.database.open(Lifetime::Kept, &say);
     let mut opened = tokio::select! {
         opened = opening => opened?,
         exit_code = signals.nth(1) => {

@@ -29,6 +29,7 @@ mod keeper_commands;
 mod local_server;
 mod metrics;
 mod orders;
+mod schema;
 mod sessions;
 mod statements;
 mod verdicts;

@@ -48,7 +48,7 @@ fn strategy(name: &str) -> &'static Strategy {
 }
 
 /// An order of two lines.
-fn order_of(customer_no: i64) -> Order {
+pub fn order_of(customer_no: i64) -> Order {
     let line = |item_no| OrderLine {
         item_no,
         quantity: 80,

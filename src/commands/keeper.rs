@@ -8,9 +8,9 @@ use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 use clap::{Args, Subcommand};
 use racy::accounts::{self, Account, Page};
 use racy::auth::{self, Password, Username};
-use racy::config::EngineOptions;
+use racy::config::DatabaseOptions;
 use racy::engine::Database;
-use racy::engine::choice::{self, Lifetime};
+use racy::engine::choice::Lifetime;
 use racy::keeper;
 
 /// What the keeper does between lessons. On the lab's own private server or file, also while
@@ -48,7 +48,7 @@ pub(crate) struct CreateSuperuser {
     credentials: Option<(Username, Password)>,
 
     #[command(flatten)]
-    engine: EngineOptions,
+    database: DatabaseOptions,
 }
 
 /// What to do with accounts.
@@ -61,7 +61,7 @@ pub(crate) enum AccountCommand {
         opening_balance: i64,
 
         #[command(flatten)]
-        engine: EngineOptions,
+        database: DatabaseOptions,
     },
     /// Put an account back to its opening balance, without any transaction.
     Reset {
@@ -69,12 +69,12 @@ pub(crate) enum AccountCommand {
         account: i64,
 
         #[command(flatten)]
-        engine: EngineOptions,
+        database: DatabaseOptions,
     },
     /// List all accounts with their audit.
     List {
         #[command(flatten)]
-        engine: EngineOptions,
+        database: DatabaseOptions,
     },
 }
 
@@ -89,7 +89,7 @@ pub(crate) enum TransactionsCommand {
         account: i64,
 
         #[command(flatten)]
-        engine: EngineOptions,
+        database: DatabaseOptions,
     },
 }
 
@@ -102,7 +102,7 @@ pub(crate) enum TokenCommand {
         whose: WhoseToken,
 
         #[command(flatten)]
-        engine: EngineOptions,
+        database: DatabaseOptions,
     },
     /// Revoke a user's tokens of one name.
     Revoke {
@@ -110,7 +110,7 @@ pub(crate) enum TokenCommand {
         whose: WhoseToken,
 
         #[command(flatten)]
-        engine: EngineOptions,
+        database: DatabaseOptions,
     },
 }
 
@@ -191,37 +191,35 @@ impl KeeperCommand {
                     None => new.ask()?,
                 };
                 let create = async |it: &Database| create(it, &username, password).await;
-                with_database(&new.engine, say, create).await
+                with_database(&new.database, say, create).await
             }
             Self::Account(Account::Add {
                 opening_balance,
-                engine,
-            }) => with_database(&engine, say, async |it| add(it, opening_balance).await).await,
-            Self::Account(Account::Reset { account, engine }) => {
-                with_database(&engine, say, async |it| reset(it, account).await).await
+                database,
+            }) => with_database(&database, say, async |it| add(it, opening_balance).await).await,
+            Self::Account(Account::Reset { account, database }) => {
+                with_database(&database, say, async |it| reset(it, account).await).await
             }
-            Self::Account(Account::List { engine }) => with_database(&engine, say, list).await,
-            Self::Transactions(Transactions::Delete { account, engine }) => {
-                with_database(&engine, say, async |it| delete(it, account).await).await
+            Self::Account(Account::List { database }) => with_database(&database, say, list).await,
+            Self::Transactions(Transactions::Delete { account, database }) => {
+                with_database(&database, say, async |it| delete(it, account).await).await
             }
-            Self::Token(Token::Create { whose, engine }) => {
-                with_database(&engine, say, async |it| create_token(it, &whose).await).await
+            Self::Token(Token::Create { whose, database }) => {
+                with_database(&database, say, async |it| create_token(it, &whose).await).await
             }
-            Self::Token(Token::Revoke { whose, engine }) => {
-                with_database(&engine, say, async |it| revoke_tokens(it, &whose).await).await
+            Self::Token(Token::Revoke { whose, database }) => {
+                with_database(&database, say, async |it| revoke_tokens(it, &whose).await).await
             }
         }
     }
 }
 
 async fn with_database(
-    engine: &EngineOptions,
+    database: &DatabaseOptions,
     say: &(dyn Fn(&str) + Sync),
     work: impl AsyncFnOnce(&Database) -> Done,
 ) -> Done {
-    let url = engine.database_url()?;
-    let settings = engine.settings();
-    let opened = choice::open(url.as_ref(), Lifetime::Shared, &settings, say).await?;
+    let opened = database.open(Lifetime::Shared, say).await?;
     let done = work(&opened.database).await;
     opened.close().await?;
     done

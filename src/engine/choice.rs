@@ -141,6 +141,22 @@ pub async fn open(
     Ok(opened)
 }
 
+/// As [`open`], but refuses a schema that is not up to date instead of migrating it.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_up_to_date(
+    url: Option<&DatabaseUrl>,
+    lifetime: Lifetime,
+    settings: &Settings,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Opened, ChoiceError> {
+    let opened = open_as_it_is(url, lifetime, settings, say).await?;
+    let up_to_date = opened.database.require_schema().await;
+    up_to_date.map_err(|error| ChoiceError::open(&opened.place, error))?;
+    Ok(opened)
+}
+
 /// As [`open`], but leaves the schema as it is.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use sqlx::{
 };
 
 use super::pool::{Pool, hang_up};
+use super::schema::{self, SchemaGap};
 use super::{Fault, FaultKind, OpenError};
 
 /// One engine's migrations: number, description and SQL, in order. Applied ones are never edited.
@@ -43,6 +44,11 @@ const MYSQL_MIGRATIONS: Migrations = &[
         "orders",
         include_str!("../../migrations/mysql/0006_orders.sql"),
     ),
+    (
+        7,
+        "row numbers",
+        include_str!("../../migrations/mysql/0007_row_numbers.sql"),
+    ),
 ];
 
 const POSTGRES_MIGRATIONS: Migrations = &[
@@ -75,6 +81,11 @@ const POSTGRES_MIGRATIONS: Migrations = &[
         6,
         "orders",
         include_str!("../../migrations/postgres/0006_orders.sql"),
+    ),
+    (
+        7,
+        "row numbers",
+        include_str!("../../migrations/postgres/0007_row_numbers.sql"),
     ),
 ];
 
@@ -109,7 +120,42 @@ const SQLITE_MIGRATIONS: Migrations = &[
         "orders",
         include_str!("../../migrations/sqlite/0006_orders.sql"),
     ),
+    (
+        7,
+        "row numbers",
+        include_str!("../../migrations/sqlite/0007_row_numbers.sql"),
+    ),
 ];
+
+/// MySQL's migration that makes tables without a primary key. Servers that want one refuse it, unless
+/// [`KEYED_TABLES`] has made the same tables before, with a key. It stays as it was applied elsewhere.
+const KEYLESS_MIGRATION: i64 = 6;
+
+const KEYED_TABLES: &str = include_str!("../../migrations/mysql/before_0006.sql");
+
+/// What lies between the schema and what this program works on.
+pub(super) async fn mysql_gap(pool: &Pool<MySql>) -> Result<Option<SchemaGap>, OpenError> {
+    let mut connection = pool.acquire().await?;
+    let noted = schema::noted_on_mysql(connection.get()?).await?;
+    connection.give_back();
+    Ok(schema::gap(&migrations(MYSQL_MIGRATIONS), &noted))
+}
+
+/// What lies between the schema and what this program works on.
+pub(super) async fn postgres_gap(pool: &Pool<Postgres>) -> Result<Option<SchemaGap>, OpenError> {
+    let mut connection = pool.acquire().await?;
+    let noted = schema::noted_on_postgres(connection.get()?).await?;
+    connection.give_back();
+    Ok(schema::gap(&migrations(POSTGRES_MIGRATIONS), &noted))
+}
+
+/// What lies between the schema and what this program works on.
+pub(super) async fn sqlite_gap(pool: &Pool<Sqlite>) -> Result<Option<SchemaGap>, OpenError> {
+    let mut connection = pool.acquire().await?;
+    let noted = schema::noted_on_sqlite(connection.get()?).await?;
+    connection.give_back();
+    Ok(schema::gap(&migrations(SQLITE_MIGRATIONS), &noted))
+}
 
 // All of these use `run_direct`, because the bounds of `run` keep the future from being `Send`.
 
@@ -129,10 +175,14 @@ pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
         return Err(others_take_too_long());
     }
     forget_half_a_migration(&mut connection).await?;
-    migrations(MYSQL_MIGRATIONS)
-        .set_locking(false)
-        .run_direct(None, &mut connection, false)
+    let mut migrations = migrations(MYSQL_MIGRATIONS);
+    let migrations = migrations.set_locking(false);
+    let before = Some(KEYLESS_MIGRATION - 1);
+    migrations
+        .run_direct(before, &mut connection, false)
         .await?;
+    sqlx::raw_sql(KEYED_TABLES).execute(&mut connection).await?;
+    migrations.run_direct(None, &mut connection, false).await?;
     hang_up(connection).await;
     Ok(())
 }

@@ -8,7 +8,7 @@
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
 //!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
 //! - [`Fault`]: an engine's refusal, classified once.
-//! - `migrate`: the schema, brought up to date.
+//! - `migrate`: the schema, brought up to date. `schema`: how far it is.
 //! - [`Lane`]: a place for one of several runs that must not meet.
 //! - `blocked`: does this connection wait for a lock?
 //! - [`local`]: a private server started by the lab itself.
@@ -27,6 +27,7 @@ mod mysql;
 mod named_lock;
 mod pool;
 mod postgres;
+mod schema;
 mod session;
 mod sqlite;
 mod url;
@@ -52,6 +53,7 @@ pub use fault::{Fault, FaultKind};
 pub use file_lock::FileLock;
 pub use lane::{BESIDE_THE_CLIENTS, Lane, Scratch};
 pub use pool::PoolUse;
+pub use schema::SchemaGap;
 pub use session::{Kept, Session};
 pub use work::{MayBeFault, Work, again};
 
@@ -213,6 +215,8 @@ pub enum OpenError {
     NoLane(Fault),
     /// A migration failed, or the schema is not one that this program made.
     Migrate(String),
+    /// The schema is not the one that this program works on, and it may not or cannot migrate it.
+    Schema(SchemaGap),
 }
 
 impl fmt::Display for OpenError {
@@ -242,6 +246,7 @@ impl fmt::Display for OpenError {
                  once: {fault} (the user needs CREATE on the database)"
             ),
             Self::Migrate(reason) => write!(f, "cannot migrate the database: {reason}"),
+            Self::Schema(gap) => gap.fmt(f),
         }
     }
 }
@@ -310,16 +315,40 @@ impl Database {
         &self.settings
     }
 
-    /// Brings the schema up to date. Safe to call from several instances at once.
+    /// Brings the schema up to date. Safe to call from several instances at once. Where it is up to date
+    /// nothing is written, so that a user suffices who may not change it.
     ///
     /// # Errors
-    /// [`OpenError::Migrate`], also when the database holds migrations that this program does not
-    /// know or knows differently.
+    /// [`OpenError::Migrate`]; [`OpenError::Schema`] when the database holds migrations that this program
+    /// does not know or knows differently.
     pub async fn migrate(&self) -> Result<(), OpenError> {
+        match self.schema_gap().await? {
+            None => Ok(()),
+            Some(SchemaGap::Missing(_)) => match &self.pools {
+                Pools::MySql(pool) => migrate::mysql(pool).await,
+                Pools::Postgres(pool) => migrate::postgres(pool).await,
+                Pools::Sqlite(pool) => migrate::sqlite(pool).await,
+            },
+            Some(gap) => Err(OpenError::Schema(gap)),
+        }
+    }
+
+    /// Refuses a schema that is not up to date, and writes nothing.
+    ///
+    /// # Errors
+    /// [`OpenError::Schema`].
+    pub async fn require_schema(&self) -> Result<(), OpenError> {
+        match self.schema_gap().await? {
+            None => Ok(()),
+            Some(gap) => Err(OpenError::Schema(gap)),
+        }
+    }
+
+    async fn schema_gap(&self) -> Result<Option<SchemaGap>, OpenError> {
         match &self.pools {
-            Pools::MySql(pool) => migrate::mysql(pool).await,
-            Pools::Postgres(pool) => migrate::postgres(pool).await,
-            Pools::Sqlite(pool) => migrate::sqlite(pool).await,
+            Pools::MySql(pool) => migrate::mysql_gap(pool).await,
+            Pools::Postgres(pool) => migrate::postgres_gap(pool).await,
+            Pools::Sqlite(pool) => migrate::sqlite_gap(pool).await,
         }
     }
 

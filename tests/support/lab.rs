@@ -98,7 +98,7 @@ impl TestEngine {
 
 /// Starts a server on a runtime of its own, because each test has its own too and may end first.
 /// Nobody stops it: its supervisor does when this process ends.
-fn start(binary: Binary) -> LocalServer {
+pub fn start(binary: Binary) -> LocalServer {
     let starting = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime
@@ -125,6 +125,14 @@ impl Fresh {
             address: server.create_database(&name).await.unwrap(),
             name,
             folder: None,
+        }
+    }
+
+    /// By which another process reaches it.
+    pub fn url(&self, engine: TestEngine) -> String {
+        match &self.address {
+            Address::Sqlite(options) => format!("sqlite:{}", options.get_filename().display()),
+            Address::MySql(_) | Address::Postgres(_) => engine.server().unwrap().url(&self.name),
         }
     }
 
@@ -324,7 +332,11 @@ pub async fn run_at(address: &Address, sql: &str) {
             statements.execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
         }
-        Address::Sqlite(_) => panic!("only servers are asked directly"),
+        Address::Sqlite(options) => {
+            let mut connection = options.connect().await.unwrap();
+            statements.execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
     }
 }
 
