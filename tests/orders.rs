@@ -393,7 +393,7 @@ fn article() -> Value {
         "delivery_date": "2026-12-01",
         "orderlines": [
             { "item_no": "10105", "quantity": 80 },
-            { "item_no": "20001", "quantity": 1 },
+            { "item_no": "14600", "quantity": 20 },
         ],
     })
 }

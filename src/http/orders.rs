@@ -10,7 +10,9 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, Request, State};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::App;
 use super::fields::Fields;
@@ -21,8 +23,8 @@ use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
 use crate::orders::audit::Audit;
 use crate::orders::consumer::{self, Shipped};
 use crate::orders::{
-    Drawn, Failure, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, PAIRS, Receipt,
-    Refusal, STRATEGIES, Strategy, books,
+    Drawn, Failure, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, PAIRS,
+    Receipt, Refusal, STRATEGIES, Strategy, books,
 };
 use crate::verdict::Outcome;
 
@@ -61,7 +63,10 @@ pub(super) struct OrderBody {
     #[schema(example = "2026-12-01", format = Date)]
     delivery_date: String,
     /// What is ordered.
-    #[schema(min_items = 1, max_items = 100)]
+    #[schema(min_items = 1, max_items = 100, example = json!([
+        { "item_no": "10105", "quantity": 80 },
+        { "item_no": "14600", "quantity": 20 },
+    ]))]
     orderlines: Vec<OrderLineBody>,
     /// The book in which it is numbered; 1 unless given.
     #[schema(example = 1, minimum = 1)]
@@ -72,13 +77,27 @@ pub(super) struct OrderBody {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "as above")]
 pub(super) struct OrderLineBody {
-    /// Which item: one of 10105, 10106, 10210, 20001 and 20480.
-    #[schema(example = "10105")]
+    /// Which item.
+    #[schema(value_type = ItemNumber, inline, example = "10105")]
     item_no: String,
     /// How many of it.
     #[schema(example = 80, minimum = 1, maximum = 10_000)]
     quantity: i64,
 }
+
+/// The items that there are, as OpenAPI describes them.
+struct ItemNumber;
+
+impl PartialSchema for ItemNumber {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(ITEMS.map(ItemNo::text)))
+            .into()
+    }
+}
+
+impl ToSchema for ItemNumber {}
 
 /// Write an order
 ///

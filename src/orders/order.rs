@@ -52,13 +52,21 @@ pub struct OrderLine {
 pub struct ItemNo(&'static str);
 
 /// All items that there are. They play no part in the race, so that they need no table.
-pub const ITEMS: [ItemNo; 5] = [
+pub const ITEMS: [ItemNo; 6] = [
     ItemNo("10105"),
     ItemNo("10106"),
     ItemNo("10210"),
+    ItemNo("14600"),
     ItemNo("20001"),
     ItemNo("20480"),
 ];
+
+impl ItemNo {
+    /// As orders spell it.
+    pub fn text(self) -> &'static str {
+        self.0
+    }
+}
 
 impl FromStr for ItemNo {
     type Err = String;

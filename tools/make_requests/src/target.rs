@@ -117,12 +117,12 @@ impl Orders {
     /// Two lines, since an order of a single line could not be seen half written. The customer is
     /// the request, so that lines of two requests under one number are told apart.
     fn order_of(&self, customer_no: u32) -> serde_json::Value {
-        let line = |quantity| json!({ "item_no": "10105", "quantity": quantity });
+        let line = |item_no, quantity| json!({ "item_no": item_no, "quantity": quantity });
         json!({
             "book": self.book.get(),
             "customer_no": customer_no,
             "delivery_date": "2026-12-01",
-            "orderlines": [line(80), line(20)],
+            "orderlines": [line("10105", 80), line("14600", 20)],
         })
     }
 
