@@ -1,7 +1,9 @@
 //! What the commands can be told, one struct per subsystem. Each option is an environment variable
 //! as well.
 
+use std::convert::Infallible;
 use std::error::Error;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -28,9 +30,15 @@ pub struct EngineOptions {
     /// The database: mysql://USER:PASSWORD@HOST:PORT/DATABASE (MySQL or MariaDB), postgres://…
     /// likewise, sqlite:PATH, sqlite::memory: (temporary), or local:, local:mysql, local:mariadb,
     /// local:postgres for a private server that is started and stopped with the lab. Without it:
-    /// local: (MySQL or MariaDB) where one is found, else SQLite.
+    /// local: (MySQL or MariaDB) where one is found, else SQLite. A user and a password are
+    /// percent-encoded: / is %2F, # is %23, ? is %3F, @ is %40, : is %3A, % is %25. After a ? MySQL
+    /// takes socket, ssl-mode, ssl-ca, ssl-cert, ssl-key, charset, collation, timezone; PostgreSQL takes
+    /// host, hostaddr, port, dbname, user, password, sslmode, sslrootcert, sslcert, sslkey,
+    /// application_name, options and options[NAME]. What a URL of PostgreSQL leaves out is taken from
+    /// PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE, PGOPTIONS and the like, and a password
+    /// from ~/.pgpass.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    database_url: Option<String>,
+    database_url: Option<AsTyped>,
 
     /// The isolation level of every transaction and statement [default: the engine's own].
     #[arg(long, value_name = "LEVEL", env = "RACY_ISOLATION")]
@@ -72,6 +80,24 @@ pub struct EngineOptions {
     pub db_connections: u32,
 }
 
+/// What was typed, which may hold a password: it is never shown.
+#[derive(Clone)]
+struct AsTyped(String);
+
+impl fmt::Debug for AsTyped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl FromStr for AsTyped {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
 impl EngineOptions {
     /// The database that was named, if any. Read here and not by clap, whose complaint about a
     /// mistyped URL would show the password in it.
@@ -79,7 +105,8 @@ impl EngineOptions {
     /// # Errors
     /// What is wrong with it, and what would be right.
     pub fn database_url(&self) -> Result<Option<DatabaseUrl>, String> {
-        let url = self.database_url.as_deref().map(str::parse).transpose();
+        let url = self.database_url.as_ref();
+        let url = url.map(|AsTyped(text)| text.parse()).transpose();
         url.map_err(|error| format!("--database-url (or DATABASE_URL): {error}"))
     }
 

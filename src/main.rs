@@ -186,8 +186,10 @@ async fn run(command: Command) -> Ended {
 }
 
 fn arguments() -> Arguments {
-    let matches = without_empty_variables(Arguments::command()).get_matches();
-    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    let command = without_empty_variables(Arguments::command());
+    let matches = command.try_get_matches();
+    let arguments = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
+    arguments.unwrap_or_else(|error| make_requests::without_credentials(error).exit())
 }
 
 /// An environment variable that is set to nothing counts as not set: Compose files cannot leave one

@@ -12,7 +12,8 @@
 //! - [`Lane`]: a place for one of several runs that must not meet.
 //! - `blocked`: does this connection wait for a lock?
 //! - [`local`]: a private server started by the lab itself.
-//! - `url`: what `--database-url` may say. [`choice`]: which engine it is going to be.
+//! - `url`: what `--database-url` may say, and `parameters`, after its `?`. [`choice`]: which engine it is
+//!   going to be.
 
 mod blocked;
 pub mod choice;
@@ -25,6 +26,7 @@ pub mod local;
 mod migrate;
 mod mysql;
 mod named_lock;
+mod parameters;
 mod pool;
 mod postgres;
 mod schema;
@@ -131,8 +133,8 @@ impl Journal {
     }
 }
 
-/// Where a database is, for the one who connects to it.
-#[derive(Debug, Clone)]
+/// Where a database is, for the one who connects to it. It holds the password.
+#[derive(Clone)]
 pub enum Address {
     /// MySQL or MariaDB, over TCP or a unix socket.
     MySql(Box<MySqlConnectOptions>),
@@ -140,6 +142,18 @@ pub enum Address {
     Postgres(Box<PgConnectOptions>),
     /// A SQLite file.
     Sqlite(Box<SqliteConnectOptions>),
+}
+
+/// Leaves the password out.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = match self {
+            Self::MySql(options) => url::DatabaseUrl::MySql(options.clone()),
+            Self::Postgres(options) => url::DatabaseUrl::Postgres(options.clone()),
+            Self::Sqlite(options) => url::DatabaseUrl::SqliteFile(options.get_filename().into()),
+        };
+        fmt::Display::fmt(&url, f)
+    }
 }
 
 /// What is known about the engine behind a [`Database`].

@@ -1,6 +1,8 @@
 //! What `--database-url` may say.
 
+use std::env;
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -8,6 +10,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
 use super::local::Wanted;
+use super::parameters::{MYSQL, POSTGRES, check_postgres_variables, is_a_port};
 
 /// What `--database-url` names.
 #[derive(Clone)]
@@ -38,7 +41,7 @@ impl FromStr for DatabaseUrl {
         let (scheme, rest) = text
             .split_once(':')
             .ok_or_else(|| format!("it names no engine; give {FORMS}"))?;
-        match (scheme, rest) {
+        match (scheme.to_ascii_lowercase().as_str(), rest) {
             ("mysql" | "mariadb", _) => mysql_url(rest),
             ("postgres" | "postgresql", _) => postgres_url(rest),
             ("sqlite", "" | ":memory:" | "//:memory:") => Ok(Self::SqliteTemporary),
@@ -58,22 +61,144 @@ impl FromStr for DatabaseUrl {
     }
 }
 
+/// A server's URL in its parts, as they stand there.
+struct Parts<'t> {
+    host: &'t str,
+    database: &'t str,
+    query: &'t str,
+}
+
+impl<'t> Parts<'t> {
+    /// Splits what follows `mysql:` and `postgres:`. No complaint shows a piece of the text, because a
+    /// password with a `/` in it ends anywhere.
+    fn of(rest: &'t str) -> Result<Self, String> {
+        let text = rest
+            .strip_prefix("//")
+            .ok_or("two slashes follow the engine's name")?;
+        if text.contains(|it: char| it.is_whitespace() || it.is_control()) {
+            return Err(to_be_encoded("a space or a control character"));
+        }
+        if text.contains('#') {
+            return Err(to_be_encoded("a #"));
+        }
+        let end = text.find(['/', '?']).unwrap_or(text.len());
+        let (authority, tail) = text.split_at(end);
+        let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+        let ends_too_late = !authority.contains('@') && query.contains('@');
+        if path.contains('@') || ends_too_late {
+            return Err(to_be_encoded(&format!("a {}", &tail[..1])));
+        }
+        let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+        if has_a_stray_percent(user) {
+            return Err(to_be_encoded("a %"));
+        }
+        check_host(host)?;
+        let database = path.strip_prefix('/').unwrap_or(path);
+        if database.contains('/') {
+            return Err("the database's name is all that follows the host: …HOST/DATABASE".into());
+        }
+        Ok(Self {
+            host,
+            database,
+            query,
+        })
+    }
+}
+
+fn to_be_encoded(what: &str) -> String {
+    format!(
+        "{what} has a meaning of its own in a URL; percent-encode the user and the password: / is \
+         %2F, # is %23, ? is %3F, @ is %40, : is %3A, % is %25, a space is %20"
+    )
+}
+
+/// Whether there is a `%` that does not begin two hexadecimal digits.
+fn has_a_stray_percent(text: &str) -> bool {
+    text.split('%').skip(1).any(|after| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_none_or(|digits| !digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// A host, an IPv6 address in brackets, or nothing; and perhaps a port.
+fn check_host(host: &str) -> Result<(), String> {
+    let port = if let Some(rest) = host.strip_prefix('[') {
+        let (address, port) = rest.split_once(']').unwrap_or((rest, ""));
+        if address.parse::<Ipv6Addr>().is_err() {
+            return Err("what stands in brackets is no IPv6 address, such as [::1]".to_owned());
+        }
+        port
+    } else {
+        let colon = host.find(':').unwrap_or(host.len());
+        if host.parse::<Ipv6Addr>().is_ok() {
+            return Err("an IPv6 address stands in brackets: [::1]".to_owned());
+        }
+        &host[colon..]
+    };
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Ok(()),
+        Some(number) if is_a_port(number) => Ok(()),
+        _ => Err(
+            "the port after the host is no number from 1 to 65535. (If that is no port but a piece \
+             of the user or the password: percent-encode / # ? @ : and % there, / is %2F)"
+                .to_owned(),
+        ),
+    }
+}
+
 fn mysql_url(rest: &str) -> Result<DatabaseUrl, String> {
-    let options = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))
-        .map_err(|error| format!("{error}; give mysql://USER:PASSWORD@HOST:PORT/DATABASE"))?;
-    if options.get_database().is_none_or(str::is_empty) {
+    let told =
+        |mistake: String| format!("{mistake}; give mysql://USER:PASSWORD@HOST:PORT/DATABASE");
+    let parts = Parts::of(rest).map_err(told)?;
+    if parts.database.is_empty() {
         return Err("it names no database; add one: mysql://…/DATABASE".to_owned());
     }
+    MYSQL.read(parts.query)?;
+    let options = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))
+        .map_err(|error| told(error.to_string()))?;
+    // sqlx leaves the brackets on, and then looks for a host of that name.
+    let options = match without_brackets(options.get_host()) {
+        Some(address) => options.clone().host(address),
+        None => options,
+    };
     Ok(DatabaseUrl::MySql(Box::new(options)))
 }
 
 fn postgres_url(rest: &str) -> Result<DatabaseUrl, String> {
+    let told =
+        |mistake: String| format!("{mistake}; give postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+    let parts = Parts::of(rest).map_err(told)?;
+    let given = POSTGRES.read(parts.query)?;
+    if given.has("dbname") && !parts.database.is_empty() {
+        return Err("it names a database, and another one as dbname; name one".to_owned());
+    }
+    if given.has("hostaddr") && (given.has("host") || !parts.host.is_empty()) {
+        return Err("hostaddr would replace the host; name one of the two".to_owned());
+    }
+    check_postgres_variables(&given, |name| env::var(name).ok())?;
     let options = PgConnectOptions::from_str(&format!("postgres:{rest}"))
-        .map_err(|error| format!("{error}; give postgres://USER:PASSWORD@HOST:PORT/DATABASE"))?;
+        .map_err(|error| told(error.to_string()))?;
     if options.get_database().is_none_or(str::is_empty) {
         return Err("it names no database; add one: postgres://…/DATABASE".to_owned());
     }
+    let options = match without_brackets(options.get_host()) {
+        Some(address) => options.clone().host(address),
+        None => options,
+    };
     Ok(DatabaseUrl::Postgres(Box::new(options)))
+}
+
+fn without_brackets(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
+}
+
+/// A host and its port as a URL spells them.
+pub(super) fn host_and_port(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }
 
 fn sqlite_path(path: &str) -> Result<DatabaseUrl, String> {
@@ -82,6 +207,12 @@ fn sqlite_path(path: &str) -> Result<DatabaseUrl, String> {
         return Err(
             "a SQLite file is named by its path alone, without options: sqlite:PATH".to_owned(),
         );
+    }
+    if path.starts_with("file:") {
+        return Err("a SQLite file is named by its path alone: leave file: out".to_owned());
+    }
+    if path.starts_with(':') {
+        return Err("a temporary SQLite database is called sqlite::memory:".to_owned());
     }
     Ok(DatabaseUrl::SqliteFile(path.into()))
 }
@@ -94,12 +225,10 @@ impl fmt::Display for DatabaseUrl {
                 let database = options.get_database().unwrap_or_default();
                 match options.get_socket() {
                     Some(socket) => write!(f, "mysql:{} at {}", database, socket.display()),
-                    None => write!(
-                        f,
-                        "mysql://{}:{}/{database}",
-                        options.get_host(),
-                        options.get_port()
-                    ),
+                    None => {
+                        let host = host_and_port(options.get_host(), options.get_port());
+                        write!(f, "mysql://{host}/{database}")
+                    }
                 }
             }
             Self::Postgres(options) => {
@@ -107,7 +236,13 @@ impl fmt::Display for DatabaseUrl {
                 let port = options.get_port();
                 match options.get_socket() {
                     Some(folder) => write!(f, "postgres:{database} at {}:{port}", folder.display()),
-                    None => write!(f, "postgres://{}:{port}/{database}", options.get_host()),
+                    None if options.get_host().starts_with('/') => {
+                        write!(f, "postgres:{database} at {}:{port}", options.get_host())
+                    }
+                    None => {
+                        let host = host_and_port(options.get_host(), port);
+                        write!(f, "postgres://{host}/{database}")
+                    }
                 }
             }
             Self::SqliteFile(path) => write!(f, "sqlite:{}", path.display()),
@@ -178,12 +313,86 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_address_is_shown_in_brackets_and_used_without() {
+        assert_eq!(
+            parsed("mysql://u@[::1]:3307/bank"),
+            "mysql://[::1]:3307/bank"
+        );
+        assert_eq!(
+            parsed("postgres://u@[::1]/bank"),
+            "postgres://[::1]:5432/bank"
+        );
+        assert_eq!(
+            parsed("postgres:///bank?hostaddr=::1"),
+            "postgres://[::1]:5432/bank"
+        );
+        let Ok(DatabaseUrl::MySql(options)) = "mysql://u@[::1]/bank".parse() else {
+            panic!("it is MySQL's");
+        };
+        assert_eq!(options.get_host(), "::1");
+        assert!(parsed("mysql://u@::1/bank").contains("in brackets: [::1]"));
+        assert!(parsed("mysql://u@[bank]/bank").contains("no IPv6 address"));
+    }
+
+    #[test]
+    fn a_url_that_says_more_than_is_heard_is_refused() {
+        for (text, words) in [
+            ("mysql://u@h/bank/more", "all that follows the host"),
+            ("mysql://u@h/bank/", "all that follows the host"),
+            ("postgres://u@h//bank", "all that follows the host"),
+            ("mysql:u@h/bank", "two slashes"),
+            ("mysql://u@h/bank#x", "%23"),
+            ("mysql://u@h/bank?unix_socket=/s", "write socket="),
+            ("postgres://u@h/bank?dbname=x", "name one"),
+            ("postgres://u@h/bank?hostaddr=::1", "name one of the two"),
+            ("sqlite:file:bank.db", "leave file: out"),
+            ("sqlite::memory", "sqlite::memory:"),
+            ("local:mysql?x", "starts mysql, mariadb or postgres"),
+        ] {
+            let answer = parsed(text);
+            assert!(answer.starts_with("error: "), "{text}: {answer}");
+            assert!(answer.contains(words), "{text}: {answer}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_password_is_to_be_percent_encoded() {
+        for scheme in ["mysql", "postgres"] {
+            for secret in [
+                "se/cret",
+                "se?cret",
+                "se#cret",
+                "se%cret",
+                "12/cret",
+                "12?cret",
+                "1?cret=2",
+                "se/cret@cret",
+                "se@cret/cret",
+                "/cret",
+                "cret/",
+                "se cret",
+                "se\tcret",
+            ] {
+                let answer = parsed(&format!("{scheme}://u:{secret}@db:3306/bank"));
+                assert!(answer.contains("percent-encode"), "{secret}: {answer}");
+                assert!(!answer.contains("cret"), "{answer}");
+            }
+            for secret in ["se@cret", "se:cret", "se%2Fcret", "se%20cret", ""] {
+                let answer = parsed(&format!("{scheme}://u:{secret}@db:3306/bank"));
+                assert_eq!(answer, format!("{scheme}://db:3306/bank"));
+            }
+        }
+    }
+
+    #[test]
     fn a_password_is_never_shown() {
         let url: DatabaseUrl = "mysql://u:secret@db/bank".parse().unwrap();
         assert!(!format!("{url} {url:?}").contains("secret"));
         for mistake in [
             "mysql://u:secret@db",
             "mysql://u:secret@db:port/x",
+            "mysql:u:secret@db/x",
+            "u:secret@db/x",
             "postgres://u:secret@db",
             "postgres://u:secret@db:port/x",
             "postgre://u:secret@db/x",

@@ -55,6 +55,7 @@ mod answer;
 mod audit;
 mod burst;
 mod consumer;
+mod credentials;
 mod evidence;
 mod gate;
 mod key;
@@ -77,6 +78,7 @@ pub use answer::{
 };
 pub use audit::{Anomaly, BookAudit, FileAudit, Id, Shipment, Shipped};
 pub use consumer::Consumption;
+pub use credentials::without_credentials;
 pub use evidence::{Books, Evidence, Files, OrderBook};
 pub use plan::{BaseUrl, Invalid, Pace, Plan, Requests, parse_timeout};
 pub use report::{Latency, Problems, Report, TransportErrors};

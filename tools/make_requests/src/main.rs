@@ -16,9 +16,11 @@ const COULD_NOT_TELL: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse_from(args::with_two_dashes(std::env::args_os()));
+    let stop = |error| make_requests::without_credentials(error).exit();
+    let args = Args::try_parse_from(args::with_two_dashes(std::env::args_os()));
+    let args = args.unwrap_or_else(stop);
     let format = args.format();
-    let plan = args.into_plan().unwrap_or_else(|error| error.exit());
+    let plan = args.into_plan().unwrap_or_else(stop);
 
     let report = match make_requests::run(&plan, narrator(&plan)).await {
         Ok(report) => report,

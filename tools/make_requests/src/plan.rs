@@ -100,9 +100,8 @@ impl FromStr for BaseUrl {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if !text.contains("://") {
-            return Err(Invalid(format!(
-                "a URL starts with its scheme: http://{text}"
-            )));
+            // Never the text: it may hold a password.
+            return Err(Invalid("a URL starts with its scheme: http://".to_owned()));
         }
         let url: Url = text
             .parse()

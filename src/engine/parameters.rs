@@ -1,0 +1,462 @@
+//! The parameters after a database URL's `?`: which ones there are, and what each takes.
+//!
+//! sqlx passes over a name that it does not know. `?ssl_mode=REQUIRED` would then connect in plain
+//! text without a word. So every name and every value is checked here before sqlx sees it, and a
+//! mistake is answered with the nearest right spelling.
+
+use std::path::Path;
+
+/// What a server's URL may say after its `?`.
+pub(super) struct Parameters {
+    known: &'static [Parameter],
+    /// What other programs call a thing, and what it is called here.
+    elsewhere: &'static [(&'static str, &'static str)],
+    /// The TLS modes that check the server's certificate.
+    verifying: [&'static str; 2],
+}
+
+struct Parameter {
+    /// What it is called, in the spelling that is recommended; then its other names.
+    names: &'static [&'static str],
+    takes: Takes,
+}
+
+#[derive(Clone, Copy)]
+enum Takes {
+    Text,
+    Number,
+    Port,
+    Folder,
+    /// A file that has to be there.
+    File,
+    OneOf(&'static [&'static str]),
+}
+
+const fn parameter(names: &'static [&'static str], takes: Takes) -> Parameter {
+    Parameter { names, takes }
+}
+
+/// MySQL's and MariaDB's.
+pub(super) static MYSQL: Parameters = Parameters {
+    known: &[
+        parameter(&["socket"], Takes::Text),
+        parameter(
+            &["ssl-mode", "sslmode"],
+            Takes::OneOf(&[
+                "DISABLED",
+                "PREFERRED",
+                "REQUIRED",
+                "VERIFY_CA",
+                "VERIFY_IDENTITY",
+            ]),
+        ),
+        parameter(&["ssl-ca", "sslca"], Takes::File),
+        parameter(&["ssl-cert", "sslcert"], Takes::File),
+        parameter(&["ssl-key", "sslkey"], Takes::File),
+        parameter(&["charset"], Takes::Text),
+        parameter(&["collation"], Takes::Text),
+        parameter(&["timezone", "time-zone"], Takes::Text),
+        parameter(&["statement-cache-capacity"], Takes::Number),
+    ],
+    elsewhere: &[
+        ("unix_socket", "socket"),
+        ("unixsocket", "socket"),
+        ("tls", "ssl-mode"),
+        ("ssl", "ssl-mode"),
+        ("usessl", "ssl-mode"),
+        ("sslrootcert", "ssl-ca"),
+        ("ssl-root-cert", "ssl-ca"),
+    ],
+    verifying: ["VERIFY_CA", "VERIFY_IDENTITY"],
+};
+
+/// PostgreSQL's. `options[NAME]` sets a variable of the session's.
+pub(super) static POSTGRES: Parameters = Parameters {
+    known: &[
+        parameter(&["host"], Takes::Folder),
+        parameter(&["hostaddr"], Takes::Text),
+        parameter(&["port"], Takes::Port),
+        parameter(&["dbname"], Takes::Text),
+        parameter(&["user"], Takes::Text),
+        parameter(&["password"], Takes::Text),
+        parameter(
+            &["sslmode", "ssl-mode"],
+            Takes::OneOf(&["disable", "prefer", "require", "verify-ca", "verify-full"]),
+        ),
+        parameter(&["sslrootcert", "ssl-root-cert", "ssl-ca"], Takes::File),
+        parameter(&["sslcert", "ssl-cert"], Takes::File),
+        parameter(&["sslkey", "ssl-key"], Takes::File),
+        parameter(&["application_name"], Takes::Text),
+        parameter(&["options"], Takes::Text),
+        parameter(&["statement-cache-capacity"], Takes::Number),
+    ],
+    elsewhere: &[
+        ("socket", "host"),
+        ("unix_socket", "host"),
+        ("tls", "sslmode"),
+        ("ssl", "sslmode"),
+        ("database", "dbname"),
+        ("schema", "options[search_path]"),
+        ("currentschema", "options[search_path]"),
+        ("search_path", "options[search_path]"),
+    ],
+    verifying: ["verify-ca", "verify-full"],
+};
+
+/// What a URL says after its `?`, every name and value of which is known.
+pub(super) struct Given<'q>(Vec<(String, &'q str)>);
+
+impl Given<'_> {
+    /// Whether a parameter is there, by the name that is recommended.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(given, _)| given == name);
+        found.map(|(_, value)| *value)
+    }
+}
+
+impl Parameters {
+    /// Reads what stands after the `?`.
+    ///
+    /// # Errors
+    /// What is wrong, and what would be right. A value is never shown, because it may be a secret;
+    /// nor is a name where the text could be the end of a password.
+    pub(super) fn read<'q>(&self, query: &'q str) -> Result<Given<'q>, String> {
+        let mut given: Vec<(String, &str)> = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = name.replace("%5B", "[").replace("%5b", "[");
+            let name = name.replace("%5D", "]").replace("%5d", "]");
+            let name = self.recommended(&name, !query.contains('@'))?;
+            if given.iter().any(|(before, _)| *before == name) {
+                return Err(format!("{name} is given twice; give it once"));
+            }
+            self.check(&name, value)?;
+            given.push((name, value));
+        }
+        let given = Given(given);
+        self.check_certificates(&given)?;
+        Ok(given)
+    }
+
+    /// The recommended name of a parameter.
+    fn recommended(&self, name: &str, may_be_shown: bool) -> Result<String, String> {
+        if let Some(known) = self.known.iter().find(|it| it.names.contains(&name)) {
+            return Ok(known.names[0].to_owned());
+        }
+        let variable = name
+            .strip_prefix("options[")
+            .and_then(|it| it.strip_suffix(']'));
+        let takes_variables = self.known.iter().any(|it| it.names[0] == "options");
+        if takes_variables && variable.is_some_and(is_a_word) {
+            return Ok(name.to_owned());
+        }
+        let what = match may_be_shown && is_a_word(name) {
+            true => format!("{name} is no parameter that is known here"),
+            false => "it has a parameter that is not known here".to_owned(),
+        };
+        Err(match self.nearest(name) {
+            Some(nearest) => format!("{what}; write {nearest}=…"),
+            None => format!("{what}; there are {}", self.names().join(", ")),
+        })
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.known.iter().map(|it| it.names[0]).collect()
+    }
+
+    fn nearest(&self, name: &str) -> Option<&'static str> {
+        let name = name.to_ascii_lowercase();
+        let elsewhere = self.elsewhere.iter().find(|(theirs, _)| *theirs == name);
+        if let Some((_, ours)) = elsewhere {
+            return Some(*ours);
+        }
+        let alike = |known: &Parameter| {
+            let names = known.names.iter();
+            names.map(|it| edits(it, &name)).min()
+        };
+        let known = self.known.iter();
+        let close = known.filter_map(|it| Some((alike(it)?, it.names[0])));
+        let nearest = close.min_by_key(|(edits, _)| *edits);
+        nearest.and_then(|(edits, ours)| (edits <= name.len().min(9) / 3).then_some(ours))
+    }
+
+    fn check(&self, name: &str, value: &str) -> Result<(), String> {
+        let known = self.known.iter().find(|it| it.names[0] == name);
+        match known.map(|it| it.takes) {
+            Some(Takes::Number) if value.parse::<usize>().is_err() => {
+                Err(format!("{name} takes a whole number"))
+            }
+            Some(Takes::Port) if !is_a_port(value) => {
+                Err(format!("{name} takes a number from 1 to 65535"))
+            }
+            Some(Takes::Folder) if value.contains(',') => {
+                Err(format!("{name} takes one host or folder, no list of them"))
+            }
+            Some(Takes::File) => check_file(name, &decoded(value)),
+            Some(Takes::OneOf(choices)) => check_choice(name, value, choices),
+            _ if value.is_empty() => Err(format!("{name} has no value; write {name}=…")),
+            _ => Ok(()),
+        }
+    }
+
+    /// A certificate that nothing is checked against would be a promise that is not kept.
+    fn check_certificates(&self, given: &Given<'_>) -> Result<(), String> {
+        let name = |one: &str| {
+            let known = self.known.iter().find(|it| it.names.contains(&one));
+            known.map_or("", |it| it.names[0])
+        };
+        let (mode, ca) = (name("ssl-mode"), name("ssl-ca"));
+        let (cert, key) = (name("ssl-cert"), name("ssl-key"));
+        if given.has(cert) != given.has(key) {
+            return Err(format!(
+                "{cert} and {key} belong together; give both or none"
+            ));
+        }
+        let verifies = given.value(mode).is_some_and(|value| {
+            let mut modes = self.verifying.iter();
+            modes.any(|it| it.eq_ignore_ascii_case(value))
+        });
+        if given.has(ca) && !verifies {
+            let [one, other] = self.verifying;
+            return Err(format!(
+                "{ca} has no effect without {mode}={one} or {mode}={other}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn check_choice(name: &str, value: &str, choices: &[&str]) -> Result<(), String> {
+    if choices.iter().any(|it| it.eq_ignore_ascii_case(value)) {
+        return Ok(());
+    }
+    let value = value.to_ascii_lowercase();
+    let nearest = choices
+        .iter()
+        .map(|it| (edits(&it.to_ascii_lowercase(), &value), it))
+        .min()
+        .filter(|(edits, _)| *edits <= 3);
+    let choices = choices.join(", ");
+    Err(match nearest {
+        Some((_, nearest)) => {
+            format!("{name} takes one of {choices}; write {name}={nearest}")
+        }
+        None => format!("{name} takes one of {choices}"),
+    })
+}
+
+fn check_file(name: &str, value: &str) -> Result<(), String> {
+    if value.trim().starts_with("-----BEGIN") {
+        return Ok(());
+    }
+    match std::fs::File::open(Path::new(value)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{name} names the file {value}: {error}")),
+    }
+}
+
+pub(super) fn is_a_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|it| it != 0)
+}
+
+fn is_a_word(text: &str) -> bool {
+    let may = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !text.is_empty() && text.bytes().all(may)
+}
+
+/// A value as sqlx reads it: `+` is a space, `%2F` a slash.
+fn decoded(value: &str) -> String {
+    let bytes = value.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let digits = value.get(at + 1..at + 3);
+        match (byte, digits.and_then(|it| u8::from_str_radix(it, 16).ok())) {
+            (b'%', Some(meant)) => {
+                decoded.push(meant);
+                at += 2;
+            }
+            (b'+', _) => decoded.push(b' '),
+            _ => decoded.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+/// How many letters have to be put in, left out or changed to make one word of the other.
+fn edits(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = above + 1;
+        for (index, theirs) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *theirs);
+            diagonal = row[index + 1];
+            row[index + 1] = changed.min(diagonal + 1).min(row[index] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+/// The variables with which PostgreSQL's programs, and sqlx, fill in what a URL leaves out.
+const POSTGRES_VARIABLES: [&str; 13] = [
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGPORT",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGPASSFILE",
+    "PGDATABASE",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "PGSSLCERT",
+    "PGSSLKEY",
+    "PGAPPNAME",
+    "PGOPTIONS",
+];
+
+/// Which of PostgreSQL's variables are set.
+pub(super) fn postgres_variables() -> Vec<&'static str> {
+    let set = |name: &&str| std::env::var_os(name).is_some();
+    POSTGRES_VARIABLES.into_iter().filter(set).collect()
+}
+
+/// Refuses what sqlx would take for not set: a mode or a port that does not exist.
+///
+/// # Errors
+/// Which variable is wrong, and what it takes.
+pub(super) fn check_postgres_variables(
+    given: &Given<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<(), String> {
+    for (name, parameter) in [("PGSSLMODE", "sslmode"), ("PGPORT", "port")] {
+        if let Some(value) = variable(name)
+            && !given.has(parameter)
+        {
+            let checked = POSTGRES.check(parameter, &value);
+            checked.map_err(|mistake| format!("the variable {name}: {mistake}"))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(parameters: &Parameters, query: &str) -> String {
+        match parameters.read(query) {
+            Ok(_) => "none".to_owned(),
+            Err(mistake) => mistake,
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest_right_one() {
+        for (query, nearest) in [
+            ("ssl_mode=REQUIRED", "ssl-mode"),
+            ("SSL-MODE=REQUIRED", "ssl-mode"),
+            ("sslMode=REQUIRED", "ssl-mode"),
+            ("unix_socket=/s", "socket"),
+            ("sockets=/s", "socket"),
+            ("tls=true", "ssl-mode"),
+            ("sslrootcert=/c", "ssl-ca"),
+            ("char-set=utf8mb4", "charset"),
+            ("time_zone=UTC", "timezone"),
+        ] {
+            let mistake = mistake(&MYSQL, query);
+            assert!(
+                mistake.ends_with(&format!("; write {nearest}=…")),
+                "{mistake}"
+            );
+        }
+        for (query, nearest) in [
+            ("ssl_mode=require", "sslmode"),
+            ("socket=/run", "host"),
+            ("search_path=x", "options[search_path]"),
+            ("applicationname=x", "application_name"),
+            ("db_name=x", "dbname"),
+        ] {
+            let mistake = mistake(&POSTGRES, query);
+            assert!(
+                mistake.ends_with(&format!("; write {nearest}=…")),
+                "{mistake}"
+            );
+        }
+        let far = mistake(&MYSQL, "connect_timeout=3");
+        assert!(
+            far.starts_with("connect_timeout is no parameter that is known here; there are socket"),
+            "{far}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_answered_with_the_right_ones() {
+        for (parameters, query, nearest) in [
+            (&MYSQL, "ssl-mode=REQUIRE", "ssl-mode=REQUIRED"),
+            (&MYSQL, "sslmode=verify-ca", "ssl-mode=VERIFY_CA"),
+            (&MYSQL, "ssl-mode=disable", "ssl-mode=DISABLED"),
+            (&POSTGRES, "sslmode=required", "sslmode=require"),
+            (&POSTGRES, "ssl-mode=VERIFY_FULL", "sslmode=verify-full"),
+        ] {
+            let mistake = mistake(parameters, query);
+            assert!(mistake.ends_with(&format!("write {nearest}")), "{mistake}");
+        }
+        let allow = mistake(&POSTGRES, "sslmode=allow");
+        assert!(allow.starts_with("sslmode takes one of disable"), "{allow}");
+        assert!(mistake(&MYSQL, "statement-cache-capacity=x").contains("whole number"));
+        assert!(mistake(&POSTGRES, "port=0").contains("1 to 65535"));
+        assert!(mistake(&MYSQL, "socket").contains("no value"));
+        assert!(mistake(&MYSQL, "ssl-ca=/no/file").contains("/no/file: No such file"));
+        assert_eq!(mistake(&MYSQL, "ssl-mode=required"), "none");
+    }
+
+    #[test]
+    fn what_is_given_twice_or_has_no_effect_is_refused() {
+        let twice = mistake(&MYSQL, "ssl-mode=REQUIRED&sslmode=DISABLED");
+        assert_eq!(twice, "ssl-mode is given twice; give it once");
+        let twice = mistake(&POSTGRES, "options[a]=1&options%5Ba%5D=2");
+        assert_eq!(twice, "options[a] is given twice; give it once");
+        let none = mistake(&MYSQL, "ssl-mode=REQUIRED&ssl-ca=/dev/null");
+        assert!(
+            none.contains("no effect without ssl-mode=VERIFY_CA"),
+            "{none}"
+        );
+        let none = mistake(&POSTGRES, "sslrootcert=/dev/null");
+        assert!(
+            none.contains("no effect without sslmode=verify-ca"),
+            "{none}"
+        );
+        let half = mistake(&MYSQL, "ssl-cert=/dev/null");
+        assert!(half.contains("belong together"), "{half}");
+        assert!(mistake(&POSTGRES, "options[=1").contains("not known"));
+    }
+
+    #[test]
+    fn a_name_that_may_be_the_end_of_a_password_is_not_shown() {
+        for query in ["secret=1@db/bank", "secret@db/bank", "se:cret=1"] {
+            let mistake = mistake(&MYSQL, query);
+            assert!(!mistake.contains("cret"), "{mistake}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_sqlx_would_pass_over_is_refused() {
+        let checked = |query, name: &str, value: &str| {
+            let given = POSTGRES.read(query).unwrap();
+            check_postgres_variables(&given, |asked| (asked == name).then(|| value.to_owned()))
+        };
+        let mistake = checked("", "PGSSLMODE", "REQUIRED").unwrap_err();
+        assert!(mistake.starts_with("the variable PGSSLMODE: "), "{mistake}");
+        assert!(mistake.ends_with("write sslmode=require"), "{mistake}");
+        assert!(checked("", "PGPORT", "postgres").is_err());
+        assert!(checked("sslmode=require", "PGSSLMODE", "REQUIRED").is_ok());
+        assert!(checked("", "PGSSLMODE", "require").is_ok());
+    }
+}
