@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::local::{self, Folder, Found, LocalServer, PassedOver, Reason, Wanted};
+use super::parameters::postgres_variables;
 pub use super::url::DatabaseUrl;
-use super::{Address, Database, OpenError, Settings};
+use super::{Address, Database, Flavour, OpenError, Settings};
 
 /// What becomes of data that the lab keeps by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -333,11 +334,36 @@ impl Opening<'_> {
             .map_err(|error| ChoiceError::open(place, error))?;
         (self.say)(&format!("engine: {} ({place})", database.engine()));
         (self.say)(&format!("why this one: {why}"));
+        self.say_what_is_between(&database, place).await?;
         Ok(Opened {
             database,
             place: place.to_owned(),
             private,
         })
+    }
+
+    /// Whether the connection is encrypted, and what it has from PostgreSQL's variables.
+    async fn say_what_is_between(
+        &self,
+        database: &Database,
+        place: &str,
+    ) -> Result<(), ChoiceError> {
+        let encryption = database.encryption().await;
+        let encryption = encryption.map_err(|error| ChoiceError::open(place, error))?;
+        if let Some(encryption) = encryption {
+            (self.say)(&encryption);
+        }
+        let variables = match database.engine().flavour {
+            Flavour::Postgres => postgres_variables(),
+            Flavour::MySql | Flavour::MariaDb | Flavour::Sqlite => Vec::new(),
+        };
+        if !variables.is_empty() {
+            (self.say)(&format!(
+                "what the URL leaves out is taken from the environment, where these are set: {}",
+                variables.join(", ")
+            ));
+        }
+        Ok(())
     }
 
     /// A server of the other product is no news to somebody who named the one that is wanted.

@@ -12,6 +12,7 @@
 //! - [`Lane`]: a place for one of several runs that must not meet.
 //! - `blocked`: does this connection wait for a lock?
 //! - [`local`]: a private server started by the lab itself.
+//! - `reach`: why a server cannot be reached, and whether the way to it is encrypted.
 //! - `url`: what `--database-url` may say, and `parameters`, after its `?`. [`choice`]: which engine it is
 //!   going to be.
 
@@ -29,6 +30,7 @@ mod named_lock;
 mod parameters;
 mod pool;
 mod postgres;
+mod reach;
 mod schema;
 mod session;
 mod sqlite;
@@ -298,10 +300,16 @@ impl Database {
     /// [`OpenError::Connect`] where it cannot be reached, [`OpenError::Isolation`] for a level that
     /// the engine does not have.
     pub async fn connect(address: &Address, settings: &Settings) -> Result<Self, OpenError> {
-        match address {
+        let connected = match address {
             Address::MySql(options) => mysql::connect(options, settings).await,
             Address::Postgres(options) => postgres::connect(options, settings).await,
             Address::Sqlite(options) => sqlite::connect(options, settings).await,
+        };
+        match connected {
+            Err(OpenError::Connect(fault)) => {
+                Err(OpenError::Connect(reach::explained(address, fault).await))
+            }
+            connected => connected,
         }
     }
 
