@@ -19,7 +19,7 @@ use crate::explore::report::{self, FindingJson};
 use crate::explore::{Client, Plan, Schedule, Schedules};
 use crate::exports::Folder;
 use crate::exports::janitor::Janitor;
-use crate::http::{self, Instance};
+use crate::http::{self, Instance, Limits};
 use crate::survey::{self, Found};
 use crate::watch::{ServiceUrl, Watch};
 
@@ -383,6 +383,28 @@ pub struct ServiceOptions {
     )]
     pub request_timeout: Duration,
 
+    /// How long a client may read nothing of its answer before it is cut off. One that reads on, however slowly, is not.
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "RACY_WRITE_TIMEOUT",
+        default_value = "30s",
+        value_parser = positive_duration
+    )]
+    pub write_timeout: Duration,
+
+    /// At most that many connections of clients; fewer where the process may not have that many files open. Where
+    /// all are taken, idle ones are closed. Where none is idle, only health, metrics and the keeper's requests are
+    /// answered, and all others with 503.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "RACY_CLIENT_CONNECTIONS",
+        default_value_t = 4096,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub client_connections: u32,
+
     /// How long an Idempotency-Key is known. Afterwards the same key is a new one.
     #[arg(
         long,
@@ -472,8 +494,8 @@ impl ServiceOptions {
         }
     }
 
-    /// The settings for the service.
-    pub fn settings(&self, exports: Folder) -> http::Settings {
+    /// The settings for the service, with at most that many connections of clients.
+    pub fn settings(&self, exports: Folder, client_connections: u32) -> http::Settings {
         http::Settings {
             exports,
             workers: self.workers,
@@ -484,6 +506,10 @@ impl ServiceOptions {
             idempotency_ttl: self.idempotency_ttl,
             behind_proxy: self.behind_proxy,
             instance: self.instance.clone().unwrap_or_else(Instance::of_this_host),
+            limits: Limits {
+                connections: client_connections as usize,
+                write_timeout: self.write_timeout,
+            },
         }
     }
 }

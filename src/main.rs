@@ -22,6 +22,7 @@ use racy::config::{
     WatchOptions,
 };
 use racy::demo::{self, Exhibits, Showing};
+use racy::descriptors::{self, Share};
 use racy::engine::Database;
 use racy::engine::choice::{self, Lifetime, Opened};
 use racy::explore::{Stop, Tally};
@@ -456,7 +457,7 @@ async fn check_health(command: HealthcheckCommand) -> Ended {
 /// Beyond the time for which a client is kept waiting, nobody is there for whom to finish a request.
 const SHUTDOWN_SLACK: Duration = Duration::from_secs(5);
 
-async fn serve(command: ServeCommand, mut signals: Signals) -> Ended {
+async fn serve(mut command: ServeCommand, mut signals: Signals) -> Ended {
     start_log(command.service.log_format, "info")?;
     let listen = command.service.listening.listen;
     let listener = TcpListener::bind(listen)
@@ -464,6 +465,7 @@ async fn serve(command: ServeCommand, mut signals: Signals) -> Ended {
         .map_err(|error| format!("cannot listen on {listen}: {error}; --listen takes another"))?;
 
     let exports = command.service.export_folder()?;
+    let share = share_files(&mut command);
     let say = |line: &str| tracing::info!("{line}");
     let opening = command.database.open(Lifetime::Kept, &say);
     let mut opened = tokio::select! {
@@ -477,7 +479,7 @@ async fn serve(command: ServeCommand, mut signals: Signals) -> Ended {
 
     let service = Service::new(
         opened.database.clone(),
-        &command.service.settings(exports.clone()),
+        &command.service.settings(exports.clone(), share.clients),
         Arc::new(Unobserved),
     );
     // Dropped with this function: a sweep is no request that somebody waits for.
@@ -515,6 +517,26 @@ async fn serve(command: ServeCommand, mut signals: Signals) -> Ended {
         closed = serve_to_the_end => closed.map(|()| ExitCode::SUCCESS).map_err(Into::into),
         exit_code = lose_patience => Ok(exit_code),
     }
+}
+
+/// Sees to it that there are no more connections than there may be open files.
+fn share_files(command: &mut ServeCommand) -> Share {
+    let wanted = Share {
+        database: command.database.engine.db_connections,
+        clients: command.service.client_connections,
+    };
+    let files = descriptors::raise_to(wanted.files());
+    let share = wanted.limited_to(files);
+    if share != wanted {
+        tracing::warn!(
+            "only {files} files may be open: there are at most {} connections of clients and {} to the \
+             database; ulimit -n allows more",
+            share.clients,
+            share.database
+        );
+    }
+    command.database.engine.db_connections = share.database;
+    share
 }
 
 async fn open(

@@ -26,6 +26,7 @@ mod faults;
 mod idempotency;
 mod keeper;
 mod keeper_commands;
+mod limits;
 mod local_server;
 mod metrics;
 mod orders;

@@ -31,7 +31,7 @@ use crate::deposits::{LongDelay, Retry};
 use crate::engine::choice::HOW_TO_CHANGE;
 use crate::engine::{Database, Engine, Flavour, Isolation};
 use crate::exports::Folder;
-use crate::http::{self, Instance, Service};
+use crate::http::{self, Instance, Limits, Service};
 use crate::step::Unobserved;
 
 const REQUESTS: u32 = 10;
@@ -171,6 +171,7 @@ fn service(database: &Database, exports: &Path) -> Service {
         behind_proxy: false,
         instance: Instance::of_this_host(),
         exports: Folder::at(exports),
+        limits: Limits::default(),
     };
     Service::new(database.clone(), &settings, Arc::new(Unobserved))
 }

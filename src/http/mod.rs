@@ -6,8 +6,10 @@
 
 mod accounts;
 mod admin;
+mod admission;
 mod caller;
 mod completion;
+mod connected;
 mod deposits;
 mod exports;
 mod fields;
@@ -15,6 +17,7 @@ mod front;
 mod health;
 mod input;
 mod instance;
+mod limits;
 mod metrics;
 mod openapi;
 mod orders;
@@ -22,6 +25,7 @@ mod paging;
 mod probe;
 mod problem;
 mod server;
+mod socket;
 mod statements;
 mod strategies;
 
@@ -41,7 +45,9 @@ use tracing::{Level, field};
 use utoipa::OpenApi as _;
 use utoipa_swagger_ui::SwaggerUi;
 
+pub use admission::RESERVED_PLACES;
 pub use instance::Instance;
+pub use limits::Limits;
 pub use probe::probe;
 pub use problem::Problem;
 pub use server::serve;
@@ -81,6 +87,8 @@ pub struct Settings {
     pub instance: Instance,
     /// Where exports are written.
     pub exports: Folder,
+    /// How much its clients may take together.
+    pub limits: Limits,
 }
 
 /// What the handlers share.
@@ -120,6 +128,7 @@ pub struct Service {
     metrics: Arc<Metrics>,
     requests: TaskTracker,
     header_timeout: Duration,
+    limits: Limits,
     behind_proxy: bool,
 }
 
@@ -169,6 +178,7 @@ impl Service {
             metrics,
             requests,
             header_timeout: settings.header_timeout,
+            limits: settings.limits,
             behind_proxy: settings.behind_proxy,
         }
     }
@@ -243,7 +253,8 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
             .layer(middleware::map_response_with_state(
                 instance,
                 instance::sign,
-            )),
+            ))
+            .layer(middleware::from_fn(admission::admit)),
     )
 }
 

@@ -85,7 +85,7 @@ pub(super) enum AlwaysPossible {
     /// A mistake in the lab itself
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(#[to_schema] Problem),
-    /// The database is out of reach; Retry-After tells when to ask again
+    /// The database is out of reach, or too many clients are connected; Retry-After tells when to ask again
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
     /// The answer takes too long; the work goes on
@@ -285,6 +285,22 @@ impl Problem {
         Self {
             detail: format!("The Content-Type is {found}; send application/json."),
             ..Self::unsupported_type(found)
+        }
+    }
+
+    /// 503: as many clients are connected as may be, and none of them is idle.
+    pub fn too_many_clients(most: usize) -> Self {
+        Self {
+            retryable: true,
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too-many-clients",
+                "Too many clients are connected",
+                format!(
+                    "All {most} connections that clients may have are busy. Nothing was done; ask again \
+                     in a moment. --client-connections allows more."
+                ),
+            )
         }
     }
 

@@ -8,7 +8,7 @@ use axum::Router;
 use racy::deposits::{LongDelay, Retry};
 use racy::engine::Database;
 use racy::exports::Folder;
-use racy::http::{self, Service, Settings};
+use racy::http::{self, Limits, Service, Settings};
 use racy::step::{Observer, Unobserved};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
@@ -38,6 +38,7 @@ pub fn settings() -> Settings {
         instance: "here".parse().unwrap(),
         // Nobody exports but those who bring a folder.
         exports: Folder::at("no export folder"),
+        limits: Limits::default(),
     }
 }
 

@@ -1,0 +1,193 @@
+//! What clients may take, alone and together, and what becomes of those that want more.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use racy::exports::Folder;
+use racy::exports::janitor::Janitor;
+use racy::http::{Limits, Settings};
+use racy::step::Unobserved;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::client::Gate;
+use crate::support::process::{Served, terminate};
+use crate::support::service::{RunningService, problem, settings};
+use crate::support::{Lab, TestEngine, until};
+
+/// Longer than any test.
+const FOR_EVER: Duration = Duration::from_hours(1);
+
+async fn serve(lab: &Lab, folder: &Folder, limits: Limits) -> RunningService {
+    let settings = Settings {
+        exports: folder.clone(),
+        limits,
+        ..settings()
+    };
+    RunningService::start_with(&lab.database, &settings, Arc::new(Unobserved), |it| it).await
+}
+
+/// A folder with an export that is larger than what systems keep for who does not read.
+fn large_export() -> (TempDir, Folder) {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = Folder::at(temporary.path());
+    let file = temporary.path().join("transactions.csv");
+    std::fs::write(file, vec![b'x'; 32 * 1024 * 1024]).unwrap();
+    (temporary, folder)
+}
+
+fn send(address: SocketAddr, head: &str) -> TcpStream {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(head.as_bytes()).unwrap();
+    client
+}
+
+const DOWNLOAD: &str = "GET /exports/transactions.csv HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_reads_nothing_is_cut_off_and_the_file_is_in_use_no_more() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let (_temporary, folder) = large_export();
+    let limits = Limits {
+        write_timeout: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let service = serve(&lab, &folder, limits).await;
+    let mut client = send(service.address, DOWNLOAD);
+    let mut first = [0; 15];
+    client.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    let janitor = Janitor {
+        folder,
+        ttl: Duration::ZERO,
+        every: FOR_EVER,
+    };
+    until("the export is deleted", || async {
+        janitor.sweep(SystemTime::now()).unwrap().unwrap().files == 1
+    })
+    .await;
+    let mut rest = Vec::new();
+    let read = client.read_to_end(&mut rest);
+    assert!(read.is_err() || rest.len() < 32 * 1024 * 1024);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_a_client_that_reads_nothing() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let (_temporary, folder) = large_export();
+    let limits = Limits {
+        write_timeout: FOR_EVER,
+        ..Limits::default()
+    };
+    let service = serve(&lab, &folder, limits).await;
+    let mut client = send(service.address, DOWNLOAD);
+    client.read_exact(&mut [0; 15]).unwrap();
+    tokio::time::timeout(Duration::from_secs(20), service.stop())
+        .await
+        .unwrap();
+    drop(client);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_connections_make_room_where_all_places_are_taken() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let limits = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
+    let service = serve(&lab, &Folder::at("none"), limits).await;
+    let idle: Vec<_> = (0..50)
+        .map(|_| TcpStream::connect(service.address).unwrap())
+        .collect();
+    for _ in 0..5 {
+        // Each over a connection of its own.
+        let client = reqwest::Client::new();
+        let url = format!("http://{}/accounts", service.address);
+        assert_eq!(client.get(url).send().await.unwrap().status(), 200);
+    }
+    drop(idle);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_busy_clients_only_health_and_the_keeper_are_answered() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let (gate, mut arrived) = Gate::new();
+    let one = Settings {
+        limits: Limits {
+            connections: 1,
+            ..Limits::default()
+        },
+        ..settings()
+    };
+    let service =
+        RunningService::start_with(&lab.database, &one, Arc::new(gate), |router| router).await;
+    let deposit = service
+        .post("/demo/atomic_no_delay/")
+        .json(&json!({"account": 1, "amount": 100}));
+    let deposit = tokio::spawn(deposit.send());
+    let parked = arrived.next().await.unwrap();
+
+    let refused = service.get("/accounts").send().await.unwrap();
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(refused.headers()["connection"], "close");
+    assert_eq!(refused.headers()["x-racy-instance"], "here");
+    problem(refused, 503, "too-many-clients").await;
+    service.json("/health/live").await;
+    let guess = service.post("/admin/login").form(&[("username", "ada")]);
+    assert_eq!(guess.send().await.unwrap().status(), 401);
+
+    parked.go();
+    let steps = arrived.let_all_through();
+    assert_eq!(deposit.await.unwrap().unwrap().status(), 200);
+    assert_eq!(lab.account().await.balance, 100);
+    service.json("/accounts").await;
+    service.stop().await;
+    steps.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headers_have_a_size() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    for (bytes, status) in [(30 * 1024, 200), (40 * 1024, 431), (400 * 1024, 431)] {
+        let request = service.get("/accounts");
+        let request = request.header("cookie", "c".repeat(bytes));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status, "{bytes} bytes of cookies");
+    }
+    service.stop().await;
+}
+
+#[test]
+fn with_few_files_and_hundreds_of_idle_connections_everybody_is_answered() {
+    let data = tempfile::tempdir().unwrap();
+    let url = TestEngine::Sqlite.own_url(data.path());
+    let served = Served::start_by(&["prlimit", "--nofile=64"], &url, data.path(), &[]);
+    assert!(served.said.contains("only 64 files may be open"));
+    let address: SocketAddr = served
+        .base_url
+        .strip_prefix("http://")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let idle: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    for (head, status) in [
+        ("GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n", "200"),
+        ("GET /admin/login HTTP/1.1\r\nHost: x\r\n\r\n", "200"),
+        ("GET /accounts HTTP/1.1\r\nHost: x\r\n\r\n", "200"),
+    ] {
+        let mut answer = [0; 12];
+        send(address, head).read_exact(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(answer, format!("HTTP/1.1 {status}"), "{head}");
+    }
+    drop(idle);
+    terminate(&served.process);
+    assert!(served.wait().0.success());
+}
