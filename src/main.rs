@@ -309,10 +309,21 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
             tokio::select! {
                 ended = exploring => ended.map(|_| exit_code),
                 exit_code = signals.nth(2) => Ok(exit_code),
+                () = sleep(COMES_TO_ITS_END) => {
+                    complain(
+                        "the runs under way do not come to their end: stopped without them. On a \
+                         server of yours racy_explore_… or racy_lane_… may be left",
+                    );
+                    Ok(exit_code)
+                }
             }
         }
     }
 }
+
+/// How long an exploration that is stopped may take to end: longer than a wait for a lock, and not as
+/// long as a database that does not answer.
+const COMES_TO_ITS_END: Duration = Duration::from_secs(15);
 
 async fn survey_and_print(survey: &Survey<'_>, command: &ExploreCommand) -> Ended {
     let settings = survey::settings(&command.engine.settings());

@@ -272,6 +272,7 @@ async fn scratch(
     opened: &Opened,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Option<Scratch>, OpenError> {
+    opened.database.must_be_direct()?;
     let is_innodb = matches!(
         opened.database.engine().flavour,
         Flavour::MySql | Flavour::MariaDb
@@ -285,13 +286,10 @@ async fn scratch(
         return Ok(None);
     }
     let scratch = opened.database.scratch().await?;
-    if scratch.is_borrowed() {
-        opened.database.migrate().await?;
-        say(
-            "no database of the explorer's own can be made: whatever else works in this one, another \
-             explorer above all, can disturb the counts",
-        );
-    }
+    say(&format!(
+        "exploring in a database of its own: {}",
+        scratch.name()
+    ));
     Ok(Some(scratch))
 }
 
@@ -336,11 +334,15 @@ pub fn broke_a_promise(findings: &[Finding]) -> bool {
 pub fn settings(asked: &Settings) -> Settings {
     /// Far more than a run takes. Some deadlocks of three clients InnoDB does not see.
     const LOCK_WAIT_SECONDS: u32 = 5;
+    /// No statement of a run takes that long but by waiting for a lock.
+    const BEYOND_A_LOCK: Duration = Duration::from_secs(30);
     /// PostgreSQL looks for a deadlock only after this time.
     const DEADLOCK_TIMEOUT: Duration = Duration::from_millis(10);
 
+    let lock_wait = asked.lock_wait_timeout.unwrap_or(LOCK_WAIT_SECONDS);
     Settings {
-        lock_wait_timeout: asked.lock_wait_timeout.or(Some(LOCK_WAIT_SECONDS)),
+        lock_wait_timeout: Some(lock_wait),
+        answer_within: Some(Duration::from_secs(lock_wait.into()) + BEYOND_A_LOCK),
         deadlock_timeout: asked.deadlock_timeout.or(Some(DEADLOCK_TIMEOUT)),
         ..*asked
     }

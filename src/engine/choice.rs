@@ -333,6 +333,9 @@ impl Opening<'_> {
             .await
             .map_err(|error| ChoiceError::open(place, error))?;
         (self.say)(&format!("engine: {} ({place})", database.engine()));
+        for remark in database.remarks() {
+            (self.say)(&remark);
+        }
         (self.say)(&format!("why this one: {why}"));
         self.say_what_is_between(&database, place).await?;
         Ok(Opened {

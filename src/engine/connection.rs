@@ -1,14 +1,16 @@
 //! One connection, whichever driver it is of: the only place that speaks to sqlx about statements.
 
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::mysql::MySqlRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
+use tokio::time::timeout;
 
 use super::Fault;
-use super::pool::Pooled;
+use super::pool::{BehindAPooler, Pooled};
 use crate::step::Argument;
 
 /// The engine's own number for a connection, as its lock tables use it.
@@ -146,14 +148,27 @@ macro_rules! bound {
     }};
 }
 
+/// A statement that is prepared, for a connection that stays the same; behind a pooler it is prepared
+/// anew each time, without a name.
+macro_rules! prepared {
+    ($it:expr, $sql:expr, $values:expr) => {
+        bound!($sql, $values).persistent($it.behind_a_pooler.is_none())
+    };
+}
+
 // `AssertSqlSafe`: every text that arrives here began as a literal in this crate; values are bound, or numbers.
 impl Connection {
     /// A statement without values or rows, in one round trip.
     pub(super) async fn command(&mut self, sql: &str) -> Result<(), Fault> {
-        on!(self, it => {
-            sqlx::raw_sql(AssertSqlSafe(sql)).execute(it.get()?).await?;
+        let patience = self.patience();
+        let done = answered(patience, async {
+            match self.is_behind_a_pooler() {
+                true => self.command_behind_a_pooler(sql).await,
+                false => self.send(sql).await,
+            }
         });
-        Ok(())
+        let done = done.await;
+        self.learn(done)
     }
 
     /// How many rows it matched.
@@ -162,7 +177,17 @@ impl Connection {
         sql: &str,
         values: impl IntoIterator<Item = impl Into<Value<'v>>>,
     ) -> Result<u64, Fault> {
-        Ok(on!(self, it => bound!(sql, values).execute(it.get()?).await?.rows_affected()))
+        let patience = self.patience();
+        let done = answered(patience, async {
+            let alone = self.begin_alone().await?;
+            let done = on!(self, it => {
+                let statement = prepared!(it, sql, values);
+                statement.execute(it.get()?).await.map(|done| done.rows_affected())
+            });
+            self.end_alone(alone, done.map_err(Fault::from)).await
+        });
+        let done = done.await;
+        self.learn(done)
     }
 
     /// The number of the row that was inserted. `sql` is spelled for an insert.
@@ -171,14 +196,32 @@ impl Connection {
         sql: &str,
         values: impl IntoIterator<Item = impl Into<Value<'v>>>,
     ) -> Result<i64, Fault> {
+        let patience = self.patience();
+        let done = answered(patience, async {
+            let alone = self.begin_alone().await?;
+            let done = self.insert_one(sql, values).await;
+            self.end_alone(alone, done).await
+        });
+        let done = done.await;
+        self.learn(done)
+    }
+
+    async fn insert_one<'v>(
+        &mut self,
+        sql: &str,
+        values: impl IntoIterator<Item = impl Into<Value<'v>>>,
+    ) -> Result<i64, Fault> {
         Ok(match self {
             Self::MySql(it) => {
-                let inserted = bound!(sql, values).execute(it.get()?).await?;
+                let inserted = prepared!(it, sql, values).execute(it.get()?).await?;
                 inserted.last_insert_id().cast_signed()
             }
-            Self::Postgres(it) => bound!(sql, values).fetch_one(it.get()?).await?.try_get(0)?,
+            Self::Postgres(it) => {
+                let statement = prepared!(it, sql, values);
+                statement.fetch_one(it.get()?).await?.try_get(0)?
+            }
             Self::Sqlite(it) => {
-                let inserted = bound!(sql, values).execute(it.get()?).await?;
+                let inserted = prepared!(it, sql, values).execute(it.get()?).await?;
                 inserted.last_insert_rowid()
             }
         })
@@ -191,17 +234,32 @@ impl Connection {
         sql: &str,
         values: impl IntoIterator<Item = impl Into<Value<'v>>>,
     ) -> Result<Vec<Row>, Fault> {
+        let patience = self.patience();
+        let done = answered(patience, async {
+            let alone = self.begin_alone().await?;
+            let done = self.all_rows(sql, values).await;
+            self.end_alone(alone, done).await
+        });
+        let done = done.await;
+        self.learn(done)
+    }
+
+    async fn all_rows<'v>(
+        &mut self,
+        sql: &str,
+        values: impl IntoIterator<Item = impl Into<Value<'v>>>,
+    ) -> Result<Vec<Row>, Fault> {
         let rows: Vec<_> = match self {
             Self::MySql(it) => {
-                let rows = bound!(sql, values).fetch_all(it.get()?).await?;
+                let rows = prepared!(it, sql, values).fetch_all(it.get()?).await?;
                 rows.into_iter().map(DriversRow::MySql).collect()
             }
             Self::Postgres(it) => {
-                let rows = bound!(sql, values).fetch_all(it.get()?).await?;
+                let rows = prepared!(it, sql, values).fetch_all(it.get()?).await?;
                 rows.into_iter().map(DriversRow::Postgres).collect()
             }
             Self::Sqlite(it) => {
-                let rows = bound!(sql, values).fetch_all(it.get()?).await?;
+                let rows = prepared!(it, sql, values).fetch_all(it.get()?).await?;
                 rows.into_iter().map(DriversRow::Sqlite).collect()
             }
         };
@@ -225,11 +283,120 @@ impl Connection {
         on!(self, it => it.number)
     }
 
+    /// Keeps it, unless the next transaction may have another connection.
     pub(super) fn set_number(&mut self, number: i64) {
-        on!(self, it => it.number = Some(number));
+        if !self.is_behind_a_pooler() {
+            on!(self, it => it.number = Some(number));
+        }
     }
 
     pub(super) fn give_back(&mut self) {
         on!(self, it => it.give_back());
+    }
+
+    async fn send(&mut self, sql: &str) -> Result<(), Fault> {
+        on!(self, it => {
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(it.get()?).await?;
+        });
+        Ok(())
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        on!(self, it => it.greeting().patience)
+    }
+
+    /// A prepared statement that is gone says that the connection is not the one it was.
+    fn learn<T>(&self, done: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(fault) = &done
+            && fault.is_of_a_lost_statement()
+        {
+            on!(self, it => it.greeting().notice_a_pooler());
+        }
+        done
+    }
+}
+
+/// Waits so long for the answer; as long as it takes where there is no limit.
+async fn answered<T>(
+    patience: Option<Duration>,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let Some(patience) = patience else {
+        return work.await;
+    };
+    timeout(patience, work).await.unwrap_or_else(|_elapsed| {
+        Err(Fault::unavailable(format!(
+            "the database has not answered a statement for {} seconds",
+            patience.as_secs()
+        )))
+    })
+}
+
+/// Behind a pooler. See the documentation of `pooler`.
+impl Connection {
+    fn behind_a_pooler(&mut self) -> Option<&mut BehindAPooler> {
+        on!(self, it => it.behind_a_pooler.as_mut())
+    }
+
+    fn is_behind_a_pooler(&mut self) -> bool {
+        self.behind_a_pooler().is_some()
+    }
+
+    /// Begins a transaction where a statement would be without one, and says whether it did.
+    async fn begin_alone(&mut self) -> Result<bool, Fault> {
+        match self.behind_a_pooler() {
+            Some(behind) if !behind.is_in_transaction => {
+                self.begin_behind_a_pooler("BEGIN").await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Ends what [`begin_alone`](Self::begin_alone) has begun.
+    async fn end_alone<T>(&mut self, alone: bool, done: Result<T, Fault>) -> Result<T, Fault> {
+        if !alone {
+            return done;
+        }
+        let ending = match &done {
+            Ok(_) => "COMMIT",
+            Err(_) => "ROLLBACK",
+        };
+        let ended = self.command_behind_a_pooler(ending).await;
+        let done = done?;
+        ended?;
+        Ok(done)
+    }
+
+    async fn begin_behind_a_pooler(&mut self, begin: &str) -> Result<(), Fault> {
+        let Some(behind) = self.behind_a_pooler() else {
+            return self.send(begin).await;
+        };
+        let begin = behind.beginning.spell(begin);
+        // Half a beginning would be an open transaction that nobody knows of.
+        let begun = self.send(&begin).await;
+        begun.map_err(|fault| Fault::unavailable(fault.to_string()))?;
+        self.set_in_transaction(true);
+        Ok(())
+    }
+
+    async fn command_behind_a_pooler(&mut self, sql: &str) -> Result<(), Fault> {
+        if sql.starts_with("BEGIN") {
+            return self.begin_behind_a_pooler(sql).await;
+        }
+        if matches!(sql, "COMMIT" | "ROLLBACK") {
+            let ended = self.send(sql).await;
+            self.set_in_transaction(false);
+            return ended;
+        }
+        let alone = Box::pin(self.begin_alone()).await?;
+        let done = self.send(sql).await;
+        Box::pin(self.end_alone(alone, done)).await
+    }
+
+    fn set_in_transaction(&mut self, is_in_transaction: bool) {
+        if let Some(behind) = self.behind_a_pooler() {
+            behind.is_in_transaction = is_in_transaction;
+        }
     }
 }

@@ -148,6 +148,12 @@ impl Fault {
         )
     }
 
+    /// Whether a prepared statement was not there, or there already: the connection is another one than
+    /// it was. (MySQL 1243, PostgreSQL 26000 and 42P05.)
+    pub(super) fn is_of_a_lost_statement(&self) -> bool {
+        matches!(self.code.as_deref(), Some("1243" | "26000" | "42P05"))
+    }
+
     /// Whether the engine itself said no, so that what it says of its data can be relied on.
     /// Otherwise the answer did not come, or did not come whole.
     ///

@@ -2,15 +2,16 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::time::Duration;
 
-use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
-use super::pool::hang_up;
-use super::{Address, Database, Fault, OpenError, Settings};
+use super::lane_mark::Place;
+use super::{Address, Database, Fault, OpenError};
 
 /// Connections that serve no client: one looks who waits, one sets up and judges.
 pub const BESIDE_THE_CLIENTS: usize = 2;
@@ -23,13 +24,14 @@ const LEFT_TO_OTHERS: usize = 3;
 pub struct Scratch {
     /// Where to explore.
     pub database: Database,
-    made: Option<(Box<MySqlConnectOptions>, String)>,
+    home: Database,
+    name: String,
 }
 
 impl Scratch {
-    /// Whether it had to be somebody else's database after all, because no other may be made.
-    pub fn is_borrowed(&self) -> bool {
-        self.made.is_none()
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Removes it.
@@ -37,26 +39,14 @@ impl Scratch {
     /// # Errors
     /// As the engine refuses.
     pub async fn close(self) -> Result<(), OpenError> {
-        if self.made.is_some() {
-            self.database.close().await;
-        }
-        self.drop_it().await
+        self.database.close().await;
+        drop_database(&self.home, self.name).await
     }
+}
 
-    async fn drop_it(self) -> Result<(), OpenError> {
-        if let Some((options, name)) = self.made {
-            let dropped = async {
-                let mut connection = options.connect().await?;
-                let drop = AssertSqlSafe(format!("DROP DATABASE {name}"));
-                connection.execute(drop).await?;
-                hang_up(connection).await;
-                Ok(())
-            };
-            let dropped: sqlx::Result<()> = dropped.await;
-            dropped.map_err(|error| OpenError::NotDropped(name, error.into()))?;
-        }
-        Ok(())
-    }
+async fn drop_database(home: &Database, name: String) -> Result<(), OpenError> {
+    let dropped = home.administer(&format!("DROP DATABASE {name}")).await;
+    dropped.map_err(|fault| OpenError::NotDropped(name, fault))
 }
 
 /// A place for one run at a time.
@@ -72,7 +62,7 @@ pub struct Lane {
 enum Own {
     Nothing,
     Folder(TempDir),
-    Schema(Box<PgConnectOptions>, String),
+    Schema(Box<Database>, String),
 }
 
 impl Lane {
@@ -101,9 +91,9 @@ impl Own {
                 let removed = folder.close();
                 Ok(removed.map_err(|error| Fault::unavailable(error.to_string()))?)
             }
-            Self::Schema(options, name) => {
+            Self::Schema(home, name) => {
                 let drop = format!("DROP SCHEMA {name} CASCADE");
-                let dropped = execute(&options, drop).await;
+                let dropped = home.administer(&drop).await;
                 dropped.map_err(|fault| OpenError::NotDropped(name, fault))
             }
         }
@@ -112,52 +102,62 @@ impl Own {
 
 impl Database {
     /// A database beside this one, on MySQL and MariaDB: in this one, whoever else works in it would
-    /// take part in the race, be it another explorer that tidies up. The other engines' lanes are apart
-    /// anyway.
+    /// take part in the race, be it another explorer that tidies up, and the explorer would write into
+    /// tables that are somebody else's. The other engines' lanes are apart anyway.
     ///
     /// # Errors
-    /// As the engine refuses; but a user who may not make a database gets this one.
+    /// As the engine refuses: the user needs the right to make such a database and all rights in it.
     pub async fn scratch(&self) -> Result<Scratch, OpenError> {
-        let borrowed = Scratch {
-            database: self.clone(),
-            made: None,
-        };
         let Address::MySql(options) = &self.address else {
-            return Ok(borrowed);
+            let no_such = "only MySQL and MariaDB need a database beside this one";
+            return Err(Fault::other(no_such).into());
         };
-        let name = format!("racy_explore_{:016x}", fastrand::u64(..));
-        let mut connection = options.connect().await?;
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        let created = connection.execute(create).await;
-        hang_up(connection).await;
-        match created.map_err(Fault::from) {
-            Ok(_) => {}
-            Err(fault) if fault.is_an_answer() => return Ok(borrowed),
-            Err(fault) => return Err(fault.into()),
-        }
-        let within = Address::MySql(Box::new(options.as_ref().clone().database(&name)));
-        let made = Some((options.clone(), name));
-        match Self::connect_and_migrate(&within, &self.settings).await {
-            Ok(database) => Ok(Scratch { database, made }),
-            // Whoever may make a database but no tables in it: back to the one that was named.
-            Err(_refused) => {
-                let unusable = Scratch {
-                    database: self.clone(),
-                    made,
-                };
-                unusable.drop_it().await?;
-                Ok(borrowed)
+        let place = Arc::new(Place::named("racy_explore_"));
+        let created = self
+            .administer(&format!("CREATE DATABASE {}", place.name))
+            .await;
+        created.map_err(OpenError::NoScratch)?;
+        let within = options.as_ref().clone().database(&place.name);
+        let within = Address::MySql(Box::new(within));
+        match self.open_place(&within, &place).await {
+            Ok(database) => Ok(Scratch {
+                database,
+                home: self.clone(),
+                name: place.name.clone(),
+            }),
+            Err(error) => {
+                drop_database(self, place.name.clone()).await?;
+                Err(match error {
+                    OpenError::Connect(fault) if fault.is_an_answer() => {
+                        OpenError::NoScratch(fault)
+                    }
+                    other => other,
+                })
             }
         }
     }
 
-    async fn connect_and_migrate(
-        address: &Address,
-        settings: &Settings,
-    ) -> Result<Self, OpenError> {
-        let database = Self::connect(address, settings).await?;
-        database.migrate().await?;
+    /// Marks a place that was just made, and opens it by connections that all make sure to be there.
+    async fn open_place(&self, within: &Address, place: &Arc<Place>) -> Result<Self, OpenError> {
+        for statement in place.mark() {
+            self.administer(&statement).await?;
+        }
+        let database = Self::connect_in(within, &self.settings, Some(place)).await?;
+        let migrated = timeout(ADMINISTRATION, database.migrate()).await;
+        migrated.unwrap_or_else(|_elapsed| Err(no_answer().into()))?;
         Ok(database)
+    }
+
+    /// Runs one statement about databases or schemas, on a connection of this one's.
+    async fn administer(&self, sql: &str) -> Result<(), Fault> {
+        let work = async {
+            let mut connection = self.connection().await?;
+            connection.command(sql).await?;
+            connection.give_back();
+            Ok(())
+        };
+        let done = timeout(ADMINISTRATION, work).await;
+        done.unwrap_or_else(|_elapsed| Err(no_answer()))
     }
 
     /// So many lanes on this engine, with the same settings.
@@ -218,14 +218,21 @@ impl Database {
     }
 
     async fn schema(&self, options: &PgConnectOptions) -> Result<Lane, OpenError> {
-        let name = format!("racy_lane_{:016x}", fastrand::u64(..));
-        execute(options, format!("CREATE SCHEMA {name}"))
+        self.must_be_direct()?;
+        let place = Arc::new(Place::named("racy_lane_"));
+        self.administer(&format!("CREATE SCHEMA {}", place.name))
             .await
             .map_err(OpenError::NoLane)?;
-        let within = options.clone().options([("search_path", name.as_str())]);
-        let address = Address::Postgres(Box::new(within));
-        let own = Own::Schema(Box::new(options.clone()), name);
-        self.lane_at(&address, own).await
+        let own = Own::Schema(Box::new(self.clone()), place.name.clone());
+        let within = Address::Postgres(Box::new(options.clone()));
+        match self.open_place(&within, &place).await {
+            Ok(database) => Ok(Lane { database, own }),
+            Err(error) => {
+                // What went wrong first is what is worth telling.
+                let _ = own.remove().await;
+                Err(error)
+            }
+        }
     }
 
     async fn file(&self) -> Result<Lane, OpenError> {
@@ -235,29 +242,22 @@ impl Database {
             .tempdir()
             .map_err(|error| Fault::unavailable(format!("no temporary folder: {error}")))?;
         let options = SqliteConnectOptions::new().filename(folder.path().join("lane.sqlite"));
-        self.lane_at(&Address::Sqlite(Box::new(options)), Own::Folder(folder))
-            .await
-    }
-
-    async fn lane_at(&self, address: &Address, own: Own) -> Result<Lane, OpenError> {
-        match Self::connect_and_migrate(address, &self.settings).await {
-            Ok(database) => Ok(Lane { database, own }),
-            Err(error) => {
-                // What went wrong first is what is worth telling.
-                let _ = own.remove().await;
-                Err(error)
-            }
-        }
+        let address = Address::Sqlite(Box::new(options));
+        let database = Self::connect(&address, &self.settings).await?;
+        database.migrate().await?;
+        Ok(Lane {
+            database,
+            own: Own::Folder(folder),
+        })
     }
 }
 
-async fn execute(options: &PgConnectOptions, sql: String) -> Result<(), Fault> {
-    let mut connection = options
-        .clone()
-        .disable_statement_logging()
-        .connect()
-        .await?;
-    connection.execute(AssertSqlSafe(sql)).await?;
-    hang_up(connection).await;
-    Ok(())
+/// How long an answer to a statement about databases or schemas is waited for.
+const ADMINISTRATION: Duration = Duration::from_secs(60);
+
+fn no_answer() -> Fault {
+    Fault::unavailable(format!(
+        "the database has not answered for {} seconds",
+        ADMINISTRATION.as_secs()
+    ))
 }

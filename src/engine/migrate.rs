@@ -236,18 +236,29 @@ fn refuse_somebody_elses(tables: &[String]) -> Result<(), OpenError> {
 /// One transaction around all migrations, so that none can be cut off half way, and an advisory lock
 /// that goes with it.
 pub(super) async fn postgres(pool: &Pool<Postgres>) -> Result<(), OpenError> {
+    let is_pooled = pool.greeting().is_pooled();
+    let beginning = pool.greeting().behind_a_pooler.clone();
     let mut connection = pool.acquire().await?.detach()?;
     // READ COMMITTED, because a snapshot would be taken before the lock is there, and would not show
     // what another instance has migrated in the meantime.
-    let mut transaction = connection
-        .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
-        .await?;
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    let begin = match beginning.filter(|_| is_pooled) {
+        // sqlx prepares statements under names that another client may have left there.
+        Some(beginning) => format!("{}; DEALLOCATE ALL", beginning.spell(BEGIN)),
+        None => BEGIN.to_owned(),
+    };
+    let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await?;
     wait_for_other_instances(&mut transaction).await?;
     look_for_somebody_elses_tables(&mut transaction).await?;
     migrations(POSTGRES_MIGRATIONS)
         .set_locking(false)
         .run_direct(None, &mut *transaction, false)
         .await?;
+    if is_pooled {
+        sqlx::raw_sql("DEALLOCATE ALL")
+            .execute(&mut *transaction)
+            .await?;
+    }
     transaction.commit().await?;
     hang_up(connection).await;
     Ok(())

@@ -2,6 +2,8 @@
 //!
 //! - [`Database`]: one pool per engine behind one enum, with what is known about the engine.
 //! - `mysql`, `postgres`, `sqlite`: what each engine is told and asked when a connection to it is opened.
+//! - `presets`: the session variables that our statements rely on. `greeting`: how each connection is
+//!   told them, and asked for them. `pooler`: what is done behind a pooler.
 //! - `pool`: the pool. `connection`: one of its connections, whichever driver it is of.
 //! - [`Session`]: one client's connection, on which every statement is an observed step.
 //! - `named_lock`: locks that are on no row.
@@ -22,14 +24,18 @@ mod connection;
 mod dialect;
 mod fault;
 mod file_lock;
+mod greeting;
 mod lane;
+mod lane_mark;
 pub mod local;
 mod migrate;
 mod mysql;
 mod named_lock;
 mod parameters;
 mod pool;
+mod pooler;
 mod postgres;
+mod presets;
 mod reach;
 mod schema;
 mod session;
@@ -64,7 +70,9 @@ pub use work::{MayBeFault, Work, again};
 use crate::step::{Observer, Unobserved};
 use blocked::Looks;
 use connection::Connection;
+use lane_mark::Place;
 use pool::Pool;
+use presets::Choice;
 
 /// How to treat the database once it is reached.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +96,8 @@ pub struct Settings {
     pub connections: u32,
     /// How long a request queues for a connection before it is told that there is none.
     pub acquire_timeout: Duration,
+    /// How long the answer to one statement is waited for; None where it may take any time.
+    pub answer_within: Option<Duration>,
 }
 
 /// What InnoDB does by default, so that the engines wait alike.
@@ -111,6 +121,7 @@ impl Default for Settings {
             deadlock_timeout: None,
             connections: 100,
             acquire_timeout: Duration::from_secs(10),
+            answer_within: None,
         }
     }
 }
@@ -204,6 +215,11 @@ pub struct Database {
     pools: Pools,
     engine: Engine,
     most_connections: Option<i64>,
+    /// What the user has chosen beside the level, as the server says it.
+    choices: Vec<String>,
+    /// The place that every connection makes sure to be in; None where it is as the URL says.
+    place: Option<Arc<Place>>,
+    is_pooled: bool,
     looks: Arc<Looks>,
 }
 
@@ -223,10 +239,14 @@ pub enum OpenError {
     Isolation(Flavour, Isolation),
     /// There is no `innodb_snapshot_isolation` to switch on or off.
     SnapshotIsolation,
+    /// A pooler is in between, and what is wanted cannot be had behind one.
+    Pooler(String),
     /// What the engine has to show the explorer, it does not show: who waits for a lock.
     Blind(String),
     /// A database or schema of the explorer's own could not be dropped.
     NotDropped(String, Fault),
+    /// MySQL and MariaDB: no database could be made for the explorer, or nothing in it.
+    NoScratch(Fault),
     /// PostgreSQL: no schema could be made for a lane of the explorer's.
     NoLane(Fault),
     /// A migration failed, or the schema is not one that this program made.
@@ -252,10 +272,16 @@ impl fmt::Display for OpenError {
                 "it has no innodb_snapshot_isolation to switch on or off; MariaDB has it since \
                  10.6.18 and 10.11.8",
             ),
+            Self::Pooler(reason) => f.write_str(reason),
             Self::Blind(reason) => write!(f, "it does not show who waits for a lock: {reason}"),
             Self::NotDropped(name, fault) => {
                 write!(f, "{name} could not be dropped, drop it yourself: {fault}")
             }
+            Self::NoScratch(fault) => write!(
+                f,
+                "the explorer works in a database of its own, and none could be made: {fault} (the user \
+                 needs all rights there: GRANT ALL ON `racy\\_explore\\_%`.* TO …)"
+            ),
             Self::NoLane(fault) => write!(
                 f,
                 "no schema could be made, of which the explorer needs one for each run that goes on at \
@@ -300,16 +326,32 @@ impl Database {
     /// [`OpenError::Connect`] where it cannot be reached, [`OpenError::Isolation`] for a level that
     /// the engine does not have.
     pub async fn connect(address: &Address, settings: &Settings) -> Result<Self, OpenError> {
-        let connected = match address {
-            Address::MySql(options) => mysql::connect(options, settings).await,
-            Address::Postgres(options) => postgres::connect(options, settings).await,
-            Address::Sqlite(options) => sqlite::connect(options, settings).await,
+        Self::connect_in(address, settings, None).await
+    }
+
+    /// As [`connect`](Self::connect), where every connection makes sure that it is in this place.
+    async fn connect_in(
+        address: &Address,
+        settings: &Settings,
+        place: Option<&Arc<Place>>,
+    ) -> Result<Self, OpenError> {
+        let connecting = async {
+            match address {
+                Address::MySql(options) => mysql::connect(options, settings, place).await,
+                Address::Postgres(options) => postgres::connect(options, settings, place).await,
+                Address::Sqlite(options) => sqlite::connect(options, settings).await,
+            }
         };
+        let connected = timeout(CONNECT_WITHIN.max(settings.acquire_timeout), connecting).await;
         match connected {
-            Err(OpenError::Connect(fault)) => {
+            Ok(Err(OpenError::Connect(fault))) => {
                 Err(OpenError::Connect(reach::explained(address, fault).await))
             }
-            connected => connected,
+            Ok(connected) => connected,
+            Err(_elapsed) => {
+                let silence = Fault::unavailable("the database does not answer");
+                Err(reach::explained(address, silence).await.into())
+            }
         }
     }
 
@@ -318,7 +360,33 @@ impl Database {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn with(&self, settings: &Settings) -> Result<Self, OpenError> {
-        Self::connect(&self.address, settings).await
+        Self::connect_in(&self.address, settings, self.place.as_ref()).await
+    }
+
+    /// What is to be said of its sessions, as the server says it.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.choices.is_empty() {
+            remarks.push(format!("as the server says: {}", self.choices.join(", ")));
+        }
+        if let (true, Pools::Postgres(pool)) = (self.is_pooled, &self.pools) {
+            let beginning = pool.greeting().behind_a_pooler.as_deref();
+            remarks.push(pooler::noticed(beginning));
+        }
+        remarks
+    }
+
+    /// Makes sure that what is set for a session stays with it.
+    ///
+    /// # Errors
+    /// [`OpenError::Pooler`] where a pooler is in between.
+    pub fn must_be_direct(&self) -> Result<(), OpenError> {
+        match self.is_pooled {
+            true => Err(OpenError::Pooler(pooler::refused(
+                "what is set for a lane would hold for other clients, in their own tables",
+            ))),
+            false => Ok(()),
+        }
     }
 
     /// How long a client waits for a lock before the engine looks whether it waits in a circle. Whoever
@@ -478,6 +546,21 @@ fn check(flavour: Flavour, settings: &Settings) -> Result<(), OpenError> {
         _ => Ok(()),
     }
 }
+
+/// What the user has chosen, where it is worth a word.
+fn chosen<'v>(choices: &[Choice], value: impl Fn(&str) -> Option<&'v str>) -> Vec<String> {
+    let chosen = choices.iter().filter_map(|choice| {
+        let is = value(choice.name)?;
+        let is_usual = choice
+            .usual
+            .is_some_and(|usual| presets::are_the_same(usual, is));
+        (!is_usual).then(|| format!("{} = {is}", choice.name))
+    });
+    chosen.collect()
+}
+
+/// How long it may take at least until a database has said all about itself.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long an answer is waited for by somebody who only wants to know whether there is one.
 const TRIAL: Duration = Duration::from_secs(2);

@@ -1,104 +1,217 @@
 //! MySQL and MariaDB: what they are told and asked when a connection is opened.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, MySqlConnection};
 
+use super::greeting::{Greeting, Greets as _};
 use super::pool::{Pool, hang_up};
-use super::{Address, Database, Engine, Fault, Flavour, OpenError, Pools, Settings};
+use super::presets::{CLOCK, INNODB, INNODB_CHOICES};
+use super::{
+    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings,
+    chosen, pooler,
+};
+
+/// Begins a transaction, and asks for the number of the connection.
+const NUMBER_IN_A_TRANSACTION: &str = "START TRANSACTION; SELECT CAST(CONNECTION_ID() AS CHAR)";
+
+/// Ends it, whatever `completion_type` makes of a mere ROLLBACK.
+const END: &str = "ROLLBACK AND NO CHAIN NO RELEASE";
 
 pub(super) async fn connect(
     address: &MySqlConnectOptions,
     settings: &Settings,
+    place: Option<&Arc<Place>>,
 ) -> Result<Database, OpenError> {
     // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
     let options = address.clone().disable_statement_logging();
-    if settings.snapshot_isolation.is_some() {
-        // Before a connection is told to switch what it may not have.
-        let mut connection = options.connect().await?;
-        let known = snapshot_isolation(&mut connection).await?;
-        hang_up(connection).await;
-        known.ok_or(OpenError::SnapshotIsolation)?;
+    if pooler::is_in_between(&options, NUMBER_IN_A_TRANSACTION, END).await? {
+        let reason = pooler::refused("nothing can be done about that here");
+        return Err(OpenError::Pooler(reason));
     }
+    let mut connection = options.connect().await?;
+    let known = Known::ask(&mut connection).await?;
+    let engine = known.engine(settings)?;
+    let greeting = greeting(&known, &engine, settings, place.map(Arc::as_ref));
+    let greeting = greeting.tried_on(&mut connection).await?;
+    let found = Known::ask(&mut connection).await?;
+    hang_up(connection).await;
     let pool = Pool::new(
         options,
-        greeting(settings),
+        greeting,
         settings.connections,
         settings.acquire_timeout,
     );
-    let mut connection = pool.acquire().await?;
-    let engine = ask(connection.get()?).await?;
-    let most_connections = sqlx::query_scalar("SELECT CAST(@@max_connections AS SIGNED)")
-        .fetch_one(connection.get()?)
-        .await?;
-    connection.give_back();
+    pool.acquire().await?.give_back();
     Ok(Database {
         address: Address::MySql(Box::new(address.clone())),
         settings: *settings,
         engine,
         pools: Pools::MySql(pool),
-        most_connections: Some(most_connections),
+        most_connections: found.number("max_connections"),
+        choices: chosen(INNODB_CHOICES, |name| found.value(name)),
+        place: place.cloned(),
+        is_pooled: false,
         looks: Arc::default(),
     })
 }
 
-/// What every new connection is told, in one round trip. Set for the session and not for each
-/// transaction, so that it holds for strategies in autocommit as well.
-fn greeting(settings: &Settings) -> String {
-    let mut statements = Vec::new();
-    if let Some(level) = settings.isolation {
-        let level = level.sql();
-        statements.push(format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"));
+/// The variables of a new session, as far as this server has them.
+struct Known(HashMap<String, String>);
+
+impl Known {
+    /// What is asked for beside presets and choices. MariaDB before 11.1 has the older names alone.
+    const MORE: [&str; 6] = [
+        "transaction_isolation",
+        "tx_isolation",
+        "version",
+        "max_connections",
+        "innodb_rollback_on_timeout",
+        SNAPSHOT_ISOLATION,
+    ];
+
+    async fn ask(connection: &mut MySqlConnection) -> Result<Self, Fault> {
+        let presets = INNODB.iter().map(|preset| preset.name);
+        let choices = INNODB_CHOICES.iter().map(|choice| choice.name);
+        let names = presets.chain(choices).chain(Self::MORE);
+        let names: Vec<_> = names.map(|name| format!("'{name}'")).collect();
+        let question = format!(
+            "{ALL_ROWS}; SHOW SESSION VARIABLES WHERE Variable_name IN ({})",
+            names.join(", ")
+        );
+        let rows = connection.hear(&question).await?.into_iter();
+        let known = rows.filter_map(|row| {
+            let [name, value] = row.try_into().ok()?;
+            Some((name.to_ascii_lowercase(), value))
+        });
+        Ok(Self(known.collect()))
     }
-    if let Some(seconds) = settings.lock_wait_timeout {
-        statements.push(format!("SET SESSION innodb_lock_wait_timeout = {seconds}"));
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
-    if let Some(on) = settings.snapshot_isolation {
-        statements.push(format!("SET SESSION innodb_snapshot_isolation = {on}"));
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.value(name)?.parse().ok()
     }
-    statements.join("; ")
+
+    fn is_on(&self, name: &str) -> bool {
+        self.value(name) == Some("ON")
+    }
+
+    /// The name of the variable with the isolation level.
+    fn isolation_name(&self) -> &'static str {
+        match self.value("transaction_isolation") {
+            Some(_) => "transaction_isolation",
+            None => "tx_isolation",
+        }
+    }
+
+    /// What the sessions are going to be: as was asked for, and else as this one is.
+    fn engine(&self, settings: &Settings) -> Result<Engine, OpenError> {
+        let version = self.value("version").unwrap_or_default();
+        let has_snapshot_isolation = self.value(SNAPSHOT_ISOLATION).is_some();
+        if settings.snapshot_isolation.is_some() && !has_snapshot_isolation {
+            return Err(OpenError::SnapshotIsolation);
+        }
+        let isolation: Result<Isolation, String> = match settings.isolation {
+            Some(asked) => Ok(asked),
+            None => self
+                .value(self.isolation_name())
+                .unwrap_or_default()
+                .parse(),
+        };
+        let snapshot_isolation = settings.snapshot_isolation;
+        Ok(Engine {
+            flavour: match version.contains("MariaDB") {
+                true => Flavour::MariaDb,
+                false => Flavour::MySql,
+            },
+            version: version.to_owned(),
+            isolation: isolation.map_err(Fault::other)?,
+            snapshot_isolation: snapshot_isolation
+                .unwrap_or_else(|| self.is_on(SNAPSHOT_ISOLATION)),
+            rolls_back_on_timeout: self.is_on("innodb_rollback_on_timeout"),
+            can_switch_snapshot_isolation: has_snapshot_isolation,
+            journal: None,
+        })
+    }
 }
 
-async fn ask(connection: &mut MySqlConnection) -> Result<Engine, OpenError> {
-    let version: String = sqlx::query_scalar("SELECT VERSION()")
-        .fetch_one(&mut *connection)
-        .await?;
-    let flavour = if version.contains("MariaDB") {
-        Flavour::MariaDb
-    } else {
-        Flavour::MySql
+/// Presets may keep rows from the answer, or refuse it as too long.
+const ALL_ROWS: &str = "SET SESSION max_join_size = 18446744073709551615, \
+                        sql_big_selects = 1, sql_select_limit = 18446744073709551615";
+
+const SNAPSHOT_ISOLATION: &str = "innodb_snapshot_isolation";
+
+/// What every new connection is told and asked, in one round trip. Set for the session and not for
+/// each transaction, so that it holds for strategies in autocommit as well. What was found at the
+/// start holds for every connection, also where the server's own value changes afterwards.
+fn greeting(
+    known: &Known,
+    engine: &Engine,
+    settings: &Settings,
+    place: Option<&Place>,
+) -> Greeting {
+    let mut greeting = Greeting {
+        number: Some("CAST(CONNECTION_ID() AS CHAR)"),
+        patience: settings.answer_within,
+        ..Greeting::default()
     };
-    // MariaDB before 11.1 knows only the older name of the variable.
-    let isolation: String = sqlx::query_scalar(match flavour {
-        Flavour::MariaDb => "SELECT @@tx_isolation",
-        _ => "SELECT @@transaction_isolation",
-    })
-    .fetch_one(&mut *connection)
-    .await?;
-    let rolls_back_on_timeout: i64 =
-        sqlx::query_scalar("SELECT CAST(@@innodb_rollback_on_timeout AS SIGNED)")
-            .fetch_one(&mut *connection)
-            .await?;
-    let snapshot_isolation = snapshot_isolation(connection).await?;
-    Ok(Engine {
-        flavour,
-        version,
-        isolation: isolation
-            .parse()
-            .map_err(|message: String| Fault::other(message))?,
-        snapshot_isolation: snapshot_isolation == Some(true),
-        rolls_back_on_timeout: rolls_back_on_timeout == 1,
-        can_switch_snapshot_isolation: snapshot_isolation.is_some(),
-        journal: None,
-    })
+    for preset in INNODB {
+        if known.value(preset.name).is_none() {
+            continue;
+        }
+        set(&mut greeting, preset.name, preset.value, preset.why);
+        if preset.name == "completion_type" {
+            // What init_connect has begun. It would go on in the first client's name.
+            greeting.told.push(END.to_owned());
+        }
+    }
+    let level = engine.isolation.sql();
+    let sql = format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}");
+    greeting.told.push(sql);
+    let name = known.isolation_name();
+    let level = level.replace(' ', "-");
+    greeting.need(name, variable(name), &level, ANOTHER_LEVEL);
+    if let Some(seconds) = settings.lock_wait_timeout {
+        set(
+            &mut greeting,
+            "innodb_lock_wait_timeout",
+            &seconds.to_string(),
+            NOT_AS_ASKED,
+        );
+    }
+    if engine.can_switch_snapshot_isolation {
+        let switch = i32::from(engine.snapshot_isolation).to_string();
+        set(&mut greeting, SNAPSHOT_ISOLATION, &switch, NOT_AS_ASKED);
+    }
+    if let Some(place) = place {
+        greeting.needed.extend(place.needed("DATABASE()"));
+    }
+    greeting
 }
 
-/// MariaDB's `innodb_snapshot_isolation`; none where the server does not know it.
-async fn snapshot_isolation(connection: &mut MySqlConnection) -> sqlx::Result<Option<bool>> {
-    let found: Option<(String, String)> =
-        sqlx::query_as("SHOW VARIABLES LIKE 'innodb_snapshot_isolation'")
-            .fetch_optional(connection)
-            .await?;
-    Ok(found.map(|(_, value)| value == "ON"))
+const ANOTHER_LEVEL: &str = "transactions have another level than is said";
+
+const NOT_AS_ASKED: &str = "something else happens than was asked for";
+
+fn set(greeting: &mut Greeting, name: &str, value: &str, why: &str) {
+    greeting.told.push(format!("SET SESSION {name} = {value}"));
+    let expression = match name {
+        // It reads as the time, which goes on.
+        CLOCK => CLOCK_GOES_ON.to_owned(),
+        _ => variable(name),
+    };
+    greeting.need(name, expression, value, why);
+}
+
+const CLOCK_GOES_ON: &str =
+    "IF(ABS(UNIX_TIMESTAMP() - UNIX_TIMESTAMP(SYSDATE())) < 60, '0', 'a fixed time')";
+
+/// The expression for a session's variable, as text.
+fn variable(name: &str) -> String {
+    format!("CAST(@@SESSION.{name} AS CHAR)")
 }

@@ -11,11 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
+use sqlx::{ConnectOptions, Connection, Database};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::Fault;
+use super::greeting::{Greeting, Greets};
+use super::pooler::{self, Beginning};
 
 /// Closes a connection that has done its work. How the goodbye goes is of no interest any more: a server
 /// that speaks TLS may hang up first.
@@ -45,8 +47,8 @@ pub(super) struct Pool<DB: Database> {
 /// What the pool and the connections that are out share.
 struct Home<DB: Database> {
     options: <DB::Connection as Connection>::Options,
-    /// What every new connection is told first; may be empty.
-    greeting: String,
+    /// What every new connection is told and asked first.
+    greeting: Greeting,
     most: u32,
     acquire_timeout: Duration,
     permits: Arc<Semaphore>,
@@ -77,14 +79,11 @@ impl<DB: Database> Clone for Pool<DB> {
     }
 }
 
-impl<DB: Database> Pool<DB>
-where
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-{
+impl<DB: Database<Connection: Greets>> Pool<DB> {
     /// An empty pool: connects to nothing yet.
     pub(super) fn new(
         options: <DB::Connection as Connection>::Options,
-        greeting: String,
+        greeting: Greeting,
         most: u32,
         acquire_timeout: Duration,
     ) -> Self {
@@ -117,16 +116,16 @@ where
         let found = timeout_at(deadline, async {
             match self.live_idle().await {
                 Some(idle) => Ok((idle.connection, idle.number)),
-                None => Ok((home.connect().await?, None)),
+                None => home.connect().await,
             }
         });
-        let (connection, number) = match found.await {
-            Ok(connection) => connection.map_err(|error: sqlx::Error| Fault::from(error))?,
-            Err(_elapsed) => return Err(Fault::unavailable("the database does not answer")),
-        };
+        let (connection, number) = found
+            .await
+            .unwrap_or_else(|_elapsed| Err(Fault::unavailable("the database does not answer")))?;
         Ok(Pooled {
             connection: Some(connection),
             number,
+            behind_a_pooler: home.behind_a_pooler()?,
             home: Arc::clone(home),
             _permit: permit,
         })
@@ -138,12 +137,21 @@ where
             if idle.since.elapsed() < IDLE_BEFORE_PING {
                 return Some(idle);
             }
-            if idle.connection.ping().await.is_ok() {
+            let greeting = &self.home.greeting;
+            if greeting
+                .is_as_it_was(&mut idle.connection, idle.number)
+                .await
+            {
                 return Some(idle);
             }
             // The others have lain there for longer, and were cut off by the same event.
             self.home.idle().clear();
         }
+    }
+
+    /// What every new connection is told and asked.
+    pub(super) fn greeting(&self) -> &Greeting {
+        &self.home.greeting
     }
 
     /// Whether every connection is out, so that the next client has to wait for one.
@@ -181,17 +189,16 @@ where
     }
 }
 
-impl<DB: Database> Home<DB>
-where
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-{
-    async fn connect(&self) -> Result<DB::Connection, sqlx::Error> {
+impl<DB: Database<Connection: Greets>> Home<DB> {
+    /// A new connection, and the engine's number for it.
+    async fn connect(&self) -> Result<(DB::Connection, Option<i64>), Fault> {
         let mut connection = self.options.connect().await?;
-        if !self.greeting.is_empty() {
-            let greeting = sqlx::raw_sql(AssertSqlSafe(self.greeting.as_str()));
-            connection.execute(greeting).await?;
-        }
-        Ok(connection)
+        let number = match self.greeting.is_pooled() {
+            // What is set would be another client's.
+            true => None,
+            false => self.greeting.greet(&mut connection).await?,
+        };
+        Ok((connection, number))
     }
 }
 
@@ -207,6 +214,20 @@ impl<DB: Database> Home<DB> {
     async fn permit(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
         let _counted = Waiting::among(&self.waiting);
         Arc::clone(&self.permits).acquire_owned().await
+    }
+
+    /// What there is to be done behind a pooler; None where there is no pooler.
+    fn behind_a_pooler(&self) -> Result<Option<BehindAPooler>, Fault> {
+        if !self.greeting.is_pooled() {
+            return Ok(None);
+        }
+        match &self.greeting.behind_a_pooler {
+            Some(beginning) => Ok(Some(BehindAPooler {
+                beginning: Arc::clone(beginning),
+                is_in_transaction: false,
+            })),
+            None => Err(Fault::unavailable(pooler::noticed(None))),
+        }
     }
 
     fn all_in_use(&self) -> Fault {
@@ -235,11 +256,19 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// What a connection has to know behind a pooler.
+pub(super) struct BehindAPooler {
+    pub(super) beginning: Arc<Beginning>,
+    pub(super) is_in_transaction: bool,
+}
+
 /// A connection that is out. Closed when it is dropped, unless it was given back.
 pub(super) struct Pooled<DB: Database> {
     connection: Option<DB::Connection>,
     /// The engine's own number for it, once somebody has asked.
     pub(super) number: Option<i64>,
+    /// None where no pooler is in between.
+    pub(super) behind_a_pooler: Option<BehindAPooler>,
     home: Arc<Home<DB>>,
     _permit: OwnedSemaphorePermit,
 }
@@ -253,6 +282,11 @@ impl<DB: Database> Pooled<DB> {
         self.connection
             .as_mut()
             .ok_or_else(|| Fault::unavailable("the connection was given back"))
+    }
+
+    /// What its pool tells and asks.
+    pub(super) fn greeting(&self) -> &Greeting {
+        &self.home.greeting
     }
 
     /// Takes the connection out of the pool for good: it is closed when it is dropped.

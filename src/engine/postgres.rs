@@ -1,62 +1,293 @@
 //! PostgreSQL: what it is told and asked when a connection is opened.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 
-use super::pool::Pool;
+use super::greeting::{Greeting, Greets as _};
+use super::pool::{Pool, hang_up};
+use super::pooler::{self, Beginning};
+use super::presets::{POSTGRES, POSTGRES_CHOICES};
 use super::{
-    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Pools, Settings, check,
+    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings, check,
+    chosen,
 };
+
+/// Begins a transaction, and asks for the number of the connection.
+const NUMBER_IN_A_TRANSACTION: &str = "BEGIN; SELECT CAST(pg_backend_pid() AS TEXT)";
 
 pub(super) async fn connect(
     address: &PgConnectOptions,
     settings: &Settings,
+    place: Option<&Arc<Place>>,
 ) -> Result<Database, OpenError> {
     check(Flavour::Postgres, settings)?;
     // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
     let options = address.clone().disable_statement_logging();
+    // Nothing here is a fraction, and PgBouncer refuses it unless it is told to ignore it.
+    let options = options.extra_float_digits(None);
+    let is_pooled = pooler::is_in_between(&options, NUMBER_IN_A_TRANSACTION, "ROLLBACK").await?;
+    let mut connection = options.connect().await?;
+    let known = Known::ask(&mut connection, asked_search_path(address)).await?;
+    let isolation = known.isolation(settings)?;
+    let greeting = greeting(&known, isolation, settings, place.map(Arc::as_ref));
+    let (greeting, found) = match is_pooled {
+        true => try_behind_a_pooler(greeting, isolation, &mut connection).await?,
+        false => try_directly(greeting, isolation, &mut connection).await?,
+    };
+    hang_up(connection).await;
     let pool = Pool::new(
         options,
-        greeting(settings),
+        greeting,
         settings.connections,
         settings.acquire_timeout,
     );
-    let mut connection = pool.acquire().await?;
-    let engine = ask(connection.get()?).await?;
-    let most_connections =
-        sqlx::query_scalar("SELECT CAST(current_setting('max_connections') AS BIGINT)")
-            .fetch_one(connection.get()?)
-            .await?;
-    connection.give_back();
+    pool.acquire().await?.give_back();
+    let most = found.value("max_connections");
     Ok(Database {
         address: Address::Postgres(Box::new(address.clone())),
         settings: *settings,
-        engine,
+        engine: engine(found.value("server_version").unwrap_or_default(), isolation),
         pools: Pools::Postgres(pool),
-        most_connections: Some(most_connections),
+        most_connections: most.and_then(|most| most.parse().ok()),
+        choices: chosen(POSTGRES_CHOICES, |name| found.value(name)),
+        place: place.cloned(),
+        is_pooled,
         looks: Arc::default(),
     })
 }
 
-/// What every new connection is told, in one round trip. Set for the session and not for each
-/// transaction, so that it holds for strategies in autocommit as well.
-fn greeting(settings: &Settings) -> String {
-    // Notices, such as that a table is there already, are no news here.
-    let mut statements = vec!["SET client_min_messages = warning".to_owned()];
-    if let Some(level) = settings.isolation {
-        let level = level.sql().to_ascii_lowercase();
-        statements.push(format!("SET default_transaction_isolation = '{level}'"));
+/// The search path that the URL asks for by an option of the start, which a pooler may ignore.
+fn asked_search_path(address: &PgConnectOptions) -> Option<String> {
+    let options = address.get_options()?;
+    let (_, rest) = options.rsplit_once("search_path=")?;
+    let mut value = String::new();
+    let mut characters = rest.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => value.extend(characters.next()),
+            ' ' => break,
+            other => value.push(other),
+        }
     }
-    if let Some(seconds) = settings.lock_wait_timeout {
-        statements.push(format!("SET lock_timeout = '{seconds}s'"));
+    Some(value)
+}
+
+/// The variables of a session, as far as this server has them; and the current schema.
+#[derive(Default)]
+struct Known(HashMap<String, String>);
+
+impl Known {
+    /// Those of a new session with this search path.
+    async fn ask(
+        connection: &mut PgConnection,
+        search_path: Option<String>,
+    ) -> Result<Self, Fault> {
+        let set_path = search_path.map(|path| format!("SET LOCAL search_path = {path}; "));
+        let begin = format!("BEGIN; {}", set_path.unwrap_or_default());
+        let known = Self::read(connection, &begin).await?;
+        connection.hear("ROLLBACK").await?;
+        Ok(known)
+    }
+
+    /// Those that hold now, or after these statements.
+    async fn read(connection: &mut PgConnection, after: &str) -> Result<Self, Fault> {
+        const MORE: [&str; 4] = [
+            "server_version",
+            "max_connections",
+            "default_transaction_isolation",
+            "search_path",
+        ];
+        let presets = POSTGRES.iter().map(|preset| preset.name);
+        let choices = POSTGRES_CHOICES.iter().map(|choice| choice.name);
+        let names = presets.chain(choices).chain(MORE);
+        let names: Vec<_> = names.map(|name| format!("'{name}'")).collect();
+        let question = format!(
+            "{after}SELECT name, current_setting(name) FROM pg_settings WHERE name IN ({}) \
+             UNION ALL SELECT 'current_schema', COALESCE(CAST(current_schema() AS TEXT), '')",
+            names.join(", ")
+        );
+        let rows = connection.hear(&question).await?.into_iter();
+        let known = rows.filter_map(|row| {
+            let [name, value] = row.try_into().ok()?;
+            Some((name, value))
+        });
+        Ok(Self(known.collect()))
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// As was asked for, and else as this session's is.
+    fn isolation(&self, settings: &Settings) -> Result<Isolation, Fault> {
+        if let Some(asked) = settings.isolation {
+            return Ok(asked);
+        }
+        let own = self.value("default_transaction_isolation");
+        let own: Result<_, String> = own.unwrap_or_default().parse();
+        Ok(match own.map_err(Fault::other)? {
+            // So it may be configured, but this is what it does.
+            Isolation::ReadUncommitted => Isolation::ReadCommitted,
+            own => own,
+        })
+    }
+}
+
+/// What every new connection is told and asked, in one round trip. Set for the session and not for
+/// each transaction, so that it holds for strategies in autocommit as well. What was found at the
+/// start holds for every connection, also where the role's or the server's value changes afterwards.
+fn greeting(
+    known: &Known,
+    isolation: Isolation,
+    settings: &Settings,
+    place: Option<&Place>,
+) -> Greeting {
+    let mut greeting = Greeting {
+        number: Some("CAST(pg_backend_pid() AS TEXT)"),
+        patience: settings.answer_within,
+        ..Greeting::default()
+    };
+    // Notices, such as that a table is there already, are no news here.
+    greeting
+        .told
+        .push("SET client_min_messages = warning".to_owned());
+    let presets = POSTGRES
+        .iter()
+        .filter(|preset| known.value(preset.name).is_some());
+    for preset in presets {
+        set(&mut greeting, preset.name, preset.value, preset.why);
+    }
+    let level = isolation.sql().to_ascii_lowercase();
+    set(
+        &mut greeting,
+        "default_transaction_isolation",
+        &level,
+        ANOTHER_LEVEL,
+    );
+    let own_lock_timeout = known.value("lock_timeout").map(str::to_owned);
+    let lock_timeout = settings.lock_wait_timeout.map(in_seconds);
+    let lock_timeout = lock_timeout.or(own_lock_timeout);
+    if let Some(lock_timeout) = lock_timeout {
+        set(
+            &mut greeting,
+            "lock_timeout",
+            &lock_timeout,
+            "a wait for a lock ends at another time",
+        );
     }
     if let Some(timeout) = settings.deadlock_timeout {
-        statements.push(set_deadlock_timeout_if_allowed(timeout));
+        greeting.told.push(set_deadlock_timeout_if_allowed(timeout));
     }
-    statements.join("; ")
+    match place {
+        Some(place) => {
+            greeting
+                .told
+                .push(format!("SET search_path = {}", place.name));
+            greeting
+                .needed
+                .extend(place.needed("CAST(current_schema() AS TEXT)"));
+        }
+        None => stay_there(&mut greeting, known),
+    }
+    greeting
+}
+
+const ANOTHER_LEVEL: &str = "transactions have another level than is said";
+
+/// As the engine says it, which has larger units.
+fn in_seconds(seconds: u32) -> String {
+    match seconds {
+        days if days % 86400 == 0 => format!("{}d", days / 86400),
+        hours if hours % 3600 == 0 => format!("{}h", hours / 3600),
+        minutes if minutes % 60 == 0 => format!("{}min", minutes / 60),
+        seconds => format!("{seconds}s"),
+    }
+}
+
+fn set(greeting: &mut Greeting, name: &str, value: &str, why: &str) {
+    greeting.told.push(format!("SET {name} = '{value}'"));
+    greeting.need(name, format!("current_setting('{name}')"), value, why);
+}
+
+/// The tables are where they were at the start.
+fn stay_there(greeting: &mut Greeting, known: &Known) {
+    let value = |name: &str| known.value(name).unwrap_or_default();
+    let path = match value("search_path") {
+        // An empty list, which SQL has no word for.
+        "" | "\"\"" => "''",
+        path => path,
+    };
+    greeting.told.push(format!("SET search_path = {path}"));
+    greeting.need(
+        "the current schema",
+        "COALESCE(CAST(current_schema() AS TEXT), '')".to_owned(),
+        value("current_schema"),
+        "tables are read and written in another place than before",
+    );
+}
+
+/// Tries what is told, and keeps what this server takes. Returns what it says that holds then.
+async fn try_directly(
+    greeting: Greeting,
+    isolation: Isolation,
+    connection: &mut PgConnection,
+) -> Result<(Greeting, Known), Fault> {
+    let mut greeting = greeting.tried_on(connection).await?;
+    let found = Known::read(connection, "").await?;
+    // For the pooler that is noticed later.
+    let told = greeting.told.iter().map(String::as_str);
+    greeting.behind_a_pooler = Some(Arc::new(Beginning {
+        level: isolation,
+        settings: told.filter_map(for_one_transaction).collect(),
+    }));
+    Ok((greeting, found))
+}
+
+/// The same where nothing may be set for a session: each is tried in a transaction of its own.
+async fn try_behind_a_pooler(
+    greeting: Greeting,
+    isolation: Isolation,
+    connection: &mut PgConnection,
+) -> Result<(Greeting, Known), Fault> {
+    let mut settings = Vec::new();
+    let told = greeting.told.iter().map(String::as_str);
+    for setting in told.filter_map(for_one_transaction) {
+        let tried = connection.hear(&format!("BEGIN; {setting}")).await;
+        connection.hear("ROLLBACK").await?;
+        match tried {
+            Ok(_) => settings.push(setting),
+            // Whether that matters is what the question afterwards is for.
+            Err(refusal) if refusal.is_an_answer() => tracing::debug!("{setting}: {refusal}"),
+            Err(fault) => return Err(fault),
+        }
+    }
+    let beginning = Beginning {
+        level: isolation,
+        settings,
+    };
+    let greeting = Greeting {
+        told: Vec::new(),
+        behind_a_pooler: Some(Arc::new(beginning.clone())),
+        is_pooled: AtomicBool::new(true),
+        ..greeting
+    };
+    connection.hear(&beginning.spell("BEGIN")).await?;
+    let asked = greeting.greet(connection).await;
+    let found = Known::read(connection, "").await;
+    connection.hear("ROLLBACK").await?;
+    asked?;
+    Ok((greeting, found?))
+}
+
+/// `SET LOCAL …` of `SET …`; None of another statement.
+fn for_one_transaction(statement: &str) -> Option<String> {
+    let setting = statement.strip_prefix("SET ")?;
+    Some(format!("SET LOCAL {setting}"))
 }
 
 /// Superusers may, and since PostgreSQL 15 whoever was granted it. Trying is the one way to know that
@@ -70,28 +301,16 @@ fn set_deadlock_timeout_if_allowed(timeout: Duration) -> String {
     )
 }
 
-async fn ask(connection: &mut PgConnection) -> Result<Engine, OpenError> {
-    let (version, isolation): (String, String) = sqlx::query_as(
-        "SELECT current_setting('server_version'), current_setting('default_transaction_isolation')",
-    )
-    .fetch_one(connection)
-    .await?;
-    let isolation = isolation
-        .parse()
-        .map_err(|message: String| Fault::other(message))?;
-    Ok(Engine {
+fn engine(version: &str, isolation: Isolation) -> Engine {
+    Engine {
         flavour: Flavour::Postgres,
-        version: number_of(&version).to_owned(),
-        isolation: match isolation {
-            // So it may be configured, but this is what it does.
-            Isolation::ReadUncommitted => Isolation::ReadCommitted,
-            own => own,
-        },
+        version: number_of(version).to_owned(),
+        isolation,
         snapshot_isolation: false,
         rolls_back_on_timeout: false,
         can_switch_snapshot_isolation: false,
         journal: None,
-    })
+    }
 }
 
 /// `15.18` of `15.18 (Debian 15.18-0+deb12u1)`.
@@ -111,22 +330,49 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_told_only_what_was_set() {
-        let unset = Settings::default();
-        assert_eq!(greeting(&unset), "SET client_min_messages = warning");
-        let set = Settings {
-            isolation: Some(Isolation::RepeatableRead),
+    fn the_search_path_is_found_among_the_options() {
+        let options = |text: &str| {
+            PgConnectOptions::new_without_pgpass().options([("geqo", "off"), ("search_path", text)])
+        };
+        assert_eq!(asked_search_path(&options("mine")), Some("mine".to_owned()));
+        assert_eq!(
+            asked_search_path(&options("mine, other")),
+            Some("mine, other".to_owned())
+        );
+        assert_eq!(
+            asked_search_path(&PgConnectOptions::new_without_pgpass()),
+            None
+        );
+    }
+
+    #[test]
+    fn every_connection_is_told_what_was_asked_for_and_what_was_found() {
+        let known = [
+            ("session_replication_role", "replica"),
+            ("current_schema", "public"),
+        ];
+        let known = known.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let known = Known(HashMap::from(known));
+        let settings = Settings {
             lock_wait_timeout: Some(5),
             deadlock_timeout: Some(Duration::from_micros(10)),
-            ..unset
+            ..Settings::default()
         };
-        let greeting = greeting(&set);
+        let greeting = greeting(&known, Isolation::RepeatableRead, &settings, None);
+        let told = greeting.told.join("; ");
         for words in [
             "default_transaction_isolation = 'repeatable read'",
+            "session_replication_role = 'origin'",
             "lock_timeout = '5s'",
             "deadlock_timeout = '1ms'",
         ] {
-            assert!(greeting.contains(words), "{words:?} is not in {greeting}");
+            assert!(told.contains(words), "{words:?} is not in {told}");
         }
+        assert!(
+            !told.contains("enable_seqscan"),
+            "this server does not have it"
+        );
+        let needed: Vec<_> = greeting.needed.iter().map(|it| it.value.as_str()).collect();
+        assert_eq!(needed, ["origin", "repeatable read", "5s", "public"]);
     }
 }

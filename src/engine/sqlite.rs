@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::{Instant, sleep};
 
+use super::greeting::Greeting;
 use super::pool::Pool;
 use super::{
     Address, Database, Engine, Fault, FaultKind, Flavour, Isolation, Journal, OpenError, Pools,
@@ -28,7 +29,7 @@ pub(super) async fn connect(
     let version = open(&options, settings.journal).await?;
     let pool = Pool::new(
         options,
-        String::new(),
+        Greeting::default(),
         settings.connections,
         settings.acquire_timeout,
     );
@@ -47,6 +48,9 @@ pub(super) async fn connect(
         engine,
         pools: Pools::Sqlite(pool),
         most_connections: None,
+        choices: Vec::new(),
+        place: None,
+        is_pooled: false,
         looks: Arc::default(),
     })
 }

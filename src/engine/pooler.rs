@@ -1,0 +1,113 @@
+//! A pooler between this program and the server, such as PgBouncer with `pool_mode=transaction`.
+//!
+//! It lends a client a connection of its own, a backend, for one transaction, and another one for the
+//! next. What is set for a session then belongs to a backend, and to whichever client comes next. So
+//! behind one nothing is set for a session and nothing is prepared. Each transaction says all that it
+//! relies on when it begins, and a statement outside a transaction becomes a transaction of one.
+
+use sqlx::ConnectOptions;
+use sqlx::Connection as _;
+
+use super::greeting::Greets;
+use super::{Fault, Isolation};
+
+/// How a transaction begins behind a pooler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Beginning {
+    /// The level of a transaction that asks for none.
+    pub(super) level: Isolation,
+    /// What is set for the transaction alone.
+    pub(super) settings: Vec<String>,
+}
+
+impl Beginning {
+    /// The statements that begin a transaction, in one round trip. None of them takes a snapshot.
+    pub(super) fn spell(&self, begin: &str) -> String {
+        let begin = match begin.contains("ISOLATION LEVEL") {
+            true => begin.to_owned(),
+            false => format!("BEGIN ISOLATION LEVEL {}", self.level.sql()),
+        };
+        let settings = self.settings.iter().map(|it| format!("; {it}"));
+        std::iter::once(begin).chain(settings).collect()
+    }
+}
+
+/// What to say of a pooler.
+pub(super) fn noticed(beginning: Option<&Beginning>) -> String {
+    match beginning {
+        Some(beginning) => format!(
+            "a pooler is in between, which gives each transaction another connection: each one is \
+             begun at {} and with the settings that it needs, also where it is a statement alone; \
+             that costs round trips, and figures of time are the pooler's too",
+            beginning.level
+        ),
+        None => format!("{IN_BETWEEN}: {DIRECTLY}"),
+    }
+}
+
+/// Why nothing can be done behind a pooler.
+pub(super) fn refused(what: &str) -> String {
+    format!("{IN_BETWEEN}, and {what}: {DIRECTLY}")
+}
+
+const IN_BETWEEN: &str = "a pooler is in between, which gives each transaction another connection";
+
+const DIRECTLY: &str = "name the server itself, or a pooler that keeps one connection for each \
+                        client (PgBouncer: pool_mode=session)";
+
+/// Whether two connections to this address share the server's connections, or one of them changes
+/// the server's connection between two transactions. False where the server lets only one in.
+///
+/// A pooler hands out the connection that was given back last, or the one that has waited longest.
+/// In the first case the second client gets the first one's, in the other the first client gets
+/// another one. `question` begins a transaction and asks for the number of the connection; `end` ends
+/// it, whatever the server presets.
+///
+/// # Errors
+/// As the server refuses.
+pub(super) async fn is_in_between<O>(options: &O, question: &str, end: &str) -> Result<bool, Fault>
+where
+    O: ConnectOptions<Connection: Greets + Sized>,
+{
+    let mut one = options.connect().await?;
+    let Ok(mut other) = options.connect().await else {
+        let _ = one.close().await;
+        return Ok(false);
+    };
+    let first = one.hear(question).await?;
+    one.hear(end).await?;
+    let meanwhile = other.hear(question).await?;
+    let is_in_between = match first == meanwhile {
+        true => true,
+        false => {
+            let again = one.hear(question).await?;
+            one.hear(end).await?;
+            first != again
+        }
+    };
+    other.hear(end).await?;
+    let _ = one.close().await;
+    let _ = other.close().await;
+    Ok(is_in_between)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_transaction_begins_with_all_that_it_relies_on() {
+        let beginning = Beginning {
+            level: Isolation::Serializable,
+            settings: vec!["SET LOCAL lock_timeout = '5s'".to_owned()],
+        };
+        assert_eq!(
+            beginning.spell("BEGIN"),
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL lock_timeout = '5s'"
+        );
+        assert_eq!(
+            beginning.spell("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '5s'"
+        );
+    }
+}
