@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::{Database, Fault, Work, again};
+use crate::engine::{Database, Fault, Session, Work, again};
 use crate::step::Unobserved;
 
 /// The slots over which an account's balance can be spread: so many, numbered from 0.
@@ -28,7 +28,7 @@ pub struct Account {
     /// The account's number.
     pub id: i64,
     /// What the account holds: its balance column, its slots, and the transactions that were only appended.
-    #[schema(value_type = i64)]
+    #[schema(value_type = i128)]
     pub balance: i128,
     /// What it held at first.
     pub opening_balance: i64,
@@ -40,13 +40,13 @@ pub struct Account {
     #[serde(skip)]
     pub largest: i64,
     /// What they amount to.
-    #[schema(value_type = i64)]
+    #[schema(value_type = i128)]
     pub transactions_sum: i128,
     /// What the account should hold: the opening balance plus the sum.
-    #[schema(value_type = i64)]
+    #[schema(value_type = i128)]
     pub expected: i128,
     /// What was lost: expected minus balance.
-    #[schema(value_type = i64)]
+    #[schema(value_type = i128)]
     pub lost: i128,
 }
 
@@ -171,6 +171,40 @@ fn account(row: [Option<i64>; 12]) -> Account {
 /// What a sum amounts to whose terms' upper and lower 32 bits were summed apart.
 pub(crate) fn of_halves(upper: i64, lower: i64) -> i128 {
     (i128::from(upper) << 32) + i128::from(lower)
+}
+
+/// All that an account holds, read in one statement within a client's own work; None if there is
+/// no such account.
+pub(crate) async fn held(s: &mut Session<'_>, account: i64) -> Result<Option<i128>, Fault> {
+    let row = s
+        .row::<5>(
+            "read all that it holds",
+            "SELECT a.balance, \
+                 (SELECT CAST(COALESCE(SUM(t.amount >> 32), 0) AS SIGNED) \
+                  FROM transactions t WHERE t.account_id = a.id AND t.appended = 1), \
+                 (SELECT CAST(COALESCE(SUM(t.amount & 4294967295), 0) AS SIGNED) \
+                  FROM transactions t WHERE t.account_id = a.id AND t.appended = 1), \
+                 (SELECT CAST(COALESCE(SUM(s.balance >> 32), 0) AS SIGNED) \
+                  FROM account_slots s WHERE s.account_id = a.id), \
+                 (SELECT CAST(COALESCE(SUM(s.balance & 4294967295), 0) AS SIGNED) \
+                  FROM account_slots s WHERE s.account_id = a.id) \
+             FROM accounts a WHERE a.id = ?",
+            &[account],
+        )
+        .await?;
+    Ok(row.map(
+        |[
+            balance,
+            upper_appended,
+            lower_appended,
+            upper_slots,
+            lower_slots,
+        ]| {
+            i128::from(balance)
+                + of_halves(upper_appended, lower_appended)
+                + of_halves(upper_slots, lower_slots)
+        },
+    ))
 }
 
 /// Reads a page of an account's transactions, in the order in which they were numbered.

@@ -145,7 +145,9 @@ async fn a_member_that_cannot_be_made_keeps_no_other_from_being_made(engine: Tes
 
     let expected = [
         Ok(receipt(FULL - 100, FULL - 90, 1, 2)),
-        Err(refused(Refusal::Overflow { balance: FULL - 90 })),
+        Err(refused(Refusal::Overflow {
+            balance: (FULL - 90).into(),
+        })),
         Ok(receipt(FULL - 90, FULL - 70, 2, 2)),
     ];
     for (member, expected) in members.into_iter().zip(expected) {

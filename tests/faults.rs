@@ -17,7 +17,6 @@ on_engines!(
     every:
         overflow_is_refused_and_keeps_nothing,
         the_keeper_knows_slots_and_what_was_only_appended,
-        what_does_not_fit_one_slot_is_refused_and_the_sum_may_be_wider,
         an_unknown_account_is_refused_and_keeps_nothing,
         a_lock_timeout_is_refused_and_the_next_deposit_works,
         autocommit_that_fails_half_way_says_so,
@@ -58,8 +57,7 @@ async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {
     let lab = engine.lab().await;
     let balance = i64::MAX - 99;
     let account = accounts::open(&lab.database, balance).await.unwrap();
-    let sees_the_balance = |it: &&Strategy| !matches!(it.name, "append_only" | "partitioned");
-    for strategy in STRATEGIES.iter().filter(sees_the_balance) {
+    for strategy in &STRATEGIES {
         let deposit = Deposit {
             account,
             amount: 100,
@@ -77,7 +75,9 @@ async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {
         assert_eq!(
             result,
             Err(Failure {
-                refusal: Refusal::Overflow { balance },
+                refusal: Refusal::Overflow {
+                    balance: balance.into()
+                },
                 outcome: Outcome::Refused
             })
         );
@@ -136,60 +136,6 @@ async fn the_keeper_knows_slots_and_what_was_only_appended(engine: TestEngine) {
     reset.await.unwrap();
     // The slot is empty, and the balance is the opening one again.
     assert_eq!(audit().await, (1400, 1400, 0));
-}
-
-/// Each slot is a BIGINT of its own; all together may be more, and so may a sum that nothing holds.
-async fn what_does_not_fit_one_slot_is_refused_and_the_sum_may_be_wider(engine: TestEngine) {
-    let lab = engine.lab().await;
-    let deposit = Deposit {
-        account: 1,
-        amount: i64::MAX,
-        claim: None,
-    };
-    let mut made = 0;
-    for strategy in ["append_only", "append_only", "partitioned"] {
-        let strategy = Strategy::named(strategy).unwrap();
-        let result = strategy
-            .perform(
-                &lab.database,
-                &deposit,
-                &Memory::default(),
-                Pace::default(),
-                &Unobserved,
-            )
-            .await;
-        result.unwrap();
-        made += 1;
-        let account = lab.account().await;
-        let sum = made * i128::from(i64::MAX);
-        assert_eq!((account.balance, account.lost), (sum, 0));
-    }
-    let partitioned = Strategy::named("partitioned").unwrap();
-    let refused = loop {
-        let result = partitioned
-            .perform(
-                &lab.database,
-                &deposit,
-                &Memory::default(),
-                Pace::default(),
-                &Unobserved,
-            )
-            .await;
-        match result {
-            Ok(_) => made += 1,
-            Err(failure) => break failure,
-        }
-    };
-    assert_eq!(
-        refused,
-        Failure {
-            refusal: Refusal::Overflow { balance: i64::MAX },
-            outcome: Outcome::Refused
-        }
-    );
-    let account = lab.account().await;
-    assert_eq!(account.balance, made * i128::from(i64::MAX));
-    assert_eq!(account.lost, 0);
 }
 
 async fn an_unknown_account_is_refused_and_keeps_nothing(engine: TestEngine) {

@@ -19,6 +19,7 @@ mod batched;
 mod browser;
 mod commands;
 mod disconnects;
+mod edge;
 mod exploration;
 mod explore_command;
 mod exports;

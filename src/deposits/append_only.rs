@@ -16,10 +16,15 @@
 //!
 //! ## What is not checked
 //!
-//! Anything about the sum: a deposit does not know it. Here that is the overflow, which there is none of,
-//! since no column has to hold the sum; the audit reads it in halves. In a bank it is the overdraft:
-//! a withdrawal must know the balance, and then reads a sum that grows old, as everything does that is read
-//! before it is needed (write skew). Appending is a cure for deposits, not for withdrawals.
+//! Anything about the sum: a deposit does not know it. In a bank that is the overdraft: a withdrawal must
+//! know the balance, and then reads a sum that grows old, as everything does that is read before it is
+//! needed (write skew). Appending is a cure for deposits, not for withdrawals.
+//!
+//! Here it is the overflow, and a deposit keeps its distance instead of looking. It is appended where its
+//! amount is ordinary and the balance column is far from what a BIGINT holds: a billion of them fit in
+//! between. Any other is made as `edge.rs` says, under the row's lock and with a look at the sum, and is
+//! refused where that would be too much. (`INSERT … SELECT SUM(amount)` would look each time, and on InnoDB
+//! lock every row that it adds up: two clients would deadlock.)
 //!
 //! ## The smallest schedule that breaks it
 //!
@@ -36,7 +41,7 @@
 //! pays for it: a balance is a sum over all rows, and somebody has to fold old ones into a number from time to
 //! time. The receipt has no balance in it, because nobody knows one.
 
-use super::{Deposit, Receipt, Refusal};
+use super::{Deposit, Receipt, Refusal, edge};
 use crate::card::{Card, Count, on_every_engine, safe};
 use crate::engine::Session;
 
@@ -54,17 +59,30 @@ const BOTH_ORDERS: &[Count] = &[safe(2)];
 /// # Errors
 /// The refusal of the statement. Nothing is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
+    if d.amount > edge::ORDINARY {
+        return edge::deposit(s, d).await;
+    }
     // Without a key there is nothing that would have to happen together with the insert.
     let has_company = d.claim.is_some();
     if has_company {
         s.begin().await?;
     }
-    s.run(
-        "append transaction",
-        "INSERT INTO transactions (account_id, amount, appended) VALUES (?, ?, 1)",
-        &[d.account, d.amount],
-    )
-    .await?;
+    let appended = s
+        .run(
+            "append transaction",
+            "INSERT INTO transactions (account_id, amount, appended) \
+             SELECT id, ?, 1 FROM accounts WHERE id = ? AND balance <= ?",
+            &[d.amount, d.account, edge::FAR],
+        )
+        .await?;
+    if appended == 0 {
+        match has_company {
+            true => s.rollback().await?,
+            // Nothing was written.
+            false => s.count_anew(),
+        }
+        return edge::deposit(s, d).await;
+    }
     let receipt = Receipt::without_a_balance();
     match has_company {
         true => d.commit(s, receipt).await,

@@ -41,6 +41,7 @@ pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
 pub mod batched;
+mod edge;
 pub(crate) mod explored;
 pub mod key;
 pub mod keys;
@@ -131,9 +132,9 @@ impl Deposit {
     /// # Errors
     /// [`Refusal::Overflow`] where it would not fit the column.
     pub fn added_to(&self, balance: i64) -> Result<i64, Refusal> {
-        balance
-            .checked_add(self.amount)
-            .ok_or(Refusal::Overflow { balance })
+        balance.checked_add(self.amount).ok_or(Refusal::Overflow {
+            balance: balance.into(),
+        })
     }
 
     /// Why an `UPDATE` that adds to a balance small enough has matched no row.
@@ -146,7 +147,9 @@ impl Deposit {
             )
             .await?;
         Ok(match balance {
-            Some(balance) => Refusal::Overflow { balance },
+            Some(balance) => Refusal::Overflow {
+                balance: balance.into(),
+            },
             None => Refusal::UnknownAccount,
         })
     }
@@ -204,8 +207,8 @@ pub enum Refusal {
     UnknownAccount,
     /// The balance plus the amount is more than a BIGINT holds.
     Overflow {
-        /// The balance that was read.
-        balance: i64,
+        /// What the account was found to hold.
+        balance: i128,
     },
     /// Every attempt was lost to somebody else.
     GaveUp {
@@ -625,7 +628,7 @@ mod tests {
         assert_eq!(
             deposit.added_to(i64::MAX - 1),
             Err(Refusal::Overflow {
-                balance: i64::MAX - 1
+                balance: i128::from(i64::MAX - 1)
             })
         );
     }

@@ -45,7 +45,8 @@ pub struct Problem {
     pub outcome: Option<Outcome>,
     /// The account's balance, where it is the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub balance: Option<i64>,
+    #[schema(value_type = Option<i128>)]
+    pub balance: Option<i128>,
     /// How often it was tried, where it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,

@@ -42,17 +42,17 @@ pub struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Statement {
     /// What the account holds: its balance column, its slots, and the transactions that were only appended.
-    #[schema(value_type = i64)]
+    #[schema(value_type = i128)]
     pub balance: i128,
     /// What it held at first.
     pub opening_balance: i64,
     /// How many transactions are on record, also those that are not listed.
     pub transactions: i64,
     /// What they amount to, also those that are not listed.
-    #[schema(value_type = i64)]
+    #[schema(value_type = i128)]
     pub transactions_sum: i128,
     /// What the account should hold: the opening balance plus the sum.
-    #[schema(value_type = i64)]
+    #[schema(value_type = i128)]
     pub expected: i128,
     /// Whether balance and expected are the same.
     pub balances: bool,

@@ -8,8 +8,8 @@ use serde::Deserialize;
 /// they add up, so that a service whose balances are at the limit can still be audited.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Account {
-    /// What the account holds.
-    pub balance: i64,
+    /// What the account holds. It may be kept in several places, whose sum is wider than each.
+    pub balance: i128,
     /// What it held before its first deposit.
     pub opening_balance: i64,
     /// How many deposits were kept.
@@ -24,7 +24,7 @@ impl Account {
     pub fn lost(&self) -> i128 {
         self.transactions_sum
             .saturating_add(self.opening_balance.into())
-            .saturating_sub(self.balance.into())
+            .saturating_sub(self.balance)
     }
 }
 
@@ -35,11 +35,12 @@ mod tests {
     #[test]
     fn sums_may_exceed_what_a_balance_can_hold() {
         let account: Account = serde_json::from_str(
-            r#"{"id": 1, "balance": 9223372036854775807, "opening_balance": 9223372036854775807,
+            r#"{"id": 1, "balance": 18446744073709551614, "opening_balance": 9223372036854775807,
                 "version": 0, "transactions": 2, "transactions_sum": 18446744073709551614,
-                "expected": 27670116110564327421, "lost": 18446744073709551614}"#,
+                "expected": 27670116110564327421, "lost": 9223372036854775807}"#,
         )
         .unwrap();
-        assert_eq!(account.lost(), 18_446_744_073_709_551_614);
+        assert_eq!(account.balance, 18_446_744_073_709_551_614);
+        assert_eq!(account.lost(), i128::from(i64::MAX));
     }
 }

@@ -16,11 +16,10 @@ const COULD_NOT_TELL: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let stop = |error| make_requests::without_credentials(error).exit();
     let args = Args::try_parse_from(args::with_two_dashes(std::env::args_os()));
-    let args = args.unwrap_or_else(stop);
+    let args = args.unwrap_or_else(|error| stop(error));
     let format = args.format();
-    let plan = args.into_plan().unwrap_or_else(stop);
+    let plan = args.into_plan().unwrap_or_else(|error| stop(error));
 
     let report = match make_requests::run(&plan, narrator(&plan)).await {
         Ok(report) => report,
@@ -39,6 +38,11 @@ async fn main() -> ExitCode {
         }
         _ => report.verdict().exit_status().into(),
     }
+}
+
+/// Says what is wrong with the command line, and ends.
+fn stop(error: clap::Error) -> ! {
+    make_requests::without_credentials(error).exit()
 }
 
 /// Tells a person at the terminal how far the run has come.

@@ -161,7 +161,7 @@ impl Report {
         };
         let amount = i128::from(deposits.amount.get());
         let sum = |requests: usize| amount * i128::try_from(requests).unwrap_or(i128::MAX);
-        let least = i128::from(self.books()?.before.balance) + sum(self.acknowledged());
+        let least = self.books()?.before.balance + sum(self.acknowledged());
         Some(least..=least + sum(self.count(may_have_been_kept)))
     }
 
@@ -587,7 +587,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn account(balance: i64, transactions: u64, transactions_sum: i128) -> Account {
+    fn account(balance: i128, transactions: u64, transactions_sum: i128) -> Account {
         Account {
             balance,
             opening_balance: 0,
@@ -708,8 +708,8 @@ mod tests {
 
     #[test]
     fn extreme_accounts_are_counted_without_overflow() {
-        let mut report = report(&[(0, 9), (0, 9)], account(i64::MIN, 2, i128::MAX));
-        books_of(&mut report).before = account(i64::MAX, u64::MAX, i128::MIN);
+        let mut report = report(&[(0, 9), (0, 9)], account(i64::MIN.into(), 2, i128::MAX));
+        books_of(&mut report).before = account(i64::MAX.into(), u64::MAX, i128::MIN);
         assert_eq!(report.lost(), Some(i128::MAX));
         assert_eq!(
             *report.expected_balance().unwrap().start(),

@@ -72,11 +72,11 @@ struct AuditedAccount {
     /// Transactions that no request is left for, where some were sent again.
     doubled: Option<u64>,
     opening_balance: i64,
-    balance_before: i64,
+    balance_before: i128,
     /// Together with the next one a range: they differ where outcomes are in doubt.
     expected_balance: Option<i128>,
     expected_balance_at_most: Option<i128>,
-    balance: Option<i64>,
+    balance: Option<i128>,
     transactions: Option<u64>,
     transactions_sum: Option<i128>,
     lost: Option<i128>,

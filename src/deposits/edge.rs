@@ -1,0 +1,63 @@
+//! Near the edge: deposits that could take what an account holds past a BIGINT.
+//!
+//! `append_only` and `partitioned` know no sum, and gain by not knowing it. So they keep their distance
+//! from the edge instead. What they take themselves is [`ORDINARY`], and only while the balance column
+//! is below [`FAR`]. A billion ordinary deposits fit between the two, so that no sum has to be read for
+//! them, and no two of them together can cross the edge.
+//!
+//! Everything else comes here: it goes into the balance column, under the row's lock, after a look at
+//! all that the account holds. That is what each deposit would have to do, and what costs them their
+//! speed. The balance that has grown sends later deposits here as well.
+//!
+//! A strategy that adds to the balance column knows nothing of the slots and of what was appended. In an
+//! account that is used by several strategies the sum may still be more than a BIGINT: the audit shows it
+//! as it is, in as many digits as it has.
+
+use super::{Deposit, Receipt, Refusal};
+use crate::accounts;
+use crate::engine::Session;
+
+/// The largest amount that is no reason to look at the sum.
+pub(super) const ORDINARY: i64 = 1 << 31;
+
+/// A balance that is greater is near the edge. What is appended, the slots and the balance column are
+/// each below it, so that their sum fits.
+pub(super) const FAR: i64 = 1 << 61;
+
+/// Makes the deposit in the balance column, where the whole sum fits.
+///
+/// # Errors
+/// [`Refusal::Overflow`] where it does not, or the refusal of a statement or of the commit. Nothing is
+/// kept then.
+pub(super) async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
+    s.begin().await?;
+    // The lock first: others who are near the edge wait here, and look at the sum afterwards.
+    let most = i64::MAX - d.amount;
+    let matched = s
+        .run(
+            "add near the edge",
+            "UPDATE accounts SET balance = balance + ? WHERE id = ? AND balance <= ?",
+            &[d.amount, d.account, most],
+        )
+        .await?;
+    if matched == 0 {
+        let held = accounts::held(s, d.account).await?;
+        return Err(
+            held.map_or(Refusal::UnknownAccount, |balance| Refusal::Overflow {
+                balance,
+            }),
+        );
+    }
+    s.run(
+        "insert transaction",
+        "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
+        &[d.account, d.amount],
+    )
+    .await?;
+    match accounts::held(s, d.account).await? {
+        Some(held) if held > i64::MAX.into() => Err(Refusal::Overflow {
+            balance: held - i128::from(d.amount),
+        }),
+        _ => d.commit(s, Receipt::without_a_balance()).await,
+    }
+}
