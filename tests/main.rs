@@ -33,6 +33,7 @@ mod metrics;
 mod orders;
 mod schema;
 mod sessions;
+mod sqlite_files;
 mod statements;
 mod verdicts;
 mod watch;

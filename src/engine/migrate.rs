@@ -8,6 +8,7 @@ use sqlx::{
 
 use super::pool::{Pool, hang_up};
 use super::schema::{self, SchemaGap};
+use super::sqlite_file::what_is_foreign;
 use super::{Fault, FaultKind, OpenError};
 
 /// One engine's migrations: number, description and SQL, in order. Applied ones are never edited.
@@ -306,12 +307,28 @@ pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
         .execute(&mut connection)
         .await?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    // Another program may have come since the file was opened.
+    if let Some(why) = what_is_foreign(&mut transaction).await? {
+        return Err(OpenError::Migrate(format!(
+            "{why}; give Racy a database of its own"
+        )));
+    }
     migrations(SQLITE_MIGRATIONS)
         .run_direct(None, &mut *transaction, false)
         .await?;
     transaction.commit().await?;
     hang_up(connection).await;
     Ok(())
+}
+
+/// Whether the migrations that a SQLite database notes began with ours. An empty note is nobody's.
+pub(super) fn is_ours(applied: &[(i64, Vec<u8>)]) -> bool {
+    let ours = migrations(SQLITE_MIGRATIONS);
+    let is_ours = |(version, checksum): &(i64, Vec<u8>)| {
+        let mut ours = ours.iter();
+        ours.any(|it| it.version == *version && it.checksum.as_ref() == checksum.as_slice())
+    };
+    applied.first().is_none_or(is_ours)
 }
 
 fn migrations(migrations: Migrations) -> Migrator {

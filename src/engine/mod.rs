@@ -14,6 +14,7 @@
 //! - [`Lane`]: a place for one of several runs that must not meet.
 //! - `blocked`: does this connection wait for a lock?
 //! - [`local`]: a private server started by the lab itself.
+//! - `sqlite_file`: whose a SQLite file is, before anything in it is changed.
 //! - `reach`: why a server cannot be reached, and whether the way to it is encrypted.
 //! - `url`: what `--database-url` may say, and `parameters`, after its `?`. [`choice`]: which engine it is
 //!   going to be.
@@ -40,6 +41,7 @@ mod reach;
 mod schema;
 mod session;
 mod sqlite;
+mod sqlite_file;
 mod url;
 mod work;
 
@@ -249,6 +251,8 @@ pub enum OpenError {
     NoScratch(Fault),
     /// PostgreSQL: no schema could be made for a lane of the explorer's.
     NoLane(Fault),
+    /// SQLite: the file is another program's, or cannot be used.
+    File(String),
     /// A migration failed, or the schema is not one that this program made.
     Migrate(String),
     /// The schema is not the one that this program works on, and it may not or cannot migrate it.
@@ -287,6 +291,7 @@ impl fmt::Display for OpenError {
                 "no schema could be made, of which the explorer needs one for each run that goes on at \
                  once: {fault} (the user needs CREATE on the database)"
             ),
+            Self::File(reason) => f.write_str(reason),
             Self::Migrate(reason) => write!(f, "cannot migrate the database: {reason}"),
             Self::Schema(gap) => gap.fmt(f),
         }

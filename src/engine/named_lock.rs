@@ -82,7 +82,8 @@ pub(super) async fn take(
 /// Takes the lock on SQLite's file, if nobody has it. Not its account's alone: SQLite lets but one write.
 pub(super) async fn take_file(path: Option<&Path>) -> Result<Option<NamedLock>, Fault> {
     let path = path.ok_or_else(|| Fault::other("there is no file to lock"))?;
-    match FileLock::try_take(path) {
+    // The database is called as its lock file, without the last part.
+    match FileLock::try_take_of(path, &path.with_extension("")) {
         Ok(Some(lock)) => Ok(Some(NamedLock::OfFile { _lock: lock })),
         Ok(None) => Err(Fault {
             kind: FaultKind::Busy,

@@ -1,17 +1,18 @@
 //! SQLite: how its file is opened.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::time::{Instant, sleep};
 
 use super::greeting::Greeting;
 use super::pool::Pool;
 use super::{
     Address, Database, Engine, Fault, FaultKind, Flavour, Isolation, Journal, OpenError, Pools,
-    Settings, check,
+    Settings, check, sqlite_file,
 };
 
 pub(super) async fn connect(
@@ -19,6 +20,8 @@ pub(super) async fn connect(
     settings: &Settings,
 ) -> Result<Database, OpenError> {
     check(Flavour::Sqlite, settings)?;
+    let path = sqlite_file::checked(address.get_filename()).await?;
+    let address = address.clone().filename(&path);
     let options = address
         .clone()
         .create_if_missing(true)
@@ -26,7 +29,9 @@ pub(super) async fn connect(
         // The session waits, see there.
         .busy_timeout(Duration::ZERO)
         .disable_statement_logging();
-    let version = open(&options, settings.journal).await?;
+    let opened = open(&options, settings.journal).await;
+    let version = opened.map_err(|fault| not_writable(&path, fault))?;
+    sqlite_file::prepare_lock(&path)?;
     let pool = Pool::new(
         options,
         Greeting::default(),
@@ -43,7 +48,7 @@ pub(super) async fn connect(
         journal: Some(settings.journal),
     };
     Ok(Database {
-        address: Address::Sqlite(Box::new(address.clone())),
+        address: Address::Sqlite(Box::new(address)),
         settings: *settings,
         engine,
         pools: Pools::Sqlite(pool),
@@ -65,7 +70,7 @@ async fn open(options: &SqliteConnectOptions, journal: Journal) -> Result<String
     let options = options.clone().journal_mode(journal.mode());
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match try_to_open(&options).await.map_err(Fault::from) {
+        match try_to_open(&options).await {
             Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
                 sleep(PAUSE).await;
             }
@@ -74,10 +79,31 @@ async fn open(options: &SqliteConnectOptions, journal: Journal) -> Result<String
     }
 }
 
-async fn try_to_open(options: &SqliteConnectOptions) -> sqlx::Result<String> {
+async fn try_to_open(options: &SqliteConnectOptions) -> Result<String, Fault> {
     let mut connection = options.connect().await?;
+    // SQLite opens a file that it may not write without a word, and refuses the first write to it. This
+    // one is taken back.
+    let a_write = "BEGIN IMMEDIATE; PRAGMA user_version = 0; ROLLBACK";
+    let may_write = connection.execute(a_write).await;
     let version = sqlx::query_scalar("SELECT sqlite_version()");
     let version = version.fetch_one(&mut connection).await;
     connection.close().await?;
-    version
+    match may_write.map_err(Fault::from) {
+        // Another client writes, so that it can be written.
+        Err(fault) if fault.kind != FaultKind::Busy => Err(fault),
+        _ => Ok(version?),
+    }
+}
+
+/// What SQLite says of a file that it may not write, in words.
+fn not_writable(path: &Path, fault: Fault) -> OpenError {
+    const READ_ONLY: u32 = 8;
+    let code = fault.code.as_deref().and_then(|it| it.parse::<u32>().ok());
+    match code {
+        Some(code) if code & 0xff == READ_ONLY => OpenError::File(format!(
+            "{} may not be written by this user ({fault})",
+            path.display()
+        )),
+        _ => fault.into(),
+    }
 }
