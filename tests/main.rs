@@ -31,6 +31,7 @@ mod limits;
 mod local_server;
 mod metrics;
 mod orders;
+mod reaching;
 mod schema;
 mod sessions;
 mod sqlite_files;

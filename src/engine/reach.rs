@@ -59,7 +59,7 @@ pub(super) async fn explained(address: &Address, fault: Fault) -> Fault {
         Address::Sqlite(_) => return fault,
     };
     match server.cause(refusal).await {
-        Some(message) => Fault { message, ..fault },
+        Some(message) => Fault::unavailable(message),
         None => fault,
     }
 }
