@@ -1,16 +1,61 @@
-//! The keeper's work: accounts are opened and reset, transactions deleted. Each change is one
-//! transaction with the note of who made it, and locks the account's row first, as the deposits that
-//! lock it do: so it waits for them and they for it, and the books are right before and after. Where the
-//! engine gives a change up because others were in the way, it is done again.
+//! The keeper's work: accounts are opened and reset, transactions deleted. Each change is one transaction
+//! with the note of who made it.
+//!
+//! It may be made amid deposits of every strategy, and the books are right before and after, as far as the strategies
+//! keep them right among themselves. For that, a change takes and changes whatever deposits rely on:
+//!
+//! | what deposits rely on | what a change does |
+//! |---|---|
+//! | a lock in the process (`mutex_in_process`) | takes that of its own instance; those of others it cannot |
+//! | the account's named lock (`advisory_lock`) | takes it |
+//! | the account's row, locked or written in one statement, also for a foreign key | locks it before it reads |
+//! | the isolation level (`serializable_retry`) | writes the row: the engine sees it |
+//! | the version (`optimistic_retry`) | counts it up |
+//! | the time of the last change (`timestamp_check`) | sets it, in whole seconds, which is as little as always |
+//! | its slot (`partitioned`) | empties all of them in a reset, under the row's lock |
+//!
+//! The locks are taken in the order of the table, as the strategies do, so that nobody waits in a circle. Each is
+//! waited for as long as a deposit would (`--lock-wait-timeout`). Where the engine gives a change up because others
+//! were in the way, it is made again.
+//!
+//! What cannot be had: a deposit by `mutex_in_process` in *another* process knows nothing of the change and may
+//! overwrite it, or the change it. So it is with other instances, and with the commands, which are processes of their
+//! own. Strategies that lose updates among themselves lose them to a change as well.
 
 use std::fmt;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::accounts;
+use crate::accounts::{self, of_halves};
 use crate::auth::now;
-use crate::engine::{Database, Fault, MayBeFault, Row, Work, again};
+use crate::deposits::Memory;
+use crate::engine::{
+    Database, Fault, FaultKind, MayBeFault, Row, Session, Work, again, pauses_between_tries,
+    somebody_was_in_the_way,
+};
+use crate::step::{Argument, Unobserved};
+
+/// Who makes a change, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Actor<'a> {
+    /// The user's name, or what stands for it.
+    pub name: &'a str,
+    /// The memory of the instance of the service that makes the change: its locks are taken as well. None in a
+    /// process that serves no deposits.
+    pub memory: Option<&'a Memory>,
+}
+
+/// What is done to an account that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit {
+    /// See [`reset_account`].
+    Reset,
+    /// See [`delete_transaction`]; its number.
+    DeleteTransaction(i64),
+    /// See [`delete_transactions`].
+    DeleteTransactions,
+}
 
 /// Why a change was not made.
 #[derive(Debug)]
@@ -82,7 +127,13 @@ pub async fn open_account(
 async fn open(work: &mut Work, actor: &str, opening_balance: i64) -> Result<i64, Fault> {
     let account = accounts::open_in(work, opening_balance).await?;
     let what = format!("opened with {opening_balance}");
-    note_change(work, actor, account, &what).await?;
+    let values = [
+        actor.into(),
+        now().into(),
+        account.into(),
+        what.as_str().into(),
+    ];
+    work.insert(NOTE_CHANGE, &values).await?;
     Ok(account)
 }
 
@@ -93,29 +144,10 @@ async fn open(work: &mut Work, actor: &str, opening_balance: i64) -> Result<i64,
 /// [`NotChanged`].
 pub async fn reset_account(
     database: &Database,
-    actor: &str,
+    actor: Actor<'_>,
     account: i64,
 ) -> Result<u64, NotChanged> {
-    again(|| async {
-        let mut work = database.begin_work().await?;
-        let reset = reset(&mut work, actor, account).await;
-        work.end(reset).await
-    })
-    .await
-}
-
-async fn reset(work: &mut Work, actor: &str, account: i64) -> Result<u64, NotChanged> {
-    lock(work, account).await?;
-    let delete = "DELETE FROM transactions WHERE account_id = ?";
-    let deleted = work.run(delete, &[account.into()]).await?;
-    let update =
-        "UPDATE accounts SET balance = opening_balance, version = version + 1 WHERE id = ?";
-    work.run(update, &[account.into()]).await?;
-    let empty = "UPDATE account_slots SET balance = 0 WHERE account_id = ?";
-    work.run(empty, &[account.into()]).await?;
-    let what = format!("reset, {deleted} transactions deleted");
-    note_change(work, actor, account, &what).await?;
-    Ok(deleted)
+    edit(database, actor, account, Edit::Reset).await
 }
 
 /// Deletes one of an account's transactions. Its amount moves into the opening balance: deleting a
@@ -125,40 +157,12 @@ async fn reset(work: &mut Work, actor: &str, account: i64) -> Result<u64, NotCha
 /// [`NotChanged`].
 pub async fn delete_transaction(
     database: &Database,
-    actor: &str,
+    actor: Actor<'_>,
     account: i64,
     transaction: i64,
 ) -> Result<(), NotChanged> {
-    again(|| async {
-        let mut work = database.begin_work().await?;
-        let deleted = delete_one(&mut work, actor, account, transaction).await;
-        work.end(deleted).await
-    })
-    .await
-}
-
-async fn delete_one(
-    work: &mut Work,
-    actor: &str,
-    account: i64,
-    transaction: i64,
-) -> Result<(), NotChanged> {
-    lock(work, account).await?;
-    let which = [transaction.into(), account.into()];
-    let select =
-        "SELECT amount, CAST(appended AS SIGNED) FROM transactions WHERE id = ? AND account_id = ?";
-    let found = work.rows(select, &which).await?;
-    let unknown = NotChanged::UnknownTransaction {
-        account,
-        id: transaction,
-    };
-    let found = found.first().ok_or(unknown)?;
-    let (amount, appended) = (found.integer(0)?, found.integer(1)?);
-    let delete = "DELETE FROM transactions WHERE id = ? AND account_id = ?";
-    work.run(delete, &which).await?;
-    move_into_balances(work, account, amount.into(), (amount * appended).into()).await?;
-    let what = format!("transaction {transaction} of {amount} deleted");
-    Ok(note_change(work, actor, account, &what).await?)
+    let one = Edit::DeleteTransaction(transaction);
+    edit(database, actor, account, one).await.map(|_one| ())
 }
 
 /// Deletes all of an account's transactions, as [`delete_transaction`] does one, and says how many they
@@ -168,76 +172,199 @@ async fn delete_one(
 /// [`NotChanged`].
 pub async fn delete_transactions(
     database: &Database,
-    actor: &str,
+    actor: Actor<'_>,
     account: i64,
 ) -> Result<u64, NotChanged> {
-    again(|| async {
-        let mut work = database.begin_work().await?;
-        let deleted = delete_all(&mut work, actor, account).await;
-        work.end(deleted).await
-    })
-    .await
+    edit(database, actor, account, Edit::DeleteTransactions).await
 }
 
-async fn delete_all(work: &mut Work, actor: &str, account: i64) -> Result<u64, NotChanged> {
-    lock(work, account).await?;
-    // Nobody adds any while the row is locked: a new one locks it too, for its foreign key.
-    let (sum, appended) = sums_of_transactions(work, account).await?;
-    let delete = "DELETE FROM transactions WHERE account_id = ?";
-    let deleted = work.run(delete, &[account.into()]).await?;
-    move_into_balances(work, account, sum, appended).await?;
-    let what = format!("{deleted} transactions deleted");
-    note_change(work, actor, account, &what).await?;
+async fn edit(
+    database: &Database,
+    actor: Actor<'_>,
+    account: i64,
+    edit: Edit,
+) -> Result<u64, NotChanged> {
+    let session = database.session(&Unobserved).await?;
+    let session = session.pausing(pauses_between_tries());
+    edit_in(session, actor, account, edit).await
+}
+
+/// Edits an account in a session that is there already, and says how many transactions were deleted.
+///
+/// # Errors
+/// [`NotChanged`].
+pub async fn edit_in(
+    mut s: Session<'_>,
+    actor: Actor<'_>,
+    account: i64,
+    edit: Edit,
+) -> Result<u64, NotChanged> {
+    let done = loop {
+        let done = attempt(&mut s, actor, account, edit).await;
+        let collided = done.as_ref().err().and_then(MayBeFault::fault);
+        if !(collided.is_some_and(somebody_was_in_the_way) && s.pause().await) {
+            break done;
+        }
+    };
+    s.end().await;
+    done
+}
+
+/// One attempt leaves no lock behind, however it ends.
+async fn attempt(
+    s: &mut Session<'_>,
+    actor: Actor<'_>,
+    account: i64,
+    edit: Edit,
+) -> Result<u64, NotChanged> {
+    let in_process = match actor.memory {
+        Some(memory) => Some(s.lock_in_process(&memory.lock_of(account)).await?),
+        None => None,
+    };
+    let done = in_transaction(s, actor.name, account, edit).await;
+    if done.is_err() {
+        s.rollback().await?;
+    }
+    // Only now: whoever gets them next sees what was decided.
+    s.unlock_by_name().await;
+    if let Some(guard) = in_process {
+        s.unlock_in_process(guard).await;
+    }
+    done
+}
+
+async fn in_transaction(
+    s: &mut Session<'_>,
+    actor: &str,
+    account: i64,
+    edit: Edit,
+) -> Result<u64, NotChanged> {
+    s.begin_alone(account).await?;
+    let before = lock(s, account).await?;
+    let (deleted, what) = match edit {
+        Edit::Reset => reset(s, before).await?,
+        Edit::DeleteTransaction(transaction) => delete_one(s, before, transaction).await?,
+        Edit::DeleteTransactions => delete_all(s, before).await?,
+    };
+    let values: [Argument; 4] = [
+        actor.into(),
+        now().into(),
+        account.into(),
+        what.as_str().into(),
+    ];
+    s.run("note change", NOTE_CHANGE, values).await?;
+    s.commit().await.map_err(|fault| match fault.kind {
+        // SQLite's session has waited for the readers as long as for a lock.
+        FaultKind::Busy => Fault::lock_timeout("others were still reading"),
+        _ => fault,
+    })?;
     Ok(deleted)
+}
+
+/// An account whose row is locked, as it is before the change.
+#[derive(Debug, Clone, Copy)]
+struct Locked {
+    id: i64,
+    opening_balance: i64,
+    /// The column's.
+    balance: i64,
+}
+
+async fn lock(s: &mut Session<'_>, account: i64) -> Result<Locked, NotChanged> {
+    let sql = "SELECT opening_balance, balance FROM accounts WHERE id = ? FOR UPDATE";
+    let found = s.row("lock account", sql, &[account]).await?;
+    let [opening_balance, balance] = found.ok_or(NotChanged::UnknownAccount(account))?;
+    Ok(Locked {
+        id: account,
+        opening_balance,
+        balance,
+    })
+}
+
+async fn reset(s: &mut Session<'_>, before: Locked) -> Result<(u64, String), NotChanged> {
+    let deleted = delete_all_records(s, before.id).await?;
+    write(s, before.id, before.opening_balance, before.opening_balance).await?;
+    let empty = "UPDATE account_slots SET balance = 0 WHERE account_id = ?";
+    s.run("empty slots", empty, &[before.id]).await?;
+    Ok((deleted, format!("reset, {deleted} transactions deleted")))
+}
+
+async fn delete_one(
+    s: &mut Session<'_>,
+    before: Locked,
+    transaction: i64,
+) -> Result<(u64, String), NotChanged> {
+    let which = [transaction, before.id];
+    let select =
+        "SELECT amount, CAST(appended AS SIGNED) FROM transactions WHERE id = ? AND account_id = ?";
+    let found = s.row("read transaction", select, &which).await?;
+    let [amount, appended] = found.ok_or(NotChanged::UnknownTransaction {
+        account: before.id,
+        id: transaction,
+    })?;
+    let delete = "DELETE FROM transactions WHERE id = ? AND account_id = ?";
+    s.run("delete transaction", delete, &which).await?;
+    move_into_balances(s, before, amount.into(), (amount * appended).into()).await?;
+    Ok((1, format!("transaction {transaction} of {amount} deleted")))
+}
+
+async fn delete_all(s: &mut Session<'_>, before: Locked) -> Result<(u64, String), NotChanged> {
+    // Nobody adds any while the row is locked: a new one locks it too, for its foreign key.
+    let (sum, appended) = sums_of_transactions(s, before.id).await?;
+    let deleted = delete_all_records(s, before.id).await?;
+    move_into_balances(s, before, sum, appended).await?;
+    Ok((deleted, format!("{deleted} transactions deleted")))
+}
+
+async fn delete_all_records(s: &mut Session<'_>, account: i64) -> Result<u64, Fault> {
+    let delete = "DELETE FROM transactions WHERE account_id = ?";
+    s.run("delete transactions", delete, &[account]).await
 }
 
 /// Of all, and of those that no balance contains. The halves of each amount are summed apart, as in
 /// `accounts`: no sum can leave 64 bits.
-async fn sums_of_transactions(work: &mut Work, account: i64) -> Result<(i128, i128), Fault> {
+async fn sums_of_transactions(s: &mut Session<'_>, account: i64) -> Result<(i128, i128), Fault> {
     let select = "SELECT CAST(COALESCE(SUM(amount >> 32), 0) AS SIGNED), \
                          CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED), \
                          CAST(COALESCE(SUM((amount >> 32) * appended), 0) AS SIGNED), \
                          CAST(COALESCE(SUM((amount & 4294967295) * appended), 0) AS SIGNED) \
                   FROM transactions WHERE account_id = ?";
-    let halves = work.rows(select, &[account.into()]).await?;
-    let Some(halves) = halves.first() else {
-        return Ok((0, 0));
-    };
-    let of_halves = |upper, lower| -> Result<i128, Fault> {
-        Ok((i128::from(halves.integer(upper)?) << 32) + i128::from(halves.integer(lower)?))
-    };
-    Ok((of_halves(0, 1)?, of_halves(2, 3)?))
+    let halves = s.row("sum transactions", select, &[account]).await?;
+    let [upper, lower, upper_appended, lower_appended] = halves.unwrap_or_default();
+    Ok((
+        of_halves(upper, lower),
+        of_halves(upper_appended, lower_appended),
+    ))
 }
 
 /// What is not on record any more counts as there from the beginning; and what was held only by being on
 /// record, the balance holds from now on.
 async fn move_into_balances(
-    work: &mut Work,
-    account: i64,
+    s: &mut Session<'_>,
+    before: Locked,
     deleted: i128,
     appended: i128,
 ) -> Result<(), NotChanged> {
-    let select = "SELECT opening_balance, balance FROM accounts WHERE id = ?";
-    let found = work.rows(select, &[account.into()]).await?;
-    let found = found.first().ok_or(NotChanged::UnknownAccount(account))?;
-    let sum = |column, amount| -> Result<i64, NotChanged> {
-        let sum = i128::from(found.integer(column)?) + amount;
-        i64::try_from(sum).map_err(|_| NotChanged::TooMuch)
+    let sum = |balance: i64, amount: i128| {
+        i64::try_from(i128::from(balance) + amount).map_err(|_| NotChanged::TooMuch)
     };
-    let (opening, balance) = (sum(0, deleted)?, sum(1, appended)?);
-    let update = "UPDATE accounts SET opening_balance = ?, balance = ? WHERE id = ?";
-    let values = [opening.into(), balance.into(), account.into()];
-    work.run(update, &values).await?;
-    Ok(())
+    let opening_balance = sum(before.opening_balance, deleted)?;
+    let balance = sum(before.balance, appended)?;
+    Ok(write(s, before.id, opening_balance, balance).await?)
 }
 
-async fn lock(work: &mut Work, account: i64) -> Result<(), NotChanged> {
-    let sql = "SELECT id FROM accounts WHERE id = ? FOR UPDATE";
-    let found = work.rows(sql, &[account.into()]).await?;
-    found
-        .first()
-        .map(|_| ())
-        .ok_or(NotChanged::UnknownAccount(account))
+/// Writes both balances, and whatever tells those who have read the account that it is another one now.
+async fn write(
+    s: &mut Session<'_>,
+    account: i64,
+    opening_balance: i64,
+    balance: i64,
+) -> Result<(), Fault> {
+    let update = "UPDATE accounts SET opening_balance = ?, balance = ?, version = version + 1, \
+                  updated_at = UNIX_TIMESTAMP() WHERE id = ?";
+    let values = &[opening_balance, balance, account];
+    s.write("write balances", balance, update, values).await?;
+    Ok(())
 }
 
 /// A change that somebody made outside the deposit endpoints.
@@ -256,12 +383,8 @@ pub struct Change {
 }
 
 /// Notes who changed what, in the change's own transaction: neither is there without the other.
-async fn note_change(work: &mut Work, actor: &str, account: i64, what: &str) -> Result<(), Fault> {
-    let insert = "INSERT INTO changes (username, at, account_id, what) VALUES (?, ?, ?, ?)";
-    let values = [actor.into(), now().into(), account.into(), what.into()];
-    work.insert(insert, &values).await?;
-    Ok(())
-}
+const NOTE_CHANGE: &str =
+    "INSERT INTO changes (username, at, account_id, what) VALUES (?, ?, ?, ?)";
 
 /// Reads who changed what, the newest first: at most so many with a smaller number than that.
 ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 use racy::accounts;
 use racy::deposits::{Deposit, Failure, Memory, Outcome, Pace, Refusal, STRATEGIES, Strategy};
 use racy::engine::{Address, Database, FaultKind, Isolation, Kept, OpenError, Settings};
-use racy::keeper;
+use racy::keeper::{self, Actor};
 use racy::step::Unobserved;
 
 use racy::engine::local::{Folder, LocalServer};
@@ -125,14 +125,18 @@ async fn the_keeper_knows_slots_and_what_was_only_appended(engine: TestEngine) {
     let page = accounts::Page { after: 0, limit: 1 };
     let first = accounts::transactions(&lab.database, account, page).await;
     let first = first.unwrap()[0].id;
-    let deleted = keeper::delete_transaction(&lab.database, "keeper", account, first);
+    let somebody = Actor {
+        name: "keeper",
+        memory: None,
+    };
+    let deleted = keeper::delete_transaction(&lab.database, somebody, account, first);
     deleted.await.unwrap();
     assert_eq!(audit().await, (1100, 1400, 0));
-    let deleted = keeper::delete_transactions(&lab.database, "keeper", account).await;
+    let deleted = keeper::delete_transactions(&lab.database, somebody, account).await;
     assert_eq!(deleted.unwrap(), 3);
     assert_eq!(audit().await, (1400, 1400, 0));
 
-    let reset = keeper::reset_account(&lab.database, "keeper", account);
+    let reset = keeper::reset_account(&lab.database, somebody, account);
     reset.await.unwrap();
     // The slot is empty, and the balance is the opening one again.
     assert_eq!(audit().await, (1400, 1400, 0));

@@ -11,7 +11,7 @@ use racy::auth::{self, Password, Username};
 use racy::config::DatabaseOptions;
 use racy::engine::Database;
 use racy::engine::choice::Lifetime;
-use racy::keeper;
+use racy::keeper::{self, Actor};
 
 /// What the keeper does between lessons. On the lab's own private server or file, also while
 /// `racy serve` has it open.
@@ -138,8 +138,11 @@ fn token_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Who did it, where nobody is signed in.
-const ACTOR: &str = "(command line)";
+/// Who did it, where nobody is signed in. A command serves no deposits, and has none to keep out.
+const ACTOR: Actor<'_> = Actor {
+    name: "(command line)",
+    memory: None,
+};
 
 type Done = Result<String, Box<dyn Error>>;
 
@@ -272,7 +275,7 @@ async fn create(database: &Database, username: &Username, password: Password) ->
 }
 
 async fn add(database: &Database, opening_balance: i64) -> Done {
-    let account = keeper::open_account(database, ACTOR, opening_balance).await?;
+    let account = keeper::open_account(database, ACTOR.name, opening_balance).await?;
     Ok(format!("{account}\n"))
 }
 

@@ -6,7 +6,7 @@
 //!   told them, and asked for them. `pooler`: what is done behind a pooler.
 //! - `pool`: the pool. `connection`: one of its connections, whichever driver it is of.
 //! - [`Session`]: one client's connection, on which every statement is an observed step.
-//! - `named_lock`: locks that are on no row.
+//! - `named_lock`: locks that are on no row. `alone`: a transaction that has an account to itself.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
 //!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
 //! - [`Fault`]: an engine's refusal, classified once.
@@ -19,6 +19,7 @@
 //! - `url`: what `--database-url` may say, and `parameters`, after its `?`. [`choice`]: which engine it is
 //!   going to be.
 
+mod alone;
 mod blocked;
 pub mod choice;
 mod connection;
@@ -68,6 +69,7 @@ pub use pool::PoolUse;
 pub use schema::SchemaGap;
 pub use session::{Kept, Session};
 pub use work::{MayBeFault, Work, again};
+pub(crate) use work::{pauses_between_tries, somebody_was_in_the_way};
 
 use crate::step::{Observer, Unobserved};
 use blocked::Looks;

@@ -39,11 +39,11 @@ pub enum Kept {
 #[derive(Debug)]
 pub struct Session<'s> {
     connection: Connection,
-    flavour: Flavour,
+    pub(super) flavour: Flavour,
     /// The isolation level of a transaction that asks for none.
     level: Isolation,
     /// That of the open transaction.
-    level_now: Isolation,
+    pub(super) level_now: Isolation,
     /// A lock wait that times out ends the transaction and not the statement alone.
     rolls_back_on_timeout: bool,
     observer: &'s dyn Observer,
@@ -213,7 +213,11 @@ impl<'s> Session<'s> {
         self.begin_with(sql, reach).await
     }
 
-    async fn begin_with(&mut self, sql: &'static str, reach: Reach) -> Result<(), Fault> {
+    pub(super) async fn begin_with(
+        &mut self,
+        sql: &'static str,
+        reach: Reach,
+    ) -> Result<(), Fault> {
         self.command(Action::Begin, "begin", sql, reach).await?;
         self.in_transaction = true;
         self.rolled_back = false;

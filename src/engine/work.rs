@@ -160,6 +160,12 @@ impl MayBeFault for Fault {
 /// How often work is tried that others keep from being done.
 const TRIES: u32 = 10;
 
+/// The pauses between the tries. At random, or two who met would meet again.
+pub(crate) fn pauses_between_tries() -> Vec<Duration> {
+    let longest = (1..TRIES).map(|tried| Duration::from_millis(10) * tried);
+    longest.map(|it| it.mul_f64(fastrand::f64())).collect()
+}
+
 /// Does something again that the engine has refused only because somebody else was in the way.
 ///
 /// # Errors
@@ -167,13 +173,9 @@ const TRIES: u32 = 10;
 pub async fn again<T, E: MayBeFault, A: Future<Output = Result<T, E>>>(
     attempt: impl Fn() -> A,
 ) -> Result<T, E> {
-    for tried in 1..TRIES {
+    for pause in pauses_between_tries() {
         match attempt().await {
-            Err(error) if error.fault().is_some_and(somebody_was_in_the_way) => {
-                // At random, or two who met would meet again.
-                let longest = Duration::from_millis(10) * tried;
-                sleep(longest.mul_f64(fastrand::f64())).await;
-            }
+            Err(error) if error.fault().is_some_and(somebody_was_in_the_way) => sleep(pause).await,
             done => return done,
         }
     }
@@ -181,7 +183,7 @@ pub async fn again<T, E: MayBeFault, A: Future<Output = Result<T, E>>>(
 }
 
 /// A lock wait that took too long is none of these: whoever waited that long need not wait again.
-fn somebody_was_in_the_way(fault: &Fault) -> bool {
+pub(crate) fn somebody_was_in_the_way(fault: &Fault) -> bool {
     matches!(
         fault.kind,
         FaultKind::Deadlock

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{Keeper, send};
+use super::{ADA, Keeper, send};
 use crate::support::service::problem;
 use crate::support::{Client as StepByStep, Lab, TestEngine, until};
 
@@ -148,11 +148,9 @@ async fn resets_amid_deposits_leave_the_books_right(engine: TestEngine) {
         assert!(made.unwrap());
         finished += 1;
         if finished % 4 == 0 {
-            deleted += keeper::reset_account(&lab.database, "ada", 1)
-                .await
-                .unwrap();
+            deleted += keeper::reset_account(&lab.database, ADA, 1).await.unwrap();
         } else if finished % 4 == 2 {
-            deleted += keeper::delete_transactions(&lab.database, "ada", 1)
+            deleted += keeper::delete_transactions(&lab.database, ADA, 1)
                 .await
                 .unwrap();
         }
@@ -171,7 +169,7 @@ async fn a_reset_that_is_a_deadlocks_victim_is_done_again(engine: TestEngine) {
     let mut depositor = StepByStep::start(&lab.database, strategy).await;
     depositor.go_to("write balance").await;
     let database = lab.database.clone();
-    let reset = tokio::spawn(async move { keeper::reset_account(&database, "ada", 1).await });
+    let reset = tokio::spawn(async move { keeper::reset_account(&database, ADA, 1).await });
     until("the reset waits", async || lab.somebody_waits().await).await;
     let made = depositor.finish().await;
     assert!(made.is_ok(), "{made:?}");
@@ -204,7 +202,7 @@ fn deposits(lab: &Lab, strategy: &str, count: usize) -> JoinSet<bool> {
 async fn what_is_not_changed_keeps_nobody_waiting() {
     let lab = TestEngine::Sqlite.lab().await;
     for _ in 0..100 {
-        let unknown = keeper::delete_transaction(&lab.database, "ada", 1, 99).await;
+        let unknown = keeper::delete_transaction(&lab.database, ADA, 1, 99).await;
         assert!(
             matches!(unknown, Err(NotChanged::UnknownTransaction { .. })),
             "{unknown:?}"
@@ -262,7 +260,7 @@ async fn an_opening_balance_does_not_overflow() {
         )
         .await;
     assert!(again.is_ok_and(|receipt| receipt.balance_written == Some(i64::MAX)));
-    let deleted = keeper::delete_transactions(&lab.database, "ada", account).await;
+    let deleted = keeper::delete_transactions(&lab.database, ADA, account).await;
     assert!(matches!(deleted, Err(NotChanged::TooMuch)), "{deleted:?}");
     let left = racy::accounts::find(&lab.database, account)
         .await
@@ -270,7 +268,7 @@ async fn an_opening_balance_does_not_overflow() {
         .unwrap();
     assert_eq!(left.transactions, 2, "nothing was deleted");
     assert_eq!(
-        keeper::reset_account(&lab.database, "ada", account)
+        keeper::reset_account(&lab.database, ADA, account)
             .await
             .unwrap(),
         2

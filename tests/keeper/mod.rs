@@ -1,9 +1,12 @@
 //! The keeper: who may change accounts, what that does, and who keeps out.
 
 mod access;
+mod amid;
 mod books;
+mod explored;
 mod login;
 mod pages;
+mod waits;
 
 use std::sync::Arc;
 
@@ -11,7 +14,7 @@ use axum::http::StatusCode;
 use racy::auth::{self, Password, Username};
 use racy::engine::Database;
 use racy::http::Settings;
-use racy::keeper;
+use racy::keeper::{self, Actor};
 use racy::step::Unobserved;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -21,6 +24,12 @@ use crate::support::service::{RunningService, settings};
 use crate::support::{Lab, TestEngine};
 
 pub(super) const PASSWORD: &str = "a grain of salt";
+
+/// Somebody in a process that makes no deposits.
+pub(super) const ADA: Actor<'_> = Actor {
+    name: "ada",
+    memory: None,
+};
 
 /// A service with a user, and a client that follows no redirects.
 pub(super) struct Keeper {
@@ -35,7 +44,10 @@ impl Keeper {
     }
 
     pub(super) async fn with(engine: TestEngine, settings: &Settings) -> Self {
-        let lab = engine.lab().await;
+        Self::of(engine.lab().await, settings).await
+    }
+
+    pub(super) async fn of(lab: Lab, settings: &Settings) -> Self {
         make_user(&lab.database, "ada").await;
         Self {
             service: serve(&lab, settings).await,

@@ -1,11 +1,12 @@
 //! The step gate: a client that runs a strategy and parks before each step until the test lets it go
 //! on. It is how the tests put clients into an order without ever sleeping.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use racy::deposits::{Failure, Memory, Receipt, Retry, Strategy};
-use racy::engine::{ConnectionId, Database};
+use racy::engine::{ConnectionId, Database, Session};
 use racy::step::{Observer, Parked, Record, Step};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -83,15 +84,19 @@ impl Observer for Gate {
     fn after(&self, _record: &Record) {}
 }
 
-/// A client that makes a deposit of 100 into account 1, one step at a time.
+/// A client that does something in a session, one step at a time: a deposit of 100 into account 1, unless it is
+/// told otherwise.
 #[derive(Debug)]
-pub struct Client {
+pub struct Client<T = Result<Receipt, Failure>> {
     database: Database,
     arrived: Arrivals,
     parked: Option<Arrived>,
-    run: JoinHandle<Result<Receipt, Failure>>,
+    run: JoinHandle<T>,
     connection: Option<ConnectionId>,
 }
+
+/// What a client does.
+pub type Work<'s, T> = Pin<Box<dyn Future<Output = T> + Send + 's>>;
 
 impl Client {
     /// Starts a client of an instance of its own; it parks before its first step.
@@ -106,6 +111,22 @@ impl Client {
         strategy: &'static Strategy,
     ) -> Self {
         let memory = Arc::clone(memory);
+        Self::start_with(database, move |session| {
+            let session = session
+                .thinking(Duration::ZERO)
+                .pausing(Retry::pauses_in_no_time());
+            Box::pin(async move { strategy.perform_in(session, &DEPOSIT, &memory).await })
+        })
+        .await
+    }
+}
+
+impl<T: Send + 'static> Client<T> {
+    /// Starts a client that does this; it parks before its first step.
+    pub async fn start_with(
+        database: &Database,
+        work: impl for<'s> FnOnce(Session<'s>) -> Work<'s, T> + Send + 'static,
+    ) -> Self {
         let (gate, arrived) = Gate::new();
         let (connected, connection) = oneshot::channel();
         let run = tokio::spawn({
@@ -113,10 +134,7 @@ impl Client {
             async move {
                 let mut session = database.session(&gate).await.unwrap();
                 let _ = connected.send(session.connection_id().await.unwrap());
-                let session = session
-                    .thinking(Duration::ZERO)
-                    .pausing(Retry::pauses_in_no_time());
-                strategy.perform_in(session, &DEPOSIT, &memory).await
+                work(session).await
             }
         });
         Self {
@@ -170,7 +188,7 @@ impl Client {
     }
 
     /// Lets all further steps happen, and returns how it ended.
-    pub async fn finish(mut self) -> Result<Receipt, Failure> {
+    pub async fn finish(mut self) -> T {
         while self.next_step().await.is_some() {
             self.go().await;
         }

@@ -114,7 +114,7 @@ pub(super) async fn reset(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Account>, Problem> {
     let account = number_in_path(id)?;
-    keeper::reset_account(&app.database, &user.username, account).await?;
+    keeper::reset_account(&app.database, app.actor(&user), account).await?;
     Ok(Json(find_account(&app, account).await?))
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn delete_transactions(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Deleted>, Problem> {
     let account = number_in_path(id)?;
-    let deleted = keeper::delete_transactions(&app.database, &user.username, account).await?;
+    let deleted = keeper::delete_transactions(&app.database, app.actor(&user), account).await?;
     Ok(Json(Deleted { deleted }))
 }
 
@@ -178,7 +178,7 @@ pub(super) async fn delete_transaction(
     ids: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<Deleted>, Problem> {
     let (account, transaction) = numbers_in_path(ids)?;
-    keeper::delete_transaction(&app.database, &user.username, account, transaction).await?;
+    keeper::delete_transaction(&app.database, app.actor(&user), account, transaction).await?;
     Ok(Json(Deleted { deleted: 1 }))
 }
 

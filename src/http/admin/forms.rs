@@ -79,7 +79,7 @@ pub(super) async fn reset(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Redirect, Problem> {
     let account = number_in_path(id)?;
-    keeper::reset_account(&app.database, &user.username, account).await?;
+    keeper::reset_account(&app.database, app.actor(&user), account).await?;
     Ok(back_to(account, "reset"))
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn delete_transactions(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Redirect, Problem> {
     let account = number_in_path(id)?;
-    keeper::delete_transactions(&app.database, &user.username, account).await?;
+    keeper::delete_transactions(&app.database, app.actor(&user), account).await?;
     Ok(back_to(account, "deleted"))
 }
 
@@ -101,7 +101,7 @@ pub(super) async fn delete_transaction(
     ids: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Redirect, Problem> {
     let (account, transaction) = numbers_in_path(ids)?;
-    keeper::delete_transaction(&app.database, &user.username, account, transaction).await?;
+    keeper::delete_transaction(&app.database, app.actor(&user), account, transaction).await?;
     Ok(back_to(account, "deleted"))
 }
 

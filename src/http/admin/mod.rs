@@ -20,6 +20,8 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::App;
 use super::problem::Problem;
+use crate::auth::User;
+use crate::keeper::Actor;
 
 pub(super) use api::{
     __path_changes, __path_delete_transaction, __path_delete_transactions, __path_open,
@@ -66,6 +68,16 @@ pub(super) fn pages() -> Router<Arc<App>> {
         .route("/admin/{*elsewhere}", any(Problem::unknown_path))
         .method_not_allowed_fallback(Problem::wrong_method)
         .route_layer(from_this_site_only())
+}
+
+impl App {
+    /// Whoever is signed in makes changes in this instance, and keeps its deposits out meanwhile.
+    fn actor<'a>(&'a self, user: &'a User) -> Actor<'a> {
+        Actor {
+            name: &user.username,
+            memory: Some(&self.memory),
+        }
+    }
 }
 
 fn from_this_site_only() -> CsrfLayer<fn(ProtectionError) -> Response> {

@@ -1,0 +1,80 @@
+//! A transaction that has an account to itself, for a change that must not meet any deposit.
+//!
+//! It takes the account's named lock first, as those do who rely on it, and whatever is locked in rows after that.
+//! All take the two in this order, so that nobody waits in a circle because of them.
+
+use super::{Fault, FaultKind, Flavour, Isolation, Session};
+use crate::step::Reach;
+
+/// What begins it, whatever the session's level is.
+///
+/// Each engine's stock level: a locking read waits there, and then sees what is newest. At a higher one PostgreSQL
+/// (40001) and MariaDB with `innodb_snapshot_isolation` (1020) refuse whoever has waited; on a busy account that
+/// would be so at every try. READ COMMITTED would do on InnoDB as well, but not with a statement-based binary log.
+struct Begin {
+    sql: &'static str,
+    level: Isolation,
+    reach: Reach,
+}
+
+impl Flavour {
+    fn begin_alone(self) -> Begin {
+        match self {
+            Self::MySql | Self::MariaDb => Begin {
+                sql: self.begin_at(Isolation::RepeatableRead),
+                level: Isolation::RepeatableRead,
+                reach: Reach::Own,
+            },
+            // Where nothing limits PostgreSQL's waiting, it waits for ever: here as long as InnoDB does.
+            Self::Postgres => Begin {
+                sql: "BEGIN ISOLATION LEVEL READ COMMITTED; \
+                      SELECT set_config('lock_timeout', '50s', true) \
+                      WHERE current_setting('lock_timeout') = '0'",
+                level: Isolation::ReadCommitted,
+                reach: Reach::Own,
+            },
+            Self::Sqlite => Begin {
+                sql: self.begin_for_update(),
+                level: Isolation::Serializable,
+                reach: Reach::Meets,
+            },
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Begins a transaction that holds the account's named lock. Whoever locks the account's row next has the
+    /// account to itself. The lock is given up by [`unlock_by_name`](Self::unlock_by_name) after the transaction.
+    ///
+    /// # Errors
+    /// As the engine refuses; [`FaultKind::LockTimeout`] where others were in the way for too long.
+    pub async fn begin_alone(&mut self, account: i64) -> Result<(), Fault> {
+        let begun = self.lock_and_begin(account).await;
+        // SQLite's session has waited as long as for a lock, in vain.
+        begun.map_err(|fault| match fault.kind {
+            FaultKind::Busy => Fault {
+                kind: FaultKind::LockTimeout,
+                ..fault
+            },
+            _ => fault,
+        })
+    }
+
+    async fn lock_and_begin(&mut self, account: i64) -> Result<(), Fault> {
+        let Begin { sql, level, reach } = self.flavour.begin_alone();
+        match self.flavour {
+            // The lock is the transaction's.
+            Flavour::Postgres => {
+                self.begin_with(sql, reach).await?;
+                self.lock_by_name(account).await?;
+            }
+            // It outlives the transaction. On SQLite, whoever has it could not write once this has begun.
+            Flavour::MySql | Flavour::MariaDb | Flavour::Sqlite => {
+                self.lock_by_name(account).await?;
+                self.begin_with(sql, reach).await?;
+            }
+        }
+        self.level_now = level;
+        Ok(())
+    }
+}
