@@ -21,6 +21,9 @@ pub struct Finding {
     pub complete: bool,
     /// How many beginnings of schedules the engine would not repeat: nobody knows what follows them.
     pub diverged: u64,
+    /// How many runs ended in a lock timeout of a client that was not seen to wait. They are in none of
+    /// the counts: how they ended says nothing.
+    pub not_seen: u64,
     /// How long it took, without the opening of the engine.
     pub took: Duration,
     /// The counts.
@@ -193,15 +196,16 @@ pub async fn explore(
         tally.add(judged, subject);
         progress(&tally);
     });
-    let searched = searched.await;
+    let (rest, ended) = searched.await;
     let finding = Finding {
         subject,
         engine: lanes[0].database.engine().clone(),
         plan: plan.clone(),
-        complete: searched.as_ref().is_ok_and(|rest| !rest.not_run),
-        diverged: searched.as_ref().map_or(0, |rest| rest.diverged),
+        complete: !rest.not_run,
+        diverged: rest.diverged,
+        not_seen: rest.not_seen,
         took: started.elapsed(),
         tally,
     };
-    (finding, searched.map(|_| ()))
+    (finding, ended)
 }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::gate::{Event, Gate};
 use super::trace::{Row, What};
 use super::{Cast, Client, Diverged, Ended, Policy, Schedule, Standing, Trace};
-use crate::engine::{ConnectionId, Database, Fault, Standstill};
+use crate::engine::{ConnectionId, Database, Fault, FaultKind, Standstill};
 use crate::step::{Ending, Record, Step};
 
 /// A run that came to its end.
@@ -41,6 +41,21 @@ pub enum RunError {
     Engine(Fault),
     /// A client ended without saying how.
     Client(Client),
+    /// A client's wait for a lock ended in a timeout, and the engine had not shown that it waited. So
+    /// the others went on too late or not at all, and how the run ended says nothing.
+    WaitNotSeen {
+        /// Whose wait.
+        client: Client,
+        /// At which step.
+        label: &'static str,
+    },
+    /// A client's wait for a lock ended in a timeout although another client could have moved.
+    TooSlow {
+        /// Whose wait.
+        client: Client,
+        /// At which step.
+        label: &'static str,
+    },
     /// The strategy looks at a clock, which went on in the middle of every try.
     Ticked,
 }
@@ -51,6 +66,19 @@ impl fmt::Display for RunError {
             Self::Diverged(diverged) => write!(f, "the run diverged {diverged}"),
             Self::Engine(fault) => fault.fmt(f),
             Self::Client(client) => write!(f, "client {client} broke off"),
+            Self::WaitNotSeen { client, label } => write!(
+                f,
+                "wait not seen: {client}'s {label:?} ended in a lock timeout, and the engine had not shown \
+                 that it waits. How the run ended says nothing. On MySQL the performance schema has to \
+                 show every connection (performance_schema_max_thread_instances) and every lock \
+                 (performance_schema_max_metadata_locks, wait/lock/metadata/sql/mdl)"
+            ),
+            Self::TooSlow { client, label } => write!(
+                f,
+                "{client}'s {label:?} ended in a lock timeout although another client could have moved, in \
+                 every try; a longer --lock-wait-timeout or fewer runs at once (--parallel) leave them the \
+                 time"
+            ),
             Self::Ticked => f.write_str(
                 "the engine's clock went on in the middle of every try; fewer runs at once (--parallel) \
                  are quicker each",
@@ -94,6 +122,14 @@ pub async fn run(
         }
         Err(Stopped::Engine(fault)) => Err(RunError::Engine(fault)),
         Err(Stopped::Client(client)) => Err(RunError::Client(client)),
+        Err(Stopped::TimedOut {
+            client,
+            label,
+            seen,
+        }) => Err(match seen {
+            true => RunError::TooSlow { client, label },
+            false => RunError::WaitNotSeen { client, label },
+        }),
     }
 }
 
@@ -102,6 +138,12 @@ enum Stopped {
     Diverged(Diverged),
     Engine(Fault),
     Client(Client),
+    /// A wait that no schedule makes that long.
+    TimedOut {
+        client: Client,
+        label: &'static str,
+        seen: bool,
+    },
 }
 
 impl From<Diverged> for Stopped {
@@ -154,7 +196,10 @@ enum State {
 struct UnderWay {
     number: usize,
     step: Step,
+    /// It waits, and others were let go meanwhile.
     waits: bool,
+    /// The engine has shown that it waits.
+    seen: bool,
 }
 
 /// How long a step is given to happen before the engine is asked whether it waits. Decides nothing:
@@ -164,6 +209,10 @@ const BEFORE_ASKING: Duration = Duration::from_millis(1);
 /// How long a circle that the engine does not break is taken for one that it is about to break.
 /// InnoDB's detector is at it within a millisecond or never, and cannot be asked which.
 const CIRCLES_LAST: Duration = Duration::from_millis(100);
+
+/// How long nothing has to happen where nobody can be let go, before it is noted who waits. Decides
+/// nothing but what is said of a wait that times out.
+const BEFORE_NOTING: Duration = Duration::from_millis(100);
 
 /// Between two questions.
 const MOST_BETWEEN_QUESTIONS: Duration = Duration::from_millis(16);
@@ -262,6 +311,7 @@ impl<'d> Scheduler<'d> {
                     number: self.schedule.0.len(),
                     step,
                     waits: false,
+                    seen: false,
                 });
                 go.send(()).map_err(|()| Stopped::Client(client))
             }
@@ -315,9 +365,10 @@ impl<'d> Scheduler<'d> {
             if moving.is_empty() {
                 return Ok(());
             }
-            let next = match self.is_worth_asking() {
+            let is_worth_asking = self.is_worth_asking();
+            let next = match is_worth_asking {
                 true => timeout(patience, self.events.recv()).await,
-                false => Ok(self.events.recv().await),
+                false => timeout(BEFORE_NOTING, self.events.recv()).await,
             };
             match next {
                 Ok(Some((client, event))) => {
@@ -325,6 +376,7 @@ impl<'d> Scheduler<'d> {
                     (patience, seen_since) = (BEFORE_ASKING, None);
                 }
                 Ok(None) => return Err(Stopped::Client(moving[0])),
+                Err(_elapsed) if !is_worth_asking => self.note_who_is_seen_to_wait().await?,
                 Err(_elapsed) => {
                     let seen = self.standstill(&moving).await?;
                     let since = *seen_since.get_or_insert_with(Instant::now);
@@ -352,6 +404,15 @@ impl<'d> Scheduler<'d> {
     fn is_worth_asking(&self) -> bool {
         let stands = |seat: &Seat| matches!(seat.state, State::Parked(..));
         self.seats.iter().any(stands)
+    }
+
+    async fn note_who_is_seen_to_wait(&mut self) -> Result<(), Fault> {
+        for seat in &mut self.seats {
+            if let (Some(connection), Some(under_way)) = (seat.connection, &mut seat.under_way) {
+                under_way.seen |= self.database.waits_for_lock(connection).await?;
+            }
+        }
+        Ok(())
     }
 
     /// What the engine says of all who move, unless something has happened since it was asked.
@@ -401,6 +462,7 @@ impl<'d> Scheduler<'d> {
             }
             Event::Happened(record) => {
                 self.held_up.retain(|it| *it != client);
+                self.must_be_a_refusal(client, &record)?;
                 self.note(client, record);
             }
             Event::Ended(ended) => {
@@ -412,6 +474,25 @@ impl<'d> Scheduler<'d> {
             }
         }
         Ok(())
+    }
+
+    /// A lock timeout is one that the schedule leads to only if nobody could have been let go instead, and
+    /// if the engine has shown the wait. Otherwise it is about the explorer, and no refusal.
+    fn must_be_a_refusal(&self, client: Client, record: &Record) -> Result<(), Stopped> {
+        let Ending::Failed { kind, .. } = &record.ending else {
+            return Ok(());
+        };
+        let under_way = self.seats[client.index()].under_way.as_ref();
+        let seen = under_way.is_none_or(|it| it.waits || it.seen);
+        let timed_out = *kind == FaultKind::LockTimeout.name();
+        match timed_out && (!seen || self.is_worth_asking()) {
+            false => Ok(()),
+            true => Err(Stopped::TimedOut {
+                client,
+                label: record.step.label,
+                seen,
+            }),
+        }
     }
 
     fn note(&mut self, client: Client, record: Record) {

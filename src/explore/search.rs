@@ -79,23 +79,21 @@ pub(super) struct Judged {
 }
 
 /// Runs the plan's schedules on these lanes, one on each at a time, and hands each that is done to
-/// `found`.
-///
-/// # Errors
-/// That of the first run that could not be brought to its end. What was found by then holds.
+/// `found`. What was left out; and why it ended early, if a run could not be brought to its end.
 pub(super) async fn search(
     lanes: &[Lane],
     subject: &'static dyn Subject,
     plan: &Plan,
     stop: &Stop,
     mut found: impl FnMut(Judged),
-) -> Result<Rest, RunError> {
+) -> (Rest, Result<(), RunError>) {
     let alike = subject.clients_are_alike();
     let mut to_run = vec![plan.schedules.policy(plan.clients, alike)];
     let mut idle: Vec<_> = lanes.iter().map(|lane| Worker::on(lane, subject)).collect();
     let mut running = JoinSet::new();
     let mut begun = 0;
     let mut diverged = 0;
+    let mut not_seen = 0;
     let mut result = Ok(());
     loop {
         let goes_on =
@@ -129,16 +127,21 @@ pub(super) async fn search(
                     Done::Diverged => diverged += 1,
                 }
             }
-            Err(error) => result = result.and(Err(error)),
+            Err(error) => {
+                not_seen += u64::from(matches!(error, RunError::WaitNotSeen { .. }));
+                result = result.and(Err(error));
+            }
         }
     }
     for worker in idle {
         worker.tidy_up().await;
     }
-    result.map(|()| Rest {
-        not_run: !to_run.is_empty(),
+    let rest = Rest {
+        not_run: result.is_err() || !to_run.is_empty(),
         diverged,
-    })
+        not_seen,
+    };
+    (rest, result)
 }
 
 /// What a search has left out.
@@ -148,6 +151,8 @@ pub(super) struct Rest {
     pub(super) not_run: bool,
     /// How many beginnings the engine would not repeat, so that nobody knows what follows from them.
     pub(super) diverged: u64,
+    /// How many runs ended in a lock timeout of a client that was not seen to wait.
+    pub(super) not_seen: u64,
 }
 
 /// What became of one run.
@@ -209,9 +214,9 @@ impl Worker {
     }
 
     /// Runs once; and where a run does not repeat what an earlier one has done, again. InnoDB may choose
-    /// another victim of the same deadlock: with three clients or more at will, on MariaDB with two as well,
-    /// about once in a hundred times. So a choice that further runs depend on, because the victim goes on,
-    /// has to be made twice in a row.
+    /// another victim of the same deadlock: with three clients or more at will, with two where a page is
+    /// split meanwhile. So a choice that further runs depend on, because the victim goes on, has to be
+    /// made twice in a row.
     async fn run(
         &mut self,
         clients: usize,
@@ -219,6 +224,7 @@ impl Worker {
         mut policy: Box<dyn Policy>,
     ) -> Result<(Done, Vec<Box<dyn Policy>>), RunError> {
         let mut unconfirmed = None;
+        let mut too_slow = None;
         for _ in 0..Self::TRIES {
             let again = policy.again();
             let ran = self.run_between_ticks(clients, instances, &mut policy);
@@ -231,10 +237,11 @@ impl Worker {
                     _ => return Ok((done, policy.branches())),
                 },
                 Err(RunError::Diverged(_)) if policy.forgives() => policy = again,
+                Err(error @ RunError::TooSlow { .. }) => (policy, too_slow) = (again, Some(error)),
                 Err(error) => return Err(error),
             }
         }
-        Ok((Done::Diverged, Vec::new()))
+        too_slow.map_or(Ok((Done::Diverged, Vec::new())), Err)
     }
 
     /// Runs once, within one tick of the clock that the strategy looks at, if it does. A tick is much

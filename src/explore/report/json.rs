@@ -30,6 +30,9 @@ pub struct FindingJson<'f> {
     pub reduced: bool,
     /// How many beginnings of schedules the engine would not repeat; what follows them is not known.
     pub diverged: u64,
+    /// How many runs ended in a lock timeout of a client that was not seen to wait. How they ended says
+    /// nothing, so that they are in none of the counts.
+    pub waits_not_seen: u64,
     /// How many schedules were run.
     pub schedules: u64,
     /// In how many of them every client was served and nothing was lost.
@@ -137,6 +140,7 @@ impl<'f> FindingJson<'f> {
             exhaustive: finding.is_exhaustive(),
             reduced: finding.plan.schedules == Schedules::All { reduced: true },
             diverged: finding.diverged,
+            waits_not_seen: finding.not_seen,
             schedules: tally.schedules,
             safe: tally.count(Verdict::Safe),
             lost_update: tally.count(Verdict::LostUpdate),

@@ -18,6 +18,17 @@ use crate::verdict::Verdict;
 
 /// The verdict in words, as far as it may be said.
 pub fn verdict(finding: &Finding) -> String {
+    let verdict = of_what_was_counted(finding);
+    match finding.not_seen {
+        0 => verdict,
+        not_seen => format!(
+            "{verdict}; of {} more the wait for a lock was not seen, which says nothing",
+            counted(not_seen, "run")
+        ),
+    }
+}
+
+fn of_what_was_counted(finding: &Finding) -> String {
     let tally = &finding.tally;
     if let Schedules::One(schedule) = &finding.plan.schedules {
         let verdict = tally.verdicts.keys().next();
