@@ -1,5 +1,6 @@
 //! What clients may take, alone and together, and what becomes of those that want more.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use racy::exports::Folder;
 use racy::exports::janitor::Janitor;
 use racy::http::{Limits, Settings};
 use racy::step::Unobserved;
+use reqwest::Client;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -104,7 +106,7 @@ async fn idle_connections_make_room_where_all_places_are_taken() {
         .collect();
     for _ in 0..5 {
         // Each over a connection of its own.
-        let client = reqwest::Client::new();
+        let client = Client::new();
         let url = format!("http://{}/accounts", service.address);
         assert_eq!(client.get(url).send().await.unwrap().status(), 200);
     }
@@ -190,4 +192,30 @@ fn with_few_files_and_hundreds_of_idle_connections_everybody_is_answered() {
     drop(idle);
     terminate(&served.process);
     assert!(served.wait().0.success());
+}
+
+/// The file is locked, so that whoever has a turn keeps it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn audits_beyond_two_wait_a_little_and_are_refused() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("transactions.csv");
+    std::fs::write(&path, "export").unwrap();
+    let locked = File::open(&path).unwrap();
+    locked.lock().unwrap();
+    let service = serve(&lab, &Folder::at(temporary.path()), Limits::default()).await;
+    let (answer, mut answers) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..3 {
+        let audit = service.get("/exports/transactions.csv/audit").send();
+        let answer = answer.clone();
+        tokio::spawn(async move { answer.send(audit.await.unwrap()) });
+    }
+    let refused = answers.recv().await.unwrap();
+    assert_eq!(refused.headers()["retry-after"], "1");
+    problem(refused, 503, "too-many-audits").await;
+    locked.unlock().unwrap();
+    for _ in 0..2 {
+        assert_eq!(answers.recv().await.unwrap().status(), 200);
+    }
+    service.stop().await;
 }

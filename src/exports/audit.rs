@@ -1,12 +1,13 @@
-//! The audit of a file: whether it is one whole export. It reads the file once, line by line, and keeps none.
+//! The audit of a file: whether it is one whole export. It reads the file once, line by line, and keeps
+//! none; a line may be as long as the file.
 
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use csv::ByteRecord;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::lines::{self, Lines};
 use super::sheet::{END, ExportId, HEADER};
 
 /// What a file holds, and what is wrong with it.
@@ -54,13 +55,11 @@ impl Audit {
     /// Reads a file. Whatever cannot be read in it is an anomaly and no error, also where the disk refuses.
     pub fn of(file: impl Read) -> Self {
         let mut auditor = Auditor::default();
-        let mut lines = csv::ReaderBuilder::new();
-        let mut lines = lines.has_headers(false).flexible(true).from_reader(file);
-        let mut record = ByteRecord::new();
+        let mut lines = Lines::of(file);
         loop {
-            match lines.read_byte_record(&mut record) {
-                Ok(true) => auditor.take_in(&record),
-                Ok(false) => break,
+            match lines.next() {
+                Ok(Some(line)) => auditor.take_in(line),
+                Ok(None) => break,
                 Err(error) => {
                     auditor.unparsable.found(|| error.to_string());
                     break;
@@ -133,22 +132,22 @@ impl Auditor {
     /// More than that are not listed, so that no file makes the audit large.
     const MOST_EXPORTS: usize = 100;
 
-    fn take_in(&mut self, record: &ByteRecord) {
+    fn take_in(&mut self, read: lines::Line<'_>) {
         self.lines += 1;
         let line = self.lines;
         if line == 1 {
-            if *record != HEADER[..] {
+            if read.is_too_long || !read.fields().eq(HEADER.map(str::as_bytes)) {
                 self.unparsable
-                    .found(|| format!("line 1 is no header: {}", shown(record)));
+                    .found(|| format!("line 1 is no header: {}", shown(read)));
             }
             return;
         }
-        match Line::parse(record) {
+        match Line::parse(read) {
             Some(Line::Row { export, number, id }) => self.row(export, number, id),
             Some(Line::Trailer { export, rows }) => self.end(export, rows),
             None => self
                 .unparsable
-                .found(|| format!("line {line} is no row: {}", shown(record))),
+                .found(|| format!("line {line} is no row: {}", shown(read))),
         }
     }
 
@@ -215,13 +214,18 @@ impl Auditor {
 }
 
 impl Line {
-    fn parse(record: &ByteRecord) -> Option<Self> {
-        let text = |place: usize| str::from_utf8(record.get(place)?).ok();
-        let number = |place: usize| text(place)?.parse().ok();
-        let integer = |place: usize| text(place)?.parse::<i64>().ok();
-        if record.len() != HEADER.len() {
+    fn parse(line: lines::Line<'_>) -> Option<Self> {
+        let mut fields = [&b""[..]; HEADER.len()];
+        let mut found = line.fields();
+        for field in &mut fields {
+            *field = found.next()?;
+        }
+        if line.is_too_long || found.next().is_some() {
             return None;
         }
+        let text = |place: usize| str::from_utf8(fields[place]).ok();
+        let number = |place: usize| text(place)?.parse().ok();
+        let integer = |place: usize| text(place)?.parse::<i64>().ok();
         let export = ExportId(number(0)?);
         if text(2)? == END {
             let is_empty = |place: usize| text(place).is_some_and(str::is_empty);
@@ -243,11 +247,18 @@ impl Line {
 }
 
 /// The beginning of a line, as far as it can be shown.
-fn shown(record: &ByteRecord) -> String {
+fn shown(line: lines::Line<'_>) -> String {
     const LONGEST: usize = 40;
-    let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
+    let mut fields: Vec<_> = line.fields().map(String::from_utf8_lossy).collect();
+    if line.is_too_long {
+        // Perhaps there is not one whole field.
+        fields = vec![String::from_utf8_lossy(line.beginning())];
+    }
     let text: String = fields.join(",").chars().take(LONGEST).collect();
-    format!("{text:?}")
+    match line.is_too_long {
+        true => format!("{text:?}, and it is longer than any row"),
+        false => format!("{text:?}"),
+    }
 }
 
 #[cfg(test)]
@@ -334,6 +345,7 @@ mod tests {
             "7,1,17,1,1e3,5",
             "7,1,end,1,,",
             "\"7,1,17",
+            &format!("7,1,17,1,{},5", "1".repeat(10_000)),
         ] {
             let found = audit(&format!("7,1,17,1,100,5\r\n7,1,end,,,\r\n{line}\r\n"));
             assert_eq!(counts(&found), [1, 0, 0, 0], "{line:?}");

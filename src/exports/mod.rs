@@ -24,6 +24,7 @@ mod file;
 pub mod file_lock;
 mod folder;
 pub mod janitor;
+mod lines;
 mod name;
 mod rows;
 pub mod shared_file;

@@ -1,10 +1,11 @@
 //! `POST /exports/{strategy}/`: an account's transactions as a CSV file on the server; and `GET /exports/{file}`:
 //! the file. Open to everyone.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -14,6 +15,7 @@ use axum::http::{HeaderName, header};
 use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::App;
@@ -188,7 +190,7 @@ pub(super) async fn download(
 /// Audit an export
 ///
 /// Whether the file can be parsed, has the rows of one export alone, all of them, and in order. Every anomaly is
-/// listed, also with a count of 0.
+/// listed, also with a count of 0. Two files are audited at a time; others wait for two seconds.
 #[utoipa::path(
     get,
     path = "/exports/{file}/audit",
@@ -206,11 +208,26 @@ pub(super) async fn audit(
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ExportAudit>, Problem> {
     let file = parse(name)?;
+    let turn = Arc::clone(&app.audits).acquire_owned();
+    let turn = timeout(PATIENCE_FOR_AN_AUDIT, turn)
+        .await
+        .map_err(|_elapsed| Problem::too_many_audits())?;
     let download = open(&app, &file).await?;
-    let audit = tokio::task::spawn_blocking(move || Audit::of(download.into_file()));
+    let audit = tokio::task::spawn_blocking(move || {
+        // Until it is over, also where nobody waits for it any more.
+        let _turn = turn;
+        let length = download.length();
+        Audit::of(download.into_file().take(length))
+    });
     let audit = audit.await.map_err(|_| Problem::internal())?;
     Ok(Json(ExportAudit { file, audit }))
 }
+
+/// At most that many files are audited at a time: each takes a processor.
+pub(super) const MOST_AUDITS: usize = 2;
+
+/// How long an audit waits for others.
+const PATIENCE_FOR_AN_AUDIT: Duration = Duration::from_secs(2);
 
 fn parse(name: Result<Path<String>, PathRejection>) -> Result<FileName, Problem> {
     let Path(name) = name.map_err(|rejection| Problem::invalid(rejection.body_text()))?;

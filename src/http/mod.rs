@@ -102,6 +102,8 @@ struct App {
     /// This instance's, and no other's.
     memory: Memory,
     exports: Folder,
+    /// As many permits as files may be audited at a time.
+    audits: Arc<Semaphore>,
     /// Sees every step of every deposit.
     observer: Arc<dyn Observer>,
     metrics: Arc<Metrics>,
@@ -147,8 +149,8 @@ impl Service {
         let requests = completion.tasks.clone();
         let deposits = STRATEGIES.iter().map(|it| it.name);
         let orders = crate::orders::STRATEGIES.iter().map(|it| it.full_name);
-        let exports = crate::exports::STRATEGIES.iter().map(|it| it.name);
-        let metrics = Metrics::new(deposits.chain(orders).chain(exports))
+        let of_exports = crate::exports::STRATEGIES.iter().map(|it| it.name);
+        let metrics = Metrics::new(deposits.chain(orders).chain(of_exports))
             .with_readers(READERS.iter().map(|it| it.name));
         let metrics = Arc::new(metrics);
         let writers_observer = StepsOfBatches {
@@ -167,6 +169,7 @@ impl Service {
             },
             instance: settings.instance.clone(),
             exports: settings.exports.clone(),
+            audits: Arc::new(Semaphore::new(exports::MOST_AUDITS)),
             memory: Memory::observed_by(Arc::new(writers_observer)),
             observer,
             metrics: Arc::clone(&metrics),

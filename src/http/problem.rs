@@ -305,6 +305,19 @@ impl Problem {
         }
     }
 
+    /// 503: others are having files audited.
+    pub fn too_many_audits() -> Self {
+        Self {
+            retryable: true,
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too-many-audits",
+                "Too many files are being audited",
+                "Others are having files audited. Ask again in a moment.",
+            )
+        }
+    }
+
     /// 500: a mistake in the lab itself.
     pub fn internal() -> Self {
         Self::new(
