@@ -69,7 +69,8 @@ pub struct EngineOptions {
     pub journal: Journal,
 
     /// At most that many database connections. Requests beyond queue for one, and while they do,
-    /// they cannot race.
+    /// they cannot race. serve keeps up to three of them for the keeper, health and metrics, but no more than a
+    /// quarter.
     #[arg(
         long,
         value_name = "N",
@@ -338,7 +339,7 @@ pub struct ServiceOptions {
     pub listening: ListenOption,
 
     /// Carry out at most that many requests at a time, as that many synchronous workers would
-    /// [default: as many as come]. With 1, no race is possible.
+    /// [default: as many as come]. With 1, no race of deposits is possible. The keeper's requests need no worker.
     #[arg(long, value_name = "N", env = "RACY_WORKERS", value_parser = workers)]
     pub workers: Option<usize>,
 
@@ -383,7 +384,8 @@ pub struct ServiceOptions {
     )]
     pub request_timeout: Duration,
 
-    /// How long a client may read nothing of its answer before it is cut off. One that reads on, however slowly, is not.
+    /// How long a client may read nothing of its answer before it is cut off. One that reads slowly is not, as long
+    /// as it takes some 16 KB in that time.
     #[arg(
         long,
         value_name = "TIME",
@@ -494,8 +496,9 @@ impl ServiceOptions {
         }
     }
 
-    /// The settings for the service, with at most that many connections of clients.
-    pub fn settings(&self, exports: Folder, client_connections: u32) -> http::Settings {
+    /// The settings for the service, with at most that many connections of clients, and that many to the database
+    /// for the keeper.
+    pub fn settings(&self, exports: Folder, clients: u32, kept: u32) -> http::Settings {
         http::Settings {
             exports,
             workers: self.workers,
@@ -507,7 +510,8 @@ impl ServiceOptions {
             behind_proxy: self.behind_proxy,
             instance: self.instance.clone().unwrap_or_else(Instance::of_this_host),
             limits: Limits {
-                connections: client_connections as usize,
+                connections: clients as usize,
+                kept_database_connections: kept,
                 write_timeout: self.write_timeout,
             },
         }

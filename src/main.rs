@@ -476,7 +476,9 @@ async fn serve(mut command: ServeCommand, mut signals: Signals) -> Ended {
         .map_err(|error| format!("cannot listen on {listen}: {error}; --listen takes another"))?;
 
     let exports = command.service.export_folder()?;
-    let share = share_files(&mut command);
+    let share = share_files(&command);
+    let kept = kept_connections(share.database);
+    command.database.engine.db_connections = share.database - kept;
     let say = |line: &str| tracing::info!("{line}");
     let opening = command.database.open(Lifetime::Kept, &say);
     let mut opened = tokio::select! {
@@ -486,11 +488,13 @@ async fn serve(mut command: ServeCommand, mut signals: Signals) -> Ended {
             return Ok(exit_code);
         }
     };
-    warn_of_a_pool_that_does_not_fit(&command, &opened);
+    warn_of_a_pool_that_does_not_fit(&command, &opened, kept);
 
     let service = Service::new(
         opened.database.clone(),
-        &command.service.settings(exports.clone(), share.clients),
+        &command
+            .service
+            .settings(exports.clone(), share.clients, kept),
         Arc::new(Unobserved),
     );
     // Dropped with this function: a sweep is no request that somebody waits for.
@@ -531,7 +535,7 @@ async fn serve(mut command: ServeCommand, mut signals: Signals) -> Ended {
 }
 
 /// Sees to it that there are no more connections than there may be open files.
-fn share_files(command: &mut ServeCommand) -> Share {
+fn share_files(command: &ServeCommand) -> Share {
     let wanted = Share {
         database: command.database.engine.db_connections,
         clients: command.service.client_connections,
@@ -546,8 +550,13 @@ fn share_files(command: &mut ServeCommand) -> Share {
             share.database
         );
     }
-    command.database.engine.db_connections = share.database;
     share
+}
+
+/// How many connections to the database are kept for the keeper and for who asks about health, so that deposits do not
+/// take them all.
+fn kept_connections(all: u32) -> u32 {
+    (all / 4).min(3)
 }
 
 async fn open(
@@ -594,7 +603,7 @@ fn start_log(format: LogFormat, level: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn warn_of_a_pool_that_does_not_fit(command: &ServeCommand, opened: &Opened) {
+fn warn_of_a_pool_that_does_not_fit(command: &ServeCommand, opened: &Opened, kept: u32) {
     let connections = opened.database.connections();
     match command.service.workers {
         Some(workers) if (connections as usize) < workers => tracing::warn!(
@@ -606,11 +615,12 @@ fn warn_of_a_pool_that_does_not_fit(command: &ServeCommand, opened: &Opened) {
             "up to {connections} requests meet in the database, further ones queue for a connection"
         ),
     }
+    let all = connections + kept;
     if let Some(most) = opened.database.most_connections()
-        && most <= i64::from(connections)
+        && most <= i64::from(all)
     {
         tracing::warn!(
-            "--db-connections is {connections}, and the server allows no more than {most}: once all are open, \
+            "--db-connections is {all}, and the server allows no more than {most}: once all are open, \
              whoever else comes is refused, also the keeper's commands"
         );
     }

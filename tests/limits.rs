@@ -6,18 +6,28 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use racy::engine;
 use racy::exports::Folder;
 use racy::exports::janitor::Janitor;
 use racy::http::{Limits, Settings};
 use racy::step::Unobserved;
 use reqwest::Client;
+use reqwest::redirect::Policy;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::keeper::{PASSWORD, make_user};
 use crate::support::client::Gate;
 use crate::support::process::{Served, terminate};
 use crate::support::service::{RunningService, problem, settings};
 use crate::support::{Lab, TestEngine, until};
+
+on_engines!(
+    every:
+        beside_deposits_that_hold_all_connections_the_keeper_gets_in,
+    ;
+    innodb:
+);
 
 /// Longer than any test.
 const FOR_EVER: Duration = Duration::from_hours(1);
@@ -192,6 +202,59 @@ fn with_few_files_and_hundreds_of_idle_connections_everybody_is_answered() {
     drop(idle);
     terminate(&served.process);
     assert!(served.wait().0.success());
+}
+
+/// The one connection is a deposit's, the one worker too, and more of them queue for both.
+async fn beside_deposits_that_hold_all_connections_the_keeper_gets_in(on: TestEngine) {
+    let one_connection = engine::Settings {
+        connections: 1,
+        ..engine::Settings::default()
+    };
+    let lab = on.lab_with(one_connection).await;
+    make_user(&lab.database, "ada").await;
+    let (gate, mut arrived) = Gate::new();
+    let one = Settings {
+        workers: Some(1),
+        limits: Limits {
+            kept_database_connections: 2,
+            ..Limits::default()
+        },
+        ..settings()
+    };
+    let service =
+        RunningService::start_with(&lab.database, &one, Arc::new(gate), |router| router).await;
+    let deposits = (0..3).map(|_| {
+        let deposit = service.post("/demo/atomic_no_delay/");
+        tokio::spawn(deposit.json(&json!({"account": 1, "amount": 100})).send())
+    });
+    let deposits: Vec<_> = deposits.collect();
+    let parked = arrived.next().await.unwrap();
+
+    service.json("/health/ready").await;
+    let client = Client::builder().redirect(Policy::none()).build().unwrap();
+    let login = client.post(format!("http://{}/admin/login", service.address));
+    let login = login.form(&[("username", "ada"), ("password", PASSWORD)]);
+    assert_eq!(login.send().await.unwrap().status(), 303);
+    let metrics = service.get("/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for line in [
+        "racy_database_up 1",
+        "racy_pool_connections_limit 3",
+        "racy_pool_connections_in_use 1",
+    ] {
+        assert!(
+            metrics.lines().any(|it| it == line),
+            "no {line:?} in {metrics}"
+        );
+    }
+
+    parked.go();
+    let steps = arrived.let_all_through();
+    for deposit in deposits {
+        assert_eq!(deposit.await.unwrap().unwrap().status(), 200);
+    }
+    service.stop().await;
+    steps.await.unwrap();
 }
 
 /// The file is locked, so that whoever has a turn keeps it.

@@ -396,6 +396,24 @@ impl Database {
         }
     }
 
+    /// The same database through other connections, at most that many, with the same settings. Who takes all of
+    /// this one's leaves those alone.
+    #[must_use]
+    pub fn beside(&self, connections: u32) -> Self {
+        Self {
+            settings: Settings {
+                connections,
+                ..self.settings
+            },
+            pools: match &self.pools {
+                Pools::MySql(pool) => Pools::MySql(pool.beside(connections)),
+                Pools::Postgres(pool) => Pools::Postgres(pool.beside(connections)),
+                Pools::Sqlite(pool) => Pools::Sqlite(pool.beside(connections)),
+            },
+            ..self.clone()
+        }
+    }
+
     /// How long a client waits for a lock before the engine looks whether it waits in a circle. Whoever
     /// closes a circle later than that is the one who is refused.
     pub fn looks_for_deadlocks_after(&self) -> Duration {

@@ -7,13 +7,15 @@
 //! until the time is up, and then says no more than that it was; this one says at once what is wrong.
 
 use std::fmt;
+use std::ops::Add;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection, Database};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Fault;
 use super::greeting::{Greeting, Greets};
@@ -38,6 +40,20 @@ pub struct PoolUse {
     pub waiting: usize,
 }
 
+impl Add for PoolUse {
+    type Output = Self;
+
+    /// Of two pools together.
+    fn add(self, other: Self) -> Self {
+        Self {
+            in_use: self.in_use + other.in_use,
+            idle: self.idle + other.idle,
+            limit: self.limit + other.limit,
+            waiting: self.waiting + other.waiting,
+        }
+    }
+}
+
 /// At most so many connections to one database.
 #[derive(Debug)]
 pub(super) struct Pool<DB: Database> {
@@ -56,6 +72,8 @@ struct Home<DB: Database> {
     waiting: AtomicUsize,
     /// The one that was used last is taken first, so that the others grow old and are closed.
     idle: Mutex<Vec<Idle<DB>>>,
+    /// Closes those that lie idle for too long, as long as the pool is there.
+    reaper: Mutex<Option<AbortHandle>>,
 }
 
 struct Idle<DB: Database> {
@@ -97,7 +115,28 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
                 permits: Arc::new(Semaphore::new(permits)),
                 waiting: AtomicUsize::new(0),
                 idle: Mutex::default(),
+                reaper: Mutex::default(),
             }),
+        }
+    }
+
+    /// A pool of other connections to the same database, at most that many, which are treated alike.
+    pub(super) fn beside(&self, most: u32) -> Self {
+        let home = &self.home;
+        Self::new(
+            home.options.clone(),
+            home.greeting.clone(),
+            most,
+            home.acquire_timeout,
+        )
+    }
+
+    /// Begins to close what lies idle, unless that was begun before.
+    fn reap_from_now_on(&self) {
+        let mut reaper = self.home.reaper();
+        if reaper.is_none() {
+            let reaping = tokio::spawn(reap(Arc::downgrade(&self.home)));
+            *reaper = Some(reaping.abort_handle());
         }
     }
 
@@ -113,6 +152,7 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
             return Err(home.all_in_use());
         };
         let permit = permit.map_err(|_closed| Fault::unavailable("the lab is closing"))?;
+        self.reap_from_now_on();
         let found = timeout_at(deadline, async {
             match self.live_idle().await {
                 Some(idle) => Ok((idle.connection, idle.number)),
@@ -202,6 +242,27 @@ impl<DB: Database<Connection: Greets>> Home<DB> {
     }
 }
 
+/// Closes, again and again, what has lain idle for too long, whether anything is given back meanwhile or not.
+async fn reap<DB: Database>(home: Weak<Home<DB>>) {
+    loop {
+        sleep(IDLE_BEFORE_CLOSE / 2).await;
+        let Some(home) = home.upgrade() else {
+            return;
+        };
+        for idle in home.too_old() {
+            hang_up(idle.connection).await;
+        }
+    }
+}
+
+impl<DB: Database> Drop for Home<DB> {
+    fn drop(&mut self) {
+        if let Some(reaper) = self.reaper().take() {
+            reaper.abort();
+        }
+    }
+}
+
 impl<DB: Database> fmt::Debug for Home<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let free = self.permits.available_permits();
@@ -232,6 +293,21 @@ impl<DB: Database> Home<DB> {
 
     fn all_in_use(&self) -> Fault {
         Fault::unavailable(format!("all {} database connections are in use", self.most))
+    }
+
+    fn reaper(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        // Nothing panics while it holds the lock.
+        self.reaper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes out those that have lain idle for too long. The one that was used last stays for whoever comes next.
+    fn too_old(&self) -> Vec<Idle<DB>> {
+        let mut idle = self.idle();
+        let last = idle.len().saturating_sub(1);
+        let old = |one: &Idle<DB>| one.since.elapsed() >= IDLE_BEFORE_CLOSE;
+        // They lie in the order in which they were given back.
+        let too_old = idle.iter().take_while(|one| old(one)).count();
+        idle.drain(..too_old.min(last)).collect()
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle<DB>>> {
@@ -304,9 +380,7 @@ impl<DB: Database> Pooled<DB> {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        let mut idle = self.home.idle();
-        idle.retain(|one| one.since.elapsed() < IDLE_BEFORE_CLOSE);
-        idle.push(Idle {
+        self.home.idle().push(Idle {
             connection,
             number: self.number,
             since: Instant::now(),
@@ -317,5 +391,67 @@ impl<DB: Database> Pooled<DB> {
 impl<DB: Database> fmt::Debug for Pooled<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "one of: {:?}", self.home)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Sqlite;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+
+    fn pool(most: u32) -> Pool<Sqlite> {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        Pool::new(options, String::new(), most, Duration::from_secs(20))
+    }
+
+    async fn give_back_three(pool: &Pool<Sqlite>) {
+        let mut out = Vec::new();
+        for _ in 0..3 {
+            out.push(pool.acquire().await.unwrap());
+        }
+        for connection in &mut out {
+            connection.give_back();
+        }
+    }
+
+    #[tokio::test]
+    async fn all_but_one_connection_of_an_idle_pool_are_closed() {
+        let pool = pool(3);
+        give_back_three(&pool).await;
+        assert_eq!(pool.usage().idle, 3);
+        // Opening them takes threads, of which the clock knows nothing.
+        tokio::time::pause();
+        sleep(IDLE_BEFORE_CLOSE - Duration::from_secs(1)).await;
+        assert_eq!(pool.usage().idle, 3);
+        sleep(IDLE_BEFORE_CLOSE).await;
+        assert_eq!(pool.usage().idle, 1);
+        sleep(IDLE_BEFORE_CLOSE * 3).await;
+        assert_eq!(pool.usage().idle, 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_reaps_where_the_pool_is_gone() {
+        let pool = pool(3);
+        give_back_three(&pool).await;
+        let reaper = pool.home.reaper().clone().unwrap();
+        assert!(!reaper.is_finished());
+        drop(pool);
+        while !reaper.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pool_beside_another_has_connections_of_its_own() {
+        let one = pool(1);
+        let two = one.beside(2);
+        let _out = one.acquire().await.unwrap();
+        assert!(one.is_exhausted());
+        assert!(!two.is_exhausted());
+        two.acquire().await.unwrap().give_back();
+        let together = one.usage() + two.usage();
+        assert_eq!((together.in_use, together.idle, together.limit), (1, 1, 3));
     }
 }

@@ -54,7 +54,7 @@ pub(super) async fn live() -> Json<Health> {
     )
 )]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>, Problem> {
-    app.database.ping().await?;
+    app.kept.ping().await?;
     Ok(Json(Readiness {
         status: "ok",
         instance: app.instance.name().to_owned(),

@@ -23,10 +23,10 @@ pub(super) async fn scrape(
     State(app): State<Arc<App>>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     // Before the scrape itself takes a connection.
-    let pool = app.database.pool_use();
-    let database_up = app.database.ping().await.is_ok();
+    let pool = app.pool_use();
+    let database_up = app.kept.ping().await.is_ok();
     let accounts = match database_up {
-        true => app.auditor.accounts(&app.database).await,
+        true => app.auditor.accounts(&app.kept).await,
         false => None,
     };
     let exports = app.exports.clone();

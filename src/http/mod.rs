@@ -54,7 +54,7 @@ pub use server::serve;
 
 use crate::deposits::keys::Terms;
 use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
-use crate::engine::Database;
+use crate::engine::{Database, PoolUse};
 use crate::exports::Folder;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::{Metrics, StepsOfBatches};
@@ -95,6 +95,9 @@ pub struct Settings {
 #[derive(Debug)]
 struct App {
     database: Database,
+    /// The same, for the keeper and for who asks about health.
+    kept: Database,
+    has_kept_connections: bool,
     long_delay: LongDelay,
     retry: Retry,
     keys: Terms,
@@ -112,6 +115,14 @@ struct App {
 }
 
 impl App {
+    /// What becomes of all connections to the database right now.
+    fn pool_use(&self) -> PoolUse {
+        match self.has_kept_connections {
+            true => self.database.pool_use() + self.kept.pool_use(),
+            false => self.database.pool_use(),
+        }
+    }
+
     /// Requests that queue for a connection do not race: says so, once.
     fn warn_if_the_pool_hides_the_race(&self) {
         if self.database.is_exhausted() && !self.warned_of_the_pool.swap(true, Ordering::Relaxed) {
@@ -132,6 +143,8 @@ pub struct Service {
     header_timeout: Duration,
     limits: Limits,
     behind_proxy: bool,
+    /// Connections that are the service's own; None where it shares those of the database.
+    kept: Option<Database>,
 }
 
 impl Service {
@@ -158,7 +171,13 @@ impl Service {
             metrics: Arc::clone(&metrics),
             next: Arc::clone(&observer),
         };
+        let kept = match settings.limits.kept_database_connections {
+            0 => None,
+            connections => Some(database.beside(connections)),
+        };
         let app = App {
+            has_kept_connections: kept.is_some(),
+            kept: kept.clone().unwrap_or_else(|| database.clone()),
             database,
             long_delay: settings.long_delay.clone(),
             retry: settings.retry,
@@ -182,6 +201,7 @@ impl Service {
             requests,
             header_timeout: settings.header_timeout,
             limits: settings.limits,
+            kept,
             behind_proxy: settings.behind_proxy,
         }
     }
@@ -196,6 +216,13 @@ impl Service {
         self.requests.clone()
     }
 
+    /// Closes the connections to the database that are its own.
+    async fn close(&self) {
+        if let Some(kept) = &self.kept {
+            kept.close().await;
+        }
+    }
+
     /// Puts a layer around the whole service, e.g. one that watches its requests come and go.
     pub fn wrapped(mut self, wrap: impl FnOnce(Router) -> Router) -> Self {
         self.router = wrap(self.router);
@@ -204,7 +231,14 @@ impl Service {
 }
 
 fn router(app: Arc<App>, completion: Completion) -> Router {
+    let without_workers = Completion {
+        workers: None,
+        ..completion.clone()
+    };
     let to_the_end = middleware::from_fn_with_state(completion, completion::run_to_the_end);
+    // Were the keeper to queue behind deposits, nobody could get in who can stop them.
+    let keepers_to_the_end =
+        middleware::from_fn_with_state(without_workers, completion::run_to_the_end);
     let work = Router::new()
         .route("/demo/{strategy}", post(deposits::make))
         .route("/demo/{strategy}/", post(deposits::make))
@@ -224,10 +258,10 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
         .route("/exports/{name}/", post(exports::make))
         .route("/exports/{name}/audit", get(exports::audit))
         .route("/strategies", get(strategies::list))
-        .merge(admin::api())
-        .route_layer(to_the_end.clone());
-    let pages = admin::pages()
         .route_layer(to_the_end)
+        .merge(admin::api().route_layer(keepers_to_the_end.clone()));
+    let pages = admin::pages()
+        .route_layer(keepers_to_the_end)
         .route_layer(middleware::from_fn(admin::show_problems));
     // "none": the page is not to call a validator on the internet.
     let documentation = SwaggerUi::new("/docs")

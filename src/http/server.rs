@@ -63,6 +63,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
     connections.wait().await;
     service.requests.close();
     service.requests.wait().await;
+    service.close().await;
 }
 
 /// Takes the next connection, once there is a place for it; None where it came to nothing.

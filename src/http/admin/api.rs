@@ -73,7 +73,7 @@ pub(super) async fn open(
     request: Request,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Account>), Problem> {
     let opening_balance = opening_balance(request).await?;
-    let id = keeper::open_account(&app.database, &user.username, opening_balance).await?;
+    let id = keeper::open_account(&app.kept, &user.username, opening_balance).await?;
     let account = find_account(&app, id).await?;
     let location = [(header::LOCATION, format!("/accounts/{id}"))];
     Ok((StatusCode::CREATED, location, Json(account)))
@@ -114,7 +114,7 @@ pub(super) async fn reset(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Account>, Problem> {
     let account = number_in_path(id)?;
-    keeper::reset_account(&app.database, app.actor(&user), account).await?;
+    keeper::reset_account(&app.kept, app.actor(&user), account).await?;
     Ok(Json(find_account(&app, account).await?))
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn delete_transactions(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Deleted>, Problem> {
     let account = number_in_path(id)?;
-    let deleted = keeper::delete_transactions(&app.database, app.actor(&user), account).await?;
+    let deleted = keeper::delete_transactions(&app.kept, app.actor(&user), account).await?;
     Ok(Json(Deleted { deleted }))
 }
 
@@ -178,7 +178,7 @@ pub(super) async fn delete_transaction(
     ids: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<Deleted>, Problem> {
     let (account, transaction) = numbers_in_path(ids)?;
-    keeper::delete_transaction(&app.database, app.actor(&user), account, transaction).await?;
+    keeper::delete_transaction(&app.kept, app.actor(&user), account, transaction).await?;
     Ok(Json(Deleted { deleted: 1 }))
 }
 
@@ -216,7 +216,7 @@ pub(super) async fn page_of_changes(
     query: Result<Query<BackwardsQuery>, QueryRejection>,
 ) -> Result<((Vec<Change>, Option<i64>), Limit, bool), Problem> {
     let (before, limit) = BackwardsQuery::parse(query)?;
-    let mut changes = keeper::changes(&app.database, before, limit.one_more()).await?;
+    let mut changes = keeper::changes(&app.kept, before, limit.one_more()).await?;
     let next = limit.cut(&mut changes, |change| change.id);
     Ok(((changes, next), limit, before == i64::MAX))
 }

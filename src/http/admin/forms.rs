@@ -32,11 +32,11 @@ pub(super) async fn sign_in(
     let password = Password::typed(fields.take("password").unwrap_or_default());
     let next = fields.take("next");
     let next = way_on(next.as_deref());
-    match auth::sign_in(&app.database, &username, password, caller.address).await {
+    match auth::sign_in(&app.kept, &username, password, caller.address).await {
         Ok(opened) => {
             tracing::info!(username, "signed in");
             if let Some(former) = session(&cookies) {
-                auth::sign_out(&app.database, &former).await?;
+                auth::sign_out(&app.kept, &former).await?;
             }
             let cookies = remember(cookies, &opened, caller.secure);
             Ok((cookies, Redirect::to(next)).into_response())
@@ -56,7 +56,7 @@ pub(super) async fn sign_out(
     cookies: CookieJar,
 ) -> Result<(CookieJar, Redirect), Problem> {
     if let Some(session) = session(&cookies) {
-        auth::sign_out(&app.database, &session).await?;
+        auth::sign_out(&app.kept, &session).await?;
     }
     Ok((forget(cookies), Redirect::to("/admin/login")))
 }
@@ -68,7 +68,7 @@ pub(super) async fn open(
     request: Request,
 ) -> Result<Redirect, Problem> {
     let opening_balance = opening_balance(request).await?;
-    let account = keeper::open_account(&app.database, &user.username, opening_balance).await?;
+    let account = keeper::open_account(&app.kept, &user.username, opening_balance).await?;
     Ok(back_to(account, "opened"))
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn reset(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Redirect, Problem> {
     let account = number_in_path(id)?;
-    keeper::reset_account(&app.database, app.actor(&user), account).await?;
+    keeper::reset_account(&app.kept, app.actor(&user), account).await?;
     Ok(back_to(account, "reset"))
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn delete_transactions(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Redirect, Problem> {
     let account = number_in_path(id)?;
-    keeper::delete_transactions(&app.database, app.actor(&user), account).await?;
+    keeper::delete_transactions(&app.kept, app.actor(&user), account).await?;
     Ok(back_to(account, "deleted"))
 }
 
@@ -101,7 +101,7 @@ pub(super) async fn delete_transaction(
     ids: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Redirect, Problem> {
     let (account, transaction) = numbers_in_path(ids)?;
-    keeper::delete_transaction(&app.database, app.actor(&user), account, transaction).await?;
+    keeper::delete_transaction(&app.kept, app.actor(&user), account, transaction).await?;
     Ok(back_to(account, "deleted"))
 }
 

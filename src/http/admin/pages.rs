@@ -139,7 +139,7 @@ pub(super) async fn accounts(
     done: Result<Query<DoneQuery>, QueryRejection>,
 ) -> Result<Markup, Problem> {
     let (page, limit) = PageQuery::parse(query)?;
-    let mut accounts = accounts::list(&app.database, page).await?;
+    let mut accounts = accounts::list(&app.kept, page).await?;
     let next = limit.cut(&mut accounts, |account| account.id);
     let main = html! {
         (look::done(words(done)))
@@ -215,7 +215,7 @@ pub(super) async fn account(
 ) -> Result<Markup, Problem> {
     let (page, limit) = PageQuery::parse(query)?;
     let account = find_account(&app, number_in_path(id)?).await?;
-    let mut transactions = accounts::transactions(&app.database, account.id, page).await?;
+    let mut transactions = accounts::transactions(&app.kept, account.id, page).await?;
     let next = limit.cut(&mut transactions, |transaction| transaction.id);
     let path = format!("/admin/accounts/{}", account.id);
     let main = html! {

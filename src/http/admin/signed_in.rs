@@ -28,8 +28,8 @@ impl FromRequestParts<Arc<App>> for SignedIn {
             session(&CookieJar::from_headers(&parts.headers)),
         ) {
             // Who shows a token wants to be that user, and not whoever else is signed in.
-            (Some(token), _) => auth::by_token(&app.database, &token).await?,
-            (None, Some(session)) => auth::by_session(&app.database, &session).await?,
+            (Some(token), _) => auth::by_token(&app.kept, &token).await?,
+            (None, Some(session)) => auth::by_session(&app.kept, &session).await?,
             (None, None) => None,
         };
         user.map(Self).ok_or_else(Problem::not_signed_in)
