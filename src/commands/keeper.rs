@@ -3,7 +3,7 @@
 use std::env::{self, VarError};
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Read as _, Write as _};
 
 use clap::{Args, Subcommand};
 use racy::accounts::{self, Account, Page};
@@ -246,9 +246,15 @@ fn ask_username() -> Result<String, Box<dyn Error>> {
     }
     eprint!("Username: ");
     io::stderr().flush()?;
-    let mut username = String::new();
-    io::stdin().lock().read_line(&mut username)?;
-    Ok(username)
+    Ok(read_line()?)
+}
+
+/// A line from standard input, or as much of it as no name or password is long.
+fn read_line() -> io::Result<String> {
+    const LONGEST: u64 = 64 * 1024;
+    let mut line = String::new();
+    io::stdin().lock().take(LONGEST).read_line(&mut line)?;
+    Ok(line)
 }
 
 fn read_password() -> Result<String, Box<dyn Error>> {
@@ -264,9 +270,7 @@ fn read_password() -> Result<String, Box<dyn Error>> {
             false => Err("the two passwords differ".into()),
         };
     }
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    Ok(read_line()?.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 async fn create(database: &Database, username: &Username, password: Password) -> Done {
