@@ -31,6 +31,8 @@ mod limits;
 mod local_server;
 mod metrics;
 mod orders;
+mod pooler;
+mod presets;
 mod reaching;
 mod schema;
 mod sessions;

@@ -136,6 +136,11 @@ impl Fresh {
         }
     }
 
+    /// The same database, reached in another way.
+    pub fn reached_by(self, address: Address) -> Self {
+        Self { address, ..self }
+    }
+
     /// The tables in it, and what an explorer has left on its server.
     pub async fn tables_and_leftovers(&self) -> Vec<String> {
         match &self.address {
@@ -198,6 +203,11 @@ impl Lab {
             Address::Sqlite(options) => format!("sqlite:{}", options.get_filename().display()),
             Address::MySql(_) | Address::Postgres(_) => engine.server().unwrap().url(&self.name),
         }
+    }
+
+    /// The name of its database.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Account 1, with its audit.

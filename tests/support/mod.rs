@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod lab;
+pub mod pooler;
 pub mod process;
 pub mod service;
 
