@@ -69,8 +69,8 @@ enum Command {
     ///
     /// Of each interval, a line per strategy: requests and applied deposits per second; conflict, the
     /// share of the requests that were answered with 409; retries per request; and the time within which half of them, and 99 of
-    /// 100, were answered. On a terminal the picture is redrawn, into a pipe lines are appended. Ctrl-C ends it, with
-    /// exit status 0.
+    /// 100, were answered. On a terminal the picture is redrawn, into a pipe lines are appended. Ctrl-C ends it, as does
+    /// the end of the terminal or of the pipe's reader, with exit status 0.
     Watch(WatchCommand),
     /// The other side of the orders: what reads them.
     #[command(subcommand)]

@@ -244,8 +244,9 @@ fn ask_username() -> Result<String, Box<dyn Error>> {
     if !io::stdin().is_terminal() {
         return Err("--username is missing: standard input is for the password".into());
     }
-    eprint!("Username: ");
-    io::stderr().flush()?;
+    let mut terminal = io::stderr();
+    write!(terminal, "Username: ")?;
+    terminal.flush()?;
     Ok(read_line()?)
 }
 

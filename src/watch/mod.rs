@@ -37,11 +37,18 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Shows figures for as long as somebody looks. A service that is gone is waited for.
+    /// Shows figures until the terminal or the pipe's reader is gone. A service that is gone is waited for.
     ///
     /// # Errors
     /// Where nothing can be written; where only one look is wanted, also why there was none.
     pub async fn run(&self, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
+        tokio::select! {
+            ended = self.show_on(screen) => ended,
+            () = screen::reader_left() => Ok(()),
+        }
+    }
+
+    async fn show_on(&self, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
         let mut instances = Instances::new(self.interval * READINGS_UNTIL_GONE);
         let mut turns = interval(self.interval);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);

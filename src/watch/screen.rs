@@ -1,9 +1,12 @@
 //! Where the figures appear: redrawn in place on a terminal, line after line into a pipe.
 
+use std::future::pending;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::instances::Summary;
 use super::table;
@@ -90,6 +93,23 @@ impl Screen {
             picture.abandon();
         }
     }
+}
+
+/// Done when nobody can read standard output any more: its terminal is gone, or whoever read the pipe. The
+/// system tells, so that nothing need be written to notice, also where the end of a terminal is a signal
+/// that is ignored. A file cannot be left; there it is never done.
+#[expect(
+    deprecated,
+    reason = "what replaces it is unsafe, and standard output is open as long as the process lives"
+)]
+pub(super) async fn reader_left() {
+    let interest = Interest::WRITABLE | Interest::ERROR;
+    if let Ok(out) = AsyncFd::with_interest(io::stdout(), interest)
+        && out.ready(Interest::ERROR).await.is_ok()
+    {
+        return;
+    }
+    pending().await
 }
 
 /// A progress bar is a text that is redrawn in place; this one has no bar.
