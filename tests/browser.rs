@@ -1,7 +1,7 @@
 //! The keeper's day in a real browser: Chromium, driven over WebDriver.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use fantoccini::elements::Element;
@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use make_requests::{Deposits, Pace, Plan, Verdict};
 use serde_json::json;
 
-use crate::support::process::{Served, racy, terminate};
+use crate::support::process::{Served, mortal, racy, terminate};
 use crate::support::{TestEngine, open_folder, until};
 
 on_engines!(
@@ -28,7 +28,7 @@ struct Driver {
 
 impl Driver {
     fn start() -> Self {
-        let mut process = Command::new("chromedriver")
+        let mut process = mortal("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
             .spawn()
@@ -45,9 +45,11 @@ impl Driver {
 
     async fn browser(&self) -> Browser {
         let mut capabilities = Capabilities::new();
-        // Without a sandbox, because containers and root have none to give.
-        let options =
-            json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"] });
+        // Without a sandbox, because containers and root have none to give; and at the end of a pipe, so
+        // that no browser outlives its driver.
+        let options = json!({ "args": [
+            "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--remote-debugging-pipe",
+        ] });
         capabilities.insert("goog:chromeOptions".to_owned(), options);
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let client = builder.capabilities(capabilities).connect(&self.url).await;

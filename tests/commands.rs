@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::client::{Arrivals, Arrived, Gate};
 use crate::support::process::{Served, racy, signal, terminate};
 use crate::support::service::RunningService;
-use crate::support::{TestEngine, open_folder, until};
+use crate::support::{HeldPort, TestEngine, open_folder, until};
 
 on_engines!(
     every:
@@ -63,10 +63,6 @@ async fn the_demo_prints_the_facts_as_json(engine: TestEngine) {
     assert_eq!(names, once_or_twice.collect::<Vec<_>>());
     let apart = showings.iter().find(|one| one["instances"] == 2).unwrap();
     assert_eq!(apart["strategy"], "mutex_in_process");
-    if engine != TestEngine::Sqlite {
-        // Each of the two instances waits for itself alone, a hundred milliseconds each time.
-        assert!(apart["lost"].as_i64().unwrap() > 0, "{apart}");
-    }
     for one in showings {
         assert_is_consistent(one);
     }
@@ -76,8 +72,6 @@ async fn the_demo_prints_the_facts_as_json(engine: TestEngine) {
         (&locking["acknowledged"], &locking["lost"]),
         (&10.into(), &0.into())
     );
-    // A hundred milliseconds of window: ten clients that start within a few lose something.
-    assert!(showings[1]["lost"].as_i64().unwrap() > 0);
 
     let left: Vec<_> = std::fs::read_dir(folder.path())
         .unwrap()
@@ -206,13 +200,24 @@ async fn the_demo_shows_a_table_and_how_it_happened() {
         .take_while(|line| !line.starts_with("This ran on"));
     let widest = widest.map(|line| line.chars().count()).max().unwrap();
     assert!(widest <= 80, "{widest} columns\n{shown}");
-    for words in [
-        "client A deposits 100",
-        "write balance ← 100",
-        "is lost",
-        "This ran on SQLite 3.",
+    // Whether anything is lost is a matter of luck. That what is lost is shown is not.
+    let lost = shown.lines().any(has_lost_by_one_instance);
+    for (words, are_there) in [
+        ("client A deposits 100", lost),
+        ("write balance ← ", lost),
+        ("unseen: ", lost),
+        ("Nothing was lost this time.", !lost),
+        ("This ran on SQLite 3.", true),
     ] {
-        assert!(shown.contains(words), "{words:?} is missing in\n{shown}");
+        assert_eq!(shown.contains(words), are_there, "{words:?} in\n{shown}");
+    }
+}
+
+/// Whether a line of the demo's table, e.g. `atomic_long_delay 10 0 1000 100 900 95 ms`, tells of a loss.
+fn has_lost_by_one_instance(line: &str) -> bool {
+    match line.split_whitespace().collect::<Vec<_>>()[..] {
+        [_, _, _, expected, _, lost, _, "ms"] => expected != "0" && lost != "0",
+        _ => false,
     }
 }
 
@@ -266,6 +271,24 @@ async fn serve_says_so_when_its_private_server_dies(engine: TestEngine) {
     assert!(said.contains("ended unasked"), "{said}");
 }
 
+/// What a test has started goes with the test's thread, also by a panic that leaves no time to stop it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_test_that_ends_early_leaves_nothing_running() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let url = TestEngine::Sqlite.own_url(folder.path());
+    let data = folder.path().to_owned();
+    let failing = std::thread::spawn(move || Served::start(&url, &data, &[]).process);
+    let mut left = failing.join().unwrap();
+    until("the process is killed", || {
+        let ended = left.try_wait().unwrap();
+        async move { ended.is_some_and(|status| status.signal() == Some(9)) }
+    })
+    .await;
+}
+
 /// The first signal waits for the deposit in flight, which thinks for a minute. The second does not.
 #[tokio::test]
 async fn a_second_signal_does_not_wait() {
@@ -280,11 +303,11 @@ async fn a_second_signal_does_not_wait() {
     let form = [("account", 1), ("amount", 100)];
     let request = reqwest::Client::new().post(deposit).form(&form);
     let deposit = tokio::spawn(request.send());
-    let accounts = format!("{}/accounts", served.base_url);
-    until("the deposit has the only worker", || async {
-        let request = reqwest::Client::new().get(&accounts);
-        let answer = request.timeout(Duration::from_millis(200)).send().await;
-        answer.is_err_and(|error| error.is_timeout())
+    let metrics = format!("{}/metrics", served.base_url);
+    until("the deposit is under way", || async {
+        let metrics = reqwest::get(&metrics).await.unwrap();
+        let metrics = metrics.text().await.unwrap();
+        metrics.contains("\nracy_pool_connections_in_use 1\n")
     })
     .await;
 
@@ -420,7 +443,8 @@ async fn the_health_check_tells_a_service_that_is_ready_from_one_that_is_not() {
             ..racy::engine::Settings::default()
         })
         .await;
-    let service = RunningService::start(&lab.database).await;
+    let held = HeldPort::new();
+    let service = RunningService::start_at(held.address(), &lab.database).await;
     let port = service.address.port();
     for address in [format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}")] {
         assert_eq!(check(&address).await, (Some(0), String::new()));
@@ -486,7 +510,11 @@ async fn make_requests_finds_duplicate_orders(engine: TestEngine) {
         requests: CLIENTS.try_into().unwrap(),
         timeout: Duration::from_secs(60),
     };
-    let steps = tokio::spawn(hold_until_all_insert(arrivals, CLIENTS as usize));
+    let steps = tokio::spawn(hold_until_all_are_before(
+        "insert head",
+        arrivals,
+        CLIENTS as usize,
+    ));
     let racing = make_requests::run(&plan("max_id_head_first"), |_| {}).await;
     let racing = racing.unwrap();
     assert_eq!(racing.verdict().name(), "duplicate_number", "{racing:?}");
@@ -503,13 +531,13 @@ async fn make_requests_finds_duplicate_orders(engine: TestEngine) {
     steps.await.unwrap();
 }
 
-/// Holds back so many who want to insert a head, until all of them stand there; then nobody.
-async fn hold_until_all_insert(mut arrivals: Arrivals, clients: usize) {
+/// Holds back that many clients before the step with this label, until all of them stand there; then nobody.
+async fn hold_until_all_are_before(label: &str, mut arrivals: Arrivals, clients: usize) {
     let mut held = Vec::new();
     while held.len() < clients {
         let arrived = arrivals.next().await.unwrap();
         match arrived.label {
-            "insert head" => held.push(arrived),
+            it if it == label => held.push(arrived),
             _ => arrived.go(),
         }
     }
@@ -517,17 +545,13 @@ async fn hold_until_all_insert(mut arrivals: Arrivals, clients: usize) {
     arrivals.let_all_through();
 }
 
+/// Five read the balance before any of them writes.
 async fn make_requests_finds_what_is_lost_and_what_is_not(engine: TestEngine) {
     let lab = engine.lab().await;
-    let delay = Duration::from_millis(50);
-    let settings = racy::http::Settings {
-        long_delay: racy::deposits::LongDelay(delay..=delay),
-        retry: racy::deposits::Retry::default(),
-        ..crate::support::service::settings()
-    };
-    let unobserved = std::sync::Arc::new(racy::step::Unobserved);
-    let service =
-        RunningService::start_with(&lab.database, &settings, unobserved, |router| router).await;
+    let (gate, arrivals) = Gate::new();
+    let gate = std::sync::Arc::new(gate);
+    let settings = crate::support::service::settings();
+    let service = RunningService::start_with(&lab.database, &settings, gate, |router| router).await;
     let plan = |target: &str, pace| Plan {
         base_url: format!("http://{}", service.address).parse().unwrap(),
         target: Deposits {
@@ -542,15 +566,13 @@ async fn make_requests_finds_what_is_lost_and_what_is_not(engine: TestEngine) {
         requests: "5".parse().unwrap(),
         timeout: Duration::from_secs(20),
     };
-    let lossy = plan("non_atomic_long_delay", Pace::Together);
+    let steps = tokio::spawn(hold_until_all_are_before("insert transaction", arrivals, 5));
+    let lossy = plan("non_atomic_no_delay", Pace::Together);
     let report = make_requests::run(&lossy, |_| {}).await.unwrap();
-    assert!(
-        matches!(report.verdict(), Verdict::LostUpdate { .. }),
-        "{}",
-        report.verdict()
-    );
-    assert_eq!(report.lost(), Some(lab.account().await.lost));
-    assert!(report.timeline().unwrap().contains("is lost"));
+    assert_eq!(report.verdict(), Verdict::LostUpdate { lost: 400 });
+    assert_eq!(lab.account().await.lost, 400);
+    let timeline = report.timeline().unwrap();
+    assert!(timeline.contains("100 unseen: "), "{timeline}");
 
     let locking = plan(
         "row_locking_atomic_long_delay",
@@ -563,6 +585,7 @@ async fn make_requests_finds_what_is_lost_and_what_is_not(engine: TestEngine) {
         report.verdict()
     );
     service.stop().await;
+    steps.await.unwrap();
 }
 
 #[tokio::test]

@@ -1,15 +1,22 @@
 //! `racy watch` as a person runs it, against a service that is served here.
 
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use racy::step::Unobserved;
+use tokio::time::timeout;
 
 use crate::commands::{output, text};
-use crate::support::process::{racy, signal};
-use crate::support::service::RunningService;
-use crate::support::{TestEngine, until};
+use crate::support::process::{mortal, racy, signal};
+use crate::support::service::{RunningService, settings};
+use crate::support::{HeldPort, TestEngine, until};
 
 on_engines!(
     every:
@@ -18,22 +25,35 @@ on_engines!(
     innodb:
 );
 
-/// Deposits one after the other, until it is aborted.
-fn keep_depositing(service: &RunningService, strategy: &'static str) -> JoinHandle<()> {
-    let deposit = service.post(&format!("/demo/{strategy}/"));
-    let deposit = deposit.form(&[("account", 1), ("amount", 100)]);
-    tokio::spawn(async move {
-        loop {
-            let deposit = deposit.try_clone().unwrap();
-            assert_eq!(deposit.send().await.unwrap().status(), 200);
+/// Three deposits are made between the first look at the metrics and the second.
+fn deposited_into_between_looks(router: Router) -> Router {
+    let looks = Arc::new(AtomicUsize::new(0));
+    router.layer(from_fn(move |request: Request, next: Next| {
+        let is_look = request.uri().path() == "/metrics";
+        let is_second = is_look && looks.fetch_add(1, Ordering::Relaxed) == 1;
+        async move {
+            if is_second {
+                let host = request.headers()["host"].to_str().unwrap();
+                deposit_three_times(host).await;
+            }
+            next.run(request).await
         }
-    })
+    }))
+}
+
+async fn deposit_three_times(host: &str) {
+    for _ in 0..3 {
+        let deposit = reqwest::Client::new().post(format!("http://{host}/demo/atomic_no_delay/"));
+        let deposit = deposit.form(&[("account", 1), ("amount", 100)]);
+        assert_eq!(deposit.send().await.unwrap().status(), 200);
+    }
 }
 
 async fn one_look_shows_what_the_strategies_do(engine: TestEngine) {
     let lab = engine.lab().await;
-    let service = RunningService::start(&lab.database).await;
-    let depositing = keep_depositing(&service, "atomic_no_delay");
+    let (settings, unobserved) = (settings(), Arc::new(Unobserved));
+    let wrap = deposited_into_between_looks;
+    let service = RunningService::start_with(&lab.database, &settings, unobserved, wrap).await;
     let url = format!("http://{}", service.address);
     let output = output(racy(&[
         "watch",
@@ -44,7 +64,6 @@ async fn one_look_shows_what_the_strategies_do(engine: TestEngine) {
         "--once",
     ]))
     .await;
-    depositing.abort();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 
     let shown = text(&output.stdout);
@@ -127,9 +146,9 @@ impl Written {
 #[tokio::test]
 async fn a_service_that_went_away_is_waited_for() {
     let lab = TestEngine::Sqlite.lab().await;
-    let service = RunningService::start(&lab.database).await;
-    let address = service.address;
-    let url = format!("http://{address}");
+    let port = HeldPort::new();
+    let service = RunningService::start_at(port.address(), &lab.database).await;
+    let url = format!("http://{}", port.address());
     let mut watch = racy(&["watch", "--url", &url, "--interval", "100ms"]);
     watch.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut watch = Watching(watch.spawn().unwrap());
@@ -139,7 +158,7 @@ async fn a_service_that_went_away_is_waited_for() {
     figures.until("lost: nothing", 1).await;
     service.stop().await;
     complaints.until("trying again", 1).await;
-    let service = RunningService::start_at(address, &lab.database).await;
+    let service = RunningService::start_at(port.address(), &lab.database).await;
     let response = service.deposit("atomic_no_delay", 1, 100).await;
     assert_eq!(response.status(), 200);
     figures.until("atomic_no_delay", 1).await;
@@ -151,9 +170,8 @@ async fn a_service_that_went_away_is_waited_for() {
 
 #[tokio::test]
 async fn one_look_at_nobody_is_an_error() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", nobody.local_addr().unwrap());
-    drop(nobody);
+    let nobody = HeldPort::new();
+    let url = format!("http://{}", nobody.address());
     let output = output(racy(&["watch", "--url", &url, "--once"])).await;
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
@@ -170,7 +188,7 @@ async fn on_a_terminal_the_picture_is_redrawn() {
     let binary = env!("CARGO_BIN_EXE_racy");
     let address = service.address;
     let watch = format!("exec {binary} watch --url http://{address} --interval 100ms");
-    let terminal = Command::new("script")
+    let terminal = mortal("script")
         .args(["--quiet", "--command", &watch, "/dev/null"])
         .env("TERM", "xterm")
         .stdin(Stdio::null())
@@ -182,4 +200,57 @@ async fn on_a_terminal_the_picture_is_redrawn() {
     drawn.until(CLEAR_LINE, 1).await;
     drawn.until("connections in use", 2).await;
     service.stop().await;
+}
+
+/// Where nobody answers, nothing is written that would meet the closed pipe.
+#[tokio::test]
+async fn a_reader_that_leaves_ends_it() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    let nobody = HeldPort::new();
+    for address in [service.address, nobody.address()] {
+        let url = format!("http://{address}");
+        let mut watch = racy(&["watch", "--url", &url, "--interval", "100ms"]);
+        watch.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut watch = Watching(watch.spawn().unwrap());
+        drop(watch.0.stdout.take());
+        let ended = move || watch.0.wait().unwrap().code();
+        let ended = tokio::task::spawn_blocking(ended);
+        let ended = timeout(Duration::from_secs(20), ended).await;
+        assert_eq!(ended.expect("it goes on").unwrap(), Some(0));
+    }
+    service.stop().await;
+}
+
+/// Under `nohup`, the signal that tells of the end of the terminal is ignored.
+#[tokio::test]
+async fn a_terminal_that_is_gone_ends_it() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    let folder = tempfile::tempdir().unwrap();
+    let said = folder.path().join("said");
+    let made = mortal("mkfifo").arg(&said).status().unwrap();
+    assert!(made.success());
+    let watch = format!(
+        "trap '' HUP; exec 2>{}; {} watch --url http://{} --interval 100ms; echo status $? >&2",
+        said.display(),
+        env!("CARGO_BIN_EXE_racy"),
+        service.address
+    );
+    let mut script = mortal("script");
+    script.args(["--quiet", "--command", &watch, "/dev/null"]);
+    script.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut terminal = Watching(script.spawn().unwrap());
+    let drawn = Written::by(terminal.0.stdout.take().unwrap());
+    // Its other end is open until the command has ended.
+    let said = read_to_the_end(said);
+    drawn.until("connections in use", 1).await;
+    drop(terminal);
+    let said = timeout(Duration::from_secs(20), said).await;
+    assert_eq!(said.expect("it goes on").unwrap(), "status 0\n");
+    service.stop().await;
+}
+
+fn read_to_the_end(path: impl AsRef<Path> + Send + 'static) -> tokio::task::JoinHandle<String> {
+    tokio::task::spawn_blocking(move || std::fs::read_to_string(path).unwrap())
 }

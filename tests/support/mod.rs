@@ -10,10 +10,12 @@ pub use client::Client;
 pub use lab::{Lab, TestEngine};
 
 use std::fs::Permissions;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 /// Defines each of these tests, which take a [`TestEngine`], once per engine; those under `servers`,
 /// about what only a server has, such as row locks, on all engines but SQLite; those under `innodb`
@@ -47,6 +49,25 @@ pub fn open_folder() -> TempDir {
     let open = Permissions::from_mode(0o711);
     let folder = tempfile::Builder::new().permissions(open).tempdir();
     folder.unwrap()
+}
+
+/// A port on which nobody listens but who is told its number, however often: while this value lives, no other
+/// test is given it.
+#[derive(Debug)]
+pub struct HeldPort(TcpSocket);
+
+impl HeldPort {
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        // Bound and not listening: whoever binds it by its number, with the same option, may listen on it.
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        Self(socket)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
 }
 
 /// Waits until a condition holds that the test has made inevitable. The pause between two looks

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 
 use super::TestEngine;
 
@@ -26,13 +27,29 @@ pub fn racy(arguments: &[&str]) -> Command {
 /// The same, executed by another command, which takes it as its last arguments.
 pub fn racy_by(wrapper: &[&str], arguments: &[&str]) -> Command {
     let words = [wrapper, &[env!("CARGO_BIN_EXE_racy")], arguments].concat();
-    let mut command = Command::new(words[0]);
+    let mut command = mortal(words[0]);
     command.args(&words[1..]).stdin(Stdio::null());
     let ours =
         |name: &str| name.starts_with("RACY_") || ["DATABASE_URL", "RUST_LOG"].contains(&name);
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
+    command
+}
+
+/// A command that does not outlive the thread that starts it: a test that fails, or is killed with all others,
+/// leaves nothing running. Linux alone can do that.
+pub fn mortal(program: &str) -> Command {
+    static CAN_DIE: LazyLock<bool> = LazyLock::new(|| {
+        let mut tried = Command::new("setpriv");
+        let tried = tried.args(["--pdeathsig", "KILL", "true"]).status();
+        tried.is_ok_and(|status| status.success())
+    });
+    if !*CAN_DIE {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", program]);
     command
 }
 

@@ -47,7 +47,7 @@ impl RunningService {
         Self::start_with(database, &settings(), Arc::new(Unobserved), |router| router).await
     }
 
-    /// Where a service was before.
+    /// At a [port that is held](super::HeldPort) for it.
     pub async fn start_at(address: SocketAddr, database: &Database) -> Self {
         let service = Service::new(database.clone(), &settings(), Arc::new(Unobserved));
         Self::serve(service, address).await

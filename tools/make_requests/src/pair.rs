@@ -4,29 +4,25 @@ use crate::answer::{Action, Made, Receipt, Step};
 
 /// Finds two receipts of which the second overwrote the first's balance without having seen it.
 ///
-/// Among many such pairs it prefers one whose clients read the same balance, then one with few
-/// other writes between the two, then the shortest: that is the easiest to follow.
+/// Of several such pairs it takes the plainest: first one whose clients read the same balance, then the one
+/// with the fewest other writes between the two, then the earliest. That depends on the order of events
+/// alone, never on how long one took.
 pub(crate) fn lost_update<'a>(receipts: &[&'a Receipt]) -> Option<(&'a Receipt, &'a Receipt)> {
     let updates = in_order_of_write(receipts);
     pairs(&updates)
         .filter(|(_, first, second)| first.is_overwritten_by(second))
-        .min_by_key(|(between, first, second)| {
-            (
-                first.read.value != second.read.value,
-                *between,
-                span(first, second),
-            )
-        })
+        // The first of the smallest, and pairs come in the order of their writes.
+        .min_by_key(|(between, first, second)| (first.read.value != second.read.value, *between))
         .map(|(_, first, second)| (first.receipt, second.receipt))
 }
 
 /// Finds two deposits that were in the server at the same time without either losing the other;
-/// neighbours if possible.
+/// neighbours if possible, and the earliest.
 pub(crate) fn overlap<'a>(receipts: &[&'a Receipt]) -> Option<(&'a Receipt, &'a Receipt)> {
     let updates = in_order_of_write(receipts);
     pairs(&updates)
         .filter(|(_, first, second)| first.arrived < second.end && second.arrived < first.end)
-        .min_by_key(|(between, first, second)| (*between, span(first, second)))
+        .min_by_key(|(between, ..)| *between)
         .map(|(_, first, second)| (first.receipt, second.receipt))
 }
 
@@ -231,13 +227,6 @@ fn pairs<'u, 'a>(
     })
 }
 
-fn span(first: &Update, second: &Update) -> i64 {
-    first
-        .end
-        .max(second.end)
-        .saturating_sub(first.arrived.min(second.arrived))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,6 +322,15 @@ mod tests {
         let other = deposit(1002, 50);
         let (a, b, late) = (deposit(1000, 0), deposit(1004, 0), deposit(1020, 0));
         assert_eq!(lost_update(&[&late, &other, &b, &a]), Some((&b, &late)));
+    }
+
+    #[test]
+    fn of_pairs_that_are_alike_the_earliest_is_taken() {
+        // Later, two of the same balance followed each other more closely.
+        let (a, b) = (deposit(1000, 0), deposit(1030, 0));
+        let (c, d) = (deposit(2000, 200), deposit(2001, 200));
+        assert_eq!(lost_update(&[&d, &c, &b, &a]), Some((&a, &b)));
+        assert_eq!(lost_update(&[&a, &b, &c, &d]), Some((&a, &b)));
     }
 
     #[test]

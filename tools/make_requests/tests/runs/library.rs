@@ -121,7 +121,7 @@ async fn the_pair_that_lost_an_update_comes_from_the_receipts() {
     let (lost, by) = report.lost_update().unwrap();
     let read = [lost, by].map(|receipt| receipt.deposit().unwrap().balance_read);
     assert_eq!(read, [Some(0), Some(0)]);
-    // The first two writers: neighbours, and the shortest of those.
+    // The first two writers: neighbours, and the earliest of those.
     let arrivals = (lost.arrived_at_us.unwrap(), by.arrived_at_us.unwrap());
     assert_eq!(arrivals, (1_763_804_000_000_010, 1_763_804_000_000_020));
     assert!(

@@ -22,7 +22,8 @@ fn plan(bank: &Bank, idempotency: bool) -> Plan {
         .into(),
         pace: Pace::Together,
         requests: 4.try_into().unwrap(),
-        timeout: Duration::from_secs(1),
+        // Far more than the bank takes to answer.
+        timeout: Duration::from_secs(3),
     }
 }
 
