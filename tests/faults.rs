@@ -284,12 +284,10 @@ async fn a_refusal_to_write_is_no_doubt(engine: TestEngine) {
         .finish()
         .await
         .unwrap_err();
-    assert_eq!(
-        engine_fault(&failure),
-        FaultKind::Unavailable,
-        "{failure:?}"
-    );
+    assert_eq!(engine_fault(&failure), FaultKind::ReadOnly, "{failure:?}");
     assert_eq!(failure.outcome, Outcome::Refused, "{failure:?}");
+    let not_ready = database.could_deposit(false).await.unwrap_err();
+    assert_eq!(not_ready.kind, FaultKind::ReadOnly, "{not_ready}");
     database.close().await;
     lab.database.close().await;
     server.stop().await.unwrap();
@@ -308,12 +306,10 @@ async fn a_standby_that_only_reads_is_no_doubt(engine: TestEngine) {
     let strategy = Strategy::named("non_atomic_no_delay").unwrap();
     let client = Client::start(&database, strategy).await;
     let failure = client.finish().await.unwrap_err();
-    assert_eq!(
-        engine_fault(&failure),
-        FaultKind::Unavailable,
-        "{failure:?}"
-    );
+    assert_eq!(engine_fault(&failure), FaultKind::ReadOnly, "{failure:?}");
     assert_eq!(failure.outcome, Outcome::Refused, "{failure:?}");
+    let not_ready = database.could_deposit(false).await.unwrap_err();
+    assert_eq!(not_ready.kind, FaultKind::ReadOnly, "{not_ready}");
 }
 
 const ADD_ONE: &str = "UPDATE accounts SET balance = balance + 1 WHERE id = ?";
@@ -492,7 +488,7 @@ async fn a_user_who_may_make_no_tables_is_told_so(engine: TestEngine) {
     let error = database.unwrap().migrate().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot migrate the database: other (42501): permission denied for schema closed"
+        "cannot migrate the database: not allowed (42501): permission denied for schema closed"
     );
 }
 

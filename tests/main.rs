@@ -31,6 +31,7 @@ mod limits;
 mod local_server;
 mod metrics;
 mod orders;
+mod outages;
 mod pooler;
 mod presets;
 mod reaching;

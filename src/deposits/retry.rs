@@ -74,6 +74,15 @@ impl From<Fault> for NotMade {
             | FaultKind::ForeignKeyViolation
             | FaultKind::TransactionAborted
             | FaultKind::Unavailable
+            | FaultKind::LimitReached
+            | FaultKind::Interrupted
+            | FaultKind::ReadOnly
+            | FaultKind::NotAllowed
+            | FaultKind::DatabaseFull
+            | FaultKind::DatabaseStorage
+            | FaultKind::SchemaMissing
+            | FaultKind::StatementLost
+            | FaultKind::OutOfRange
             | FaultKind::DiskFull
             | FaultKind::Storage
             | FaultKind::Other => Self::Refused(fault.into()),

@@ -64,10 +64,12 @@ impl Database {
         // A connection that nobody has: the answer is no, but there has to be one.
         let asked = self.standstill(&[ConnectionId(-1)]).await;
         asked.map(|_| ()).map_err(|fault| match fault.kind {
-            FaultKind::Other => OpenError::Blind(format!(
-                "{} (on MySQL the user needs SELECT on performance_schema, on MariaDB PROCESS)",
-                fault.message
-            )),
+            FaultKind::NotAllowed | FaultKind::SchemaMissing | FaultKind::Other => {
+                OpenError::Blind(format!(
+                    "{} (on MySQL the user needs SELECT on performance_schema, on MariaDB PROCESS)",
+                    fault.message
+                ))
+            }
             _ => fault.into(),
         })
     }

@@ -1,9 +1,10 @@
-//! An engine's refusal, classified once. Nothing outside this file looks at an engine's codes or
-//! messages.
+//! An engine's refusal, classified once. Nothing outside this file and [`codes`](super::codes) looks at
+//! an engine's codes or messages.
 
 use std::fmt;
 use std::io;
 
+use super::codes;
 use serde::Serialize;
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::postgres::PgDatabaseError;
@@ -35,6 +36,24 @@ pub enum FaultKind {
     ForeignKeyViolation,
     /// The database or the pool of connections to it is out of reach.
     Unavailable,
+    /// A limit of the database server is reached: its connections, its memory, or what its user may have.
+    LimitReached,
+    /// The statement was cancelled by an administrator, or ran for longer than the server allows.
+    Interrupted,
+    /// The database, the server or the transaction takes no writes, as a standby's does not.
+    ReadOnly,
+    /// The lab's own database user is not let in, or may not do this.
+    NotAllowed,
+    /// The database has no room left to store anything.
+    DatabaseFull,
+    /// The database cannot read or write its own files, or finds them damaged.
+    DatabaseStorage,
+    /// The database, a table or a column is not there: the schema is not the one this program makes.
+    SchemaMissing,
+    /// The server has forgotten a prepared statement, or the table has changed under it.
+    StatementLost,
+    /// A number does not fit its column.
+    OutOfRange,
     /// There is no room left for a file.
     DiskFull,
     /// A file or its folder cannot be used: it is not there, or not allowed, or the disk fails.
@@ -56,6 +75,15 @@ impl FaultKind {
             Self::UniqueViolation => "unique_violation",
             Self::ForeignKeyViolation => "foreign_key_violation",
             Self::Unavailable => "unavailable",
+            Self::LimitReached => "limit_reached",
+            Self::Interrupted => "interrupted",
+            Self::ReadOnly => "read_only",
+            Self::NotAllowed => "not_allowed",
+            Self::DatabaseFull => "database_full",
+            Self::DatabaseStorage => "database_storage",
+            Self::SchemaMissing => "schema_missing",
+            Self::StatementLost => "statement_lost",
+            Self::OutOfRange => "out_of_range",
             Self::DiskFull => "disk_full",
             Self::Storage => "storage",
             Self::Other => "other",
@@ -71,12 +99,79 @@ impl FaultKind {
             | Self::SerializationFailure
             | Self::TransactionAborted
             | Self::Busy
-            | Self::Unavailable => true,
+            | Self::Unavailable
+            | Self::LimitReached
+            | Self::Interrupted
+            | Self::ReadOnly
+            | Self::StatementLost => true,
             Self::UniqueViolation
             | Self::ForeignKeyViolation
+            | Self::NotAllowed
+            | Self::DatabaseFull
+            | Self::DatabaseStorage
+            | Self::SchemaMissing
+            | Self::OutOfRange
             | Self::DiskFull
             | Self::Storage
             | Self::Other => false,
+        }
+    }
+
+    /// Whether the database had no place to write to.
+    pub fn is_about_room(self) -> bool {
+        matches!(self, Self::DatabaseFull | Self::DatabaseStorage)
+    }
+
+    /// What a client is told instead of the engine's words, which may name users, hosts and files. None
+    /// where the engine's words are the lesson.
+    fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Unavailable => Some(
+                "The database has ended the connection: it is starting, stopping, or outside its cluster.",
+            ),
+            Self::LimitReached => Some(
+                "The database server has reached a limit: of its connections, its memory, or of what \
+                 its user may have.",
+            ),
+            Self::Interrupted => Some(
+                "The statement was cancelled on the database server, or ran for longer than it allows.",
+            ),
+            Self::ReadOnly => Some(
+                "The database takes no writes at the moment: it is a standby, or was set read-only.",
+            ),
+            Self::NotAllowed => Some(
+                "The lab's database user is not let in, or has no right to do this. An administrator \
+                 has to grant it.",
+            ),
+            Self::DatabaseFull => {
+                Some("The database has no room left. An administrator has to make some.")
+            }
+            Self::DatabaseStorage => {
+                Some("The database cannot read or write its own files. Its own log says more.")
+            }
+            Self::SchemaMissing => Some(
+                "The database is not there, or lacks a table or a column. A restart of the lab \
+                 migrates it.",
+            ),
+            Self::StatementLost => Some(
+                "The database has forgotten a prepared statement, or its table has changed. The next \
+                 try prepares it again.",
+            ),
+            Self::OutOfRange => Some("A number does not fit into its column."),
+            Self::Other => Some(
+                "This is a mistake in the lab or a failure of the engine that the lab does not know, \
+                 none in the request; the log says more.",
+            ),
+            Self::Deadlock
+            | Self::LockTimeout
+            | Self::SnapshotConflict
+            | Self::SerializationFailure
+            | Self::TransactionAborted
+            | Self::Busy
+            | Self::UniqueViolation
+            | Self::ForeignKeyViolation
+            | Self::DiskFull
+            | Self::Storage => None,
         }
     }
 }
@@ -142,10 +237,90 @@ impl Fault {
     /// Whether it says nothing about a race: the database or the disk is out of reach, or the lab has made a
     /// mistake.
     pub(crate) fn is_no_outcome(&self) -> bool {
-        matches!(
+        match self.kind {
+            FaultKind::Unavailable
+            | FaultKind::LimitReached
+            | FaultKind::Interrupted
+            | FaultKind::ReadOnly
+            | FaultKind::NotAllowed
+            | FaultKind::DatabaseFull
+            | FaultKind::DatabaseStorage
+            | FaultKind::SchemaMissing
+            | FaultKind::StatementLost
+            | FaultKind::OutOfRange
+            | FaultKind::DiskFull
+            | FaultKind::Storage
+            | FaultKind::Other => true,
+            FaultKind::Deadlock
+            | FaultKind::LockTimeout
+            | FaultKind::SnapshotConflict
+            | FaultKind::SerializationFailure
+            | FaultKind::TransactionAborted
+            | FaultKind::Busy
+            | FaultKind::UniqueViolation
+            | FaultKind::ForeignKeyViolation => false,
+        }
+    }
+
+    /// Whether its connection is of no further use. A new one may reach another server, be let in with
+    /// other rights, or know nothing of a statement that is lost.
+    pub(super) fn spoils_the_connection(&self) -> bool {
+        match self.kind {
+            FaultKind::Unavailable
+            | FaultKind::Interrupted
+            | FaultKind::ReadOnly
+            | FaultKind::NotAllowed
+            | FaultKind::DatabaseFull
+            | FaultKind::DatabaseStorage
+            | FaultKind::SchemaMissing
+            | FaultKind::StatementLost => true,
+            FaultKind::Deadlock
+            | FaultKind::LockTimeout
+            | FaultKind::SnapshotConflict
+            | FaultKind::SerializationFailure
+            | FaultKind::TransactionAborted
+            | FaultKind::Busy
+            | FaultKind::UniqueViolation
+            | FaultKind::ForeignKeyViolation
+            | FaultKind::LimitReached
+            | FaultKind::OutOfRange
+            | FaultKind::DiskFull
+            | FaultKind::Storage
+            | FaultKind::Other => false,
+        }
+    }
+
+    /// Whether InnoDB has rolled the whole transaction back with it, whatever the server's settings are.
+    pub(super) fn rolls_innodb_back(&self) -> bool {
+        let kind_does = matches!(
             self.kind,
-            FaultKind::Unavailable | FaultKind::DiskFull | FaultKind::Storage | FaultKind::Other
-        )
+            FaultKind::Deadlock | FaultKind::SnapshotConflict | FaultKind::SerializationFailure
+        );
+        let code = self.code.as_deref();
+        // A deadlock of named locks is none of InnoDB's. Where InnoDB's lock table is full, it gives up all.
+        (kind_does && code != Some("3058")) || code == Some("1206")
+    }
+
+    /// Whether a commit that is refused with it may have been kept all the same: the engine broke off
+    /// while it committed.
+    pub(super) fn leaves_a_commit_in_doubt(&self) -> bool {
+        let code = self.code.as_deref();
+        !self.is_an_answer() || code.is_some_and(|code| codes::COMMIT_IN_DOUBT.contains(&code))
+    }
+
+    /// What a client may be told of it: without users, hosts and files of the database.
+    pub fn public_words(&self) -> &str {
+        let words = self.kind.words().filter(|_| self.code.is_some());
+        words.unwrap_or(&self.message)
+    }
+
+    /// As it is displayed, in words for a client.
+    pub(super) fn public(&self) -> String {
+        let words = self.public_words();
+        match &self.code {
+            Some(code) => format!("{} ({code}): {words}", self.kind),
+            None => format!("{}: {words}", self.kind),
+        }
     }
 
     /// Whether a prepared statement was not there, or there already: the connection is another one than
@@ -157,7 +332,7 @@ impl Fault {
     /// Whether the engine itself said no, so that what it says of its data can be relied on.
     /// Otherwise the answer did not come, or did not come whole.
     ///
-    /// What PostgreSQL says when it cuts a connection off is no answer to what was asked: it may come
+    /// What an engine says when it cuts a connection off is no answer to what was asked: it may come
     /// instead of the answer to a commit, or on top of it.
     pub(super) fn is_an_answer(&self) -> bool {
         // A wait that was in vain has no code where it was not a statement's.
@@ -165,7 +340,7 @@ impl Fault {
             return true;
         }
         let code = self.code.as_deref();
-        code.is_some_and(|code| !POSTGRES_CUT_OFF.iter().any(|class| code.starts_with(class)))
+        code.is_some_and(|code| !codes::is_cut_off(code))
     }
 }
 
@@ -186,14 +361,17 @@ impl From<sqlx::Error> for Fault {
             sqlx::Error::Database(refusal) => {
                 if let Some(refusal) = refusal.try_downcast_ref::<MySqlDatabaseError>() {
                     let number = refusal.number();
-                    (of_mysql_number(number), Some(number.to_string()))
+                    let kind = codes::of_mysql(number, refusal.message());
+                    (kind, Some(number.to_string()))
                 } else if let Some(refusal) = refusal.try_downcast_ref::<PgDatabaseError>() {
                     let state = refusal.code();
-                    (of_sqlstate(state), Some(state.to_owned()))
+                    let kind = codes::of_postgres(state, refusal.message());
+                    (kind, Some(state.to_owned()))
                 } else if let Some(refusal) = refusal.try_downcast_ref::<SqliteError>() {
                     let code = sqlx::error::DatabaseError::code(refusal);
                     let code = code.map(|code| code.into_owned());
-                    (of_sqlite_code(code.as_deref()), code)
+                    let message = sqlx::error::DatabaseError::message(refusal);
+                    (codes::of_sqlite(code.as_deref(), message), code)
                 } else {
                     (FaultKind::Other, None)
                 }
@@ -219,132 +397,9 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
-/// MySQL's and MariaDB's error numbers. The number and not the SQLSTATE decides: 1020 comes with
-/// the state HY000, which says nothing.
-/// See <https://dev.mysql.com/doc/mysql-errors/9.0/en/server-error-reference.html> and
-/// <https://mariadb.com/kb/en/mariadb-error-code-reference/>.
-fn of_mysql_number(number: u16) -> FaultKind {
-    match number {
-        1213 => FaultKind::Deadlock,
-        1205 => FaultKind::LockTimeout,
-        1020 => FaultKind::SnapshotConflict,
-        1062 => FaultKind::UniqueViolation,
-        1452 => FaultKind::ForeignKeyViolation,
-        // too many connections (1040, 1203), not let in (1044, 1045, 1129, 1130) or no such database
-        // (1049), shutting down (1053, 1077, 1079), network trouble as the server saw it (1152 to
-        // 1161), read-only after a fail-over (1290, 1836), connection killed (1317, 1927) or idle for
-        // too long (4031), not part of a Galera cluster at the moment (1047)
-        1040
-        | 1044
-        | 1045
-        | 1047
-        | 1049
-        | 1053
-        | 1077
-        | 1079
-        | 1129
-        | 1130
-        | 1152..=1161
-        | 1203
-        | 1290
-        | 1317
-        | 1836
-        | 1927
-        | 4031 => FaultKind::Unavailable,
-        _ => FaultKind::Other,
-    }
-}
-
-/// The beginnings of the SQLSTATEs with which PostgreSQL ends a connection from its side:
-/// connection exceptions, and the end of the connection, the server or the database. No code of the
-/// other engines begins like them.
-const POSTGRES_CUT_OFF: [&str; 2] = ["08", "57P"];
-
-/// PostgreSQL's SQLSTATEs; the first two characters are the class.
-/// See <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn of_sqlstate(state: &str) -> FaultKind {
-    match state {
-        "40001" => FaultKind::SerializationFailure,
-        "40P01" => FaultKind::Deadlock,
-        "25P02" => FaultKind::TransactionAborted,
-        "55P03" => FaultKind::LockTimeout,
-        "23505" => FaultKind::UniqueViolation,
-        "23503" => FaultKind::ForeignKeyViolation,
-        // read-only, as a standby is (25006), idle in a transaction for too long (25P03), no such
-        // database (3D000), too many connections (53300), interrupted by an administrator (57014)
-        "25006" | "25P03" | "3D000" | "53300" | "57014" => FaultKind::Unavailable,
-        // not let in (class 28)
-        _ if state.starts_with("28") => FaultKind::Unavailable,
-        _ if POSTGRES_CUT_OFF
-            .iter()
-            .any(|class| state.starts_with(class)) =>
-        {
-            FaultKind::Unavailable
-        }
-        _ => FaultKind::Other,
-    }
-}
-
-/// SQLite's result codes: the low byte is the primary code, the rest narrows it down.
-/// See <https://www.sqlite.org/rescode.html>.
-fn of_sqlite_code(code: Option<&str>) -> FaultKind {
-    const BUSY: u32 = 5;
-    const BUSY_SNAPSHOT: u32 = 517;
-    const LOCKED: u32 = 6;
-    const CANNOT_OPEN: u32 = 14;
-    const PRIMARY_KEY_TAKEN: u32 = 1555;
-    const UNIQUE_TAKEN: u32 = 2067;
-    const NO_SUCH_PARENT: u32 = 787;
-
-    let Some(code) = code.and_then(|code| code.parse::<u32>().ok()) else {
-        return FaultKind::Other;
-    };
-    match (code, code & 0xff) {
-        (BUSY_SNAPSHOT, _) => FaultKind::SnapshotConflict,
-        (PRIMARY_KEY_TAKEN | UNIQUE_TAKEN, _) => FaultKind::UniqueViolation,
-        (NO_SUCH_PARENT, _) => FaultKind::ForeignKeyViolation,
-        (_, BUSY | LOCKED) => FaultKind::Busy,
-        (_, CANNOT_OPEN) => FaultKind::Unavailable,
-        _ => FaultKind::Other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mysql_goes_by_the_number() {
-        assert_eq!(of_mysql_number(1213), FaultKind::Deadlock);
-        assert_eq!(of_mysql_number(1205), FaultKind::LockTimeout);
-        assert_eq!(of_mysql_number(1020), FaultKind::SnapshotConflict);
-        assert_eq!(of_mysql_number(1062), FaultKind::UniqueViolation);
-        assert_eq!(of_mysql_number(1452), FaultKind::ForeignKeyViolation);
-        assert_eq!(of_mysql_number(1053), FaultKind::Unavailable);
-        assert_eq!(of_mysql_number(4031), FaultKind::Unavailable);
-        assert_eq!(of_mysql_number(1064), FaultKind::Other);
-    }
-
-    #[test]
-    fn postgres_goes_by_the_sqlstate() {
-        for (state, kind) in [
-            ("40001", FaultKind::SerializationFailure),
-            ("40P01", FaultKind::Deadlock),
-            ("55P03", FaultKind::LockTimeout),
-            ("23505", FaultKind::UniqueViolation),
-            ("23503", FaultKind::ForeignKeyViolation),
-            ("08006", FaultKind::Unavailable),
-            ("28P01", FaultKind::Unavailable),
-            ("3D000", FaultKind::Unavailable),
-            ("53300", FaultKind::Unavailable),
-            ("57P01", FaultKind::Unavailable),
-            ("57P03", FaultKind::Unavailable),
-            ("42601", FaultKind::Other),
-            ("25P02", FaultKind::TransactionAborted),
-        ] {
-            assert_eq!(of_sqlstate(state), kind, "{state}");
-        }
-    }
 
     #[test]
     fn being_cut_off_is_no_answer() {
@@ -353,23 +408,35 @@ mod tests {
             code: Some(code.to_owned()),
             message: String::new(),
         };
-        for code in ["57P01", "57P02", "08006"] {
+        for code in [
+            "57P01", "57P02", "57P05", "08006", "25P04", "1053", "1927", "4031",
+        ] {
             assert!(!with_code(code).is_an_answer(), "{code}");
         }
-        for code in ["40001", "57014", "25006", "1290", "5"] {
+        for code in [
+            "40001", "57014", "25006", "1290", "1317", "5", "517", "1032",
+        ] {
             assert!(with_code(code).is_an_answer(), "{code}");
+        }
+        for code in ["1317", "1180", "1969", "1927", "57P01"] {
+            assert!(with_code(code).leaves_a_commit_in_doubt(), "{code}");
+        }
+        for code in ["57014", "1290", "1213", "13"] {
+            assert!(!with_code(code).leaves_a_commit_in_doubt(), "{code}");
         }
     }
 
     #[test]
-    fn sqlite_tells_a_stale_snapshot_from_a_busy_database() {
-        assert_eq!(of_sqlite_code(Some("5")), FaultKind::Busy);
-        assert_eq!(of_sqlite_code(Some("261")), FaultKind::Busy);
-        assert_eq!(of_sqlite_code(Some("517")), FaultKind::SnapshotConflict);
-        assert_eq!(of_sqlite_code(Some("2067")), FaultKind::UniqueViolation);
-        assert_eq!(of_sqlite_code(Some("787")), FaultKind::ForeignKeyViolation);
-        assert_eq!(of_sqlite_code(Some("1")), FaultKind::Other);
-        assert_eq!(of_sqlite_code(None), FaultKind::Other);
+    fn a_client_is_told_no_names_and_the_log_is_told_all() {
+        let denied = Fault {
+            kind: FaultKind::NotAllowed,
+            code: Some("1045".to_owned()),
+            message: "Access denied for user 'racy'@'10.0.0.7'".to_owned(),
+        };
+        assert!(!denied.public().contains("10.0.0.7"), "{}", denied.public());
+        assert!(denied.to_string().contains("10.0.0.7"), "{denied}");
+        let ours = Fault::unavailable("all 1 database connections are in use");
+        assert_eq!(ours.public_words(), "all 1 database connections are in use");
     }
 
     #[test]
@@ -384,6 +451,17 @@ mod tests {
             FaultKind::UniqueViolation,
             FaultKind::ForeignKeyViolation,
             FaultKind::Unavailable,
+            FaultKind::LimitReached,
+            FaultKind::Interrupted,
+            FaultKind::ReadOnly,
+            FaultKind::NotAllowed,
+            FaultKind::DatabaseFull,
+            FaultKind::DatabaseStorage,
+            FaultKind::SchemaMissing,
+            FaultKind::StatementLost,
+            FaultKind::OutOfRange,
+            FaultKind::DiskFull,
+            FaultKind::Storage,
             FaultKind::Other,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());

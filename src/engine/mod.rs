@@ -9,7 +9,8 @@
 //! - `named_lock`: locks that are on no row. `alone`: a transaction that has an account to itself.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
 //!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
-//! - [`Fault`]: an engine's refusal, classified once.
+//! - [`Fault`]: an engine's refusal, classified once. `codes`: the engines' own codes, class by class.
+//! - `ready`: could a deposit be made?
 //! - `migrate`: the schema, brought up to date. `schema`: how far it is.
 //! - [`Lane`]: a place for one of several runs that must not meet.
 //! - `blocked`: does this connection wait for a lock?
@@ -22,6 +23,7 @@
 mod alone;
 mod blocked;
 pub mod choice;
+mod codes;
 mod connection;
 mod dialect;
 mod fault;
@@ -39,6 +41,7 @@ mod pooler;
 mod postgres;
 mod presets;
 mod reach;
+mod ready;
 mod schema;
 mod session;
 mod sqlite;

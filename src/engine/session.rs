@@ -871,13 +871,17 @@ impl<'s> Session<'s> {
     /// may have been committed before the answer got lost.
     fn learn_from(&mut self, fault: &Fault, action: Action) {
         let answered = fault.is_an_answer();
-        self.broken |= !answered || fault.kind == FaultKind::Unavailable;
+        self.broken |= !answered || fault.spoils_the_connection();
         let commits = match action {
             Action::Commit => !self.rolled_back,
             Action::Write => self.commits_by_itself(),
             _ => false,
         };
-        if commits && !answered {
+        let in_doubt = match action {
+            Action::Commit => fault.leaves_a_commit_in_doubt(),
+            _ => !answered,
+        };
+        if commits && in_doubt {
             self.kept = Kept::Unknown;
         }
         self.rolled_back |= answered && self.in_transaction && self.ends_the_transaction(fault);
@@ -897,15 +901,12 @@ impl<'s> Session<'s> {
 
     /// Whether InnoDB has rolled the whole transaction back with this refusal, and not only the statement.
     fn ends_the_transaction(&self, fault: &Fault) -> bool {
-        match (self.flavour, fault.kind) {
-            (
-                Flavour::MySql | Flavour::MariaDb,
-                FaultKind::Deadlock | FaultKind::SnapshotConflict,
-            ) => true,
-            (Flavour::MySql | Flavour::MariaDb, FaultKind::LockTimeout) => {
-                self.rolls_back_on_timeout
+        match self.flavour {
+            Flavour::MySql | Flavour::MariaDb => {
+                let timed_out = fault.kind == FaultKind::LockTimeout;
+                fault.rolls_innodb_back() || (timed_out && self.rolls_back_on_timeout)
             }
-            _ => false,
+            Flavour::Postgres | Flavour::Sqlite => false,
         }
     }
 }
@@ -959,7 +960,7 @@ fn failed(fault: &Fault) -> Ending {
     Ending::Failed {
         kind: fault.kind.name(),
         code: fault.code.clone(),
-        refusal: fault.to_string(),
+        refusal: fault.public(),
     }
 }
 

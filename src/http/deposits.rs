@@ -124,6 +124,7 @@ pub(super) async fn make(
     let result =
         result.map_err(|failure| Problem::of_deposit(deposit.account, deposit.amount, failure));
     let problem = result.as_ref().err();
+    app.note_whether_there_is_room(problem);
     app.metrics.count(&Answered {
         strategy: strategy.name,
         outcome,

@@ -93,8 +93,8 @@ pub(super) struct ExportAudit {
         (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The engine refused, or the lock file was not to be had in time", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "There is no room for it. (Where the export folder cannot be used at all: 503.) Refused, as after every other fault, means that nothing of this export is left. It does not mean that nothing has changed: shared_file and file_lock have emptied the file before they fail, so that the export that was there is gone, and shared_file removes it even with what others have written into it, who are told that theirs is ready", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
+        (status = 507, description = "There is no room for it. (Where the export folder cannot be used at all: 503.) Refused, as after every other fault, means that nothing of this export is left. It does not mean that nothing has changed: shared_file and file_lock have emptied the file before they fail, so that the export that was there is gone, and shared_file removes it even with what others have written into it, who are told that theirs is ready", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn make(

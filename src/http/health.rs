@@ -1,6 +1,7 @@
 //! `GET /health/…`: is the process there, and can it do its work?
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -43,18 +44,25 @@ pub(super) async fn live() -> Json<Health> {
 
 /// Can it do its work?
 ///
-/// Asks the database.
+/// Asks the database whether a deposit could be made: that it answers, may be written, and has what
+/// is written into. After a deposit that was refused for lack of room it also asks whether there is room.
 #[utoipa::path(
     get,
     path = "/health/ready",
     tag = "health",
     responses(
-        (status = 200, description = "The database answers", body = Readiness),
-        (status = 503, description = "The database is out of reach", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "A deposit could be made", body = Readiness),
+        (status = 503, description = "No deposit could be made: the database is out of reach, at a limit, read-only or full, or lacks a right or a table; the problem's type says which", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>, Problem> {
-    app.kept.ping().await?;
+    let in_doubt = app.room_is_in_doubt.load(Ordering::Relaxed);
+    let asked = app.kept.could_deposit(in_doubt).await;
+    asked.map_err(Problem::not_ready)?;
+    // Unless a deposit has met the lack of room again meanwhile.
+    if in_doubt {
+        app.room_is_in_doubt.store(false, Ordering::Relaxed);
+    }
     Ok(Json(Readiness {
         status: "ok",
         instance: app.instance.name().to_owned(),

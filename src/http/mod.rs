@@ -54,7 +54,7 @@ pub use server::serve;
 
 use crate::deposits::keys::Terms;
 use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
-use crate::engine::{Database, PoolUse};
+use crate::engine::{Database, FaultKind, PoolUse};
 use crate::exports::Folder;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::{Metrics, StepsOfBatches};
@@ -112,6 +112,8 @@ struct App {
     metrics: Arc<Metrics>,
     auditor: Auditor,
     warned_of_the_pool: AtomicBool,
+    /// The database had no room, or failed, when something was last written.
+    room_is_in_doubt: AtomicBool,
 }
 
 impl App {
@@ -120,6 +122,19 @@ impl App {
         match self.has_kept_connections {
             true => self.database.pool_use() + self.kept.pool_use(),
             false => self.database.pool_use(),
+        }
+    }
+
+    /// Notes whether the database had room for what was to be written.
+    fn note_whether_there_is_room(&self, problem: Option<&Problem>) {
+        match problem {
+            None => self.room_is_in_doubt.store(false, Ordering::Relaxed),
+            Some(problem) => {
+                let fault = problem.fault;
+                if fault.is_some_and(FaultKind::is_about_room) {
+                    self.room_is_in_doubt.store(true, Ordering::Relaxed);
+                }
+            }
         }
     }
 
@@ -194,6 +209,7 @@ impl Service {
             metrics: Arc::clone(&metrics),
             auditor: Auditor::default(),
             warned_of_the_pool: AtomicBool::new(false),
+            room_is_in_doubt: AtomicBool::new(false),
         };
         Self {
             router: router(Arc::new(app), completion),

@@ -144,6 +144,7 @@ pub(super) async fn write(
     let (outcome, attempts) = ended(&result);
     let result = result.map_err(Problem::of_order);
     let problem = result.as_ref().err();
+    app.note_whether_there_is_room(problem);
     app.metrics.count(&Answered {
         strategy: strategy.full_name,
         outcome,

@@ -59,6 +59,9 @@ pub struct Problem {
     /// When to come back, for the header of that name.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
+    /// The engine's own words, for the log alone.
+    #[serde(skip)]
+    pub engine_words: Option<Box<str>>,
 }
 
 /// The part of a [`Problem`] that people read. Every response that is one carries it as an extension, for
@@ -86,9 +89,13 @@ pub(super) enum AlwaysPossible {
     /// A mistake in the lab itself
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(#[to_schema] Problem),
-    /// The database is out of reach, or too many clients are connected; Retry-After tells when to ask again
+    /// The database is out of reach, at a limit, read-only, or lacks a right or a table, or too many clients are
+    /// connected; where another try may succeed, Retry-After tells when
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
+    /// The database has no room left
+    #[response(status = 507, content_type = "application/problem+json")]
+    NoRoom(#[to_schema] Problem),
     /// The answer takes too long; the work goes on
     #[response(status = 504, content_type = "application/problem+json")]
     TookTooLong(#[to_schema] Problem),
@@ -113,6 +120,7 @@ impl Problem {
             arrived_at_us: None,
             timeline: None,
             retry_after: None,
+            engine_words: None,
         }
     }
 
@@ -351,6 +359,15 @@ impl Problem {
         self
     }
 
+    /// 503: no deposit could be made at the moment, and why. The kind is the fault's, also where its status
+    /// would be another one: who asks for readiness knows but two answers.
+    pub fn not_ready(fault: Fault) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            ..Self::from(fault)
+        }
+    }
+
     /// 409: every attempt was lost to somebody else.
     fn gave_up(attempts: u32) -> Self {
         let detail = match attempts {
@@ -514,6 +531,39 @@ impl From<Fault> for Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database is out of reach",
             ),
+            FaultKind::LimitReached => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "A limit of the database server is reached",
+            ),
+            FaultKind::Interrupted => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The database server has cancelled the statement",
+            ),
+            FaultKind::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "The database is read-only"),
+            FaultKind::NotAllowed => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The lab's database user may not do this",
+            ),
+            FaultKind::DatabaseFull => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                "There is no room left in the database",
+            ),
+            FaultKind::DatabaseStorage => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The database's storage fails",
+            ),
+            FaultKind::SchemaMissing => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The database lacks what the lab has made in it",
+            ),
+            FaultKind::StatementLost => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The database has lost a prepared statement",
+            ),
+            FaultKind::OutOfRange => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "A number does not fit its column",
+            ),
             FaultKind::DiskFull => (
                 StatusCode::INSUFFICIENT_STORAGE,
                 "There is no room left in the export folder",
@@ -528,11 +578,13 @@ impl From<Fault> for Problem {
             ),
         };
         let name = fault.kind.name().replace('_', "-");
+        let detail = fault.public_words();
         Self {
             fault: Some(fault.kind),
-            code: fault.code,
+            code: fault.code.clone(),
             retryable: fault.kind.retryable(),
-            ..Self::new(status, &name, title, fault.message)
+            engine_words: (fault.message != detail).then(|| fault.message.as_str().into()),
+            ..Self::new(status, &name, title, detail)
         }
     }
 }
@@ -541,7 +593,13 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if status.is_server_error() {
-            tracing::warn!(problem = self.kind, code = self.code, detail = self.detail);
+            let engine = self.engine_words.as_deref();
+            tracing::warn!(
+                problem = self.kind,
+                code = self.code,
+                engine,
+                detail = self.detail
+            );
         }
         // An obedient client would send again what must not be sent twice.
         let may_retry = status == StatusCode::SERVICE_UNAVAILABLE && self.retryable;

@@ -29,7 +29,7 @@ pub enum TestEngine {
 pub struct Lab {
     pub database: Database,
     pub address: Address,
-    name: String,
+    pub name: String,
     _folder: Option<TempDir>,
 }
 

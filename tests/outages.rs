@@ -1,0 +1,209 @@
+//! What a database may do to a lab that has done nothing wrong: what the client is told, and whether the
+//! instance says that it is ready.
+
+use racy::deposits::{Failure, Outcome, Refusal, Strategy};
+use racy::engine::{Address, Database, FaultKind, Settings};
+use racy::step::Unobserved;
+use serde_json::Value;
+
+use crate::support::service::{RunningService, problem};
+use crate::support::{Client, Lab, TestEngine};
+
+on_engines!(
+    every:
+        a_lab_without_its_tables_is_not_ready_and_says_why,
+        a_healthy_lab_is_ready_and_nothing_is_written_for_it,
+    ;
+    servers:
+        a_user_who_may_not_write_is_told_so_without_names,
+        a_user_with_no_connection_left_is_told_so,
+        a_cancelled_statement_is_interrupted_and_keeps_nothing,
+    ;
+    innodb:
+    ;
+    postgres:
+        a_statement_that_the_server_has_forgotten_is_prepared_again,
+);
+
+/// The lab's database as another user sees it, who was made with these statements; NAME is the user's.
+async fn as_user(lab: &Lab, engine: TestEngine, rights: [&str; 2]) -> Database {
+    let name = format!("user_of_{}", lab.name);
+    let [on_mysql, on_postgres] = rights.map(|rights| rights.replace("NAME", &name));
+    let settings = Settings {
+        connections: 2,
+        ..Settings::default()
+    };
+    let address = match &lab.address {
+        Address::MySql(options) => {
+            lab.run_in_database(&on_mysql).await;
+            Address::MySql(Box::new(options.as_ref().clone().username(&name)))
+        }
+        Address::Postgres(options) => {
+            lab.run_in_database(&on_postgres).await;
+            Address::Postgres(Box::new(options.as_ref().clone().username(&name)))
+        }
+        Address::Sqlite(_) => panic!("{engine:?} has no users"),
+    };
+    Database::connect(&address, &settings).await.unwrap()
+}
+
+fn fault_of(failure: &Failure) -> FaultKind {
+    match &failure.refusal {
+        Refusal::Engine(fault) => fault.kind,
+        other => panic!("not the engine's refusal: {other:?}"),
+    }
+}
+
+async fn a_healthy_lab_is_ready_and_nothing_is_written_for_it(engine: TestEngine) {
+    let lab = engine.lab().await;
+    for room_is_in_doubt in [false, true] {
+        lab.database.could_deposit(room_is_in_doubt).await.unwrap();
+    }
+    let account = lab.account().await;
+    assert_eq!((account.balance, account.transactions), (0, 0));
+    let keys = "SELECT id FROM idempotency_keys";
+    assert!(lab.database.rows(keys, &[]).await.unwrap().is_empty());
+    assert!(!lab.has_open_transactions().await);
+}
+
+async fn a_lab_without_its_tables_is_not_ready_and_says_why(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    assert_eq!(service.json("/health/ready").await["status"], "ok");
+    lab.database
+        .run("DROP TABLE transactions", &[])
+        .await
+        .unwrap();
+
+    let refused = service.deposit("atomic_no_delay", 1, 100).await;
+    let refused = problem(refused, 503, "schema-missing").await;
+    assert_eq!(refused["outcome"], "refused");
+    assert_eq!(refused["retryable"], false);
+    let ready = service.get("/health/ready").send().await.unwrap();
+    problem(ready, 503, "schema-missing").await;
+    service.stop().await;
+}
+
+async fn a_user_who_may_not_write_is_told_so_without_names(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let rights = [
+        "CREATE USER NAME@localhost; GRANT SELECT ON * TO NAME@localhost",
+        "CREATE ROLE NAME LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO NAME",
+    ];
+    let database = as_user(&lab, engine, rights).await;
+    let service = RunningService::start(&database).await;
+    let refused = service.deposit("non_atomic_no_delay", 1, 100).await;
+    assert!(!refused.headers().contains_key("retry-after"));
+    let refused = problem(refused, 503, "not-allowed").await;
+    assert_eq!(refused["outcome"], "refused");
+    let code = match engine {
+        TestEngine::Postgres => "42501",
+        _ => "1142",
+    };
+    assert_eq!(refused["code"], code);
+    let told = refused.to_string();
+    assert!(!told.contains("user_of"), "{told}");
+    let ready = service.get("/health/ready").send().await.unwrap();
+    problem(ready, 503, "not-allowed").await;
+    service.stop().await;
+}
+
+async fn a_user_with_no_connection_left_is_told_so(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let rights = [
+        "CREATE USER NAME@localhost WITH MAX_USER_CONNECTIONS 1; GRANT ALL ON * TO NAME@localhost",
+        "CREATE ROLE NAME LOGIN CONNECTION LIMIT 1; \
+         GRANT ALL ON ALL TABLES IN SCHEMA public TO NAME",
+    ];
+    let database = as_user(&lab, engine, rights).await;
+    let service = RunningService::start(&database).await;
+    let only_one = database.session(&Unobserved).await.unwrap();
+    let refused = service.deposit("atomic_no_delay", 1, 100).await;
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let refused = problem(refused, 503, "limit-reached").await;
+    assert_eq!(refused["retryable"], true);
+    only_one.end().await;
+    let made = service.deposit("atomic_no_delay", 1, 100).await;
+    let problem: Value = made.json().await.unwrap();
+    assert_eq!(problem["outcome"], "applied", "{problem}");
+    service.stop().await;
+}
+
+async fn a_cancelled_statement_is_interrupted_and_keeps_nothing(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let locking = Strategy::named("row_locking_atomic_long_delay").unwrap();
+    let mut holder = Client::start(&lab.database, locking).await;
+    holder.go_to("commit").await;
+    let mut waiting = Client::start(&lab.database, locking).await;
+    waiting.go_to("lock and read balance").await;
+    waiting.go_and_wait_for_lock().await;
+    let connection = waiting.connection();
+    let cancel = match engine {
+        TestEngine::Postgres => format!("SELECT pg_cancel_backend({connection})"),
+        _ => format!("KILL QUERY {connection}"),
+    };
+    lab.run_outside_the_pool(cancel).await;
+    let failure = waiting.finish().await.unwrap_err();
+    assert_eq!(fault_of(&failure), FaultKind::Interrupted, "{failure:?}");
+    assert_eq!(failure.outcome, Outcome::Refused);
+    holder.finish().await.unwrap();
+    assert_eq!(lab.account().await.balance, 100);
+    assert!(!lab.has_open_transactions().await);
+}
+
+async fn a_statement_that_the_server_has_forgotten_is_prepared_again(engine: TestEngine) {
+    let settings = Settings {
+        connections: 1,
+        ..Settings::default()
+    };
+    let lab = engine.lab_with(settings).await;
+    let read = "SELECT balance FROM accounts";
+    lab.database.rows(read, &[]).await.unwrap();
+    lab.database.run("DEALLOCATE ALL", &[]).await.unwrap();
+    let lost = lab.database.rows(read, &[]).await.unwrap_err();
+    assert_eq!(lost.kind, FaultKind::StatementLost, "{lost}");
+    assert!(lost.kind.retryable());
+    assert_eq!(lab.database.rows(read, &[]).await.unwrap().len(), 1);
+}
+
+/// A SQLite file that may not grow is what a full disk is to any engine.
+#[tokio::test]
+async fn a_full_database_is_not_ready_until_there_is_room() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
+                INSERT INTO transactions (account_id, amount) SELECT 1, 0 FROM n";
+    lab.database.run(fill, &[]).await.unwrap();
+    let pages = "SELECT page_count FROM pragma_page_count()";
+    let pages = lab.database.rows(pages, &[]).await.unwrap()[0].integer(0);
+    let Address::Sqlite(options) = &lab.address else {
+        panic!("not SQLite");
+    };
+    let options = options.as_ref().clone();
+    let options = options.pragma("max_page_count", pages.unwrap().to_string());
+    let full = Address::Sqlite(Box::new(options));
+    let full = Database::connect(&full, &Settings::default())
+        .await
+        .unwrap();
+    let service = RunningService::start(&full).await;
+    let ready = async || service.get("/health/ready").send().await.unwrap();
+
+    let refused = loop {
+        let answer = service.deposit("append_only", 1, 1).await;
+        if answer.status() != 200 {
+            break problem(answer, 507, "database-full").await;
+        }
+    };
+    assert_eq!(
+        (&refused["outcome"], &refused["code"]),
+        (&"refused".into(), &"13".into())
+    );
+    problem(ready().await, 503, "database-full").await;
+    problem(ready().await, 503, "database-full").await;
+
+    let make_room = "DELETE FROM transactions WHERE amount = 0";
+    lab.database.run(make_room, &[]).await.unwrap();
+    assert_eq!(ready().await.status(), 200);
+    let made = service.deposit("append_only", 1, 1).await;
+    assert_eq!(made.status(), 200);
+    service.stop().await;
+}
