@@ -18,6 +18,7 @@ mod api;
 mod batched;
 mod browser;
 mod commands;
+mod described;
 mod disconnects;
 mod edge;
 mod exploration;

@@ -12,6 +12,7 @@ use super::sheet::{END, ExportId, HEADER};
 
 /// What a file holds, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FileAudit)]
 pub struct Audit {
     /// How many rows it has, of whatever export.
     pub rows: u64,
@@ -23,6 +24,7 @@ pub struct Audit {
 
 /// A kind of anomaly, and how often it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FileAnomaly)]
 pub struct Anomaly {
     /// Its name.
     pub name: &'static str,

@@ -41,6 +41,7 @@ pub(super) struct TransactionPage {
     responses(
         (status = 200, description = "A page of accounts", body = AccountPage),
         (status = 400, description = "The page asked for is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     )
 )]
@@ -66,6 +67,7 @@ pub(super) async fn list(
         (status = 200, description = "The account", body = Account),
         (status = 400, description = "The account's number is no integer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     )
 )]
@@ -88,6 +90,7 @@ pub(super) async fn show(
         (status = 200, description = "A page of transactions", body = TransactionPage),
         (status = 400, description = "The page asked for is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     )
 )]

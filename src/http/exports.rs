@@ -164,7 +164,10 @@ async fn parse_account(request: Request) -> Result<i64, Problem> {
     tag = "exports",
     params(("file" = String, Path, description = "The file's name, as POST /exports/{strategy}/ has said it", example = "transactions.csv")),
     responses(
-        (status = 200, description = "The file", body = String, content_type = "text/csv; charset=utf-8"),
+        (status = 200, description = "The file", body = String, content_type = "text/csv; charset=utf-8", headers(
+            ("Content-Disposition" = String, description = "That it is to be saved, and under which name"),
+            ("Content-Length" = u64, description = "How long it is"),
+        )),
         (status = 400, description = "This is no export's name", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no export of this name, perhaps no longer", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,

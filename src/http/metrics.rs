@@ -17,7 +17,10 @@ use crate::observe::metrics::{CONTENT_TYPE, Now};
     get,
     path = "/metrics",
     tag = "health",
-    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"))
+    responses(
+        (status = 200, description = "The metrics", body = String, content_type = "text/plain; version=0.0.4; charset=utf-8"),
+        (status = 500, description = "A mistake in the lab itself", body = Problem, content_type = "application/problem+json"),
+    )
 )]
 pub(super) async fn scrape(
     State(app): State<Arc<App>>,

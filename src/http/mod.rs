@@ -15,6 +15,7 @@ mod exports;
 mod fields;
 mod front;
 mod health;
+mod host;
 mod input;
 mod instance;
 mod limits;
@@ -24,6 +25,7 @@ mod orders;
 mod paging;
 mod probe;
 mod problem;
+mod protection;
 mod server;
 mod socket;
 mod statements;
@@ -147,6 +149,11 @@ impl App {
             );
         }
     }
+}
+
+/// The description of the API, as `/openapi.json` serves it.
+pub fn description() -> utoipa::openapi::OpenApi {
+    Description::openapi()
 }
 
 /// The service, ready to be served, and the requests it is carrying out.
@@ -274,20 +281,30 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
         .route("/exports/{name}/", post(exports::make))
         .route("/exports/{name}/audit", get(exports::audit))
         .route("/strategies", get(strategies::list))
-        .route_layer(to_the_end)
-        .merge(admin::api().route_layer(keepers_to_the_end.clone()));
+        .route_layer(to_the_end);
+    let keeper = admin::api()
+        .route_layer(keepers_to_the_end.clone())
+        .route_layer(middleware::map_response(protection::keep_private));
     let pages = admin::pages()
         .route_layer(keepers_to_the_end)
-        .route_layer(middleware::from_fn(admin::show_problems));
+        .route_layer(middleware::from_fn(admin::show_problems))
+        .route_layer(middleware::map_response(protection::protect_page))
+        .route_layer(middleware::map_response(protection::keep_private));
     // "none": the page is not to call a validator on the internet.
     let documentation = SwaggerUi::new("/docs")
         .url("/openapi.json", Description::openapi())
         .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none"));
-    let logged = work
-        .merge(pages)
-        .with_state(Arc::clone(&app))
+    let documentation = Router::from(documentation)
+        .layer(middleware::map_response(protection::protect_documentation));
+    let front = Router::new()
         .route("/", get(front::page))
         .route("/racy.css", get(front::look))
+        .layer(middleware::map_response(protection::protect_page));
+    let logged = work
+        .merge(keeper)
+        .merge(pages)
+        .with_state(Arc::clone(&app))
+        .merge(front)
         .merge(documentation)
         .fallback(Problem::unknown_path)
         .method_not_allowed_fallback(Problem::wrong_method)
@@ -307,7 +324,8 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
                 instance,
                 instance::sign,
             ))
-            .layer(middleware::from_fn(admission::admit)),
+            .layer(middleware::from_fn(admission::admit))
+            .layer(middleware::from_fn(host::only_one)),
     )
 }
 

@@ -309,6 +309,7 @@ pub(super) struct Processed {
         (status = 200, description = "What was shipped", body = Processed),
         (status = 400, description = "The book is none", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The engine refused; what was shipped before is on record", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     )
 )]
@@ -354,6 +355,7 @@ pub(super) struct BookQuery {
     responses(
         (status = 200, description = "The audit", body = Audit),
         (status = 400, description = "The book is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     )
 )]

@@ -368,6 +368,16 @@ impl Problem {
         }
     }
 
+    /// 400: a request has to name the host that it is for, and once.
+    pub fn wrong_host(what: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "wrong-host",
+            "The request does not name one host",
+            format!("{what}. Send exactly one Host header, such as \"Host: localhost:8080\"."),
+        )
+    }
+
     /// 409: every attempt was lost to somebody else.
     fn gave_up(attempts: u32) -> Self {
         let detail = match attempts {

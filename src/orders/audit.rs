@@ -14,6 +14,7 @@ use crate::verdict::Verdict;
 
 /// What is in a book, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = BookAudit)]
 pub struct Audit {
     /// Which book.
     pub book: i64,
@@ -27,6 +28,7 @@ pub struct Audit {
 
 /// One kind of anomaly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = BookAnomaly)]
 pub struct Anomaly {
     /// Which.
     pub name: Name,
@@ -39,6 +41,7 @@ pub struct Anomaly {
 /// What may be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = BookAnomalyName)]
 pub enum Name {
     /// Two orders or more have the same number.
     DuplicateNumber,

@@ -1,6 +1,7 @@
 //! What the tests stand on: real engines, a database per test, and clients that move step by step.
 
 pub mod client;
+pub mod described;
 pub mod lab;
 pub mod pooler;
 pub mod process;

@@ -16,6 +16,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::described;
+
 /// A service that runs until it is [stopped](Self::stop).
 #[derive(Debug)]
 pub struct RunningService {
@@ -64,6 +66,7 @@ impl RunningService {
     }
 
     async fn serve(service: Service, address: SocketAddr) -> Self {
+        let service = service.wrapped(described::checked);
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

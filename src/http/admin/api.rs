@@ -58,11 +58,14 @@ pub(super) struct ChangePage {
         (NewAccount = "application/x-www-form-urlencoded"),
     )),
     responses(
-        (status = 201, description = "The account was opened; Location says where it is", body = Account),
+        (status = 201, description = "The account was opened", body = Account, headers(
+            ("Location" = String, description = "Where it is")
+        )),
         (status = 400, description = "The opening balance is no integer, negative or out of range", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Others kept the database from being written for too long", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     ),
     security(("token" = []), ("session" = []))
@@ -194,6 +197,7 @@ pub(super) async fn delete_transaction(
         (status = 200, description = "A page of changes", body = ChangePage),
         (status = 400, description = "The page asked for is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     ),
     security(("token" = []), ("session" = []))

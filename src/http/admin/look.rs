@@ -1,8 +1,7 @@
 //! What the keeper's pages have in common: plain HTML that needs no script. The look itself is in
 //! `static/racy.css`, which all of the lab's pages share.
 
-use axum::http::HeaderValue;
-use axum::http::header::{self, HeaderName};
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, html};
 
@@ -101,29 +100,4 @@ pub(super) fn instead_of(response: Response, page: Markup) -> Response {
     parts.headers.remove(header::CONTENT_TYPE);
     parts.extensions.remove::<Complaint>();
     (parts, page).into_response()
-}
-
-/// What browsers are to know of every page: that it is not to be kept, framed by other sites, or to load
-/// anything from anywhere else.
-pub(super) fn protect(mut response: Response) -> Response {
-    const PROTECTION: [(HeaderName, HeaderValue); 4] = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; \
-                 base-uri 'none'; frame-ancestors 'none'",
-            ),
-        ),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("same-origin"),
-        ),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
-    ];
-    response.headers_mut().extend(PROTECTION);
-    response
 }

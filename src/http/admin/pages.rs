@@ -27,11 +27,11 @@ pub(in crate::http) async fn show_problems(request: Request, next: Next) -> Resp
     let path = request.uri().path_and_query().map(ToString::to_string);
     let response = next.run(request).await;
     let Some(complaint) = response.extensions().get::<Complaint>() else {
-        return look::protect(response);
+        return response;
     };
     if complaint.status == StatusCode::UNAUTHORIZED && method == Method::GET {
         let login = login_path(path.as_deref().unwrap_or(HOME));
-        return look::protect(Redirect::to(&login).into_response());
+        return Redirect::to(&login).into_response();
     }
     let page = html! {
         (look::complaint(complaint))
@@ -42,7 +42,7 @@ pub(in crate::http) async fn show_problems(request: Request, next: Next) -> Resp
         }
     };
     let page = look::page(complaint.title, None, page);
-    look::protect(look::instead_of(response, page))
+    look::instead_of(response, page)
 }
 
 /// Where the keeper begins.

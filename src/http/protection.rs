@@ -1,0 +1,52 @@
+//! What browsers and caches are to know of an answer.
+
+use axum::http::HeaderValue;
+use axum::http::header::{self, HeaderName};
+use axum::response::Response;
+
+const NO_SNIFFING: (HeaderName, HeaderValue) = (
+    header::X_CONTENT_TYPE_OPTIONS,
+    HeaderValue::from_static("nosniff"),
+);
+
+const TO_OURSELVES: (HeaderName, HeaderValue) = (
+    header::REFERRER_POLICY,
+    HeaderValue::from_static("same-origin"),
+);
+
+/// An answer to who is signed in, or wants to be: nobody keeps it.
+pub(super) async fn keep_private(mut response: Response) -> Response {
+    let no_store = HeaderValue::from_static("no-store");
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, no_store);
+    response
+}
+
+/// A page of ours: without a script, not framed by other sites, and loading nothing from elsewhere.
+pub(super) async fn protect_page(response: Response) -> Response {
+    with_policy(
+        response,
+        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'",
+    )
+}
+
+/// Swagger UI: its own scripts, styles that these set, pictures within them, and requests to this
+/// service.
+pub(super) async fn protect_documentation(response: Response) -> Response {
+    with_policy(
+        response,
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+         img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'",
+    )
+}
+
+fn with_policy(mut response: Response, policy: &'static str) -> Response {
+    let policy = HeaderValue::from_static(policy);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers.extend([NO_SNIFFING, TO_OURSELVES]);
+    response
+}
