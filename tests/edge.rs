@@ -8,12 +8,18 @@ use racy::deposits::{
     Deposit, Failure, Memory, Outcome, Pace, Receipt, Refusal, STRATEGIES, Strategy,
 };
 use racy::engine::Database;
-use racy::keeper::{self, NotChanged};
+use racy::keeper::{self, Actor, NotChanged};
 use racy::step::Unobserved;
 use serde_json::Value;
 
 use crate::support::service::RunningService;
 use crate::support::{Lab, TestEngine};
+
+/// Who changes the account between two deposits.
+const KEEPER: Actor<'_> = Actor {
+    name: "keeper",
+    memory: None,
+};
 
 on_engines!(
     every:
@@ -139,10 +145,10 @@ async fn a_sum_wider_than_a_bigint_is_shown_read_and_reset(engine: TestEngine) {
     }
     service.stop().await;
 
-    let deleted = keeper::delete_transactions(&lab.database, "keeper", 1).await;
+    let deleted = keeper::delete_transactions(&lab.database, KEEPER, 1).await;
     assert!(matches!(deleted, Err(NotChanged::TooMuch)), "{deleted:?}");
     assert_eq!(balance(&lab, 1).await, wide);
-    keeper::reset_account(&lab.database, "keeper", 1)
+    keeper::reset_account(&lab.database, KEEPER, 1)
         .await
         .unwrap();
     assert_eq!(balance(&lab, 1).await, 0);

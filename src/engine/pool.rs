@@ -64,7 +64,7 @@ pub(super) struct Pool<DB: Database> {
 struct Home<DB: Database> {
     options: <DB::Connection as Connection>::Options,
     /// What every new connection is told and asked first.
-    greeting: Greeting,
+    greeting: Arc<Greeting>,
     most: u32,
     acquire_timeout: Duration,
     permits: Arc<Semaphore>,
@@ -101,7 +101,7 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
     /// An empty pool: connects to nothing yet.
     pub(super) fn new(
         options: <DB::Connection as Connection>::Options,
-        greeting: Greeting,
+        greeting: impl Into<Arc<Greeting>>,
         most: u32,
         acquire_timeout: Duration,
     ) -> Self {
@@ -109,7 +109,7 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
         Self {
             home: Arc::new(Home {
                 options,
-                greeting,
+                greeting: greeting.into(),
                 most,
                 acquire_timeout,
                 permits: Arc::new(Semaphore::new(permits)),
@@ -120,12 +120,13 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
         }
     }
 
-    /// A pool of other connections to the same database, at most that many, which are treated alike.
+    /// A pool of other connections to the same database, at most that many, which are told and asked the same:
+    /// a pooler that one of the two notices is known to both.
     pub(super) fn beside(&self, most: u32) -> Self {
         let home = &self.home;
         Self::new(
             home.options.clone(),
-            home.greeting.clone(),
+            Arc::clone(&home.greeting),
             most,
             home.acquire_timeout,
         )
@@ -403,7 +404,7 @@ mod tests {
 
     fn pool(most: u32) -> Pool<Sqlite> {
         let options = SqliteConnectOptions::new().in_memory(true);
-        Pool::new(options, String::new(), most, Duration::from_secs(20))
+        Pool::new(options, Greeting::default(), most, Duration::from_secs(20))
     }
 
     async fn give_back_three(pool: &Pool<Sqlite>) {
