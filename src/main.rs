@@ -321,9 +321,9 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
     }
 }
 
-/// How long an exploration that is stopped may take to end: longer than a wait for a lock, and not as
-/// long as a database that does not answer.
-const COMES_TO_ITS_END: Duration = Duration::from_secs(10);
+/// How long an exploration that is stopped may take to end: far longer than a wait for a lock and the
+/// making of a lane, and not as long as a database that does not answer.
+const COMES_TO_ITS_END: Duration = Duration::from_secs(20);
 
 async fn survey_and_print(survey: &Survey<'_>, command: &ExploreCommand) -> Ended {
     let settings = survey::settings(&command.engine.settings());

@@ -173,6 +173,6 @@ async fn an_exploration_whose_database_is_silent_ends_at_the_first_signal(engine
     pooler.freeze();
     terminate(&process);
     let ended = tokio::task::spawn_blocking(move || process.wait().unwrap());
-    let ended = tokio::time::timeout(Duration::from_secs(40), ended).await;
+    let ended = tokio::time::timeout(Duration::from_secs(90), ended).await;
     assert_eq!(ended.unwrap().unwrap().code(), Some(143));
 }

@@ -10,7 +10,8 @@ use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 use tokio::time::timeout;
 
 use super::Fault;
-use super::pool::{BehindAPooler, Pooled};
+use super::pool::Pooled;
+use super::pooler::BehindAPooler;
 use crate::step::Argument;
 
 /// The engine's own number for a connection, as its lock tables use it.
@@ -294,11 +295,16 @@ impl Connection {
         on!(self, it => it.give_back());
     }
 
-    async fn send(&mut self, sql: &str) -> Result<(), Fault> {
+    /// Sends a statement as it is.
+    pub(super) async fn send(&mut self, sql: &str) -> Result<(), Fault> {
         on!(self, it => {
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(it.get()?).await?;
         });
         Ok(())
+    }
+
+    pub(super) fn behind_a_pooler(&mut self) -> Option<&mut BehindAPooler> {
+        on!(self, it => it.behind_a_pooler.as_mut())
     }
 
     fn patience(&self) -> Option<Duration> {
@@ -330,73 +336,4 @@ async fn answered<T>(
             patience.as_secs()
         )))
     })
-}
-
-/// Behind a pooler. See the documentation of `pooler`.
-impl Connection {
-    fn behind_a_pooler(&mut self) -> Option<&mut BehindAPooler> {
-        on!(self, it => it.behind_a_pooler.as_mut())
-    }
-
-    fn is_behind_a_pooler(&mut self) -> bool {
-        self.behind_a_pooler().is_some()
-    }
-
-    /// Begins a transaction where a statement would be without one, and says whether it did.
-    async fn begin_alone(&mut self) -> Result<bool, Fault> {
-        match self.behind_a_pooler() {
-            Some(behind) if !behind.is_in_transaction => {
-                self.begin_behind_a_pooler("BEGIN").await?;
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Ends what [`begin_alone`](Self::begin_alone) has begun.
-    async fn end_alone<T>(&mut self, alone: bool, done: Result<T, Fault>) -> Result<T, Fault> {
-        if !alone {
-            return done;
-        }
-        let ending = match &done {
-            Ok(_) => "COMMIT",
-            Err(_) => "ROLLBACK",
-        };
-        let ended = self.command_behind_a_pooler(ending).await;
-        let done = done?;
-        ended?;
-        Ok(done)
-    }
-
-    async fn begin_behind_a_pooler(&mut self, begin: &str) -> Result<(), Fault> {
-        let Some(behind) = self.behind_a_pooler() else {
-            return self.send(begin).await;
-        };
-        let begin = behind.beginning.spell(begin);
-        // Half a beginning would be an open transaction that nobody knows of.
-        let begun = self.send(&begin).await;
-        begun.map_err(|fault| Fault::unavailable(fault.to_string()))?;
-        self.set_in_transaction(true);
-        Ok(())
-    }
-
-    async fn command_behind_a_pooler(&mut self, sql: &str) -> Result<(), Fault> {
-        if sql.starts_with("BEGIN") {
-            return self.begin_behind_a_pooler(sql).await;
-        }
-        if matches!(sql, "COMMIT" | "ROLLBACK") {
-            let ended = self.send(sql).await;
-            self.set_in_transaction(false);
-            return ended;
-        }
-        let alone = Box::pin(self.begin_alone()).await?;
-        let done = self.send(sql).await;
-        Box::pin(self.end_alone(alone, done)).await
-    }
-
-    fn set_in_transaction(&mut self, is_in_transaction: bool) {
-        if let Some(behind) = self.behind_a_pooler() {
-            behind.is_in_transaction = is_in_transaction;
-        }
-    }
 }

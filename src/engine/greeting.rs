@@ -97,24 +97,11 @@ impl Greeting {
     /// # Errors
     /// As the server refuses; or what is not as it has to be.
     pub(super) async fn tried_on(mut self, connection: &mut impl Greets) -> Result<Self, Fault> {
-        let told_at_once = connection.hear(&self.told.join("; ")).await;
-        match told_at_once {
-            Ok(_) => {}
-            Err(fault) if fault.is_an_answer() => {
-                let mut accepted = Vec::new();
-                for statement in std::mem::take(&mut self.told) {
-                    match connection.hear(&statement).await {
-                        Ok(_) => accepted.push(statement),
-                        // Whether that matters is what the question afterwards is for.
-                        Err(refusal) if refusal.is_an_answer() => {
-                            tracing::debug!("{statement}: {refusal}");
-                        }
-                        Err(fault) => return Err(fault),
-                    }
-                }
-                self.told = accepted;
+        if let Err(fault) = connection.hear(&self.told.join("; ")).await {
+            if !fault.is_an_answer() {
+                return Err(fault);
             }
-            Err(fault) => return Err(fault),
+            self.told = accepted(connection, self.told, ["", ""]).await?;
         }
         self.greet(connection).await?;
         Ok(self)
@@ -182,4 +169,29 @@ impl Greeting {
             tracing::warn!("{}", pooler::noticed(self.behind_a_pooler.as_deref()));
         }
     }
+}
+
+/// Of these statements, those that this server takes; each is tried between `before` and `after`.
+///
+/// # Errors
+/// Where it does not answer.
+pub(super) async fn accepted(
+    connection: &mut impl Greets,
+    statements: Vec<String>,
+    [before, after]: [&str; 2],
+) -> Result<Vec<String>, Fault> {
+    let mut accepted = Vec::new();
+    for statement in statements {
+        let tried = connection.hear(&format!("{before}{statement}")).await;
+        if !after.is_empty() {
+            connection.hear(after).await?;
+        }
+        match tried {
+            Ok(_) => accepted.push(statement),
+            // Whether that matters is what the question afterwards is for.
+            Err(refusal) if refusal.is_an_answer() => tracing::debug!("{statement}: {refusal}"),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(accepted)
 }

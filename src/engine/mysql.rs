@@ -27,7 +27,8 @@ pub(super) async fn connect(
 ) -> Result<Database, OpenError> {
     // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
     let options = address.clone().disable_statement_logging();
-    if pooler::is_in_between(&options, NUMBER_IN_A_TRANSACTION, END).await? {
+    // A place of the explorer's is made over a connection of which that is known.
+    if place.is_none() && pooler::is_in_between(&options, NUMBER_IN_A_TRANSACTION, END).await? {
         let reason = pooler::refused("nothing can be done about that here");
         return Err(OpenError::Pooler(reason));
     }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Fault;
 use super::greeting::{Greeting, Greets};
-use super::pooler::{self, Beginning};
+use super::pooler::{self, BehindAPooler};
 
 /// Closes a connection that has done its work. How the goodbye goes is of no interest any more: a server
 /// that speaks TLS may hang up first.
@@ -331,12 +331,6 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// What a connection has to know behind a pooler.
-pub(super) struct BehindAPooler {
-    pub(super) beginning: Arc<Beginning>,
-    pub(super) is_in_transaction: bool,
 }
 
 /// A connection that is out. Closed when it is dropped, unless it was given back.

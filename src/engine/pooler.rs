@@ -5,9 +5,11 @@
 //! behind one nothing is set for a session and nothing is prepared. Each transaction says all that it
 //! relies on when it begins, and a statement outside a transaction becomes a transaction of one.
 
-use sqlx::ConnectOptions;
-use sqlx::Connection as _;
+use std::sync::Arc;
 
+use sqlx::{ConnectOptions, Connection as _};
+
+use super::connection::Connection;
 use super::greeting::Greets;
 use super::{Fault, Isolation};
 
@@ -29,6 +31,80 @@ impl Beginning {
         };
         let settings = self.settings.iter().map(|it| format!("; {it}"));
         std::iter::once(begin).chain(settings).collect()
+    }
+}
+
+/// What a connection has to know behind a pooler.
+pub(super) struct BehindAPooler {
+    pub(super) beginning: Arc<Beginning>,
+    pub(super) is_in_transaction: bool,
+}
+
+impl Connection {
+    pub(super) fn is_behind_a_pooler(&mut self) -> bool {
+        self.behind_a_pooler().is_some()
+    }
+
+    /// Begins a transaction where a statement would be without one, and says whether it did.
+    pub(super) async fn begin_alone(&mut self) -> Result<bool, Fault> {
+        match self.behind_a_pooler() {
+            Some(behind) if !behind.is_in_transaction => {
+                self.begin_behind_a_pooler("BEGIN").await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Ends what [`begin_alone`](Self::begin_alone) has begun.
+    pub(super) async fn end_alone<T>(
+        &mut self,
+        alone: bool,
+        done: Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        if !alone {
+            return done;
+        }
+        let ending = match &done {
+            Ok(_) => "COMMIT",
+            Err(_) => "ROLLBACK",
+        };
+        let ended = self.command_behind_a_pooler(ending).await;
+        let done = done?;
+        ended?;
+        Ok(done)
+    }
+
+    async fn begin_behind_a_pooler(&mut self, begin: &str) -> Result<(), Fault> {
+        let Some(behind) = self.behind_a_pooler() else {
+            return self.send(begin).await;
+        };
+        let begin = behind.beginning.spell(begin);
+        // Half a beginning would be an open transaction that nobody knows of.
+        let begun = self.send(&begin).await;
+        begun.map_err(|fault| Fault::unavailable(fault.to_string()))?;
+        self.set_in_transaction(true);
+        Ok(())
+    }
+
+    pub(super) async fn command_behind_a_pooler(&mut self, sql: &str) -> Result<(), Fault> {
+        if sql.starts_with("BEGIN") {
+            return self.begin_behind_a_pooler(sql).await;
+        }
+        if matches!(sql, "COMMIT" | "ROLLBACK") {
+            let ended = self.send(sql).await;
+            self.set_in_transaction(false);
+            return ended;
+        }
+        let alone = Box::pin(self.begin_alone()).await?;
+        let done = self.send(sql).await;
+        Box::pin(self.end_alone(alone, done)).await
+    }
+
+    fn set_in_transaction(&mut self, is_in_transaction: bool) {
+        if let Some(behind) = self.behind_a_pooler() {
+            behind.is_in_transaction = is_in_transaction;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 
-use super::greeting::{Greeting, Greets as _};
+use super::greeting::{Greeting, Greets as _, accepted};
 use super::pool::{Pool, hang_up};
 use super::pooler::{self, Beginning};
 use super::presets::{POSTGRES, POSTGRES_CHOICES};
@@ -30,7 +30,11 @@ pub(super) async fn connect(
     let options = address.clone().disable_statement_logging();
     // Nothing here is a fraction, and PgBouncer refuses it unless it is told to ignore it.
     let options = options.extra_float_digits(None);
-    let is_pooled = pooler::is_in_between(&options, NUMBER_IN_A_TRANSACTION, "ROLLBACK").await?;
+    // A place of the explorer's is made over a connection of which that is known.
+    let is_pooled = match place {
+        None => pooler::is_in_between(&options, NUMBER_IN_A_TRANSACTION, "ROLLBACK").await?,
+        Some(_) => false,
+    };
     let mut connection = options.connect().await?;
     let known = Known::ask(&mut connection, asked_search_path(address)).await?;
     let isolation = known.isolation(settings)?;
@@ -254,18 +258,9 @@ async fn try_behind_a_pooler(
     isolation: Isolation,
     connection: &mut PgConnection,
 ) -> Result<(Greeting, Known), Fault> {
-    let mut settings = Vec::new();
     let told = greeting.told.iter().map(String::as_str);
-    for setting in told.filter_map(for_one_transaction) {
-        let tried = connection.hear(&format!("BEGIN; {setting}")).await;
-        connection.hear("ROLLBACK").await?;
-        match tried {
-            Ok(_) => settings.push(setting),
-            // Whether that matters is what the question afterwards is for.
-            Err(refusal) if refusal.is_an_answer() => tracing::debug!("{setting}: {refusal}"),
-            Err(fault) => return Err(fault),
-        }
-    }
+    let settings = told.filter_map(for_one_transaction).collect();
+    let settings = accepted(connection, settings, ["BEGIN; ", "ROLLBACK"]).await?;
     let beginning = Beginning {
         level: isolation,
         settings,
