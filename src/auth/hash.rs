@@ -9,8 +9,9 @@ use tokio::task::spawn_blocking;
 use super::Password;
 use crate::engine::Fault;
 
-/// Whose turn it is to have a password looked at. Each takes 19 MiB and a processor for some 20
-/// milliseconds: more at once would only help those who guess.
+/// Whose turn it is to have a password hashed or looked at. Each takes 19 MiB and a processor for some 20
+/// milliseconds: more at once would only help those who guess. The memory is given back after each turn, to the
+/// system as well: see the allocator in `main.rs`.
 pub(super) static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Hashes a password with Argon2id and a salt of its own; in PHC's format.
@@ -18,6 +19,7 @@ pub(super) static TURN: Mutex<()> = Mutex::const_new(());
 /// # Errors
 /// Where the system has no random numbers.
 pub(super) async fn hash(password: Password) -> Result<String, Fault> {
+    let _turn = TURN.lock().await;
     aside(move || {
         let hash = Argon2::default().hash_password(password.as_bytes());
         hash.map(|hash| hash.to_string())
