@@ -1,13 +1,15 @@
 //! How many files the process may have open, and who gets how many.
 //!
-//! A connection is an open file, and so is whatever it asks for. Where none may be opened any more, nobody is let in
-//! and no file is written. So the number of clients follows from the number of files, before it comes to that.
+//! A connection is an open file, and so is whatever it asks for. Where none may be opened any more,
+//! nobody is let in and no file is written. So the number of clients follows from the number of
+//! files, before it comes to that.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::http::RESERVED_PLACES;
 
-/// What the process itself needs: standard input and output, the listener, the runtime, a private server.
+/// What the process itself needs: standard input and output, the listener, the runtime, a private
+/// server.
 const OWN: u64 = 24;
 
 /// A connection to a server is one file; SQLite has the database, its log and the log's index.
@@ -16,8 +18,9 @@ const OF_A_DATABASE_CONNECTION: u64 = 3;
 /// The client's socket, and the file that is read or written for it.
 const OF_A_CLIENT: u64 = 2;
 
-/// Lets the process have as many files open as that, or as many as it is allowed to have, and says how many those are.
-/// Not more: the private server inherits the number, and a MySQL makes room for each.
+/// Lets the process have as many files open as that, or as many as it is allowed to have, and says
+/// how many those are. Not more: the private server inherits the number, and a MySQL makes room for
+/// each.
 pub fn raise_to(needed: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let current = current.unwrap_or(u64::MAX);
@@ -51,7 +54,8 @@ impl Share {
         OWN + u64::from(self.database) * OF_A_DATABASE_CONNECTION + clients * OF_A_CLIENT
     }
 
-    /// As much of what is wanted as so many files allow. The database gets half at most of what is too little.
+    /// As much of what is wanted as so many files allow. The database gets half at most of what is
+    /// too little.
     #[must_use]
     pub fn limited_to(self, files: u64) -> Self {
         let reserved = RESERVED_PLACES as u64 * OF_A_CLIENT;

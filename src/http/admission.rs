@@ -1,8 +1,9 @@
 //! How many clients may be connected, and who is let in beyond that.
 //!
-//! Where all places are taken, the connection that has been idle for longest has to give its own up. Where none is
-//! idle, a few places remain beyond the ordinary ones. In one of these a client may say quickly what it wants: whether
-//! the service is well, and the keeper's requests, are answered; everything else is refused.
+//! Where all places are taken, the connection that has been idle for longest has to give its own
+//! up. Where none is idle, a few places remain beyond the ordinary ones. In one of these a client
+//! may say quickly what it wants: whether the service is well, and the keeper's requests, are
+//! answered; everything else is refused.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -164,7 +165,8 @@ impl Drop for Admitted {
     }
 }
 
-/// What is let through where no place is free: whether the service is well, and what the keeper does.
+/// What is let through where no place is free: whether the service is well, and what the keeper
+/// does.
 fn is_never_kept_out(method: &Method, path: &str) -> bool {
     let is_below = |folder: &str| {
         let rest = path.strip_prefix(folder);
@@ -185,8 +187,8 @@ pub(super) struct Arrived {
     pub(super) admission: Arc<Admission>,
 }
 
-/// Carries a request out, or refuses it where all places are taken. Of a request that came over no connection,
-/// nothing is asked.
+/// Carries a request out, or refuses it where all places are taken. Of a request that came over no
+/// connection, nothing is asked.
 pub(super) async fn admit(request: Request, next: Next) -> Response {
     let Some(arrived) = request.extensions().get::<Arrived>().cloned() else {
         return next.run(request).await;

@@ -1,7 +1,8 @@
 //! One connection from a client: what it is doing, and when it has to go.
 //!
-//! Its [`Socket`](super::socket::Socket) notes what becomes of bytes, the service when a request begins and when its
-//! answer is handed over. The task that serves the connection asks [`has_to_go`](Connected::has_to_go).
+//! Its [`Socket`](super::socket::Socket) notes what becomes of bytes, the service when a request
+//! begins and when its answer is handed over. The task that serves the connection asks
+//! [`has_to_go`](Connected::has_to_go).
 
 use std::fmt;
 use std::pin::Pin;
@@ -154,7 +155,8 @@ impl Connected {
         }
     }
 
-    /// Done when the connection has to go: at the latest when the client has read nothing for that long.
+    /// Done when the connection has to go: at the latest when the client has read nothing for that
+    /// long.
     pub(super) async fn has_to_go(&self, patience: Duration) -> Reason {
         loop {
             let changed = self.changed.notified();

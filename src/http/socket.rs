@@ -1,7 +1,8 @@
 //! A client's socket, which notes what becomes of the bytes.
 //!
-//! A client that reads nothing keeps its answer, and what that is made of, for as long as it likes: TCP asks it again
-//! and again whether there is room now, and takes "no" for an answer. So it is the service that has to lose patience.
+//! A client that reads nothing keeps its answer, and what that is made of, for as long as it likes:
+//! TCP asks it again and again whether there is room now, and takes "no" for an answer. So it is
+//! the service that has to lose patience.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,8 +17,9 @@ use tokio::time::{Sleep, sleep};
 
 use super::connected::Connected;
 
-/// At most about that many bytes wait in the system to be sent. Only what it takes tells that a client reads: with
-/// the megabytes that it would take otherwise, a slow client would seem to read nothing for minutes.
+/// At most about that many bytes wait in the system to be sent. Only what it takes tells that a
+/// client reads: with the megabytes that it would take otherwise, a slow client would seem to read
+/// nothing for minutes.
 const MOST_NOT_SENT: u32 = 32 * 1024;
 
 /// How long, and how much, is read of a client that is told no before it has said all.
@@ -35,8 +37,8 @@ pub(super) struct Socket {
 #[derive(Debug)]
 enum Closing {
     NotYet,
-    /// All is sent. What still comes in is thrown away: were it left unread, the system would reset the connection,
-    /// and the client would lose the answer.
+    /// All is sent. What still comes in is thrown away: were it left unread, the system would reset
+    /// the connection, and the client would lose the answer.
     Lingering {
         until: Pin<Box<Sleep>>,
         discarded: usize,
