@@ -559,7 +559,7 @@ async fn a_migration_that_was_cut_off_is_run_again(engine: TestEngine) {
 async fn a_table_of_somebody_elses_is_left_alone(engine: TestEngine) {
     let lab = engine.lab().await;
     lab.run_in_database(
-        "DROP TABLE account_slots, transactions, accounts, _sqlx_migrations; CREATE TABLE accounts (name CHAR(9))",
+        "DROP TABLE account_slots, transactions, accounts, _sqlx_migrations; CREATE TABLE accounts (name CHAR(9) PRIMARY KEY)",
     )
     .await;
     let error = lab.database.migrate().await.unwrap_err().to_string();

@@ -169,7 +169,7 @@ async fn a_kept_folder_is_reused_with_its_data(engine: TestEngine) {
         Some(expected.as_str())
     );
     let database = first.create_database("kept").await.unwrap();
-    let table = "CREATE TABLE t (n BIGINT); INSERT INTO t VALUES (42)";
+    let table = "CREATE TABLE t (n BIGINT PRIMARY KEY); INSERT INTO t VALUES (42)";
     run_at(&database, table).await;
     first.stop().await.unwrap();
     assert_nothing_left(&run).await;

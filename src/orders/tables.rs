@@ -92,7 +92,7 @@ macro_rules! pair {
     };
 }
 
-/// The legacy interface: no key is unique.
+/// The legacy interface: no number is unique.
 pub static LEGACY: Pair = pair!(
     "order_head", "orderline",
     by_uuid: false,
