@@ -32,7 +32,7 @@ pub struct Account {
     pub balance: i128,
     /// What it held at first.
     pub opening_balance: i64,
-    /// Counts the changes made by strategies that compare and swap.
+    /// Counts the changes made by strategies that compare and swap, and by the keeper.
     pub version: i64,
     /// How many transactions are on record.
     pub transactions: i64,

@@ -64,6 +64,9 @@ pub(crate) enum AccountCommand {
         database: DatabaseOptions,
     },
     /// Put an account back to its opening balance, without any transaction.
+    ///
+    /// Also amid deposits; but those by mutex_in_process do not know of it, and may overwrite it. Where such are
+    /// being made, reset at /admin.
     Reset {
         /// The account's number.
         account: i64,
@@ -83,6 +86,9 @@ pub(crate) enum AccountCommand {
 pub(crate) enum TransactionsCommand {
     /// Delete an account's transactions. Their amounts move into its opening balance: what it holds and
     /// what was lost stay as they are.
+    ///
+    /// Also amid deposits; but those by mutex_in_process do not know of it, and may overwrite it. Where such are
+    /// being made, delete at /admin.
     Delete {
         /// The account's number.
         #[arg(long, value_name = "N")]
@@ -144,6 +150,11 @@ const ACTOR: Actor<'_> = Actor {
     memory: None,
 };
 
+/// What a command cannot do, and who can.
+const UNKNOWN_TO_A_LOCK_IN_THE_PROCESS: &str = "\
+    if a service was making deposits by mutex_in_process meanwhile, look at the account: they do not know of a change \
+    made by a command. The pages at /admin and the API take that lock, each in its own instance.";
+
 type Done = Result<String, Box<dyn Error>>;
 
 /// Why a question has no answer.
@@ -201,11 +212,17 @@ impl KeeperCommand {
                 database,
             }) => with_database(&database, say, async |it| add(it, opening_balance).await).await,
             Self::Account(Account::Reset { account, database }) => {
-                with_database(&database, say, async |it| reset(it, account).await).await
+                let done =
+                    with_database(&database, say, async |it| reset(it, account).await).await?;
+                say(UNKNOWN_TO_A_LOCK_IN_THE_PROCESS);
+                Ok(done)
             }
             Self::Account(Account::List { database }) => with_database(&database, say, list).await,
             Self::Transactions(Transactions::Delete { account, database }) => {
-                with_database(&database, say, async |it| delete(it, account).await).await
+                let done =
+                    with_database(&database, say, async |it| delete(it, account).await).await?;
+                say(UNKNOWN_TO_A_LOCK_IN_THE_PROCESS);
+                Ok(done)
             }
             Self::Token(Token::Create { whose, database }) => {
                 with_database(&database, say, async |it| create_token(it, &whose).await).await

@@ -13,7 +13,7 @@
 //! No row has to be there to be locked, and the lock may guard more than rows: a file, a mail, a whole batch.
 //!
 //! It holds as long as everybody asks for it. Any code that writes without asking is not kept out; that is
-//! what row locks are better at.
+//! what row locks are better at. (The keeper's changes ask for it; the other strategies do not.)
 //!
 //! ## When it is given up
 //!

@@ -27,6 +27,11 @@
 //! and on PostgreSQL after at most the one commit with which the claim is made. On SQLite it waits for the first one
 //! all the same, because there whoever writes keeps everybody from writing.
 //!
+//! ## After a reset
+//!
+//! The keeper's reset deletes transactions and forgets no key. A deposit that is sent again afterwards was made: it gets
+//! its first receipt, and is not made a second time. Who wants it again gives it another key.
+//!
 //! ## What it costs
 //!
 //! Three round trips, and one commit more: one to look for keys that have expired, one to claim, one to answer. Who

@@ -35,6 +35,20 @@
 //! missing on the left was lost. What left no transaction either ([`retry_only_statement`]) is missing on both sides,
 //! and seen only by who compares with the answers. The balance is what the account holds in all places: see
 //! [`Account`](crate::accounts::Account).
+//!
+//! ## Several strategies in one account
+//!
+//! A strategy keeps out those who rely on what it relies on, and nobody else. Two that are safe alone may lose updates to
+//! each other. At the default levels of InnoDB and PostgreSQL, what all schedules of two clients show is:
+//!
+//! | these | are safe with |
+//! |---|---|
+//! | `append_only`, `partitioned` | all that are safe alone: nobody else writes what they write |
+//! | `row_locking_atomic_long_delay`, `atomic_update`, `atomic_update_insert_first`, `batched` | each other: all rely on the row |
+//! | `serializable_retry` | those as well: the engine sees who writes the row |
+//! | `optimistic_retry`, `advisory_lock`, `mutex_in_process` | themselves: no other counts the version up or asks for their lock |
+//!
+//! On SQLite all that begin a transaction are safe with each other. The [keeper](crate::keeper) plays along with all.
 
 pub mod advisory_lock;
 pub mod append_only;

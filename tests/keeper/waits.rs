@@ -76,18 +76,16 @@ fn after_both(edit: Edit) -> (i128, i64, i128) {
 }
 
 async fn a_change_waits_for_whatever_lock_the_deposit_has(engine: TestEngine) {
-    for (name, parked, waits) in LOCKED {
-        for edit in EDITS {
-            let lab = engine.lab().await;
-            let mut depositor = Client::start(&lab.database, strategy(name)).await;
-            depositor.go_to(parked).await;
-            let mut editor = editor(&lab.database, &Arc::default(), edit).await;
-            editor.go_to(waits).await;
-            editor.go_and_wait_for_lock().await;
-            assert!(depositor.finish().await.is_ok(), "{name}");
-            assert_eq!(editor.finish().await.unwrap(), 1, "{name}");
-            assert_eq!(books(&lab).await, after_both(edit), "{name}, {edit:?}");
-        }
+    for ((name, parked, waits), edit) in LOCKED.into_iter().zip(EDITS.into_iter().cycle()) {
+        let lab = engine.lab().await;
+        let mut depositor = Client::start(&lab.database, strategy(name)).await;
+        depositor.go_to(parked).await;
+        let mut editor = editor(&lab.database, &Arc::default(), edit).await;
+        editor.go_to(waits).await;
+        editor.go_and_wait_for_lock().await;
+        assert!(depositor.finish().await.is_ok(), "{name}");
+        assert_eq!(editor.finish().await.unwrap(), 1, "{name}");
+        assert_eq!(books(&lab).await, after_both(edit), "{name}, {edit:?}");
     }
 }
 

@@ -95,6 +95,11 @@ pub(super) async fn opening_balance(request: Request) -> Result<i64, Problem> {
 /// Reset an account
 ///
 /// To its opening balance, without any transaction. For the signed-in only.
+///
+/// The change waits for deposits that are being made, and they for it, so that the books are right afterwards.
+/// It cannot keep out deposits by `mutex_in_process` in another instance, whose lock is in that instance's memory,
+/// nor deposits that lose updates among themselves. Idempotency keys are kept: a deposit that is sent again
+/// after the reset gets its first receipt and is not made again.
 #[utoipa::path(
     post,
     path = "/accounts/{id}/reset",
@@ -106,7 +111,7 @@ pub(super) async fn opening_balance(request: Request) -> Result<i64, Problem> {
         (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Others held the account's row for too long", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Others held the account's locks for too long, or were in the way at every try", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     ),
     security(("token" = []), ("session" = []))
@@ -124,7 +129,7 @@ pub(super) async fn reset(
 /// Delete an account's transactions
 ///
 /// Their amounts move into the opening balance: what the account holds and what was lost stay as they are.
-/// For the signed-in only.
+/// For the signed-in only. Amid deposits it is as with a reset.
 #[utoipa::path(
     delete,
     path = "/accounts/{id}/transactions",
@@ -136,7 +141,7 @@ pub(super) async fn reset(
         (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Others held the account's row for too long", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Others held the account's locks for too long, or were in the way at every try", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The opening balance would overflow", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     ),
@@ -154,7 +159,7 @@ pub(super) async fn delete_transactions(
 
 /// Delete a transaction
 ///
-/// Its amount moves into the opening balance. For the signed-in only.
+/// Its amount moves into the opening balance. For the signed-in only. Amid deposits it is as with a reset.
 #[utoipa::path(
     delete,
     path = "/accounts/{id}/transactions/{transaction}",
@@ -169,7 +174,7 @@ pub(super) async fn delete_transactions(
         (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such account or transaction", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Others held the account's row for too long", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Others held the account's locks for too long, or were in the way at every try", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The opening balance would overflow", body = Problem, content_type = "application/problem+json"),
         AlwaysPossible,
     ),

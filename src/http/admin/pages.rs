@@ -145,10 +145,16 @@ pub(super) async fn accounts(
         (look::done(words(done)))
         (open_form())
         (table_of_accounts(&accounts))
+        p.faint { (AMID_DEPOSITS) }
         (look::pages(HOME, "after", next, limit, page.after == 0))
     };
     Ok(look::page("Accounts", Some(&user), main))
 }
+
+/// What a change can and cannot do.
+const AMID_DEPOSITS: &str = "A change waits for deposits that are being made, and they for it: the books are right \
+    afterwards. It cannot keep out deposits by mutex_in_process in another instance, whose lock is in that instance's \
+    memory; nor those that lose updates among themselves.";
 
 fn open_form() -> Markup {
     html! {
@@ -229,6 +235,7 @@ pub(super) async fn account(
             "A reset takes the account back to its opening balance. Deleting transactions changes neither \
              what the account holds nor what was lost: their amounts move into the opening balance."
         }
+        p.faint { (AMID_DEPOSITS) }
         (table_of_transactions(&account, &transactions))
         (look::pages(&path, "after", next, limit, page.after == 0))
     };
