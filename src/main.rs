@@ -66,10 +66,11 @@ enum Command {
     /// Run every schedule of a strategy's clients, step by step on the real engine, and count how each
     /// ends.
     ///
-    /// It runs the functions that serve requests, in a database (MySQL, MariaDB), schemas (PostgreSQL) or
+    /// It runs the functions that serve requests, in databases (MySQL, MariaDB), schemas (PostgreSQL) or
     /// files (SQLite) of its own, named racy_explore_… and racy_lane_…, which it removes afterwards. The
     /// exit status is 0, or 1 where a strategy that must be safe lost something, or 2 where
-    /// something could not be run to its end. Ctrl-C prints what was found so far.
+    /// something could not be run to its end, or the engine does not show who waits for a lock. Ctrl-C
+    /// prints what was found so far.
     Explore(ExploreCommand),
     /// Show live how the strategies of a running service fare: what its /metrics says, again and again.
     ///

@@ -61,10 +61,10 @@ pub enum Trouble {
     Open(OpenError),
     /// Fewer connections than a run needs.
     TooFewConnections {
-        /// How many there are.
-        connections: u32,
-        /// How many there have to be.
-        needed: usize,
+        /// Of how many clients.
+        clients: usize,
+        /// Why there are not more.
+        because: String,
     },
     /// A run did not come to its end.
     Run(&'static str, RunError),
@@ -75,13 +75,10 @@ impl fmt::Display for Trouble {
         match self {
             Self::Engine(error) => error.fmt(f),
             Self::Open(error) => error.fmt(f),
-            Self::TooFewConnections {
-                connections,
-                needed,
-            } => write!(
+            Self::TooFewConnections { clients, because } => write!(
                 f,
-                "so many clients need {needed} connections, one each and two to watch them; \
-                 --db-connections allows {connections}, and the server perhaps less"
+                "{clients} clients need {} connections, one each and two to watch them: {because}",
+                clients + BESIDE_THE_CLIENTS
             ),
             Self::Run(strategy, error) => write!(f, "{strategy}: {error}"),
         }
@@ -105,15 +102,23 @@ impl From<OpenError> for Trouble {
 /// Sees how far it is: the strategy, the engine, and what was found of it so far.
 pub type Progress<'p> = &'p (dyn Fn(&'static str, &Database, &Tally) + Sync);
 
+/// Tells a person one line.
+type Say<'s> = &'s (dyn Fn(&str) + Sync);
+
 /// So many runs at once unless told otherwise: enough for them to share the engine's commits.
 pub const PARALLEL: usize = 8;
 
 impl Survey<'_> {
     /// Explores the strategies on one database, which nobody else should be working in.
     pub async fn on(&self, database: &Database, progress: Progress<'_>) -> Found {
+        self.on_telling(database, &|_| (), progress).await
+    }
+
+    async fn on_telling(&self, database: &Database, say: Say<'_>, progress: Progress<'_>) -> Found {
         let mut found = Found::default();
+        let mut told = None;
         found.trouble = self
-            .explore(database, progress, &mut found.findings)
+            .explore(database, (say, &mut told), progress, &mut found.findings)
             .await
             .err();
         found
@@ -131,12 +136,8 @@ impl Survey<'_> {
             Ok(scratch) => scratch,
             Err(error) => return Found::nothing_because(error.into()),
         };
-        let mut found = self
-            .on(
-                scratch.as_ref().map_or(&opened.database, |it| &it.database),
-                progress,
-            )
-            .await;
+        let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
+        let mut found = self.on_telling(ground, say, progress).await;
         if let Some(scratch) = scratch
             && let Err(error) = scratch.close().await
         {
@@ -190,13 +191,15 @@ impl Survey<'_> {
         let scratch = scratch(&opened, say).await?;
         let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
         let mut result = Ok(());
+        let mut told = None;
         for settings in modes(ground, asked) {
             if result.is_err() || self.stop.is_stopped() {
                 break;
             }
             result = match ground.with(&settings).await {
                 Ok(database) => {
-                    let explored = self.explore(&database, progress, findings).await;
+                    let exploring = self.explore(&database, (say, &mut told), progress, findings);
+                    let explored = exploring.await;
                     database.close().await;
                     explored
                 }
@@ -212,15 +215,34 @@ impl Survey<'_> {
         result
     }
 
+    /// What is said of the lanes is said once, and kept in `told`.
     async fn explore(
         &self,
         database: &Database,
+        (say, told): (Say<'_>, &mut Option<String>),
         progress: Progress<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<(), Trouble> {
-        database.must_show_waits().await?;
-        let lanes = database.lanes(self.lanes(database)?).await?;
-        let mut result = Ok(());
+        let clients = self.plan.clients;
+        let lanes = database.lanes(clients, self.parallel).await?;
+        let count = lanes.lanes.len();
+        if let Some(because) = &lanes.fewer_because {
+            if count == 0 {
+                return Err(Trouble::TooFewConnections {
+                    clients,
+                    because: because.clone(),
+                });
+            }
+            let line = format!(
+                "{count} instead of {} runs at once: {because}",
+                self.parallel
+            );
+            if told.is_none() {
+                say(&line);
+                *told = Some(line);
+            }
+        }
+        let mut result = lanes.must_show_waits(clients).await.map_err(Trouble::from);
         for strategy in &self.strategies {
             if result.is_err() || self.stop.is_stopped() {
                 break;
@@ -228,16 +250,13 @@ impl Survey<'_> {
             let progress = |tally: &Tally| progress(strategy.name(), database, tally);
             for plan in self.plans(*strategy) {
                 let (finding, ended) =
-                    explore::explore(&lanes, *strategy, &plan, self.stop, &progress).await;
+                    explore::explore(&lanes.lanes, *strategy, &plan, self.stop, &progress).await;
                 findings.push(finding);
                 result = result.and(ended.map_err(|error| Trouble::Run(strategy.name(), error)));
             }
         }
-        for lane in lanes {
-            let closed = lane.close().await;
-            result = result.and(closed.map_err(Trouble::from));
-        }
-        result
+        let closed = lanes.close().await;
+        result.and(closed.map_err(Trouble::from))
     }
 
     /// One for each number of instances.
@@ -253,17 +272,6 @@ impl Survey<'_> {
             ..self.plan.clone()
         };
         instances.into_iter().map(plan).collect()
-    }
-
-    /// As many as the connections allow.
-    fn lanes(&self, database: &Database) -> Result<usize, Trouble> {
-        match database.lanes_for(self.plan.clients, self.parallel) {
-            0 => Err(Trouble::TooFewConnections {
-                connections: database.connections(),
-                needed: self.plan.clients + BESIDE_THE_CLIENTS,
-            }),
-            lanes => Ok(lanes),
-        }
     }
 }
 

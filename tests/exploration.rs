@@ -120,6 +120,8 @@ fn everything_of(engine: TestEngine) -> Vec<Settings> {
     let at_every_level = |mode: Settings| {
         engine.levels().iter().map(move |level| Settings {
             isolation: Some(*level),
+            // Enough for some lanes.
+            connections: 20,
             ..mode
         })
     };
@@ -571,11 +573,9 @@ impl BesideAClock {
             instances: 1,
             limit: None,
         };
-        let lanes = database.lanes(1).await.unwrap();
-        let explored = explore::explore(&lanes, self, &plan, &Stop::default(), &|_| ()).await;
-        for lane in lanes {
-            lane.close().await.unwrap();
-        }
+        let lanes = database.lanes(2, 1).await.unwrap();
+        let explored = explore::explore(&lanes.lanes, self, &plan, &Stop::default(), &|_| ()).await;
+        lanes.close().await.unwrap();
         explored
     }
 }

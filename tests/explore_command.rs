@@ -141,7 +141,10 @@ async fn explore_says_what_is_wrong_with_what_it_was_told() {
             &["--clients", "3", "--instances", "2"],
             "--instances is 1, or 3 for 3 clients",
         ),
-        (&["--db-connections", "3"], "so many clients need 4"),
+        (
+            &["--db-connections", "3"],
+            "2 clients need 4 connections, one each and two to watch them: --db-connections allows 3",
+        ),
         (
             &["--isolation", "read-committed"],
             "SQLite has no isolation level READ COMMITTED",

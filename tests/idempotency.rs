@@ -297,13 +297,11 @@ async fn verdicts(database: &Database, subject: &'static OneKey) -> Vec<Verdict>
         instances: 2,
         limit: None,
     };
-    let lanes = database.lanes(2).await.unwrap();
+    let lanes = database.lanes(2, 2).await.unwrap();
     let (finding, ended) =
-        explore::explore(&lanes, subject, &plan, &Stop::default(), &|_| ()).await;
+        explore::explore(&lanes.lanes, subject, &plan, &Stop::default(), &|_| ()).await;
     ended.unwrap();
-    for lane in lanes {
-        lane.close().await.unwrap();
-    }
+    lanes.close().await.unwrap();
     assert!(finding.is_exhaustive() && finding.tally.schedules > 2);
     finding.tally.verdicts.into_keys().collect()
 }

@@ -23,6 +23,7 @@ mod disconnects;
 mod edge;
 mod exploration;
 mod explore_command;
+mod explorer_limits;
 mod exports;
 mod faults;
 mod idempotency;

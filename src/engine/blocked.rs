@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{MySql, Postgres, Row as _};
+use sqlx::{MySql, MySqlConnection, Postgres, Row as _};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::pool::Pool;
-use super::{ConnectionId, Database, Fault, FaultKind, Flavour, OpenError, Pools};
+use super::{ConnectionId, Database, Fault, Flavour, Pools};
 
 /// One connection waits for a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,33 +45,22 @@ impl Database {
         Ok(self.standstill(&[connection]).await? != Standstill::No)
     }
 
-    /// Makes sure that the engine shows who waits, where it can be asked.
+    /// Whether each of these connections waits for a lock, for whomever.
     ///
     /// # Errors
-    /// [`OpenError::Blind`] with what is missing: a right, or MySQL's performance schema.
-    pub async fn must_show_waits(&self) -> Result<(), OpenError> {
-        if let (Pools::MySql(pool), Flavour::MySql) = (&self.pools, self.engine.flavour) {
-            let mut pooled = pool.acquire().await?;
-            let is_on: i64 = sqlx::query_scalar("SELECT CAST(@@performance_schema AS SIGNED)")
-                .fetch_one(pooled.get()?)
-                .await?;
-            pooled.give_back();
-            if is_on == 0 {
-                let missing = "the server was started with performance_schema switched off";
-                return Err(OpenError::Blind(missing.to_owned()));
+    /// As [`waits_for_lock`](Self::waits_for_lock).
+    pub(super) async fn all_wait(&self, connections: &[ConnectionId]) -> Result<bool, Fault> {
+        let asked = Instant::now();
+        let waits = match (&self.pools, self.engine.flavour) {
+            (Pools::MySql(pool), Flavour::MySql) => {
+                self.looks.fast.since(asked, ask_mysql(pool)).await?
             }
-        }
-        // A connection that nobody has: the answer is no, but there has to be one.
-        let asked = self.standstill(&[ConnectionId(-1)]).await;
-        asked.map(|_| ()).map_err(|fault| match fault.kind {
-            FaultKind::NotAllowed | FaultKind::SchemaMissing | FaultKind::Other => {
-                OpenError::Blind(format!(
-                    "{} (on MySQL the user needs SELECT on performance_schema, on MariaDB PROCESS)",
-                    fault.message
-                ))
-            }
-            _ => fault.into(),
-        })
+            (Pools::MySql(pool), _) => self.looks.fast.since(asked, ask_mariadb(pool)).await?,
+            (Pools::Postgres(pool), _) => self.looks.fast.since(asked, ask_postgres(pool)).await?,
+            (Pools::Sqlite(_), _) => return Ok(false),
+        };
+        let mut connections = connections.iter();
+        Ok(connections.all(|one| waits.iter().any(|wait| wait.waiting == *one)))
     }
 
     /// Whether all of these connections wait for locks, so that nothing happens until somebody else
@@ -214,7 +203,8 @@ impl Shared {
 
 /// `performance_schema.data_lock_waits` is exact and always up to date, but for its thread numbers: when
 /// a page is split, the locks on its rows appear under the thread that has split it. The transaction's
-/// lock on the table keeps the right one. Locks that are on no row (GET_LOCK) are in `metadata_locks`.
+/// lock on the table keeps the right one. Locks that are on no row (GET_LOCK, a table, a schema) are in
+/// `metadata_locks`; one that is granted there need not be in the way of the one that is wanted.
 async fn ask_mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     pairs(
         pool,
@@ -229,11 +219,13 @@ async fn ask_mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
          UNION ALL \
          SELECT CAST(waiting.processlist_id AS SIGNED), CAST(holder.processlist_id AS SIGNED) \
          FROM performance_schema.metadata_locks wanted \
-         JOIN performance_schema.metadata_locks held ON held.object_type = wanted.object_type \
-             AND held.object_name = wanted.object_name AND held.lock_status = 'GRANTED' \
          JOIN performance_schema.threads waiting ON waiting.thread_id = wanted.owner_thread_id \
-         JOIN performance_schema.threads holder ON holder.thread_id = held.owner_thread_id \
-         WHERE wanted.object_type = 'USER LEVEL LOCK' AND wanted.lock_status = 'PENDING'",
+         LEFT JOIN performance_schema.metadata_locks held ON held.object_type = wanted.object_type \
+             AND held.object_schema <=> wanted.object_schema \
+             AND held.object_name <=> wanted.object_name \
+             AND held.lock_status = 'GRANTED' AND held.owner_thread_id <> wanted.owner_thread_id \
+         LEFT JOIN performance_schema.threads holder ON holder.thread_id = held.owner_thread_id \
+         WHERE wanted.lock_status = 'PENDING'",
     )
     .await
 }
@@ -253,10 +245,15 @@ async fn ask_mariadb_whom(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
          JOIN information_schema.innodb_trx holder ON holder.trx_id = w.blocking_trx_id \
          UNION ALL \
          SELECT CAST(id AS SIGNED), NULL FROM information_schema.processlist \
-         WHERE state = 'User lock'",
+         WHERE state = 'User lock' OR state LIKE 'Waiting for % lock'",
     )
     .await
 }
+
+/// A wait for a named lock, and one for the metadata of a table, a schema or the like.
+const MARIADB_WAITS_FOR_NO_ROW: &str = "SELECT CAST(id AS SIGNED), CAST(NULL AS SIGNED) \
+     FROM information_schema.processlist \
+     WHERE state = 'User lock' OR state LIKE 'Waiting for % lock'";
 
 async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
@@ -265,24 +262,45 @@ async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault
     Ok(waits_of(pairs))
 }
 
-/// Who waits, at once: InnoDB's status report is taken afresh each time. Of locks that are on no row
-/// (GET_LOCK) it knows nothing; who waits for one says so in the list of processes.
+/// Who waits, at once. Of locks that are on no row (GET_LOCK, a table's metadata) InnoDB knows
+/// nothing; who waits for one says so in the list of processes.
 async fn ask_mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
-    let report = sqlx::raw_sql("SHOW ENGINE INNODB STATUS")
-        .fetch_one(pooled.get()?)
+    let connection = pooled.get()?;
+    let deadline = Instant::now() + CHECKS_LAST;
+    let mut waits = rows_waited_for(connection).await?;
+    while waits.len() > waits_begun(connection).await? && Instant::now() < deadline {
+        waits = rows_waited_for(connection).await?;
+    }
+    let named = sqlx::query_as(MARIADB_WAITS_FOR_NO_ROW)
+        .fetch_all(connection)
         .await?;
-    let named = sqlx::query_as(
-        "SELECT CAST(id AS SIGNED), CAST(NULL AS SIGNED) FROM information_schema.processlist \
-         WHERE state = 'User lock'",
-    )
-    .fetch_all(pooled.get()?)
-    .await?;
     pooled.give_back();
-    let report: String = report.try_get("Status")?;
-    let mut waits = waits_in(&report);
     waits.extend(waits_of(named));
     Ok(waits)
+}
+
+/// How long it is waited until all who wait have looked for a deadlock. They have within a
+/// millisecond, unless the machine is at its end.
+const CHECKS_LAST: Duration = Duration::from_millis(100);
+
+/// InnoDB's status report is taken afresh each time.
+async fn rows_waited_for(connection: &mut MySqlConnection) -> Result<Vec<Wait>, Fault> {
+    let report = sqlx::raw_sql("SHOW ENGINE INNODB STATUS");
+    let report = report.fetch_one(connection).await?;
+    let report: String = report.try_get("Status")?;
+    Ok(waits_in(&report))
+}
+
+/// How many waits for a row have begun in earnest. MariaDB puts a lock request into the queue first,
+/// where the report shows it, and then has its client look for a deadlock and count its wait. Of two
+/// equals in a circle, the one that finds it is given up. So before this one has looked, no other
+/// client may be let go: which of them closes the circle would be a matter of luck.
+async fn waits_begun(connection: &mut MySqlConnection) -> Result<usize, Fault> {
+    let counted = sqlx::raw_sql("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'");
+    let counted = counted.fetch_one(connection).await?;
+    let counted: String = counted.try_get("Value")?;
+    Ok(counted.parse().unwrap_or(usize::MAX))
 }
 
 /// `pg_blocking_pids` looks into the lock manager itself: who holds what a connection wants, or

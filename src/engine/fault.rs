@@ -329,6 +329,19 @@ impl Fault {
         matches!(self.code.as_deref(), Some("1243" | "26000" | "42P05"))
     }
 
+    /// Whether the server, this database or this user has as many connections as it may have: MySQL's
+    /// max_connections (1040), max_user_connections (1203) and limits of a user (1226), and all of
+    /// PostgreSQL's (53300).
+    pub(super) fn is_too_many_connections(&self) -> bool {
+        let code = self.code.as_deref();
+        code.is_some_and(|code| ["1040", "1203", "1226", "53300"].contains(&code))
+    }
+
+    /// Whether MySQL would have dropped a database if there had been one.
+    pub(super) fn is_no_such_database(&self) -> bool {
+        self.code.as_deref() == Some("1008")
+    }
+
     /// Whether the engine itself said no, so that what it says of its data can be relied on.
     /// Otherwise the answer did not come, or did not come whole.
     ///

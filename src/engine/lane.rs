@@ -5,19 +5,18 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::lane_mark::Place;
-use super::{Address, Database, Fault, OpenError};
+use super::{Address, Database, Fault, Flavour, OpenError};
 
 /// Connections that serve no client: one looks who waits, one sets up and judges.
 pub const BESIDE_THE_CLIENTS: usize = 2;
-
-/// Of a server's connections, so many are not taken.
-const LEFT_TO_OTHERS: usize = 3;
 
 /// A database of the explorer's own on a server that is somebody else's.
 #[derive(Debug)]
@@ -57,12 +56,52 @@ pub struct Lane {
     own: Own,
 }
 
+/// The lanes that there is room for.
+#[derive(Debug)]
+pub struct Lanes {
+    /// At most as many as were wanted; perhaps none.
+    pub lanes: Vec<Lane>,
+    /// Why there are not more. None if there are as many as were wanted.
+    pub fewer_because: Option<String>,
+}
+
+impl Lanes {
+    /// Makes sure that every wait of that many clients in each lane is going to be seen.
+    ///
+    /// # Errors
+    /// As [`Database::must_show_waits`].
+    pub async fn must_show_waits(&self, clients: usize) -> Result<(), OpenError> {
+        let Some(first) = self.lanes.first() else {
+            return Ok(());
+        };
+        let connections = match first.database.lanes_share_connections() {
+            true => self.lanes.len() * clients,
+            false => clients,
+        };
+        first.database.must_show_waits(connections).await
+    }
+
+    /// Removes what was made for each.
+    ///
+    /// # Errors
+    /// The first refusal. The other lanes are removed all the same.
+    pub async fn close(self) -> Result<(), OpenError> {
+        let mut closing = JoinSet::new();
+        for lane in self.lanes {
+            closing.spawn(lane.close());
+        }
+        let closed = closing.join_all().await;
+        closed.into_iter().collect()
+    }
+}
+
 /// What was made for a lane, and goes with it.
 #[derive(Debug)]
 enum Own {
     Nothing,
     Folder(TempDir),
     Schema(Box<Database>, String),
+    Database(Box<Database>, String),
 }
 
 impl Lane {
@@ -96,6 +135,7 @@ impl Own {
                 let dropped = home.administer(&drop).await;
                 dropped.map_err(|fault| OpenError::NotDropped(name, fault))
             }
+            Self::Database(home, name) => drop_database(&home, name).await,
         }
     }
 }
@@ -112,29 +152,45 @@ impl Database {
             let no_such = "only MySQL and MariaDB need a database beside this one";
             return Err(Fault::other(no_such).into());
         };
-        let place = Arc::new(Place::named("racy_explore_"));
-        let created = self
-            .administer(&format!("CREATE DATABASE {}", place.name))
-            .await;
-        created.map_err(OpenError::NoScratch)?;
-        let within = options.as_ref().clone().database(&place.name);
-        let within = Address::MySql(Box::new(within));
+        let place = Place::named("racy_explore_");
+        let name = place.name.clone();
+        Ok(Scratch {
+            database: self.database_beside(options, place).await?,
+            home: self.clone(),
+            name,
+        })
+    }
+
+    /// A database that is made for the explorer, marked, open and migrated.
+    async fn database_beside(
+        &self,
+        options: &MySqlConnectOptions,
+        place: Place,
+    ) -> Result<Self, OpenError> {
+        self.make_database(&place.name).await?;
+        let within = Address::MySql(Box::new(options.clone().database(&place.name)));
+        let place = Arc::new(place);
         match self.open_place(&within, &place).await {
-            Ok(database) => Ok(Scratch {
-                database,
-                home: self.clone(),
-                name: place.name.clone(),
-            }),
+            Ok(database) => Ok(database),
             Err(error) => {
                 drop_database(self, place.name.clone()).await?;
                 Err(match error {
-                    OpenError::Connect(fault) if fault.is_an_answer() => {
-                        OpenError::NoScratch(fault)
-                    }
+                    OpenError::Connect(fault) => no_scratch(fault),
                     other => other,
                 })
             }
         }
+    }
+
+    /// Makes a database, but only where this user may drop it again. A right is asked for before the
+    /// database is looked for, so that the attempt to drop it tells while there is none.
+    async fn make_database(&self, name: &str) -> Result<(), OpenError> {
+        match self.administer(&format!("DROP DATABASE {name}")).await {
+            Err(fault) if !fault.is_no_such_database() => return Err(no_scratch(fault)),
+            _ => {}
+        }
+        let created = self.administer(&format!("CREATE DATABASE {name}")).await;
+        created.map_err(no_scratch)
     }
 
     /// Marks a place that was just made, and opens it by connections that all make sure to be there.
@@ -160,9 +216,13 @@ impl Database {
         done.unwrap_or_else(|_elapsed| Err(no_answer()))
     }
 
-    /// So many lanes on this engine, with the same settings.
+    /// Lanes for runs of that many clients, with the same settings: as many as wanted, or as there is
+    /// room for.
     ///
-    /// - InnoDB: all are this very database, since runs that race for different rows do not meet.
+    /// - MySQL: all are this very database, since runs that race for different rows do not meet.
+    /// - MariaDB: each but the first is a database of its own. A client that releases a lock there
+    ///   looks at everything that waits on the same page, and may find another run's deadlock before
+    ///   the client does that closes it. Then the other one of the two is refused.
     /// - PostgreSQL: each is a schema of its own. At SERIALIZABLE it remembers what a transaction has
     ///   read by the page or, of a small table, as a whole, and would take runs on different rows
     ///   for conflicting ones.
@@ -170,50 +230,131 @@ impl Database {
     ///
     /// # Errors
     /// As the engine refuses. PostgreSQL's user needs the right to create schemas.
-    pub async fn lanes(&self, count: usize) -> Result<Vec<Lane>, OpenError> {
-        let mut lanes = Vec::new();
-        for _ in 0..count {
-            match self.lane().await {
-                Ok(lane) => lanes.push(lane),
+    pub async fn lanes(&self, clients: usize, wanted: usize) -> Result<Lanes, OpenError> {
+        let room = self.room().await?;
+        let fit = self.lanes_for(clients, room.connections).min(wanted);
+        let mut opened = Lanes {
+            lanes: Vec::new(),
+            fewer_because: (fit < wanted).then_some(room.why),
+        };
+        let filled = match self.lanes_share_connections() {
+            true => self.fill_together(clients, fit, &mut opened).await,
+            false => self.fill_apart(clients, fit, &mut opened).await,
+        };
+        if let Err(error) = filled {
+            // What went wrong first is what is worth telling.
+            let _ = opened.close().await;
+            return Err(error);
+        }
+        Ok(opened)
+    }
+
+    fn lanes_share_connections(&self) -> bool {
+        self.engine.flavour == Flavour::MySql
+    }
+
+    /// For how many lanes so many connections are enough.
+    fn lanes_for(&self, clients: usize, connections: usize) -> usize {
+        match self.lanes_share_connections() {
+            true => connections.saturating_sub(BESIDE_THE_CLIENTS) / clients,
+            false => connections / (clients + BESIDE_THE_CLIENTS),
+        }
+    }
+
+    async fn fill_together(
+        &self,
+        clients: usize,
+        fit: usize,
+        opened: &mut Lanes,
+    ) -> Result<(), OpenError> {
+        let needed = match fit {
+            0 => 0,
+            fit => fit * clients + BESIDE_THE_CLIENTS,
+        };
+        let (connections, refused) = self.warm_up(needed).await?;
+        opened.fewer_because = refused.or(opened.fewer_because.take());
+        let fit = self.lanes_for(clients, connections).min(fit);
+        let lane = || Lane {
+            database: self.clone(),
+            own: Own::Nothing,
+        };
+        opened.lanes.extend(std::iter::repeat_with(lane).take(fit));
+        Ok(())
+    }
+
+    /// The places are made at the same time, because it is commits that take time.
+    async fn fill_apart(
+        &self,
+        clients: usize,
+        fit: usize,
+        opened: &mut Lanes,
+    ) -> Result<(), OpenError> {
+        let mut making = JoinSet::new();
+        for number in 0..fit {
+            let database = self.clone();
+            making.spawn(async move { database.lane(number).await });
+        }
+        let mut made = Vec::new();
+        let mut result = Ok(());
+        while let Some(joined) = making.join_next().await {
+            match joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+                Ok(Ok(lane)) => made.push(lane),
+                Ok(Err(refused)) => opened.fewer_because = Some(refused),
+                Err(error) => match error.too_many_connections() {
+                    Some(refused) => opened.fewer_because = Some(refused),
+                    None => result = result.and(Err(error)),
+                },
+            }
+        }
+        for lane in made {
+            let warm = match &result {
+                Ok(()) => lane.database.warm_up(clients + BESIDE_THE_CLIENTS).await,
+                Err(_) => Ok((0, None)),
+            };
+            match warm {
+                Ok((_, None)) => opened.lanes.push(lane),
+                Ok((_, Some(refused))) => {
+                    opened.fewer_because = Some(refused);
+                    result = result.and(lane.close().await);
+                }
                 Err(error) => {
-                    for lane in lanes {
-                        // What went wrong first is what is worth telling.
-                        let _ = lane.close().await;
-                    }
-                    return Err(error);
+                    opened.lanes.push(lane);
+                    result = result.and(Err(error.into()));
                 }
             }
         }
-        Ok(lanes)
+        result
     }
 
-    /// How many lanes with that many clients each the connections are enough for, up to `wanted`.
-    pub fn lanes_for(&self, clients: usize, wanted: usize) -> usize {
-        let own = self.settings.connections as usize;
-        let servers = self
-            .most_connections
-            .and_then(|most| usize::try_from(most).ok());
-        let servers = servers.unwrap_or(usize::MAX).saturating_sub(LEFT_TO_OTHERS);
-        let lanes = match &self.address {
-            // They share one pool, and those who watch.
-            Address::MySql(_) => own.min(servers).saturating_sub(BESIDE_THE_CLIENTS) / clients,
-            // Each has a pool of its own, and somebody who watches.
-            Address::Postgres(_) | Address::Sqlite(_) => match clients + BESIDE_THE_CLIENTS {
-                needed if needed > own => 0,
-                needed => servers / needed,
-            },
-        };
-        lanes.min(wanted)
-    }
-
-    async fn lane(&self) -> Result<Lane, OpenError> {
+    /// One lane; or why this user may have no more than the first.
+    async fn lane(&self, number: usize) -> Result<Result<Lane, String>, OpenError> {
         match &self.address {
-            Address::MySql(_) => Ok(Lane {
+            Address::MySql(options) if number > 0 => self.lane_beside(options).await,
+            Address::MySql(_) => Ok(Ok(Lane {
                 database: self.clone(),
                 own: Own::Nothing,
-            }),
-            Address::Postgres(options) => self.schema(options).await,
-            Address::Sqlite(_) => self.file().await,
+            })),
+            Address::Postgres(options) => self.schema(options).await.map(Ok),
+            Address::Sqlite(_) => self.file().await.map(Ok),
+        }
+    }
+
+    async fn lane_beside(
+        &self,
+        options: &MySqlConnectOptions,
+    ) -> Result<Result<Lane, String>, OpenError> {
+        let place = Place::named("racy_explore_lane_");
+        let name = place.name.clone();
+        match self.database_beside(options, place).await {
+            Ok(database) => Ok(Ok(Lane {
+                database,
+                own: Own::Database(Box::new(self.clone()), name),
+            })),
+            Err(OpenError::NoScratch(fault)) => Ok(Err(format!(
+                "each run that goes on at once needs a database, and this user may not make one and drop \
+                 it again: {fault}"
+            ))),
+            Err(error) => Err(error),
         }
     }
 
@@ -260,4 +401,14 @@ fn no_answer() -> Fault {
         "the database has not answered for {} seconds",
         ADMINISTRATION.as_secs()
     ))
+}
+
+/// Why there is no database for the explorer: a refusal is about rights; silence and a limit of
+/// connections are not.
+fn no_scratch(fault: Fault) -> OpenError {
+    if fault.is_an_answer() && !fault.is_too_many_connections() {
+        OpenError::NoScratch(fault)
+    } else {
+        OpenError::Connect(fault)
+    }
 }

@@ -12,8 +12,8 @@
 //! - [`Fault`]: an engine's refusal, classified once. `codes`: the engines' own codes, class by class.
 //! - `ready`: could a deposit be made?
 //! - `migrate`: the schema, brought up to date. `schema`: how far it is.
-//! - [`Lane`]: a place for one of several runs that must not meet.
-//! - `blocked`: does this connection wait for a lock?
+//! - [`Lane`]: a place for one of several runs that must not meet. `room`: how many connections there are for them.
+//! - `blocked`: does this connection wait for a lock? `waits`: would it be seen if it did?
 //! - [`local`]: a private server started by the lab itself.
 //! - `sqlite_file`: whose a SQLite file is, before anything in it is changed.
 //! - `reach`: why a server cannot be reached, and whether the way to it is encrypted.
@@ -42,11 +42,13 @@ mod postgres;
 mod presets;
 mod reach;
 mod ready;
+mod room;
 mod schema;
 mod session;
 mod sqlite;
 mod sqlite_file;
 mod url;
+mod waits;
 mod work;
 
 use std::fmt;
@@ -67,7 +69,7 @@ pub use connection::{ConnectionId, Row, Value};
 pub use dialect::{Flavour, Isolation};
 pub use fault::{Fault, FaultKind};
 pub use file_lock::FileLock;
-pub use lane::{BESIDE_THE_CLIENTS, Lane, Scratch};
+pub use lane::{BESIDE_THE_CLIENTS, Lane, Lanes, Scratch};
 pub use pool::PoolUse;
 pub use schema::SchemaGap;
 pub use session::{Kept, Session};
@@ -304,6 +306,16 @@ impl fmt::Display for OpenError {
 }
 
 impl std::error::Error for OpenError {}
+
+impl OpenError {
+    /// The refusal of one connection more, in the server's words.
+    fn too_many_connections(&self) -> Option<String> {
+        match self {
+            Self::Connect(fault) if fault.is_too_many_connections() => Some(fault.to_string()),
+            _ => None,
+        }
+    }
+}
 
 impl From<Fault> for OpenError {
     fn from(fault: Fault) -> Self {

@@ -141,7 +141,8 @@ impl Fresh {
         Self { address, ..self }
     }
 
-    /// The tables in it, and what an explorer has left on its server.
+    /// The tables in it, and what an explorer has left on its server; but for lanes, which may be those
+    /// of another test.
     pub async fn tables_and_leftovers(&self) -> Vec<String> {
         match &self.address {
             Address::MySql(options) => {
@@ -149,7 +150,8 @@ impl Fresh {
                 let query = "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
                              WHERE table_schema = DATABASE() UNION ALL \
                              SELECT CAST(schema_name AS CHAR) FROM information_schema.schemata \
-                             WHERE schema_name LIKE 'racy\\_explore\\_%'";
+                             WHERE schema_name LIKE 'racy\\_explore\\_%' \
+                             AND schema_name NOT LIKE 'racy\\_explore\\_lane\\_%'";
                 let found = sqlx::query_scalar(query).fetch_all(&mut connection).await;
                 connection.close().await.unwrap();
                 found.unwrap()
@@ -180,11 +182,15 @@ impl Fresh {
 }
 
 impl Lab {
-    /// Migrates a fresh database. Its pool is small: the private server has stock settings, and many
-    /// tests share its connections (MySQL: 151, PostgreSQL: 100).
+    /// Migrates a fresh database. Its pool is small unless a test asks for more: the private server has
+    /// stock settings, and many tests share its connections (MySQL: 151, PostgreSQL: 100).
     pub async fn at(fresh: Fresh, settings: Settings) -> Self {
+        let connections = match settings.connections == Settings::default().connections {
+            true => 8,
+            false => settings.connections,
+        };
         let settings = Settings {
-            connections: settings.connections.min(8),
+            connections,
             ..settings
         };
         let database = Database::connect(&fresh.address, &settings).await.unwrap();
