@@ -43,7 +43,11 @@ fn authority(text: &str) -> Option<Authority> {
     let authority: Authority = text.parse().ok()?;
     let port = authority.as_str().strip_prefix(authority.host())?;
     let port_fits = port.is_empty() || authority.port_u16().is_some();
-    (port_fits && !authority.host().is_empty()).then_some(authority)
+    // A URI's host may have commas, which in a header join what were two.
+    let is_a_hosts = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%[]:".contains(&byte);
+    let host = authority.host();
+    let host_fits = !host.is_empty() && host.bytes().all(is_a_hosts);
+    (port_fits && host_fits).then_some(authority)
 }
 
 #[cfg(test)]
