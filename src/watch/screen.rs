@@ -109,7 +109,7 @@ pub(super) async fn reader_left() {
     {
         return;
     }
-    pending().await
+    pending::<()>().await;
 }
 
 /// A progress bar is a text that is redrawn in place; this one has no bar.
