@@ -100,8 +100,11 @@ impl FromStr for BaseUrl {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if !text.contains("://") {
-            // Never the text: it may hold a password.
-            return Err(Invalid("a URL starts with its scheme: http://".to_owned()));
+            // What stands before an @ may be a password.
+            let rest = if text.contains('@') { "" } else { text };
+            return Err(Invalid(format!(
+                "a URL starts with its scheme: http://{rest}"
+            )));
         }
         let url: Url = text
             .parse()
@@ -333,6 +336,7 @@ mod tests {
     fn a_base_url_that_cannot_work_is_refused_with_what_would() {
         for (bad, hint) in [
             ("localhost:8080", "http://localhost:8080"),
+            ("user:secret@localhost", "starts with its scheme: http://"),
             ("https://h", "https is not supported"),
             ("ftp://h", "only http://"),
             ("http://", "looks like http://localhost:8080"),
@@ -343,6 +347,7 @@ mod tests {
         ] {
             let error = bad.parse::<BaseUrl>().unwrap_err().to_string();
             assert!(error.contains(hint), "{bad:?}: {error}");
+            assert!(!error.contains("secret"), "{bad:?}: {error}");
         }
     }
 
