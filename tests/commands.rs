@@ -610,7 +610,7 @@ async fn bad_options_are_named_with_what_would_be_right() {
         ),
         (
             &["migrate", "--database-url", "sqlite:/nowhere/lab.db"],
-            "cannot open the database",
+            "the folder /nowhere is not there",
         ),
         (
             &[
