@@ -134,10 +134,6 @@ async fn the_explorer_works_where_every_table_needs_a_primary_key(engine: TestEn
     let output = output(racy(&explore)).await;
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(
-        !said.contains("no database of the explorer's own"),
-        "{said}"
-    );
     assert!(fresh.tables_and_leftovers().await.is_empty());
 }
 
