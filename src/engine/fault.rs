@@ -1,4 +1,4 @@
-//! An engine's refusal, classified once. Nothing outside this file and [`codes`](super::codes) looks at
+//! An engine's refusal, classified once. Nothing outside this file and [`codes`] looks at
 //! an engine's codes or messages.
 
 use std::fmt;

@@ -20,7 +20,7 @@ impl FileLock {
     /// Takes the lock on a file that goes with its folder; None if another client has it.
     ///
     /// # Errors
-    /// As [`try_take_of`](Self::try_take_of).
+    /// Where the file cannot be made or locked, or is no file: a symbolic link could lead anywhere.
     pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
         match path.parent() {
             Some(folder) if folder != Path::new("") => Self::try_take_of(path, folder),
