@@ -32,11 +32,11 @@ pub struct EngineOptions {
     /// local:postgres for a private server that is started and stopped with the lab. Without it:
     /// local: (MySQL or MariaDB) where one is found, else SQLite. A user and a password are
     /// percent-encoded: / is %2F, # is %23, ? is %3F, @ is %40, : is %3A, % is %25. After a ? MySQL
-    /// takes socket, ssl-mode, ssl-ca, ssl-cert, ssl-key, charset, collation, timezone; PostgreSQL takes
-    /// host, hostaddr, port, dbname, user, password, sslmode, sslrootcert, sslcert, sslkey,
-    /// application_name, options and options[...]. What a URL of PostgreSQL leaves out is taken from
-    /// PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE, PGOPTIONS and the like, and a password
-    /// from ~/.pgpass.
+    /// takes socket, ssl-mode, ssl-ca, ssl-cert, ssl-key, charset, collation and timezone; PostgreSQL
+    /// takes host, hostaddr, port, dbname, user, password, sslmode, sslrootcert, sslcert, sslkey,
+    /// application_name, options and options[...]; both take statement-cache-capacity. What a URL of
+    /// PostgreSQL leaves out is taken from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE,
+    /// PGOPTIONS and the like, and a password from ~/.pgpass.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<AsTyped>,
 

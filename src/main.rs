@@ -84,7 +84,7 @@ enum Command {
     Orders(OrdersCommand),
     #[command(flatten)]
     Keeper(KeeperCommand),
-    /// Bring a database's schema up to date, and end. The other commands do it as well.
+    /// Bring a database's schema up to date, and end. Commands that work on your data do it as well.
     Migrate(MigrateCommand),
     /// Ask the service on this host whether it can do its work, as a container's health check does.
     ///

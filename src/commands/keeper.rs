@@ -65,8 +65,8 @@ pub(crate) enum AccountCommand {
     },
     /// Put an account back to its opening balance, without any transaction.
     ///
-    /// Also amid deposits; but those by mutex_in_process do not know of it, and may overwrite it. Where such are
-    /// being made, reset at /admin.
+    /// Deposits may be made meanwhile. But one by mutex_in_process does not notice the change, and may
+    /// overwrite it. While such deposits are made, reset at /admin.
     Reset {
         /// The account's number.
         account: i64,
@@ -87,8 +87,8 @@ pub(crate) enum TransactionsCommand {
     /// Delete an account's transactions. Their amounts move into its opening balance: what it holds and
     /// what was lost stay as they are.
     ///
-    /// Also amid deposits; but those by mutex_in_process do not know of it, and may overwrite it. Where such are
-    /// being made, delete at /admin.
+    /// Deposits may be made meanwhile. But one by mutex_in_process does not notice the change, and may
+    /// overwrite it. While such deposits are made, delete at /admin.
     Delete {
         /// The account's number.
         #[arg(long, value_name = "N")]

@@ -150,8 +150,8 @@ impl FaultKind {
                 Some("The database cannot read or write its own files. Its own log says more.")
             }
             Self::SchemaMissing => Some(
-                "The database is not there, or lacks a table or a column. A restart of the lab \
-                 migrates it.",
+                "The database is not there, or lacks a table or a column. In an empty database, \
+                 racy migrate makes them all.",
             ),
             Self::StatementLost => Some(
                 "The database has forgotten a prepared statement, or its table has changed. The next \

@@ -8,14 +8,16 @@
 //! - [`Session`]: one client's connection, on which every statement is an observed step.
 //! - `named_lock`: locks that are on no row. `alone`: a transaction that has an account to itself.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
-//!   variant of the two enums that hold a pool and a connection, and its codes in `fault`.
+//!   variant of the two enums that hold a pool and a connection, and its codes in `codes`.
 //! - [`Fault`]: an engine's refusal, classified once. `codes`: the engines' own codes, class by class.
 //! - `ready`: could a deposit be made?
 //! - `migrate`: the schema, brought up to date. `schema`: how far it is.
-//! - [`Lane`]: a place for one of several runs that must not meet. `room`: how many connections there are for them.
+//! - [`Lane`]: a place for one of several runs that must not meet. `lane_mark`: what tells it from
+//!   every other place. `room`: how many connections there are for lanes.
 //! - `blocked`: does this connection wait for a lock? `waits`: would it be seen if it did?
 //! - [`local`]: a private server started by the lab itself.
-//! - `sqlite_file`: whose a SQLite file is, before anything in it is changed.
+//! - `sqlite_file`: whose a SQLite file is, before anything in it is changed. `file_lock`: the lock
+//!   file beside it. `work`: several statements that are kept together or not at all.
 //! - `reach`: why a server cannot be reached, and whether the way to it is encrypted.
 //! - `url`: what `--database-url` may say, and `parameters`, after its `?`. [`choice`]: which engine it is
 //!   going to be.
