@@ -1,8 +1,8 @@
-//! How many files the process may have open, and who gets how many.
+//! How many files the process may have open, and what they are for.
 //!
-//! A connection is an open file, and so is whatever it asks for. Where none may be opened any more,
-//! nobody is let in and no file is written. So the number of clients follows from the number of
-//! files, before it comes to that.
+//! A connection is an open file, and so is an export that it asks for. When no more files may be opened,
+//! no client is let in and no export is written. To prevent that, the number of clients follows from
+//! the number of files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -18,9 +18,8 @@ const OF_A_DATABASE_CONNECTION: u64 = 3;
 /// The client's socket, and the file that is read or written for it.
 const OF_A_CLIENT: u64 = 2;
 
-/// Lets the process have as many files open as that, or as many as it is allowed to have, and says
-/// how many those are. Not more: the private server inherits the number, and a MySQL makes room for
-/// each.
+/// Raises the limit of open files to this number, or to the most that is allowed, and returns it. Not
+/// higher: the private server inherits the limit, and MySQL allocates memory for each file.
 pub fn raise_to(needed: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let current = current.unwrap_or(u64::MAX);
@@ -43,19 +42,19 @@ pub fn raise_to(needed: u64) -> u64 {
 pub struct Share {
     /// To the database.
     pub database: u32,
-    /// From clients, beside those that are kept for the keeper and for who asks about health.
+    /// From clients, beside those that are kept for the keeper, health and metrics.
     pub clients: u32,
 }
 
 impl Share {
-    /// How many files may have to be open for that.
+    /// The most files that are open at once with these connections.
     pub fn files(self) -> u64 {
         let clients = u64::from(self.clients) + RESERVED_PLACES as u64;
         OWN + u64::from(self.database) * OF_A_DATABASE_CONNECTION + clients * OF_A_CLIENT
     }
 
-    /// As much of what is wanted as so many files allow. The database gets half at most of what is
-    /// too little.
+    /// The part of it that fits into this number of files. Where they are too few, the database gets at
+    /// most half of them, unless the clients need less.
     #[must_use]
     pub fn limited_to(self, files: u64) -> Self {
         let reserved = RESERVED_PLACES as u64 * OF_A_CLIENT;

@@ -1,8 +1,8 @@
 //! The keeper's work: accounts are opened and reset, transactions deleted. Each change is one transaction
 //! with the note of who made it.
 //!
-//! It may be made amid deposits of every strategy, and the books are right before and after, as far as the strategies
-//! keep them right among themselves. For that, a change takes and changes whatever deposits rely on:
+//! It may be made amid deposits of every strategy. The books are right before and after, as far as the
+//! strategies keep them right among themselves. So a change takes, or changes, all that deposits rely on:
 //!
 //! | what deposits rely on | what a change does |
 //! |---|---|
@@ -14,13 +14,13 @@
 //! | the time of the last change (`timestamp_check`) | sets it, in whole seconds, which is as little as always |
 //! | its slot (`partitioned`) | empties all of them in a reset, under the row's lock |
 //!
-//! The locks are taken in the order of the table, as the strategies do, so that nobody waits in a circle. Each is
-//! waited for as long as a deposit would (`--lock-wait-timeout`). Where the engine gives a change up because others
-//! were in the way, it is made again.
+//! The locks are taken in the order of the table, as the strategies take them, so that they cause no
+//! deadlock. Each is waited for as long as a deposit would wait (`--lock-wait-timeout`). A change that
+//! the engine refuses because of other clients is made again.
 //!
-//! What cannot be had: a deposit by `mutex_in_process` in *another* process knows nothing of the change and may
-//! overwrite it, or the change it. So it is with other instances, and with the commands, which are processes of their
-//! own. Strategies that lose updates among themselves lose them to a change as well.
+//! What cannot be had: a deposit by `mutex_in_process` in *another* process does not notice the change.
+//! Either of the two may overwrite the other. Other instances are such processes, and so are the
+//! commands. Strategies that lose updates among themselves lose them to a change as well.
 
 use std::fmt;
 
@@ -225,7 +225,7 @@ async fn attempt(
     if done.is_err() {
         s.rollback().await?;
     }
-    // Only now: whoever gets them next sees what was decided.
+    // Only after the transaction has ended: the next client to get a lock sees its outcome.
     s.unlock_by_name().await;
     if let Some(guard) = in_process {
         s.unlock_in_process(guard).await;
@@ -309,7 +309,7 @@ async fn delete_one(
 }
 
 async fn delete_all(s: &mut Session<'_>, before: Locked) -> Result<(u64, String), NotChanged> {
-    // Nobody adds any while the row is locked: a new one locks it too, for its foreign key.
+    // No transaction is added while the row is locked: a new one locks it too, for its foreign key.
     let (sum, appended) = sums_of_transactions(s, before.id).await?;
     let deleted = delete_all_records(s, before.id).await?;
     move_into_balances(s, before, sum, appended).await?;
@@ -337,8 +337,8 @@ async fn sums_of_transactions(s: &mut Session<'_>, account: i64) -> Result<(i128
     ))
 }
 
-/// What is not on record any more counts as there from the beginning; and what was held only by being on
-/// record, the balance holds from now on.
+/// The deleted amounts count as part of the opening balance. Those that were only appended move into
+/// the balance column as well.
 async fn move_into_balances(
     s: &mut Session<'_>,
     before: Locked,
@@ -353,7 +353,8 @@ async fn move_into_balances(
     Ok(write(s, before.id, opening_balance, balance).await?)
 }
 
-/// Writes both balances, and whatever tells those who have read the account that it is another one now.
+/// Writes both balances, the version and the time: a deposit that has read the account before sees by
+/// them that it has changed.
 async fn write(
     s: &mut Session<'_>,
     account: i64,

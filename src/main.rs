@@ -39,8 +39,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
-/// glibc's allocator keeps an arena for each thread, and what a password's hash took in it (19 MiB) for good: fifteen
-/// wrong passwords left 240 MB. This one gives back to the system what is free.
+/// glibc's allocator has an arena for each thread, and keeps there for good what a password's hash took
+/// (19 MiB): fifteen wrong passwords left 240 MB. This one gives free memory back to the system.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -68,9 +68,9 @@ enum Command {
     ///
     /// It runs the functions that serve requests, in databases (MySQL, MariaDB), schemas (PostgreSQL) or
     /// files (SQLite) of its own, named racy_explore_… and racy_lane_…, which it removes afterwards. The
-    /// exit status is 0, or 1 where a strategy that must be safe lost something, or 2 where
-    /// something could not be run to its end, or the engine does not show who waits for a lock. Ctrl-C
-    /// prints what was found so far.
+    /// exit status is 0, or 1 where a strategy that must be safe lost something. It is 2 where something
+    /// could not be run to its end, or where the engine does not show which clients wait for a lock.
+    /// Ctrl-C prints what was found so far.
     Explore(ExploreCommand),
     /// Show live how the strategies of a running service fare: what its /metrics says, again and again.
     ///
@@ -328,8 +328,8 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
     }
 }
 
-/// How long an exploration that is stopped may take to end: far longer than a wait for a lock and the
-/// making of a lane, and not as long as a database that does not answer.
+/// How long an exploration that is stopped may take to end. Waiting for a lock and making a lane take
+/// far less; a database that does not answer may take for ever.
 const COMES_TO_ITS_END: Duration = Duration::from_secs(20);
 
 async fn survey_and_print(survey: &Survey<'_>, command: &ExploreCommand) -> Ended {
@@ -560,8 +560,8 @@ fn share_files(command: &ServeCommand) -> Share {
     share
 }
 
-/// How many connections to the database are kept for the keeper and for who asks about health, so that deposits do not
-/// take them all.
+/// How many connections to the database are kept for the keeper, health and metrics, so that deposits
+/// do not take them all.
 fn kept_connections(all: u32) -> u32 {
     (all / 4).min(3)
 }

@@ -531,7 +531,8 @@ async fn make_requests_finds_duplicate_orders(engine: TestEngine) {
     steps.await.unwrap();
 }
 
-/// Holds back that many clients before the step with this label, until all of them stand there; then nobody.
+/// Holds back this number of clients before the step with this label until all of them are there. Then it
+/// holds none back.
 async fn hold_until_all_are_before(label: &str, mut arrivals: Arrivals, clients: usize) {
     let mut held = Vec::new();
     while held.len() < clients {

@@ -57,7 +57,7 @@ impl Described {
     }
 
     /// Sends what a line of a table says: method, path, and a body that is JSON or else a form; `!` before
-    /// the path says that it is sent by another site's page, `?` that nobody is signed in.
+    /// the path says that it is sent by another site's page, `?` that it is sent without a token.
     async fn send(&self, method: &str, path: &str, body: &str) -> reqwest::Response {
         let url = format!(
             "http://{}{}",
@@ -274,13 +274,13 @@ async fn every_operation_says_as_described_that_a_body_is_too_large() {
 
 #[tokio::test]
 async fn every_operation_says_as_described_that_it_takes_too_long() {
-    // No worker is there: the work goes on for ever, so that the service is not stopped in order.
-    let nobody_works = |settings| Settings {
+    // There is no worker: a request waits for ever, so the service is not stopped in order.
+    let without_workers = |settings| Settings {
         workers: Some(0),
         request_timeout: Duration::from_millis(20),
         ..settings
     };
-    let lab = Described::with(nobody_works).await;
+    let lab = Described::with(without_workers).await;
     // The keeper's operations need no worker, but a connection.
     let mut taken = Vec::new();
     while !lab.lab.database.is_exhausted() {
@@ -320,7 +320,7 @@ async fn a_folder_that_is_a_file_is_answered_as_described() {
     std::fs::remove_file(&path).unwrap();
 }
 
-/// Whoever writes on SQLite waits for whoever is writing, for a second here.
+/// On SQLite a writer waits for the one before it, here for a second at most.
 #[tokio::test]
 async fn what_others_hold_is_answered_as_described() {
     let lab = Described::with(|settings| settings).await;

@@ -83,7 +83,7 @@ fn assert_ended(output: &Output, status: i32, words: &[&str]) {
     }
 }
 
-/// A user that may do anything with so many connections in a fresh database, and its URL.
+/// The URL of a fresh database, for a user with all rights in it and this number of connections.
 async fn user_with(connections: u32, engine: TestEngine) -> String {
     let server = engine.server().unwrap();
     let fresh = engine.fresh().await;

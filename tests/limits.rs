@@ -41,7 +41,7 @@ async fn serve(lab: &Lab, folder: &Folder, limits: Limits) -> RunningService {
     RunningService::start_with(&lab.database, &settings, Arc::new(Unobserved), |it| it).await
 }
 
-/// A folder with an export that is larger than what systems keep for who does not read.
+/// A folder with an export that is larger than what systems buffer for a client that does not read.
 fn large_export() -> (TempDir, Folder) {
     let temporary = tempfile::tempdir().unwrap();
     let folder = Folder::at(temporary.path());
@@ -257,7 +257,7 @@ async fn beside_deposits_that_hold_all_connections_the_keeper_gets_in(on: TestEn
     steps.await.unwrap();
 }
 
-/// The file is locked, so that whoever has a turn keeps it.
+/// The file is locked, so that the audits under way do not end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn audits_beyond_two_wait_a_little_and_are_refused() {
     let lab = TestEngine::Sqlite.lab().await;

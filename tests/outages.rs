@@ -25,7 +25,7 @@ on_engines!(
         a_statement_that_the_server_has_forgotten_is_prepared_again,
 );
 
-/// The lab's database as another user sees it, who was made with these statements; NAME is the user's.
+/// The lab's database as another user sees it. These statements make the user, whose name is NAME.
 async fn as_user(lab: &Lab, engine: TestEngine, rights: [&str; 2]) -> Database {
     let name = format!("user_of_{}", lab.name);
     let [on_mysql, on_postgres] = rights.map(|rights| rights.replace("NAME", &name));

@@ -98,7 +98,7 @@ async fn a_statement_alone_behind_a_pooler_has_the_level_too(engine: TestEngine)
     assert_eq!(lab.account().await.transactions, 1);
 }
 
-/// Nobody knew of it at the start: a statement that was prepared is gone.
+/// It was not there at the start, and a statement that was prepared is gone.
 async fn a_pooler_that_comes_later_is_noticed(engine: TestEngine) {
     let one_connection = Settings {
         connections: 1,

@@ -202,7 +202,7 @@ async fn on_a_terminal_the_picture_is_redrawn() {
     service.stop().await;
 }
 
-/// Where nobody answers, nothing is written that would meet the closed pipe.
+/// Without an answering service, nothing is written that would meet the closed pipe.
 #[tokio::test]
 async fn a_reader_that_leaves_ends_it() {
     let lab = TestEngine::Sqlite.lab().await;

@@ -144,15 +144,16 @@ fn token_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Who did it, where nobody is signed in. A command serves no deposits, and has none to keep out.
+/// The actor of a command, where no user is signed in. A command serves no deposits, and has none to
+/// keep out.
 const ACTOR: Actor<'_> = Actor {
     name: "(command line)",
     memory: None,
 };
 
-/// What a command cannot do, and who can.
+/// Says what a command cannot keep out, and that the pages can.
 const UNKNOWN_TO_A_LOCK_IN_THE_PROCESS: &str = "\
-    if a service was making deposits by mutex_in_process meanwhile, look at the account: they do not know of a change \
+    if a service was making deposits by mutex_in_process meanwhile, look at the account: they do not notice a change \
     made by a command. The pages at /admin and the API take that lock, each in its own instance.";
 
 type Done = Result<String, Box<dyn Error>>;

@@ -2,7 +2,7 @@
 //!
 //! `append_only` and `partitioned` know no sum, and gain by not knowing it. So they keep their distance
 //! from the edge instead. What they take themselves is [`ORDINARY`], and only while the balance column
-//! is below [`FAR`]. A billion ordinary deposits fit between the two, so that no sum has to be read for
+//! is below [`FAR`]. A billion ordinary deposits are no more than [`FAR`]. So no sum has to be read for
 //! them, and no two of them together can cross the edge.
 //!
 //! Everything else comes here: it goes into the balance column, under the row's lock, after a look at
@@ -10,8 +10,8 @@
 //! speed. The balance that has grown sends later deposits here as well.
 //!
 //! A strategy that adds to the balance column knows nothing of the slots and of what was appended. In an
-//! account that is used by several strategies the sum may still be more than a BIGINT: the audit shows it
-//! as it is, in as many digits as it has.
+//! account that is used by several strategies the sum may still be more than a BIGINT: the audit shows
+//! all its digits.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::accounts;

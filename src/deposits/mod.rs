@@ -38,17 +38,19 @@
 //!
 //! ## Several strategies in one account
 //!
-//! A strategy keeps out those who rely on what it relies on, and nobody else. Two that are safe alone may lose updates to
-//! each other. At the default levels of InnoDB and PostgreSQL, what all schedules of two clients show is:
+//! A strategy keeps out only deposits that rely on the same thing as its own. Two strategies that are safe
+//! alone may lose updates to each other. At the default levels of InnoDB and PostgreSQL, all schedules of
+//! two clients show this:
 //!
 //! | these | are safe with |
 //! |---|---|
-//! | `append_only`, `partitioned` | all that are safe alone: nobody else writes what they write |
+//! | `append_only`, `partitioned` | all that are safe alone: no other writes what they write |
 //! | `row_locking_atomic_long_delay`, `atomic_update`, `atomic_update_insert_first`, `batched` | each other: all rely on the row |
 //! | `serializable_retry` | those as well: the engine sees who writes the row |
 //! | `optimistic_retry`, `advisory_lock`, `mutex_in_process` | themselves: no other counts the version up or asks for their lock |
 //!
-//! On SQLite all that begin a transaction are safe with each other. The [keeper](crate::keeper) plays along with all.
+//! On SQLite all that begin a transaction are safe with each other. The [keeper](crate::keeper)
+//! takes or changes what each of them relies on.
 
 pub mod advisory_lock;
 pub mod append_only;

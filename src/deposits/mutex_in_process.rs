@@ -12,9 +12,9 @@
 //! that starts one server.
 //!
 //! But the lock is in the memory of *this* process. A second instance, behind the same load balancer and on
-//! the same database, has a lock of its own for the same account, and its deposits wait for nobody here. So
-//! do a worker process more, a cron job, an administrator's console: `racy account reset` is one, while the keeper's
-//! pages and API take the lock of the instance that they run in. Between instances what remains
+//! the same database, has a lock of its own for the same account. Its deposits do not wait for those here.
+//! Neither does another worker process, a cron job or an administrator's console. `racy account reset` is
+//! such a console, while the keeper's pages and API take the lock of the instance that they run in. Between instances what remains
 //! is `atomic_no_delay`: a **lost update** (P4) where that has one, a refusal where that is refused.
 //! Nothing in the code changes on the day it breaks; somebody sets `replicas: 2`.
 //!

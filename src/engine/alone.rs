@@ -1,16 +1,17 @@
 //! A transaction that has an account to itself, for a change that must not meet any deposit.
 //!
-//! It takes the account's named lock first, as those do who rely on it, and whatever is locked in rows after that.
-//! All take the two in this order, so that nobody waits in a circle because of them.
+//! It takes the account's named lock first, as the deposits do that rely on it, and locks rows after
+//! that. All take the two in this order, so that they cause no deadlock.
 
 use super::{Fault, FaultKind, Flavour, Isolation, Session};
 use crate::step::Reach;
 
 /// What begins it, whatever the session's level is.
 ///
-/// Each engine's stock level: a locking read waits there, and then sees what is newest. At a higher one PostgreSQL
-/// (40001) and MariaDB with `innodb_snapshot_isolation` (1020) refuse whoever has waited; on a busy account that
-/// would be so at every try. READ COMMITTED would do on InnoDB as well, but not with a statement-based binary log.
+/// Each engine's stock level: a locking read waits there, and then sees what is newest. At a higher
+/// level PostgreSQL (40001) and MariaDB with `innodb_snapshot_isolation` (1020) refuse a client that
+/// has waited. On a busy account that would happen at every try. On InnoDB, READ COMMITTED would do
+/// as well, but not with a statement-based binary log.
 struct Begin {
     sql: &'static str,
     level: Isolation,
@@ -25,7 +26,7 @@ impl Flavour {
                 level: Isolation::RepeatableRead,
                 reach: Reach::Own,
             },
-            // Where nothing limits PostgreSQL's waiting, it waits for ever: here as long as InnoDB does.
+            // Without a limit PostgreSQL would wait for ever. Here it waits as long as InnoDB does.
             Self::Postgres => Begin {
                 sql: "BEGIN ISOLATION LEVEL READ COMMITTED; \
                       SELECT set_config('lock_timeout', '50s', true) \
@@ -43,8 +44,9 @@ impl Flavour {
 }
 
 impl Session<'_> {
-    /// Begins a transaction that holds the account's named lock. Whoever locks the account's row next has the
-    /// account to itself. The lock is given up by [`unlock_by_name`](Self::unlock_by_name) after the transaction.
+    /// Begins a transaction that holds the account's named lock. Once it locks the account's row as
+    /// well, it has the account to itself. After the transaction,
+    /// [`unlock_by_name`](Self::unlock_by_name) gives the named lock up.
     ///
     /// # Errors
     /// As the engine refuses; [`FaultKind::LockTimeout`] where others were in the way for too long.
@@ -68,7 +70,8 @@ impl Session<'_> {
                 self.begin_with(sql, reach).await?;
                 self.lock_by_name(account).await?;
             }
-            // It outlives the transaction. On SQLite, whoever has it could not write once this has begun.
+            // The lock outlives the transaction. On SQLite, a client that holds it could not write once
+            // this transaction has begun, so the lock comes first.
             Flavour::MySql | Flavour::MariaDb | Flavour::Sqlite => {
                 self.lock_by_name(account).await?;
                 self.begin_with(sql, reach).await?;

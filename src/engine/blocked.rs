@@ -262,8 +262,8 @@ async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault
     Ok(waits_of(pairs))
 }
 
-/// Who waits, at once. Of locks that are on no row (GET_LOCK, a table's metadata) InnoDB knows
-/// nothing; who waits for one says so in the list of processes.
+/// Which connections wait, asked at once. InnoDB knows nothing of locks that are on no row (GET_LOCK, a
+/// table's metadata): waits for these are in the list of processes.
 async fn ask_mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
     let connection = pooled.get()?;
@@ -280,8 +280,8 @@ async fn ask_mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     Ok(waits)
 }
 
-/// How long it is waited until all who wait have looked for a deadlock. They have within a
-/// millisecond, unless the machine is at its end.
+/// How long the clients that wait may take to look for a deadlock. They take a millisecond, unless the
+/// machine is overloaded.
 const CHECKS_LAST: Duration = Duration::from_millis(100);
 
 /// InnoDB's status report is taken afresh each time.
@@ -292,8 +292,8 @@ async fn rows_waited_for(connection: &mut MySqlConnection) -> Result<Vec<Wait>, 
     Ok(waits_in(&report))
 }
 
-/// How many waits for a row have begun in earnest. MariaDB puts a lock request into the queue first,
-/// where the report shows it, and then has its client look for a deadlock and count its wait. Of two
+/// How many waits for a row have really begun. MariaDB first puts a lock request into the queue, where
+/// the report shows it. Only then does the client look for a deadlock and count its wait. Of two
 /// equals in a circle, the one that finds it is given up. So before this one has looked, no other
 /// client may be let go: which of them closes the circle would be a matter of luck.
 async fn waits_begun(connection: &mut MySqlConnection) -> Result<usize, Fault> {

@@ -1,12 +1,13 @@
 //! The engines' own codes, class by class, and the kind of fault that each means.
 //!
-//! What is in no list is [`FaultKind::Other`]: a statement of ours that is wrong, or something that no
-//! statement of ours should meet.
+//! A code in no list is [`FaultKind::Other`]: a statement of ours is wrong, or has met what none of them
+//! should meet.
 
 use super::FaultKind;
 
-/// MySQL and MariaDB: what a commit may be answered with although it was kept, because the server broke
-/// off while it committed. Error during commit (1180), query interrupted (1317), statement timeout (1969).
+/// MySQL and MariaDB: a commit may have been kept although it is answered with one of these, because the
+/// server broke off while it committed. Error during commit (1180), query interrupted (1317), statement
+/// timeout (1969).
 pub(super) const COMMIT_IN_DOUBT: [&str; 3] = ["1180", "1317", "1969"];
 
 /// Whether an engine ends a connection with this code from its side. No other engine has a code that

@@ -28,7 +28,7 @@ impl FileLock {
         }
     }
 
-    /// Takes the lock; None if another client has it. The file is made if there is none, for the users who
+    /// Takes the lock; None if another client has it. If there is no file, one is made for the users who
     /// may use what it stands for. It is never removed: a client that waited for a removed file would
     /// hold another lock than one that comes later.
     ///
@@ -85,8 +85,8 @@ fn is_the_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Gives a new lock file to the owner, the group and the users of what it stands for, as SQLite does with its
-/// own files beside the database. A user who may not give it away keeps it; the group may then be another.
+/// Gives a new lock file the owner, the group and the mode of the file that it stands for, as SQLite does
+/// with its own files. A user who may not give it away stays its owner, and may keep its group as well.
 fn share(file: &File, what: &Path) -> io::Result<()> {
     let what = fs::metadata(what)?;
     let given = fchown(file, Some(what.uid()), Some(what.gid()));

@@ -1,7 +1,8 @@
 //! What a new connection is told and asked before it serves anybody, in one round trip.
 //!
-//! What it is told is asked for again. So every connection is as the first one was, whatever has been
-//! done to the server, the role or a pooler in the meantime; or there is no connection.
+//! It is asked for each value that it was told to set. So every connection is as the first one was,
+//! even if the server, the role or a pooler has been changed in the meantime. A connection that would
+//! be different is refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,7 +93,7 @@ impl Greeting {
         });
     }
 
-    /// Leaves out what this server will not be told, as long as everything is as it has to be.
+    /// Leaves out the statements that this server refuses, if all values are right without them.
     ///
     /// # Errors
     /// As the server refuses; or what is not as it has to be.
@@ -163,7 +164,7 @@ impl Greeting {
         self.is_pooled.load(Ordering::Relaxed)
     }
 
-    /// Takes note that a pooler is in between, which nobody knew at the start.
+    /// Notes that a pooler is in between, which was not noticed at the start.
     pub(super) fn notice_a_pooler(&self) {
         if !self.is_pooled.swap(true, Ordering::Relaxed) {
             tracing::warn!("{}", pooler::noticed(self.behind_a_pooler.as_deref()));
@@ -188,7 +189,7 @@ pub(super) async fn accepted(
         }
         match tried {
             Ok(_) => accepted.push(statement),
-            // Whether that matters is what the question afterwards is for.
+            // Whether that matters is asked afterwards.
             Err(refusal) if refusal.is_an_answer() => tracing::debug!("{statement}: {refusal}"),
             Err(fault) => return Err(fault),
         }

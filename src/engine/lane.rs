@@ -66,7 +66,7 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Makes sure that every wait of that many clients in each lane is going to be seen.
+    /// Makes sure that every wait of this number of clients in each lane is going to be seen.
     ///
     /// # Errors
     /// As [`Database::must_show_waits`].
@@ -141,9 +141,9 @@ impl Own {
 }
 
 impl Database {
-    /// A database beside this one, on MySQL and MariaDB: in this one, whoever else works in it would
-    /// take part in the race, be it another explorer that tidies up, and the explorer would write into
-    /// tables that are somebody else's. The other engines' lanes are apart anyway.
+    /// A database beside this one, on MySQL and MariaDB. In this one, other clients would take part in
+    /// the race, another explorer among them, and the explorer would write into tables that are not
+    /// its own. The other engines' lanes are apart anyway.
     ///
     /// # Errors
     /// As the engine refuses: the user needs the right to make such a database and all rights in it.
@@ -182,8 +182,8 @@ impl Database {
         }
     }
 
-    /// Makes a database, but only where this user may drop it again. A right is asked for before the
-    /// database is looked for, so that the attempt to drop it tells while there is none.
+    /// Makes a database, but only if this user may drop it again. The engine checks the right before it
+    /// looks for the database. So an attempt to drop it tells while there is none yet.
     async fn make_database(&self, name: &str) -> Result<(), OpenError> {
         match self.administer(&format!("DROP DATABASE {name}")).await {
             Err(fault) if !fault.is_no_such_database() => return Err(no_scratch(fault)),
@@ -216,13 +216,13 @@ impl Database {
         done.unwrap_or_else(|_elapsed| Err(no_answer()))
     }
 
-    /// Lanes for runs of that many clients, with the same settings: as many as wanted, or as there is
-    /// room for.
+    /// Lanes for runs of this number of clients, with the same settings: as many as wanted, or as there
+    /// is room for.
     ///
     /// - MySQL: all are this very database, since runs that race for different rows do not meet.
     /// - MariaDB: each but the first is a database of its own. A client that releases a lock there
-    ///   looks at everything that waits on the same page, and may find another run's deadlock before
-    ///   the client does that closes it. Then the other one of the two is refused.
+    ///   looks at all waits on the same page. It may find another run's deadlock before the client that
+    ///   closes it does, and then the other one of the two is refused.
     /// - PostgreSQL: each is a schema of its own. At SERIALIZABLE it remembers what a transaction has
     ///   read by the page or, of a small table, as a whole, and would take runs on different rows
     ///   for conflicting ones.
@@ -253,7 +253,7 @@ impl Database {
         self.engine.flavour == Flavour::MySql
     }
 
-    /// For how many lanes so many connections are enough.
+    /// For how many lanes this number of connections is enough.
     fn lanes_for(&self, clients: usize, connections: usize) -> usize {
         match self.lanes_share_connections() {
             true => connections.saturating_sub(BESIDE_THE_CLIENTS) / clients,

@@ -14,7 +14,7 @@ pub(super) struct Place {
 const TABLE: &str = "racy_explores_here";
 
 impl Place {
-    /// A name that begins so, and that nothing else has.
+    /// A place whose name begins with this and is no other place's.
     pub(super) fn named(prefix: &str) -> Self {
         Self {
             name: format!("{prefix}{:016x}", fastrand::u64(..)),
@@ -31,8 +31,8 @@ impl Place {
         ]
     }
 
-    /// What a connection asks to be sure that it is there. `current` is the SQL expression for the name
-    /// of the place in which names are looked up.
+    /// What a connection asks to make sure that it is in this place. `current` is the SQL expression for
+    /// the name of the schema or database in which the connection looks tables up.
     pub(super) fn needed(&self, current: &str) -> [Needed; 2] {
         let why = "something would be written that is not the explorer's own";
         let needed = |name: &str, expression: String, value: &str| Needed {

@@ -321,7 +321,8 @@ pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Whether the migrations that a SQLite database notes began with ours. An empty note is nobody's.
+/// Whether the migrations that a SQLite database notes begin with ours. A database that notes none is
+/// not ours.
 pub(super) fn is_ours(applied: &[(i64, Vec<u8>)]) -> bool {
     let ours = migrations(SQLITE_MIGRATIONS);
     let is_ours = |(version, checksum): &(i64, Vec<u8>)| {

@@ -157,7 +157,7 @@ impl Journal {
     }
 }
 
-/// Where a database is, for the one who connects to it. It holds the password.
+/// Where a database is, with all that connecting to it takes, the password included.
 #[derive(Clone)]
 pub enum Address {
     /// MySQL or MariaDB, over TCP or a unix socket.
@@ -413,8 +413,8 @@ impl Database {
         }
     }
 
-    /// The same database through other connections, at most that many, with the same settings. Who takes all of
-    /// this one's leaves those alone.
+    /// The same database through a pool of its own with at most this number of connections, and with the
+    /// same settings. A client that takes all connections of the one pool leaves the other's alone.
     #[must_use]
     pub fn beside(&self, connections: u32) -> Self {
         Self {
@@ -604,5 +604,5 @@ fn chosen<'v>(choices: &[Choice], value: impl Fn(&str) -> Option<&'v str>) -> Ve
 /// How long it may take at least until a database has said all about itself.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long an answer is waited for by somebody who only wants to know whether there is one.
+/// How long an answer is waited for where the question is only whether there is one.
 const TRIAL: Duration = Duration::from_secs(2);

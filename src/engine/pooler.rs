@@ -1,9 +1,9 @@
 //! A pooler between this program and the server, such as PgBouncer with `pool_mode=transaction`.
 //!
 //! It lends a client a connection of its own, a backend, for one transaction, and another one for the
-//! next. What is set for a session then belongs to a backend, and to whichever client comes next. So
-//! behind one nothing is set for a session and nothing is prepared. Each transaction says all that it
-//! relies on when it begins, and a statement outside a transaction becomes a transaction of one.
+//! next. What is set for a session then belongs to a backend, and to the next client that gets it. So
+//! nothing is set for a session behind a pooler, and nothing is prepared. Each transaction sets all
+//! that it relies on when it begins. A statement outside a transaction becomes a transaction of one.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ impl Connection {
             return self.send(begin).await;
         };
         let begin = behind.beginning.spell(begin);
-        // Half a beginning would be an open transaction that nobody knows of.
+        // Where only a part of it was done, a transaction may be open: the connection is given up.
         let begun = self.send(&begin).await;
         begun.map_err(|fault| Fault::unavailable(fault.to_string()))?;
         self.set_in_transaction(true);
@@ -108,7 +108,7 @@ impl Connection {
     }
 }
 
-/// What to say of a pooler.
+/// What is said of a pooler.
 pub(super) fn noticed(beginning: Option<&Beginning>) -> String {
     match beginning {
         Some(beginning) => format!(
@@ -135,8 +135,8 @@ const DIRECTLY: &str = "name the server itself, or a pooler that keeps one conne
 /// the server's connection between two transactions. False where the server lets only one in.
 ///
 /// A pooler hands out the connection that was given back last, or the one that has waited longest.
-/// In the first case the second client gets the first one's, in the other the first client gets
-/// another one. `question` begins a transaction and asks for the number of the connection; `end` ends
+/// In the first case the second client gets the first one's. In the other case the first client gets
+/// another one than before. `question` begins a transaction and asks for the number of the connection; `end` ends
 /// it, whatever the server presets.
 ///
 /// # Errors

@@ -14,14 +14,14 @@ const WRITE_NOTHING: [&str; 2] = [
     "INSERT INTO transactions (account_id, amount) SELECT id, 0 FROM accounts WHERE 1 = 0",
 ];
 
-/// Where even that would take a lock: the tables at least are there.
+/// Used where even those would take a lock: they tell at least that the tables are there.
 const READ_NOTHING: [&str; 2] = [
     "SELECT balance FROM accounts WHERE 1 = 0",
     "SELECT amount FROM transactions WHERE 1 = 0",
 ];
 
-/// What is written in earnest, and removed by the same transaction. It is large enough that no page has
-/// room for it by chance.
+/// How many rows are really written, and removed by the same transaction. They are too large to fit by
+/// chance into pages that the database has already.
 const ROWS_TO_TRY: i64 = 40;
 const WRITE: &str = "INSERT INTO idempotency_keys (name, fingerprint, owner, state, claimed_at) \
                      VALUES (?, ?, 0, 0, 0)";
@@ -43,7 +43,7 @@ impl Database {
             }
         });
         match tried.await {
-            // Somebody is in the way: a deposit would wait, and be made.
+            // Another client holds a lock: a deposit would wait for it, and be made.
             Err(_elapsed) => Ok(()),
             Ok(Err(fault)) if fault.is_no_outcome() => Err(fault),
             Ok(_) => Ok(()),
@@ -51,7 +51,7 @@ impl Database {
     }
 
     async fn write_nothing(&self) -> Result<(), Fault> {
-        // SQLite has one lock for all writers, and one who writes nothing takes it as well.
+        // SQLite has one lock for all writers, and a statement that writes no row takes it as well.
         let statements = match &self.address {
             Address::Sqlite(options) => {
                 may_be_written(options.get_filename())?;
@@ -88,9 +88,9 @@ impl Database {
     }
 }
 
-/// Whether the file's own mode lets anybody write.
+/// Refuses a file whose own mode lets no user write.
 fn may_be_written(file: &Path) -> Result<(), Fault> {
-    // What cannot be asked, such as a database in memory, is not there to be written by others either.
+    // A database in memory has no file, and its mode cannot be in the way.
     let read_only = fs::metadata(file).is_ok_and(|found| found.permissions().readonly());
     if read_only {
         return Err(Fault {

@@ -6,7 +6,7 @@ use sqlx::{MySql, Postgres, Row as _};
 use super::pool::Pool;
 use super::{Database, Fault, Pools};
 
-/// Of a server's connections, so many are not taken.
+/// Server connections that are left free for other clients.
 const LEFT_TO_OTHERS: i64 = 3;
 
 /// How many connections may be taken.
@@ -82,8 +82,8 @@ impl Database {
         }))
     }
 
-    /// Opens so many connections at once, or as many as the server grants, and leaves them idle for
-    /// who comes next. How many there are; and where they are fewer, why, in the server's words.
+    /// Opens this number of connections at once, or as many as the server grants, and leaves them idle
+    /// in the pool. Returns their number and, if they are fewer than wanted, the server's reason.
     ///
     /// # Errors
     /// As the engine refuses for any other reason.

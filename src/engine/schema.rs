@@ -1,5 +1,5 @@
-//! How far a database's schema is, asked without writing anything: a user who may not change the schema can
-//! work on one that is up to date.
+//! How far a database's schema is, asked without writing anything. So a user who may not change the
+//! schema can work on one that is up to date.
 
 use std::fmt;
 
@@ -55,8 +55,8 @@ fn listed(migrations: &[i64]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// What lies between what the database has noted and what the program knows; none if nothing does. What
-/// cannot be mended by migrating comes first.
+/// How the migrations that the database has noted differ from the program's; None if they do not. A
+/// difference that migrating cannot mend comes first.
 pub(super) fn gap(known: &Migrator, noted: &[Noted]) -> Option<SchemaGap> {
     let newer = noted.iter().map(|(number, ..)| *number);
     let newer: Vec<_> = newer

@@ -1,5 +1,5 @@
-//! Would a wait be seen? Before anything is explored, a real wait of each sort is made and looked for:
-//! what a server is said to show, and what a user is said to be allowed to see, is not believed.
+//! Would a wait be seen? Before anything is explored, a real wait of each sort is made and looked
+//! for. Neither the server's settings nor the user's rights are relied on instead.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::pool::Pool;
 use super::{ConnectionId, Database, Fault, FaultKind, Flavour, OpenError, Pools};
 
-/// For so long a wait is looked for. A look takes milliseconds.
+/// How long a wait is looked for. A look takes milliseconds.
 const LOOKED_FOR: Duration = Duration::from_secs(5);
 
 /// Between two looks.
@@ -37,7 +37,7 @@ impl fmt::Display for Sort {
 }
 
 /// How to hold a lock of this sort, to wait for it, and to let go of it. A row of the table of
-/// migrations serves: it is on every ground, no client races for it, and nothing in it is changed.
+/// migrations serves: every place has it, no client races for it, and nothing in it is changed.
 struct Trial {
     begin: &'static str,
     hold: String,
@@ -89,8 +89,8 @@ enum Seen {
 }
 
 impl Database {
-    /// Makes sure that waits are seen: of so many connections at once, one holds a lock and the others
-    /// wait for it. Where the user may lock no table, its clients cannot wait for one either.
+    /// Makes sure that waits are seen. One connection holds a lock, and all the others wait for it at
+    /// once. If the user may lock no table, its clients cannot wait for one either.
     ///
     /// # Errors
     /// [`OpenError::Blind`] with what is not seen, and what has to be switched on.
@@ -100,7 +100,7 @@ impl Database {
             // The session does the waiting.
             return Ok(());
         }
-        // A connection that nobody has: the answer is no, but there has to be one.
+        // No connection has this number. The answer is no, but it has to be an answer.
         match self.all_wait(&[ConnectionId(-1)]).await {
             Ok(_) => {}
             Err(fault) if fault.is_an_answer() => {
@@ -146,7 +146,7 @@ impl Database {
         let seen = self.look_for(&numbers, &mut waiters).await?;
         holder.command(&trial.let_go).await?;
         holder.give_back();
-        // Each gets it when the one before it has let go. Whoever does not come back is cut off.
+        // Each gets the lock when the one before it has let go. One that takes too long is cut off.
         let deadline = Instant::now() + LOOKED_FOR;
         while let Ok(Some(_)) = timeout_at(deadline, waiters.join_next()).await {}
         Ok(seen)

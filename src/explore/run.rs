@@ -210,8 +210,8 @@ const BEFORE_ASKING: Duration = Duration::from_millis(1);
 /// InnoDB's detector is at it within a millisecond or never, and cannot be asked which.
 const CIRCLES_LAST: Duration = Duration::from_millis(100);
 
-/// How long nothing has to happen where nobody can be let go, before it is noted who waits. Decides
-/// nothing but what is said of a wait that times out.
+/// When no client can be let go and nothing has happened for this long, the waits are noted. It decides
+/// only what is said of a wait that times out.
 const BEFORE_NOTING: Duration = Duration::from_millis(100);
 
 /// Between two questions.
@@ -476,8 +476,8 @@ impl<'d> Scheduler<'d> {
         Ok(())
     }
 
-    /// A lock timeout is one that the schedule leads to only if nobody could have been let go instead, and
-    /// if the engine has shown the wait. Otherwise it is about the explorer, and no refusal.
+    /// A lock timeout belongs to the schedule only if no other client could have been let go instead, and
+    /// if the engine has shown the wait. Otherwise the explorer has caused it, and it is no refusal.
     fn must_be_a_refusal(&self, client: Client, record: &Record) -> Result<(), Stopped> {
         let Ending::Failed { kind, .. } = &record.ending else {
             return Ok(());

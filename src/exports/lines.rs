@@ -45,7 +45,7 @@ impl<R: Read> Lines<R> {
     /// As the operating system says.
     pub(super) fn next(&mut self) -> std::io::Result<Option<Line<'_>>> {
         let (mut bytes, mut fields, mut is_too_long) = (0, 0, false);
-        // What is too much goes here.
+        // The rest of a line that is too long goes here, and is not kept.
         let (mut spilled, mut spilled_ends) = ([0; LONGEST], [0; MOST_FIELDS]);
         loop {
             let input = self.file.fill_buf()?;

@@ -1,4 +1,4 @@
-//! How many clients may be connected, and who is let in beyond that.
+//! How many clients may be connected, and which requests are carried out beyond that.
 //!
 //! Where all places are taken, the connection that has been idle for longest has to give its own
 //! up. Where none is idle, a few places remain beyond the ordinary ones. In one of these a client
@@ -28,7 +28,7 @@ pub(super) const SAY_QUICKLY: Duration = Duration::from_secs(2);
 /// How long a connection that was told to go may take.
 const LEAVE_QUICKLY: Duration = Duration::from_secs(1);
 
-/// The places, and who has them.
+/// The places, and the connections that have them.
 #[derive(Debug)]
 pub(super) struct Admission {
     most: usize,
@@ -65,7 +65,7 @@ impl Admission {
     /// Lets a connection in; None where there is no place left for it at the moment.
     pub(super) fn try_admit(self: &Arc<Self>) -> Option<Admitted> {
         let place = self.ordinary_place().or_else(|| {
-            // Whoever comes next finds a place then, or this one when it has said what it wants.
+            // The place that becomes free is for the next client, or for this one's request.
             self.make_room();
             let permit = Arc::clone(&self.reserved).try_acquire_owned();
             permit.ok().map(Place::Reserved)
@@ -180,7 +180,7 @@ fn is_never_kept_out(method: &Method, path: &str) -> bool {
         || changes_accounts
 }
 
-/// The connection that a request came over, and who decides about it.
+/// The connection that a request came over, and what decides about it.
 #[derive(Debug, Clone)]
 pub(super) struct Arrived {
     pub(super) connected: Arc<Connected>,

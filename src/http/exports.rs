@@ -217,7 +217,7 @@ pub(super) async fn audit(
         .map_err(|_elapsed| Problem::too_many_audits())?;
     let download = open(&app, &file).await?;
     let audit = tokio::task::spawn_blocking(move || {
-        // Until it is over, also where nobody waits for it any more.
+        // Held until the audit is over, even if its client has left.
         let _turn = turn;
         let length = download.length();
         Audit::of(download.into_file().take(length))
@@ -226,10 +226,10 @@ pub(super) async fn audit(
     Ok(Json(ExportAudit { file, audit }))
 }
 
-/// At most that many files are audited at a time: each takes a processor.
+/// How many files are audited at a time, at most: each takes a processor.
 pub(super) const MOST_AUDITS: usize = 2;
 
-/// How long an audit waits for others.
+/// How long an audit waits for its turn.
 const PATIENCE_FOR_AN_AUDIT: Duration = Duration::from_secs(2);
 
 fn parse(name: Result<Path<String>, PathRejection>) -> Result<FileName, Problem> {

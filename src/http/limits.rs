@@ -1,15 +1,14 @@
-//! How much the clients of a service may take together.
+//! What the clients of a service may take together.
 
 use std::time::Duration;
 
-/// How much the clients may take together.
+/// What the clients may take together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// At most that many connections, beside a few that are kept for the keeper and for who asks
-    /// about health.
+    /// The most connections of clients. A few more are kept for the keeper, health and metrics.
     pub connections: usize,
-    /// How many connections to the database are kept for the keeper and for who asks about health,
-    /// beside those that deposits, orders and exports share; with 0, they share them too.
+    /// How many connections to the database are kept for the keeper, health and metrics. Deposits,
+    /// orders and exports share the others. With 0, all share all.
     pub kept_database_connections: u32,
     /// How long a client may read nothing of its answer before its connection is closed.
     pub write_timeout: Duration,

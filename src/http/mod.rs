@@ -101,7 +101,7 @@ pub struct Settings {
 #[derive(Debug)]
 struct App {
     database: Database,
-    /// The same, for the keeper and for who asks about health.
+    /// The same, for the keeper, health and metrics.
     kept: Database,
     has_kept_connections: bool,
     long_delay: LongDelay,
@@ -263,7 +263,7 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
         ..completion.clone()
     };
     let to_the_end = middleware::from_fn_with_state(completion, completion::run_to_the_end);
-    // Were the keeper to queue behind deposits, nobody could get in who can stop them.
+    // If the keeper queued behind deposits, there would be no way in to put an end to them.
     let keepers_to_the_end =
         middleware::from_fn_with_state(without_workers, completion::run_to_the_end);
     let work = Router::new()

@@ -359,8 +359,8 @@ impl Problem {
         self
     }
 
-    /// 503: no deposit could be made at the moment, and why. The kind is the fault's, also where its status
-    /// would be another one: who asks for readiness knows but two answers.
+    /// 503: no deposit could be made at the moment, and why. The kind is the fault's, even if its own
+    /// status is another one: readiness is answered with 200 or 503 alone.
     pub fn not_ready(fault: Fault) -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),

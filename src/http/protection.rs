@@ -14,7 +14,7 @@ const TO_OURSELVES: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("same-origin"),
 );
 
-/// An answer to who is signed in, or wants to be: nobody keeps it.
+/// An answer to a user who is signed in or signs in: no cache keeps it.
 pub(super) async fn keep_private(mut response: Response) -> Response {
     let no_store = HeaderValue::from_static("no-store");
     response

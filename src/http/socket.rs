@@ -1,8 +1,7 @@
 //! A client's socket, which notes what becomes of the bytes.
 //!
-//! A client that reads nothing keeps its answer, and what that is made of, for as long as it likes:
-//! TCP asks it again and again whether there is room now, and takes "no" for an answer. So it is
-//! the service that has to lose patience.
+//! A client that reads nothing would keep its answer, and what that is made of, for as long as it likes:
+//! TCP asks it again and again whether there is room, and never gives up. So the service has to.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -17,12 +16,12 @@ use tokio::time::{Sleep, sleep};
 
 use super::connected::Connected;
 
-/// At most about that many bytes wait in the system to be sent. Only what it takes tells that a
-/// client reads: with the megabytes that it would take otherwise, a slow client would seem to read
-/// nothing for minutes.
+/// About how many bytes wait in the system to be sent, at most. That a client reads shows only in the
+/// system's taking more of them. The system would take megabytes at once otherwise, and a slow client
+/// would seem to read nothing for minutes.
 const MOST_NOT_SENT: u32 = 32 * 1024;
 
-/// How long, and how much, is read of a client that is told no before it has said all.
+/// How long, and how many bytes, are read from a client that was answered before it has sent all.
 const LINGER: Duration = Duration::from_secs(1);
 const MOST_DISCARDED: usize = 1024 * 1024;
 

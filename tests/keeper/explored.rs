@@ -173,8 +173,8 @@ impl Subject for Beside {
     }
 }
 
-/// Between two accounts there is one that nobody deposits into: InnoDB's locks reach to the neighbouring record, and no
-/// run is to wait for another's.
+/// Between two accounts there is one without deposits. InnoDB's locks reach to the neighbouring record,
+/// and no run is to wait for another's.
 async fn open(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
     let accounts = STRATEGIES[0].open(database, 2 * count).await?;
     let mut work = database.begin_work().await?;

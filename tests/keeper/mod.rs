@@ -25,7 +25,7 @@ use crate::support::{Lab, TestEngine};
 
 pub(super) const PASSWORD: &str = "a grain of salt";
 
-/// Somebody in a process that makes no deposits.
+/// A user in a process that makes no deposits.
 pub(super) const ADA: Actor<'_> = Actor {
     name: "ada",
     memory: None,

@@ -52,15 +52,15 @@ pub fn open_folder() -> TempDir {
     folder.unwrap()
 }
 
-/// A port on which nobody listens but who is told its number, however often: while this value lives, no other
-/// test is given it.
+/// A port that no other test is given while this value lives. Only what this test tells its number can
+/// listen on it, however often.
 #[derive(Debug)]
 pub struct HeldPort(TcpSocket);
 
 impl HeldPort {
     pub fn new() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
-        // Bound and not listening: whoever binds it by its number, with the same option, may listen on it.
+        // Bound and not listening: another socket with the same option may bind its number and listen.
         socket.set_reuseaddr(true).unwrap();
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         Self(socket)

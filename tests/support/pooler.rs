@@ -56,7 +56,7 @@ impl Pooler {
         format!("postgres://postgres@localhost:6432/{database}?host={folder}&sslmode=disable")
     }
 
-    /// Lets it stand as it is, with all its connections open, and answer nobody any more.
+    /// Stops it as it is: its connections stay open, and nothing is answered any more.
     pub fn freeze(&self) {
         signal("STOP", &self.process);
     }

@@ -24,7 +24,7 @@ pub fn without_credentials(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// What is shown of a text that may hold a password; none where it cannot.
+/// What is shown of a text that may hold a password; None if it cannot hold one.
 fn hidden(text: &str) -> Option<String> {
     match text.split_once("://") {
         Some((scheme, _)) => Some(format!("{scheme}://…")),
