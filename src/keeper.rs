@@ -32,7 +32,6 @@ use crate::auth::now;
 use crate::deposits::Memory;
 use crate::engine::{
     Database, Fault, FaultKind, MayBeFault, Row, Session, Work, again, pauses_between_tries,
-    somebody_was_in_the_way,
 };
 use crate::step::{Argument, Unobserved};
 
@@ -201,8 +200,9 @@ pub async fn edit_in(
 ) -> Result<u64, NotChanged> {
     let done = loop {
         let done = attempt(&mut s, actor, account, edit).await;
-        let collided = done.as_ref().err().and_then(MayBeFault::fault);
-        if !(collided.is_some_and(somebody_was_in_the_way) && s.pause().await) {
+        let fault = done.as_ref().err().and_then(MayBeFault::fault);
+        let collided = fault.is_some_and(|it| it.kind.is_a_collision());
+        if !(collided && s.pause().await) {
             break done;
         }
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::{Receipt, Refusal};
-use crate::engine::{Fault, FaultKind, Session};
+use crate::engine::{Fault, Session};
 
 /// How long to pause before a lost attempt is made again. At most five times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -62,30 +62,10 @@ pub(super) enum NotMade {
 
 impl From<Fault> for NotMade {
     fn from(fault: Fault) -> Self {
-        match fault.kind {
-            FaultKind::Deadlock
-            | FaultKind::SnapshotConflict
-            | FaultKind::SerializationFailure
-            | FaultKind::Busy => Self::Lost,
-            // Who has waited a lock wait timeout long has waited enough; and after an answer that was
-            // lost, another attempt could be the second deposit.
-            FaultKind::LockTimeout
-            | FaultKind::UniqueViolation
-            | FaultKind::ForeignKeyViolation
-            | FaultKind::TransactionAborted
-            | FaultKind::Unavailable
-            | FaultKind::LimitReached
-            | FaultKind::Interrupted
-            | FaultKind::ReadOnly
-            | FaultKind::NotAllowed
-            | FaultKind::DatabaseFull
-            | FaultKind::DatabaseStorage
-            | FaultKind::SchemaMissing
-            | FaultKind::StatementLost
-            | FaultKind::OutOfRange
-            | FaultKind::DiskFull
-            | FaultKind::Storage
-            | FaultKind::Other => Self::Refused(fault.into()),
+        if fault.kind.is_a_collision() {
+            Self::Lost
+        } else {
+            Self::Refused(fault.into())
         }
     }
 }

@@ -117,6 +117,34 @@ impl FaultKind {
         }
     }
 
+    /// Whether the same work may succeed at once if it is done again: it was refused only because of what
+    /// another client was doing. A lock wait that took too long is no collision: it was long enough. Nor
+    /// is an answer that was lost: another attempt could be the second deposit.
+    pub(crate) fn is_a_collision(self) -> bool {
+        match self {
+            Self::Deadlock | Self::SnapshotConflict | Self::SerializationFailure | Self::Busy => {
+                true
+            }
+            Self::LockTimeout
+            | Self::TransactionAborted
+            | Self::UniqueViolation
+            | Self::ForeignKeyViolation
+            | Self::Unavailable
+            | Self::LimitReached
+            | Self::Interrupted
+            | Self::ReadOnly
+            | Self::NotAllowed
+            | Self::DatabaseFull
+            | Self::DatabaseStorage
+            | Self::SchemaMissing
+            | Self::StatementLost
+            | Self::OutOfRange
+            | Self::DiskFull
+            | Self::Storage
+            | Self::Other => false,
+        }
+    }
+
     /// Whether the database had no place to write to.
     pub fn is_about_room(self) -> bool {
         matches!(self, Self::DatabaseFull | Self::DatabaseStorage)

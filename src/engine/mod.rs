@@ -75,8 +75,8 @@ pub use lane::{BESIDE_THE_CLIENTS, Lane, Lanes, Scratch};
 pub use pool::PoolUse;
 pub use schema::SchemaGap;
 pub use session::{Kept, Session};
+pub(crate) use work::pauses_between_tries;
 pub use work::{MayBeFault, Work, again};
-pub(crate) use work::{pauses_between_tries, somebody_was_in_the_way};
 
 use crate::step::{Observer, Unobserved};
 use blocked::Looks;

@@ -174,21 +174,12 @@ pub async fn again<T, E: MayBeFault, A: Future<Output = Result<T, E>>>(
     attempt: impl Fn() -> A,
 ) -> Result<T, E> {
     for pause in pauses_between_tries() {
-        match attempt().await {
-            Err(error) if error.fault().is_some_and(somebody_was_in_the_way) => sleep(pause).await,
-            done => return done,
+        let done = attempt().await;
+        let fault = done.as_ref().err().and_then(MayBeFault::fault);
+        if !fault.is_some_and(|it| it.kind.is_a_collision()) {
+            return done;
         }
+        sleep(pause).await;
     }
     attempt().await
-}
-
-/// A lock wait that took too long is none of these: whoever waited that long need not wait again.
-pub(crate) fn somebody_was_in_the_way(fault: &Fault) -> bool {
-    matches!(
-        fault.kind,
-        FaultKind::Deadlock
-            | FaultKind::SerializationFailure
-            | FaultKind::SnapshotConflict
-            | FaultKind::Busy
-    )
 }

@@ -51,7 +51,7 @@ pub use order::{
 pub use tables::{LEGACY, NAMED, NUMBERED, PAIRS, Pair};
 
 use crate::card::{Card, Expectation};
-use crate::engine::{Database, Engine, Fault, FaultKind, Session};
+use crate::engine::{Database, Engine, Fault, Session};
 use crate::step::Observer;
 use crate::verdict::Outcome;
 
@@ -241,22 +241,12 @@ async fn tidy_up(
     for lost in 1..TRIES {
         match s.run(label, sql, args).await {
             Ok(_) => return Ok(()),
-            Err(fault) if is_somebody_elses_fault(fault.kind) => {}
+            Err(fault) if fault.kind.is_a_collision() => {}
             Err(fault) => return Err(fault),
         }
         tokio::time::sleep(Duration::from_millis(lost)).await;
     }
     s.run(label, sql, args).await.map(|_| ())
-}
-
-fn is_somebody_elses_fault(kind: FaultKind) -> bool {
-    matches!(
-        kind,
-        FaultKind::Deadlock
-            | FaultKind::SerializationFailure
-            | FaultKind::SnapshotConflict
-            | FaultKind::Busy
-    )
 }
 
 /// Writes the head, for the consumer to take.
