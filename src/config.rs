@@ -32,11 +32,12 @@ pub struct EngineOptions {
     /// local:postgres for a private server that is started and stopped with the lab. Without it:
     /// local: (MySQL or MariaDB) where one is found, else SQLite. A user and a password are
     /// percent-encoded: / is %2F, # is %23, ? is %3F, @ is %40, : is %3A, % is %25. After a ? MySQL
-    /// takes socket, ssl-mode, ssl-ca, ssl-cert, ssl-key, charset, collation and timezone; PostgreSQL
-    /// takes host, hostaddr, port, dbname, user, password, sslmode, sslrootcert, sslcert, sslkey,
-    /// application_name, options and options[...]; both take statement-cache-capacity. What a URL of
-    /// PostgreSQL leaves out is taken from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE,
-    /// PGOPTIONS and the like, and a password from ~/.pgpass.
+    /// takes socket, ssl-mode, ssl-ca, ssl-cert, ssl-key, charset, collation and timezone;
+    /// PostgreSQL takes host, hostaddr, port, dbname, user, password, sslmode, sslrootcert,
+    /// sslcert, sslkey, application_name, options and options[...]; both take
+    /// statement-cache-capacity. What a URL of PostgreSQL leaves out is taken from PGHOST, PGPORT,
+    /// PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE, PGOPTIONS and the like, and a password from
+    /// ~/.pgpass.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<AsTyped>,
 
@@ -68,9 +69,9 @@ pub struct EngineOptions {
     #[arg(long, value_name = "MODE", env = "RACY_JOURNAL", default_value = "wal")]
     pub journal: Journal,
 
-    /// At most this number of database connections. Requests beyond queue for one, and while they do, they
-    /// cannot race. serve keeps up to three of them for the keeper, health and metrics, but no more than
-    /// a quarter.
+    /// At most this number of database connections. Requests beyond queue for one, and while they
+    /// do, they cannot race. serve keeps up to three of them for the keeper, health and metrics,
+    /// but no more than a quarter.
     #[arg(
         long,
         value_name = "N",
@@ -132,9 +133,9 @@ pub struct DatabaseOptions {
     #[command(flatten)]
     pub engine: EngineOptions,
 
-    /// Refuse a database whose schema is not up to date, instead of migrating it: racy migrate does that.
-    /// A schema that is up to date is not changed anyway, and a user suffices who may only read and write
-    /// rows.
+    /// Refuse a database whose schema is not up to date, instead of migrating it: racy migrate does
+    /// that. A schema that is up to date is not changed anyway, and a user suffices who may only
+    /// read and write rows.
     #[arg(long, env = "RACY_NO_MIGRATE", value_parser = BoolishValueParser::new())]
     pub no_migrate: bool,
 }
@@ -340,8 +341,8 @@ pub struct ServiceOptions {
     pub listening: ListenOption,
 
     /// Carry out at most that many requests at a time, as that many synchronous workers would
-    /// [default: as many as come]. With 1, no race of deposits is possible. The keeper's requests need no
-    /// worker.
+    /// [default: as many as come]. With 1, no race of deposits is possible. The keeper's requests
+    /// need no worker.
     #[arg(long, value_name = "N", env = "RACY_WORKERS", value_parser = workers)]
     pub workers: Option<usize>,
 
@@ -386,8 +387,8 @@ pub struct ServiceOptions {
     )]
     pub request_timeout: Duration,
 
-    /// How long a client may read nothing of its answer before it is cut off. A slow one is not, as long as
-    /// it takes some 16 KB in that time.
+    /// How long a client may read nothing of its answer before it is cut off. A slow one is not, as
+    /// long as it takes some 16 KB in that time.
     #[arg(
         long,
         value_name = "TIME",
@@ -397,9 +398,9 @@ pub struct ServiceOptions {
     )]
     pub write_timeout: Duration,
 
-    /// The most connections of clients; fewer where the process may not have enough files open. Where all
-    /// are taken, idle ones are closed. Where none is idle, only health, metrics and the keeper's requests
-    /// are carried out, and all others are answered with 503.
+    /// The most connections of clients; fewer where the process may not have enough files open.
+    /// Where all are taken, idle ones are closed. Where none is idle, only health, metrics and the
+    /// keeper's requests are carried out, and all others are answered with 503.
     #[arg(
         long,
         value_name = "N",
@@ -498,8 +499,8 @@ impl ServiceOptions {
         }
     }
 
-    /// The settings for the service, with at most `clients` connections of clients, and `kept` to the
-    /// database for the keeper.
+    /// The settings for the service, with at most `clients` connections of clients, and `kept` to
+    /// the database for the keeper.
     pub fn settings(&self, exports: Folder, clients: u32, kept: u32) -> http::Settings {
         http::Settings {
             exports,

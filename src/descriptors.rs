@@ -1,8 +1,8 @@
 //! How many files the process may have open, and what they are for.
 //!
-//! A connection is an open file, and so is an export that it asks for. When no more files may be opened,
-//! no client is let in and no export is written. To prevent that, the number of clients follows from
-//! the number of files.
+//! A connection is an open file, and so is an export that it asks for. When no more files may be
+//! opened, no client is let in and no export is written. To prevent that, the number of clients
+//! follows from the number of files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -18,8 +18,8 @@ const OF_A_DATABASE_CONNECTION: u64 = 3;
 /// The client's socket, and the file that is read or written for it.
 const OF_A_CLIENT: u64 = 2;
 
-/// Raises the limit of open files to this number, or to the most that is allowed, and returns it. Not
-/// higher: the private server inherits the limit, and MySQL allocates memory for each file.
+/// Raises the limit of open files to this number, or to the most that is allowed, and returns it.
+/// Not higher: the private server inherits the limit, and MySQL allocates memory for each file.
 pub fn raise_to(needed: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let current = current.unwrap_or(u64::MAX);
@@ -53,8 +53,8 @@ impl Share {
         OWN + u64::from(self.database) * OF_A_DATABASE_CONNECTION + clients * OF_A_CLIENT
     }
 
-    /// The part of it that fits into this number of files. Where they are too few, the database gets at
-    /// most half of them, unless the clients need less.
+    /// The part of it that fits into this number of files. Where they are too few, the database
+    /// gets at most half of them, unless the clients need less.
     #[must_use]
     pub fn limited_to(self, files: u64) -> Self {
         let reserved = RESERVED_PLACES as u64 * OF_A_CLIENT;

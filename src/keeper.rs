@@ -1,8 +1,9 @@
-//! The keeper's work: accounts are opened and reset, transactions deleted. Each change is one transaction
-//! with the note of who made it.
+//! The keeper's work: accounts are opened and reset, transactions deleted. Each change is one
+//! transaction with the note of who made it.
 //!
-//! It may be made amid deposits of every strategy. The books are right before and after, as far as the
-//! strategies keep them right among themselves. So a change takes, or changes, all that deposits rely on:
+//! It may be made amid deposits of every strategy. The books are right before and after, as far as
+//! the strategies keep them right among themselves. So a change takes, or changes, all that
+//! deposits rely on:
 //!
 //! | what deposits rely on | what a change does |
 //! |---|---|
@@ -14,13 +15,13 @@
 //! | the time of the last change (`timestamp_check`) | sets it, in whole seconds, which is as little as always |
 //! | its slot (`partitioned`) | empties all of them in a reset, under the row's lock |
 //!
-//! The locks are taken in the order of the table, as the strategies take them, so that they cause no
-//! deadlock. Each is waited for as long as a deposit would wait (`--lock-wait-timeout`). A change that
-//! the engine refuses because of other clients is made again.
+//! The locks are taken in the order of the table, as the strategies take them, so that they cause
+//! no deadlock. Each is waited for as long as a deposit would wait (`--lock-wait-timeout`). A
+//! change that the engine refuses because of other clients is made again.
 //!
-//! What cannot be had: a deposit by `mutex_in_process` in *another* process does not notice the change.
-//! Either of the two may overwrite the other. Other instances are such processes, and so are the
-//! commands. Strategies that lose updates among themselves lose them to a change as well.
+//! What cannot be had: a deposit by `mutex_in_process` in *another* process does not notice the
+//! change. Either of the two may overwrite the other. Other instances are such processes, and so
+//! are the commands. Strategies that lose updates among themselves lose them to a change as well.
 
 use std::fmt;
 
@@ -40,8 +41,8 @@ use crate::step::{Argument, Unobserved};
 pub struct Actor<'a> {
     /// The user's name, or what stands for it.
     pub name: &'a str,
-    /// The memory of the instance of the service that makes the change: its locks are taken as well. None in a
-    /// process that serves no deposits.
+    /// The memory of the instance of the service that makes the change: its locks are taken as
+    /// well. None in a process that serves no deposits.
     pub memory: Option<&'a Memory>,
 }
 
@@ -188,7 +189,8 @@ async fn edit(
     edit_in(session, actor, account, edit).await
 }
 
-/// Edits an account in a session that is there already, and says how many transactions were deleted.
+/// Edits an account in a session that is there already, and says how many transactions were
+/// deleted.
 ///
 /// # Errors
 /// [`NotChanged`].
@@ -337,8 +339,8 @@ async fn sums_of_transactions(s: &mut Session<'_>, account: i64) -> Result<(i128
     ))
 }
 
-/// The deleted amounts count as part of the opening balance. Those that were only appended move into
-/// the balance column as well.
+/// The deleted amounts count as part of the opening balance. Those that were only appended move
+/// into the balance column as well.
 async fn move_into_balances(
     s: &mut Session<'_>,
     before: Locked,
@@ -353,8 +355,8 @@ async fn move_into_balances(
     Ok(write(s, before.id, opening_balance, balance).await?)
 }
 
-/// Writes both balances, the version and the time: a deposit that has read the account before sees by
-/// them that it has changed.
+/// Writes both balances, the version and the time: a deposit that has read the account before sees
+/// by them that it has changed.
 async fn write(
     s: &mut Session<'_>,
     account: i64,

@@ -18,8 +18,8 @@
 //! 7. [`explore`]: every schedule of a strategy's clients, instead of the luck of a load test.
 //!    [`survey`] says which strategies it explores on which engines.
 //! 8. [`keeper`]: accounts are reset between two lessons; [`auth`]: by whom.
-//! 9. [`config`]: what the commands can be told; `main.rs` wires them. [`descriptors`]: how many connections the
-//!    process may have open.
+//! 9. [`config`]: what the commands can be told; `main.rs` wires them. [`descriptors`]: how many
+//!    connections the process may have open.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
 //! response. Dependencies point one way as well: `http` knows `deposits`, `statements`, `orders` and `exports`,

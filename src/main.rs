@@ -39,8 +39,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
-/// glibc's allocator has an arena for each thread, and keeps there for good what a password's hash took
-/// (19 MiB): fifteen wrong passwords left 240 MB. This one gives free memory back to the system.
+/// glibc's allocator has an arena for each thread, and keeps there for good what a password's hash
+/// took (19 MiB): fifteen wrong passwords left 240 MB. This one gives free memory back to the
+/// system.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -66,25 +67,27 @@ enum Command {
     /// Run every schedule of a strategy's clients, step by step on the real engine, and count how each
     /// ends.
     ///
-    /// It runs the functions that serve requests, in databases (MySQL, MariaDB), schemas (PostgreSQL) or
-    /// files (SQLite) of its own, named racy_explore_… and racy_lane_…, which it removes afterwards. The
-    /// exit status is 0, or 1 where a strategy that must be safe lost something. It is 2 where something
-    /// could not be run to its end, or where the engine does not show which clients wait for a lock.
-    /// Ctrl-C prints what was found so far.
+    /// It runs the functions that serve requests, in databases (MySQL, MariaDB), schemas
+    /// (PostgreSQL) or files (SQLite) of its own, named racy_explore_… and racy_lane_…, which it
+    /// removes afterwards. The exit status is 0, or 1 where a strategy that must be safe lost
+    /// something. It is 2 where something could not be run to its end, or where the engine does not
+    /// show which clients wait for a lock. Ctrl-C prints what was found so far.
     Explore(ExploreCommand),
     /// Show live how the strategies of a running service fare: what its /metrics says, again and again.
     ///
-    /// Of each interval, a line per strategy: requests and applied deposits per second; conflict, the
-    /// share of the requests that were answered with 409; retries per request; and the time within which half of them, and 99 of
-    /// 100, were answered. On a terminal the picture is redrawn, into a pipe lines are appended. Ctrl-C ends it, as does
-    /// the end of the terminal or of the pipe's reader, with exit status 0.
+    /// Of each interval, a line per strategy: requests and applied deposits per second; conflict,
+    /// the share of the requests that were answered with 409; retries per request; and the time
+    /// within which half of them, and 99 of 100, were answered. On a terminal the picture is
+    /// redrawn, into a pipe lines are appended. Ctrl-C ends it, as does the end of the terminal or
+    /// of the pipe's reader, with exit status 0.
     Watch(WatchCommand),
     /// The other side of the orders: what reads them.
     #[command(subcommand)]
     Orders(OrdersCommand),
     #[command(flatten)]
     Keeper(KeeperCommand),
-    /// Bring a database's schema up to date, and end. Commands that work on your data do it as well.
+    /// Bring a database's schema up to date, and end. Commands that work on your data do it as
+    /// well.
     Migrate(MigrateCommand),
     /// Ask the service on this host whether it can do its work, as a container's health check does.
     ///
@@ -328,8 +331,8 @@ async fn explore(command: ExploreCommand, mut signals: Signals) -> Ended {
     }
 }
 
-/// How long an exploration that is stopped may take to end. Waiting for a lock and making a lane take
-/// far less; a database that does not answer may take for ever.
+/// How long an exploration that is stopped may take to end. Waiting for a lock and making a lane
+/// take far less; a database that does not answer may take for ever.
 const COMES_TO_ITS_END: Duration = Duration::from_secs(20);
 
 async fn survey_and_print(survey: &Survey<'_>, command: &ExploreCommand) -> Ended {
@@ -560,8 +563,8 @@ fn share_files(command: &ServeCommand) -> Share {
     share
 }
 
-/// How many connections to the database are kept for the keeper, health and metrics, so that deposits
-/// do not take them all.
+/// How many connections to the database are kept for the keeper, health and metrics, so that
+/// deposits do not take them all.
 fn kept_connections(all: u32) -> u32 {
     (all / 4).min(3)
 }

@@ -45,8 +45,8 @@ impl Driver {
 
     async fn browser(&self) -> Browser {
         let mut capabilities = Capabilities::new();
-        // Without a sandbox, because containers and root have none to give; and at the end of a pipe, so
-        // that no browser outlives its driver.
+        // Without a sandbox, because containers and root have none to give; and at the end of a
+        // pipe, so that no browser outlives its driver.
         let options = json!({ "args": [
             "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--remote-debugging-pipe",
         ] });

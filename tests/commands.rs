@@ -213,7 +213,8 @@ async fn the_demo_shows_a_table_and_how_it_happened() {
     }
 }
 
-/// Whether a line of the demo's table, e.g. `atomic_long_delay 10 0 1000 100 900 95 ms`, tells of a loss.
+/// Whether a line of the demo's table, e.g. `atomic_long_delay 10 0 1000 100 900 95 ms`, tells of a
+/// loss.
 fn has_lost_by_one_instance(line: &str) -> bool {
     match line.split_whitespace().collect::<Vec<_>>()[..] {
         [_, _, _, expected, _, lost, _, "ms"] => expected != "0" && lost != "0",
@@ -271,7 +272,8 @@ async fn serve_says_so_when_its_private_server_dies(engine: TestEngine) {
     assert!(said.contains("ended unasked"), "{said}");
 }
 
-/// What a test has started goes with the test's thread, also by a panic that leaves no time to stop it.
+/// What a test has started goes with the test's thread, also by a panic that leaves no time to stop
+/// it.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_test_that_ends_early_leaves_nothing_running() {
@@ -531,8 +533,8 @@ async fn make_requests_finds_duplicate_orders(engine: TestEngine) {
     steps.await.unwrap();
 }
 
-/// Holds back this number of clients before the step with this label until all of them are there. Then it
-/// holds none back.
+/// Holds back this number of clients before the step with this label until all of them are there.
+/// Then it holds none back.
 async fn hold_until_all_are_before(label: &str, mut arrivals: Arrivals, clients: usize) {
     let mut held = Vec::new();
     while held.len() < clients {

@@ -1,5 +1,5 @@
-//! The description of the API, held against what is answered. Every answer of every test that has the
-//! service in this process is held against it as well; here each described one is asked for.
+//! The description of the API, held against what is answered. Every answer of every test that has
+//! the service in this process is held against it as well; here each described one is asked for.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -56,8 +56,9 @@ impl Described {
         }
     }
 
-    /// Sends what a line of a table says: method, path, and a body that is JSON or else a form; `!` before
-    /// the path says that it is sent by another site's page, `?` that it is sent without a token.
+    /// Sends what a line of a table says: method, path, and a body that is JSON or else a form; `!`
+    /// before the path says that it is sent by another site's page, `?` that it is sent without a
+    /// token.
     async fn send(&self, method: &str, path: &str, body: &str) -> reqwest::Response {
         let url = format!(
             "http://{}{}",
@@ -215,7 +216,8 @@ async fn each_described_answer_is_given_and_each_given_one_described() {
         given.insert(described(method, path, *status));
     }
     lab.service.stop().await;
-    // By a fault of the lab or its surroundings, each of which has a test of its own; and without a host.
+    // By a fault of the lab or its surroundings, each of which has a test of its own; and without a
+    // host.
     let by_others = ["408", "409", "413", "500", "503", "504", "507"];
     for (template, operations) in description()["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {

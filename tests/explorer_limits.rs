@@ -1,5 +1,5 @@
-//! The explorer where it sees too little, or has too few connections or rights: it says so, and what it
-//! says of schedules stays true.
+//! The explorer where it sees too little, or has too few connections or rights: it says so, and
+//! what it says of schedules stays true.
 
 use std::process::Output;
 use std::sync::OnceLock;
@@ -27,8 +27,8 @@ on_engines!(
         a_user_who_may_not_see_who_waits_is_told_which_right_is_missing,
 );
 
-/// A server whose global settings may be changed, and whose databases may be counted, by one test at a
-/// time.
+/// A server whose global settings may be changed, and whose databases may be counted, by one test
+/// at a time.
 struct Alone {
     server: &'static LocalServer,
     fresh: Fresh,

@@ -1,5 +1,5 @@
-//! What a database may do to a lab that has done nothing wrong: what the client is told, and whether the
-//! instance says that it is ready.
+//! What a database may do to a lab that has done nothing wrong: what the client is told, and
+//! whether the instance says that it is ready.
 
 use racy::deposits::{Failure, Outcome, Refusal, Strategy};
 use racy::engine::{Address, Database, FaultKind, Settings};

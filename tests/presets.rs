@@ -1,5 +1,5 @@
-//! Whatever a server, a role or `init_connect` presets, a statement means what its strategy says; or the
-//! database is refused in words.
+//! Whatever a server, a role or `init_connect` presets, a statement means what its strategy says;
+//! or the database is refused in words.
 
 use racy::deposits::{Refusal, Strategy};
 use racy::engine::local::{Folder, LocalServer};

@@ -1,5 +1,5 @@
-//! The schema: on servers that want a primary key on every table, from older programs, and for users who may
-//! not change it.
+//! The schema: on servers that want a primary key on every table, from older programs, and for
+//! users who may not change it.
 
 use racy::accounts;
 use racy::deposits::STRATEGIES;
@@ -30,8 +30,8 @@ on_engines!(
     innodb:
 );
 
-/// A database of this test's own, on a server that wants a primary key on every table, if the engine has
-/// servers that do.
+/// A database of this test's own, on a server that wants a primary key on every table, if the
+/// engine has servers that do.
 async fn fresh_where_keys_are_wanted(engine: TestEngine) -> (Fresh, Option<&'static LocalServer>) {
     static MYSQL: OnceCell<LocalServer> = OnceCell::const_new();
     static MARIADB: OnceCell<LocalServer> = OnceCell::const_new();

@@ -10,8 +10,8 @@ use super::Password;
 use crate::engine::Fault;
 
 /// Held while one password is hashed or looked at. Each takes 19 MiB and a processor for some 20
-/// milliseconds, and more at once would only help guessing. The memory goes back to the system after
-/// each turn: see the allocator in `main.rs`.
+/// milliseconds, and more at once would only help guessing. The memory goes back to the system
+/// after each turn: see the allocator in `main.rs`.
 pub(super) static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Hashes a password with Argon2id and a salt of its own; in PHC's format.

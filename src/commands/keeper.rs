@@ -65,8 +65,8 @@ pub(crate) enum AccountCommand {
     },
     /// Put an account back to its opening balance, without any transaction.
     ///
-    /// Deposits may be made meanwhile. But one by mutex_in_process does not notice the change, and may
-    /// overwrite it. While such deposits are made, reset at /admin.
+    /// Deposits may be made meanwhile. But one by mutex_in_process does not notice the change, and
+    /// may overwrite it. While such deposits are made, reset at /admin.
     Reset {
         /// The account's number.
         account: i64,
@@ -87,8 +87,8 @@ pub(crate) enum TransactionsCommand {
     /// Delete an account's transactions. Their amounts move into its opening balance: what it holds and
     /// what was lost stay as they are.
     ///
-    /// Deposits may be made meanwhile. But one by mutex_in_process does not notice the change, and may
-    /// overwrite it. While such deposits are made, delete at /admin.
+    /// Deposits may be made meanwhile. But one by mutex_in_process does not notice the change, and
+    /// may overwrite it. While such deposits are made, delete at /admin.
     Delete {
         /// The account's number.
         #[arg(long, value_name = "N")]
@@ -144,8 +144,8 @@ fn token_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// The actor of a command, where no user is signed in. A command serves no deposits, and has none to
-/// keep out.
+/// The actor of a command, where no user is signed in. A command serves no deposits, and has none
+/// to keep out.
 const ACTOR: Actor<'_> = Actor {
     name: "(command line)",
     memory: None,

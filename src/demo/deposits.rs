@@ -212,8 +212,9 @@ pub(super) fn text(showings: &[Showing], ground: &Ground) -> String {
     text
 }
 
-/// The strategies whose losses are shown first. A loss in spite of a transaction surprises most. Both are
-/// plain code with a delay, so that all clients have read the same balance before any of them writes.
+/// The strategies whose losses are shown first. A loss in spite of a transaction surprises most.
+/// Both are plain code with a delay, so that all clients have read the same balance before any of
+/// them writes.
 const PLAINEST: [&str; 2] = ["atomic_long_delay", "non_atomic_long_delay"];
 
 /// The plainest loss that there is.

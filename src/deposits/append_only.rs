@@ -16,15 +16,15 @@
 //!
 //! ## What is not checked
 //!
-//! Anything about the sum: a deposit does not know it. In a bank that is the overdraft: a withdrawal must
-//! know the balance, and the sum that it reads may be old when it is needed (write skew). Appending is a
-//! cure for deposits, not for withdrawals.
+//! Anything about the sum: a deposit does not know it. In a bank that is the overdraft: a
+//! withdrawal must know the balance, and the sum that it reads may be old when it is needed (write
+//! skew). Appending is a cure for deposits, not for withdrawals.
 //!
-//! Here it is the overflow, and a deposit keeps its distance instead of looking. It is appended where its
-//! amount is ordinary and the balance column is far from what a BIGINT holds: a billion of them fit in
-//! between. Any other is made as `edge.rs` says, under the row's lock and with a look at the sum. It is
-//! refused if the sum would be too much. (`INSERT … SELECT SUM(amount)` would look each time, and on InnoDB
-//! lock every row that it adds up: two clients would deadlock.)
+//! Here it is the overflow, and a deposit keeps its distance instead of looking. It is appended
+//! where its amount is ordinary and the balance column is far from what a BIGINT holds: a billion
+//! of them fit in between. Any other is made as `edge.rs` says, under the row's lock and with a
+//! look at the sum. It is refused if the sum would be too much. (`INSERT … SELECT SUM(amount)`
+//! would look each time, and on InnoDB lock every row that it adds up: two clients would deadlock.)
 //!
 //! ## The smallest schedule that breaks it
 //!

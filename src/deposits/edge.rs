@@ -1,17 +1,17 @@
 //! Near the edge: deposits that could take what an account holds past a BIGINT.
 //!
-//! `append_only` and `partitioned` know no sum, and gain by not knowing it. So they keep their distance
-//! from the edge instead. What they take themselves is [`ORDINARY`], and only while the balance column
-//! is below [`FAR`]. A billion ordinary deposits are no more than [`FAR`]. So no sum has to be read for
-//! them, and no two of them together can cross the edge.
+//! `append_only` and `partitioned` know no sum, and gain by not knowing it. So they keep their
+//! distance from the edge instead. What they take themselves is [`ORDINARY`], and only while the
+//! balance column is below [`FAR`]. A billion ordinary deposits are no more than [`FAR`]. So no sum
+//! has to be read for them, and no two of them together can cross the edge.
 //!
-//! Everything else comes here: it goes into the balance column, under the row's lock, after a look at
-//! all that the account holds. That is what each deposit would have to do, and what costs them their
-//! speed. The balance that has grown sends later deposits here as well.
+//! Everything else comes here: it goes into the balance column, under the row's lock, after a look
+//! at all that the account holds. That is what each deposit would have to do, and what costs them
+//! their speed. The balance that has grown sends later deposits here as well.
 //!
-//! A strategy that adds to the balance column knows nothing of the slots and of what was appended. In an
-//! account that is used by several strategies the sum may still be more than a BIGINT: the audit shows
-//! all its digits.
+//! A strategy that adds to the balance column knows nothing of the slots and of what was appended.
+//! In an account that is used by several strategies the sum may still be more than a BIGINT: the
+//! audit shows all its digits.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::accounts;
@@ -20,15 +20,15 @@ use crate::engine::Session;
 /// The largest amount that is no reason to look at the sum.
 pub(super) const ORDINARY: i64 = 1 << 31;
 
-/// A balance that is greater is near the edge. What is appended, the slots and the balance column are
-/// each below it, so that their sum fits.
+/// A balance that is greater is near the edge. What is appended, the slots and the balance column
+/// are each below it, so that their sum fits.
 pub(super) const FAR: i64 = 1 << 61;
 
 /// Makes the deposit in the balance column, where the whole sum fits.
 ///
 /// # Errors
-/// [`Refusal::Overflow`] where it does not, or the refusal of a statement or of the commit. Nothing is
-/// kept then.
+/// [`Refusal::Overflow`] where it does not, or the refusal of a statement or of the commit. Nothing
+/// is kept then.
 pub(super) async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     s.begin().await?;
     // The lock first: others who are near the edge wait here, and look at the sum afterwards.

@@ -29,8 +29,9 @@
 //!
 //! ## After a reset
 //!
-//! The keeper's reset deletes transactions and forgets no key. A deposit that is sent again afterwards was made: it gets
-//! its first receipt, and is not made a second time. Who wants it again gives it another key.
+//! The keeper's reset deletes transactions and forgets no key. A deposit that is sent again
+//! afterwards was made: it gets its first receipt, and is not made a second time. Who wants it
+//! again gives it another key.
 //!
 //! ## What it costs
 //!

@@ -38,9 +38,9 @@
 //!
 //! ## Several strategies in one account
 //!
-//! A strategy keeps out only deposits that rely on the same thing as its own. Two strategies that are safe
-//! alone may lose updates to each other. At the default levels of InnoDB and PostgreSQL, all schedules of
-//! two clients show this:
+//! A strategy keeps out only deposits that rely on the same thing as its own. Two strategies that
+//! are safe alone may lose updates to each other. At the default levels of InnoDB and PostgreSQL,
+//! all schedules of two clients show this:
 //!
 //! | these | are safe with |
 //! |---|---|

@@ -11,12 +11,13 @@
 //! committed. It holds on every engine at every level, autocommit included, and it passes every test
 //! that starts one server.
 //!
-//! But the lock is in the memory of *this* process. A second instance, behind the same load balancer and on
-//! the same database, has a lock of its own for the same account. Its deposits do not wait for those here.
-//! Neither does another worker process, a cron job or an administrator's console. `racy account reset` is
-//! such a console, while the keeper's pages and API take the lock of the instance that they run in. Between instances what remains
-//! is `atomic_no_delay`: a **lost update** (P4) where that has one, a refusal where that is refused.
-//! Nothing in the code changes on the day it breaks; somebody sets `replicas: 2`.
+//! But the lock is in the memory of *this* process. A second instance, behind the same load
+//! balancer and on the same database, has a lock of its own for the same account. Its deposits do
+//! not wait for those here. Neither does another worker process, a cron job or an administrator's
+//! console. `racy account reset` is such a console, while the keeper's pages and API take the lock
+//! of the instance that they run in. Between instances what remains is `atomic_no_delay`: a **lost
+//! update** (P4) where that has one, a refusal where that is refused. Nothing in the code changes
+//! on the day it breaks; somebody sets `replicas: 2`.
 //!
 //! The cure is to lock where the data is: the row ([`row_locking_atomic_long_delay`](super::row_locking)),
 //! or a named lock of the engine's.

@@ -10,9 +10,9 @@
 //! and swaps under the row's exclusive lock, against the newest committed version: of two clients who have
 //! read the same, one finds its version there and the other one does not.
 //!
-//! All who write the balance have to play along. Any code that changes it and leaves the version as it is
-//! cannot be noticed, and overwrites or is overwritten as before. (The keeper's changes count the version up; the other
-//! strategies do not.)
+//! All who write the balance have to play along. Any code that changes it and leaves the version as
+//! it is cannot be noticed, and overwrites or is overwritten as before. (The keeper's changes count
+//! the version up; the other strategies do not.)
 //!
 //! ## Why each attempt is a transaction of its own
 //!

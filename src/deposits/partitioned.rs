@@ -18,10 +18,10 @@
 //!
 //! ## What is not checked
 //!
-//! The sum, which is known only under the locks of all eight; a withdrawal would have to take them. A
-//! deposit keeps its distance from what a BIGINT holds instead. It goes into a slot if its amount is
-//! ordinary, and if the slot and the balance column are far from the edge. Any other is made as `edge.rs`
-//! says, with a look at the sum, and is refused if the sum would be too much.
+//! The sum, which is known only under the locks of all eight; a withdrawal would have to take them.
+//! A deposit keeps its distance from what a BIGINT holds instead. It goes into a slot if its amount
+//! is ordinary, and if the slot and the balance column are far from the edge. Any other is made as
+//! `edge.rs` says, with a look at the sum, and is refused if the sum would be too much.
 //!
 //! ## Where one waits in vain
 //!

@@ -1,7 +1,7 @@
 //! A transaction that has an account to itself, for a change that must not meet any deposit.
 //!
-//! It takes the account's named lock first, as the deposits do that rely on it, and locks rows after
-//! that. All take the two in this order, so that they cause no deadlock.
+//! It takes the account's named lock first, as the deposits do that rely on it, and locks rows
+//! after that. All take the two in this order, so that they cause no deadlock.
 
 use super::{Fault, FaultKind, Flavour, Isolation, Session};
 use crate::step::Reach;
@@ -9,9 +9,9 @@ use crate::step::Reach;
 /// What begins it, whatever the session's level is.
 ///
 /// Each engine's stock level: a locking read waits there, and then sees what is newest. At a higher
-/// level PostgreSQL (40001) and MariaDB with `innodb_snapshot_isolation` (1020) refuse a client that
-/// has waited. On a busy account that would happen at every try. On InnoDB, READ COMMITTED would do
-/// as well, but not with a statement-based binary log.
+/// level PostgreSQL (40001) and MariaDB with `innodb_snapshot_isolation` (1020) refuse a client
+/// that has waited. On a busy account that would happen at every try. On InnoDB, READ COMMITTED
+/// would do as well, but not with a statement-based binary log.
 struct Begin {
     sql: &'static str,
     level: Isolation,
@@ -70,8 +70,8 @@ impl Session<'_> {
                 self.begin_with(sql, reach).await?;
                 self.lock_by_name(account).await?;
             }
-            // The lock outlives the transaction. On SQLite, a client that holds it could not write once
-            // this transaction has begun, so the lock comes first.
+            // The lock outlives the transaction. On SQLite, a client that holds it could not write
+            // once this transaction has begun, so the lock comes first.
             Flavour::MySql | Flavour::MariaDb | Flavour::Sqlite => {
                 self.lock_by_name(account).await?;
                 self.begin_with(sql, reach).await?;

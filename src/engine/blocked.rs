@@ -201,10 +201,11 @@ impl Shared {
     }
 }
 
-/// `performance_schema.data_lock_waits` is exact and always up to date, but for its thread numbers: when
-/// a page is split, the locks on its rows appear under the thread that has split it. The transaction's
-/// lock on the table keeps the right one. Locks that are on no row (GET_LOCK, a table, a schema) are in
-/// `metadata_locks`; one that is granted there need not be in the way of the one that is wanted.
+/// `performance_schema.data_lock_waits` is exact and always up to date, but for its thread numbers:
+/// when a page is split, the locks on its rows appear under the thread that has split it. The
+/// transaction's lock on the table keeps the right one. Locks that are on no row (GET_LOCK, a
+/// table, a schema) are in `metadata_locks`; one that is granted there need not be in the way of
+/// the one that is wanted.
 async fn ask_mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     pairs(
         pool,
@@ -262,8 +263,8 @@ async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault
     Ok(waits_of(pairs))
 }
 
-/// Which connections wait, asked at once. InnoDB knows nothing of locks that are on no row (GET_LOCK, a
-/// table's metadata): waits for these are in the list of processes.
+/// Which connections wait, asked at once. InnoDB knows nothing of locks that are on no row
+/// (GET_LOCK, a table's metadata): waits for these are in the list of processes.
 async fn ask_mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
     let connection = pooled.get()?;
@@ -280,8 +281,8 @@ async fn ask_mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     Ok(waits)
 }
 
-/// How long the clients that wait may take to look for a deadlock. They take a millisecond, unless the
-/// machine is overloaded.
+/// How long the clients that wait may take to look for a deadlock. They take a millisecond, unless
+/// the machine is overloaded.
 const CHECKS_LAST: Duration = Duration::from_millis(100);
 
 /// InnoDB's status report is taken afresh each time.
@@ -292,10 +293,10 @@ async fn rows_waited_for(connection: &mut MySqlConnection) -> Result<Vec<Wait>, 
     Ok(waits_in(&report))
 }
 
-/// How many waits for a row have really begun. MariaDB first puts a lock request into the queue, where
-/// the report shows it. Only then does the client look for a deadlock and count its wait. Of two
-/// equals in a circle, the one that finds it is given up. So before this one has looked, no other
-/// client may be let go: which of them closes the circle would be a matter of luck.
+/// How many waits for a row have really begun. MariaDB first puts a lock request into the queue,
+/// where the report shows it. Only then does the client look for a deadlock and count its wait. Of
+/// two equals in a circle, the one that finds it is given up. So before this one has looked, no
+/// other client may be let go: which of them closes the circle would be a matter of luck.
 async fn waits_begun(connection: &mut MySqlConnection) -> Result<usize, Fault> {
     let counted = sqlx::raw_sql("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'");
     let counted = counted.fetch_one(connection).await?;

@@ -1,22 +1,23 @@
 //! The engines' own codes, class by class, and the kind of fault that each means.
 //!
-//! A code in no list is [`FaultKind::Other`]: a statement of ours is wrong, or has met what none of them
-//! should meet.
+//! A code in no list is [`FaultKind::Other`]: a statement of ours is wrong, or has met what none of
+//! them should meet.
 
 use super::FaultKind;
 
-/// MySQL and MariaDB: a commit may have been kept although it is answered with one of these, because the
-/// server broke off while it committed. Error during commit (1180), query interrupted (1317), statement
-/// timeout (1969).
+/// MySQL and MariaDB: a commit may have been kept although it is answered with one of these,
+/// because the server broke off while it committed. Error during commit (1180), query interrupted
+/// (1317), statement timeout (1969).
 pub(super) const COMMIT_IN_DOUBT: [&str; 3] = ["1180", "1317", "1969"];
 
-/// Whether an engine ends a connection with this code from its side. No other engine has a code that
-/// looks like one of these.
+/// Whether an engine ends a connection with this code from its side. No other engine has a code
+/// that looks like one of these.
 pub(super) fn is_cut_off(code: &str) -> bool {
     // PostgreSQL: connection exceptions; the end of the connection, the server or the database; a
     // transaction timeout; a statement of which it does not know itself whether it was done.
     let postgres = ["08", "57P", "25P04", "40003"];
-    // MySQL and MariaDB: shutting down, network trouble as the server saw it, connection killed or idle.
+    // MySQL and MariaDB: shutting down, network trouble as the server saw it, connection killed or
+    // idle.
     let mysql = code.parse().is_ok_and(is_the_end_of_a_mysql_connection);
     mysql
         || postgres
@@ -39,7 +40,8 @@ pub(super) fn of_mysql(number: u16, message: &str) -> FaultKind {
     match number {
         // of rows or table metadata (1213), of named locks (3058)
         1213 | 3058 => FaultKind::Deadlock,
-        // in vain (1205), at once because of NOWAIT (3572), given up for a lock that comes first (1689)
+        // in vain (1205), at once because of NOWAIT (3572), given up for a lock that comes first
+        // (1689)
         1205 | 1689 | 3572 => FaultKind::LockTimeout,
         1020 => FaultKind::SnapshotConflict,
         // Group Replication: the members' transactions do not fit together.
@@ -59,7 +61,8 @@ pub(super) fn of_mysql(number: u16, message: &str) -> FaultKind {
         1317 | 1969 | 3024 => FaultKind::Interrupted,
         // table (1036), server (1290, 1836), transaction (1792), InnoDB (1874), schema (3989)
         1036 | 1290 | 1792 | 1836 | 1874 | 3989 => FaultKind::ReadOnly,
-        // not let in: wrong user or password, blocked host, locked account, expired password, TLS wanted
+        // not let in: wrong user or password, blocked host, locked account, expired password, TLS
+        // wanted
         1044 | 1045 | 1129 | 1130 | 1251 | 1698 | 1820 | 1862 | 3118 | 3159 | 3955 | 4151 => {
             FaultKind::NotAllowed
         }

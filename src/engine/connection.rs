@@ -149,8 +149,8 @@ macro_rules! bound {
     }};
 }
 
-/// A statement that is prepared, for a connection that stays the same; behind a pooler it is prepared
-/// anew each time, without a name.
+/// A statement that is prepared, for a connection that stays the same; behind a pooler it is
+/// prepared anew each time, without a name.
 macro_rules! prepared {
     ($it:expr, $sql:expr, $values:expr) => {
         bound!($sql, $values).persistent($it.behind_a_pooler.is_none())

@@ -36,7 +36,8 @@ pub enum FaultKind {
     ForeignKeyViolation,
     /// The database or the pool of connections to it is out of reach.
     Unavailable,
-    /// A limit of the database server is reached: its connections, its memory, or what its user may have.
+    /// A limit of the database server is reached: its connections, its memory, or what its user may
+    /// have.
     LimitReached,
     /// The statement was cancelled by an administrator, or ran for longer than the server allows.
     Interrupted,
@@ -48,7 +49,8 @@ pub enum FaultKind {
     DatabaseFull,
     /// The database cannot read or write its own files, or finds them damaged.
     DatabaseStorage,
-    /// The database, a table or a column is not there: the schema is not the one this program makes.
+    /// The database, a table or a column is not there: the schema is not the one this program
+    /// makes.
     SchemaMissing,
     /// The server has forgotten a prepared statement, or the table has changed under it.
     StatementLost,
@@ -117,9 +119,9 @@ impl FaultKind {
         }
     }
 
-    /// Whether the same work may succeed at once if it is done again: it was refused only because of what
-    /// another client was doing. A lock wait that took too long is no collision: it was long enough. Nor
-    /// is an answer that was lost: another attempt could be the second deposit.
+    /// Whether the same work may succeed at once if it is done again: it was refused only because
+    /// of what another client was doing. A lock wait that took too long is no collision: it was
+    /// long enough. Nor is an answer that was lost: another attempt could be the second deposit.
     pub(crate) fn is_a_collision(self) -> bool {
         match self {
             Self::Deadlock | Self::SnapshotConflict | Self::SerializationFailure | Self::Busy => {
@@ -150,8 +152,8 @@ impl FaultKind {
         matches!(self, Self::DatabaseFull | Self::DatabaseStorage)
     }
 
-    /// What a client is told instead of the engine's words, which may name users, hosts and files. None
-    /// where the engine's words are the lesson.
+    /// What a client is told instead of the engine's words, which may name users, hosts and files.
+    /// None where the engine's words are the lesson.
     fn words(self) -> Option<&'static str> {
         match self {
             Self::Unavailable => Some(
@@ -290,8 +292,8 @@ impl Fault {
         }
     }
 
-    /// Whether its connection is of no further use. A new one may reach another server, be let in with
-    /// other rights, or know nothing of a statement that is lost.
+    /// Whether its connection is of no further use. A new one may reach another server, be let in
+    /// with other rights, or know nothing of a statement that is lost.
     pub(super) fn spoils_the_connection(&self) -> bool {
         match self.kind {
             FaultKind::Unavailable
@@ -318,19 +320,21 @@ impl Fault {
         }
     }
 
-    /// Whether InnoDB has rolled the whole transaction back with it, whatever the server's settings are.
+    /// Whether InnoDB has rolled the whole transaction back with it, whatever the server's settings
+    /// are.
     pub(super) fn rolls_innodb_back(&self) -> bool {
         let kind_does = matches!(
             self.kind,
             FaultKind::Deadlock | FaultKind::SnapshotConflict | FaultKind::SerializationFailure
         );
         let code = self.code.as_deref();
-        // A deadlock of named locks is none of InnoDB's. Where InnoDB's lock table is full, it gives up all.
+        // A deadlock of named locks is none of InnoDB's. Where InnoDB's lock table is full, it
+        // gives up all.
         (kind_does && code != Some("3058")) || code == Some("1206")
     }
 
-    /// Whether a commit that is refused with it may have been kept all the same: the engine broke off
-    /// while it committed.
+    /// Whether a commit that is refused with it may have been kept all the same: the engine broke
+    /// off while it committed.
     pub(super) fn leaves_a_commit_in_doubt(&self) -> bool {
         let code = self.code.as_deref();
         !self.is_an_answer() || code.is_some_and(|code| codes::COMMIT_IN_DOUBT.contains(&code))
@@ -351,15 +355,15 @@ impl Fault {
         }
     }
 
-    /// Whether a prepared statement was not there, or there already: the connection is another one than
-    /// it was. (MySQL 1243, PostgreSQL 26000 and 42P05.)
+    /// Whether a prepared statement was not there, or there already: the connection is another one
+    /// than it was. (MySQL 1243, PostgreSQL 26000 and 42P05.)
     pub(super) fn is_of_a_lost_statement(&self) -> bool {
         matches!(self.code.as_deref(), Some("1243" | "26000" | "42P05"))
     }
 
-    /// Whether the server, this database or this user has as many connections as it may have: MySQL's
-    /// max_connections (1040), max_user_connections (1203) and limits of a user (1226), and all of
-    /// PostgreSQL's (53300).
+    /// Whether the server, this database or this user has as many connections as it may have:
+    /// MySQL's max_connections (1040), max_user_connections (1203) and limits of a user (1226), and
+    /// all of PostgreSQL's (53300).
     pub(super) fn is_too_many_connections(&self) -> bool {
         let code = self.code.as_deref();
         code.is_some_and(|code| ["1040", "1203", "1226", "53300"].contains(&code))
@@ -373,8 +377,8 @@ impl Fault {
     /// Whether the engine itself said no, so that what it says of its data can be relied on.
     /// Otherwise the answer did not come, or did not come whole.
     ///
-    /// What an engine says when it cuts a connection off is no answer to what was asked: it may come
-    /// instead of the answer to a commit, or on top of it.
+    /// What an engine says when it cuts a connection off is no answer to what was asked: it may
+    /// come instead of the answer to a commit, or on top of it.
     pub(super) fn is_an_answer(&self) -> bool {
         // A wait that was in vain has no code where it was not a statement's.
         if matches!(self.kind, FaultKind::LockTimeout | FaultKind::Busy) {

@@ -28,9 +28,9 @@ impl FileLock {
         }
     }
 
-    /// Takes the lock; None if another client has it. If there is no file, one is made for the users who
-    /// may use what it stands for. It is never removed: a client that waited for a removed file would
-    /// hold another lock than one that comes later.
+    /// Takes the lock; None if another client has it. If there is no file, one is made for the
+    /// users who may use what it stands for. It is never removed: a client that waited for a
+    /// removed file would hold another lock than one that comes later.
     ///
     /// # Errors
     /// Where the file cannot be made or locked, or is no file: a symbolic link could lead anywhere.
@@ -52,8 +52,8 @@ impl FileLock {
     }
 }
 
-/// Opens the file, or makes it. A link at its place is never followed: a file that is made must be new, and
-/// one that is opened must be the file that bears the name.
+/// Opens the file, or makes it. A link at its place is never followed: a file that is made must be
+/// new, and one that is opened must be the file that bears the name.
 fn open(path: &Path, what: &Path) -> io::Result<File> {
     /// Each further try means that the file was removed or replaced meanwhile.
     const TRIES: u32 = 100;
@@ -85,8 +85,9 @@ fn is_the_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Gives a new lock file the owner, the group and the mode of the file that it stands for, as SQLite does
-/// with its own files. A user who may not give it away stays its owner, and may keep its group as well.
+/// Gives a new lock file the owner, the group and the mode of the file that it stands for, as
+/// SQLite does with its own files. A user who may not give it away stays its owner, and may keep
+/// its group as well.
 fn share(file: &File, what: &Path) -> io::Result<()> {
     let what = fs::metadata(what)?;
     let given = fchown(file, Some(what.uid()), Some(what.gid()));

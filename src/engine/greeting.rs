@@ -1,8 +1,8 @@
 //! What a new connection is told and asked before it serves anybody, in one round trip.
 //!
 //! It is asked for each value that it was told to set. So every connection is as the first one was,
-//! even if the server, the role or a pooler has been changed in the meantime. A connection that would
-//! be different is refused.
+//! even if the server, the role or a pooler has been changed in the meantime. A connection that
+//! would be different is refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

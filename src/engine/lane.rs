@@ -141,12 +141,13 @@ impl Own {
 }
 
 impl Database {
-    /// A database beside this one, on MySQL and MariaDB. In this one, other clients would take part in
-    /// the race, another explorer among them, and the explorer would write into tables that are not
-    /// its own. The other engines' lanes are apart anyway.
+    /// A database beside this one, on MySQL and MariaDB. In this one, other clients would take part
+    /// in the race, another explorer among them, and the explorer would write into tables that are
+    /// not its own. The other engines' lanes are apart anyway.
     ///
     /// # Errors
-    /// As the engine refuses: the user needs the right to make such a database and all rights in it.
+    /// As the engine refuses: the user needs the right to make such a database and all rights in
+    /// it.
     pub async fn scratch(&self) -> Result<Scratch, OpenError> {
         let Address::MySql(options) = &self.address else {
             let no_such = "only MySQL and MariaDB need a database beside this one";
@@ -182,8 +183,8 @@ impl Database {
         }
     }
 
-    /// Makes a database, but only if this user may drop it again. The engine checks the right before it
-    /// looks for the database. So an attempt to drop it tells while there is none yet.
+    /// Makes a database, but only if this user may drop it again. The engine checks the right
+    /// before it looks for the database. So an attempt to drop it tells while there is none yet.
     async fn make_database(&self, name: &str) -> Result<(), OpenError> {
         match self.administer(&format!("DROP DATABASE {name}")).await {
             Err(fault) if !fault.is_no_such_database() => return Err(no_scratch(fault)),
@@ -193,7 +194,8 @@ impl Database {
         created.map_err(no_scratch)
     }
 
-    /// Marks a place that was just made, and opens it by connections that all make sure to be there.
+    /// Marks a place that was just made, and opens it by connections that all make sure to be
+    /// there.
     async fn open_place(&self, within: &Address, place: &Arc<Place>) -> Result<Self, OpenError> {
         for statement in place.mark() {
             self.administer(&statement).await?;
@@ -216,13 +218,13 @@ impl Database {
         done.unwrap_or_else(|_elapsed| Err(no_answer()))
     }
 
-    /// Lanes for runs of this number of clients, with the same settings: as many as wanted, or as there
-    /// is room for.
+    /// Lanes for runs of this number of clients, with the same settings: as many as wanted, or as
+    /// there is room for.
     ///
     /// - MySQL: all are this very database, since runs that race for different rows do not meet.
     /// - MariaDB: each but the first is a database of its own. A client that releases a lock there
-    ///   looks at all waits on the same page. It may find another run's deadlock before the client that
-    ///   closes it does, and then the other one of the two is refused.
+    ///   looks at all waits on the same page. It may find another run's deadlock before the client
+    ///   that closes it does, and then the other one of the two is refused.
     /// - PostgreSQL: each is a schema of its own. At SERIALIZABLE it remembers what a transaction has
     ///   read by the page or, of a small table, as a whole, and would take runs on different rows
     ///   for conflicting ones.

@@ -2,7 +2,8 @@
 
 use super::greeting::Needed;
 
-/// A schema or a database that was made for one exploration, with a mark in it that nothing else has.
+/// A schema or a database that was made for one exploration, with a mark in it that nothing else
+/// has.
 #[derive(Debug)]
 pub(super) struct Place {
     /// Its name, which needs no quotes.
@@ -31,8 +32,8 @@ impl Place {
         ]
     }
 
-    /// What a connection asks to make sure that it is in this place. `current` is the SQL expression for
-    /// the name of the schema or database in which the connection looks tables up.
+    /// What a connection asks to make sure that it is in this place. `current` is the SQL
+    /// expression for the name of the schema or database in which the connection looks tables up.
     pub(super) fn needed(&self, current: &str) -> [Needed; 2] {
         let why = "something would be written that is not the explorer's own";
         let needed = |name: &str, expression: String, value: &str| Needed {

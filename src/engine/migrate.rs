@@ -128,8 +128,9 @@ const SQLITE_MIGRATIONS: Migrations = &[
     ),
 ];
 
-/// MySQL's migration that makes tables without a primary key. Servers that want one refuse it, unless
-/// [`KEYED_TABLES`] has made the same tables before, with a key. It stays as it was applied elsewhere.
+/// MySQL's migration that makes tables without a primary key. Servers that want one refuse it,
+/// unless [`KEYED_TABLES`] has made the same tables before, with a key. It stays as it was applied
+/// elsewhere.
 const KEYLESS_MIGRATION: i64 = 6;
 
 const KEYED_TABLES: &str = include_str!("../../migrations/mysql/before_0006.sql");
@@ -321,8 +322,8 @@ pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Whether the migrations that a SQLite database notes begin with ours. A database that notes none is
-/// not ours.
+/// Whether the migrations that a SQLite database notes begin with ours. A database that notes none
+/// is not ours.
 pub(super) fn is_ours(applied: &[(i64, Vec<u8>)]) -> bool {
     let ours = migrations(SQLITE_MIGRATIONS);
     let is_ours = |(version, checksum): &(i64, Vec<u8>)| {

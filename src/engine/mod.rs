@@ -2,14 +2,15 @@
 //!
 //! - [`Database`]: one pool per engine behind one enum, with what is known about the engine.
 //! - `mysql`, `postgres`, `sqlite`: what each engine is told and asked when a connection to it is opened.
-//! - `presets`: the session variables that our statements rely on. `greeting`: how each connection is
-//!   told them, and asked for them. `pooler`: what is done behind a pooler.
+//! - `presets`: the session variables that our statements rely on. `greeting`: how each connection
+//!   is told them, and asked for them. `pooler`: what is done behind a pooler.
 //! - `pool`: the pool. `connection`: one of its connections, whichever driver it is of.
 //! - [`Session`]: one client's connection, on which every statement is an observed step.
 //! - `named_lock`: locks that are on no row. `alone`: a transaction that has an account to itself.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
 //!   variant of the two enums that hold a pool and a connection, and its codes in `codes`.
-//! - [`Fault`]: an engine's refusal, classified once. `codes`: the engines' own codes, class by class.
+//! - [`Fault`]: an engine's refusal, classified once. `codes`: the engines' own codes, class by
+//!   class.
 //! - `ready`: could a deposit be made?
 //! - `migrate`: the schema, brought up to date. `schema`: how far it is.
 //! - [`Lane`]: a place for one of several runs that must not meet. `lane_mark`: what tells it from
@@ -19,8 +20,8 @@
 //! - `sqlite_file`: whose a SQLite file is, before anything in it is changed. `file_lock`: the lock
 //!   file beside it. `work`: several statements that are kept together or not at all.
 //! - `reach`: why a server cannot be reached, and whether the way to it is encrypted.
-//! - `url`: what `--database-url` may say, and `parameters`, after its `?`. [`choice`]: which engine it is
-//!   going to be.
+//! - `url`: what `--database-url` may say, and `parameters`, after its `?`. [`choice`]: which engine
+//!   it is going to be.
 
 mod alone;
 mod blocked;
@@ -413,8 +414,9 @@ impl Database {
         }
     }
 
-    /// The same database through a pool of its own with at most this number of connections, and with the
-    /// same settings. A client that takes all connections of the one pool leaves the other's alone.
+    /// The same database through a pool of its own with at most this number of connections, and
+    /// with the same settings. A client that takes all connections of the one pool leaves the
+    /// other's alone.
     #[must_use]
     pub fn beside(&self, connections: u32) -> Self {
         Self {
@@ -447,12 +449,12 @@ impl Database {
         &self.settings
     }
 
-    /// Brings the schema up to date. Safe to call from several instances at once. Where it is up to date
-    /// nothing is written, so that a user suffices who may not change it.
+    /// Brings the schema up to date. Safe to call from several instances at once. Where it is up to
+    /// date nothing is written, so that a user suffices who may not change it.
     ///
     /// # Errors
-    /// [`OpenError::Migrate`]; [`OpenError::Schema`] when the database holds migrations that this program
-    /// does not know or knows differently.
+    /// [`OpenError::Migrate`]; [`OpenError::Schema`] when the database holds migrations that this
+    /// program does not know or knows differently.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         match self.schema_gap().await? {
             None => Ok(()),

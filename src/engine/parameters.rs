@@ -203,7 +203,8 @@ impl Parameters {
         }
     }
 
-    /// Refuses a CA's certificate that no mode uses: the server would seem to be checked, and is not.
+    /// Refuses a CA's certificate that no mode uses: the server would seem to be checked, and is
+    /// not.
     fn check_certificates(&self, given: &Given<'_>) -> Result<(), String> {
         let name = |one: &str| {
             let known = self.known.iter().find(|it| it.names.contains(&one));

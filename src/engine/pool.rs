@@ -120,8 +120,8 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
         }
     }
 
-    /// A pool of at most this number of other connections to the same database. They are told and asked
-    /// the same, and a pooler that one of the two pools notices is known to both.
+    /// A pool of at most this number of other connections to the same database. They are told and
+    /// asked the same, and a pooler that one of the two pools notices is known to both.
     pub(super) fn beside(&self, most: u32) -> Self {
         let home = &self.home;
         Self::new(
@@ -301,8 +301,8 @@ impl<DB: Database> Home<DB> {
         self.reaper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes out those that have lain idle for too long. The one that was used last stays for the next
-    /// client.
+    /// Takes out those that have lain idle for too long. The one that was used last stays for the
+    /// next client.
     fn too_old(&self) -> Vec<Idle<DB>> {
         let mut idle = self.idle();
         let last = idle.len().saturating_sub(1);

@@ -1,9 +1,10 @@
 //! A pooler between this program and the server, such as PgBouncer with `pool_mode=transaction`.
 //!
-//! It lends a client a connection of its own, a backend, for one transaction, and another one for the
-//! next. What is set for a session then belongs to a backend, and to the next client that gets it. So
-//! nothing is set for a session behind a pooler, and nothing is prepared. Each transaction sets all
-//! that it relies on when it begins. A statement outside a transaction becomes a transaction of one.
+//! It lends a client a connection of its own, a backend, for one transaction, and another one for
+//! the next. What is set for a session then belongs to a backend, and to the next client that gets
+//! it. So nothing is set for a session behind a pooler, and nothing is prepared. Each transaction
+//! sets all that it relies on when it begins. A statement outside a transaction becomes a
+//! transaction of one.
 
 use std::sync::Arc;
 
@@ -135,9 +136,9 @@ const DIRECTLY: &str = "name the server itself, or a pooler that keeps one conne
 /// the server's connection between two transactions. False where the server lets only one in.
 ///
 /// A pooler hands out the connection that was given back last, or the one that has waited longest.
-/// In the first case the second client gets the first one's. In the other case the first client gets
-/// another one than before. `question` begins a transaction and asks for the number of the connection; `end` ends
-/// it, whatever the server presets.
+/// In the first case the second client gets the first one's. In the other case the first client
+/// gets another one than before. `question` begins a transaction and asks for the number of the
+/// connection; `end` ends it, whatever the server presets.
 ///
 /// # Errors
 /// As the server refuses.

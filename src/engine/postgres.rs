@@ -144,7 +144,8 @@ impl Known {
 
 /// What every new connection is told and asked, in one round trip. Set for the session and not for
 /// each transaction, so that it holds for strategies in autocommit as well. What was found at the
-/// start holds for every connection, also where the role's or the server's value changes afterwards.
+/// start holds for every connection, also where the role's or the server's value changes
+/// afterwards.
 fn greeting(
     known: &Known,
     isolation: Isolation,

@@ -1,8 +1,9 @@
 //! The session variables that our statements rely on.
 //!
-//! A server, a role, `init_connect` or a pooler may preset them, and then a statement means something
-//! else without a word. So each connection is told all of them, and is asked for them in the same
-//! round trip (see `greeting`). A server that will not have one of them is refused in words.
+//! A server, a role, `init_connect` or a pooler may preset them, and then a statement means
+//! something else without a word. So each connection is told all of them, and is asked for them in
+//! the same round trip (see `greeting`). A server that will not have one of them is refused in
+//! words.
 //!
 //! In no table, on purpose:
 //! - What the user may choose, and what refuses aloud: isolation, limits of time, read-only. It is

@@ -1,8 +1,8 @@
 //! Why a database cannot be reached, in words; and whether what is said to it is encrypted.
 //!
-//! The pool says that a connection failed, and of what kind the failure was. A user who has just typed
-//! a URL needs more: which part of it is wrong. So the connection is tried once more, alone, and what
-//! goes wrong then is put in words.
+//! The pool says that a connection failed, and of what kind the failure was. A user who has just
+//! typed a URL needs more: which part of it is wrong. So the connection is tried once more, alone,
+//! and what goes wrong then is put in words.
 
 use std::fmt;
 use std::io::{self, ErrorKind};

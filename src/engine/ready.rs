@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use super::{Address, Database, Fault, FaultKind, TRIAL, Value};
 
-/// Statements that need all that a deposit needs, and touch no row: the right to write, a server and a
-/// transaction that may, and the tables. They take no lock on any row either.
+/// Statements that need all that a deposit needs, and touch no row: the right to write, a server
+/// and a transaction that may, and the tables. They take no lock on any row either.
 const WRITE_NOTHING: [&str; 2] = [
     "UPDATE accounts SET balance = balance WHERE 1 = 0",
     "INSERT INTO transactions (account_id, amount) SELECT id, 0 FROM accounts WHERE 1 = 0",
@@ -20,16 +20,16 @@ const READ_NOTHING: [&str; 2] = [
     "SELECT amount FROM transactions WHERE 1 = 0",
 ];
 
-/// How many rows are really written, and removed by the same transaction. They are too large to fit by
-/// chance into pages that the database has already.
+/// How many rows are really written, and removed by the same transaction. They are too large to fit
+/// by chance into pages that the database has already.
 const ROWS_TO_TRY: i64 = 40;
 const WRITE: &str = "INSERT INTO idempotency_keys (name, fingerprint, owner, state, claimed_at) \
                      VALUES (?, ?, 0, 0, 0)";
 const REMOVE: &str = "DELETE FROM idempotency_keys WHERE fingerprint = ?";
 
 impl Database {
-    /// Asks the database whether a deposit could be made, and waits three seconds at most for its answer.
-    /// That there is room is asked only where it is in doubt, because it takes a write.
+    /// Asks the database whether a deposit could be made, and waits three seconds at most for its
+    /// answer. That there is room is asked only where it is in doubt, because it takes a write.
     ///
     /// # Errors
     /// Why none could be made.

@@ -1,5 +1,5 @@
-//! How many connections there is room for: what the server, the database and the user are allowed, less
-//! what is in use now.
+//! How many connections there is room for: what the server, the database and the user are allowed,
+//! less what is in use now.
 
 use sqlx::{MySql, Postgres, Row as _};
 
@@ -82,8 +82,9 @@ impl Database {
         }))
     }
 
-    /// Opens this number of connections at once, or as many as the server grants, and leaves them idle
-    /// in the pool. Returns their number and, if they are fewer than wanted, the server's reason.
+    /// Opens this number of connections at once, or as many as the server grants, and leaves them
+    /// idle in the pool. Returns their number and, if they are fewer than wanted, the server's
+    /// reason.
     ///
     /// # Errors
     /// As the engine refuses for any other reason.
@@ -139,8 +140,8 @@ async fn mysql_limits(pool: &Pool<MySql>) -> Result<Vec<Limit>, Fault> {
     })
 }
 
-/// `max_connections` less what is reserved, and what the role and the database allow. The last three do
-/// not hold for superusers.
+/// `max_connections` less what is reserved, and what the role and the database allow. The last
+/// three do not hold for superusers.
 async fn postgres_limits(pool: &Pool<Postgres>) -> Result<Vec<Limit>, Fault> {
     let mut pooled = pool.acquire().await?;
     let (most, reserved, used): (i64, i64, i64) = sqlx::query_as(

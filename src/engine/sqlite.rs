@@ -81,8 +81,8 @@ async fn open(options: &SqliteConnectOptions, journal: Journal) -> Result<String
 
 async fn try_to_open(options: &SqliteConnectOptions) -> Result<String, Fault> {
     let mut connection = options.connect().await?;
-    // SQLite opens a file that it may not write without a word, and refuses the first write to it. This
-    // one is taken back.
+    // SQLite opens a file that it may not write without a word, and refuses the first write to it.
+    // This one is taken back.
     let a_write = "BEGIN IMMEDIATE; PRAGMA user_version = 0; ROLLBACK";
     let may_write = connection.execute(a_write).await;
     let version = sqlx::query_scalar("SELECT sqlite_version()");

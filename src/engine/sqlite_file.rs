@@ -1,7 +1,8 @@
 //! A SQLite database's file, looked at before anything in it or beside it is changed.
 //!
 //! Opening a database for work switches its journal mode, which rewrites its header and makes files
-//! beside it. So first of all it is asked whose it is, and a file of another program is left as it is.
+//! beside it. So first of all it is asked whose it is, and a file of another program is left as it
+//! is.
 //!
 //! The file is never opened past SQLite: closing it would give up all POSIX locks that other
 //! connections of this process hold on it.
@@ -148,8 +149,8 @@ fn unreadable(path: &Path, error: sqlx::Error) -> String {
 }
 
 /// Reads it in a way that changes nothing: without locks and without files beside it. What another
-/// connection has written and not yet moved into the file is seen only through these, so they are used
-/// where they are there.
+/// connection has written and not yet moved into the file is seen only through these, so they are
+/// used where they are there.
 async fn look_once(path: &Path) -> sqlx::Result<Option<String>> {
     let has = |suffix: &str| {
         let mut beside = path.as_os_str().to_owned();

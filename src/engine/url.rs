@@ -69,8 +69,8 @@ struct Parts<'t> {
 }
 
 impl<'t> Parts<'t> {
-    /// Splits what follows `mysql:` and `postgres:`. No complaint shows a piece of the text, because a
-    /// password with a `/` in it ends anywhere.
+    /// Splits what follows `mysql:` and `postgres:`. No complaint shows a piece of the text,
+    /// because a password with a `/` in it ends anywhere.
     fn of(rest: &'t str) -> Result<Self, String> {
         let text = rest
             .strip_prefix("//")

@@ -89,8 +89,8 @@ enum Seen {
 }
 
 impl Database {
-    /// Makes sure that waits are seen. One connection holds a lock, and all the others wait for it at
-    /// once. If the user may lock no table, its clients cannot wait for one either.
+    /// Makes sure that waits are seen. One connection holds a lock, and all the others wait for it
+    /// at once. If the user may lock no table, its clients cannot wait for one either.
     ///
     /// # Errors
     /// [`OpenError::Blind`] with what is not seen, and what has to be switched on.

@@ -160,7 +160,8 @@ impl MayBeFault for Fault {
 /// How often work is tried that others keep from being done.
 const TRIES: u32 = 10;
 
-/// The pauses between the tries. They are random: after equal ones, the same clients would meet again.
+/// The pauses between the tries. They are random: after equal ones, the same clients would meet
+/// again.
 pub(crate) fn pauses_between_tries() -> Vec<Duration> {
     let longest = (1..TRIES).map(|tried| Duration::from_millis(10) * tried);
     longest.map(|it| it.mul_f64(fastrand::f64())).collect()

@@ -21,8 +21,8 @@ pub struct Finding {
     pub complete: bool,
     /// How many beginnings of schedules the engine would not repeat: nobody knows what follows them.
     pub diverged: u64,
-    /// How many runs ended in a lock timeout of a client that was not seen to wait. They are in none of
-    /// the counts: how they ended says nothing.
+    /// How many runs ended in a lock timeout of a client that was not seen to wait. They are in
+    /// none of the counts: how they ended says nothing.
     pub not_seen: u64,
     /// How long it took, without the opening of the engine.
     pub took: Duration,

@@ -41,8 +41,8 @@ pub enum RunError {
     Engine(Fault),
     /// A client ended without saying how.
     Client(Client),
-    /// A client's wait for a lock ended in a timeout, and the engine had not shown that it waited. So
-    /// the others went on too late or not at all, and how the run ended says nothing.
+    /// A client's wait for a lock ended in a timeout, and the engine had not shown that it waited.
+    /// So the others went on too late or not at all, and how the run ended says nothing.
     WaitNotSeen {
         /// Whose wait.
         client: Client,
@@ -210,8 +210,8 @@ const BEFORE_ASKING: Duration = Duration::from_millis(1);
 /// InnoDB's detector is at it within a millisecond or never, and cannot be asked which.
 const CIRCLES_LAST: Duration = Duration::from_millis(100);
 
-/// When no client can be let go and nothing has happened for this long, the waits are noted. It decides
-/// only what is said of a wait that times out.
+/// When no client can be let go and nothing has happened for this long, the waits are noted. It
+/// decides only what is said of a wait that times out.
 const BEFORE_NOTING: Duration = Duration::from_millis(100);
 
 /// Between two questions.
@@ -476,8 +476,9 @@ impl<'d> Scheduler<'d> {
         Ok(())
     }
 
-    /// A lock timeout belongs to the schedule only if no other client could have been let go instead, and
-    /// if the engine has shown the wait. Otherwise the explorer has caused it, and it is no refusal.
+    /// A lock timeout belongs to the schedule only if no other client could have been let go
+    /// instead, and if the engine has shown the wait. Otherwise the explorer has caused it, and it
+    /// is no refusal.
     fn must_be_a_refusal(&self, client: Client, record: &Record) -> Result<(), Stopped> {
         let Ending::Failed { kind, .. } = &record.ending else {
             return Ok(());

@@ -213,10 +213,10 @@ impl Worker {
         }
     }
 
-    /// Runs once, and again if the run does not repeat what an earlier one has done. InnoDB may choose
-    /// another victim of the same deadlock: of three clients or more at will, of two if a page is split
-    /// meanwhile. If the victim goes on, further runs depend on that choice, so it has to be made twice
-    /// in a row.
+    /// Runs once, and again if the run does not repeat what an earlier one has done. InnoDB may
+    /// choose another victim of the same deadlock: of three clients or more at will, of two if a
+    /// page is split meanwhile. If the victim goes on, further runs depend on that choice, so it
+    /// has to be made twice in a row.
     async fn run(
         &mut self,
         clients: usize,

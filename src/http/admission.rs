@@ -165,8 +165,8 @@ impl Drop for Admitted {
     }
 }
 
-/// What is let through where no place is free: whether the service is well, what the keeper does, and
-/// what the keeper's pages look like.
+/// What is let through where no place is free: whether the service is well, what the keeper does,
+/// and what the keeper's pages look like.
 fn is_never_kept_out(method: &Method, path: &str) -> bool {
     let is_below = |folder: &str| {
         let rest = path.strip_prefix(folder);

@@ -155,8 +155,8 @@ impl Connected {
         }
     }
 
-    /// Done when the connection has to go. A client that has read nothing for as long as the patience
-    /// lasts has to.
+    /// Done when the connection has to go. A client that has read nothing for as long as the
+    /// patience lasts has to.
     pub(super) async fn has_to_go(&self, patience: Duration) -> Reason {
         loop {
             let changed = self.changed.notified();

@@ -45,7 +45,8 @@ pub(super) async fn live() -> Json<Health> {
 /// Can it do its work?
 ///
 /// Asks the database whether a deposit could be made: that it answers, may be written, and has what
-/// is written into. After a deposit that was refused for lack of room it also asks whether there is room.
+/// is written into. After a deposit that was refused for lack of room it also asks whether there is
+/// room.
 #[utoipa::path(
     get,
     path = "/health/ready",

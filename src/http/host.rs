@@ -1,5 +1,5 @@
-//! The host that a request is for: a request names exactly one (RFC 9112, 3.2). A second one would let
-//! a proxy and the service disagree about it.
+//! The host that a request is for: a request names exactly one (RFC 9112, 3.2). A second one would
+//! let a proxy and the service disagree about it.
 
 use axum::extract::Request;
 use axum::http::uri::Authority;

@@ -4,9 +4,9 @@
 //! response. `router` says what is where, [`serve`] runs it on a listener until it is told to
 //! stop.
 //!
-//! What a client may take is in four files. `limits`: the numbers. `admission`: how many clients may
-//! be connected. `connected`: what one connection is doing, and when it has to go. `socket`: whether
-//! its client reads. `host` and `protection` are about headers.
+//! What a client may take is in four files. `limits`: the numbers. `admission`: how many clients
+//! may be connected. `connected`: what one connection is doing, and when it has to go. `socket`:
+//! whether its client reads. `host` and `protection` are about headers.
 
 mod accounts;
 mod admin;

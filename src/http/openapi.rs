@@ -62,7 +62,8 @@ impl Modify for WaysToSignIn {
     }
 }
 
-/// Every request has to name one host. Where something else may be wrong with it, that is described.
+/// Every request has to name one host. Where something else may be wrong with it, that is
+/// described.
 struct OneHost;
 
 impl Modify for OneHost {

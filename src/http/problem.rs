@@ -89,8 +89,8 @@ pub(super) enum AlwaysPossible {
     /// A mistake in the lab itself
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(#[to_schema] Problem),
-    /// The database is out of reach, at a limit, read-only, or lacks a right or a table, or too many clients are
-    /// connected; where another try may succeed, Retry-After tells when
+    /// The database is out of reach, at a limit, read-only, or lacks a right or a table, or too
+    /// many clients are connected; where another try may succeed, Retry-After tells when
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
     /// The database has no room left
@@ -359,8 +359,8 @@ impl Problem {
         self
     }
 
-    /// 503: no deposit could be made at the moment, and why. The kind is the fault's, even if its own
-    /// status is another one: readiness is answered with 200 or 503 alone.
+    /// 503: no deposit could be made at the moment, and why. The kind is the fault's, even if its
+    /// own status is another one: readiness is answered with 200 or 503 alone.
     pub fn not_ready(fault: Fault) -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),

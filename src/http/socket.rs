@@ -1,7 +1,8 @@
 //! A client's socket, which notes what becomes of the bytes.
 //!
-//! A client that reads nothing would keep its answer, and what that is made of, for as long as it likes:
-//! TCP asks it again and again whether there is room, and never gives up. So the service has to.
+//! A client that reads nothing would keep its answer, and what that is made of, for as long as it
+//! likes: TCP asks it again and again whether there is room, and never gives up. So the service has
+//! to.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,9 +17,9 @@ use tokio::time::{Sleep, sleep};
 
 use super::connected::Connected;
 
-/// About how many bytes wait in the system to be sent, at most. That a client reads shows only in the
-/// system's taking more of them. The system would take megabytes at once otherwise, and a slow client
-/// would seem to read nothing for minutes.
+/// About how many bytes wait in the system to be sent, at most. That a client reads shows only in
+/// the system's taking more of them. The system would take megabytes at once otherwise, and a slow
+/// client would seem to read nothing for minutes.
 const MOST_NOT_SENT: u32 = 32 * 1024;
 
 /// How long, and how many bytes, are read from a client that was answered before it has sent all.

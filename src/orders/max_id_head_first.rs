@@ -7,9 +7,9 @@
 //!
 //! Twice, and neither needs the other.
 //!
-//! - **Two writers.** Between reading the highest number and writing the head somebody else reads the same. Nothing
-//!   refuses the second head, because no number is unique. Now there are two orders with one number, and as lines know their
-//!   order by its number alone, each has the lines of both.
+//! - **Two writers.** Between reading the highest number and writing the head somebody else reads the
+//!   same. Nothing refuses the second head, because no number is unique. Now there are two orders with
+//!   one number, and as lines know their order by its number alone, each has the lines of both.
 //! - **One writer and the consumer.** The head is there before its lines are. The consumer finds it, ships what lines
 //!   there are by then, perhaps none, and marks the head. The others are never looked at again.
 //!

@@ -8,9 +8,10 @@
 //! It is the cure for the reader. Head and lines become visible at one moment, and the consumer sees all of an order or
 //! nothing. Nothing is left of an order whose writer fails, either.
 //!
-//! Between two writers it makes the window wider. The head that takes the number stays invisible until the commit: whoever
-//! reads the highest number before, gets the same. No two rows collide, because no number is unique, and two inserts are no
-//! write conflict for a snapshot either: REPEATABLE READ refuses nothing, on any engine.
+//! Between two writers it makes the window wider. The head that takes the number stays invisible
+//! until the commit: whoever reads the highest number before, gets the same. No two rows collide,
+//! because no number is unique, and two inserts are no write conflict for a snapshot either:
+//! REPEATABLE READ refuses nothing, on any engine.
 //!
 //! - **SERIALIZABLE** sees it: InnoDB's plain reads lock, the two wait for each other, and one is refused as a deadlock's
 //!   victim (1213); PostgreSQL refuses one with 40001. SQLite has no other level, and refuses whoever has read and then

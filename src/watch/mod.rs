@@ -37,7 +37,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Shows figures until the terminal or the pipe's reader is gone. A service that is gone is waited for.
+    /// Shows figures until the terminal or the pipe's reader is gone. A service that is gone is
+    /// waited for.
     ///
     /// # Errors
     /// Where nothing can be written; where only one look is wanted, also why there was none.

@@ -95,9 +95,9 @@ impl Screen {
     }
 }
 
-/// Done when standard output has no reader any more: its terminal is gone, or the pipe's reader. The
-/// system tells, so that nothing has to be written to notice it. It does so even where the signal for
-/// the end of a terminal is ignored. A file always has a reader: there it is never done.
+/// Done when standard output has no reader any more: its terminal is gone, or the pipe's reader.
+/// The system tells, so that nothing has to be written to notice it. It does so even where the
+/// signal for the end of a terminal is ignored. A file always has a reader: there it is never done.
 #[expect(
     deprecated,
     reason = "what replaces it is unsafe, and standard output is open as long as the process lives"

@@ -1,5 +1,5 @@
-//! The keeper amid everybody: every change against every way to deposit, under load. Whatever the order, the
-//! books are right; the load only finds sooner what is not.
+//! The keeper amid everybody: every change against every way to deposit, under load. Whatever the
+//! order, the books are right; the load only finds sooner what is not.
 
 use racy::deposits::STRATEGIES;
 use racy::engine::Isolation;
@@ -74,8 +74,9 @@ async fn assert_right_amid(keeper: &Keeper, accounts: Vec<Vec<&'static str>>) {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// Deposits into one account, by these strategies in turn, while the keeper changes it; and what is wrong with the
-/// books after a change or at the end. None where they are right, and no deposit is missing that was not deleted.
+/// Deposits into one account, by these strategies in turn, while the keeper changes it; and what is
+/// wrong with the books after a change or at the end. None where they are right, and no deposit is
+/// missing that was not deleted.
 async fn wrong_books_amid(keeper: &Keeper, strategies: &[&'static str]) -> Option<String> {
     const DEPOSITS: usize = 16;
     let session = keeper.session().await;
@@ -141,7 +142,8 @@ async fn change(keeper: &Keeper, session: &str, account: i64, turn: usize) {
     let changed = send(request.header("cookie", cookie(session))).await;
     match changed.status() {
         StatusCode::OK | StatusCode::SEE_OTHER => {}
-        // Others were in the way at every try; or there is no transaction to delete. Nothing is changed then.
+        // Others were in the way at every try; or there is no transaction to delete. Nothing is
+        // changed then.
         StatusCode::CONFLICT => {}
         StatusCode::NOT_FOUND if one == 0 => {}
         other => panic!("{path}: {other}"),

@@ -25,8 +25,8 @@ on_engines!(
     innodb:
 );
 
-/// The keeper is client A, and B deposits 100. Their account holds 100 in its balance, 100 that were only appended, and
-/// nothing at first.
+/// The keeper is client A, and B deposits 100. Their account holds 100 in its balance, 100 that
+/// were only appended, and nothing at first.
 #[derive(Debug, Clone, Copy)]
 struct Beside {
     name: &'static str,
@@ -72,7 +72,8 @@ async fn a_change_beside_a_safe_deposit_is_right_in_every_schedule(engine: TestE
     };
     let resets = EACH_RELIES_ON_SOMETHING_ELSE.map(|name| pair(Edit::Reset, name));
     let mut pairs = resets.to_vec();
-    // Deleting differs from resetting in what it writes, and deleting one from deleting all in what it moves.
+    // Deleting differs from resetting in what it writes, and deleting one from deleting all in what
+    // it moves.
     for name in ["optimistic_retry", "advisory_lock", "mutex_in_process"] {
         pairs.push(pair(Edit::DeleteTransactions, name));
     }
@@ -173,8 +174,8 @@ impl Subject for Beside {
     }
 }
 
-/// Between two accounts there is one without deposits. InnoDB's locks reach to the neighbouring record,
-/// and no run is to wait for another's.
+/// Between two accounts there is one without deposits. InnoDB's locks reach to the neighbouring
+/// record, and no run is to wait for another's.
 async fn open(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
     let accounts = STRATEGIES[0].open(database, 2 * count).await?;
     let mut work = database.begin_work().await?;

@@ -84,8 +84,8 @@ impl Observer for Gate {
     fn after(&self, _record: &Record) {}
 }
 
-/// A client that does something in a session, one step at a time: a deposit of 100 into account 1, unless it is
-/// told otherwise.
+/// A client that does something in a session, one step at a time: a deposit of 100 into account 1,
+/// unless it is told otherwise.
 #[derive(Debug)]
 pub struct Client<T = Result<Receipt, Failure>> {
     database: Database,

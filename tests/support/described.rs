@@ -117,8 +117,8 @@ fn resolved(schema: &Value) -> &Value {
     }
 }
 
-/// Whether a value has this schema. Knows as much of JSON Schema as the description uses, and takes no
-/// field that is not described.
+/// Whether a value has this schema. Knows as much of JSON Schema as the description uses, and takes
+/// no field that is not described.
 fn has_schema(schema: &Value, value: &Value) -> Result<(), String> {
     let schema = resolved(schema);
     for ways in ["oneOf", "anyOf"] {

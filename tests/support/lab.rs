@@ -141,8 +141,8 @@ impl Fresh {
         Self { address, ..self }
     }
 
-    /// The tables in it, and what an explorer has left on its server; but for lanes, which may be those
-    /// of another test.
+    /// The tables in it, and what an explorer has left on its server; but for lanes, which may be
+    /// those of another test.
     pub async fn tables_and_leftovers(&self) -> Vec<String> {
         match &self.address {
             Address::MySql(options) => {
@@ -182,8 +182,8 @@ impl Fresh {
 }
 
 impl Lab {
-    /// Migrates a fresh database. Its pool is small unless a test asks for more: the private server has
-    /// stock settings, and many tests share its connections (MySQL: 151, PostgreSQL: 100).
+    /// Migrates a fresh database. Its pool is small unless a test asks for more: the private server
+    /// has stock settings, and many tests share its connections (MySQL: 151, PostgreSQL: 100).
     pub async fn at(fresh: Fresh, settings: Settings) -> Self {
         let connections = match settings.connections == Settings::default().connections {
             true => 8,

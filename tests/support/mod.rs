@@ -52,15 +52,16 @@ pub fn open_folder() -> TempDir {
     folder.unwrap()
 }
 
-/// A port that no other test is given while this value lives. Only what this test tells its number can
-/// listen on it, however often.
+/// A port that no other test is given while this value lives. Only what this test tells its number
+/// can listen on it, however often.
 #[derive(Debug)]
 pub struct HeldPort(TcpSocket);
 
 impl HeldPort {
     pub fn new() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
-        // Bound and not listening: another socket with the same option may bind its number and listen.
+        // Bound and not listening: another socket with the same option may bind its number and
+        // listen.
         socket.set_reuseaddr(true).unwrap();
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         Self(socket)

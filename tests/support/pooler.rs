@@ -22,8 +22,8 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts one in this mode, `transaction` or `session`. It ignores what a client asks for at the
-    /// start of its connection, as many are told to.
+    /// Starts one in this mode, `transaction` or `session`. It ignores what a client asks for at
+    /// the start of its connection, as many are told to.
     pub async fn start(server: &LocalServer, mode: &str) -> Self {
         let socket = server.socket();
         let owner = fs::metadata(socket).unwrap();

@@ -37,8 +37,8 @@ pub fn racy_by(wrapper: &[&str], arguments: &[&str]) -> Command {
     command
 }
 
-/// A command that does not outlive the thread that starts it: a test that fails, or is killed with all others,
-/// leaves nothing running. Linux alone can do that.
+/// A command that does not outlive the thread that starts it: a test that fails, or is killed with
+/// all others, leaves nothing running. Linux alone can do that.
 pub fn mortal(program: &str) -> Command {
     static CAN_DIE: LazyLock<bool> = LazyLock::new(|| {
         let mut tried = Command::new("setpriv");

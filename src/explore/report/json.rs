@@ -30,8 +30,8 @@ pub struct FindingJson<'f> {
     pub reduced: bool,
     /// How many beginnings of schedules the engine would not repeat; what follows them is not known.
     pub diverged: u64,
-    /// How many runs ended in a lock timeout of a client that was not seen to wait. How they ended says
-    /// nothing, so that they are in none of the counts.
+    /// How many runs ended in a lock timeout of a client that was not seen to wait. How they ended
+    /// says nothing, so that they are in none of the counts.
     pub waits_not_seen: u64,
     /// How many schedules were run.
     pub schedules: u64,

@@ -96,10 +96,10 @@ pub(super) async fn opening_balance(request: Request) -> Result<i64, Problem> {
 ///
 /// To its opening balance, without any transaction. For the signed-in only.
 ///
-/// The change waits for deposits that are being made, and they for it, so that the books are right afterwards.
-/// It cannot keep out deposits by `mutex_in_process` in another instance, whose lock is in that instance's memory,
-/// nor deposits that lose updates among themselves. Idempotency keys are kept: a deposit that is sent again
-/// after the reset gets its first receipt and is not made again.
+/// The change waits for deposits that are being made, and they for it, so that the books are right
+/// afterwards. It cannot keep out deposits by `mutex_in_process` in another instance, whose lock is
+/// in that instance's memory, nor deposits that lose updates among themselves. Idempotency keys are
+/// kept: a deposit that is sent again after the reset gets its first receipt and is not made again.
 #[utoipa::path(
     post,
     path = "/accounts/{id}/reset",
@@ -159,7 +159,8 @@ pub(super) async fn delete_transactions(
 
 /// Delete a transaction
 ///
-/// Its amount moves into the opening balance. For the signed-in only. Amid deposits it is as with a reset.
+/// Its amount moves into the opening balance. For the signed-in only. Amid deposits it is as with a
+/// reset.
 #[utoipa::path(
     delete,
     path = "/accounts/{id}/transactions/{transaction}",

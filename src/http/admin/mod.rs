@@ -71,7 +71,8 @@ pub(super) fn pages() -> Router<Arc<App>> {
 }
 
 impl App {
-    /// The user who is signed in. A change by this user keeps this instance's deposits out meanwhile.
+    /// The user who is signed in. A change by this user keeps this instance's deposits out
+    /// meanwhile.
     fn actor<'a>(&'a self, user: &'a User) -> Actor<'a> {
         Actor {
             name: &user.username,

@@ -4,9 +4,9 @@ use crate::answer::{Action, Made, Receipt, Step};
 
 /// Finds two receipts of which the second overwrote the first's balance without having seen it.
 ///
-/// Of several such pairs it takes the plainest: first one whose clients read the same balance, then the one
-/// with the fewest other writes between the two, then the earliest. That depends on the order of events
-/// alone, never on how long one took.
+/// Of several such pairs it takes the plainest: first one whose clients read the same balance, then
+/// the one with the fewest other writes between the two, then the earliest. That depends on the
+/// order of events alone, never on how long one took.
 pub(crate) fn lost_update<'a>(receipts: &[&'a Receipt]) -> Option<(&'a Receipt, &'a Receipt)> {
     let updates = in_order_of_write(receipts);
     pairs(&updates)
