@@ -322,8 +322,8 @@ pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Whether the migrations that a SQLite database notes begin with ours. A database that notes none
-/// is not ours.
+/// Whether the migrations that a SQLite database notes begin with ours. One that notes none is no
+/// other program's, and counts as ours.
 pub(super) fn is_ours(applied: &[(i64, Vec<u8>)]) -> bool {
     let ours = migrations(SQLITE_MIGRATIONS);
     let is_ours = |(version, checksum): &(i64, Vec<u8>)| {
