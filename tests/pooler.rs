@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use racy::deposits::{Strategy, Verdict};
-use racy::engine::{Address, FaultKind, Isolation, Settings};
+use racy::engine::{Address, Database, FaultKind, Isolation, Settings};
 use racy::step::Unobserved;
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -25,6 +25,7 @@ on_engines!(
         a_level_behind_a_pooler_is_nobody_elses,
         a_statement_alone_behind_a_pooler_has_the_level_too,
         a_pooler_that_comes_later_is_noticed,
+        a_pooler_that_hands_out_its_connections_in_turn_is_noticed,
         no_lane_is_behind_a_pooler_that_changes_connections,
         a_lane_behind_a_pooler_that_keeps_connections_is_apart,
         an_exploration_whose_database_is_silent_ends_at_the_first_signal,
@@ -125,6 +126,25 @@ async fn a_pooler_that_comes_later_is_noticed(engine: TestEngine) {
     let prepared = "SELECT COUNT(*) FROM pg_prepared_statements";
     let prepared = session.read("prepared", prepared, &[]).await.unwrap();
     assert_eq!(prepared, Some(0), "nothing is prepared any more");
+}
+
+/// Two clients that each ask twice, in turn, would each get the same one of two again.
+async fn a_pooler_that_hands_out_its_connections_in_turn_is_noticed(engine: TestEngine) {
+    let server = engine.server().unwrap();
+    let fresh = Fresh::on(server).await;
+    let pooler = Pooler::start_with(server, "transaction", "server_round_robin=1").await;
+    let options = pooler.options(&fresh.name);
+    let mut one = options.connect().await.unwrap();
+    let mut other = options.connect().await.unwrap();
+    for sql in ["BEGIN", "ROLLBACK"] {
+        for connection in [&mut one, &mut other] {
+            sqlx::raw_sql(sql).execute(connection).await.unwrap();
+        }
+    }
+    let address = Address::Postgres(Box::new(options));
+    let database = Database::connect(&address, &at(Isolation::Serializable)).await;
+    let remarks = database.unwrap().remarks().join("\n");
+    assert!(remarks.contains("a pooler is in between"), "{remarks}");
 }
 
 /// How many accounts there are in the user's own schema.

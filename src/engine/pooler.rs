@@ -133,12 +133,12 @@ const DIRECTLY: &str = "name the server itself, or a pooler that keeps one conne
                         client (PgBouncer: pool_mode=session)";
 
 /// Whether two connections to this address share the server's connections, or one of them changes
-/// the server's connection between two transactions. False where the server lets only one in.
+/// the server's connection between two transactions.
 ///
 /// A pooler hands out the connection that was given back last, or the one that has waited longest.
-/// In the first case the second client gets the first one's. In the other case the first client
-/// gets another one than before. `question` begins a transaction and asks for the number of the
-/// connection; `end` ends it, whatever the server presets.
+/// In the first case the second client gets the first one's. In the other a client that asks twice
+/// gets two of them, or the only one, which the second client gets as well. `question` begins a
+/// transaction and asks for the number of the connection; `end` ends it, whatever the server presets.
 ///
 /// # Errors
 /// As the server refuses.
@@ -147,25 +147,34 @@ where
     O: ConnectOptions<Connection: Greets + Sized>,
 {
     let mut one = options.connect().await?;
-    let Ok(mut other) = options.connect().await else {
-        let _ = one.close().await;
-        return Ok(false);
-    };
-    let first = one.hear(question).await?;
-    one.hear(end).await?;
-    let meanwhile = other.hear(question).await?;
-    let is_in_between = match first == meanwhile {
-        true => true,
-        false => {
-            let again = one.hear(question).await?;
-            one.hear(end).await?;
-            first != again
+    let number = number_in_a_transaction(&mut one, question, end).await?;
+    let changes = number_in_a_transaction(&mut one, question, end).await? != number;
+    let is_in_between = match (changes, options.connect().await) {
+        (true, _) => true,
+        // The server lets only one in.
+        (false, Err(_)) => false,
+        (false, Ok(mut other)) => {
+            let is_shared = other.hear(question).await? == number;
+            // Where the other one has the only one, there is nothing more to ask.
+            let is_in_between =
+                is_shared || number_in_a_transaction(&mut one, question, end).await? != number;
+            other.hear(end).await?;
+            let _ = other.close().await;
+            is_in_between
         }
     };
-    other.hear(end).await?;
     let _ = one.close().await;
-    let _ = other.close().await;
     Ok(is_in_between)
+}
+
+async fn number_in_a_transaction(
+    connection: &mut impl Greets,
+    question: &str,
+    end: &str,
+) -> Result<Vec<Vec<String>>, Fault> {
+    let number = connection.hear(question).await?;
+    connection.hear(end).await?;
+    Ok(number)
 }
 
 #[cfg(test)]

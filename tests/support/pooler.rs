@@ -25,16 +25,18 @@ impl Pooler {
     /// Starts one in this mode, `transaction` or `session`. It ignores what a client asks for at
     /// the start of its connection, as many are told to.
     pub async fn start(server: &LocalServer, mode: &str) -> Self {
+        Self::start_with(server, mode, "").await
+    }
+
+    /// Starts one in this mode, with another line in its settings.
+    pub async fn start_with(server: &LocalServer, mode: &str, setting: &str) -> Self {
         let socket = server.socket();
         let owner = fs::metadata(socket).unwrap();
         let folder = open_folder();
         chown(folder.path(), Some(owner.uid()), Some(owner.gid())).unwrap();
         let settings = folder.path().join("pgbouncer.ini");
-        fs::write(
-            &settings,
-            ini(socket.parent().unwrap(), folder.path(), mode),
-        )
-        .unwrap();
+        let ini = ini(socket.parent().unwrap(), folder.path(), mode);
+        fs::write(&settings, format!("{ini}{setting}\n")).unwrap();
         let mut command = Command::new(program());
         // Started by root, it wants to be told as whom to run.
         if owner.uid() != fs::metadata(&settings).unwrap().uid() {
