@@ -45,6 +45,7 @@ pub(super) const INNODB: &[Preset] = &[
     preset("sql_big_selects", "1", "a long read is refused"),
     preset("sql_select_limit", UNLIMITED, "a read leaves rows out"),
     preset("sql_auto_is_null", "0", "IS NULL finds the row that was inserted last"),
+    preset("sql_if_exists", "0", "a missing table is no error, and one that is there may be"),
     preset("default_storage_engine", "'InnoDB'", "a new table has no transactions"),
     preset(CLOCK, "0", "the clock stands still"),
 ];
