@@ -8,6 +8,7 @@ use sqlx::{MySql, MySqlConnection, Postgres, Row as _};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
+use super::connection::answered;
 use super::pool::Pool;
 use super::{ConnectionId, Database, Fault, Flavour, Pools};
 
@@ -53,14 +54,33 @@ impl Database {
         let asked = Instant::now();
         let waits = match (&self.pools, self.engine.flavour) {
             (Pools::MySql(pool), Flavour::MySql) => {
-                self.looks.fast.since(asked, ask_mysql(pool)).await?
+                self.look(&self.looks.fast, asked, ask_mysql(pool)).await?
             }
-            (Pools::MySql(pool), _) => self.looks.fast.since(asked, ask_mariadb(pool)).await?,
-            (Pools::Postgres(pool), _) => self.looks.fast.since(asked, ask_postgres(pool)).await?,
+            (Pools::MySql(pool), _) => {
+                self.look(&self.looks.fast, asked, ask_mariadb(pool))
+                    .await?
+            }
+            (Pools::Postgres(pool), _) => {
+                self.look(&self.looks.fast, asked, ask_postgres(pool))
+                    .await?
+            }
             (Pools::Sqlite(_), _) => return Ok(false),
         };
         let mut connections = connections.iter();
         Ok(connections.all(|one| waits.iter().any(|wait| wait.waiting == *one)))
+    }
+
+    /// What was seen by a look that was begun after `asked`. A database that does not answer is
+    /// given up, as it is by a statement.
+    async fn look(
+        &self,
+        looks: &Shared,
+        asked: Instant,
+        take: impl Future<Output = Result<Vec<Wait>, Fault>>,
+    ) -> Result<Arc<[Wait]>, Fault> {
+        // On the heap: it is deep within all that waits for it.
+        let look = Box::pin(looks.since(asked, take));
+        answered(self.settings.answer_within, look).await
     }
 
     /// Whether all of these connections wait for locks, so that nothing happens until somebody else
@@ -72,21 +92,27 @@ impl Database {
         let asked = Instant::now();
         match (&self.pools, self.engine.flavour) {
             (Pools::MySql(pool), Flavour::MySql) => {
-                let waits = self.looks.fast.since(asked, ask_mysql(pool)).await?;
+                let waits = self.look(&self.looks.fast, asked, ask_mysql(pool)).await?;
                 Ok(Standstill::of(connections, &waits))
             }
             (Pools::MySql(pool), _) => {
-                let waits = self.looks.fast.since(asked, ask_mariadb(pool)).await?;
+                let waits = self
+                    .look(&self.looks.fast, asked, ask_mariadb(pool))
+                    .await?;
                 let seen = Standstill::of(connections, &waits);
                 // This look does not tell whom they wait for; but one alone is in no circle.
                 if seen == Standstill::No || connections.len() < 2 {
                     return Ok(seen);
                 }
-                let waits = self.looks.slow.since(asked, ask_mariadb_whom(pool)).await?;
+                let waits = self
+                    .look(&self.looks.slow, asked, ask_mariadb_whom(pool))
+                    .await?;
                 Ok(Standstill::of(connections, &waits))
             }
             (Pools::Postgres(pool), _) => {
-                let waits = self.looks.fast.since(asked, ask_postgres(pool)).await?;
+                let waits = self
+                    .look(&self.looks.fast, asked, ask_postgres(pool))
+                    .await?;
                 Ok(match Standstill::of(connections, &waits) {
                     // Every circle is found: each client looks for one when it has waited for a while.
                     Standstill::Circle => Standstill::No,

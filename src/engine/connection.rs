@@ -323,7 +323,7 @@ impl Connection {
 }
 
 /// Waits so long for the answer; as long as it takes where there is no limit.
-async fn answered<T>(
+pub(super) async fn answered<T>(
     patience: Option<Duration>,
     work: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
