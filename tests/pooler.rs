@@ -28,6 +28,7 @@ on_engines!(
         a_pooler_that_hands_out_its_connections_in_turn_is_noticed,
         no_lane_is_behind_a_pooler_that_changes_connections,
         a_lane_behind_a_pooler_that_keeps_connections_is_apart,
+        a_look_at_the_locks_of_a_silent_database_is_given_up,
         an_exploration_whose_database_is_silent_ends_at_the_first_signal,
 );
 
@@ -176,6 +177,24 @@ async fn a_lane_behind_a_pooler_that_keeps_connections_is_apart(engine: TestEngi
     let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(findings[0]["lost_update"], 18);
     assert_eq!(accounts(&lab).await, 1);
+}
+
+async fn a_look_at_the_locks_of_a_silent_database_is_given_up(engine: TestEngine) {
+    let settings = Settings {
+        answer_within: Some(Duration::from_secs(1)),
+        ..Settings::default()
+    };
+    let (lab, pooler) = lab_behind(engine, "session", settings).await;
+    let mut client =
+        Client::start(&lab.database, Strategy::named("atomic_no_delay").unwrap()).await;
+    client.go_to("write balance").await;
+    pooler.freeze();
+    let looked = lab.database.waits_for_lock(client.connection()).await;
+    let said = looked.unwrap_err().to_string();
+    assert!(
+        said.contains("has not answered a statement for 1"),
+        "{said}"
+    );
 }
 
 async fn an_exploration_whose_database_is_silent_ends_at_the_first_signal(engine: TestEngine) {
