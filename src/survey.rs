@@ -138,10 +138,10 @@ impl Survey<'_> {
         };
         let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
         let mut found = self.on_telling(ground, say, progress).await;
-        if let Some(scratch) = scratch
-            && let Err(error) = scratch.close().await
-        {
-            found.trouble.get_or_insert(error.into());
+        if let Some(scratch) = scratch {
+            let closed = scratch.close().await;
+            let result = found.trouble.take().map_or(Ok(()), Err);
+            found.trouble = and_closed(result, closed, say).err();
         }
         found
     }
@@ -208,7 +208,7 @@ impl Survey<'_> {
         }
         if let Some(scratch) = scratch {
             let closed = scratch.close().await;
-            result = result.and(closed.map_err(Trouble::from));
+            result = and_closed(result, closed, say);
         }
         // A private server that has ended says why, and that is the better explanation.
         opened.close().await?;
@@ -256,7 +256,7 @@ impl Survey<'_> {
             }
         }
         let closed = lanes.close().await;
-        result.and(closed.map_err(Trouble::from))
+        and_closed(result, closed, say)
     }
 
     /// One for each number of instances.
@@ -273,6 +273,18 @@ impl Survey<'_> {
         };
         instances.into_iter().map(plan).collect()
     }
+}
+
+/// What went wrong first is the trouble. What was left behind after it is said all the same.
+fn and_closed(
+    result: Result<(), Trouble>,
+    closed: Result<(), OpenError>,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<(), Trouble> {
+    if let (Err(_), Err(left)) = (&result, &closed) {
+        say(&left.to_string());
+    }
+    result.and(closed.map_err(Trouble::from))
 }
 
 /// A database beside the one that was opened, where that one is somebody else's.

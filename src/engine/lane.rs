@@ -84,14 +84,25 @@ impl Lanes {
     /// Removes what was made for each.
     ///
     /// # Errors
-    /// The first refusal. The other lanes are removed all the same.
+    /// The first refusal, with the names of all that could not be dropped. The other lanes are
+    /// removed all the same.
     pub async fn close(self) -> Result<(), OpenError> {
         let mut closing = JoinSet::new();
         for lane in self.lanes {
             closing.spawn(lane.close());
         }
         let closed = closing.join_all().await;
-        closed.into_iter().collect()
+        closed.into_iter().fold(Ok(()), and_left)
+    }
+}
+
+/// Of two that were left behind, both names with the first one's reason; else the first error.
+fn and_left(one: Result<(), OpenError>, other: Result<(), OpenError>) -> Result<(), OpenError> {
+    match (one, other) {
+        (Err(OpenError::NotDropped(one, fault)), Err(OpenError::NotDropped(other, _))) => {
+            Err(OpenError::NotDropped(format!("{one}, {other}"), fault))
+        }
+        (one, other) => one.and(other),
     }
 }
 
@@ -412,5 +423,21 @@ fn no_scratch(fault: Fault) -> OpenError {
         OpenError::NoScratch(fault)
     } else {
         OpenError::Connect(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_left_behind_is_named() {
+        let left = |name: &str| {
+            let fault = Fault::unavailable("no answer");
+            Err(OpenError::NotDropped(name.to_owned(), fault))
+        };
+        let closed = [Ok(()), left("lane_1"), Ok(()), left("lane_2")];
+        let said = closed.into_iter().fold(Ok(()), and_left).unwrap_err();
+        assert!(said.to_string().starts_with("lane_1, lane_2 could not be"));
     }
 }
