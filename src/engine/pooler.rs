@@ -138,7 +138,8 @@ const DIRECTLY: &str = "name the server itself, or a pooler that keeps one conne
 /// A pooler hands out the connection that was given back last, or the one that has waited longest.
 /// In the first case the second client gets the first one's. In the other a client that asks twice
 /// gets two of them, or the only one, which the second client gets as well. `question` begins a
-/// transaction and asks for the number of the connection; `end` ends it, whatever the server presets.
+/// transaction and asks for the number of the connection; `end` ends it, whatever the server
+/// presets.
 ///
 /// # Errors
 /// As the server refuses.
