@@ -26,7 +26,7 @@ pub const RESERVED_PLACES: usize = 8;
 pub(super) const SAY_QUICKLY: Duration = Duration::from_secs(2);
 
 /// How long a connection that was told to go may take.
-const LEAVE_QUICKLY: Duration = Duration::from_secs(1);
+const LEAVE_QUICKLY: Duration = Duration::from_secs(5);
 
 /// The places, and the connections that have them.
 #[derive(Debug)]
@@ -110,15 +110,18 @@ impl Admission {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the connection that has been idle for longest to go, and says whether there is one.
+    /// Tells the connection that has been idle for longest to go. Says whether a place is about to be
+    /// free: that one's, or the place of another that was told before and has not gone yet.
     fn make_room(&self) -> bool {
         let register = self.register_of_all();
+        let is_leaving = register.connections.values().any(|it| it.is_leaving());
         let idle = register.connections.values().filter_map(|connected| {
             let since = connected.idle_since()?;
             Some((since, connected))
         });
         let longest = idle.min_by_key(|(since, _)| *since);
-        longest.inspect(|(_, it)| it.has_to_make_room()).is_some()
+        let was_told = longest.inspect(|(_, it)| it.has_to_make_room()).is_some();
+        was_told || is_leaving
     }
 
     /// Whether a request may be carried out.
@@ -213,6 +216,8 @@ pub(super) async fn admit(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[test]
@@ -257,6 +262,18 @@ mod tests {
         let fourth = admission.try_admit().unwrap();
         let _fourth_underway = fourth.connected.begin();
         assert!(!admission.lets_through(&fourth.connected, false).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_is_about_to_be_free_is_waited_for() {
+        let admission = Admission::of(1);
+        let idle = admission.try_admit().unwrap();
+        let second = admission.try_admit().unwrap();
+        let _underway = second.connected.begin();
+        let mut let_through = pin!(admission.lets_through(&second.connected, false));
+        assert!(timeout(LEAVE_QUICKLY / 2, &mut let_through).await.is_err());
+        drop(idle);
+        assert!(let_through.await);
     }
 
     #[tokio::test]

@@ -107,6 +107,12 @@ impl Connected {
         (!state.is_busy && !state.is_unwanted).then_some(state.idle_since)
     }
 
+    /// Whether it was told to go and is idle, so that its place is about to be free.
+    pub(super) fn is_leaving(&self) -> bool {
+        let state = self.state();
+        !state.is_busy && state.is_unwanted
+    }
+
     /// Tells it to go as soon as it is idle.
     pub(super) fn has_to_make_room(&self) {
         self.state().is_unwanted = true;
