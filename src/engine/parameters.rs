@@ -126,11 +126,15 @@ impl Parameters {
     /// nor is a name where the text could be the end of a password.
     pub(super) fn read<'q>(&self, query: &'q str) -> Result<Given<'q>, String> {
         let mut given: Vec<(String, &str)> = Vec::new();
+        let mut has_password = false;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = name.replace("%5B", "[").replace("%5b", "[");
             let name = name.replace("%5D", "]").replace("%5d", "]");
-            let name = self.recommended(&name, !query.contains('@'))?;
+            // After an unencoded & a name may be the rest of a password.
+            let may_be_shown = pair.contains('=') && !query.contains('@') && !has_password;
+            let name = self.recommended(&name, may_be_shown)?;
+            has_password |= name == "password";
             if given.iter().any(|(before, _)| *before == name) {
                 return Err(format!("{name} is given twice; give it once"));
             }
@@ -443,6 +447,10 @@ mod tests {
     fn a_name_that_may_be_the_end_of_a_password_is_not_shown() {
         for query in ["secret=1@db/bank", "secret@db/bank", "se:cret=1"] {
             let mistake = mistake(&MYSQL, query);
+            assert!(!mistake.contains("cret"), "{mistake}");
+        }
+        for query in ["password=a&secret", "password=a&secret=1", "secret"] {
+            let mistake = mistake(&POSTGRES, query);
             assert!(!mistake.contains("cret"), "{mistake}");
         }
     }
