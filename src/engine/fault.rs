@@ -180,8 +180,8 @@ impl FaultKind {
                 Some("The database cannot read or write its own files. Its own log says more.")
             }
             Self::SchemaMissing => Some(
-                "The database is not there, or lacks a table or a column. In an empty database, \
-                 racy migrate makes them all.",
+                "The database is not there, or lacks a table or a column. racy migrate makes all of them \
+                 in an empty database, and brings nothing back that was dropped.",
             ),
             Self::StatementLost => Some(
                 "The database has forgotten a prepared statement, or its table has changed. The next \
