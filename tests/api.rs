@@ -364,7 +364,13 @@ async fn what_is_not_there_is_404() {
         let response = service.get(path).send().await.unwrap();
         problem(response, 404, "unknown-account").await;
     }
-    for path in ["/demo", "/demo/", "/accounts/1/nothing"] {
+    for path in [
+        "/demo",
+        "/demo/",
+        "/accounts/1/nothing",
+        "/docs/nothing",
+        "/docs/%FF",
+    ] {
         let response = service.get(path).send().await.unwrap();
         problem(response, 404, "unknown-path").await;
     }

@@ -299,6 +299,7 @@ fn router(app: Arc<App>, completion: Completion) -> Router {
         .url("/openapi.json", Description::openapi())
         .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none"));
     let documentation = Router::from(documentation)
+        .layer(middleware::from_fn(front::show_nothing_as_a_problem))
         .layer(middleware::map_response(protection::protect_documentation));
     let front = Router::new()
         .route("/", get(front::page))
