@@ -5,6 +5,7 @@ use racy::deposits::{Failure, Outcome, Refusal, Strategy};
 use racy::engine::{Address, Database, FaultKind, Settings};
 use racy::step::Unobserved;
 use serde_json::Value;
+use sqlx::{ConnectOptions as _, Executor as _};
 
 use crate::support::service::{RunningService, problem};
 use crate::support::{Client, Lab, TestEngine};
@@ -20,6 +21,7 @@ on_engines!(
         a_cancelled_statement_is_interrupted_and_keeps_nothing,
     ;
     innodb:
+        a_write_that_does_not_come_to_its_end_is_not_ready,
     ;
     postgres:
         a_statement_that_the_server_has_forgotten_is_prepared_again,
@@ -56,9 +58,8 @@ fn fault_of(failure: &Failure) -> FaultKind {
 
 async fn a_healthy_lab_is_ready_and_nothing_is_written_for_it(engine: TestEngine) {
     let lab = engine.lab().await;
-    for room_is_in_doubt in [false, true] {
-        lab.database.could_deposit(room_is_in_doubt).await.unwrap();
-    }
+    lab.database.could_deposit().await.unwrap();
+    lab.database.write_and_remove().await.unwrap();
     let account = lab.account().await;
     assert_eq!((account.balance, account.transactions), (0, 0));
     let keys = "SELECT id FROM idempotency_keys";
@@ -206,4 +207,41 @@ async fn a_full_database_is_not_ready_until_there_is_room() {
     let made = service.deposit("append_only", 1, 1).await;
     assert_eq!(made.status(), 200);
     service.stop().await;
+}
+
+/// As MySQL waits where its disk is full.
+async fn a_write_that_does_not_come_to_its_end_is_not_ready(engine: TestEngine) {
+    let patience = Settings {
+        lock_wait_timeout: Some(1),
+        ..Settings::default()
+    };
+    let lab = engine.lab_with(patience).await;
+    let service = RunningService::start(&lab.database).await;
+    let locking = Strategy::named("row_locking_atomic_long_delay").unwrap();
+    let mut holder = Client::start(&lab.database, locking).await;
+    holder.go_to("commit").await;
+    let waited = service.deposit("atomic_update", 1, 1).await;
+    problem(waited, 409, "lock-timeout").await;
+    holder.finish().await.unwrap();
+
+    let Address::MySql(options) = &lab.address else {
+        panic!("InnoDB alone");
+    };
+    let mut locker = options.connect().await.unwrap();
+    locker
+        .execute("LOCK TABLES idempotency_keys READ")
+        .await
+        .unwrap();
+    let ready = async || service.get("/health/ready").send().await.unwrap();
+    problem(ready().await, 503, "unavailable").await;
+    // The first trial still waits, and is the only one.
+    problem(ready().await, 503, "unavailable").await;
+    locker.execute("UNLOCK TABLES").await.unwrap();
+    // Each asks again, at the latest a second after the one before.
+    for _ in 0..30 {
+        if ready().await.status() == 200 {
+            return service.stop().await;
+        }
+    }
+    panic!("it is not ready again");
 }

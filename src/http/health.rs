@@ -1,7 +1,6 @@
 //! `GET /health/…`: is the process there, and can it do its work?
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -57,13 +56,11 @@ pub(super) async fn live() -> Json<Health> {
     )
 )]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>, Problem> {
-    let in_doubt = app.room_is_in_doubt.load(Ordering::Relaxed);
-    let asked = app.kept.could_deposit(in_doubt).await;
-    asked.map_err(Problem::not_ready)?;
-    // Unless a deposit has met the lack of room again meanwhile.
-    if in_doubt {
-        app.room_is_in_doubt.store(false, Ordering::Relaxed);
-    }
+    let asked = async {
+        app.kept.could_deposit().await?;
+        app.room.must_be_there(&app.kept).await
+    };
+    asked.await.map_err(Problem::not_ready)?;
     Ok(Json(Readiness {
         status: "ok",
         instance: app.instance.name().to_owned(),

@@ -30,6 +30,7 @@ mod paging;
 mod probe;
 mod problem;
 mod protection;
+mod room;
 mod server;
 mod socket;
 mod statements;
@@ -60,7 +61,7 @@ pub use server::serve;
 
 use crate::deposits::keys::Terms;
 use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
-use crate::engine::{Database, FaultKind, PoolUse};
+use crate::engine::{Database, PoolUse};
 use crate::exports::Folder;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::{Metrics, StepsOfBatches};
@@ -69,6 +70,7 @@ use crate::step::Observer;
 use caller::Caller;
 use completion::Completion;
 use openapi::Description;
+use room::Room;
 
 /// How the service treats its clients.
 #[derive(Debug, Clone)]
@@ -118,8 +120,7 @@ struct App {
     metrics: Arc<Metrics>,
     auditor: Auditor,
     warned_of_the_pool: AtomicBool,
-    /// The database had no room, or failed, when something was last written.
-    room_is_in_doubt: AtomicBool,
+    room: Room,
 }
 
 impl App {
@@ -131,17 +132,9 @@ impl App {
         }
     }
 
-    /// Notes whether the database had room for what was to be written.
+    /// Learns from how a deposit or an order ended whether the database has room.
     fn note_whether_there_is_room(&self, problem: Option<&Problem>) {
-        match problem {
-            None => self.room_is_in_doubt.store(false, Ordering::Relaxed),
-            Some(problem) => {
-                let fault = problem.fault;
-                if fault.is_some_and(FaultKind::is_about_room) {
-                    self.room_is_in_doubt.store(true, Ordering::Relaxed);
-                }
-            }
-        }
+        self.room.learn(self.database.engine().flavour, problem);
     }
 
     /// Requests that queue for a connection do not race: says so, once.
@@ -220,7 +213,7 @@ impl Service {
             metrics: Arc::clone(&metrics),
             auditor: Auditor::default(),
             warned_of_the_pool: AtomicBool::new(false),
-            room_is_in_doubt: AtomicBool::new(false),
+            room: Room::default(),
         };
         Self {
             router: router(Arc::new(app), completion),
