@@ -133,10 +133,7 @@ async fn a_failed_connection_says_its_cause(engine: TestEngine) {
         let told = told(&url).await;
         assert!(told.contains(&words), "{words}: {told}");
         assert!(!told.contains("geheim"), "{told}");
-        assert!(
-            told.starts_with("cannot open the database: unavailable"),
-            "{told}"
-        );
+        assert!(told.starts_with("cannot open the database: "), "{told}");
     }
     // Soon, because it is waited for until the time is up.
     let told_soon = told_within(&here(silent), Duration::from_millis(100)).await;

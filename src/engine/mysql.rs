@@ -7,7 +7,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, MySqlConnection};
 
 use super::greeting::{Greeting, Greets as _};
-use super::pool::{Pool, hang_up};
+use super::pool::Pool;
 use super::presets::{CLOCK, INNODB, INNODB_CHOICES};
 use super::{
     Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings,
@@ -27,25 +27,31 @@ pub(super) async fn connect(
 ) -> Result<Database, OpenError> {
     // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
     let options = address.clone().disable_statement_logging();
+    let mut connection = options.connect().await?;
     // A place of the explorer's is made over a connection of which that is known.
-    if place.is_none() && pooler::is_in_between(&options, NUMBER_IN_A_TRANSACTION, END).await? {
+    let is_pooled = match place {
+        None => {
+            let question = NUMBER_IN_A_TRANSACTION;
+            pooler::is_in_between(&options, &mut connection, question, END).await?
+        }
+        Some(_) => false,
+    };
+    if is_pooled {
         let reason = pooler::refused("nothing can be done about that here");
         return Err(OpenError::Pooler(reason));
     }
-    let mut connection = options.connect().await?;
     let known = Known::ask(&mut connection).await?;
     let engine = known.engine(settings)?;
     let greeting = greeting(&known, &engine, settings, place.map(Arc::as_ref));
     let greeting = greeting.tried_on(&mut connection).await?;
     let found = Known::ask(&mut connection).await?;
-    hang_up(connection).await;
     let pool = Pool::new(
         options,
         greeting,
         settings.connections,
         settings.acquire_timeout,
     );
-    pool.acquire().await?.give_back();
+    pool.adopt(connection).await?;
     Ok(Database {
         address: Address::MySql(Box::new(address.clone())),
         settings: *settings,

@@ -172,6 +172,19 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
         })
     }
 
+    /// Takes in the connection over which the server was asked about itself. Where a user may have only
+    /// one, a second one would be refused until the server has noticed that the first is gone.
+    pub(super) async fn adopt(&self, mut connection: DB::Connection) -> Result<(), Fault> {
+        let number = self.home.greet(&mut connection).await?;
+        self.reap_from_now_on();
+        self.home.idle().push(Idle {
+            connection,
+            number,
+            since: Instant::now(),
+        });
+        Ok(())
+    }
+
     async fn live_idle(&self) -> Option<Idle<DB>> {
         loop {
             let mut idle = self.home.idle().pop()?;
@@ -234,12 +247,16 @@ impl<DB: Database<Connection: Greets>> Home<DB> {
     /// A new connection, and the engine's number for it.
     async fn connect(&self) -> Result<(DB::Connection, Option<i64>), Fault> {
         let mut connection = self.options.connect().await?;
-        let number = match self.greeting.is_pooled() {
-            // What is set would be another client's.
-            true => None,
-            false => self.greeting.greet(&mut connection).await?,
-        };
+        let number = self.greet(&mut connection).await?;
         Ok((connection, number))
+    }
+
+    async fn greet(&self, connection: &mut DB::Connection) -> Result<Option<i64>, Fault> {
+        if self.greeting.is_pooled() {
+            // What is set would be another client's.
+            return Ok(None);
+        }
+        self.greeting.greet(connection).await
     }
 }
 

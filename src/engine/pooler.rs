@@ -8,10 +8,11 @@
 
 use std::sync::Arc;
 
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::ConnectOptions;
 
 use super::connection::Connection;
 use super::greeting::Greets;
+use super::pool::hang_up;
 use super::{Fault, Isolation};
 
 /// How a transaction begins behind a pooler.
@@ -132,8 +133,8 @@ const IN_BETWEEN: &str = "a pooler is in between, which gives each transaction a
 const DIRECTLY: &str = "name the server itself, or a pooler that keeps one connection for each \
                         client (PgBouncer: pool_mode=session)";
 
-/// Whether two connections to this address share the server's connections, or one of them changes
-/// the server's connection between two transactions.
+/// Whether this connection and a second one to this address share the server's connections, or the
+/// first one changes the server's connection between two transactions.
 ///
 /// A pooler hands out the connection that was given back last, or the one that has waited longest.
 /// In the first case the second client gets the first one's. In the other a client that asks twice
@@ -143,28 +144,28 @@ const DIRECTLY: &str = "name the server itself, or a pooler that keeps one conne
 ///
 /// # Errors
 /// As the server refuses.
-pub(super) async fn is_in_between<O>(options: &O, question: &str, end: &str) -> Result<bool, Fault>
+pub(super) async fn is_in_between<O>(
+    options: &O,
+    one: &mut O::Connection,
+    question: &str,
+    end: &str,
+) -> Result<bool, Fault>
 where
     O: ConnectOptions<Connection: Greets + Sized>,
 {
-    let mut one = options.connect().await?;
-    let number = number_in_a_transaction(&mut one, question, end).await?;
-    let changes = number_in_a_transaction(&mut one, question, end).await? != number;
-    let is_in_between = match (changes, options.connect().await) {
-        (true, _) => true,
+    let number = number_in_a_transaction(one, question, end).await?;
+    if number_in_a_transaction(one, question, end).await? != number {
+        return Ok(true);
+    }
+    let Ok(mut other) = options.connect().await else {
         // The server lets only one in.
-        (false, Err(_)) => false,
-        (false, Ok(mut other)) => {
-            let is_shared = other.hear(question).await? == number;
-            // Where the other one has the only one, there is nothing more to ask.
-            let is_in_between =
-                is_shared || number_in_a_transaction(&mut one, question, end).await? != number;
-            other.hear(end).await?;
-            let _ = other.close().await;
-            is_in_between
-        }
+        return Ok(false);
     };
-    let _ = one.close().await;
+    let is_shared = other.hear(question).await? == number;
+    // Where the other one has the only one, there is nothing more to ask.
+    let is_in_between = is_shared || number_in_a_transaction(one, question, end).await? != number;
+    other.hear(end).await?;
+    hang_up(other).await;
     Ok(is_in_between)
 }
 

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::greeting::{Greeting, Greets as _, accepted};
-use super::pool::{Pool, hang_up};
+use super::pool::Pool;
 use super::pooler::{self, Beginning};
 use super::presets::{POSTGRES, POSTGRES_CHOICES};
 use super::{
@@ -30,12 +30,15 @@ pub(super) async fn connect(
     let options = address.clone().disable_statement_logging();
     // Nothing here is a fraction, and PgBouncer refuses it unless it is told to ignore it.
     let options = options.extra_float_digits(None);
+    let mut connection = options.connect().await?;
     // A place of the explorer's is made over a connection of which that is known.
     let is_pooled = match place {
-        None => pooler::is_in_between(&options, NUMBER_IN_A_TRANSACTION, "ROLLBACK").await?,
+        None => {
+            let question = NUMBER_IN_A_TRANSACTION;
+            pooler::is_in_between(&options, &mut connection, question, "ROLLBACK").await?
+        }
         Some(_) => false,
     };
-    let mut connection = options.connect().await?;
     let known = Known::ask(&mut connection, asked_search_path(address)).await?;
     let isolation = known.isolation(settings)?;
     let greeting = greeting(&known, isolation, settings, place.map(Arc::as_ref));
@@ -43,14 +46,13 @@ pub(super) async fn connect(
         true => try_behind_a_pooler(greeting, isolation, &mut connection).await?,
         false => try_directly(greeting, isolation, &mut connection).await?,
     };
-    hang_up(connection).await;
     let pool = Pool::new(
         options,
         greeting,
         settings.connections,
         settings.acquire_timeout,
     );
-    pool.acquire().await?.give_back();
+    pool.adopt(connection).await?;
     let most = found.value("max_connections");
     Ok(Database {
         address: Address::Postgres(Box::new(address.clone())),
