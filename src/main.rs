@@ -17,7 +17,6 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use commands::keeper::{KeeperCommand, Unanswered};
 use indicatif::{ProgressBar, ProgressStyle};
-use mimalloc::MiMalloc;
 use racy::config::{
     DatabaseOptions, EngineOptions, ExploreOptions, ListenOption, LogFormat, ServiceOptions,
     WatchOptions,
@@ -38,12 +37,6 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
-
-/// glibc's allocator has an arena for each thread, and keeps there for good what a password's hash
-/// took (19 MiB): fifteen wrong passwords left 240 MB. This one gives free memory back to the
-/// system.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A laboratory of race conditions: a service in which money gets lost on purpose.
 #[derive(Debug, Parser)]

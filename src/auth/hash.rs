@@ -1,17 +1,16 @@
 //! Password hashes: slow on purpose, and away from the threads that serve requests.
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::Password;
+use super::argon::Argon;
 use crate::engine::Fault;
 
 /// Held while one password is hashed or looked at. Each takes 19 MiB and a processor for some 20
-/// milliseconds, and more at once would only help guessing. The memory goes back to the system
-/// after each turn: see the allocator in `main.rs`.
+/// milliseconds, and more at once would only help guessing.
 pub(super) static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Hashes a password with Argon2id and a salt of its own; in PHC's format.
@@ -21,7 +20,7 @@ pub(super) static TURN: Mutex<()> = Mutex::const_new(());
 pub(super) async fn hash(password: Password) -> Result<String, Fault> {
     let _turn = TURN.lock().await;
     aside(move || {
-        let hash = Argon2::default().hash_password(password.as_bytes());
+        let hash = Argon::default().hash_password(password.as_bytes());
         hash.map(|hash| hash.to_string())
             .map_err(|error| Fault::other(error.to_string()))
     })
@@ -42,7 +41,7 @@ pub(super) async fn is_right(password: Password, hash: Option<String>) -> Result
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODYS.to_owned());
         let matches = PasswordHash::new(&hash).is_ok_and(|hash| {
-            Argon2::default()
+            Argon::default()
                 .verify_password(password.as_bytes(), &hash)
                 .is_ok()
         });

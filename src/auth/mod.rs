@@ -8,6 +8,7 @@
 //! | `guessing` | how often a password may be tried |
 //! | `token` | what a browser or a script shows instead of a password |
 
+mod argon;
 mod credentials;
 mod guessing;
 mod hash;
