@@ -75,7 +75,7 @@ impl Room {
             Ok(Ok(Err(fault))) if fault.is_no_outcome() => Err(fault),
             // Another client was in the way: that says nothing about room.
             Ok(Ok(Err(_collision))) => Ok(()),
-            Ok(Err(panic)) => Err(Fault::other(&panic.to_string())),
+            Ok(Err(panic)) => Err(Fault::other(panic.to_string())),
         }
     }
 }
