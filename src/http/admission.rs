@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connected::{Connected, Place};
 use super::problem::Problem;
@@ -27,6 +27,9 @@ pub(super) const SAY_QUICKLY: Duration = Duration::from_secs(2);
 
 /// How long a connection that was told to go may take.
 const LEAVE_QUICKLY: Duration = Duration::from_secs(5);
+
+/// How long a place is waited for before it is looked who else could go.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The places, and the connections that have them.
 #[derive(Debug)]
@@ -110,12 +113,15 @@ impl Admission {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the connection that has been idle for longest to go. Says whether a place is about to be
-    /// free: that one's, or the place of another that was told before and has not gone yet.
+    /// Tells the connection that has been idle for longest in an ordinary place to go. Says whether an
+    /// ordinary place is about to be free: that one's, or the place of another that was told before and
+    /// has not gone yet.
     fn make_room(&self) -> bool {
         let register = self.register_of_all();
-        let is_leaving = register.connections.values().any(|it| it.is_leaving());
-        let idle = register.connections.values().filter_map(|connected| {
+        let ordinary = register.connections.values();
+        let ordinary = ordinary.filter(|connected| !connected.is_in_the_reserve());
+        let is_leaving = ordinary.clone().any(|it| it.is_leaving());
+        let idle = ordinary.filter_map(|connected| {
             let since = connected.idle_since()?;
             Some((since, connected))
         });
@@ -131,8 +137,7 @@ impl Admission {
         }
         let place = match self.ordinary_place() {
             Some(place) => Some(place),
-            None if self.make_room() => self.ordinary_place_in_time().await,
-            None => None,
+            None => self.ordinary_place_in_time().await,
         };
         let is_let_through = place.is_some();
         if let Some(place) = place {
@@ -141,11 +146,17 @@ impl Admission {
         is_let_through
     }
 
-    /// A place that is about to be free.
+    /// An ordinary place that is about to be free. A new connection may be quicker to take it, and is
+    /// told to go in its turn.
     async fn ordinary_place_in_time(&self) -> Option<Place> {
-        let permit = Arc::clone(&self.ordinary).acquire_owned();
-        let permit = timeout(LEAVE_QUICKLY, permit).await.ok()?;
-        permit.ok().map(Place::Ordinary)
+        let give_up = Instant::now() + LEAVE_QUICKLY;
+        while self.make_room() && Instant::now() < give_up {
+            let permit = Arc::clone(&self.ordinary).acquire_owned();
+            if let Ok(permit) = timeout(BETWEEN_LOOKS, permit).await {
+                return permit.ok().map(Place::Ordinary);
+            }
+        }
+        None
     }
 }
 
@@ -272,6 +283,23 @@ mod tests {
         let _underway = second.connected.begin();
         let mut let_through = pin!(admission.lets_through(&second.connected, false));
         assert!(timeout(LEAVE_QUICKLY / 2, &mut let_through).await.is_err());
+        drop(idle);
+        assert!(let_through.await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_an_ordinary_place_is_room_for_a_request() {
+        let admission = Admission::of(1);
+        let first = admission.try_admit().unwrap();
+        let idle_in_the_reserve = admission.try_admit().unwrap();
+        drop(first);
+        let idle = admission.try_admit().unwrap();
+        let asking = admission.try_admit().unwrap();
+        let _underway = asking.connected.begin();
+        let mut let_through = pin!(admission.lets_through(&asking.connected, false));
+        assert!(timeout(LEAVE_QUICKLY / 2, &mut let_through).await.is_err());
+        assert!(idle.connected.is_leaving());
+        assert!(!idle_in_the_reserve.connected.is_leaving());
         drop(idle);
         assert!(let_through.await);
     }
