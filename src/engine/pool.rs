@@ -260,7 +260,7 @@ impl<DB: Database<Connection: Greets>> Home<DB> {
     }
 }
 
-/// Closes, again and again, the connections that have lain idle for too long.
+/// Closes the connections that have lain idle for too long, at intervals, until the pool is gone.
 async fn reap<DB: Database>(home: Weak<Home<DB>>) {
     loop {
         sleep(IDLE_BEFORE_CLOSE / 2).await;

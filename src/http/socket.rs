@@ -1,8 +1,7 @@
 //! A client's socket, which notes what becomes of the bytes.
 //!
 //! A client that reads nothing would keep its answer, and what that is made of, for as long as it
-//! likes: TCP asks it again and again whether there is room, and never gives up. So the service has
-//! to.
+//! likes: TCP keeps asking it whether there is room, and never gives up. So the service has to.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

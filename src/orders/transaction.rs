@@ -9,7 +9,7 @@
 //! nothing. Nothing is left of an order whose writer fails, either.
 //!
 //! Between two writers it makes the window wider. The head that takes the number stays invisible
-//! until the commit: whoever reads the highest number before, gets the same. No two rows collide,
+//! until the commit: a writer that reads the highest number before gets the same. No two rows collide,
 //! because no number is unique, and two inserts are no write conflict for a snapshot either:
 //! REPEATABLE READ refuses nothing, on any engine.
 //!
