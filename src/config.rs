@@ -12,13 +12,13 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::deposits::{LongDelay, Retry};
 use crate::engine::choice::{self, DatabaseUrl, Lifetime, Opened};
 use crate::engine::{self, Isolation, Journal, local};
+use crate::exhibits::deposits::{LongDelay, Retry};
+use crate::exhibits::exports::Folder;
+use crate::exhibits::exports::janitor::Janitor;
 use crate::explore::report::{self, FindingJson};
 use crate::explore::{Client, Plan, Schedule, Schedules};
-use crate::exports::Folder;
-use crate::exports::janitor::Janitor;
 use crate::http::{self, Instance, Limits};
 use crate::survey::{self, Found};
 use crate::watch::{ServiceUrl, Watch};

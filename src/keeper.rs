@@ -30,10 +30,10 @@ use utoipa::ToSchema;
 
 use crate::accounts::{self, of_halves};
 use crate::auth::now;
-use crate::deposits::Memory;
 use crate::engine::{
     Database, Fault, FaultKind, MayBeFault, Row, Session, Work, again, pauses_between_tries,
 };
+use crate::exhibits::deposits::Memory;
 use crate::step::{Argument, Unobserved};
 
 /// Who makes a change, and where.

@@ -3,13 +3,13 @@
 //! A service in which money gets lost on purpose. This page is the map; read the crate in this
 //! order:
 //!
-//! 1. [`deposits`]: the exhibit. One file per strategy, its explanation above its code: begin with
-//!    [`deposits::non_atomic`]. [`accounts`] is where the money is counted afterwards.
-//!    [`statements`] reads what is written there, whole or torn. [`orders`] is the second exhibit: numbers that
-//!    are given twice, and orders that are read half written. [`exports`] is the third: a CSV file that
+//! 1. [`exhibits::deposits`]: the exhibit. One file per strategy, its explanation above its code: begin with
+//!    [`exhibits::deposits::non_atomic`]. [`accounts`] is where the money is counted afterwards.
+//!    [`exhibits::statements`] reads what is written there, whole or torn. [`exhibits::orders`] is the second exhibit: numbers that
+//!    are given twice, and orders that are read half written. [`exhibits::exports`] is the third: a CSV file that
 //!    everybody writes.
 //! 2. [`step`]: the step and the observer around it, which make a strategy a specimen. [`verdict`]: what
-//!    may become of it; [`card`]: what each strategy says about itself and expects, engine by engine.
+//!    may become of it; [`exhibits::card`]: what each strategy says about itself and expects, engine by engine.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
 //! 4. [`observe`]: the timeline that is recorded on the way, and the metrics of all of them; [`watch`] shows
 //!    those live.
@@ -30,19 +30,15 @@
 
 pub mod accounts;
 pub mod auth;
-pub mod card;
 pub mod config;
 pub mod demo;
-pub mod deposits;
 pub mod descriptors;
 pub mod engine;
+pub mod exhibits;
 pub mod explore;
-pub mod exports;
 pub mod http;
 pub mod keeper;
 pub mod observe;
-pub mod orders;
-pub mod statements;
 pub mod step;
 pub mod survey;
 pub mod verdict;

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::deposits::STRATEGIES;
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
 use crate::engine::local::{self, Wanted};
 use crate::engine::{BESIDE_THE_CLIENTS, Database, Flavour, Journal, OpenError, Scratch, Settings};
+use crate::exhibits::deposits::STRATEGIES;
+use crate::exhibits::exports::EXPLORED;
+use crate::exhibits::orders;
+use crate::exhibits::statements::READERS;
 use crate::explore::{self, Finding, Plan, RunError, Schedules, Stop, Subject, Tally};
-use crate::exports::EXPLORED;
-use crate::orders;
-use crate::statements::READERS;
 
 /// What to explore.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use racy::accounts;
-use racy::deposits::{LongDelay, STRATEGIES};
 use racy::engine::Settings;
+use racy::exhibits::deposits::{LongDelay, STRATEGIES};
 use racy::http::{self, Service};
 use racy::step::Unobserved;
 use serde_json::{Value, json};
@@ -141,7 +141,8 @@ async fn a_refusal_by_the_engine_is_a_conflict(engine: TestEngine) {
         })
         .await;
     let service = RunningService::start(&lab.database).await;
-    let locking = racy::deposits::Strategy::named("row_locking_atomic_long_delay").unwrap();
+    let locking =
+        racy::exhibits::deposits::Strategy::named("row_locking_atomic_long_delay").unwrap();
     let mut holder = crate::support::Client::start(&lab.database, locking).await;
     holder.go_to("commit").await;
 
@@ -481,9 +482,9 @@ async fn lists_come_in_pages() {
 
 #[test]
 fn who_gives_up_says_how_often_it_tried() {
-    let failure = racy::deposits::Failure {
-        refusal: racy::deposits::Refusal::GaveUp { attempts: 6 },
-        outcome: racy::deposits::Outcome::Refused,
+    let failure = racy::exhibits::deposits::Failure {
+        refusal: racy::exhibits::deposits::Refusal::GaveUp { attempts: 6 },
+        outcome: racy::exhibits::deposits::Outcome::Refused,
     };
     let problem = racy::http::Problem::of_deposit(1, 100, failure);
     let problem = serde_json::to_value(problem).unwrap();

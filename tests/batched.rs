@@ -10,10 +10,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use racy::accounts::{self, Page};
-use racy::deposits::{
+use racy::engine::{FaultKind, Session, Settings};
+use racy::exhibits::deposits::{
     Deposit, Failure, Memory, Outcome, Pace, Place, Receipt, Refusal, Retry, Strategy, batched,
 };
-use racy::engine::{FaultKind, Session, Settings};
 use racy::observe::timeline::Recorder;
 use racy::step::Unobserved;
 use racy::watch::parse;

@@ -58,7 +58,7 @@ async fn the_demo_prints_the_facts_as_json(engine: TestEngine) {
         .iter()
         .map(|one| one["strategy"].as_str().unwrap())
         .collect();
-    let strategies = racy::deposits::STRATEGIES.iter();
+    let strategies = racy::exhibits::deposits::STRATEGIES.iter();
     let once_or_twice = strategies.flat_map(|it| it.instances(2).into_iter().map(|_| it.name));
     assert_eq!(names, once_or_twice.collect::<Vec<_>>());
     let apart = showings.iter().find(|one| one["instances"] == 2).unwrap();
@@ -128,7 +128,9 @@ async fn the_demo_of_orders_keeps_what_their_cards_promise(engine: TestEngine) {
     let showings: Value = serde_json::from_slice(&output.stdout).unwrap();
     let showings = showings.as_array().unwrap();
     let names = showings.iter().map(|one| one["strategy"].as_str().unwrap());
-    let strategies = racy::orders::STRATEGIES.iter().map(|it| it.full_name);
+    let strategies = racy::exhibits::orders::STRATEGIES
+        .iter()
+        .map(|it| it.full_name);
     assert_eq!(names.collect::<Vec<_>>(), strategies.collect::<Vec<_>>());
     for one in showings {
         let number = |name: &str| one[name].as_u64().unwrap();
@@ -141,14 +143,16 @@ async fn the_demo_of_orders_keeps_what_their_cards_promise(engine: TestEngine) {
         assert_eq!(anomalies[0]["name"], "duplicate_number", "{one}");
     }
     let card_of = |one: &Value| {
-        racy::orders::STRATEGIES
+        racy::exhibits::orders::STRATEGIES
             .iter()
             .find(|it| it.full_name == one["strategy"])
     };
     for one in showings.iter().filter(|one| one["must_be_safe"] == true) {
         let expected = card_of(one).unwrap().card.expected;
         assert!(
-            expected.iter().any(racy::card::Expectation::is_safe),
+            expected
+                .iter()
+                .any(racy::exhibits::card::Expectation::is_safe),
             "{one}"
         );
     }
@@ -173,7 +177,7 @@ async fn the_demo_of_orders_is_a_table_of_anomalies() {
     let widest = shown.lines().take(2).map(|line| line.chars().count());
     assert!(widest.max() <= Some(80), "{shown}");
     assert!(
-        shown.contains("head of its file in src/orders/."),
+        shown.contains("head of its file in src/exhibits/orders/."),
         "{shown}"
     );
     assert!(!shown.contains("append_only"), "{shown}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use racy::accounts;
 use racy::auth::{self, Password, Username};
-use racy::exports::Folder;
+use racy::exhibits::exports::Folder;
 use racy::http::Settings;
 use racy::step::Unobserved;
 use reqwest::header::HeaderMap;
@@ -326,7 +326,8 @@ async fn a_folder_that_is_a_file_is_answered_as_described() {
 #[tokio::test]
 async fn what_others_hold_is_answered_as_described() {
     let lab = Described::with(|settings| settings).await;
-    let locking = racy::deposits::Strategy::named("row_locking_atomic_long_delay").unwrap();
+    let locking =
+        racy::exhibits::deposits::Strategy::named("row_locking_atomic_long_delay").unwrap();
     let mut holder = Client::start(&lab.lab.database, locking).await;
     holder.go_to("commit").await;
     let writing = OPERATIONS.iter().filter(|(method, path, _)| {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use racy::deposits::{LongDelay, STRATEGIES};
 use racy::engine::Settings;
+use racy::exhibits::deposits::{LongDelay, STRATEGIES};
 use racy::http;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use make_requests::{Deposits, Pace as Spacing, Plan};
 use racy::accounts;
-use racy::deposits::{
+use racy::engine::Database;
+use racy::exhibits::deposits::{
     Deposit, Failure, Memory, Outcome, Pace, Receipt, Refusal, STRATEGIES, Strategy,
 };
-use racy::engine::Database;
 use racy::keeper::{self, Actor, NotChanged};
 use racy::step::Unobserved;
 use serde_json::Value;

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use racy::card::Count;
-use racy::deposits::{
+use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
+use racy::exhibits::card::Count;
+use racy::exhibits::deposits::{
     Commits, Delay, Deposit, Memory, Receipt, Refusal, STRATEGIES, Strategy, Verdict, non_atomic,
 };
-use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
+use racy::exhibits::exports::{EXPLORED, Explored};
+use racy::exhibits::orders;
+use racy::exhibits::statements::{READERS, Reader};
 use racy::explore::report::{self, FindingJson};
 use racy::explore::{
     self, Cast, Ended, Finding, Moment, Pending, Plan, RunError, Schedule, Schedules, Stop,
     Subject, Tally, Trace,
 };
-use racy::exports::{EXPLORED, Explored};
-use racy::orders;
-use racy::statements::{READERS, Reader};
 use racy::survey::{self, Found, Survey, Trouble};
 use serde_json::Value;
 
@@ -231,7 +231,7 @@ const fn planted(
         &'f mut Session<'_>,
         &'f Deposit,
         &'f Memory,
-    ) -> racy::deposits::Depositing<'f>,
+    ) -> racy::exhibits::deposits::Depositing<'f>,
 ) -> Strategy {
     Strategy {
         name,

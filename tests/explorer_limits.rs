@@ -4,9 +4,9 @@
 use std::process::Output;
 use std::sync::OnceLock;
 
-use racy::deposits::Strategy;
 use racy::engine::Settings;
 use racy::engine::local::LocalServer;
+use racy::exhibits::deposits::Strategy;
 use racy::explore::report;
 use racy::explore::{self, Plan, RunError, Schedules, Stop};
 use tokio::sync::{Mutex, MutexGuard};

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use racy::engine::{FaultKind, FileLock, Settings};
-use racy::exports::audit::Audit;
-use racy::exports::janitor::{Janitor, Swept};
-use racy::exports::{Export, FileName, Folder, Refusal, STRATEGIES, Strategy, Wanted};
+use racy::exhibits::exports::audit::Audit;
+use racy::exhibits::exports::janitor::{Janitor, Swept};
+use racy::exhibits::exports::{Export, FileName, Folder, Refusal, STRATEGIES, Strategy, Wanted};
 use racy::step::Unobserved;
 use serde_json::{Value, json};
 use tempfile::TempDir;

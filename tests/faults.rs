@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use racy::accounts;
-use racy::deposits::{Deposit, Failure, Memory, Outcome, Pace, Refusal, STRATEGIES, Strategy};
 use racy::engine::{Address, Database, FaultKind, Isolation, Kept, OpenError, Settings};
+use racy::exhibits::deposits::{
+    Deposit, Failure, Memory, Outcome, Pace, Refusal, STRATEGIES, Strategy,
+};
 use racy::keeper::{self, Actor};
 use racy::step::Unobserved;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use racy::accounts;
-use racy::deposits::keys::{Conflict, Terms};
-use racy::deposits::{
+use racy::engine::{Database, Fault, Session};
+use racy::exhibits::deposits::keys::{Conflict, Terms};
+use racy::exhibits::deposits::{
     Deposit, Failure, Made, Memory, Once, Pace, Refusal, Retry, STRATEGIES, Strategy,
 };
-use racy::engine::{Database, Fault, Session};
 use racy::explore::{
     self, Cast, Client, Ended, Moment, Pending, Plan, Schedules, Stop, Subject, Trace,
 };

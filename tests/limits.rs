@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use racy::engine;
-use racy::exports::Folder;
-use racy::exports::janitor::Janitor;
+use racy::exhibits::exports::Folder;
+use racy::exhibits::exports::janitor::Janitor;
 use racy::http::{Limits, Settings};
 use racy::step::Unobserved;
 use reqwest::Client;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use racy::accounts;
-use racy::deposits::Strategy;
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, Settings};
+use racy::exhibits::deposits::Strategy;
 use racy::http;
 use racy::step::Unobserved;
 use racy::survey;

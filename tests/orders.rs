@@ -1,11 +1,11 @@
 //! Orders: two who take the same number, and the consumer who takes half of one.
 
-use racy::card::{EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
-use racy::deposits::{Outcome, Retry};
 use racy::engine::{Isolation, Settings};
-use racy::orders::audit::{Audit, Name};
-use racy::orders::consumer::{self, Shipped};
-use racy::orders::{
+use racy::exhibits::card::{EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
+use racy::exhibits::deposits::{Outcome, Retry};
+use racy::exhibits::orders::audit::{Audit, Name};
+use racy::exhibits::orders::consumer::{self, Shipped};
+use racy::exhibits::orders::{
     Drawn, Failure, ITEMS, Order, OrderId, OrderLine, PAIRS, Receipt, Refusal, STRATEGIES,
     Strategy, books, insert_select_max,
 };

@@ -1,8 +1,8 @@
 //! What a database may do to a lab that has done nothing wrong: what the client is told, and
 //! whether the instance says that it is ready.
 
-use racy::deposits::{Failure, Outcome, Refusal, Strategy};
 use racy::engine::{Address, Database, FaultKind, Settings};
+use racy::exhibits::deposits::{Failure, Outcome, Refusal, Strategy};
 use racy::step::Unobserved;
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Executor as _};

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use racy::deposits::{Strategy, Verdict};
 use racy::engine::{Address, Database, FaultKind, Isolation, Settings};
+use racy::exhibits::deposits::{Strategy, Verdict};
 use racy::step::Unobserved;
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Connection as _};

@@ -1,9 +1,9 @@
 //! Whatever a server, a role or `init_connect` presets, a statement means what its strategy says;
 //! or the database is refused in words.
 
-use racy::deposits::{Refusal, Strategy};
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Address, Database, Flavour, Isolation, Settings};
+use racy::exhibits::deposits::{Refusal, Strategy};
 use racy::step::Unobserved;
 use serde_json::Value;
 

@@ -2,9 +2,9 @@
 //! users who may not change it.
 
 use racy::accounts;
-use racy::deposits::STRATEGIES;
 use racy::engine::local::LocalServer;
 use racy::engine::{Address, Database, OpenError, SchemaGap, Settings};
+use racy::exhibits::deposits::STRATEGIES;
 use racy::keeper;
 use racy::step::Unobserved;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -287,7 +287,7 @@ async fn a_user_who_may_only_read_and_write_rows_suffices(engine: TestEngine) {
         client.finish().await.unwrap();
     }
     let (strategy, order) = (
-        racy::orders::Strategy::named("auto_increment").unwrap(),
+        racy::exhibits::orders::Strategy::named("auto_increment").unwrap(),
         order_of(7),
     );
     let written = strategy.perform(&database, &order, Vec::new(), &Unobserved);

@@ -1,8 +1,8 @@
 //! A session that is dropped anywhere leaves nothing behind: no open transaction, no connection that
 //! would surprise the next client.
 
-use racy::deposits::{Deposit, Memory, Pace, Refusal, Strategy};
 use racy::engine::Settings;
+use racy::exhibits::deposits::{Deposit, Memory, Pace, Refusal, Strategy};
 use racy::step::Unobserved;
 
 use crate::support::{Client, TestEngine, until};

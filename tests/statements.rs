@@ -1,10 +1,10 @@
 //! Statements: the balance and the transactions together, read while somebody deposits.
 
-use racy::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
-use racy::deposits::{Delay, Strategy, Verdict};
 use racy::engine::{Isolation, Settings};
+use racy::exhibits::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
+use racy::exhibits::deposits::{Delay, Strategy, Verdict};
+use racy::exhibits::statements::{READERS, Reader, Statement, Wanted};
 use racy::explore::{Finding, Plan, Schedules, Stop, report};
-use racy::statements::{READERS, Reader, Statement, Wanted};
 use racy::step::Unobserved;
 use racy::survey::{self, Survey};
 use serde_json::{Value, json};

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use racy::deposits::{Failure, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy, Verdict};
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, FaultKind, Isolation, Settings};
+use racy::exhibits::deposits::{
+    Failure, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy, Verdict,
+};
 
 use crate::support::lab::{Fresh, run_at};
 use crate::support::{Client, Lab, TestEngine};

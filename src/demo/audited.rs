@@ -11,10 +11,10 @@ use super::{
     refused_in_words,
 };
 use crate::accounts;
-use crate::card::Expectation;
 use crate::engine::{Database, Engine, Fault};
+use crate::exhibits::card::Expectation;
+use crate::exhibits::{exports, orders};
 use crate::step::Unobserved;
-use crate::{exports, orders};
 
 /// So many transactions make a file of several chunks, between which others may write.
 const EXPORTED: usize = 4_000;
@@ -108,8 +108,8 @@ impl Audited {
     /// The room in which its strategies live.
     pub(super) fn room(self) -> &'static str {
         match self {
-            Self::Orders => "src/orders/",
-            Self::Exports => "src/exports/",
+            Self::Orders => "src/exhibits/orders/",
+            Self::Exports => "src/exhibits/exports/",
         }
     }
 

@@ -12,8 +12,8 @@ use super::{
     refused_in_words,
 };
 use crate::accounts::{self, Account};
-use crate::deposits::{STRATEGIES, Strategy};
 use crate::engine::{Database, Engine};
+use crate::exhibits::deposits::{STRATEGIES, Strategy};
 
 const AMOUNT: i64 = 100;
 

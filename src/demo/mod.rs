@@ -27,10 +27,10 @@ use tokio::task::JoinHandle;
 
 use audited::Audited;
 
-use crate::deposits::{LongDelay, Retry};
 use crate::engine::choice::HOW_TO_CHANGE;
 use crate::engine::{Database, Engine, Flavour, Isolation};
-use crate::exports::Folder;
+use crate::exhibits::deposits::{LongDelay, Retry};
+use crate::exhibits::exports::Folder;
 use crate::http::{self, Instance, Limits, Service};
 use crate::step::Unobserved;
 
@@ -241,7 +241,7 @@ pub fn text(showings: Vec<Showing>, ground: &Ground) -> String {
     let mut rooms = Vec::new();
     if !of_deposits.is_empty() {
         parts.push(deposits::text(&of_deposits, ground));
-        rooms.push("src/deposits/");
+        rooms.push("src/exhibits/deposits/");
     }
     for of_one in audited.chunk_by(|one, next| one.exhibit() == next.exhibit()) {
         let exhibit = of_one[0].exhibit();

@@ -13,8 +13,8 @@ use super::App;
 use super::fields::Fields;
 use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
-use crate::deposits::key::{InvalidKey, Key};
-use crate::deposits::{
+use crate::exhibits::deposits::key::{InvalidKey, Key};
+use crate::exhibits::deposits::{
     Commits, Deposit, Failure, Made, Once, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy,
 };
 use crate::observe::metrics::Answered;

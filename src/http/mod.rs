@@ -59,13 +59,13 @@ pub use probe::probe;
 pub use problem::Problem;
 pub use server::serve;
 
-use crate::deposits::keys::Terms;
-use crate::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
 use crate::engine::{Database, PoolUse};
-use crate::exports::Folder;
+use crate::exhibits::deposits::keys::Terms;
+use crate::exhibits::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
+use crate::exhibits::exports::Folder;
+use crate::exhibits::statements::READERS;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::{Metrics, StepsOfBatches};
-use crate::statements::READERS;
 use crate::step::Observer;
 use caller::Caller;
 use completion::Completion;
@@ -180,8 +180,12 @@ impl Service {
         };
         let requests = completion.tasks.clone();
         let deposits = STRATEGIES.iter().map(|it| it.name);
-        let orders = crate::orders::STRATEGIES.iter().map(|it| it.full_name);
-        let of_exports = crate::exports::STRATEGIES.iter().map(|it| it.name);
+        let orders = crate::exhibits::orders::STRATEGIES
+            .iter()
+            .map(|it| it.full_name);
+        let of_exports = crate::exhibits::exports::STRATEGIES
+            .iter()
+            .map(|it| it.name);
         let metrics = Metrics::new(deposits.chain(orders).chain(of_exports))
             .with_readers(READERS.iter().map(|it| it.name));
         let metrics = Arc::new(metrics);

@@ -18,14 +18,14 @@ use super::App;
 use super::fields::Fields;
 use super::input::natural;
 use super::problem::{AlwaysPossible, Problem};
-use crate::observe::metrics::Answered;
-use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
-use crate::orders::audit::Audit;
-use crate::orders::consumer::{self, Shipped};
-use crate::orders::{
+use crate::exhibits::orders::audit::Audit;
+use crate::exhibits::orders::consumer::{self, Shipped};
+use crate::exhibits::orders::{
     Drawn, Failure, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, PAIRS,
     Receipt, Refusal, STRATEGIES, Strategy, books,
 };
+use crate::observe::metrics::Answered;
+use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
 use crate::verdict::Outcome;
 
 /// The answer to an order that was written.

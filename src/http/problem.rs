@@ -10,13 +10,13 @@ use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::auth::Refused;
-use crate::deposits::keys::Conflict;
-use crate::deposits::{Failure, Outcome, Refusal};
 use crate::engine::{Fault, FaultKind};
-use crate::exports::{self, FileName};
+use crate::exhibits::deposits::keys::Conflict;
+use crate::exhibits::deposits::{Failure, Outcome, Refusal};
+use crate::exhibits::exports::{self, FileName};
+use crate::exhibits::orders;
 use crate::keeper::NotChanged;
 use crate::observe::timeline::TimelineStep;
-use crate::orders;
 
 /// An error, for programs and for people.
 #[derive(Debug, Clone, Serialize, ToSchema)]

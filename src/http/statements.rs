@@ -14,9 +14,9 @@ use super::App;
 use super::accounts::number_in_path;
 use super::paging::Limit;
 use super::problem::{AlwaysPossible, Problem};
+use crate::exhibits::statements::{READERS, Reader, Statement, Wanted};
 use crate::observe::metrics::Shown;
 use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
-use crate::statements::{READERS, Reader, Statement, Wanted};
 
 /// How the statement is to be read.
 #[derive(Debug, Deserialize, IntoParams)]

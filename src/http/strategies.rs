@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::problem::AlwaysPossible;
-use crate::card::Expectation;
-use crate::deposits::{Delay, STRATEGIES, Strategy};
 use crate::engine::Engine;
-use crate::exports;
-use crate::orders;
-use crate::statements::{READERS, Reader};
+use crate::exhibits::card::Expectation;
+use crate::exhibits::deposits::{Delay, STRATEGIES, Strategy};
+use crate::exhibits::exports;
+use crate::exhibits::orders;
+use crate::exhibits::statements::{READERS, Reader};
 
 /// All strategies, and the engine they run on here.
 #[derive(Debug, Serialize, ToSchema)]

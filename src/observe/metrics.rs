@@ -24,7 +24,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::accounts::Account;
 use crate::engine::{FaultKind, PoolUse};
-use crate::exports::Held;
+use crate::exhibits::exports::Held;
 use crate::step::{Action, Ending, Observer, Parked, Reach, Record, Step, Turn};
 use crate::verdict::Outcome;
 

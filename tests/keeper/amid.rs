@@ -1,8 +1,8 @@
 //! The keeper amid everybody: every change against every way to deposit, under load. Whatever the
 //! order, the books are right; the load only finds sooner what is not.
 
-use racy::deposits::STRATEGIES;
 use racy::engine::Isolation;
+use racy::exhibits::deposits::STRATEGIES;
 use racy::keeper;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

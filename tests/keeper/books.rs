@@ -1,8 +1,8 @@
 //! What the keeper does to the books, also amid deposits.
 
 use axum::http::StatusCode;
-use racy::deposits::{Deposit, Memory, Pace, Strategy};
 use racy::engine::{self, Database, FaultKind};
+use racy::exhibits::deposits::{Deposit, Memory, Pace, Strategy};
 use racy::keeper::{self, NotChanged};
 use racy::step::Unobserved;
 use reqwest::Method;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use racy::accounts;
-use racy::deposits::{Deposit, Failure, Memory, Outcome, Refusal, STRATEGIES, Strategy, Verdict};
 use racy::engine::{Database, Fault, Session, Settings};
+use racy::exhibits::deposits::{
+    Deposit, Failure, Memory, Outcome, Refusal, STRATEGIES, Strategy, Verdict,
+};
 use racy::explore::{
     Cast, Client, Ended, Finding, Moment, Pending, Plan, Schedules, Stop, Subject, Trace, refusal,
 };

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use racy::deposits::{Memory, Receipt, Strategy};
 use racy::engine::{Database, FaultKind, Settings};
+use racy::exhibits::deposits::{Memory, Receipt, Strategy};
 use racy::keeper::{self, Actor, Edit, NotChanged};
 use racy::step::Unobserved;
 

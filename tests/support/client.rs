@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use racy::deposits::{Failure, Memory, Receipt, Retry, Strategy};
 use racy::engine::{ConnectionId, Database, Session};
+use racy::exhibits::deposits::{Failure, Memory, Receipt, Retry, Strategy};
 use racy::step::{Observer, Parked, Record, Step};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;

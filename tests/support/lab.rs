@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use racy::accounts::{self, Account};
-use racy::card::{EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL};
-use racy::deposits::{Deposit, Failure, Outcome, Receipt, Refusal, Verdict};
 use racy::engine::local::{self, Binary, Folder, LocalServer, Wanted};
 use racy::engine::{Address, ConnectionId, Database, Isolation, Settings};
+use racy::exhibits::card::{EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL};
+use racy::exhibits::deposits::{Deposit, Failure, Outcome, Receipt, Refusal, Verdict};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use racy::deposits::{LongDelay, Retry};
 use racy::engine::Database;
-use racy::exports::Folder;
+use racy::exhibits::deposits::{LongDelay, Retry};
+use racy::exhibits::exports::Folder;
 use racy::http::{self, Limits, Service, Settings};
 use racy::step::{Observer, Unobserved};
 use reqwest::{Client, RequestBuilder, Response};

@@ -1,4 +1,4 @@
-"""What the native client runs beside each strategy: its statements in src/deposits/, in their order.
+"""What the native client runs beside each strategy: its statements in src/exhibits/deposits/, in their order.
 
 A line is a round trip. Statements with placeholders are prepared, the others sent as they are. :slot is
 drawn for each deposit; what was selected goes by its column's name, and :new_balance is the balance that

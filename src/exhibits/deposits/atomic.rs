@@ -1,0 +1,183 @@
+//! # Read, modify, write, in one transaction
+//!
+//! The same three statements between a begin and a commit: what Django's `transaction.atomic`,
+//! Spring's `@Transactional` or Rails' `transaction do` make of them. Atomic means all or nothing.
+//! It does not mean alone.
+//!
+//! ## Why it breaks
+//!
+//! At InnoDB's default level, REPEATABLE READ, a plain `SELECT` locks nothing: two transactions
+//! read the same balance from their snapshots, and the second writes over what the first has
+//! committed. A **lost update** (P4), in spite of the transaction. READ COMMITTED and READ
+//! UNCOMMITTED do the same, and so does PostgreSQL at its default level, READ COMMITTED.
+//!
+//! ## Why it also deadlocks on InnoDB
+//!
+//! `transactions.account_id` is a foreign key. To make sure that the account stays there, the
+//! `INSERT` takes a *shared* lock on the account's row, which both clients may hold at once; the
+//! `UPDATE` then wants the *exclusive* one. When both have inserted, each waits for the other's
+//! shared lock, and InnoDB gives one of them up with error 1213. Its deposit is refused, not lost.
+//!
+//! PostgreSQL's foreign key locks only the account's *key* (`FOR KEY SHARE`), which does not keep
+//! others from updating the balance: there nobody deadlocks, and more is lost.
+//!
+//! ## What stops it
+//!
+//! - SERIALIZABLE: the `SELECT` takes the shared lock already, so that two clients that have read
+//!   the same balance deadlock. Nothing is lost, and many are turned away.
+//! - MariaDB's `innodb_snapshot_isolation` (on by default since 11.6.2) at REPEATABLE READ: a
+//!   change to a row that is newer than the snapshot is refused with error 1020.
+//! - PostgreSQL at REPEATABLE READ and SERIALIZABLE: the same refusal, with SQLSTATE 40001, even if
+//!   the `UPDATE` had to wait first for the other's commit.
+//! - SQLite: of two transactions that have read, only one may go on to write. The other is refused
+//!   at once, with `SQLITE_BUSY_SNAPSHOT` (517) if the first has committed, with `SQLITE_BUSY` (5)
+//!   while it has not. Waiting would not help: its snapshot stays old. With the rollback journal it
+//!   is always 5, because there the first cannot even commit while the other one reads.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! ```text
+//! A A            A begins, reads 0
+//!     B B B B B  B begins, reads 0, inserts, writes 100, commits
+//! A A A          A inserts, writes 100, commits: B's 100 is lost
+//! ```
+//!
+//! (`racy explore atomic_no_delay` finds it, and `--schedule 'A A B B B B B A A A'` runs it again.)
+//!
+//! Two clients' five steps run into 112 schedules on InnoDB at REPEATABLE READ and READ COMMITTED: 60
+//! lose an update, in 40 one client is refused as a deadlock's victim, 12 are safe. At READ
+//! UNCOMMITTED only 40 lose one, because some read the balance that the other has written and not yet
+//! committed: luck, not safety. At SERIALIZABLE it is 82: 60 refused, 22 safe.
+//!
+//! With `innodb_snapshot_isolation` it is 112 at REPEATABLE READ again: 60 refused with 1020, 40 with
+//! 1213, 12 safe; and at SERIALIZABLE 10 of the 22 that were safe are refused with 1020 after a wait.
+//! On PostgreSQL it is 182, because the insert waits for nobody: at READ COMMITTED 170 lose an
+//! update, at the higher levels the same 170 are refused with 40001; 12 are safe. SQLite gets 92, of
+//! which 12 are safe: in WAL mode 30 are refused with 517 and 50 with 5, with the rollback journal all
+//! 80 with 5.
+//!
+//! ## What it costs
+//!
+//! Five round trips and one commit: cheaper than autocommit's two commits. Its refusals have to be
+//! handled by somebody.
+
+use super::{Deposit, Receipt, Refusal};
+use crate::engine::{FaultKind, Isolation, Session};
+use crate::exhibits::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Read, modify, write, in one transaction",
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[Isolation::ReadUncommitted],
+            verdicts: DIRTY,
+        },
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
+            verdicts: LOST_OR_DEADLOCK,
+        },
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[Isolation::Serializable],
+            verdicts: &[refused(FaultKind::Deadlock, 60), safe(22)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::ReadUncommitted],
+            verdicts: DIRTY,
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::ReadCommitted],
+            verdicts: LOST_OR_DEADLOCK,
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::RepeatableRead],
+            verdicts: &[
+                refused(FaultKind::SnapshotConflict, 60),
+                refused(FaultKind::Deadlock, 40),
+                safe(12),
+            ],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::Serializable],
+            verdicts: &[
+                refused(FaultKind::Deadlock, 60),
+                refused(FaultKind::SnapshotConflict, 10),
+                safe(12),
+            ],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::ReadCommitted],
+            verdicts: &[lost(170), safe(12)],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
+            verdicts: &[refused(FaultKind::SerializationFailure, 170), safe(12)],
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[
+                refused(FaultKind::SnapshotConflict, 30),
+                refused(FaultKind::Busy, 50),
+                safe(12),
+            ],
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[refused(FaultKind::Busy, 80), safe(12)],
+        },
+    ],
+    source: include_str!("atomic.rs"),
+};
+
+const LOST_OR_DEADLOCK: &[Count] = &[lost(60), refused(FaultKind::Deadlock, 40), safe(12)];
+
+/// Where one reads what the other has not committed yet, 20 schedules go well that would not.
+const DIRTY: &[Count] = &[lost(40), refused(FaultKind::Deadlock, 40), safe(32)];
+
+/// Makes the deposit in one transaction.
+///
+/// # Errors
+/// The refusal of a statement or of the commit. Nothing is kept then.
+pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
+    s.begin().await?;
+    let balance = s
+        .read(
+            "read balance",
+            "SELECT balance FROM accounts WHERE id = ?",
+            &[d.account],
+        )
+        .await?
+        .ok_or(Refusal::UnknownAccount)?;
+
+    // The window: nothing keeps others from reading the same balance now.
+    s.think().await;
+
+    let new_balance = d.added_to(balance)?;
+    // On InnoDB this locks the account's row as well, shared: see the foreign key above.
+    s.run(
+        "insert transaction",
+        "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
+        &[d.account, d.amount],
+    )
+    .await?;
+    s.write(
+        "write balance",
+        new_balance,
+        "UPDATE accounts SET balance = ? WHERE id = ?",
+        &[new_balance, d.account],
+    )
+    .await?;
+    d.commit(s, Receipt::at_first_try(balance, new_balance))
+        .await
+}

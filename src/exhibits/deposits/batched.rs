@@ -1,0 +1,236 @@
+//! # Many deposits in one transaction
+//!
+//! The clients do not write: they hand their deposits to one writer of their instance, which the account has to
+//! itself, and wait for its answer. The writer takes all that wait, commits them together, and answers each with its
+//! own result; meanwhile the next ones gather (that part is in `writer.rs`). It is what databases do with their own
+//! log (InnoDB and PostgreSQL call it group commit), Kafka's producers with messages (`linger.ms`, `batch.size`),
+//! `DataLoader` with reads, `bulk_create` and `insert_all` within one request, and an application with a
+//! queue in front of a single consumer.
+//!
+//! ## Why it holds
+//!
+//! For the database the batch is one client that does what
+//! [`row_locking_atomic_long_delay`](super::row_locking) does: it locks the account's row, reads, writes, commits.
+//! Writers of other instances wait for the lock. Within the batch the deposits come one after the other, in
+//! memory: each reads what the one before it has written, and what is written to the row is what the last one
+//! leaves.
+//!
+//! Nobody is answered before the commit, so that what was acknowledged survives the service's death by any
+//! signal, and what was not is there as a whole or not at all. A deposit that cannot be made (a balance that would
+//! not fit, a key that somebody else has taken over) is refused alone, and the others of its batch are made
+//! without it.
+//!
+//! If the engine refuses the batch, somebody else was in the way, and it is tried again as
+//! [`serializable_retry`](super::serializable_retry) is. If the answer to a commit is lost, what became of each
+//! deposit in it is unknown, and nothing is tried again: it could be a second time.
+//!
+//! The queue is bounded. Where it is full, clients wait for a place in it as they do for a connection from the
+//! pool, and are turned away (503) after the same time. A client that leaves while it waits has made its
+//! deposit all the same. Each account has its own writer, so that an account whose row somebody keeps locked
+//! keeps nobody waiting who wants to reach another one.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! There is none. The explorer's two clients are the writers of two instances, each with a batch of two deposits
+//! into the same account. All 36 schedules are safe on InnoDB and PostgreSQL at every level, in 24 of them one
+//! writer waits for the other; where PostgreSQL refuses it after that (40001), and MariaDB at SERIALIZABLE with
+//! `innodb_snapshot_isolation` (1020), its second attempt succeeds. SQLite has 10, because a transaction that is
+//! going to write keeps all others out from its beginning.
+//!
+//! ## What it costs
+//!
+//! Five round trips and one commit for as many deposits as have come into the account during the commit before:
+//! the hotter the account, the larger the batches, and the less each deposit costs. (A deposit with an
+//! idempotency key adds an `UPDATE` of its own.) A deposit that comes alone costs what it costs with row locks: where
+//! the load is spread over many accounts, nothing is gained. No client holds a connection while it waits.
+//!
+//! The price is paid in latency (who comes during a commit waits for its end and then for the next one; with more
+//! than 128 in the queue, for several), in what a refusal by the engine concerns (all deposits of the batch), and
+//! in code: a queue that has to be bounded, tasks that must not die.
+
+use super::retry::{Attempts, NotMade};
+use super::{Deposit, Failure, Outcome, Place, Receipt, Refusal};
+use crate::engine::{Fault, Kept, Session};
+use crate::exhibits::card::{
+    Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe,
+};
+
+/// The strategy's name: the one whose deposits the writer makes.
+pub const NAME: &str = "batched";
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Many deposits in one transaction",
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: EVERY_LEVEL,
+            verdicts: SAFE,
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: EVERY_LEVEL,
+            verdicts: SAFE,
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: POSTGRES_LEVELS,
+            verdicts: SAFE,
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[safe(10)],
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[safe(10)],
+        },
+    ],
+    source: include_str!("batched.rs"),
+};
+
+const SAFE: &[Count] = &[safe(36)];
+
+/// What became of one deposit of a batch.
+pub type Fate = Result<Receipt, Failure>;
+
+/// Makes a deposit that no other has come with.
+///
+/// # Errors
+/// The refusal of its batch of one. Nothing is kept then.
+pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
+    let fate = write(s, &[*d]).await.pop();
+    let fate = fate.ok_or_else(|| Fault::other("a batch of one came to nothing"))?;
+    fate.map_err(|failure| failure.refusal)
+}
+
+/// Makes the deposits of a batch, all into the account of the first, and says of each, in their order, what
+/// became of it.
+pub async fn write(s: &mut Session<'_>, batch: &[Deposit]) -> Vec<Fate> {
+    let mut attempts = Attempts::first();
+    loop {
+        let fault = match commit_together(s, batch, attempts.count()).await {
+            Ok(results) => return results.into_iter().map(of_a_commit).collect(),
+            Err(fault) => fault,
+        };
+        let tried_again = match NotMade::from(fault) {
+            NotMade::Refused(refusal) => Err(refusal),
+            NotMade::Lost => attempts.next(s).await,
+        };
+        if let Err(refusal) = tried_again {
+            return vec![Err(failure(s, refusal)); batch.len()];
+        }
+    }
+}
+
+/// The transaction: commits the deposits as if they had come one after the other.
+async fn commit_together(
+    s: &mut Session<'_>,
+    batch: &[Deposit],
+    attempts: u32,
+) -> Result<Vec<Result<Receipt, Refusal>>, Fault> {
+    let Some(Deposit { account, .. }) = batch.first().copied() else {
+        return Ok(Vec::new());
+    };
+    s.begin_for_update().await?;
+    let balance = s
+        .read(
+            "lock and read balance",
+            "SELECT balance FROM accounts WHERE id = ? FOR UPDATE",
+            &[account],
+        )
+        .await?;
+    let Some(mut balance) = balance else {
+        s.rollback().await?;
+        return Ok(vec![Err(Refusal::UnknownAccount); batch.len()]);
+    };
+    let results = add_up(s, batch, &mut balance, attempts).await?;
+    let made = batch.iter().zip(&results);
+    let made = made.filter(|(_, result)| result.is_ok());
+    let made: Vec<_> = made.map(|(it, _)| [account, it.amount]).collect();
+    if made.is_empty() {
+        s.rollback().await?;
+        return Ok(results);
+    }
+    s.insert_rows(
+        "insert transactions",
+        "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
+        &made,
+    )
+    .await?;
+    s.write(
+        "write balance",
+        balance,
+        "UPDATE accounts SET balance = ? WHERE id = ?",
+        &[balance, account],
+    )
+    .await?;
+    s.commit().await?;
+    Ok(results)
+}
+
+/// Adds one after the other, and leaves out who cannot be added. Whoever has a key has the answer stored under it,
+/// in the transaction of them all.
+async fn add_up(
+    s: &mut Session<'_>,
+    batch: &[Deposit],
+    balance: &mut i64,
+    attempts: u32,
+) -> Result<Vec<Result<Receipt, Refusal>>, Fault> {
+    let mut results = Vec::with_capacity(batch.len());
+    for deposit in batch {
+        match add(s, deposit, balance, attempts).await {
+            Err(Refusal::Engine(fault)) => return Err(fault),
+            result => results.push(result),
+        }
+    }
+    number(&mut results);
+    Ok(results)
+}
+
+async fn add(
+    s: &mut Session<'_>,
+    deposit: &Deposit,
+    balance: &mut i64,
+    attempts: u32,
+) -> Result<Receipt, Refusal> {
+    let sum = deposit.added_to(*balance)?;
+    let receipt = Receipt {
+        attempts,
+        ..Receipt::at_first_try(*balance, sum)
+    };
+    if let Some(claim) = deposit.claim {
+        claim.answer(s, &receipt).await?;
+    }
+    *balance = sum;
+    Ok(receipt)
+}
+
+/// Tells each deposit that is going to be committed which one it is, of how many.
+fn number(results: &mut [Result<Receipt, Refusal>]) {
+    let of = results.iter().flatten().map(|_| 1).sum();
+    for (number, receipt) in (1..).zip(results.iter_mut().flatten()) {
+        receipt.batch = Some(Place { number, of });
+    }
+}
+
+/// A deposit of a transaction that was committed, or in which there was nothing to commit.
+fn of_a_commit(result: Result<Receipt, Refusal>) -> Fate {
+    result.map_err(|refusal| Failure {
+        refusal,
+        outcome: Outcome::Refused,
+    })
+}
+
+/// A deposit of a transaction that was not committed, as far as anybody knows.
+fn failure(s: &Session<'_>, refusal: Refusal) -> Failure {
+    Failure {
+        refusal,
+        outcome: match s.kept() {
+            Kept::Unknown => Outcome::Unknown,
+            Kept::Nothing | Kept::Something => Outcome::Refused,
+        },
+    }
+}

@@ -1,0 +1,177 @@
+//! # Lock the row, after having read it
+//!
+//! A transaction that reads the balance, then locks the row with `SELECT … FOR UPDATE`, and computes from
+//! what it had read. ORMs write it where an object is loaded first and locked later: JPA's
+//! `em.find(Account.class, id)` and then `em.lock(account, PESSIMISTIC_WRITE)`, which locks the row and
+//! leaves the object as it was; SQLAlchemy's `with_for_update()` on a row that the session has loaded
+//! before, unless `populate_existing()` is added; Django's `select_for_update().get(pk=…)` whose result
+//! is dropped, because the view has its object already.
+//!
+//! ## Why it breaks
+//!
+//! The lock keeps others from writing *from now on*. What was read before it is not brought up to date
+//! by it: whoever committed between the read and the lock is overwritten, a **lost update** (P4), while
+//! this client holds the lock. Waiting for the lock makes it worse: it means that somebody is writing,
+//! so that the value in hand is certainly old once the wait is over.
+//!
+//! The cure is one line: read the balance *with* the lock ([`row_locking_atomic_long_delay`](super::row_locking)),
+//! or read it again after it: `em.refresh(account, PESSIMISTIC_WRITE)`, Rails' `account.lock!`. At
+//! REPEATABLE READ only a locking read will do: a plain one would show the old snapshot again.
+//!
+//! ## What stops it
+//!
+//! What stops [`atomic_no_delay`](super::atomic): a level that refuses to write over what its snapshot has not seen.
+//! - MariaDB's `innodb_snapshot_isolation` at REPEATABLE READ refuses the lock with 1020, PostgreSQL at
+//!   REPEATABLE READ and SERIALIZABLE with 40001.
+//! - SERIALIZABLE on InnoDB makes the first read take a shared lock. Two clients that both have it
+//!   deadlock when they want the exclusive one (1213); the others wait, and lose nothing.
+//! - SQLite has no `FOR UPDATE`: the lock is a second plain read there, and whoever wants to write after
+//!   another one has is refused with 517 or 5.
+//!
+//! There are no deadlocks over the foreign key as in `atomic_no_delay`, because the exclusive lock is
+//! there before the `INSERT` wants a shared one. That is all that this lock brings.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! ```text
+//! A A              A begins, reads 0
+//!     B B B B B B  B begins, reads 0, locks, inserts, writes 100, commits
+//! A A A A          A locks the row that holds 100, inserts, writes 100, commits: B's 100 is lost
+//! ```
+//!
+//! (`racy explore lock_after_read` finds it, and `--schedule 'A A B B B B B B A A A A'` runs it again.)
+//!
+//! Of the 148 schedules that two clients' six steps run into on InnoDB at REPEATABLE READ and READ
+//! COMMITTED, and on PostgreSQL, 134 lose an update: more than without any lock, because nobody is stopped by
+//! a deadlock any more. At READ UNCOMMITTED it is 110, where a client happens to read what the other
+//! has not committed yet. PostgreSQL's higher levels and `innodb_snapshot_isolation` refuse the same 134. At
+//! SERIALIZABLE InnoDB has 56: 12 are refused with 1213, and with `innodb_snapshot_isolation` 30 more
+//! with 1020. SQLite has 350, of which 14 are safe: in WAL mode 154 are refused with 517 and 182 with
+//! 5, with the rollback journal all 336 with 5.
+//!
+//! ## What it costs
+//!
+//! Six round trips and one commit, one round trip more than the lock that works.
+
+use super::{Deposit, Receipt, Refusal};
+use crate::engine::{FaultKind, Isolation, Session};
+use crate::exhibits::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Lock the row, after having read it",
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[Isolation::ReadUncommitted],
+            verdicts: DIRTY,
+        },
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
+            verdicts: LOST,
+        },
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[Isolation::Serializable],
+            verdicts: &[refused(FaultKind::Deadlock, 12), safe(44)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::ReadUncommitted],
+            verdicts: DIRTY,
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::ReadCommitted],
+            verdicts: LOST,
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::RepeatableRead],
+            verdicts: &[refused(FaultKind::SnapshotConflict, 134), safe(14)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::Serializable],
+            verdicts: &[
+                refused(FaultKind::Deadlock, 12),
+                refused(FaultKind::SnapshotConflict, 30),
+                safe(14),
+            ],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::ReadCommitted],
+            verdicts: LOST,
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
+            verdicts: &[refused(FaultKind::SerializationFailure, 134), safe(14)],
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[
+                refused(FaultKind::SnapshotConflict, 154),
+                refused(FaultKind::Busy, 182),
+                safe(14),
+            ],
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[refused(FaultKind::Busy, 336), safe(14)],
+        },
+    ],
+    source: include_str!("lock_after_read.rs"),
+};
+
+const LOST: &[Count] = &[lost(134), safe(14)];
+
+/// Where one reads what the other has not committed yet, 24 schedules go well that would not.
+const DIRTY: &[Count] = &[lost(110), safe(38)];
+
+/// Makes the deposit in one transaction that reads first and locks then.
+///
+/// # Errors
+/// The refusal of a statement or of the commit. Nothing is kept then.
+pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
+    s.begin().await?;
+    let balance = s
+        .read(
+            "read balance",
+            "SELECT balance FROM accounts WHERE id = ?",
+            &[d.account],
+        )
+        .await?
+        .ok_or(Refusal::UnknownAccount)?;
+
+    // The window: nobody is kept out yet.
+    s.think().await;
+
+    // From here on nobody else writes. But what `balance` remembers was read before.
+    s.rows::<1>(
+        "lock row",
+        "SELECT id FROM accounts WHERE id = ? FOR UPDATE",
+        &[d.account],
+    )
+    .await?;
+    let new_balance = d.added_to(balance)?;
+    s.run(
+        "insert transaction",
+        "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
+        &[d.account, d.amount],
+    )
+    .await?;
+    s.write(
+        "write balance",
+        new_balance,
+        "UPDATE accounts SET balance = ? WHERE id = ?",
+        &[new_balance, d.account],
+    )
+    .await?;
+    d.commit(s, Receipt::at_first_try(balance, new_balance))
+        .await
+}

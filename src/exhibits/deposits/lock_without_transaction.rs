@@ -1,0 +1,91 @@
+//! # Lock the row, without a transaction
+//!
+//! `SELECT … FOR UPDATE`, then the write, each statement in autocommit. People get here by halves:
+//! Rails' `Account.lock.find(id)` outside `transaction do`, Sequelize's `findByPk(id, { lock: true })`
+//! without `transaction: t`, PDO's `query('SELECT … FOR UPDATE')` without `beginTransaction()`. None of
+//! them complains. (Django does: "select_for_update cannot be used outside of a transaction.")
+//!
+//! ## Why it breaks
+//!
+//! A lock is held until the end of the transaction that took it. In autocommit that is the end of the
+//! `SELECT` itself: the lock is taken, the balance is read, the lock is given back, all in one
+//! statement. It waits for others who write in that instant and keeps nobody out of the next one.
+//!
+//! What remains is [`non_atomic_no_delay`](super::non_atomic), to the very number of schedules: a
+//! **lost update** (P4). No isolation level helps, because there is no transaction for it to be the
+//! level of. SQLite has no `FOR UPDATE` and leaves it out; what its cure would be, `BEGIN IMMEDIATE`,
+//! is a transaction by its name.
+//!
+//! What makes it dangerous is that it looks reviewed. The clause is there, it does lock, and a test with
+//! a long transaction on the other side sees it wait.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! ```text
+//! A A        A locks, reads 0, unlocks; inserts
+//!     B B B  B locks, reads 0, unlocks; inserts, writes 100
+//! A          A writes 100: B's 100 is lost
+//! ```
+//!
+//! (`racy explore lock_without_transaction` finds it, and `--schedule 'A A B B B A'` runs it again.)
+//!
+//! Of the 20 schedules of two clients, 18 lose an update on every engine, and nobody ever waits.
+//!
+//! ## Sent twice, with an idempotency key
+//!
+//! At most once, not exactly once: without a transaction the answer cannot be kept together with the deposit, and
+//! so it is stored before. Whoever is cut off in between is told that a deposit was made that was not.
+//!
+//! ## What it costs
+//!
+//! Three round trips, two of them with a commit of their own, and a lock that protects nothing.
+
+use super::{Deposit, Receipt, Refusal};
+use crate::engine::Session;
+use crate::exhibits::card::{Card, Count, lost, on_every_engine, safe};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Lock the row, without a transaction",
+    expected: &on_every_engine(ALWAYS),
+    source: include_str!("lock_without_transaction.rs"),
+};
+
+const ALWAYS: &[Count] = &[lost(18), safe(2)];
+
+/// Makes the deposit in three statements, each for itself; the first one locks.
+///
+/// # Errors
+/// The refusal of a statement. What the statements before it wrote stays written.
+pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
+    // The lock is taken here, and is gone before this line is done.
+    let balance = s
+        .read(
+            "lock and read balance",
+            "SELECT balance FROM accounts WHERE id = ? FOR UPDATE",
+            &[d.account],
+        )
+        .await?
+        .ok_or(Refusal::UnknownAccount)?;
+
+    // The window: `balance` is a memory, as without the lock.
+    s.think().await;
+
+    let new_balance = d.added_to(balance)?;
+    let receipt = Receipt::at_first_try(balance, new_balance);
+    d.answer_first(s, &receipt).await?;
+    s.run(
+        "insert transaction",
+        "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
+        &[d.account, d.amount],
+    )
+    .await?;
+    s.write(
+        "write balance",
+        new_balance,
+        "UPDATE accounts SET balance = ? WHERE id = ?",
+        &[new_balance, d.account],
+    )
+    .await?;
+    Ok(receipt)
+}

@@ -1,0 +1,187 @@
+//! # A lock in the process
+//!
+//! The code of [`atomic_no_delay`](super::atomic), with a lock of the application's own around it, one per
+//! account: Java's `synchronized` or a `ConcurrentHashMap<Long, Lock>`, Python's `threading.Lock`, Node's
+//! `async-mutex`, Go's `sync.Mutex` in a map. It is taken before the transaction begins and given up
+//! after it has committed.
+//!
+//! ## Why it holds, and why it does not
+//!
+//! Within one process it is right: one deposit after the other, each reads what the one before has
+//! committed. It holds on every engine at every level, autocommit included, and it passes every test
+//! that starts one server.
+//!
+//! But the lock is in the memory of *this* process. A second instance, behind the same load
+//! balancer and on the same database, has a lock of its own for the same account. Its deposits do
+//! not wait for those here. Neither does another worker process, a cron job or an administrator's
+//! console. `racy account reset` is such a console, while the keeper's pages and API take the lock
+//! of the instance that they run in. Between instances what remains is `atomic_no_delay`: a **lost
+//! update** (P4) where that has one, a refusal where that is refused. Nothing in the code changes
+//! on the day it breaks; somebody sets `replicas: 2`.
+//!
+//! The cure is to lock where the data is: the row ([`row_locking_atomic_long_delay`](super::row_locking)),
+//! or a named lock of the engine's.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! With one instance: There is none. With two, where A and B come to different ones:
+//!
+//! ```text
+//! A A A              A locks, begins, reads 0
+//!       B B B B B B  B locks: another lock; begins, reads 0, inserts, writes 100, commits, unlocks
+//! A A A              A inserts, writes 100, commits, unlocks: B's 100 is lost
+//! ```
+//!
+//! (`racy explore mutex_in_process` finds it on MySQL, and on MariaDB without `innodb_snapshot_isolation`;
+//! `--instances 2 --schedule 'A A A B B B B B B A A A'` runs it again, also on PostgreSQL at READ COMMITTED.
+//! Giving up the lock has no letter: it goes with the commit.)
+//!
+//! With one instance there are 12 schedules, in ten of which somebody waits, and all are safe. With two there
+//! are 420 on InnoDB at READ COMMITTED and REPEATABLE READ: 224 lose an update, in 140 one client is a deadlock's
+//! victim. At READ UNCOMMITTED 140 lose one and 140 deadlock; at SERIALIZABLE 210 of 308 deadlock. With
+//! `innodb_snapshot_isolation` the 224 are refused with 1020 at REPEATABLE READ, and 42 more at SERIALIZABLE.
+//! PostgreSQL has 672: at READ COMMITTED 616 lose an update, at the higher levels the same 616 are refused
+//! with 40001. SQLite has 350: in WAL mode 112 are refused with 517 and 182 with 5, with the rollback
+//! journal 294 with 5.
+//!
+//! ## What it costs
+//!
+//! Nothing in the database; it even spares it the deadlocks. The clients of one account go one at a time,
+//! each from its first statement to the end of its commit, and hold a connection while they wait.
+
+use super::{Deposit, Memory, Receipt, Refusal};
+use crate::engine::{FaultKind, Isolation, Session};
+use crate::exhibits::card::{
+    Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, on_every_engine, refused, safe,
+};
+
+/// What this file says about itself, as long as there is one instance of the service.
+pub const CARD: Card = Card {
+    title: "A lock in the process",
+    expected: &on_every_engine(ALONE),
+    source: include_str!("mutex_in_process.rs"),
+};
+
+const ALONE: &[Count] = &[safe(12)];
+
+/// What two clients lead to who come to two instances.
+pub const APART: &[Expectation] = &[
+    Expectation {
+        engine: Mode::InnoDb,
+        isolation: &[Isolation::ReadUncommitted],
+        verdicts: DIRTY,
+    },
+    Expectation {
+        engine: Mode::InnoDb,
+        isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
+        verdicts: LOST_OR_DEADLOCK,
+    },
+    Expectation {
+        engine: Mode::InnoDb,
+        isolation: &[Isolation::Serializable],
+        verdicts: &[refused(FaultKind::Deadlock, 210), safe(98)],
+    },
+    Expectation {
+        engine: Mode::InnoDbSnapshot,
+        isolation: &[Isolation::ReadUncommitted],
+        verdicts: DIRTY,
+    },
+    Expectation {
+        engine: Mode::InnoDbSnapshot,
+        isolation: &[Isolation::ReadCommitted],
+        verdicts: LOST_OR_DEADLOCK,
+    },
+    Expectation {
+        engine: Mode::InnoDbSnapshot,
+        isolation: &[Isolation::RepeatableRead],
+        verdicts: &[
+            refused(FaultKind::SnapshotConflict, 224),
+            refused(FaultKind::Deadlock, 140),
+            safe(56),
+        ],
+    },
+    Expectation {
+        engine: Mode::InnoDbSnapshot,
+        isolation: &[Isolation::Serializable],
+        verdicts: &[
+            refused(FaultKind::Deadlock, 210),
+            refused(FaultKind::SnapshotConflict, 42),
+            safe(56),
+        ],
+    },
+    Expectation {
+        engine: Mode::Postgres,
+        isolation: &[Isolation::ReadCommitted],
+        verdicts: &[lost(616), safe(56)],
+    },
+    Expectation {
+        engine: Mode::Postgres,
+        isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
+        verdicts: &[refused(FaultKind::SerializationFailure, 616), safe(56)],
+    },
+    Expectation {
+        engine: Mode::SqliteWal,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[
+            refused(FaultKind::SnapshotConflict, 112),
+            refused(FaultKind::Busy, 182),
+            safe(56),
+        ],
+    },
+    Expectation {
+        engine: Mode::SqliteRollback,
+        isolation: SQLITE_LEVEL,
+        verdicts: &[refused(FaultKind::Busy, 294), safe(56)],
+    },
+];
+
+const LOST_OR_DEADLOCK: &[Count] = &[lost(224), refused(FaultKind::Deadlock, 140), safe(56)];
+
+/// Where one reads what the other has not committed yet, 84 schedules go well that would not.
+const DIRTY: &[Count] = &[lost(140), refused(FaultKind::Deadlock, 140), safe(140)];
+
+/// Makes the deposit in one transaction, while no other deposit into the account is made by this instance.
+///
+/// # Errors
+/// The refusal of a statement or of the commit, or a lock in the process that was not to be had in time.
+/// Nothing is kept then.
+pub async fn deposit(
+    s: &mut Session<'_>,
+    d: &Deposit,
+    memory: &Memory,
+) -> Result<Receipt, Refusal> {
+    // Other deposits of this instance wait here. Those of another instance have another lock.
+    let guard = s.lock_in_process(&memory.lock_of(d.account)).await?;
+    s.begin().await?;
+    let balance = s
+        .read(
+            "read balance",
+            "SELECT balance FROM accounts WHERE id = ?",
+            &[d.account],
+        )
+        .await?
+        .ok_or(Refusal::UnknownAccount)?;
+
+    // No window for this instance's deposits; for everybody else's, as wide as in `atomic_no_delay`.
+    s.think().await;
+
+    let new_balance = d.added_to(balance)?;
+    s.run(
+        "insert transaction",
+        "INSERT INTO transactions (account_id, amount) VALUES (?, ?)",
+        &[d.account, d.amount],
+    )
+    .await?;
+    s.write(
+        "write balance",
+        new_balance,
+        "UPDATE accounts SET balance = ? WHERE id = ?",
+        &[new_balance, d.account],
+    )
+    .await?;
+    let receipt = Receipt::at_first_try(balance, new_balance);
+    let receipt = d.commit(s, receipt).await?;
+    // Only now: whoever reads next reads what was committed.
+    s.unlock_in_process(guard).await;
+    Ok(receipt)
+}

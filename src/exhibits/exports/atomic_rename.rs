@@ -1,0 +1,61 @@
+//! # Everybody renames a file of their own
+//!
+//! The export is written into a temporary file in the same folder, brought to the disk, and then renamed to
+//! `transactions.csv`, over whatever had that name: `os.replace`, `Files.move(…, ATOMIC_MOVE)`, `mv -T`.
+//!
+//! ## Why it holds
+//!
+//! Nobody else knows the temporary file, so that no two exports meet in it. And a rename happens in one instant: before
+//! it the name leads to the old export, after it to the new one, and there is no moment at which it leads to nothing or
+//! to half of one. Whoever has the old one open goes on reading the old one to its end, because a file lives as long as somebody
+//! has it open, with a name or without one. That is the difference from `file_lock`: readers need not take part.
+//!
+//! The temporary file is in the *same* folder because a rename does not reach from one file system into another:
+//! `mv` copies then, and a copy takes its time. And it is brought to the disk first (`fsync`), because a machine that loses its power
+//! may otherwise keep the new name and not what was written under it.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! There is none. All 252 schedules of two who export are safe, and all 56 of one who exports and one who downloads.
+//!
+//! ## What it costs
+//!
+//! Room for one export more while it is written, and the `fsync`. Of two exports at the same time the last one to be
+//! ready remains: who downloads gets a whole export, but perhaps somebody else's. Who wants their own needs `unique_file`.
+//!
+//! ## Where people meet it
+//!
+//! Editors when they save, package managers, browsers' downloads (`.part`, `.crdownload`), `git`'s references.
+
+use super::file::ExportFile;
+use super::rows::Rows;
+use super::{Export, FileName, Folder, Refusal, Wanted};
+use crate::engine::Session;
+use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Everybody renames a file of their own",
+    expected: &on_every_engine(&[safe(252)]),
+    source: include_str!("atomic_rename.rs"),
+};
+
+/// What a reader gets while somebody exports.
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(56)]);
+
+/// Exports the account's transactions.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn export(
+    s: &mut Session<'_>,
+    folder: &Folder,
+    wanted: &Wanted,
+) -> Result<Export, Refusal> {
+    let rows = Rows::of(s, wanted).await?;
+    let temporary = FileName::draw()?.temporary();
+    let mut file = ExportFile::create(s, folder, "create a temporary file", temporary).await?;
+    let written = file.fill(s, wanted, rows).await?;
+    file.rename(s, folder, &FileName::shared()).await?;
+    Ok(written.into(FileName::shared()))
+}

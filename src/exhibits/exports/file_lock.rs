@@ -1,0 +1,65 @@
+//! # Everybody writes the same file, one after the other
+//!
+//! As `shared_file`, but whoever writes holds an exclusive lock on a lock file beside it: `flock`, `File::lock`, in
+//! Python `fcntl.flock`, in a shell script `flock transactions.csv.lock …`. Others wait until it is given up, as long as
+//! for a row's lock.
+//!
+//! ## Why it holds, and for whom
+//!
+//! Between taking the lock and giving it up nobody else opens the file, so that no two exports ever meet in it. The lock
+//! is the operating system's: it holds between processes, and between containers that share the folder; and whoever is killed
+//! gives it up. It is on a file of its own, which nobody ever removes or replaces: a lock on the export itself would be
+//! on a file that might no longer be the one of that name.
+//!
+//! But the lock is one by agreement, among those who ask for it. Whoever only reads does not, here as elsewhere: a
+//! browser, a web server that hands out files, an import that looks every minute. They find the file empty or half
+//! written, as with `shared_file`. And the export that was there before is lost as soon as the next one begins.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! Among writers: There is none. All 36 schedules of two are safe. With a reader it is 'B B B A B B', where A downloads and
+//! B exports, and A finds an empty file. Of 45 schedules 28 break the download or mix it.
+//!
+//! ## What it costs
+//!
+//! Exports no longer run side by side: each waits for all before it, with its database connection in its hands, and
+//! one that is slow holds up everybody. One that fails half way removes the file, which nobody else writes; but the export
+//! that it has emptied is gone. On network drives, look before you trust: some keep `flock` to one host.
+//!
+//! ## Where people meet it
+//!
+//! `cron` jobs under `flock`, lock files of mail boxes and package managers.
+
+use super::file::ExportFile;
+use super::rows::Rows;
+use super::{Export, FileName, Folder, Refusal, Wanted};
+use crate::engine::Session;
+use crate::exhibits::card::{Card, Expectation, broken, mixed_export, on_every_engine, safe};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Everybody writes the same file, one after the other",
+    expected: &on_every_engine(&[safe(36)]),
+    source: include_str!("file_lock.rs"),
+};
+
+/// What a reader gets while somebody exports.
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[mixed_export(6), broken(22), safe(17)]);
+
+/// Exports the account's transactions.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn export(
+    s: &mut Session<'_>,
+    folder: &Folder,
+    wanted: &Wanted,
+) -> Result<Export, Refusal> {
+    let rows = Rows::of(s, wanted).await?;
+    let lock = s.lock_file(&folder.lock_of(&FileName::shared())).await?;
+    let mut file = ExportFile::overwrite(s, folder, &FileName::shared()).await?;
+    let written = file.fill(s, wanted, rows).await?;
+    file.finish();
+    s.unlock_file(lock).await;
+    Ok(written.into(FileName::shared()))
+}

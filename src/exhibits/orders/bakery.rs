@@ -1,0 +1,127 @@
+//! # One at a time, by tickets
+//!
+//! Lamport's bakery (1974), which keeps clients apart with nothing but reading and writing. Whoever enters says that it is
+//! choosing, takes a ticket one higher than the highest it sees, and says that it has chosen; then it waits until nobody is
+//! choosing and nobody has a smaller ticket. Two may draw the same: then the smaller token is served first. Here the tickets
+//! are in a table, `order_locks`, beside an interface that cannot be changed.
+//!
+//! ## Why it holds
+//!
+//! Between waiting and leaving there is one writer, so that reading the highest number and writing the head belong together
+//! although every statement commits by itself. "I am choosing" has to be seen before the ticket is read: without it,
+//! somebody who is slow between reading and writing its ticket would come with a small one when a larger is being served
+//! already. One query asks about all others at once, which is as good as asking one after the other: whoever enters after
+//! it sees this ticket, and draws a larger one.
+//!
+//! It needs no lock and no transaction of the engine, only that a read sees what was written before.
+//!
+//! ## Why it breaks
+//!
+//! The consumer does not know of the bakery, and the head is written before the lines: it ships halves, as with
+//! [`max_id_head_first`](super::max_id_head_first). Mutual exclusion holds among those who take part in it.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! Two writers: There is none. All 376 schedules (of orders with one line) are safe.
+//!
+//! Beside the consumer, which is A: 'B B B B B B A A A A B B'. Of 21 schedules 6 ship an order incomplete.
+//!
+//! ## What it costs
+//!
+//! Five statements more than the plain way, and waiting that is asking again and again. Whoever is killed in the bakery
+//! keeps everybody out until somebody deletes its row (`DELETE FROM order_locks WHERE book = …`): an engine's own lock goes with its connection, a row does not.
+//!
+//! ## Where people meet it
+//!
+//! In home-made lock tables, most of which lack "I am choosing", the token, or both.
+
+use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number, tidy_up};
+use crate::engine::{Fault, Kept, Session};
+use crate::exhibits::card::{Card, Expectation, on_every_engine, safe, shipped_incomplete};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "One at a time, by tickets",
+    expected: &on_every_engine(&[safe(376)]),
+    source: include_str!("bakery.rs"),
+};
+
+/// What is expected where one writes and the consumer reads.
+pub const BESIDE_THE_CONSUMER: &[Expectation] =
+    &on_every_engine(&[shipped_incomplete(6), safe(15)]);
+
+/// Writes the order when it is its turn, each statement in autocommit.
+///
+/// # Errors
+/// The refusal of a statement, or a wait for the turn that took too long. What was written is kept.
+pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
+    s.run(
+        "enter",
+        "INSERT INTO order_locks (book, token, choosing, ticket) VALUES (?, ?, 1, 0)",
+        &[o.book, o.drawn.token],
+    )
+    .await?;
+    let queued = queue(s, o).await;
+    // A ticket is no part of the order.
+    s.count_anew();
+    let written = match queued {
+        Ok(()) => write_next(s, o).await,
+        Err(fault) => Err(fault),
+    };
+    let kept = s.kept();
+    // Also where it came to nothing: all others wait for this one.
+    tidy_up(
+        s,
+        "leave",
+        "DELETE FROM order_locks WHERE book = ? AND token = ?",
+        &[o.book, o.drawn.token],
+    )
+    .await?;
+    if kept == Kept::Nothing {
+        s.count_anew();
+    }
+    Ok(written?)
+}
+
+async fn queue(s: &mut Session<'_>, o: &Order) -> Result<(), Fault> {
+    let ticket = take_ticket(s, o).await?;
+    wait_for_turn(s, o, ticket).await
+}
+
+async fn write_next(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Fault> {
+    let number = next_number(s, o).await?;
+    insert_head(s, o, number).await?;
+    insert_lines(s, o, number).await?;
+    Ok(Receipt::at_first_try(number))
+}
+
+/// Two may draw the same ticket.
+async fn take_ticket(s: &mut Session<'_>, o: &Order) -> Result<i64, Fault> {
+    let highest = s
+        .read(
+            "read highest ticket",
+            "SELECT MAX(ticket) FROM order_locks WHERE book = ?",
+            &[o.book],
+        )
+        .await?;
+    let ticket = highest.unwrap_or_default() + 1;
+    s.write(
+        "take ticket",
+        ticket,
+        "UPDATE order_locks SET ticket = ?, choosing = 0 WHERE book = ? AND token = ?",
+        &[ticket, o.book, o.drawn.token],
+    )
+    .await?;
+    Ok(ticket)
+}
+
+/// Until nobody has a smaller ticket, or is about to have one. Of two with the same, the smaller token comes first.
+async fn wait_for_turn(s: &mut Session<'_>, o: &Order, ticket: i64) -> Result<(), Fault> {
+    s.wait_until_none(
+        "wait for turn",
+        "SELECT COUNT(*) FROM order_locks WHERE book = ? AND token <> ? \
+         AND (choosing = 1 OR ticket < ? OR (ticket = ? AND token < ?))",
+        &[o.book, o.drawn.token, ticket, ticket, o.drawn.token],
+    )
+    .await
+}

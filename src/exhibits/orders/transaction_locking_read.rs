@@ -1,0 +1,124 @@
+//! # In one transaction, with a locking read
+//!
+//! As [`transaction`](super::transaction), and the highest number is read with `FOR UPDATE`.
+//!
+//! ## Why it holds on some, and breaks on others
+//!
+//! A row lock is on a *row*. What has to be kept from happening is that another row appears after it.
+//!
+//! - **InnoDB at REPEATABLE READ and SERIALIZABLE** locks the gap behind the highest number as well (a next-key lock), so
+//!   that nobody's head gets in. Two who both have locked the gap can wait for each other: the engine gives one up (1213).
+//! - **InnoDB at READ COMMITTED and below** has no gap locks. The second waits for the highest head as it was, and goes on
+//!   with it when the first has committed: the same number.
+//! - **PostgreSQL** has no gap locks at any level. Whoever has waited gets the row that it waited for, which nobody has
+//!   changed, and not the one that came after it: the same number, also at REPEATABLE READ. At SERIALIZABLE it is refused
+//!   with 40001.
+//! - **SQLite** has no row locks: `BEGIN IMMEDIATE` takes the one write lock before anything is read. That holds.
+//!
+//! And where the book is empty there is no row to be locked. PostgreSQL locks nothing then; InnoDB locks the whole gap for
+//! both, and one of them is given up. The cure is a row that is always there: [`number_table`](super::number_table).
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! Two writers, on InnoDB at REPEATABLE READ: There is none; of 36 schedules 6 are refused. At READ COMMITTED it is
+//! 'A A B B A A A B B B', and 6 of 36 give a number twice. On PostgreSQL 24 of 36 do, and at SERIALIZABLE they are refused,
+//! as they are by MariaDB's `innodb_snapshot_isolation` at that level (6 with 1213, 18 with 1020).
+//!
+//! Beside the consumer there is none, but for InnoDB's READ UNCOMMITTED, where 3 of 13 ship an order incomplete.
+//!
+//! ## What it costs
+//!
+//! A transaction that others wait for. `SELECT MAX(id) … FOR UPDATE` would be shorter, and PostgreSQL does not take it.
+//!
+//! ## Where people meet it
+//!
+//! In code that was written on MySQL at its default level, works, and is then moved.
+
+use super::{Order, Receipt, Refusal, insert_head, insert_lines};
+use crate::engine::{FaultKind, Isolation, Session};
+use crate::exhibits::card::{
+    Card, Expectation, Mode, SQLITE_LEVEL, duplicate, on_every_engine_but_dirty, refused, safe,
+    shipped_incomplete,
+};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "In one transaction, with a locking read",
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[Isolation::ReadUncommitted, Isolation::ReadCommitted],
+            verdicts: &[duplicate(6), safe(30)],
+        },
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
+            verdicts: &[refused(FaultKind::Deadlock, 6), safe(30)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::ReadUncommitted, Isolation::ReadCommitted],
+            verdicts: &[duplicate(6), safe(30)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::RepeatableRead],
+            verdicts: &[refused(FaultKind::Deadlock, 6), safe(30)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: &[Isolation::Serializable],
+            verdicts: &[
+                refused(FaultKind::Deadlock, 6),
+                refused(FaultKind::SnapshotConflict, 18),
+                safe(12),
+            ],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
+            verdicts: &[duplicate(24), safe(12)],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: &[Isolation::Serializable],
+            verdicts: &[refused(FaultKind::SerializationFailure, 24), safe(12)],
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[safe(10)],
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[safe(10)],
+        },
+    ],
+    source: include_str!("transaction_locking_read.rs"),
+};
+
+/// What is expected where one writes and the consumer reads.
+pub const BESIDE_THE_CONSUMER: &[Expectation] =
+    &on_every_engine_but_dirty(&[shipped_incomplete(3), safe(10)], &[safe(6)]);
+
+/// Writes the order in one transaction that locks the highest head.
+///
+/// # Errors
+/// The refusal of a statement or of the commit. Nothing is kept then.
+pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
+    s.begin_for_update().await?;
+    // Not MAX(id): PostgreSQL locks no rows of which it shows but an aggregate.
+    let highest = s
+        .read(
+            "lock highest number",
+            "SELECT id FROM order_head WHERE book = ? ORDER BY id DESC LIMIT 1 FOR UPDATE",
+            &[o.book],
+        )
+        .await?;
+    let number = highest.unwrap_or_default() + 1;
+    insert_head(s, o, number).await?;
+    insert_lines(s, o, number).await?;
+    s.commit().await?;
+    Ok(Receipt::at_first_try(number))
+}

@@ -1,0 +1,112 @@
+//! # The client names its order
+//!
+//! A UUID, version 7: 48 bits of the time in milliseconds and 74 random ones. No two clients need to talk to each other, nor
+//! to a database, before they have a name for something.
+//!
+//! ## Why it holds
+//!
+//! Nobody asks for a number, so that nobody can get the same. (Of a billion names drawn in one millisecond two would be the
+//! same with a chance of one in 40 000.) The key is unique all the same, and would refuse the second. Head and lines are in
+//! one transaction, so that the consumer sees all of an order or nothing.
+//!
+//! The client knows the name *before* it writes: it can send the same order again, and the key says whether it was written.
+//!
+//! Version 7 rather than 4, because its names grow with time: new rows go to the end of the index, as with a counter. It says
+//! when it was made to whoever reads it.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! There is none: two writers have 70 schedules (with one line each; on SQLite 24), and all are safe. Beside the consumer
+//! there is none either, but for InnoDB's READ UNCOMMITTED, where 3 of 12 ship an order incomplete.
+//!
+//! ## What it costs
+//!
+//! Nobody can say it on the phone. It is kept as text here, 36 bytes instead of 16, so that one statement is right for every
+//! engine and a timeline can be read; PostgreSQL's own `uuid` and MySQL's `BINARY(16)` are what a large table wants.
+//!
+//! ## Where people meet it
+//!
+//! Where rows are made in several places: offline clients, several databases, queues.
+
+use super::{Order, OrderId, Receipt, Refusal};
+use crate::engine::Session;
+use crate::exhibits::card::{
+    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, on_every_engine_but_dirty,
+    safe, shipped_incomplete,
+};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "The client names its order",
+    expected: &[
+        Expectation {
+            engine: Mode::InnoDb,
+            isolation: EVERY_LEVEL,
+            verdicts: &[safe(70)],
+        },
+        Expectation {
+            engine: Mode::InnoDbSnapshot,
+            isolation: EVERY_LEVEL,
+            verdicts: &[safe(70)],
+        },
+        Expectation {
+            engine: Mode::Postgres,
+            isolation: POSTGRES_LEVELS,
+            verdicts: &[safe(70)],
+        },
+        Expectation {
+            engine: Mode::SqliteWal,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[safe(24)],
+        },
+        Expectation {
+            engine: Mode::SqliteRollback,
+            isolation: SQLITE_LEVEL,
+            verdicts: &[safe(24)],
+        },
+    ],
+    source: include_str!("uuid_v7.rs"),
+};
+
+/// What is expected where one writes and the consumer reads.
+pub const BESIDE_THE_CONSUMER: &[Expectation] =
+    &on_every_engine_but_dirty(&[shipped_incomplete(3), safe(9)], &[safe(5)]);
+
+/// Writes the order in one transaction, under a name that it has already.
+///
+/// # Errors
+/// The refusal of a statement or of the commit. Nothing is kept then.
+pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
+    let name = o.drawn.uuid.to_string();
+    s.begin().await?;
+    s.run(
+        "insert head",
+        "INSERT INTO uuid_orders (id, book, customer_no, delivery_date, line_count) \
+         VALUES (?, ?, ?, ?, ?)",
+        [
+            name.as_str().into(),
+            o.book.into(),
+            o.customer_no.into(),
+            o.delivery_date.number().into(),
+            o.line_count().into(),
+        ],
+    )
+    .await?;
+    for line in &o.lines {
+        s.run(
+            "insert line",
+            "INSERT INTO uuid_order_items (order_id, book, item_no, quantity, written_by) \
+             VALUES (?, ?, ?, ?, ?)",
+            [
+                name.as_str().into(),
+                o.book.into(),
+                line.item_no.into(),
+                line.quantity.into(),
+                o.customer_no.into(),
+            ],
+        )
+        .await?;
+    }
+    s.commit().await?;
+    Ok(Receipt::at_first_try(OrderId::Uuid(name)))
+}

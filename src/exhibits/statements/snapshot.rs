@@ -1,0 +1,56 @@
+//! # Read in one snapshot
+//!
+//! The same queries as `torn`, in a transaction that reads only, at REPEATABLE READ: `START TRANSACTION READ ONLY`,
+//! `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`, in Spring `@Transactional(readOnly = true, isolation =
+//! REPEATABLE_READ)`. The transaction asks for its level itself, whatever the connection's is.
+//!
+//! ## Why it holds
+//!
+//! The first query takes a snapshot, and all others read from it: of every deposit the statement shows both the new
+//! balance and the transaction, or neither. That is as much as the deposit itself promises: where it is made in
+//! autocommit (`non_atomic_no_delay`, `lock_without_transaction`), its transaction is committed before the balance,
+//! and a snapshot taken in between shows the one half, truthfully, and does not balance. The writer is not kept waiting for that, because InnoDB, PostgreSQL
+//! and SQLite's WAL keep the old versions of what it changes.
+//!
+//! SQLite with its rollback journal keeps none. There the reader has a shared lock until it commits, and a writer's
+//! commit waits for that: as right, but a long statement holds everybody up.
+//!
+//! The level matters and the word `transaction` alone does not: at READ COMMITTED, which is PostgreSQL's default, each
+//! query takes a snapshot of its own, and the statement is torn again. SERIALIZABLE would balance too; but on InnoDB
+//! its reads lock, so that readers and writers wait for each other and may deadlock.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! There is none. Two clients have 252 schedules, and all are safe.
+//!
+//! ## What it costs
+//!
+//! Two round trips more. While it is open, the engine keeps every old version that it could still want to see: a
+//! report that takes hours lets the undo log (InnoDB), the dead rows (PostgreSQL) or the WAL (SQLite) grow for hours.
+
+use super::{Statement, Wanted, balance, latest, sum};
+use crate::engine::{Fault, Session};
+use crate::exhibits::card::{Card, on_every_engine, safe};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Read in one snapshot",
+    expected: &on_every_engine(&[safe(252)]),
+    source: include_str!("snapshot.rs"),
+};
+
+/// Reads the statement from one snapshot.
+///
+/// # Errors
+/// As the engine refuses.
+pub async fn read(s: &mut Session<'_>, wanted: &Wanted) -> Result<Option<Statement>, Fault> {
+    s.begin_snapshot().await?;
+    // The snapshot is taken here.
+    let Some(held) = balance(s, wanted).await? else {
+        return Ok(None);
+    };
+    let recorded = sum(s, wanted).await?;
+    let latest = latest(s, wanted).await?;
+    s.commit().await?;
+    Ok(Some(Statement::new(wanted, held, recorded, latest)))
+}

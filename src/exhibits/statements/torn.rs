@@ -1,0 +1,64 @@
+//! # Read one after the other
+//!
+//! The balance with one query, the transactions with the next, each in autocommit: what an ORM does when a page
+//! shows `account.balance` and then walks through `account.transactions`. Django, Rails and most others read
+//! outside any transaction unless told otherwise.
+//!
+//! ## Why it breaks
+//!
+//! Each query sees the database as it is when it begins. Between two of them somebody's deposit can be committed: then
+//! the balance is from before it and the transactions are from after it. Both are right, and they do not belong
+//! together: *read skew*. Nothing is lost, and a second look shows a statement that balances. What the first look led to
+//! (a report, an alarm, a "correction" of the balance) stays.
+//!
+//! A higher isolation level does not help: it holds within a transaction, and here each query is one of its own. A
+//! lower one makes it worse. At READ UNCOMMITTED InnoDB shows the balance as soon as the deposit has written it
+//! and the transaction as soon as that is inserted, long before the commit: a dirty read.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! ```text
+//! A A              A reads a balance of 0, and transactions of 0
+//!     B B B B B    B deposits 100, commits
+//! A                A lists a transaction of 100
+//! ```
+//!
+//! (`racy explore statement_torn` finds it, and `--schedule 'A A B B B B B A'` runs it again. With 'A B B B B B A A'
+//! it is the balance that does not belong to the rest.)
+//!
+//! Of 56 schedules 20 break it. In 5 B's commit comes between A's first query and the second: then the balance lacks
+//! what the transactions have. In 15 it comes between the second and the third: then balance and sum agree, and
+//! the list shows a transaction more. At READ UNCOMMITTED 31 do, and in four of those it is the balance that
+//! has what the transactions do not have yet.
+//!
+//! ## What it costs
+//!
+//! Three round trips, no lock, nobody waits. The snapshot costs two round trips more.
+
+use super::{Statement, Wanted, balance, latest, sum};
+use crate::engine::{Fault, Session};
+use crate::exhibits::card::{Card, Count, on_every_engine_but_dirty, safe, skewed};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Read one after the other",
+    expected: &on_every_engine_but_dirty(DIRTY, BETWEEN_TWO_QUERIES),
+    source: include_str!("torn.rs"),
+};
+
+const BETWEEN_TWO_QUERIES: &[Count] = &[skewed(20), safe(36)];
+const DIRTY: &[Count] = &[skewed(31), safe(25)];
+
+/// Reads the statement query by query.
+///
+/// # Errors
+/// As the engine refuses.
+pub async fn read(s: &mut Session<'_>, wanted: &Wanted) -> Result<Option<Statement>, Fault> {
+    let Some(held) = balance(s, wanted).await? else {
+        return Ok(None);
+    };
+    // Whatever is committed here is in the transactions and not in the balance.
+    let recorded = sum(s, wanted).await?;
+    let latest = latest(s, wanted).await?;
+    Ok(Some(Statement::new(wanted, held, recorded, latest)))
+}
