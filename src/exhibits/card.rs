@@ -78,6 +78,26 @@ pub const fn refused(fault: FaultKind, schedules: u64) -> Count {
     }
 }
 
+/// The number of schedules without an anomaly in which a client is a deadlock's victim.
+pub const fn deadlock(schedules: u64) -> Count {
+    refused(FaultKind::Deadlock, schedules)
+}
+
+/// The number of schedules without an anomaly in which MariaDB's snapshot isolation refuses a client.
+pub const fn conflict(schedules: u64) -> Count {
+    refused(FaultKind::SnapshotConflict, schedules)
+}
+
+/// The number of schedules without an anomaly in which PostgreSQL refuses a client with 40001.
+pub const fn serialization(schedules: u64) -> Count {
+    refused(FaultKind::SerializationFailure, schedules)
+}
+
+/// The number of schedules without an anomaly in which SQLite answers a client that it is busy.
+pub const fn busy(schedules: u64) -> Count {
+    refused(FaultKind::Busy, schedules)
+}
+
 /// In so many schedules nothing is lost, but the strategy itself turns a client away.
 pub const fn declined(schedules: u64) -> Count {
     Count {
@@ -159,25 +179,18 @@ pub const fn on_every_engine_but_dirty(
     verdicts: &'static [Count],
 ) -> [Expectation; 7] {
     [
-        on(Mode::InnoDb, DIRTY, dirty),
-        on(Mode::InnoDb, ABOVE_DIRTY, verdicts),
-        on(Mode::InnoDbSnapshot, DIRTY, dirty),
-        on(Mode::InnoDbSnapshot, ABOVE_DIRTY, verdicts),
+        on(Mode::InnoDb, RU, dirty),
+        on(Mode::InnoDb, FROM_RC, verdicts),
+        on(Mode::InnoDbSnapshot, RU, dirty),
+        on(Mode::InnoDbSnapshot, FROM_RC, verdicts),
         on(Mode::Postgres, POSTGRES_LEVELS, verdicts),
         on(Mode::SqliteWal, SQLITE_LEVEL, verdicts),
         on(Mode::SqliteRollback, SQLITE_LEVEL, verdicts),
     ]
 }
 
-const DIRTY: &[Isolation] = &[Isolation::ReadUncommitted];
-
-const ABOVE_DIRTY: &[Isolation] = &[
-    Isolation::ReadCommitted,
-    Isolation::RepeatableRead,
-    Isolation::Serializable,
-];
-
-const fn on(
+/// The verdicts of two clients on an engine at these isolation levels.
+pub const fn on(
     engine: Mode,
     isolation: &'static [Isolation],
     verdicts: &'static [Count],
@@ -207,7 +220,42 @@ impl Expectation {
     }
 }
 
-/// All levels of InnoDB, for expectations that do not depend on the level.
+/// READ UNCOMMITTED, which InnoDB alone has.
+pub const RU: &[Isolation] = &[Isolation::ReadUncommitted];
+
+/// READ COMMITTED.
+pub const RC: &[Isolation] = &[Isolation::ReadCommitted];
+
+/// REPEATABLE READ.
+pub const RR: &[Isolation] = &[Isolation::RepeatableRead];
+
+/// SERIALIZABLE.
+pub const SER: &[Isolation] = &[Isolation::Serializable];
+
+/// READ UNCOMMITTED and READ COMMITTED.
+pub const RU_RC: &[Isolation] = &[Isolation::ReadUncommitted, Isolation::ReadCommitted];
+
+/// READ COMMITTED and REPEATABLE READ.
+pub const RC_RR: &[Isolation] = &[Isolation::ReadCommitted, Isolation::RepeatableRead];
+
+/// REPEATABLE READ and SERIALIZABLE.
+pub const RR_SER: &[Isolation] = &[Isolation::RepeatableRead, Isolation::Serializable];
+
+/// All levels below SERIALIZABLE.
+pub const UP_TO_RR: &[Isolation] = &[
+    Isolation::ReadUncommitted,
+    Isolation::ReadCommitted,
+    Isolation::RepeatableRead,
+];
+
+/// All levels above READ UNCOMMITTED.
+pub const FROM_RC: &[Isolation] = &[
+    Isolation::ReadCommitted,
+    Isolation::RepeatableRead,
+    Isolation::Serializable,
+];
+
+/// All levels of InnoDB.
 pub const EVERY_LEVEL: &[Isolation] = &[
     Isolation::ReadUncommitted,
     Isolation::ReadCommitted,
@@ -215,15 +263,11 @@ pub const EVERY_LEVEL: &[Isolation] = &[
     Isolation::Serializable,
 ];
 
-/// All levels of PostgreSQL.
-pub const POSTGRES_LEVELS: &[Isolation] = &[
-    Isolation::ReadCommitted,
-    Isolation::RepeatableRead,
-    Isolation::Serializable,
-];
+/// All levels of PostgreSQL, which runs READ UNCOMMITTED as READ COMMITTED.
+pub const POSTGRES_LEVELS: &[Isolation] = FROM_RC;
 
-/// The only level that SQLite has.
-pub const SQLITE_LEVEL: &[Isolation] = &[Isolation::Serializable];
+/// The only level of SQLite.
+pub const SQLITE_LEVEL: &[Isolation] = SER;
 
 /// What a strategy file says about itself.
 #[derive(Debug, Clone, Copy)]

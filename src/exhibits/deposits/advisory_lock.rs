@@ -42,43 +42,20 @@
 //! rows (`--lock-wait-timeout`), and whoever waits longer is refused.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::engine::{FaultKind, Isolation, Session};
-use crate::exhibits::card::{Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, refused, safe};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{Card, EVERY_LEVEL, RC, RR_SER, SQLITE_LEVEL, on, safe, serialization};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "One at a time, by a lock that is on nothing",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(66)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(66)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: &[safe(50)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 36), safe(14)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(50)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(50)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[safe(66)]),
+        on(InnoDbSnapshot, EVERY_LEVEL, &[safe(66)]),
+        on(Postgres, RC, &[safe(50)]),
+        on(Postgres, RR_SER, &[serialization(36), safe(14)]),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(50)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(50)]),
     ],
     source: include_str!("advisory_lock.rs"),
 };

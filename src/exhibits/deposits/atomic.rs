@@ -62,88 +62,36 @@
 //! handled by somebody.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::engine::{FaultKind, Isolation, Session};
-use crate::exhibits::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{
+    Card, Count, RC, RC_RR, RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, lost, on,
+    safe, serialization,
+};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Read, modify, write, in one transaction",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-            verdicts: LOST_OR_DEADLOCK,
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::Deadlock, 60), safe(22)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: LOST_OR_DEADLOCK,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::RepeatableRead],
-            verdicts: &[
-                refused(FaultKind::SnapshotConflict, 60),
-                refused(FaultKind::Deadlock, 40),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[
-                refused(FaultKind::Deadlock, 60),
-                refused(FaultKind::SnapshotConflict, 10),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: &[lost(170), safe(12)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 170), safe(12)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[
-                refused(FaultKind::SnapshotConflict, 30),
-                refused(FaultKind::Busy, 50),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[refused(FaultKind::Busy, 80), safe(12)],
-        },
+        on(InnoDb, RU, DIRTY),
+        on(InnoDb, RC_RR, LOST_OR_DEADLOCK),
+        on(InnoDb, SER, &[deadlock(60), safe(22)]),
+        on(InnoDbSnapshot, RU, DIRTY),
+        on(InnoDbSnapshot, RC, LOST_OR_DEADLOCK),
+        on(InnoDbSnapshot, RR, &[conflict(60), deadlock(40), safe(12)]),
+        on(InnoDbSnapshot, SER, &[deadlock(60), conflict(10), safe(12)]),
+        on(Postgres, RC, &[lost(170), safe(12)]),
+        on(Postgres, RR_SER, &[serialization(170), safe(12)]),
+        on(SqliteWal, SQLITE_LEVEL, &[conflict(30), busy(50), safe(12)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[busy(80), safe(12)]),
     ],
     source: include_str!("atomic.rs"),
 };
 
-const LOST_OR_DEADLOCK: &[Count] = &[lost(60), refused(FaultKind::Deadlock, 40), safe(12)];
+const LOST_OR_DEADLOCK: &[Count] = &[lost(60), deadlock(40), safe(12)];
 
 /// Where one reads what the other has not committed yet, 20 schedules go well that would not.
-const DIRTY: &[Count] = &[lost(40), refused(FaultKind::Deadlock, 40), safe(32)];
+const DIRTY: &[Count] = &[lost(40), deadlock(40), safe(32)];
 
 /// Makes the deposit in one transaction.
 ///

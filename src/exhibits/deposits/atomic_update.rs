@@ -47,52 +47,24 @@
 //! balance. With the record first there is one less under the lock, at the price of the deadlocks.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::engine::{FaultKind, Isolation, Session};
-use crate::exhibits::card::{Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, refused, safe};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{
+    Card, EVERY_LEVEL, RC, RR_SER, SER, SQLITE_LEVEL, UP_TO_RR, conflict, deadlock, on, safe,
+    serialization,
+};
 
 /// What this file says about writing first.
 pub const CARD: Card = Card {
     title: "Let the database add",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(36)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[
-                Isolation::ReadUncommitted,
-                Isolation::ReadCommitted,
-                Isolation::RepeatableRead,
-            ],
-            verdicts: &[safe(36)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SnapshotConflict, 24), safe(12)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: &[safe(36)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 24), safe(12)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(36)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(36)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[safe(36)]),
+        on(InnoDbSnapshot, UP_TO_RR, &[safe(36)]),
+        on(InnoDbSnapshot, SER, &[conflict(24), safe(12)]),
+        on(Postgres, RC, &[safe(36)]),
+        on(Postgres, RR_SER, &[serialization(24), safe(12)]),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(36)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(36)]),
     ],
     source: include_str!("atomic_update.rs"),
 };
@@ -101,49 +73,13 @@ pub const CARD: Card = Card {
 pub const INSERT_FIRST_CARD: Card = Card {
     title: "Let the database add, but make the record first",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[refused(FaultKind::Deadlock, 12), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[
-                Isolation::ReadUncommitted,
-                Isolation::ReadCommitted,
-                Isolation::RepeatableRead,
-            ],
-            verdicts: &[refused(FaultKind::Deadlock, 12), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[
-                refused(FaultKind::Deadlock, 12),
-                refused(FaultKind::SnapshotConflict, 18),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: &[safe(92)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 80), safe(12)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(36)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(36)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[deadlock(12), safe(30)]),
+        on(InnoDbSnapshot, UP_TO_RR, &[deadlock(12), safe(30)]),
+        on(InnoDbSnapshot, SER, &[deadlock(12), conflict(18), safe(12)]),
+        on(Postgres, RC, &[safe(92)]),
+        on(Postgres, RR_SER, &[serialization(80), safe(12)]),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(36)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(36)]),
     ],
     ..CARD
 };

@@ -51,9 +51,8 @@
 use super::retry::{Attempts, NotMade};
 use super::{Deposit, Failure, Outcome, Place, Receipt, Refusal};
 use crate::engine::{Fault, Kept, Session};
-use crate::exhibits::card::{
-    Card, Count, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe,
-};
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{Card, Count, EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL, on, safe};
 
 /// The strategy's name: the one whose deposits the writer makes.
 pub const NAME: &str = "batched";
@@ -62,31 +61,11 @@ pub const NAME: &str = "batched";
 pub const CARD: Card = Card {
     title: "Many deposits in one transaction",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: SAFE,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: SAFE,
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: SAFE,
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(10)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(10)],
-        },
+        on(InnoDb, EVERY_LEVEL, SAFE),
+        on(InnoDbSnapshot, EVERY_LEVEL, SAFE),
+        on(Postgres, POSTGRES_LEVELS, SAFE),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(10)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(10)]),
     ],
     source: include_str!("batched.rs"),
 };

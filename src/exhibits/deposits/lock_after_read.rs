@@ -54,76 +54,32 @@
 //! Six round trips and one commit, one round trip more than the lock that works.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::engine::{FaultKind, Isolation, Session};
-use crate::exhibits::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{
+    Card, Count, RC, RC_RR, RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, lost, on,
+    safe, serialization,
+};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Lock the row, after having read it",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-            verdicts: LOST,
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::Deadlock, 12), safe(44)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: LOST,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::RepeatableRead],
-            verdicts: &[refused(FaultKind::SnapshotConflict, 134), safe(14)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[
-                refused(FaultKind::Deadlock, 12),
-                refused(FaultKind::SnapshotConflict, 30),
-                safe(14),
-            ],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: LOST,
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 134), safe(14)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[
-                refused(FaultKind::SnapshotConflict, 154),
-                refused(FaultKind::Busy, 182),
-                safe(14),
-            ],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[refused(FaultKind::Busy, 336), safe(14)],
-        },
+        on(InnoDb, RU, DIRTY),
+        on(InnoDb, RC_RR, LOST),
+        on(InnoDb, SER, &[deadlock(12), safe(44)]),
+        on(InnoDbSnapshot, RU, DIRTY),
+        on(InnoDbSnapshot, RC, LOST),
+        on(InnoDbSnapshot, RR, &[conflict(134), safe(14)]),
+        on(InnoDbSnapshot, SER, &[deadlock(12), conflict(30), safe(14)]),
+        on(Postgres, RC, LOST),
+        on(Postgres, RR_SER, &[serialization(134), safe(14)]),
+        on(
+            SqliteWal,
+            SQLITE_LEVEL,
+            &[conflict(154), busy(182), safe(14)],
+        ),
+        on(SqliteRollback, SQLITE_LEVEL, &[busy(336), safe(14)]),
     ],
     source: include_str!("lock_after_read.rs"),
 };

@@ -50,9 +50,11 @@
 //! each from its first statement to the end of its commit, and hold a connection while they wait.
 
 use super::{Deposit, Memory, Receipt, Refusal};
-use crate::engine::{FaultKind, Isolation, Session};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, on_every_engine, refused, safe,
+    Card, Count, Expectation, RC, RC_RR, RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict,
+    deadlock, lost, on, on_every_engine, safe, serialization,
 };
 
 /// What this file says about itself, as long as there is one instance of the service.
@@ -66,79 +68,35 @@ const ALONE: &[Count] = &[safe(12)];
 
 /// What two clients lead to who come to two instances.
 pub const APART: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: DIRTY,
-    },
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-        verdicts: LOST_OR_DEADLOCK,
-    },
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[Isolation::Serializable],
-        verdicts: &[refused(FaultKind::Deadlock, 210), safe(98)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: DIRTY,
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[Isolation::ReadCommitted],
-        verdicts: LOST_OR_DEADLOCK,
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[Isolation::RepeatableRead],
-        verdicts: &[
-            refused(FaultKind::SnapshotConflict, 224),
-            refused(FaultKind::Deadlock, 140),
-            safe(56),
-        ],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[Isolation::Serializable],
-        verdicts: &[
-            refused(FaultKind::Deadlock, 210),
-            refused(FaultKind::SnapshotConflict, 42),
-            safe(56),
-        ],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: &[Isolation::ReadCommitted],
-        verdicts: &[lost(616), safe(56)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-        verdicts: &[refused(FaultKind::SerializationFailure, 616), safe(56)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[
-            refused(FaultKind::SnapshotConflict, 112),
-            refused(FaultKind::Busy, 182),
-            safe(56),
-        ],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[refused(FaultKind::Busy, 294), safe(56)],
-    },
+    on(InnoDb, RU, DIRTY),
+    on(InnoDb, RC_RR, LOST_OR_DEADLOCK),
+    on(InnoDb, SER, &[deadlock(210), safe(98)]),
+    on(InnoDbSnapshot, RU, DIRTY),
+    on(InnoDbSnapshot, RC, LOST_OR_DEADLOCK),
+    on(
+        InnoDbSnapshot,
+        RR,
+        &[conflict(224), deadlock(140), safe(56)],
+    ),
+    on(
+        InnoDbSnapshot,
+        SER,
+        &[deadlock(210), conflict(42), safe(56)],
+    ),
+    on(Postgres, RC, &[lost(616), safe(56)]),
+    on(Postgres, RR_SER, &[serialization(616), safe(56)]),
+    on(
+        SqliteWal,
+        SQLITE_LEVEL,
+        &[conflict(112), busy(182), safe(56)],
+    ),
+    on(SqliteRollback, SQLITE_LEVEL, &[busy(294), safe(56)]),
 ];
 
-const LOST_OR_DEADLOCK: &[Count] = &[lost(224), refused(FaultKind::Deadlock, 140), safe(56)];
+const LOST_OR_DEADLOCK: &[Count] = &[lost(224), deadlock(140), safe(56)];
 
 /// Where one reads what the other has not committed yet, 84 schedules go well that would not.
-const DIRTY: &[Count] = &[lost(140), refused(FaultKind::Deadlock, 140), safe(140)];
+const DIRTY: &[Count] = &[lost(140), deadlock(140), safe(140)];
 
 /// Makes the deposit in one transaction, while no other deposit into the account is made by this instance.
 ///

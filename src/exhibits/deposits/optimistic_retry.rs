@@ -53,58 +53,23 @@
 
 use super::retry::{Attempts, NotMade};
 use super::{Deposit, Receipt, Refusal};
-use crate::engine::{Isolation, Session};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, declined, safe,
+    Card, POSTGRES_LEVELS, SER, SQLITE_LEVEL, UP_TO_RR, declined, on, safe,
 };
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Compare and swap, and try again",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[
-                Isolation::ReadUncommitted,
-                Isolation::ReadCommitted,
-                Isolation::RepeatableRead,
-            ],
-            verdicts: &[safe(92)],
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[safe(102)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[
-                Isolation::ReadUncommitted,
-                Isolation::ReadCommitted,
-                Isolation::RepeatableRead,
-            ],
-            verdicts: &[safe(92)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[safe(102)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[safe(92)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[declined(680), safe(2562)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[declined(680), safe(2562)],
-        },
+        on(InnoDb, UP_TO_RR, &[safe(92)]),
+        on(InnoDb, SER, &[safe(102)]),
+        on(InnoDbSnapshot, UP_TO_RR, &[safe(92)]),
+        on(InnoDbSnapshot, SER, &[safe(102)]),
+        on(Postgres, POSTGRES_LEVELS, &[safe(92)]),
+        on(SqliteWal, SQLITE_LEVEL, &[declined(680), safe(2562)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[declined(680), safe(2562)]),
     ],
     source: include_str!("optimistic_retry.rs"),
 };

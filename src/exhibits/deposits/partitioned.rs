@@ -41,52 +41,23 @@
 
 use super::{Deposit, Receipt, Refusal, edge};
 use crate::accounts::SLOTS;
-use crate::engine::{FaultKind, Isolation, Session};
-use crate::exhibits::card::{Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, refused, safe};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{
+    Card, EVERY_LEVEL, RC, RR_SER, SER, SQLITE_LEVEL, UP_TO_RR, conflict, on, safe, serialization,
+};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Many balances instead of one",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(50)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[
-                Isolation::ReadUncommitted,
-                Isolation::ReadCommitted,
-                Isolation::RepeatableRead,
-            ],
-            verdicts: &[safe(50)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SnapshotConflict, 40), safe(10)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: &[safe(50)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 40), safe(10)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(24)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(24)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[safe(50)]),
+        on(InnoDbSnapshot, UP_TO_RR, &[safe(50)]),
+        on(InnoDbSnapshot, SER, &[conflict(40), safe(10)]),
+        on(Postgres, RC, &[safe(50)]),
+        on(Postgres, RR_SER, &[serialization(40), safe(10)]),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(24)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(24)]),
     ],
     source: include_str!("partitioned.rs"),
 };

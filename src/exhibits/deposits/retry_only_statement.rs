@@ -66,71 +66,34 @@
 //! repetition, six at most, each of which may wait for a lock as long as the first; and the money.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::engine::{Fault, FaultKind, Isolation, Session};
-use crate::exhibits::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
+use crate::engine::{Fault, FaultKind, Session};
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{
+    Card, Count, RC, RC_RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, lost, on, refused, safe,
+};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Retry the statement, not the transaction",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-            verdicts: LOST,
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[lost(120), safe(22)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-            verdicts: LOST,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[
-                lost(120),
-                refused(FaultKind::SnapshotConflict, 10),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: &[lost(170), safe(12)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::TransactionAborted, 170), safe(12)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[
-                refused(FaultKind::SnapshotConflict, 240),
-                refused(FaultKind::Busy, 110),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[refused(FaultKind::Busy, 350), safe(12)],
-        },
+        on(InnoDb, RU, DIRTY),
+        on(InnoDb, RC_RR, LOST),
+        on(InnoDb, SER, &[lost(120), safe(22)]),
+        on(InnoDbSnapshot, RU, DIRTY),
+        on(InnoDbSnapshot, RC_RR, LOST),
+        on(InnoDbSnapshot, SER, &[lost(120), conflict(10), safe(12)]),
+        on(Postgres, RC, &[lost(170), safe(12)]),
+        on(
+            Postgres,
+            RR_SER,
+            &[refused(FaultKind::TransactionAborted, 170), safe(12)],
+        ),
+        on(
+            SqliteWal,
+            SQLITE_LEVEL,
+            &[conflict(240), busy(110), safe(12)],
+        ),
+        on(SqliteRollback, SQLITE_LEVEL, &[busy(350), safe(12)]),
     ],
     source: include_str!("retry_only_statement.rs"),
 };

@@ -50,44 +50,22 @@
 //! nothing, the `ROLLBACK` included, most of them with everybody else waiting.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::engine::{FaultKind, Isolation, Session};
+use crate::engine::{Isolation, Session};
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, declined, refused, safe,
+    Card, EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL, busy, conflict, declined, on, safe,
+    serialization,
 };
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Compare and swap, again and again in one transaction",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[declined(80), safe(12)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[refused(FaultKind::SnapshotConflict, 80), safe(12)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[refused(FaultKind::SerializationFailure, 80), safe(12)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[
-                refused(FaultKind::SnapshotConflict, 30),
-                refused(FaultKind::Busy, 50),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[refused(FaultKind::Busy, 80), safe(12)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[declined(80), safe(12)]),
+        on(InnoDbSnapshot, EVERY_LEVEL, &[conflict(80), safe(12)]),
+        on(Postgres, POSTGRES_LEVELS, &[serialization(80), safe(12)]),
+        on(SqliteWal, SQLITE_LEVEL, &[conflict(30), busy(50), safe(12)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[busy(80), safe(12)]),
     ],
     source: include_str!("retry_same_snapshot.rs"),
 };

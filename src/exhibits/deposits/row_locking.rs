@@ -53,52 +53,23 @@
 //! the end of the commit, however many clients there are.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::engine::{FaultKind, Isolation, Session};
-use crate::exhibits::card::{Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, refused, safe};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{
+    Card, EVERY_LEVEL, RC, RR_SER, SER, SQLITE_LEVEL, UP_TO_RR, conflict, on, safe, serialization,
+};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Lock the row, then read, modify, write",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(36)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[
-                Isolation::ReadUncommitted,
-                Isolation::ReadCommitted,
-                Isolation::RepeatableRead,
-            ],
-            verdicts: &[safe(36)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SnapshotConflict, 24), safe(12)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: &[safe(36)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 24), safe(12)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(10)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(10)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[safe(36)]),
+        on(InnoDbSnapshot, UP_TO_RR, &[safe(36)]),
+        on(InnoDbSnapshot, SER, &[conflict(24), safe(12)]),
+        on(Postgres, RC, &[safe(36)]),
+        on(Postgres, RR_SER, &[serialization(24), safe(12)]),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(10)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(10)]),
     ],
     source: include_str!("row_locking.rs"),
 };

@@ -41,39 +41,18 @@
 use super::retry::{Attempts, NotMade};
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::{Isolation, Session};
-use crate::exhibits::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, declined, safe,
-};
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{Card, EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL, declined, on, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "SERIALIZABLE, and try again",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(102)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(102)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[safe(92)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[declined(680), safe(2562)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[declined(680), safe(2562)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[safe(102)]),
+        on(InnoDbSnapshot, EVERY_LEVEL, &[safe(102)]),
+        on(Postgres, POSTGRES_LEVELS, &[safe(92)]),
+        on(SqliteWal, SQLITE_LEVEL, &[declined(680), safe(2562)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[declined(680), safe(2562)]),
     ],
     source: include_str!("serializable_retry.rs"),
 };

@@ -51,76 +51,28 @@
 //! Five round trips and one commit: exactly what a version that works costs.
 
 use super::{Deposit, Receipt, Refusal};
-use crate::engine::{FaultKind, Isolation, Session};
-use crate::exhibits::card::{Card, Count, Expectation, Mode, SQLITE_LEVEL, lost, refused, safe};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
+use crate::exhibits::card::{
+    Card, Count, RC, RC_RR, RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, lost, on,
+    safe, serialization,
+};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Compare and swap, with a time for a version",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-            verdicts: LOST,
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::Deadlock, 12), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: DIRTY,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: LOST,
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::RepeatableRead],
-            verdicts: &[refused(FaultKind::SnapshotConflict, 80), safe(12)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[
-                refused(FaultKind::Deadlock, 12),
-                refused(FaultKind::SnapshotConflict, 18),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: LOST,
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 80), safe(12)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[
-                refused(FaultKind::SnapshotConflict, 30),
-                refused(FaultKind::Busy, 50),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[refused(FaultKind::Busy, 80), safe(12)],
-        },
+        on(InnoDb, RU, DIRTY),
+        on(InnoDb, RC_RR, LOST),
+        on(InnoDb, SER, &[deadlock(12), safe(30)]),
+        on(InnoDbSnapshot, RU, DIRTY),
+        on(InnoDbSnapshot, RC, LOST),
+        on(InnoDbSnapshot, RR, &[conflict(80), safe(12)]),
+        on(InnoDbSnapshot, SER, &[deadlock(12), conflict(18), safe(12)]),
+        on(Postgres, RC, LOST),
+        on(Postgres, RR_SER, &[serialization(80), safe(12)]),
+        on(SqliteWal, SQLITE_LEVEL, &[conflict(30), busy(50), safe(12)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[busy(80), safe(12)]),
     ],
     source: include_str!("timestamp_check.rs"),
 };

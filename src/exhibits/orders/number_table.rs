@@ -31,55 +31,24 @@
 //! In every ERP ("number ranges"), in accounting, wherever a number without gaps is asked for.
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines};
-use crate::engine::{Fault, FaultKind, Isolation, Session};
+use crate::engine::{Fault, Session};
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, SQLITE_LEVEL, on_every_engine_but_dirty, refused, safe,
-    shipped_incomplete,
+    Card, EVERY_LEVEL, Expectation, RC, RR_SER, SER, SQLITE_LEVEL, UP_TO_RR, conflict, on,
+    on_every_engine_but_dirty, safe, serialization, shipped_incomplete,
 };
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "A row that counts",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(66)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[
-                Isolation::ReadUncommitted,
-                Isolation::ReadCommitted,
-                Isolation::RepeatableRead,
-            ],
-            verdicts: &[safe(66)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SnapshotConflict, 50), safe(16)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted],
-            verdicts: &[safe(66)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 50), safe(16)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(14)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(14)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[safe(66)]),
+        on(InnoDbSnapshot, UP_TO_RR, &[safe(66)]),
+        on(InnoDbSnapshot, SER, &[conflict(50), safe(16)]),
+        on(Postgres, RC, &[safe(66)]),
+        on(Postgres, RR_SER, &[serialization(50), safe(16)]),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(14)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(14)]),
     ],
     source: include_str!("number_table.rs"),
 };

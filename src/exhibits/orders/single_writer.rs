@@ -34,88 +34,34 @@
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
 use crate::engine::{Isolation, Session};
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, safe, shipped_incomplete,
+    Card, EVERY_LEVEL, Expectation, FROM_RC, POSTGRES_LEVELS, RU, SQLITE_LEVEL, on, safe,
+    shipped_incomplete,
 };
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "One at a time, by a named lock",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(84)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(84)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[safe(66)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(66)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(66)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[safe(84)]),
+        on(InnoDbSnapshot, EVERY_LEVEL, &[safe(84)]),
+        on(Postgres, POSTGRES_LEVELS, &[safe(66)]),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(66)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(66)]),
     ],
     source: include_str!("single_writer.rs"),
 };
 
 /// What is expected where one writes and the consumer reads.
 pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: &[shipped_incomplete(23), safe(36)],
-    },
-    Expectation {
-        engine: Mode::InnoDb,
-        isolation: &[
-            Isolation::ReadCommitted,
-            Isolation::RepeatableRead,
-            Isolation::Serializable,
-        ],
-        verdicts: &[safe(12)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[Isolation::ReadUncommitted],
-        verdicts: &[shipped_incomplete(23), safe(36)],
-    },
-    Expectation {
-        engine: Mode::InnoDbSnapshot,
-        isolation: &[
-            Isolation::ReadCommitted,
-            Isolation::RepeatableRead,
-            Isolation::Serializable,
-        ],
-        verdicts: &[safe(12)],
-    },
-    Expectation {
-        engine: Mode::Postgres,
-        isolation: POSTGRES_LEVELS,
-        verdicts: &[safe(8)],
-    },
-    Expectation {
-        engine: Mode::SqliteWal,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(8)],
-    },
-    Expectation {
-        engine: Mode::SqliteRollback,
-        isolation: SQLITE_LEVEL,
-        verdicts: &[safe(8)],
-    },
+    on(InnoDb, RU, &[shipped_incomplete(23), safe(36)]),
+    on(InnoDb, FROM_RC, &[safe(12)]),
+    on(InnoDbSnapshot, RU, &[shipped_incomplete(23), safe(36)]),
+    on(InnoDbSnapshot, FROM_RC, &[safe(12)]),
+    on(Postgres, POSTGRES_LEVELS, &[safe(8)]),
+    on(SqliteWal, SQLITE_LEVEL, &[safe(8)]),
+    on(SqliteRollback, SQLITE_LEVEL, &[safe(8)]),
 ];
 
 /// Writes the order while holding the lock that means the book.

@@ -36,70 +36,27 @@
 //! As the answer of nearly everybody who is asked. It is half of the answer.
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
-use crate::engine::{FaultKind, Isolation, Session};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, Expectation, Mode, SQLITE_LEVEL, duplicate, on_every_engine_but_dirty, refused, safe,
-    shipped_incomplete,
+    Card, Expectation, RC_RR, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, duplicate, on,
+    on_every_engine_but_dirty, safe, serialization, shipped_incomplete,
 };
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "All of it in one transaction",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: &[duplicate(120), safe(132)],
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-            verdicts: &[duplicate(240), safe(12)],
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::Deadlock, 12), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadUncommitted],
-            verdicts: &[duplicate(120), safe(132)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-            verdicts: &[duplicate(240), safe(12)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::Deadlock, 12), safe(30)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-            verdicts: &[duplicate(240), safe(12)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 240), safe(12)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[
-                refused(FaultKind::SnapshotConflict, 30),
-                refused(FaultKind::Busy, 50),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[refused(FaultKind::Busy, 80), safe(12)],
-        },
+        on(InnoDb, RU, &[duplicate(120), safe(132)]),
+        on(InnoDb, RC_RR, &[duplicate(240), safe(12)]),
+        on(InnoDb, SER, &[deadlock(12), safe(30)]),
+        on(InnoDbSnapshot, RU, &[duplicate(120), safe(132)]),
+        on(InnoDbSnapshot, RC_RR, &[duplicate(240), safe(12)]),
+        on(InnoDbSnapshot, SER, &[deadlock(12), safe(30)]),
+        on(Postgres, RC_RR, &[duplicate(240), safe(12)]),
+        on(Postgres, SER, &[serialization(240), safe(12)]),
+        on(SqliteWal, SQLITE_LEVEL, &[conflict(30), busy(50), safe(12)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[busy(80), safe(12)]),
     ],
     source: include_str!("transaction.rs"),
 };

@@ -35,65 +35,26 @@
 //! In code that was written on MySQL at its default level, works, and is then moved.
 
 use super::{Order, Receipt, Refusal, insert_head, insert_lines};
-use crate::engine::{FaultKind, Isolation, Session};
+use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, Expectation, Mode, SQLITE_LEVEL, duplicate, on_every_engine_but_dirty, refused, safe,
-    shipped_incomplete,
+    Card, Expectation, RC_RR, RR, RR_SER, RU_RC, SER, SQLITE_LEVEL, conflict, deadlock, duplicate,
+    on, on_every_engine_but_dirty, safe, serialization, shipped_incomplete,
 };
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "In one transaction, with a locking read",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::ReadUncommitted, Isolation::ReadCommitted],
-            verdicts: &[duplicate(6), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: &[Isolation::RepeatableRead, Isolation::Serializable],
-            verdicts: &[refused(FaultKind::Deadlock, 6), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::ReadUncommitted, Isolation::ReadCommitted],
-            verdicts: &[duplicate(6), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::RepeatableRead],
-            verdicts: &[refused(FaultKind::Deadlock, 6), safe(30)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[
-                refused(FaultKind::Deadlock, 6),
-                refused(FaultKind::SnapshotConflict, 18),
-                safe(12),
-            ],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::ReadCommitted, Isolation::RepeatableRead],
-            verdicts: &[duplicate(24), safe(12)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: &[Isolation::Serializable],
-            verdicts: &[refused(FaultKind::SerializationFailure, 24), safe(12)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(10)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(10)],
-        },
+        on(InnoDb, RU_RC, &[duplicate(6), safe(30)]),
+        on(InnoDb, RR_SER, &[deadlock(6), safe(30)]),
+        on(InnoDbSnapshot, RU_RC, &[duplicate(6), safe(30)]),
+        on(InnoDbSnapshot, RR, &[deadlock(6), safe(30)]),
+        on(InnoDbSnapshot, SER, &[deadlock(6), conflict(18), safe(12)]),
+        on(Postgres, RC_RR, &[duplicate(24), safe(12)]),
+        on(Postgres, SER, &[serialization(24), safe(12)]),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(10)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(10)]),
     ],
     source: include_str!("transaction_locking_read.rs"),
 };

@@ -30,8 +30,9 @@
 
 use super::{Order, OrderId, Receipt, Refusal};
 use crate::engine::Session;
+use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL, on_every_engine_but_dirty,
+    Card, EVERY_LEVEL, Expectation, POSTGRES_LEVELS, SQLITE_LEVEL, on, on_every_engine_but_dirty,
     safe, shipped_incomplete,
 };
 
@@ -39,31 +40,11 @@ use crate::exhibits::card::{
 pub const CARD: Card = Card {
     title: "The client names its order",
     expected: &[
-        Expectation {
-            engine: Mode::InnoDb,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(70)],
-        },
-        Expectation {
-            engine: Mode::InnoDbSnapshot,
-            isolation: EVERY_LEVEL,
-            verdicts: &[safe(70)],
-        },
-        Expectation {
-            engine: Mode::Postgres,
-            isolation: POSTGRES_LEVELS,
-            verdicts: &[safe(70)],
-        },
-        Expectation {
-            engine: Mode::SqliteWal,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(24)],
-        },
-        Expectation {
-            engine: Mode::SqliteRollback,
-            isolation: SQLITE_LEVEL,
-            verdicts: &[safe(24)],
-        },
+        on(InnoDb, EVERY_LEVEL, &[safe(70)]),
+        on(InnoDbSnapshot, EVERY_LEVEL, &[safe(70)]),
+        on(Postgres, POSTGRES_LEVELS, &[safe(70)]),
+        on(SqliteWal, SQLITE_LEVEL, &[safe(24)]),
+        on(SqliteRollback, SQLITE_LEVEL, &[safe(24)]),
     ],
     source: include_str!("uuid_v7.rs"),
 };
