@@ -36,26 +36,26 @@ pub enum Action {
     Pause,
 }
 
-/// How far a step reaches: what it may do to other clients, or they to it. Two neighbouring steps of
-/// different clients that do not reach each other are *independent* in the sense of partial-order
-/// reduction: they lead to the same end in either order, and the explorer may leave one order out.
+/// A step's effect on the other clients, and theirs on it. Two neighbouring steps of different clients
+/// without an effect on each other are *independent* in the sense of partial-order reduction: either
+/// order leads to the same end, and the explorer may leave one of them out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum Effect {
     /// Local: it touches nothing that others see or lock. Independent of every other step.
-    Own,
+    Local,
     /// Read-only: it sees what others change, and neither changes, locks nor releases anything, also not
     /// by a rollback where the strategy gives up after it. Independent of other such steps.
-    Looks,
+    Reads,
     /// It may change, lock or release something that others see or wait for.
-    Meets,
+    Conflicts,
 }
 
-impl Reach {
+impl Effect {
     /// Whether two neighbouring steps of different clients may change places unnoticed.
     pub fn commutes_with(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Own, _) | (_, Self::Own) | (Self::Looks, Self::Looks) => true,
-            (Self::Meets, _) | (_, Self::Meets) => false,
+            (Self::Local, _) | (_, Self::Local) | (Self::Reads, Self::Reads) => true,
+            (Self::Conflicts, _) | (_, Self::Conflicts) => false,
         }
     }
 }
@@ -120,13 +120,13 @@ pub struct Step {
     /// What kind of action it is.
     pub action: Action,
     /// A few words for people, e.g. `read balance`.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// The statement as the engine gets it; none for a think, and for a step on a file.
     pub sql: Option<Cow<'static, str>>,
     /// The values bound to the statement's placeholders, in order; of a step on a file, which rows it is about.
     pub args: Vec<Argument>,
-    /// Whom it may meet.
-    pub reach: Reach,
+    /// Its effect on the other clients.
+    pub effect: Effect,
 }
 
 impl Step {

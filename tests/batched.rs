@@ -43,7 +43,7 @@ on_engines!(
 );
 
 /// What a deposit came to, and the labels of the steps that were shown for it.
-type Made = (Result<Receipt, Failure>, Vec<&'static str>);
+type Made = (Result<Receipt, Failure>, Vec<String>);
 
 /// An instance whose writer stands before the first step of a batch of one.
 struct Instance {
@@ -110,7 +110,12 @@ fn deposit(
             .perform(&database, &deposit, &memory, pace, &recorder)
             .await;
         let records = recorder.into_records().into_iter();
-        (made, records.map(|record| record.step.label).collect())
+        (
+            made,
+            records
+                .map(|record| record.step.label.into_owned())
+                .collect(),
+        )
     }
 }
 
@@ -215,7 +220,7 @@ async fn a_batch_that_waits_for_too_long_is_refused_as_a_whole(engine: TestEngin
     // The writer's next batch begins when nobody has the row any more.
     let begin = loop {
         let step = instance.arrived.next().await.unwrap();
-        match step.label {
+        match &*step.label {
             "begin" => break step,
             _ => step.go(),
         }
@@ -232,7 +237,7 @@ async fn a_batch_that_waits_for_too_long_is_refused_as_a_whole(engine: TestEngin
         };
         assert_eq!(fault.kind, FaultKind::LockTimeout);
         assert_eq!(&steps[..2], ["begin", "lock and read balance"]);
-        assert!(!steps[2..].contains(&"begin"), "{steps:?}");
+        assert!(!steps[2..].contains(&"begin".to_owned()), "{steps:?}");
     }
     somebody.end().await;
     let account = instance.lab.account().await;
@@ -266,7 +271,7 @@ async fn a_commit_without_an_answer_leaves_the_whole_batch_unknown(engine: TestE
     let connection = connection.await.unwrap().unwrap().unwrap();
     let commit = loop {
         let step = arrived.next().await.unwrap();
-        match step.label {
+        match &*step.label {
             "commit" => break step,
             _ => step.go(),
         }

@@ -543,9 +543,10 @@ async fn hold_until_all_are_before(label: &str, mut arrivals: Arrivals, clients:
     let mut held = Vec::new();
     while held.len() < clients {
         let arrived = arrivals.next().await.unwrap();
-        match arrived.label {
-            it if it == label => held.push(arrived),
-            _ => arrived.go(),
+        if arrived.label == label {
+            held.push(arrived);
+        } else {
+            arrived.go();
         }
     }
     held.into_iter().for_each(Arrived::go);

@@ -4,7 +4,7 @@
 //! after that. All take the two in this order, so that they cause no deadlock.
 
 use super::{Fault, FaultKind, Flavour, Isolation, Session};
-use crate::step::Reach;
+use crate::step::Effect;
 
 /// What begins it, whatever the session's level is.
 ///
@@ -15,7 +15,7 @@ use crate::step::Reach;
 struct Begin {
     sql: &'static str,
     level: Isolation,
-    reach: Reach,
+    effect: Effect,
 }
 
 impl Flavour {
@@ -24,7 +24,7 @@ impl Flavour {
             Self::MySql | Self::MariaDb => Begin {
                 sql: self.begin_at(Isolation::RepeatableRead),
                 level: Isolation::RepeatableRead,
-                reach: Reach::Own,
+                effect: Effect::Local,
             },
             // Without a limit PostgreSQL would wait for ever. Here it waits as long as InnoDB does.
             Self::Postgres => Begin {
@@ -32,12 +32,12 @@ impl Flavour {
                       SELECT set_config('lock_timeout', '50s', true) \
                       WHERE current_setting('lock_timeout') = '0'",
                 level: Isolation::ReadCommitted,
-                reach: Reach::Own,
+                effect: Effect::Local,
             },
             Self::Sqlite => Begin {
                 sql: self.begin_for_update(),
                 level: Isolation::Serializable,
-                reach: Reach::Meets,
+                effect: Effect::Conflicts,
             },
         }
     }
@@ -63,18 +63,18 @@ impl Session<'_> {
     }
 
     async fn lock_and_begin(&mut self, account: i64) -> Result<(), Fault> {
-        let Begin { sql, level, reach } = self.flavour.begin_alone();
+        let Begin { sql, level, effect } = self.flavour.begin_alone();
         match self.flavour {
             // The lock is the transaction's.
             Flavour::Postgres => {
-                self.begin_with(sql, reach).await?;
+                self.begin_with(sql, effect).await?;
                 self.lock_by_name(account).await?;
             }
             // The lock outlives the transaction. On SQLite, a client that holds it could not write
             // once this transaction has begun, so the lock comes first.
             Flavour::MySql | Flavour::MariaDb | Flavour::Sqlite => {
                 self.lock_by_name(account).await?;
-                self.begin_with(sql, reach).await?;
+                self.begin_with(sql, effect).await?;
             }
         }
         self.level_now = level;

@@ -19,7 +19,7 @@ use super::connection::{Connection, ConnectionId, Row};
 use super::file_lock::FileLock;
 use super::named_lock::{self, NamedLock};
 use super::{Engine, Fault, FaultKind, Flavour, Isolation, dialect};
-use crate::step::{Action, Argument, Arguments, Ending, Observer, Reach, Record, Step};
+use crate::step::{Action, Argument, Arguments, Effect, Ending, Observer, Record, Step};
 
 /// So many rows of a statement with many are enough to see what it does. Every answer of a batch shows it.
 const SHOWN_ROWS: usize = 4;
@@ -173,7 +173,7 @@ impl<'s> Session<'s> {
     /// # Errors
     /// As the engine refuses.
     pub async fn begin(&mut self) -> Result<(), Fault> {
-        self.begin_with(self.flavour.begin(), Reach::Own).await
+        self.begin_with(self.flavour.begin(), Effect::Local).await
     }
 
     /// Begins a transaction at this isolation level, whatever the session's is. SQLite has but one.
@@ -181,7 +181,7 @@ impl<'s> Session<'s> {
     /// # Errors
     /// As the engine refuses.
     pub async fn begin_at(&mut self, level: Isolation) -> Result<(), Fault> {
-        self.begin_with(self.flavour.begin_at(level), Reach::Own)
+        self.begin_with(self.flavour.begin_at(level), Effect::Local)
             .await?;
         self.level_now = level;
         Ok(())
@@ -192,7 +192,7 @@ impl<'s> Session<'s> {
     /// # Errors
     /// As the engine refuses.
     pub async fn begin_snapshot(&mut self) -> Result<(), Fault> {
-        self.begin_with(self.flavour.begin_snapshot(), Reach::Own)
+        self.begin_with(self.flavour.begin_snapshot(), Effect::Local)
             .await?;
         self.level_now = Isolation::RepeatableRead;
         Ok(())
@@ -206,19 +206,19 @@ impl<'s> Session<'s> {
     pub async fn begin_for_update(&mut self) -> Result<(), Fault> {
         let sql = self.flavour.begin_for_update();
         // A plain begin takes no lock and no snapshot on any engine.
-        let reach = match sql == self.flavour.begin() {
-            true => Reach::Own,
-            false => Reach::Meets,
+        let effect = match sql == self.flavour.begin() {
+            true => Effect::Local,
+            false => Effect::Conflicts,
         };
-        self.begin_with(sql, reach).await
+        self.begin_with(sql, effect).await
     }
 
     pub(super) async fn begin_with(
         &mut self,
         sql: &'static str,
-        reach: Reach,
+        effect: Effect,
     ) -> Result<(), Fault> {
-        self.command(Action::Begin, "begin", sql, reach).await?;
+        self.command(Action::Begin, "begin", sql, effect).await?;
         self.in_transaction = true;
         self.rolled_back = false;
         Ok(())
@@ -236,7 +236,7 @@ impl<'s> Session<'s> {
         if let Some(refusal) = &self.doomed {
             return Err(refusal.clone());
         }
-        self.command(Action::Commit, "commit", "COMMIT", Reach::Meets)
+        self.command(Action::Commit, "commit", "COMMIT", Effect::Conflicts)
             .await?;
         if !self.rolled_back {
             self.kept = Kept::Something;
@@ -259,7 +259,13 @@ impl<'s> Session<'s> {
         if !self.in_transaction {
             return Ok(());
         }
-        let step = self.statement(Action::Rollback, "rollback", "ROLLBACK", &[], Reach::Meets);
+        let step = self.statement(
+            Action::Rollback,
+            "rollback",
+            "ROLLBACK",
+            &[],
+            Effect::Conflicts,
+        );
         self.in_flight = true;
         let started = Instant::now();
         let result = self.connection.command(step_sql(&step)).await;
@@ -289,7 +295,7 @@ impl<'s> Session<'s> {
                 "lock by name",
                 "",
                 values.as_slice(),
-                Reach::Meets,
+                Effect::Conflicts,
             )
         };
         let taken = match self.flavour {
@@ -331,7 +337,7 @@ impl<'s> Session<'s> {
                 "unlock",
                 "",
                 account.as_slice(),
-                Reach::Meets,
+                Effect::Conflicts,
             )
         })
     }
@@ -435,7 +441,7 @@ impl<'s> Session<'s> {
     ) -> Result<i64, Fault> {
         let step = Step {
             sql: Some(self.flavour.spell_insert(sql)),
-            ..self.statement(Action::Write, label, sql, args, Reach::Meets)
+            ..self.statement(Action::Write, label, sql, args, Effect::Conflicts)
         };
         perform!(
             self,
@@ -471,7 +477,7 @@ impl<'s> Session<'s> {
                 label,
                 sql,
                 shown.as_flattened(),
-                Reach::Meets,
+                Effect::Conflicts,
             )
         };
         // As text: every number of rows would be another statement to prepare, in a round trip of its own.
@@ -505,7 +511,12 @@ impl<'s> Session<'s> {
         &mut self,
         mutex: &Arc<Mutex<()>>,
     ) -> Result<OwnedMutexGuard<()>, Fault> {
-        let step = outside(Action::Lock, "lock in process", Reach::Meets, Vec::new());
+        let step = outside(
+            Action::Lock,
+            "lock in process",
+            Effect::Conflicts,
+            Vec::new(),
+        );
         let timed_out = "somebody else in this process has the lock";
         self.observer.before(&step).await;
         let started = Instant::now();
@@ -527,7 +538,7 @@ impl<'s> Session<'s> {
     /// # Errors
     /// [`FaultKind::LockTimeout`] where somebody else keeps it for too long; or the file cannot be locked.
     pub async fn lock_file(&mut self, path: &Path) -> Result<FileLock, Fault> {
-        let step = outside(Action::Lock, "lock file", Reach::Meets, Vec::new());
+        let step = outside(Action::Lock, "lock file", Effect::Conflicts, Vec::new());
         self.observer.before(&step).await;
         let started = Instant::now();
         let at_once = || {
@@ -556,7 +567,7 @@ impl<'s> Session<'s> {
     }
 
     async fn give_up<T>(&mut self, label: &'static str, lock: T) {
-        let step = outside(Action::Unlock, label, Reach::Meets, Vec::new());
+        let step = outside(Action::Unlock, label, Effect::Conflicts, Vec::new());
         self.observer.before(&step).await;
         let started = Instant::now();
         drop(lock);
@@ -570,11 +581,11 @@ impl<'s> Session<'s> {
     /// As the work fails.
     pub async fn outside<T>(
         &mut self,
-        (action, label, reach): (Action, &'static str, Reach),
+        (action, label, effect): (Action, &'static str, Effect),
         args: impl Into<Arguments>,
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
-        let step = outside(action, label, reach, args.into().0);
+        let step = outside(action, label, effect, args.into().0);
         self.observer.before(&step).await;
         let started = Instant::now();
         let done = work.await;
@@ -633,7 +644,7 @@ impl<'s> Session<'s> {
         count: &'static str,
         args: impl Into<Arguments>,
     ) -> Result<(), Fault> {
-        let step = self.statement(Action::Lock, label, count, args, Reach::Meets);
+        let step = self.statement(Action::Lock, label, count, args, Effect::Conflicts);
         perform!(self, step, none_left(&mut self.connection, &step), |()| {
             Ending::Done(None)
         })
@@ -663,7 +674,7 @@ impl<'s> Session<'s> {
     }
 
     async fn let_pass(&mut self, action: Action, label: &'static str, time: Duration) {
-        let step = outside(action, label, Reach::Own, Vec::new());
+        let step = outside(action, label, Effect::Local, Vec::new());
         self.observer.before(&step).await;
         let started = Instant::now();
         if !time.is_zero() {
@@ -734,9 +745,9 @@ impl<'s> Session<'s> {
         action: Action,
         label: &'static str,
         sql: &'static str,
-        reach: Reach,
+        effect: Effect,
     ) -> Result<(), Fault> {
-        let step = self.statement(action, label, sql, &[], reach);
+        let step = self.statement(action, label, sql, &[], effect);
         perform!(self, step, self.connection.command(step_sql(&step)), done)
     }
 
@@ -763,7 +774,7 @@ impl<'s> Session<'s> {
         sql: &'static str,
         args: impl Into<Arguments>,
     ) -> Result<u64, Fault> {
-        let step = self.statement(Action::Write, label, sql, args, Reach::Meets);
+        let step = self.statement(Action::Write, label, sql, args, Effect::Conflicts);
         perform!(
             self,
             step,
@@ -808,24 +819,24 @@ impl<'s> Session<'s> {
         label: &'static str,
         sql: &'static str,
         args: impl Into<Arguments>,
-        reach: Reach,
+        effect: Effect,
     ) -> Step {
         Step {
             action,
-            label,
+            label: label.into(),
             sql: Some(self.flavour.spell(sql)),
             args: args.into().0,
-            reach,
+            effect,
         }
     }
 
     /// A read reaches further where it locks what it reads; and within a transaction that has done
     /// something already, because a strategy may give up after it, and give up its locks with it.
-    fn reach_of_read(&self, sql: &str) -> Reach {
+    fn reach_of_read(&self, sql: &str) -> Effect {
         let locks = self.flavour.reads_lock_at(self.level_now);
         match locks || self.held.is_some() || self.in_snapshot || sql.ends_with(" FOR UPDATE") {
-            true => Reach::Meets,
-            false => Reach::Looks,
+            true => Effect::Conflicts,
+            false => Effect::Reads,
         }
     }
 
@@ -941,13 +952,13 @@ pub(super) fn pause_before(try_number: usize) -> Duration {
 }
 
 /// A step that no statement belongs to.
-fn outside(action: Action, label: &'static str, reach: Reach, args: Vec<Argument>) -> Step {
+fn outside(action: Action, label: &'static str, effect: Effect, args: Vec<Argument>) -> Step {
     Step {
         action,
-        label,
+        label: label.into(),
         sql: None,
         args,
-        reach,
+        effect,
     }
 }
 

@@ -1,11 +1,12 @@
 //! The policies: who moves next, and which further runs follow from a run.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use fastrand::Rng;
 
 use super::{Client, Schedule};
-use crate::step::{Reach, Step};
+use crate::step::{Effect, Step};
 
 /// Decides for one run who moves next.
 pub trait Policy: fmt::Debug + Send {
@@ -76,10 +77,10 @@ impl std::error::Error for Diverged {}
 
 /// Who stands before what, for people.
 fn described(standing: &[Standing<'_>]) -> String {
-    named(standing.iter().map(|it| (it.client, it.step.label)))
+    named(standing.iter().map(|it| (it.client, &*it.step.label)))
 }
 
-fn named(standing: impl Iterator<Item = (Client, &'static str)>) -> String {
+fn named<'s>(standing: impl Iterator<Item = (Client, &'s str)>) -> String {
     let named: Vec<_> = standing
         .map(|(client, label)| format!("{client} ({label})"))
         .collect();
@@ -120,7 +121,7 @@ struct Branch {
 /// Who was let go, and between whom it was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Decision {
-    standing: Vec<(Client, &'static str)>,
+    standing: Vec<(Client, Cow<'static, str>)>,
     chosen: Client,
 }
 
@@ -129,7 +130,7 @@ impl Decision {
         Self {
             standing: standing
                 .iter()
-                .map(|it| (it.client, it.step.label))
+                .map(|it| (it.client, it.step.label.clone()))
                 .collect(),
             chosen,
         }
@@ -162,7 +163,12 @@ impl Exhaustive {
                 after: self.made.len(),
                 expected: format!(
                     "in an earlier run it was between {}, and now it is between {}",
-                    named(decision.standing.iter().copied()),
+                    named(
+                        decision
+                            .standing
+                            .iter()
+                            .map(|(client, label)| (*client, &**label))
+                    ),
                     described(standing)
                 ),
             }),
@@ -172,7 +178,7 @@ impl Exhaustive {
     /// Takes the first that is awake, and notes a branch for each of the others.
     fn branch_out(&mut self, standing: &[Standing<'_>]) -> Option<Client> {
         if self.reduced
-            && let Some(unnoticed) = standing.iter().find(|it| it.step.reach == Reach::Own)
+            && let Some(unnoticed) = standing.iter().find(|it| it.step.effect == Effect::Local)
         {
             return Some(unnoticed.client);
         }
@@ -208,7 +214,7 @@ impl Exhaustive {
 
 fn commutes(client: Client, with: &Standing<'_>, standing: &[Standing<'_>]) -> bool {
     let step = standing.iter().find(|it| it.client == client);
-    step.is_some_and(|it| Reach::commutes_with(it.step.reach, with.step.reach))
+    step.is_some_and(|it| Effect::commutes_with(it.step.effect, with.step.effect))
 }
 
 impl Policy for Exhaustive {
@@ -220,7 +226,7 @@ impl Policy for Exhaustive {
         let Some(chosen) = chosen else {
             return Ok(None);
         };
-        let is_noticed = |it: &Standing<'_>| it.client == chosen && it.step.reach != Reach::Own;
+        let is_noticed = |it: &Standing<'_>| it.client == chosen && it.step.effect != Effect::Local;
         if standing.iter().any(is_noticed) && !self.noticed.contains(&chosen) {
             self.noticed.push(chosen);
         }
@@ -411,20 +417,20 @@ mod tests {
     use super::*;
     use crate::step::Action;
 
-    fn step(reach: Reach) -> Step {
+    fn step(effect: Effect) -> Step {
         Step {
             action: Action::Read,
-            label: "a step",
+            label: "a step".into(),
             sql: None,
             args: Vec::new(),
-            reach,
+            effect,
         }
     }
 
-    /// Runs clients of so many steps each, which meet as `reach` says and never wait, to the end of
+    /// Runs clients of so many steps each, which meet as `effect` says and never wait, to the end of
     /// everything the policy asks for.
-    fn schedules(first: impl Policy + 'static, steps: &[usize], reach: Reach) -> Vec<Schedule> {
-        let step = step(reach);
+    fn schedules(first: impl Policy + 'static, steps: &[usize], effect: Effect) -> Vec<Schedule> {
+        let step = step(effect);
         let mut to_run: Vec<Box<dyn Policy>> = vec![Box::new(first)];
         let mut schedules = Vec::new();
         while let Some(mut policy) = to_run.pop() {
@@ -472,7 +478,7 @@ mod tests {
             (&[2, 2, 2], 90),
             (&[7], 1),
         ] {
-            let all = schedules(Exhaustive::new(false, true), steps, Reach::Meets);
+            let all = schedules(Exhaustive::new(false, true), steps, Effect::Conflicts);
             assert_eq!(all.len(), expected, "{steps:?}");
             assert_eq!(distinct(all), expected, "{steps:?}");
         }
@@ -480,17 +486,17 @@ mod tests {
 
     #[test]
     fn a_reduced_search_leaves_out_names_and_the_order_of_what_cannot_meet() {
-        let run = |reach| schedules(Exhaustive::new(true, true), &[2, 2, 2], reach).len();
+        let run = |effect| schedules(Exhaustive::new(true, true), &[2, 2, 2], effect).len();
         // All steps meet: only the names are left out, 90 / 3!.
-        assert_eq!(run(Reach::Meets), 15);
+        assert_eq!(run(Effect::Conflicts), 15);
         // None do: one order stands for all.
-        assert_eq!(run(Reach::Looks), 1);
-        assert_eq!(run(Reach::Own), 1);
+        assert_eq!(run(Effect::Reads), 1);
+        assert_eq!(run(Effect::Local), 1);
     }
 
     #[test]
     fn the_same_seed_draws_the_same_schedules() {
-        let drawn = |seed| schedules(Random::new(seed, 50, 3), &[3, 3, 3], Reach::Meets);
+        let drawn = |seed| schedules(Random::new(seed, 50, 3), &[3, 3, 3], Effect::Conflicts);
         assert_eq!(drawn(1), drawn(1));
         assert_ne!(drawn(1), drawn(2));
         // And the one before them.
@@ -501,7 +507,7 @@ mod tests {
     #[test]
     fn a_replay_is_the_schedule_itself() {
         let schedule = Schedule::parse("ABBA", 2).unwrap();
-        let replayed = schedules(Replay::new(schedule.clone()), &[2, 2], Reach::Meets);
+        let replayed = schedules(Replay::new(schedule.clone()), &[2, 2], Effect::Conflicts);
         assert_eq!(replayed, [schedule]);
     }
 
@@ -509,7 +515,7 @@ mod tests {
     fn clients_that_are_not_alike_keep_their_names() {
         let count = |alike| {
             let first = Exhaustive::new(true, alike);
-            schedules(first, &[2, 2], Reach::Meets).len()
+            schedules(first, &[2, 2], Effect::Conflicts).len()
         };
         assert_eq!(count(true), 3);
         assert_eq!(count(false), 6);

@@ -5,6 +5,7 @@
 //! step, done, or waiting for a lock, which the engine is asked. Only then is the next one let go.
 //! So the same decisions lead to the same run, as far as the engine does the same again.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,14 +48,14 @@ pub enum RunError {
         /// Whose wait.
         client: Client,
         /// At which step.
-        label: &'static str,
+        label: Cow<'static, str>,
     },
     /// A client's wait for a lock ended in a timeout although another client could have moved.
     TooSlow {
         /// Whose wait.
         client: Client,
         /// At which step.
-        label: &'static str,
+        label: Cow<'static, str>,
     },
     /// The strategy looks at a clock, which went on in the middle of every try.
     Ticked,
@@ -141,7 +142,7 @@ enum Stopped {
     /// A wait that no schedule makes that long.
     TimedOut {
         client: Client,
-        label: &'static str,
+        label: Cow<'static, str>,
         seen: bool,
     },
 }
@@ -490,7 +491,7 @@ impl<'d> Scheduler<'d> {
             false => Ok(()),
             true => Err(Stopped::TimedOut {
                 client,
-                label: record.step.label,
+                label: record.step.label.clone(),
                 seen,
             }),
         }

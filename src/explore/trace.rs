@@ -1,5 +1,7 @@
 //! The trace: what happened in one run, row by row.
 
+use std::borrow::Cow;
+
 use super::Client;
 use crate::step::{Action, Ending, Step};
 
@@ -81,14 +83,21 @@ impl Row {
 }
 
 /// What happened to whom in a run, without the values.
-pub(super) type Shape = Vec<(Client, usize, &'static str, bool)>;
+pub(super) type Shape = Vec<(Client, usize, Cow<'static, str>, bool)>;
 
 impl Trace {
     /// The same for two runs that went alike.
     pub(super) fn shape(&self) -> Shape {
         let rows = self.rows.iter();
-        rows.map(|row| (row.client, row.after, row.step.label, row.is_refusal()))
-            .collect()
+        rows.map(|row| {
+            (
+                row.client,
+                row.after,
+                row.step.label.clone(),
+                row.is_refusal(),
+            )
+        })
+        .collect()
     }
 
     /// Whether a client that was refused after so many steps has taken another one.
@@ -118,15 +127,15 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::step::Reach;
+    use crate::step::Effect;
 
     fn row(client: Client, after: usize, what: What) -> Row {
         let step = Step {
             action: Action::Write,
-            label: "write",
+            label: "write".into(),
             sql: None,
             args: Vec::new(),
-            reach: Reach::Meets,
+            effect: Effect::Conflicts,
         };
         Row {
             client,

@@ -25,7 +25,7 @@ use prometheus_client::registry::{Metric, Registry};
 use crate::accounts::Account;
 use crate::engine::{FaultKind, PoolUse};
 use crate::exhibits::exports::Held;
-use crate::step::{Action, Ending, Observer, Parked, Reach, Record, Step, Turn};
+use crate::step::{Action, Effect, Ending, Observer, Parked, Record, Step, Turn};
 use crate::verdict::Outcome;
 
 /// The media type of what `/metrics` shows: Prometheus' own text format, which every version of it and
@@ -502,9 +502,9 @@ impl Observer for StepsOfBatches {
 /// there is no statement, nobody but a lock keeps anybody waiting: whoever writes the same file does not.
 fn may_wait_for_a_lock(record: &Record) -> bool {
     match record.step.action {
-        Action::Lock => record.step.reach == Reach::Meets,
+        Action::Lock => record.step.effect == Effect::Conflicts,
         Action::Begin | Action::Read | Action::Write => {
-            record.step.reach == Reach::Meets && record.step.sql.is_some()
+            record.step.effect == Effect::Conflicts && record.step.sql.is_some()
         }
         Action::Commit | Action::Rollback | Action::Unlock | Action::Think | Action::Pause => false,
     }
@@ -569,15 +569,15 @@ mod tests {
         }),
     };
 
-    fn record(action: Action, reach: Reach, milliseconds: u64, ending: Ending) -> Record {
+    fn record(action: Action, effect: Effect, milliseconds: u64, ending: Ending) -> Record {
         let started = Instant::now();
         Record {
             step: Step {
                 action,
-                label: "a step",
+                label: "a step".into(),
                 sql: Some("A STATEMENT".into()),
                 args: Vec::new(),
-                reach,
+                effect,
             },
             started,
             ended: started + Duration::from_millis(milliseconds),
@@ -623,18 +623,18 @@ mod tests {
     fn used() -> Metrics {
         let metrics = Metrics::new(["a", "b"]);
         metrics.count(&answered(&[
-            record(Action::Begin, Reach::Own, 1, Ending::Done(None)),
-            record(Action::Write, Reach::Meets, 7, Ending::Done(None)),
+            record(Action::Begin, Effect::Local, 1, Ending::Done(None)),
+            record(Action::Write, Effect::Conflicts, 7, Ending::Done(None)),
             record(
                 Action::Read,
-                Reach::Meets,
+                Effect::Conflicts,
                 2,
                 refused_by(FaultKind::Deadlock, "1213"),
             ),
-            record(Action::Read, Reach::Looks, 1, Ending::Done(None)),
+            record(Action::Read, Effect::Reads, 1, Ending::Done(None)),
             record(
                 Action::Commit,
-                Reach::Meets,
+                Effect::Conflicts,
                 1,
                 refused_by(FaultKind::Deadlock, "1213"),
             ),
@@ -689,7 +689,7 @@ mod tests {
     #[test]
     fn only_steps_that_may_wait_for_a_lock_count_as_such() {
         let metrics = used();
-        let mut to_a_file = record(Action::Write, Reach::Meets, 1, Ending::Done(None));
+        let mut to_a_file = record(Action::Write, Effect::Conflicts, 1, Ending::Done(None));
         to_a_file.step.sql = None;
         metrics.count_steps("a", &[to_a_file]);
         let text = text(&metrics);
@@ -708,7 +708,7 @@ mod tests {
     fn a_step_that_two_deposits_share_is_counted_once() {
         let metrics = Arc::new(Metrics::new([]));
         let refused = refused_by(FaultKind::Deadlock, "1213");
-        let step = record(Action::Write, Reach::Meets, 1, refused);
+        let step = record(Action::Write, Effect::Conflicts, 1, refused);
         let of_the_batch = StepsOfBatches {
             strategy: "a",
             metrics: Arc::clone(&metrics),
@@ -764,7 +764,7 @@ mod tests {
             fault: Some(fault),
             ..answered(&[record(
                 Action::Write,
-                Reach::Meets,
+                Effect::Conflicts,
                 1,
                 refused_by(FaultKind::Busy, "5"),
             )])
@@ -785,7 +785,7 @@ mod tests {
         let metrics = Metrics::new([]).with_readers(["a", "b"]);
         let refused = [record(
             Action::Read,
-            Reach::Looks,
+            Effect::Reads,
             1,
             refused_by(FaultKind::Busy, "5"),
         )];
@@ -851,7 +851,12 @@ mod tests {
     fn an_engines_code_cannot_break_out_of_its_label() {
         let metrics = Metrics::new([]);
         let code = refused_by(FaultKind::Other, "a\"} 1\nb\\");
-        metrics.count(&answered(&[record(Action::Write, Reach::Meets, 1, code)]));
+        metrics.count(&answered(&[record(
+            Action::Write,
+            Effect::Conflicts,
+            1,
+            code,
+        )]));
         assert_shows(
             &text(&metrics),
             r#"racy_faults_total{strategy="a",kind="other",code="a\"} 1\nb\\"} 1"#,

@@ -42,7 +42,7 @@ pub struct TimelineStep {
     /// What kind of action it was.
     pub action: Action,
     /// A few words for people, e.g. `read balance`.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// The statement as the engine got it; none for a think.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -76,7 +76,7 @@ impl TimelineStep {
         let since_arrival = record.started.saturating_duration_since(arrival.instant);
         Self {
             action: record.step.action,
-            label: record.step.label,
+            label: record.step.label.clone(),
             sql: record.step.sql,
             args: record.step.args,
             start_us: whole_us(since_arrival),
@@ -177,7 +177,7 @@ impl Observer for Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::step::{Reach, Unobserved};
+    use crate::step::{Effect, Unobserved};
 
     /// Records so many steps, which are numbered from 1, and says how many are left out and which are kept.
     fn recorded(steps: i64) -> (u64, Vec<i64>) {
@@ -187,10 +187,10 @@ mod tests {
             recorder.after(&Record {
                 step: Step {
                     action: Action::Write,
-                    label: "a step",
+                    label: "a step".into(),
                     sql: None,
                     args: Vec::new(),
-                    reach: Reach::Own,
+                    effect: Effect::Local,
                 },
                 started: now,
                 ended: now,

@@ -1,6 +1,7 @@
 //! The step gate: a client that runs a strategy and parks before each step until the test lets it go
 //! on. It is how the tests put clients into an order without ever sleeping.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub struct Gate {
 /// Somebody stands before a step.
 #[derive(Debug)]
 pub struct Arrived {
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     go: oneshot::Sender<()>,
 }
 
@@ -73,7 +74,7 @@ impl Gate {
 impl Observer for Gate {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
         let (go, gone) = oneshot::channel();
-        let label = step.label;
+        let label = step.label.clone();
         let _ = self.arrivals.send(Arrived { label, go });
         Box::pin(async move {
             // Where the test is over, nobody is held up.
@@ -152,11 +153,11 @@ impl<T: Send + 'static> Client<T> {
     }
 
     /// Which step it is parked before; none once it is done.
-    pub async fn next_step(&mut self) -> Option<&'static str> {
+    pub async fn next_step(&mut self) -> Option<&str> {
         if self.parked.is_none() {
             self.parked = self.arrived.next().await;
         }
-        self.parked.as_ref().map(|arrived| arrived.label)
+        self.parked.as_ref().map(|arrived| &*arrived.label)
     }
 
     /// Lets the step happen that it is parked before, without waiting for its end.

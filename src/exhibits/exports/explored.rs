@@ -12,7 +12,7 @@ use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::card::Expectation;
 use crate::exhibits::deposits::explored::{is_unmistakable, open_accounts, remove_accounts};
 use crate::explore::{Cast, Client, Ended, Moment, Pending, Subject, Trace, refusal};
-use crate::step::{Action, Reach, Unobserved};
+use crate::step::{Action, Effect, Unobserved};
 use crate::verdict::{Outcome, Verdict};
 
 /// A strategy with the clients that race: only such as export, or one that downloads as well.
@@ -269,7 +269,7 @@ async fn download(
         let (folder, name) = (folder.clone(), name.clone());
         move || folder.open(&name)
     };
-    let step = (Action::Read, "open to read", Reach::Looks);
+    let step = (Action::Read, "open to read", Effect::Reads);
     let open = blocking("the export could not be opened", open);
     let Some(mut download) = s.outside(step, [], open).await? else {
         return Ok(None);
@@ -277,7 +277,7 @@ async fn download(
     let half = usize::try_from(download.length().div_ceil(2)).unwrap_or(usize::MAX);
     let mut bytes = Vec::new();
     while download.left() > 0 {
-        let step = (Action::Read, "read a half", Reach::Looks);
+        let step = (Action::Read, "read a half", Effect::Reads);
         let read = blocking("the export could not be read", move || {
             Ok(piece(download, half))
         });

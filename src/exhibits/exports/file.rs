@@ -14,7 +14,7 @@ use super::rows::Rows;
 use super::sheet::{Chunk, ExportId, Sheet};
 use super::{Wanted, Written};
 use crate::engine::{Fault, Session};
-use crate::step::{Action, Argument, Reach};
+use crate::step::{Action, Argument, Effect};
 
 /// A file that is open for an export to be written into it. Unless it is [finished](Self::finish), it is removed:
 /// nobody is to find half an export.
@@ -26,7 +26,7 @@ pub(super) struct ExportFile {
     /// So many bytes are written at once.
     chunk: usize,
     /// Whether anybody else may have it open.
-    reach: Reach,
+    effect: Effect,
 }
 
 impl ExportFile {
@@ -41,9 +41,9 @@ impl ExportFile {
             move || folder.overwrite(&name)
         };
         let work = blocking("the export could not be opened", open);
-        let step = (Action::Write, "open and empty", Reach::Meets);
+        let step = (Action::Write, "open and empty", Effect::Conflicts);
         let opened = s.outside(step, [name.as_str().into()], work).await?;
-        Ok(Self::new(opened, folder, Reach::Meets))
+        Ok(Self::new(opened, folder, Effect::Conflicts))
     }
 
     /// Makes a file that nobody else knows.
@@ -59,12 +59,12 @@ impl ExportFile {
         };
         let work = blocking("the export could not be made", create);
         let created = s
-            .outside((Action::Write, label, Reach::Own), NONE, work)
+            .outside((Action::Write, label, Effect::Local), NONE, work)
             .await?;
-        Ok(Self::new(created, folder, Reach::Own))
+        Ok(Self::new(created, folder, Effect::Local))
     }
 
-    fn new((file, path): (File, PathBuf), folder: &Folder, reach: Reach) -> Self {
+    fn new((file, path): (File, PathBuf), folder: &Folder, effect: Effect) -> Self {
         let file = Arc::new(file);
         Self {
             partial: Partial {
@@ -74,7 +74,7 @@ impl ExportFile {
             file,
             export: ExportId::draw(),
             chunk: folder.chunk(),
-            reach,
+            effect,
         }
     }
 
@@ -117,7 +117,7 @@ impl ExportFile {
         let work = blocking("the export could not be written", move || {
             (&*file).write_all(&chunk.bytes)
         });
-        s.outside((Action::Write, label, self.reach), numbers, work)
+        s.outside((Action::Write, label, self.effect), numbers, work)
             .await?;
         Ok(bytes)
     }
@@ -137,7 +137,7 @@ impl ExportFile {
             file.sync_data()?;
             from.map_or(Ok(()), |from| fs::rename(from, to))
         });
-        let step = (Action::Write, "rename to", Reach::Meets);
+        let step = (Action::Write, "rename to", Effect::Conflicts);
         s.outside(step, [name.as_str().into()], work).await?;
         self.partial.path = None;
         Ok(())

@@ -1,5 +1,7 @@
 //! Findings for programs.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::super::{Client, Example, Finding, Row, Schedule, Schedules, Tally, What};
@@ -103,7 +105,7 @@ pub struct StepJson<'f> {
     /// What kind of action it was.
     pub action: Action,
     /// A few words for people.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// The statement, with its values in it; none for a think.
     pub sql: Option<String>,
     /// The value that was read or written, where the clients race for it.
@@ -206,7 +208,7 @@ impl<'f> StepJson<'f> {
             step: row.number(),
             client: row.client,
             action: row.step.action,
-            label: row.step.label,
+            label: row.step.label.clone(),
             sql: example.statement(&row.step),
             value: ended.and_then(Row::value),
             matched_no_row: ended.and_then(Row::ending) == Some(&Ending::MatchedNoRow),
