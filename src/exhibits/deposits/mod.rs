@@ -57,6 +57,7 @@ pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
 pub mod batched;
+mod deposit;
 mod edge;
 pub(crate) mod explored;
 pub mod key;
@@ -67,271 +68,28 @@ mod memory;
 pub mod mutex_in_process;
 pub mod non_atomic;
 pub mod optimistic_retry;
+mod pace;
 pub mod partitioned;
+mod receipt;
+mod refusal;
 pub mod retry;
 pub mod retry_only_statement;
 pub mod retry_same_snapshot;
 pub mod row_locking;
 pub mod serializable_retry;
+mod strategy;
 pub mod timestamp_check;
 mod writer;
 
-use std::ops::RangeInclusive;
-use std::pin::Pin;
-use std::time::Duration;
-
-use serde::Serialize;
-use utoipa::ToSchema;
-
-use crate::engine::{Database, Engine, Fault, FaultKind, Kept, Session};
-use crate::exhibits::card::{Card, Expectation};
-use crate::step::Observer;
 pub use crate::verdict::{Outcome, Verdict};
+pub use deposit::Deposit;
 pub use keys::{Claim, Made, Once};
 pub use memory::Memory;
+pub use pace::{Delay, LongDelay, Pace};
+pub use receipt::{Place, Receipt};
+pub use refusal::{Failure, Refusal};
 pub use retry::Retry;
-
-/// What a client asks for: add an amount to an account's balance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deposit {
-    /// The account's number.
-    pub account: i64,
-    /// What is to be added; not negative.
-    pub amount: i64,
-    /// The claim to the key that the client has given it; none where it has given none.
-    pub claim: Option<Claim>,
-}
-
-impl Deposit {
-    /// Commits the deposit's transaction, and in it the answer, where the deposit has a key: either both
-    /// are kept, or none. This is how a strategy with a transaction ends.
-    ///
-    /// # Errors
-    /// The refusal of the commit; or that somebody has taken the claim to the key over, and
-    /// nothing may be kept.
-    async fn commit(&self, s: &mut Session<'_>, receipt: Receipt) -> Result<Receipt, Refusal> {
-        if let Some(claim) = self.claim {
-            claim.answer(s, &receipt).await?;
-        }
-        s.commit().await?;
-        Ok(receipt)
-    }
-
-    /// Stores the answer, where the deposit has a key, for a strategy without a transaction: by a
-    /// statement of its own, and *before* anything is written. Whoever is cut off afterwards has made
-    /// the deposit at most once, and perhaps not at all, or in part.
-    ///
-    /// # Errors
-    /// The refusal of the statement; or that somebody has taken the claim to the key over.
-    async fn answer_first(&self, s: &mut Session<'_>, receipt: &Receipt) -> Result<(), Refusal> {
-        if let Some(claim) = self.claim {
-            let stored = claim.answer(s, receipt).await;
-            // Of the deposit itself nothing is kept yet.
-            if s.kept() == Kept::Something {
-                s.count_anew();
-            }
-            return stored;
-        }
-        Ok(())
-    }
-
-    /// The same deposit, to be made under this claim.
-    fn under(&self, claim: Claim) -> Self {
-        Self {
-            claim: Some(claim),
-            ..*self
-        }
-    }
-
-    /// The balance after the deposit.
-    ///
-    /// # Errors
-    /// [`Refusal::Overflow`] where it would not fit the column.
-    pub fn added_to(&self, balance: i64) -> Result<i64, Refusal> {
-        balance.checked_add(self.amount).ok_or(Refusal::Overflow {
-            balance: balance.into(),
-        })
-    }
-
-    /// Why an `UPDATE` that adds to a balance small enough has matched no row.
-    async fn why_not_added(&self, s: &mut Session<'_>) -> Result<Refusal, Fault> {
-        let balance = s
-            .read(
-                "look why not",
-                "SELECT balance FROM accounts WHERE id = ?",
-                &[self.account],
-            )
-            .await?;
-        Ok(match balance {
-            Some(balance) => Refusal::Overflow {
-                balance: balance.into(),
-            },
-            None => Refusal::UnknownAccount,
-        })
-    }
-}
-
-/// What a strategy says of a deposit that it has made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Receipt {
-    /// The balance that was read; null where the strategy reads none.
-    pub balance_read: Option<i64>,
-    /// The balance that was written; null where the strategy writes none.
-    pub balance_written: Option<i64>,
-    /// How often it was tried, this last time included.
-    pub attempts: u32,
-    /// Its place among those it was committed with; only where the strategy commits several together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub batch: Option<Place>,
-}
-
-/// Which deposit of its batch it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Place {
-    /// From 1.
-    pub number: u32,
-    /// How many deposits were committed together.
-    pub of: u32,
-}
-
-impl Receipt {
-    /// A deposit that was made at the first try.
-    pub fn at_first_try(balance_read: i64, balance_written: i64) -> Self {
-        Self {
-            balance_read: Some(balance_read),
-            balance_written: Some(balance_written),
-            attempts: 1,
-            batch: None,
-        }
-    }
-
-    /// A deposit that was made at the first try, by a strategy that does not know what the account holds.
-    pub fn without_a_balance() -> Self {
-        Self {
-            balance_read: None,
-            balance_written: None,
-            attempts: 1,
-            batch: None,
-        }
-    }
-}
-
-/// Why a strategy did not make a deposit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no such account.
-    UnknownAccount,
-    /// The balance plus the amount is more than a BIGINT holds.
-    Overflow {
-        /// What the account was found to hold.
-        balance: i128,
-    },
-    /// Every attempt was lost to somebody else.
-    GaveUp {
-        /// How many there were.
-        attempts: u32,
-    },
-    /// The key under which it was to be made once does not allow it.
-    Key(keys::Conflict),
-    /// The engine refused.
-    Engine(Fault),
-}
-
-impl From<Fault> for Refusal {
-    /// The one foreign key of the exhibit is a transaction's, and what it lacks then is its account.
-    fn from(fault: Fault) -> Self {
-        match fault.kind {
-            FaultKind::ForeignKeyViolation => Self::UnknownAccount,
-            _ => Self::Engine(fault),
-        }
-    }
-}
-
-/// A deposit that was not acknowledged: why, and what it left behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Why it was not made.
-    pub refusal: Refusal,
-    /// What became of it; never [`Outcome::Applied`].
-    pub outcome: Outcome,
-}
-
-impl Failure {
-    fn new(refusal: Refusal, kept: Kept) -> Self {
-        Self {
-            refusal,
-            outcome: Outcome::of_what_was_kept(kept),
-        }
-    }
-
-    /// A deposit for which nothing was begun.
-    fn before_the_first_step(fault: Fault) -> Self {
-        Self {
-            refusal: fault.into(),
-            outcome: Outcome::Refused,
-        }
-    }
-}
-
-/// How long a strategy thinks between reading and writing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Delay {
-    /// Not at all: the window is as short as the code makes it.
-    None,
-    /// For a random time within the lab's long delay.
-    Long,
-}
-
-/// Whose deposits are in a transaction with whose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Commits {
-    /// Each deposit is made in a session of its own.
-    Alone,
-    /// The instance's writer for the account makes those that wait at the same time, in a session of its own.
-    Together,
-}
-
-/// The lab's long delay: a range of which each deposit draws its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LongDelay(pub RangeInclusive<Duration>);
-
-impl LongDelay {
-    fn draw(&self) -> Duration {
-        let (shortest, longest) = (self.0.start(), self.0.end());
-        shortest.saturating_add(longest.saturating_sub(*shortest).mul_f64(fastrand::f64()))
-    }
-}
-
-/// How one deposit lets time pass: decided before it begins, so that a strategy needs no clock.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pace {
-    /// How long it thinks.
-    pub think: Duration,
-    /// How long it pauses before each further attempt, and with that how many there may be.
-    pub pauses: Vec<Duration>,
-}
-
-/// What a strategy's function returns.
-pub type Depositing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
-
-/// One way to make a deposit, as it is registered.
-#[derive(Debug, Clone, Copy)]
-pub struct Strategy {
-    /// Its name, which is also its endpoint.
-    pub name: &'static str,
-    /// How long it thinks.
-    pub delay: Delay,
-    /// Whose deposits it commits together.
-    pub commits: Commits,
-    /// What its file says about it.
-    pub card: &'static Card,
-    /// The function itself; for a deposit that comes alone.
-    pub deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit, &'f Memory) -> Depositing<'f>,
-    /// What is expected where each client has an instance of the service to itself; none where it is what
-    /// the card expects, because an instance's memory plays no part.
-    pub apart: Option<&'static [Expectation]>,
-}
+pub use strategy::{Commits, Depositing, Strategy};
 
 /// All strategies of the exhibit, in the order in which they are taught.
 pub static STRATEGIES: [Strategy; 19] = [
@@ -489,96 +247,6 @@ pub static STRATEGIES: [Strategy; 19] = [
     },
 ];
 
-impl Strategy {
-    /// The strategy of that name.
-    pub fn named(name: &str) -> Option<&'static Self> {
-        STRATEGIES.iter().find(|strategy| strategy.name == name)
-    }
-
-    /// By how many instances of the service it is worth being shown: one for all of so many clients and,
-    /// where that makes a difference, one for each.
-    pub fn instances(&self, clients: usize) -> Vec<usize> {
-        match self.apart {
-            Some(_) if clients > 1 => vec![1, clients],
-            _ => vec![1],
-        }
-    }
-
-    /// What is expected on this engine of so many instances.
-    pub fn expected_on(&self, engine: &Engine, instances: usize) -> Option<&'static Expectation> {
-        match self.apart {
-            Some(apart) if instances > 1 => Expectation::on(engine, apart),
-            _ => self.card.expected_on(engine),
-        }
-    }
-
-    /// Whether nothing may ever be lost by so many instances on this engine.
-    pub fn must_be_safe_on(&self, engine: &Engine, instances: usize) -> bool {
-        let expected = self.expected_on(engine, instances);
-        expected.is_some_and(Expectation::is_safe)
-    }
-
-    /// Whether it depends on the engine's clock. Its own source says so: there is no second place that
-    /// could be forgotten.
-    fn looks_at_the_clock(&self) -> bool {
-        self.card.source.contains("UNIX_TIMESTAMP()")
-    }
-
-    /// How a deposit is going to let time pass.
-    pub fn pace(&self, long: &LongDelay, retry: Retry) -> Pace {
-        Pace {
-            think: match self.delay {
-                Delay::None => Duration::ZERO,
-                Delay::Long => long.draw(),
-            },
-            pauses: retry.pauses(),
-        }
-    }
-
-    /// Makes one deposit on a connection from the pool: one client, one session, from its first
-    /// step to its last. `memory` is that of the instance that makes it. Where the instance's writer
-    /// makes it, the caller holds no connection meanwhile, and `observer` sees the steps of the whole
-    /// batch, once they have happened.
-    ///
-    /// # Errors
-    /// The refusal, and whether it left anything behind. No retry hides a refusal, unless retrying is
-    /// what the strategy is about.
-    pub async fn perform(
-        &self,
-        database: &Database,
-        deposit: &Deposit,
-        memory: &Memory,
-        pace: Pace,
-        observer: &dyn Observer,
-    ) -> Result<Receipt, Failure> {
-        if self.commits == Commits::Together {
-            let writer = memory.writer(database, deposit.account);
-            return writer.make(*deposit, pace, observer).await;
-        }
-        let session = database
-            .session(observer)
-            .await
-            .map_err(Failure::before_the_first_step)?;
-        let session = session.thinking(pace.think).pausing(pace.pauses);
-        self.perform_in(session, deposit, memory).await
-    }
-
-    /// As [`perform`](Self::perform), in a session that is there already.
-    ///
-    /// # Errors
-    /// As [`perform`](Self::perform).
-    pub async fn perform_in(
-        &self,
-        mut session: Session<'_>,
-        deposit: &Deposit,
-        memory: &Memory,
-    ) -> Result<Receipt, Failure> {
-        let result = (self.deposit)(&mut session, deposit, memory).await;
-        let kept = session.end().await;
-        result.map_err(|refusal| Failure::new(refusal, kept))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -623,29 +291,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_long_delay_stays_within_its_range() {
-        let range = LongDelay(Duration::from_millis(50)..=Duration::from_millis(150));
-        for _ in 0..1000 {
-            assert!(range.0.contains(&range.draw()));
-        }
-    }
-
-    #[test]
-    fn a_balance_that_would_not_fit_is_refused() {
-        let deposit = Deposit {
-            account: 1,
-            amount: 2,
-            claim: None,
-        };
-        assert_eq!(deposit.added_to(i64::MAX - 2), Ok(i64::MAX));
-        assert_eq!(
-            deposit.added_to(i64::MAX - 1),
-            Err(Refusal::Overflow {
-                balance: i128::from(i64::MAX - 1)
-            })
-        );
     }
 }

@@ -1,0 +1,113 @@
+//! What a client asks for, and the steps that several strategies take for it.
+
+use super::{Claim, Receipt, Refusal};
+use crate::engine::{Fault, Kept, Session};
+
+/// What a client asks for: add an amount to an account's balance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deposit {
+    /// The account's number.
+    pub account: i64,
+    /// What is to be added; not negative.
+    pub amount: i64,
+    /// The claim to the key that the client has given it; none where it has given none.
+    pub claim: Option<Claim>,
+}
+
+impl Deposit {
+    /// Commits the deposit's transaction, and in it the answer, where the deposit has a key: either both
+    /// are kept, or none. This is how a strategy with a transaction ends.
+    ///
+    /// # Errors
+    /// The refusal of the commit; or that somebody has taken the claim to the key over, and
+    /// nothing may be kept.
+    pub(super) async fn commit(
+        &self,
+        s: &mut Session<'_>,
+        receipt: Receipt,
+    ) -> Result<Receipt, Refusal> {
+        if let Some(claim) = self.claim {
+            claim.answer(s, &receipt).await?;
+        }
+        s.commit().await?;
+        Ok(receipt)
+    }
+
+    /// Stores the answer, where the deposit has a key, for a strategy without a transaction: by a
+    /// statement of its own, and *before* anything is written. Whoever is cut off afterwards has made
+    /// the deposit at most once, and perhaps not at all, or in part.
+    ///
+    /// # Errors
+    /// The refusal of the statement; or that somebody has taken the claim to the key over.
+    pub(super) async fn answer_first(
+        &self,
+        s: &mut Session<'_>,
+        receipt: &Receipt,
+    ) -> Result<(), Refusal> {
+        if let Some(claim) = self.claim {
+            let stored = claim.answer(s, receipt).await;
+            // Of the deposit itself nothing is kept yet.
+            if s.kept() == Kept::Something {
+                s.count_anew();
+            }
+            return stored;
+        }
+        Ok(())
+    }
+
+    /// The same deposit, to be made under this claim.
+    pub(super) fn under(&self, claim: Claim) -> Self {
+        Self {
+            claim: Some(claim),
+            ..*self
+        }
+    }
+
+    /// The balance after the deposit.
+    ///
+    /// # Errors
+    /// [`Refusal::Overflow`] where it would not fit the column.
+    pub fn added_to(&self, balance: i64) -> Result<i64, Refusal> {
+        balance.checked_add(self.amount).ok_or(Refusal::Overflow {
+            balance: balance.into(),
+        })
+    }
+
+    /// Why an `UPDATE` that adds to a balance small enough has matched no row.
+    pub(super) async fn why_not_added(&self, s: &mut Session<'_>) -> Result<Refusal, Fault> {
+        let balance = s
+            .read(
+                "look why not",
+                "SELECT balance FROM accounts WHERE id = ?",
+                &[self.account],
+            )
+            .await?;
+        Ok(match balance {
+            Some(balance) => Refusal::Overflow {
+                balance: balance.into(),
+            },
+            None => Refusal::UnknownAccount,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_balance_that_would_not_fit_is_refused() {
+        let deposit = Deposit {
+            account: 1,
+            amount: 2,
+            claim: None,
+        };
+        assert_eq!(deposit.added_to(i64::MAX - 2), Ok(i64::MAX));
+        assert_eq!(
+            deposit.added_to(i64::MAX - 1),
+            Err(Refusal::Overflow {
+                balance: i128::from(i64::MAX - 1)
+            })
+        );
+    }
+}

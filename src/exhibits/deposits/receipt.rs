@@ -1,0 +1,49 @@
+//! What a client is told about a deposit that was made.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What a strategy says of a deposit that it has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Receipt {
+    /// The balance that was read; null where the strategy reads none.
+    pub balance_read: Option<i64>,
+    /// The balance that was written; null where the strategy writes none.
+    pub balance_written: Option<i64>,
+    /// How often it was tried, this last time included.
+    pub attempts: u32,
+    /// Its place among those it was committed with; only where the strategy commits several together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Place>,
+}
+
+/// Which deposit of its batch it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Place {
+    /// From 1.
+    pub number: u32,
+    /// How many deposits were committed together.
+    pub of: u32,
+}
+
+impl Receipt {
+    /// A deposit that was made at the first try.
+    pub fn at_first_try(balance_read: i64, balance_written: i64) -> Self {
+        Self {
+            balance_read: Some(balance_read),
+            balance_written: Some(balance_written),
+            attempts: 1,
+            batch: None,
+        }
+    }
+
+    /// A deposit that was made at the first try, by a strategy that does not know what the account holds.
+    pub fn without_a_balance() -> Self {
+        Self {
+            balance_read: None,
+            balance_written: None,
+            attempts: 1,
+            batch: None,
+        }
+    }
+}
