@@ -1,45 +1,53 @@
 //! # One at a time, by a lock that is on nothing
 //!
-//! A named lock that means the account by agreement: MySQL's and MariaDB's `GET_LOCK('account 1', 50)`,
-//! PostgreSQL's `pg_advisory_xact_lock(1)` (`with_advisory_lock` for Rails, `django-pglocks`), and a lock file
-//! beside the database where there is but one host, as `cron` jobs use `flock`. Whoever has it leads, the others
-//! follow when it is their turn. On MySQL the name is the whole server's: two databases with an account 1 would share
-//! the lock above (on PostgreSQL, two schemas). So the name that is asked for here has the database's in it, as a
-//! hash (`engine/named_lock.rs`).
+//! A named lock that stands for the account by agreement. One client holds it, and the others wait
+//! for their turn. On MySQL a name like `account 1` would be the whole server's: two databases with
+//! an account 1 would share the lock (on PostgreSQL, two schemas would). So the name that is used
+//! here contains a hash of the database's name (`engine/named_lock.rs`).
 //!
 //! ## Why it holds
 //!
-//! The lock is taken before the balance is read and given up after the commit, so that nobody reads in between.
-//! No row has to be there to be locked, and the lock may guard more than rows: a file, a mail, a whole batch.
+//! The lock is taken before the balance is read and released after the commit, so that no other
+//! client reads in between. The lock needs no row that exists already, and it may guard more than
+//! rows: a file, a mail, a whole batch.
 //!
-//! It holds as long as everybody asks for it. Any code that writes without asking is not kept out; that is
-//! what row locks are better at. (The keeper's changes ask for it; the other strategies do not.)
+//! It holds as long as all code asks for the lock. Code that writes without asking is not kept out.
+//! Row locks are better at that. (The keeper's changes ask for it; the other strategies do not.)
 //!
-//! ## When it is given up
+//! ## When it is released
 //!
-//! - InnoDB: `GET_LOCK` belongs to the connection and knows nothing of transactions. `RELEASE_LOCK` comes
-//!   *after* the commit; before, the next one would read what is not committed yet. It also has to come on
-//!   every other path: a connection that goes back to its pool with the lock on it locks everybody out. The
-//!   session sees to that, and closes the connection of a client that was dropped.
-//! - PostgreSQL: `pg_advisory_xact_lock` ends with its transaction, however that ends: nothing to forget.
-//! - SQLite: the file's lock ends with its file handle, also where the process is killed.
+//! - InnoDB: `GET_LOCK` belongs to the connection and knows nothing of transactions. `RELEASE_LOCK`
+//!   comes *after* the commit. Before it, the next client would read a balance that is not
+//!   committed yet. The lock has to be released on every other path as well: a connection that
+//!   returns to its pool with the lock still held locks all others out. The session sees to that,
+//!   and closes the connection of a client that was dropped.
+//! - PostgreSQL: `pg_advisory_xact_lock` ends with its transaction, however that ends. There is
+//!   nothing to forget.
+//! - SQLite: the file's lock ends with its file handle, also if the process is killed.
 //!
 //! ## On PostgreSQL, above READ COMMITTED
 //!
-//! Asking for the lock is the transaction's first statement there, and takes the snapshot *before* the wait.
-//! Whoever has waited reads an old balance, and is refused with 40001 when it writes. A lock that is taken before
-//! the transaction (`pg_advisory_lock`, with `pg_advisory_unlock` after it) would not have that, and would
-//! have to be given up by hand, as on MySQL.
+//! There, asking for the lock is the transaction's first statement, and takes the snapshot *before*
+//! the wait. A client that has waited reads an old balance, and is refused with 40001 when it
+//! writes. A lock that is taken before the transaction (`pg_advisory_lock`, with
+//! `pg_advisory_unlock` after it) would avoid that. It would have to be released by hand, as on
+//! MySQL.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. Two clients have 66 schedules, on PostgreSQL and SQLite 50, and all are safe; but for the 36 of
-//! PostgreSQL's 50 that end in a refusal above READ COMMITTED.
+//! There is none. Two clients have 66 schedules, on PostgreSQL and SQLite 50, and all are safe. The
+//! exception is PostgreSQL above READ COMMITTED, where 36 of the 50 end in a refusal.
 //!
 //! ## What it costs
 //!
-//! The row lock's waiting, and two round trips more (PostgreSQL: one). The lock's timeout is the one for
-//! rows (`--lock-wait-timeout`), and whoever waits longer is refused.
+//! The row lock's waiting, and two round trips more (PostgreSQL: one). The lock's timeout is the
+//! one for rows (`--lock-wait-timeout`), and a client that waits longer is refused.
+//!
+//! ## Where people meet it
+//!
+//! - MySQL and MariaDB: `GET_LOCK('account 1', 50)`.
+//! - PostgreSQL: `pg_advisory_xact_lock(1)`; `with_advisory_lock` for Rails, `django-pglocks`.
+//! - With only one host: a lock file beside the database, as `cron` jobs use `flock`.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;

@@ -1,30 +1,32 @@
 //! # Only append
 //!
-//! The balance is not a number that is kept but a sum that is read: a deposit inserts its transaction and is
-//! done. A ledger, event sourcing, `account.entries.create!(…)` with `entries.sum(:amount)` beside it.
+//! The balance is not a number that is stored but a sum that is read. A deposit inserts its
+//! transaction and is done.
 //!
 //! ## Why it holds
 //!
-//! Nobody reads a value in order to write it, so that there is nothing to overwrite. Two inserts are two rows,
-//! whoever comes first. What the clients share, the account's row, is only looked at: for the foreign
-//! key InnoDB takes a shared lock on it, and PostgreSQL one on its key, which many may have at once. SQLite
-//! lets one write at a time, as always. So it holds on every engine at every level.
+//! No client reads a value in order to write it, so there is nothing to overwrite. Two inserts are
+//! two rows, in whichever order they come. The account's row is shared, but it is only looked at:
+//! for the foreign key InnoDB takes a shared lock on it, and PostgreSQL one on its key. Many
+//! clients may hold these at once. SQLite lets one client write at a time, as always. So the
+//! strategy holds on every engine at every level.
 //!
-//! The row says that no balance contains it (`appended`), so that deposits of all strategies may go to
-//! one account: what it holds is the balance column, its slots and the appended transactions, all read in
-//! one statement.
+//! The inserted row is marked as `appended`: the balance column does not contain it. So deposits of
+//! all strategies may go to one account. What the account holds is the balance column, its slots
+//! and the appended transactions, all read in one statement.
 //!
 //! ## What is not checked
 //!
-//! Anything about the sum: a deposit does not know it. In a bank that is the overdraft: a
-//! withdrawal must know the balance, and the sum that it reads may be old when it is needed (write
-//! skew). Appending is a cure for deposits, not for withdrawals.
+//! Nothing about the sum is checked, because a deposit does not know it. In a bank that would
+//! concern the overdraft: a withdrawal must know the balance, and the sum that it reads may be old
+//! when it is used (write skew). Appending works for deposits, not for withdrawals.
 //!
-//! Here it is the overflow, and a deposit keeps its distance instead of looking. It is appended
-//! where its amount is ordinary and the balance column is far from what a BIGINT holds: a billion
-//! of them fit in between. Any other is made as `edge.rs` says, under the row's lock and with a
-//! look at the sum. It is refused if the sum would be too much. (`INSERT … SELECT SUM(amount)`
-//! would look each time, and on InnoDB lock every row that it adds up: two clients would deadlock.)
+//! Here it concerns the overflow, and a deposit keeps its distance instead of reading the sum. It
+//! is appended if its amount is ordinary and the balance column is far from what a BIGINT holds. A
+//! billion of these fit in between. Any other deposit is made as `edge.rs` says, under the row's
+//! lock and with a look at the sum. It is refused if the sum would be too large. (`INSERT … SELECT
+//! SUM(amount)` would read the sum each time, and on InnoDB lock every row that it adds up: two
+//! clients would deadlock.)
 //!
 //! ## The smallest schedule that breaks it
 //!
@@ -32,14 +34,18 @@
 //!
 //! ## Sent twice, with an idempotency key
 //!
-//! Exactly once: with a key there is something that has to happen together with the insert, the answer, and the two
-//! are one transaction.
+//! The deposit is made exactly once. With a key, the answer has to be stored together with the
+//! insert, and the two are one transaction.
 //!
 //! ## What it costs
 //!
-//! One round trip, one commit, and no wait for other deposits: the account may be as hot as it likes. Reading
-//! pays for it: a balance is a sum over all rows, and somebody has to fold old ones into a number from time to
-//! time. The receipt has no balance in it, because nobody knows one.
+//! One round trip, one commit, and no wait for other deposits, however hot the account is. Reading
+//! is dearer: a balance is a sum over all rows, and from time to time old rows have to be folded
+//! into a number. The receipt contains no balance, because none is known.
+//!
+//! ## Where people meet it
+//!
+//! Ledgers, event sourcing, `account.entries.create!(…)` with `entries.sum(:amount)` beside it.
 
 use super::{Deposit, Receipt, Refusal, edge};
 use crate::engine::Session;

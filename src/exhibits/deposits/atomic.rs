@@ -1,38 +1,40 @@
 //! # Read, modify, write, in one transaction
 //!
-//! The same three statements between a begin and a commit: what Django's `transaction.atomic`,
-//! Spring's `@Transactional` or Rails' `transaction do` make of them. Atomic means all or nothing.
-//! It does not mean alone.
+//! The same three statements as in `non_atomic_no_delay`, between a begin and a commit. Atomic
+//! means all or nothing. It does not mean alone.
 //!
 //! ## Why it breaks
 //!
-//! At InnoDB's default level, REPEATABLE READ, a plain `SELECT` locks nothing: two transactions
-//! read the same balance from their snapshots, and the second writes over what the first has
-//! committed. A **lost update** (P4), in spite of the transaction. READ COMMITTED and READ
+//! At InnoDB's default level, REPEATABLE READ, a plain `SELECT` locks nothing. Two transactions
+//! read the same balance from their snapshots, and the second overwrites what the first has
+//! committed. This is a **lost update** (P4), in spite of the transaction. READ COMMITTED and READ
 //! UNCOMMITTED do the same, and so does PostgreSQL at its default level, READ COMMITTED.
 //!
 //! ## Why it also deadlocks on InnoDB
 //!
-//! `transactions.account_id` is a foreign key. To make sure that the account stays there, the
-//! `INSERT` takes a *shared* lock on the account's row, which both clients may hold at once; the
-//! `UPDATE` then wants the *exclusive* one. When both have inserted, each waits for the other's
-//! shared lock, and InnoDB gives one of them up with error 1213. Its deposit is refused, not lost.
+//! `transactions.account_id` is a foreign key. So that the account cannot be deleted meanwhile, the
+//! `INSERT` takes a *shared* lock on its row. Both clients may hold that lock at once. The `UPDATE`
+//! then needs the *exclusive* lock. When both clients have inserted, each waits for the other's
+//! shared lock, and InnoDB ends one of the transactions with error 1213. Its deposit is refused,
+//! not lost.
 //!
-//! PostgreSQL's foreign key locks only the account's *key* (`FOR KEY SHARE`), which does not keep
-//! others from updating the balance: there nobody deadlocks, and more is lost.
+//! PostgreSQL's foreign key locks only the account's *key* (`FOR KEY SHARE`). That lock does not
+//! stop others from updating the balance, so there are no deadlocks there, and more updates are
+//! lost.
 //!
 //! ## What stops it
 //!
-//! - SERIALIZABLE: the `SELECT` takes the shared lock already, so that two clients that have read
-//!   the same balance deadlock. Nothing is lost, and many are turned away.
+//! - SERIALIZABLE on InnoDB: the `SELECT` already takes the shared lock, so two clients that have
+//!   read the same balance deadlock. Nothing is lost, but many clients are refused.
 //! - MariaDB's `innodb_snapshot_isolation` (on by default since 11.6.2) at REPEATABLE READ: a
 //!   change to a row that is newer than the snapshot is refused with error 1020.
 //! - PostgreSQL at REPEATABLE READ and SERIALIZABLE: the same refusal, with SQLSTATE 40001, even if
-//!   the `UPDATE` had to wait first for the other's commit.
+//!   the `UPDATE` first had to wait for the other client's commit.
 //! - SQLite: of two transactions that have read, only one may go on to write. The other is refused
 //!   at once, with `SQLITE_BUSY_SNAPSHOT` (517) if the first has committed, with `SQLITE_BUSY` (5)
-//!   while it has not. Waiting would not help: its snapshot stays old. With the rollback journal it
-//!   is always 5, because there the first cannot even commit while the other one reads.
+//!   if it has not. Waiting would not help, because the snapshot stays old. With the rollback
+//!   journal the code is always 5, because there the first cannot even commit while the other one
+//!   reads.
 //!
 //! ## The smallest schedule that breaks it
 //!
@@ -44,22 +46,28 @@
 //!
 //! (`racy explore atomic_no_delay` finds it, and `--schedule 'A A B B B B B A A A'` runs it again.)
 //!
-//! Two clients' five steps run into 112 schedules on InnoDB at REPEATABLE READ and READ COMMITTED: 60
-//! lose an update, in 40 one client is refused as a deadlock's victim, 12 are safe. At READ
-//! UNCOMMITTED only 40 lose one, because some read the balance that the other has written and not yet
-//! committed: luck, not safety. At SERIALIZABLE it is 82: 60 refused, 22 safe.
+//! The five steps of two clients have 112 schedules on InnoDB at REPEATABLE READ and READ
+//! COMMITTED. Of these, 60 lose an update, in 40 one client is refused as a deadlock's victim, and
+//! 12 are safe. At READ UNCOMMITTED only 40 lose an update, because some clients read the balance
+//! that the other has written and not yet committed: that is luck, not safety. At SERIALIZABLE
+//! there are 82: 60 refused, 22 safe.
 //!
-//! With `innodb_snapshot_isolation` it is 112 at REPEATABLE READ again: 60 refused with 1020, 40 with
-//! 1213, 12 safe; and at SERIALIZABLE 10 of the 22 that were safe are refused with 1020 after a wait.
-//! On PostgreSQL it is 182, because the insert waits for nobody: at READ COMMITTED 170 lose an
-//! update, at the higher levels the same 170 are refused with 40001; 12 are safe. SQLite gets 92, of
-//! which 12 are safe: in WAL mode 30 are refused with 517 and 50 with 5, with the rollback journal all
-//! 80 with 5.
+//! With `innodb_snapshot_isolation` there are again 112 at REPEATABLE READ: 60 refused with 1020,
+//! 40 with 1213, 12 safe. At SERIALIZABLE, 10 of the 22 that were safe are refused with 1020 after
+//! a wait. PostgreSQL has 182, because there the insert waits for no other client. At READ
+//! COMMITTED 170 lose an update, at the higher levels the same 170 are refused with 40001, and 12
+//! are safe. SQLite has 92, of which 12 are safe. In WAL mode 30 are refused with 517 and 50 with
+//! 5; with the rollback journal all 80 are refused with 5.
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit: cheaper than autocommit's two commits. Its refusals have to be
-//! handled by somebody.
+//! Five round trips and one commit, which is cheaper than autocommit's two commits. The caller has
+//! to handle the refusals.
+//!
+//! ## Where people meet it
+//!
+//! Django's `transaction.atomic`, Spring's `@Transactional` and Rails' `transaction do` turn the
+//! plain code into this.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;

@@ -1,50 +1,57 @@
 //! # Let the database add
 //!
-//! `UPDATE accounts SET balance = balance + 100`: Django's `F("balance") + 100`, Rails'
-//! `update_counters`, JPA's `UPDATE … SET a.balance = a.balance + :amount`. The balance is never
-//! carried to the client and back, so that it cannot grow old on the way.
+//! `UPDATE accounts SET balance = balance + 100`. The balance is never carried to the client and
+//! back, so it cannot grow old on the way.
 //!
 //! ## Why it holds
 //!
-//! The engine reads and writes within one statement, under the exclusive lock on the row, and what it
-//! reads is the newest committed balance, not a snapshot's. A second client's `UPDATE` waits for the
-//! first one's commit and then adds to what that has left. There is no window, so the code does not
-//! think in one either.
+//! The engine reads and writes within one statement, under the exclusive lock on the row. It reads
+//! the newest committed balance, not a snapshot's. A second client's `UPDATE` waits for the first
+//! client's commit and then adds to the balance that the first has left. There is no window between
+//! reading and writing, so the code has no delay there either.
 //!
-//! A balance that would not fit is refused by the same statement: `AND balance <= …` matches no row
-//! then. What is shown in the receipt is read back within the transaction, under the lock.
+//! The same statement refuses a balance that would not fit: `AND balance <= …` matches no row then.
+//! The balance in the receipt is read back within the transaction, under the lock.
 //!
 //! ## The order of the two statements
 //!
-//! `atomic_update` writes first. On InnoDB that matters: `transactions.account_id` is a foreign key, for
-//! which the `INSERT` takes a *shared* lock on the account's row. Whoever has the exclusive one already
-//! needs no other. `atomic_update_insert_first` makes its record first, which reads as well and is
-//! as atomic: but two clients may both hold the shared lock then, each wants the exclusive one, and
-//! InnoDB gives one up with error 1213. Nothing is lost, and half of the clients may be turned away,
-//! for the order of two lines.
+//! `atomic_update` updates the balance first. On InnoDB that matters: `transactions.account_id` is
+//! a foreign key, for which the `INSERT` takes a *shared* lock on the account's row. A client that
+//! holds the exclusive lock already needs no other.
+//!
+//! `atomic_update_insert_first` inserts the transaction first. That reads as well and is as atomic.
+//! But now two clients may both hold the shared lock, and each needs the exclusive one. InnoDB ends
+//! one of them with error 1213. Nothing is lost, but half of the clients may be refused, because of
+//! the order of two lines.
 //!
 //! PostgreSQL's foreign key locks only the account's key, which an `UPDATE` of the balance does not
-//! touch, and SQLite has but one lock: there nobody deadlocks in either order.
+//! touch. SQLite has only one lock. Neither deadlocks in either order.
 //!
-//! ## Where one waits in vain
+//! ## Where waiting is in vain
 //!
 //! PostgreSQL at REPEATABLE READ and SERIALIZABLE refuses the client that has waited, with SQLSTATE
-//! 40001, because the row has changed since its snapshot; and if the record comes first, also the client
-//! that did not wait, because that `INSERT` took the snapshot already. MariaDB with
-//! `innodb_snapshot_isolation` does the same at SERIALIZABLE, with 1020.
+//! 40001, because the row has changed since its snapshot. If the transaction is inserted first,
+//! PostgreSQL also refuses the client that did not wait, because that `INSERT` has already taken
+//! the snapshot. MariaDB with `innodb_snapshot_isolation` does the same at SERIALIZABLE, with 1020.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. All 36 schedules of two clients are safe on InnoDB at every level, on PostgreSQL at
-//! READ COMMITTED and on SQLite; where waiting is in vain, the 24 in which somebody waits end in a
-//! refusal. With the record first, InnoDB has 42 schedules, of which 12 end in a deadlock; PostgreSQL has
-//! 92, all safe at READ COMMITTED, and 80 of them refused above.
+//! There is none. All 36 schedules of two clients are safe on InnoDB at every level, on PostgreSQL
+//! at READ COMMITTED and on SQLite. Where waiting is in vain, the 24 in which a client waits end in
+//! a refusal. With the insert first, InnoDB has 42 schedules, of which 12 end in a deadlock.
+//! PostgreSQL has 92 then: all are safe at READ COMMITTED, and 80 are refused above it.
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit. The lock is held from the `UPDATE` to the end of the commit, over four
-//! round trips, and a hot account's throughput is one over that time. One of them is there only for the receipt's
-//! balance. With the record first there is one less under the lock, at the price of the deadlocks.
+//! Five round trips and one commit. The lock is held from the `UPDATE` to the end of the commit,
+//! over four round trips, and a hot account's throughput is one over that time. One of the four
+//! only serves the receipt's balance. With the insert first there is one round trip less under the
+//! lock, at the price of the deadlocks.
+//!
+//! ## Where people meet it
+//!
+//! Django's `F("balance") + 100`, Rails' `update_counters`, JPA's `UPDATE … SET a.balance =
+//! a.balance + :amount`.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;

@@ -1,52 +1,62 @@
 //! # Many deposits in one transaction
 //!
-//! The clients do not write: they hand their deposits to one writer of their instance, which the account has to
-//! itself, and wait for its answer. The writer takes all that wait, commits them together, and answers each with its
-//! own result; meanwhile the next ones gather (that part is in `writer.rs`). It is what databases do with their own
-//! log (InnoDB and PostgreSQL call it group commit), Kafka's producers with messages (`linger.ms`, `batch.size`),
-//! `DataLoader` with reads, `bulk_create` and `insert_all` within one request, and an application with a
-//! queue in front of a single consumer.
+//! The clients do not write. They hand their deposits to their instance's writer for the account,
+//! and wait for its answer. The writer takes all deposits that wait, commits them together, and
+//! answers each with its own result. Meanwhile the next ones gather (that part is in `writer.rs`).
 //!
 //! ## Why it holds
 //!
 //! For the database the batch is one client that does what
-//! [`row_locking_atomic_long_delay`](super::row_locking) does: it locks the account's row, reads, writes, commits.
-//! Writers of other instances wait for the lock. Within the batch the deposits come one after the other, in
-//! memory: each reads what the one before it has written, and what is written to the row is what the last one
-//! leaves.
+//! [`row_locking_atomic_long_delay`](super::row_locking) does: it locks the account's row, reads,
+//! writes, commits. Writers of other instances wait for the lock. Within the batch the deposits
+//! come one after the other, in memory. Each reads what the one before it has written, and the row
+//! gets what the last one leaves.
 //!
-//! Nobody is answered before the commit, so that what was acknowledged survives the service's death by any
-//! signal, and what was not is there as a whole or not at all. A deposit that cannot be made (a balance that would
-//! not fit, a key that somebody else has taken over) is refused alone, and the others of its batch are made
-//! without it.
+//! No deposit is answered before the commit. So an acknowledged deposit survives if the service is
+//! killed, by any signal. A deposit without an answer is there as a whole or not at all. A deposit
+//! that cannot be made (its balance would not fit, or another request has taken its key over) is
+//! refused alone. The others of its batch are made without it.
 //!
-//! If the engine refuses the batch, somebody else was in the way, and it is tried again as
-//! [`serializable_retry`](super::serializable_retry) is. If the answer to a commit is lost, what became of each
-//! deposit in it is unknown, and nothing is tried again: it could be a second time.
+//! If the engine refuses the batch because of another client, the batch is tried again, as in
+//! [`serializable_retry`](super::serializable_retry). If the answer to a commit is lost, the
+//! outcome of each deposit in it is unknown. Then nothing is tried again, because it could be made
+//! a second time.
 //!
-//! The queue is bounded. Where it is full, clients wait for a place in it as they do for a connection from the
-//! pool, and are turned away (503) after the same time. A client that leaves while it waits has made its
-//! deposit all the same. Each account has its own writer, so that an account whose row somebody keeps locked
-//! keeps nobody waiting who wants to reach another one.
+//! The queue is bounded. If it is full, clients wait for a place in it as they do for a connection
+//! from the pool. After the same time they are turned away (503). The deposit of a client that
+//! leaves while it waits for its answer is made all the same. Each account has its own writer, so
+//! that an account whose row stays locked delays no deposit into another account.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. The explorer's two clients are the writers of two instances, each with a batch of two deposits
-//! into the same account. All 36 schedules are safe on InnoDB and PostgreSQL at every level, in 24 of them one
-//! writer waits for the other; where PostgreSQL refuses it after that (40001), and MariaDB at SERIALIZABLE with
-//! `innodb_snapshot_isolation` (1020), its second attempt succeeds. SQLite has 10, because a transaction that is
-//! going to write keeps all others out from its beginning.
+//! There is none. The explorer's two clients are the writers of two instances, each with a batch of
+//! two deposits into the same account. All 36 schedules are safe on InnoDB and PostgreSQL at every
+//! level, and in 24 of them one writer waits for the other. PostgreSQL may refuse it after the wait
+//! (40001), and so may MariaDB at SERIALIZABLE with `innodb_snapshot_isolation` (1020); then its
+//! second attempt succeeds. SQLite has 10, because a transaction that is going to write keeps all
+//! others out from its beginning.
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit for as many deposits as have come into the account during the commit before:
-//! the hotter the account, the larger the batches, and the less each deposit costs. (A deposit with an
-//! idempotency key adds an `UPDATE` of its own.) A deposit that comes alone costs what it costs with row locks: where
-//! the load is spread over many accounts, nothing is gained. No client holds a connection while it waits.
+//! Five round trips and one commit for all deposits that came into the account during the commit
+//! before. The hotter the account, the larger the batches, and the less each deposit costs. (A
+//! deposit with an idempotency key adds an `UPDATE` of its own.) A deposit that comes alone costs
+//! what it costs with row locks: if the load is spread over many accounts, nothing is gained. No
+//! client holds a connection while it waits.
 //!
-//! The price is paid in latency (who comes during a commit waits for its end and then for the next one; with more
-//! than 128 in the queue, for several), in what a refusal by the engine concerns (all deposits of the batch), and
-//! in code: a queue that has to be bounded, tasks that must not die.
+//! The price is paid in three places:
+//!
+//! - In latency. A deposit that comes during a commit waits for its end and then for the next one;
+//!   with more than 128 in the queue, for several.
+//! - In what a refusal by the engine concerns: all deposits of the batch.
+//! - In code: a queue that has to be bounded, and tasks that must not die.
+//!
+//! ## Where people meet it
+//!
+//! - Databases do it with their own log (InnoDB and PostgreSQL call it group commit).
+//! - Kafka's producers do it with messages (`linger.ms`, `batch.size`), `DataLoader` with reads.
+//! - `bulk_create` and `insert_all` do it within one request.
+//! - Applications do it with a queue in front of a single consumer.
 
 use super::retry::{Attempts, NotMade};
 use super::{Deposit, Failure, Outcome, Place, Receipt, Refusal};

@@ -1,17 +1,18 @@
-//! Near the edge: deposits that could take what an account holds past a BIGINT.
+//! Deposits that could take what an account holds past a BIGINT.
 //!
-//! `append_only` and `partitioned` know no sum, and gain by not knowing it. So they keep their
-//! distance from the edge instead. What they take themselves is [`ORDINARY`], and only while the
-//! balance column is below [`FAR`]. A billion ordinary deposits are no more than [`FAR`]. So no sum
-//! has to be read for them, and no two of them together can cross the edge.
+//! `append_only` and `partitioned` do not read the sum, and are fast because of that. So they keep
+//! their distance from the edge instead. They take only amounts up to [`ORDINARY`], and only while
+//! the balance column is at most [`FAR`]. A billion ordinary deposits add up to no more than
+//! [`FAR`]. So no sum has to be read for them, and no two of them together can cross the edge.
 //!
-//! Everything else comes here: it goes into the balance column, under the row's lock, after a look
-//! at all that the account holds. That is what each deposit would have to do, and what costs them
-//! their speed. The balance that has grown sends later deposits here as well.
+//! All other deposits come here. They go into the balance column, under the row's lock, after a
+//! look at all that the account holds. Without the distance every deposit would have to do this,
+//! and lose its speed. Once the balance column has grown that far, later deposits come here as
+//! well.
 //!
 //! A strategy that adds to the balance column knows nothing of the slots and of what was appended.
-//! In an account that is used by several strategies the sum may still be more than a BIGINT: the
-//! audit shows all its digits.
+//! In an account that is used by several strategies the sum may still be more than a BIGINT holds.
+//! The audit shows all its digits.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::accounts;

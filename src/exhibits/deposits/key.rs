@@ -1,5 +1,5 @@
-//! A client's own name for a deposit: what the header `Idempotency-Key` says. What it is good for, [`keys`](super::keys)
-//! tells.
+//! A client's own name for a deposit: the value of the header `Idempotency-Key`.
+//! [`keys`](super::keys) says what it is used for.
 
 use std::fmt;
 use std::str::FromStr;

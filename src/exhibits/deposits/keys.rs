@@ -1,45 +1,49 @@
-//! # Doing it once that is sent twice: idempotency keys
+//! # A deposit that is sent twice is made once: idempotency keys
 //!
-//! A client that gets no answer in time does not know whether its deposit was made. Sent again, it may be made
-//! twice; not sent again, perhaps never. So the client gives the deposit a name of its own, its *key*, and
-//! sends the same key again: `Idempotency-Key`, as in the IETF's draft and as payment services have it.
+//! A client that gets no answer in time does not know whether its deposit was made. If it sends the
+//! deposit again, it may be made twice; if it does not, perhaps never. So the client gives the
+//! deposit a name of its own, its *key*, and sends the same key again: `Idempotency-Key`, as in the
+//! IETF's draft and as payment services have it.
 //!
 //! ## How it is exactly once
 //!
-//! 1. The key is **claimed** first, by an `INSERT` that commits by itself. The unique index lets one
-//!    through of any number who come at once; there is no moment between looking and claiming.
-//! 2. The deposit's own transaction **answers**: just before its commit it stores the receipt under the key,
-//!    `WHERE owner = ?`. Deposit and answer are kept together or not at all. Where no row matches,
-//!    somebody has taken the claim over, and the deposit is rolled back.
-//! 3. A deposit that was refused **gives the claim up**, so that the key can be tried again, also with another
-//!    deposit. The draft would rather have the refusal answered again; but most refusals here are somebody
-//!    else's lock, which is gone the next time.
+//! 1. The key is **claimed** first, by an `INSERT` that commits by itself. Of any number of
+//!    requests that come at once, the unique index lets one through. There is no moment between
+//!    looking and claiming.
+//! 2. The deposit's own transaction **stores the answer**: just before its commit it writes the
+//!    receipt under the key, `WHERE owner = ?`. Deposit and answer are kept together or not at all.
+//!    If no row matches, another request has taken the claim over, and the deposit is rolled back.
+//! 3. A deposit that was refused **gives the claim up**, so that the key can be tried again, also
+//!    with another deposit. The draft would rather have the refusal answered again. But most
+//!    refusals here are due to another client's lock, which is gone the next time.
 //!
-//! Whoever comes with a key that is there already gets the first answer, or is told that the first is in
-//! flight still. A claim whose owner died stays in flight until it is older than any request lasts;
-//! then the next one **takes it over**, by putting its own token in the owner's place. An owner
-//! who was only slow finds that out in step 2.
+//! A later request with the same key gets the first answer, or is told that the first request is
+//! still in flight. A claim whose owner died stays in flight until it is older than any request
+//! lasts. Then the next request **takes it over**, by putting its own token in the owner's place.
+//! An owner that was only slow finds that out in step 2.
 //!
 //! ## Why the claim is not in the deposit's transaction
 //!
-//! It could be: then a second request would wait for the first one's commit, on a connection of the pool, and
-//! learn nothing meanwhile. Claimed beforehand, it is told that the first is in flight: at once on InnoDB,
-//! and on PostgreSQL after at most the one commit with which the claim is made. On SQLite it waits for the first one
-//! all the same, because there whoever writes keeps everybody from writing.
+//! It could be. But then a second request would wait for the first one's commit, on a connection of
+//! the pool, and learn nothing meanwhile. With a claim that was made beforehand, it is told that
+//! the first is in flight: at once on InnoDB, and on PostgreSQL after at most the one commit that
+//! makes the claim. On SQLite it waits for the first one all the same, because there one writer
+//! keeps all others out.
 //!
 //! ## After a reset
 //!
 //! The keeper's reset deletes transactions and forgets no key. A deposit that is sent again
-//! afterwards was made: it gets its first receipt, and is not made a second time. Who wants it
-//! again gives it another key.
+//! afterwards was made: it gets its first receipt, and is not made a second time. A client that
+//! wants it made again sends it with another key.
 //!
 //! ## What it costs
 //!
-//! Three round trips, and one commit more: one to look for keys that have expired, one to claim, one to answer. Who
-//! finds expired keys deletes up to 20 of them first.
+//! Three round trips, and one commit more: one round trip to look for keys that have expired, one
+//! to claim, one to store the answer. If there are expired keys, the request deletes up to 20 of
+//! them first.
 //!
-//! On PostgreSQL at SERIALIZABLE a claim may itself be refused with 40001, because of other keys beside it on
-//! the same page of the index. It is tried five times; after that the client is told.
+//! On PostgreSQL at SERIALIZABLE a claim may itself be refused with 40001, because of neighbouring
+//! keys on the same page of the index. It is tried five times; after that the client is told.
 
 use std::ops::ControlFlow;
 use std::time::Duration;

@@ -1,35 +1,35 @@
 //! # Lock the row, after having read it
 //!
-//! A transaction that reads the balance, then locks the row with `SELECT … FOR UPDATE`, and computes from
-//! what it had read. ORMs write it where an object is loaded first and locked later: JPA's
-//! `em.find(Account.class, id)` and then `em.lock(account, PESSIMISTIC_WRITE)`, which locks the row and
-//! leaves the object as it was; SQLAlchemy's `with_for_update()` on a row that the session has loaded
-//! before, unless `populate_existing()` is added; Django's `select_for_update().get(pk=…)` whose result
-//! is dropped, because the view has its object already.
+//! A transaction reads the balance, then locks the row with `SELECT … FOR UPDATE`, and computes the
+//! new balance from what it read before the lock.
 //!
 //! ## Why it breaks
 //!
-//! The lock keeps others from writing *from now on*. What was read before it is not brought up to date
-//! by it: whoever committed between the read and the lock is overwritten, a **lost update** (P4), while
-//! this client holds the lock. Waiting for the lock makes it worse: it means that somebody is writing,
-//! so that the value in hand is certainly old once the wait is over.
+//! The lock keeps others from writing *from now on*. It does not refresh what was read before it. A
+//! client that committed between the read and the lock is overwritten: a **lost update** (P4),
+//! although this client holds the lock. Having to wait for the lock makes it worse. It means that
+//! another client is writing, so the value in hand is certainly old when the wait is over.
 //!
-//! The cure is one line: read the balance *with* the lock ([`row_locking_atomic_long_delay`](super::row_locking)),
-//! or read it again after it: `em.refresh(account, PESSIMISTIC_WRITE)`, Rails' `account.lock!`. At
-//! REPEATABLE READ only a locking read will do: a plain one would show the old snapshot again.
+//! The cure is one line. Read the balance *with* the lock
+//! ([`row_locking_atomic_long_delay`](super::row_locking)), or read it again after the lock:
+//! `em.refresh(account, PESSIMISTIC_WRITE)`, Rails' `account.lock!`. At REPEATABLE READ only a
+//! locking read will do, because a plain read would return the old snapshot again.
 //!
 //! ## What stops it
 //!
-//! What stops [`atomic_no_delay`](super::atomic): a level that refuses to write over what its snapshot has not seen.
-//! - MariaDB's `innodb_snapshot_isolation` at REPEATABLE READ refuses the lock with 1020, PostgreSQL at
-//!   REPEATABLE READ and SERIALIZABLE with 40001.
-//! - SERIALIZABLE on InnoDB makes the first read take a shared lock. Two clients that both have it
-//!   deadlock when they want the exclusive one (1213); the others wait, and lose nothing.
-//! - SQLite has no `FOR UPDATE`: the lock is a second plain read there, and whoever wants to write after
-//!   another one has is refused with 517 or 5.
+//! The same as for [`atomic_no_delay`](super::atomic): a level that refuses to overwrite what its
+//! snapshot does not show.
 //!
-//! There are no deadlocks over the foreign key as in `atomic_no_delay`, because the exclusive lock is
-//! there before the `INSERT` wants a shared one. That is all that this lock brings.
+//! - MariaDB's `innodb_snapshot_isolation` at REPEATABLE READ refuses the lock with 1020,
+//!   PostgreSQL at REPEATABLE READ and SERIALIZABLE with 40001.
+//! - SERIALIZABLE on InnoDB makes the first read take a shared lock. Two clients that both hold it
+//!   deadlock when they ask for the exclusive one (1213). Otherwise a client waits, and nothing is
+//!   lost.
+//! - SQLite has no `FOR UPDATE`, so the lock is a second plain read there. A client that wants to
+//!   write after another one has written is refused with 517 or 5.
+//!
+//! Unlike in `atomic_no_delay`, the foreign key causes no deadlocks, because the client holds the
+//! exclusive lock before the `INSERT` needs a shared one. That is all that this lock achieves.
 //!
 //! ## The smallest schedule that breaks it
 //!
@@ -39,19 +39,33 @@
 //! A A A A          A locks the row that holds 100, inserts, writes 100, commits: B's 100 is lost
 //! ```
 //!
-//! (`racy explore lock_after_read` finds it, and `--schedule 'A A B B B B B B A A A A'` runs it again.)
+//! (`racy explore lock_after_read` finds it, and `--schedule 'A A B B B B B B A A A A'` runs it
+//! again.)
 //!
-//! Of the 148 schedules that two clients' six steps run into on InnoDB at REPEATABLE READ and READ
-//! COMMITTED, and on PostgreSQL, 134 lose an update: more than without any lock, because nobody is stopped by
-//! a deadlock any more. At READ UNCOMMITTED it is 110, where a client happens to read what the other
-//! has not committed yet. PostgreSQL's higher levels and `innodb_snapshot_isolation` refuse the same 134. At
-//! SERIALIZABLE InnoDB has 56: 12 are refused with 1213, and with `innodb_snapshot_isolation` 30 more
-//! with 1020. SQLite has 350, of which 14 are safe: in WAL mode 154 are refused with 517 and 182 with
-//! 5, with the rollback journal all 336 with 5.
+//! The six steps of two clients have 148 schedules on InnoDB at REPEATABLE READ and READ COMMITTED,
+//! and on PostgreSQL. Of these, 134 lose an update: more than without any lock, because no deadlock
+//! stops a client any more. At READ UNCOMMITTED 110 do, because some clients read what the other
+//! has not committed yet. PostgreSQL's higher levels and `innodb_snapshot_isolation` refuse the
+//! same 134.
+//!
+//! At SERIALIZABLE InnoDB has 56: 12 are refused with 1213, and with `innodb_snapshot_isolation` 30
+//! more with 1020. SQLite has 350, of which 14 are safe. In WAL mode 154 are refused with 517 and
+//! 182 with 5; with the rollback journal all 336 are refused with 5.
 //!
 //! ## What it costs
 //!
-//! Six round trips and one commit, one round trip more than the lock that works.
+//! Six round trips and one commit: one round trip more than the lock that works.
+//!
+//! ## Where people meet it
+//!
+//! In ORMs, where an object is loaded first and locked later:
+//!
+//! - JPA: `em.find(Account.class, id)` and then `em.lock(account, PESSIMISTIC_WRITE)`, which locks
+//!   the row and leaves the object as it was.
+//! - SQLAlchemy: `with_for_update()` on a row that the session has loaded before, unless
+//!   `populate_existing()` is added.
+//! - Django: `select_for_update().get(pk=…)` whose result is dropped, because the view has its
+//!   object already.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;

@@ -1,23 +1,20 @@
 //! # Lock the row, without a transaction
 //!
-//! `SELECT … FOR UPDATE`, then the write, each statement in autocommit. People get here by halves:
-//! Rails' `Account.lock.find(id)` outside `transaction do`, Sequelize's `findByPk(id, { lock: true })`
-//! without `transaction: t`, PDO's `query('SELECT … FOR UPDATE')` without `beginTransaction()`. None of
-//! them complains. (Django does: "select_for_update cannot be used outside of a transaction.")
+//! `SELECT … FOR UPDATE`, then the write, each statement in autocommit.
 //!
 //! ## Why it breaks
 //!
-//! A lock is held until the end of the transaction that took it. In autocommit that is the end of the
-//! `SELECT` itself: the lock is taken, the balance is read, the lock is given back, all in one
-//! statement. It waits for others who write in that instant and keeps nobody out of the next one.
+//! A lock is held until the end of the transaction that took it. In autocommit that is the end of
+//! the `SELECT` itself: one statement takes the lock, reads the balance and releases the lock. It
+//! waits for clients that are writing at that moment, and keeps no client out afterwards.
 //!
-//! What remains is [`non_atomic_no_delay`](super::non_atomic), to the very number of schedules: a
-//! **lost update** (P4). No isolation level helps, because there is no transaction for it to be the
-//! level of. SQLite has no `FOR UPDATE` and leaves it out; what its cure would be, `BEGIN IMMEDIATE`,
-//! is a transaction by its name.
+//! What remains is [`non_atomic_no_delay`](super::non_atomic), down to the number of schedules: a
+//! **lost update** (P4). No isolation level helps, because there is no transaction that could have
+//! one. SQLite has no `FOR UPDATE`, so the clause is left out there. The cure on SQLite would be
+//! `BEGIN IMMEDIATE`, which is a transaction by its name.
 //!
-//! What makes it dangerous is that it looks reviewed. The clause is there, it does lock, and a test with
-//! a long transaction on the other side sees it wait.
+//! What makes this dangerous is that it looks reviewed. The clause is there, it does lock, and a
+//! test with a long transaction on the other side sees it wait.
 //!
 //! ## The smallest schedule that breaks it
 //!
@@ -27,18 +24,30 @@
 //! A          A writes 100: B's 100 is lost
 //! ```
 //!
-//! (`racy explore lock_without_transaction` finds it, and `--schedule 'A A B B B A'` runs it again.)
+//! (`racy explore lock_without_transaction` finds it, and `--schedule 'A A B B B A'` runs it
+//! again.)
 //!
-//! Of the 20 schedules of two clients, 18 lose an update on every engine, and nobody ever waits.
+//! Of the 20 schedules of two clients, 18 lose an update on every engine, and no client ever waits.
 //!
 //! ## Sent twice, with an idempotency key
 //!
-//! At most once, not exactly once: without a transaction the answer cannot be kept together with the deposit, and
-//! so it is stored before. Whoever is cut off in between is told that a deposit was made that was not.
+//! The deposit is made at most once, not exactly once. Without a transaction, the answer cannot be
+//! committed together with the deposit, so it is stored first. If the service dies in between, a
+//! client that sends the key again is told that its deposit was made, although it was not.
 //!
 //! ## What it costs
 //!
 //! Three round trips, two of them with a commit of their own, and a lock that protects nothing.
+//!
+//! ## Where people meet it
+//!
+//! In code that has one half of the remedy, and none of these libraries complains:
+//!
+//! - Rails: `Account.lock.find(id)` outside `transaction do`.
+//! - Sequelize: `findByPk(id, { lock: true })` without `transaction: t`.
+//! - PDO: `query('SELECT … FOR UPDATE')` without `beginTransaction()`.
+//!
+//! Django does complain: "select_for_update cannot be used outside of a transaction."
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;

@@ -1,4 +1,4 @@
-//! What one instance of the service keeps in its memory.
+//! What one instance of the service keeps in its memory: locks and writers, by account.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, Weak};

@@ -1,30 +1,31 @@
 //! # A lock in the process
 //!
-//! The code of [`atomic_no_delay`](super::atomic), with a lock of the application's own around it, one per
-//! account: Java's `synchronized` or a `ConcurrentHashMap<Long, Lock>`, Python's `threading.Lock`, Node's
-//! `async-mutex`, Go's `sync.Mutex` in a map. It is taken before the transaction begins and given up
-//! after it has committed.
+//! The code of [`atomic_no_delay`](super::atomic), with a lock of the application's own around it,
+//! one per account. The lock is taken before the transaction begins and released after it has
+//! committed.
 //!
 //! ## Why it holds, and why it does not
 //!
-//! Within one process it is right: one deposit after the other, each reads what the one before has
-//! committed. It holds on every engine at every level, autocommit included, and it passes every test
-//! that starts one server.
+//! Within one process it is right. One deposit comes after the other, and each reads what the one
+//! before has committed. It holds on every engine at every level, autocommit included, and it
+//! passes every test that starts one server.
 //!
 //! But the lock is in the memory of *this* process. A second instance, behind the same load
 //! balancer and on the same database, has a lock of its own for the same account. Its deposits do
-//! not wait for those here. Neither does another worker process, a cron job or an administrator's
-//! console. `racy account reset` is such a console, while the keeper's pages and API take the lock
-//! of the instance that they run in. Between instances what remains is `atomic_no_delay`: a **lost
-//! update** (P4) where that has one, a refusal where that is refused. Nothing in the code changes
-//! on the day it breaks; somebody sets `replicas: 2`.
+//! not wait for those of the first. Neither does another worker process, a cron job or an
+//! administrator's console. (`racy account reset` is such a console, while the keeper's pages and
+//! API take the lock of the instance that they run in.)
 //!
-//! The cure is to lock where the data is: the row ([`row_locking_atomic_long_delay`](super::row_locking)),
-//! or a named lock of the engine's.
+//! Between instances what remains is `atomic_no_delay`: a **lost update** (P4) where that has one,
+//! a refusal where that is refused. Nothing in the code changes on the day it breaks. One line of
+//! configuration does: `replicas: 2`.
+//!
+//! The cure is to lock where the data is: the row
+//! ([`row_locking_atomic_long_delay`](super::row_locking)), or a named lock of the engine's.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! With one instance: There is none. With two, where A and B come to different ones:
+//! With one instance: There is none. With two, if A and B reach different ones:
 //!
 //! ```text
 //! A A A              A locks, begins, reads 0
@@ -32,22 +33,31 @@
 //! A A A              A inserts, writes 100, commits, unlocks: B's 100 is lost
 //! ```
 //!
-//! (`racy explore mutex_in_process` finds it on MySQL, and on MariaDB without `innodb_snapshot_isolation`;
-//! `--instances 2 --schedule 'A A A B B B B B B A A A'` runs it again, also on PostgreSQL at READ COMMITTED.
-//! Giving up the lock has no letter: it goes with the commit.)
+//! (`racy explore mutex_in_process` finds it on MySQL, and on MariaDB without
+//! `innodb_snapshot_isolation`; `--instances 2 --schedule 'A A A B B B B B B A A A'` runs it again,
+//! also on PostgreSQL at READ COMMITTED. Releasing the lock has no letter of its own: it goes with
+//! the commit.)
 //!
-//! With one instance there are 12 schedules, in ten of which somebody waits, and all are safe. With two there
-//! are 420 on InnoDB at READ COMMITTED and REPEATABLE READ: 224 lose an update, in 140 one client is a deadlock's
-//! victim. At READ UNCOMMITTED 140 lose one and 140 deadlock; at SERIALIZABLE 210 of 308 deadlock. With
-//! `innodb_snapshot_isolation` the 224 are refused with 1020 at REPEATABLE READ, and 42 more at SERIALIZABLE.
-//! PostgreSQL has 672: at READ COMMITTED 616 lose an update, at the higher levels the same 616 are refused
-//! with 40001. SQLite has 350: in WAL mode 112 are refused with 517 and 182 with 5, with the rollback
-//! journal 294 with 5.
+//! With one instance there are 12 schedules. A client waits in ten of them, and all are safe. With
+//! two there are 420 on InnoDB at READ COMMITTED and REPEATABLE READ: 224 lose an update, in 140
+//! one client is a deadlock's victim. At READ UNCOMMITTED 140 lose one and 140 deadlock; at
+//! SERIALIZABLE 210 of 308 deadlock. With `innodb_snapshot_isolation` the 224 are refused with 1020
+//! at REPEATABLE READ, and 42 more at SERIALIZABLE.
+//!
+//! PostgreSQL has 672: at READ COMMITTED 616 lose an update, at the higher levels the same 616 are
+//! refused with 40001. SQLite has 350: in WAL mode 112 are refused with 517 and 182 with 5, with
+//! the rollback journal 294 with 5.
 //!
 //! ## What it costs
 //!
-//! Nothing in the database; it even spares it the deadlocks. The clients of one account go one at a time,
-//! each from its first statement to the end of its commit, and hold a connection while they wait.
+//! Nothing in the database; it even saves the database the deadlocks. The clients of one account go
+//! one at a time, each from its first statement to the end of its commit. They hold a connection
+//! while they wait.
+//!
+//! ## Where people meet it
+//!
+//! Java's `synchronized` or a `ConcurrentHashMap<Long, Lock>`, Python's `threading.Lock`, Node's
+//! `async-mutex`, Go's `sync.Mutex` in a map.
 
 use super::{Deposit, Memory, Receipt, Refusal};
 use crate::engine::Session;

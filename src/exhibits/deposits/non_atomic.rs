@@ -1,28 +1,23 @@
 //! # Read, modify, write, in autocommit
 //!
-//! The code that comes to mind first: read the balance, note the transaction, write the balance
-//! that was read plus the amount. Each statement is its own transaction.
-//!
-//! It is Django's `account.balance += amount; account.save()` in a view without `ATOMIC_REQUESTS`, Rails'
-//! `account.update(balance: account.balance + amount)`, Hibernate's or Prisma's "find, set, save"; and it is any
-//! `SELECT` with an `UPDATE` after it on a connection that nobody has told to begin a transaction, as JDBC, PHP's
-//! PDO and every SQL console hand them out.
+//! This is the code that comes to mind first. It reads the balance, inserts the transaction, and
+//! writes the balance that it read plus the amount. Each statement is a transaction of its own.
 //!
 //! ## Why it breaks
 //!
-//! The new balance is computed from a value that may be old when it is written. Whoever writes
-//! between this client's read and its write is overwritten, unseen: a **lost update** (P4). Both
-//! rows in `transactions` are there, both clients are told "done", and the balance misses one
-//! amount.
+//! The new balance is computed from a value that may be old by the time it is written. If another
+//! client writes between this client's read and its write, this client overwrites that value
+//! unseen: a **lost update** (P4). Both rows in `transactions` are there, both clients are told
+//! "done", and the balance lacks one amount.
 //!
-//! No isolation level helps, SERIALIZABLE included: a level says what statements of *one
-//! transaction* may see of others, and here each statement is a transaction of its own. SQLite
-//! makes writers queue, and loses the update all the same. So does PostgreSQL, although at
-//! REPEATABLE READ and SERIALIZABLE it refuses one of two `UPDATE`s that are under way in the very
-//! same instant (40001): that saves no money, it only leaves a deposit half done.
+//! No isolation level helps, not even SERIALIZABLE. A level says what the statements of *one
+//! transaction* may see of other transactions, and here each statement is a transaction of its own.
+//! SQLite makes writers queue, and loses the update all the same. PostgreSQL loses it too. At
+//! REPEATABLE READ and SERIALIZABLE it refuses one of two `UPDATE`s that run at the very same
+//! instant (40001). That saves no money: it only leaves a deposit half done.
 //!
-//! It is also not atomic: if it fails after the insert, a transaction is on record that the balance
-//! never saw.
+//! The code is not atomic either. If it fails after the insert, a transaction is on record that the
+//! balance does not contain.
 //!
 //! ## The smallest schedule that breaks it
 //!
@@ -34,18 +29,28 @@
 //!
 //! (`racy explore non_atomic_no_delay` finds it, and `--schedule 'A A B B B A'` runs it again.)
 //!
-//! Of the 20 ways in which two clients' three statements can interleave, 18 lose an update. Only
-//! the two in which one client runs before the other are safe. The delay of
-//! `non_atomic_long_delay` changes how *often* a losing schedule comes up, never *whether* it can.
+//! The three statements of two clients can interleave in 20 ways, and 18 of them lose an update.
+//! Only the two in which one client runs before the other are safe. The delay of
+//! `non_atomic_long_delay` changes how *often* a losing schedule occurs, never *whether* it can
+//! occur.
 //!
 //! ## Sent twice, with an idempotency key
 //!
-//! At most once, not exactly once: without a transaction the answer cannot be kept together with the deposit, and
-//! so it is stored before. Whoever is cut off in between is told that a deposit was made that was not.
+//! The deposit is made at most once, not exactly once. Without a transaction, the answer cannot be
+//! committed together with the deposit, so it is stored first. If the service dies in between, a
+//! client that sends the key again is told that its deposit was made, although it was not.
 //!
 //! ## What it costs
 //!
 //! Three round trips, two of them with a commit of their own. It is not even cheap.
+//!
+//! ## Where people meet it
+//!
+//! - Django: `account.balance += amount; account.save()` in a view without `ATOMIC_REQUESTS`.
+//! - Rails: `account.update(balance: account.balance + amount)`.
+//! - Hibernate and Prisma: "find, set, save".
+//! - Any `SELECT` with an `UPDATE` after it, on a connection on which no transaction was begun.
+//!   JDBC, PHP's PDO and every SQL console hand out such connections.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;

@@ -1,55 +1,63 @@
 //! # Compare and swap, and try again
 //!
-//! Optimistic locking: a `version` column is read with the balance, and the `UPDATE` says `AND version = …`.
-//! Whoever has been overtaken matches no row, and begins again: JPA's `@Version`, Rails' `lock_version`,
-//! Django's `filter(pk=…, version=…).update(…)`, each of which leaves the beginning again to the caller.
+//! Optimistic locking. A `version` column is read with the balance, and the `UPDATE` says `AND
+//! version = …`. The statement of a client that was overtaken matches no row, and that client
+//! begins again.
 //!
 //! ## Why it holds
 //!
-//! Nothing keeps two clients from reading the same balance. But writing it is one statement that compares
-//! and swaps under the row's exclusive lock, against the newest committed version: of two clients who have
-//! read the same, one finds its version there and the other one does not.
+//! Two clients may read the same balance. But writing it is one statement that compares and swaps
+//! under the row's exclusive lock, against the newest committed version. Of two clients that have
+//! read the same version, one finds it there and the other does not.
 //!
-//! All who write the balance have to play along. Any code that changes it and leaves the version as
-//! it is cannot be noticed, and overwrites or is overwritten as before. (The keeper's changes count
-//! the version up; the other strategies do not.)
+//! All code that writes the balance has to take part. Code that changes the balance and not the
+//! version goes unnoticed, and overwrites or is overwritten as before. (The keeper's changes
+//! increment the version; the other strategies do not.)
 //!
 //! ## Why each attempt is a transaction of its own
 //!
-//! Within one transaction at REPEATABLE READ a second `SELECT` reads the same snapshot again, with the same
-//! old version, for ever. So a lost attempt is rolled back, which also gives up the lock that InnoDB keeps on
-//! a row that was looked at and did not match; then comes a pause, and another transaction.
+//! Within one transaction at REPEATABLE READ a second `SELECT` reads the same snapshot again, with
+//! the same old version, for ever. So a lost attempt is rolled back. That also releases the lock
+//! that InnoDB keeps on a row that it has looked at, even if the row did not match. Then comes a
+//! pause, and another transaction.
 //!
-//! Five further attempts are made at most, after pauses that grow and are drawn at random (`--retry` has
-//! other policies to compare). Then the client is told how often it was tried (409, `gave-up`), and
+//! At most five further attempts are made, after random pauses that grow (`--retry` has other
+//! policies to compare). Then the client is told how many attempts there were (409, `gave-up`), and
 //! decides for itself.
 //!
-//! ## What an attempt is lost to
+//! ## What makes an attempt fail
 //!
-//! - InnoDB, PostgreSQL at READ COMMITTED: no row matched. The `UPDATE` has waited for the other's commit
-//!   first, where it had to.
-//! - InnoDB at SERIALIZABLE: 1213. The `SELECT` takes a shared lock there, two of which are in the way
-//!   of the `UPDATE`.
-//! - MariaDB with `innodb_snapshot_isolation` at REPEATABLE READ: 1020 before any version is compared.
+//! - InnoDB, and PostgreSQL at READ COMMITTED: no row matched. If the other client had not
+//!   committed, the `UPDATE` waited for that first.
+//! - InnoDB at SERIALIZABLE: 1213. The `SELECT` takes a shared lock there, and two of these block
+//!   each other's `UPDATE`.
+//! - MariaDB with `innodb_snapshot_isolation` at REPEATABLE READ: 1020, before any version is
+//!   compared.
 //! - PostgreSQL at REPEATABLE READ and SERIALIZABLE: 40001, likewise.
-//! - SQLite: 517 or 5. It lets nobody write who has read before the last commit, so that the version is
-//!   never even looked at.
+//! - SQLite: 517 or 5. It does not let a client write that has read before the last commit, so the
+//!   version is never even compared.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. InnoDB has 92 schedules of two clients, at SERIALIZABLE 102, PostgreSQL 92, and all end
-//! with both deposits made.
+//! There is none. Two clients have 92 schedules on InnoDB and PostgreSQL, and 102 at InnoDB's
+//! SERIALIZABLE; all end with both deposits made.
 //!
-//! SQLite has 3242, and in 680 of them one client gives up: the other has written and not yet committed
-//! while all six attempts are made. The explorer lets that happen, because with it a pause takes no time. The
-//! pauses of a real client add up to 310 ms with `--retry exponential`, to half of that on average with the default,
-//! full jitter: mostly longer than a commit takes, but there is no promise in it.
+//! SQLite has 3242. In 680 of them one client gives up: the other has written and not yet committed
+//! while the first makes all six attempts. The explorer reaches these because a pause takes no time
+//! there. The pauses of a real client add up to 310 ms with `--retry exponential`, and on average
+//! to half of that with the default, full jitter. That is usually longer than a commit takes, but
+//! it is no guarantee.
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit where nobody is in the way: as cheap as no protection at all, and no lock
-//! is held while the code thinks. On a hot account each success costs the others their attempts, so that
-//! the work done grows with the square of the clients; there a lock is cheaper.
+//! Five round trips and one commit if no other client interferes: as cheap as no protection at all.
+//! No lock is held during the delay. On a hot account each success costs the other clients an
+//! attempt, so the work grows with the square of the number of clients. There a lock is cheaper.
+//!
+//! ## Where people meet it
+//!
+//! JPA's `@Version`, Rails' `lock_version`, Django's `filter(pk=…, version=…).update(…)`. All three
+//! leave it to the caller to begin again.
 
 use super::retry::{Attempts, NotMade};
 use super::{Deposit, Receipt, Refusal};

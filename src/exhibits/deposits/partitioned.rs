@@ -1,43 +1,50 @@
 //! # Many balances instead of one
 //!
-//! The account's balance is spread over eight rows; a deposit adds to one of them, drawn at random, and who
-//! wants to know the balance sums them up. Sharded counters: what one does in Firestore or Cassandra for a
-//! counter that everybody increments, and in SQL for a hot row: `UPDATE counters SET n = n + 1 WHERE id = ? AND slot =
-//! FLOOR(RAND() * 8)` and `SELECT SUM(n)` (for Rails there is `activerecord-slotted_counters`).
+//! The account's balance is spread over eight rows. A deposit adds to one of them, drawn at random,
+//! and a reader of the balance sums them up.
 //!
 //! ## Why it holds
 //!
-//! Each slot is written as in `atomic_update`: `SET balance = balance + ?`, under the slot's row lock. Two
-//! deposits that draw the same slot wait for each other, two that draw different ones do not meet.
+//! Each slot is written as in `atomic_update`: `SET balance = balance + ?`, under the slot's row
+//! lock. Two deposits that draw the same slot wait for each other. Two that draw different slots do
+//! not meet.
 //!
 //! ## The order of the two statements
 //!
-//! The record first, here. It takes a shared lock on the *account's* row, for its foreign key, and nobody
-//! wants the exclusive one on that; the row that is written is another. So there is no deadlock, and the
-//! slot is locked as late, and as shortly, as can be.
+//! Here the insert comes first. For its foreign key it takes a shared lock on the *account's* row.
+//! No deposit needs the exclusive lock on that row, because the row that it writes is another. So
+//! there is no deadlock, and the slot is locked as late and as briefly as possible.
 //!
 //! ## What is not checked
 //!
-//! The sum, which is known only under the locks of all eight; a withdrawal would have to take them.
-//! A deposit keeps its distance from what a BIGINT holds instead. It goes into a slot if its amount
-//! is ordinary, and if the slot and the balance column are far from the edge. Any other is made as
-//! `edge.rs` says, with a look at the sum, and is refused if the sum would be too much.
+//! The sum is not checked: it is known only under the locks of all eight slots, which a withdrawal
+//! would have to take. A deposit keeps its distance from what a BIGINT holds instead. It goes into
+//! a slot if its amount is ordinary, and if the slot and the balance column are far from the edge.
+//! Any other deposit is made as `edge.rs` says, with a look at the sum, and is refused if the sum
+//! would be too large.
 //!
-//! ## Where one waits in vain
+//! ## Where waiting is in vain
 //!
-//! As in `atomic_update`, on the same slot: PostgreSQL at REPEATABLE READ and SERIALIZABLE refuses who has waited,
-//! with 40001, and MariaDB with `innodb_snapshot_isolation` at SERIALIZABLE with 1020.
+//! As in `atomic_update`, on the same slot. PostgreSQL at REPEATABLE READ and SERIALIZABLE refuses
+//! the client that has waited, with 40001. MariaDB with `innodb_snapshot_isolation` does so at
+//! SERIALIZABLE, with 1020.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. Two clients have 50 schedules, on SQLite 24, and all are safe; where waiting is in vain, 40 of
-//! the 50 end in a refusal. The explorer's clients all draw the same slot, so that they meet; otherwise nobody
-//! waits for anybody.
+//! There is none. Two clients have 50 schedules, on SQLite 24, and all are safe. Where waiting is
+//! in vain, 40 of the 50 end in a refusal. The explorer's clients all draw the same slot, so that
+//! they meet. Otherwise no client would wait for another.
 //!
 //! ## What it costs
 //!
-//! Four round trips and one commit, and an eighth of the waiting: throughput on a hot account is up to eight
-//! times that of one row. Reading costs eight rows instead of one.
+//! Four round trips and one commit, and an eighth of the waiting: the throughput of a hot account
+//! is up to eight times that of one row. Reading costs eight rows instead of one.
+//!
+//! ## Where people meet it
+//!
+//! Sharded counters, in Firestore or Cassandra for a counter that every client increments. In SQL
+//! for a hot row: `UPDATE counters SET n = n + 1 WHERE id = ? AND slot = FLOOR(RAND() * 8)` and
+//! `SELECT SUM(n)`. For Rails there is `activerecord-slotted_counters`.
 
 use super::{Deposit, Receipt, Refusal, edge};
 use crate::accounts::SLOTS;

@@ -1,9 +1,9 @@
-//! Trying again: for strategies that lose attempts instead of updates.
+//! Trying again, for strategies whose attempts fail instead of losing updates.
 //!
-//! A lost attempt is rolled back, and its next one is a transaction of its own that reads everything
-//! anew. Between the two it pauses, because whoever has just won is likely to be still at it. How long,
-//! is a matter of taste that can be measured: see [`Retry`]. The session keeps its connection meanwhile,
-//! so that those who pause count among those who fill the pool.
+//! A failed attempt is rolled back. The next one is a transaction of its own that reads everything
+//! anew. Between the two comes a pause, because the client that has just won is probably still
+//! busy. [`Retry`] says how long: the policies can be measured against each other. The session
+//! keeps its connection during the pause, so pausing clients take up room in the pool.
 
 use std::time::Duration;
 

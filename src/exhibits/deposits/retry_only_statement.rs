@@ -1,35 +1,39 @@
 //! # Retry the statement, not the transaction
 //!
-//! The code of [`atomic_no_delay`](super::atomic), with each write in a loop: if the engine says "Deadlock
-//! found when trying to get lock; try restarting transaction", the *statement* is sent again, three times
-//! at most. It is the loop around `cursor.execute` or `$stmt->execute()` that is posted under that error
-//! message, Python's `@retry` on an `execute` helper, or a driver's or proxy's own "retry on 1213, 1205".
+//! The code of [`atomic_no_delay`](super::atomic), with each write in a loop. If the engine says
+//! "Deadlock found when trying to get lock; try restarting transaction", the *statement* is sent
+//! again, at most three times.
 //!
 //! ## Why it breaks
 //!
-//! The message means what it says. A deadlock's victim (1213) has lost its whole transaction: InnoDB has
-//! rolled everything back, and the connection is in *no* transaction any more. The statement that is sent
-//! again then runs in autocommit. So the `INSERT` from before is gone, the `UPDATE` waits until the winner has committed
-//! and writes what was computed before, and the `COMMIT` commits nothing, without a word. The client is
-//! told "done": a **lost update** (P4), and a deposit of which no record is left. Even the
-//! books agree: balance and transactions both lack it. Where `atomic_no_delay` refuses somebody, this loses.
+//! The message means what it says. The victim of a deadlock (1213) has lost its whole transaction:
+//! InnoDB has rolled everything back, and the connection is in *no* transaction any more. The
+//! statement that is sent again runs in autocommit. So the `INSERT` from before is gone. The
+//! `UPDATE` waits until the winner has committed, and writes what was computed before. The `COMMIT`
+//! commits nothing, and reports no error.
+//!
+//! The client is told "done": a **lost update** (P4), and a deposit of which there is no record.
+//! Even the accounts balance, because balance and transactions both lack it. Where
+//! `atomic_no_delay` refuses a client, this code loses its deposit.
 //!
 //! MariaDB's 1020 ends the transaction as well. After a lock wait that timed out (1205) only the
-//! statement has been rolled back, unless `innodb_rollback_on_timeout` is on: then the transaction is whole after
-//! the repetition, and that is how such a loop passes its review. Yet what the repeated `UPDATE` writes was computed
-//! before the wait. Whoever held the row has committed meanwhile, and is overwritten.
+//! statement has been rolled back, unless `innodb_rollback_on_timeout` is on. The transaction is
+//! whole after the repetition, and that is how such a loop passes its review. Yet what the repeated
+//! `UPDATE` writes was computed before the wait. The client that held the row has committed
+//! meanwhile, and is overwritten.
 //!
 //! The cure is to begin again: the whole transaction, its reads included.
 //!
 //! ## On the other engines
 //!
-//! PostgreSQL answers everything after the first refusal with 25P02, "current transaction is aborted": no
-//! harm is done, and the log shows that message instead of the one that says why. On SQLite a refused
-//! statement is refused again, as its snapshot gets no younger: 517 or 5 after four tries instead of one.
+//! PostgreSQL answers every statement after the first refusal with 25P02, "current transaction is
+//! aborted". No harm is done, but the log shows that message instead of the one that says why. On
+//! SQLite a refused statement is refused again, because its snapshot stays old: 517 or 5 after four
+//! tries instead of one.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! Is that of `atomic_no_delay`, which the loop does nothing about:
+//! The one of `atomic_no_delay`, against which the loop does nothing:
 //!
 //! ```text
 //! A A            A begins, reads 0
@@ -37,10 +41,10 @@
 //! A A A          A inserts, writes 100, commits: B's 100 is lost
 //! ```
 //!
-//! (`racy explore retry_only_statement` finds it on MySQL and MariaDB, and `--schedule 'A A B B B B B A A A'` runs it
-//! again, also on PostgreSQL at READ COMMITTED.)
+//! (`racy explore retry_only_statement` finds it on MySQL and MariaDB. `--schedule 'A A B B B B B A
+//! A A'` runs it again, also on PostgreSQL at READ COMMITTED.)
 //!
-//! The one that it adds, on InnoDB:
+//! The one that the loop adds, on InnoDB:
 //!
 //! ```text
 //! A A A          A begins, reads 0, inserts
@@ -53,17 +57,26 @@
 //!
 //! (`--schedule 'A A A B B B A B A B B'`)
 //!
-//! Two clients have 152 schedules on InnoDB at READ COMMITTED and REPEATABLE READ, `innodb_snapshot_isolation` or not:
-//! 140 lose an update. At READ UNCOMMITTED it is 120. At SERIALIZABLE, which is safe without the loop, 120 of 142;
-//! with `innodb_snapshot_isolation` 10 of the others are refused with 1020, where a read was not in the loop.
-//! PostgreSQL has 182: at READ COMMITTED 170 lose an update, at the higher levels the same 170 are
-//! refused with 25P02. SQLite has 362, of which 12 are safe: in WAL mode 240 are refused with 517 and 110 with 5,
-//! with the rollback journal 350 with 5.
+//! Two clients have 152 schedules on InnoDB at READ COMMITTED and REPEATABLE READ, with and without
+//! `innodb_snapshot_isolation`: 140 lose an update. At READ UNCOMMITTED 120 do. At SERIALIZABLE,
+//! which is safe without the loop, 120 of 142 do. With `innodb_snapshot_isolation` 10 of the others
+//! are refused there with 1020, at a read, which is not in the loop. PostgreSQL has 182: at READ
+//! COMMITTED 170 lose an update, at the higher levels the same 170 are refused with 25P02. SQLite
+//! has 362, of which 12 are safe. In WAL mode 240 are refused with 517 and 110 with 5; with the
+//! rollback journal 350 are refused with 5.
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit, as `atomic_no_delay`, until it is needed. Then one round trip more for each
-//! repetition, six at most, each of which may wait for a lock as long as the first; and the money.
+//! Five round trips and one commit, as `atomic_no_delay`, until the loop is needed. Then one round
+//! trip more for each repetition, at most six, and each may wait for a lock as long as the first.
+//! And it costs the money.
+//!
+//! ## Where people meet it
+//!
+//! - The loop around `cursor.execute` or `$stmt->execute()` that is posted under that error
+//!   message.
+//! - Python's `@retry` on an `execute` helper.
+//! - The "retry on 1213, 1205" of a driver or proxy.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::{Fault, FaultKind, Session};

@@ -1,34 +1,35 @@
 //! # Compare and swap, again and again in one transaction
 //!
-//! Optimistic locking, with the loop on the wrong side of the transaction: read balance and version,
-//! `UPDATE … WHERE version = ?`, and if no row has that version any more, read again and try again.
-//! In Django it is `while not Account.objects.filter(pk=pk, version=a.version).update(…)` in a view with
-//! `ATOMIC_REQUESTS`; in Spring, `@Transactional` on the method that calls a `@Retryable` one. The
-//! transaction is at REPEATABLE READ, InnoDB's default; this code asks for that level wherever it is run.
+//! Optimistic locking, with the loop on the wrong side of the transaction. The code reads balance
+//! and version and runs `UPDATE … WHERE version = ?`. If no row has that version any more, it reads
+//! again and tries again. The transaction is at REPEATABLE READ, InnoDB's default. This code asks
+//! for that level wherever it is run.
 //!
 //! ## Why it does not help
 //!
-//! The compare-and-swap itself is sound: nothing is ever lost. The *retry* is what does not work. At
-//! REPEATABLE READ all plain reads of a transaction see one snapshot, taken at the first of them. The
-//! `UPDATE` looks at the row as it is and finds another version; the `SELECT` after it looks into the
-//! snapshot and finds the old one, for ever. Whoever has lost the first attempt loses all of them.
-//! This code stops after three; without a limit it would spin until the client's patience ends.
+//! The compare-and-swap itself is sound: nothing is ever lost. The *retry* is what does not work.
+//! At REPEATABLE READ all plain reads of a transaction see one snapshot, taken by the first of
+//! them. The `UPDATE` looks at the current row and finds another version. The `SELECT` after it
+//! looks into the snapshot and finds the old one, for ever. A client that has lost the first
+//! attempt loses all of them. This code stops after three; without a limit it would spin until the
+//! client's patience ends.
 //!
-//! It is worse than no retry. From its failed `UPDATE` on the client holds the lock on the row, which
-//! InnoDB keeps although no row matched, and spins with it: everybody else waits for somebody who cannot
-//! succeed.
+//! It is worse than no retry. From its failed `UPDATE` on, the client holds the lock on the row,
+//! which InnoDB keeps although no row matched. While it spins with that lock, all others wait for a
+//! client that cannot succeed.
 //!
-//! The cure is a new transaction for each attempt; or READ COMMITTED, where each statement looks anew.
+//! The cure is a new transaction for each attempt; or READ COMMITTED, where each statement takes a
+//! new snapshot.
 //!
 //! ## On the other engines
 //!
 //! There the second attempt never comes, because the first `UPDATE` is refused: on PostgreSQL with
-//! 40001, on MariaDB with `innodb_snapshot_isolation` with 1020, on SQLite with 517 or 5. A loop that
-//! looks at the number of rows sees none of that; the refusal leaves it as an error.
+//! 40001, on MariaDB with `innodb_snapshot_isolation` with 1020, on SQLite with 517 or 5. A loop
+//! that only looks at the number of rows never sees this. The refusal leaves the loop as an error.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. But this is all that it takes to be turned away:
+//! There is none. But this is enough for a client to be turned away:
 //!
 //! ```text
 //! A A              A begins, reads 0, version 0
@@ -40,14 +41,21 @@
 //! (`racy explore retry_same_snapshot` finds it, and `--schedule 'A A B B B B B A A A A A'` runs it
 //! again.)
 //!
-//! Two clients have 92 schedules on every engine. In 80 of them both have read before one writes, and in
-//! all 80 one of them is turned away: on InnoDB declined by this code, elsewhere refused by the engine (SQLite
-//! in WAL mode: 30 with 517 and 50 with 5, with the rollback journal all with 5). 12 are safe.
+//! Two clients have 92 schedules on every engine. In 80 of them both have read before one writes,
+//! and in all 80 one of them is turned away. On InnoDB this code declines its deposit, elsewhere
+//! the engine refuses it. (SQLite in WAL mode: 30 with 517 and 50 with 5, with the rollback journal
+//! all with 5.) 12 are safe.
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit where nobody is in the way. Where somebody is, eight round trips for
-//! nothing, the `ROLLBACK` included, most of them with everybody else waiting.
+//! Five round trips and one commit if no other client interferes. Otherwise eight round trips for
+//! nothing, the `ROLLBACK` included, most of them while all others wait.
+//!
+//! ## Where people meet it
+//!
+//! - Django: `while not Account.objects.filter(pk=pk, version=a.version).update(…)` in a view with
+//!   `ATOMIC_REQUESTS`.
+//! - Spring: `@Transactional` on the method that calls a `@Retryable` one.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::{Isolation, Session};

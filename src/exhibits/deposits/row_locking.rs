@@ -1,56 +1,62 @@
 //! # Lock the row, then read, modify, write
 //!
-//! `SELECT … FOR UPDATE` in a transaction: Django's `select_for_update()`, JPA's
-//! `PESSIMISTIC_WRITE`, Rails' `lock!`. Whoever wants to write the balance takes the exclusive lock
-//! on its row before reading it, and keeps it until the commit.
+//! `SELECT … FOR UPDATE` in a transaction. A client that is going to write the balance takes the
+//! exclusive lock on its row before it reads, and keeps the lock until the commit.
 //!
 //! ## Why it holds
 //!
-//! The second client's locking read waits until the first has committed, and then reads what the
-//! first has written: a locking read sees the newest committed row, not a snapshot (where an engine
-//! insists on the snapshot, it refuses instead: see below). Between the
-//! read and the write of one client there is no room for another. The foreign key's shared lock
-//! is no danger either, since the exclusive one is there already: no deadlock.
+//! The second client's locking read waits until the first client has committed, and then reads what
+//! the first has written. A locking read sees the newest committed row, not a snapshot (some
+//! engines insist on the snapshot, and refuse instead: see below). No other client can come between
+//! the read and the write. The foreign key's shared lock is no danger either: the client holds the
+//! exclusive lock already, so there is no deadlock.
 //!
-//! Both halves are needed. Without the transaction the lock is gone as soon as the `SELECT` is
-//! done, and everything is as lost as before.
+//! Both halves are needed. Without the transaction the lock is released as soon as the `SELECT` is
+//! done, and updates are lost as before.
 //!
 //! ## On PostgreSQL
 //!
 //! At its default level, READ COMMITTED, all this is true there too. At REPEATABLE READ and
-//! SERIALIZABLE a locking read does *not* look past its snapshot: whoever has waited is refused with
-//! SQLSTATE 40001, because the row has changed since. Nothing is lost, but the lock that was meant to
-//! make clients wait their turn makes them fail after the wait. (`FOR UPDATE` locks more there than
-//! is needed: `FOR NO KEY UPDATE` would leave the foreign keys of others alone.)
+//! SERIALIZABLE a locking read does *not* look past its snapshot. A client that has waited is
+//! refused with SQLSTATE 40001, because the row has changed since. Nothing is lost, but the lock
+//! that was meant to make clients take turns makes them fail after the wait. (`FOR UPDATE` locks
+//! more there than is needed: `FOR NO KEY UPDATE` would not block the foreign keys of other
+//! tables.)
 //!
 //! ## On MariaDB with `innodb_snapshot_isolation`
 //!
 //! At SERIALIZABLE the same happens, with 1020 in 24 of 36 schedules: there a transaction has its
-//! snapshot before its locking read has the lock. At the other levels, REPEATABLE READ included, the
-//! snapshot is taken by the first plain read, which this code does not have.
+//! snapshot before its locking read has the lock. At the other levels, REPEATABLE READ included,
+//! the first plain read takes the snapshot, and this code has none.
 //!
 //! ## On SQLite
 //!
-//! SQLite locks the database, not rows, and has no `FOR UPDATE`. Its equal is `BEGIN IMMEDIATE`,
-//! which takes the one write lock before the first read; a plain `BEGIN` would take it at the first
-//! write, too late, and be refused instead of made to wait. The price is that deposits to *other*
-//! accounts wait as well.
+//! SQLite locks the database, not rows, and has no `FOR UPDATE`. The equivalent is `BEGIN
+//! IMMEDIATE`, which takes the one write lock before the first read. A plain `BEGIN` would take it
+//! at the first write. That is too late: the client would be refused instead of made to wait. The
+//! price is that deposits to *other* accounts wait as well.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. All 36 schedules that two clients' five steps can run into on InnoDB are safe, at
-//! every isolation level, and so they are on PostgreSQL at READ COMMITTED; of the 36 at its higher
-//! levels, the 24 in which somebody waits end in a refusal. On SQLite there are 10, because whoever waits
-//! does so before its first step is done, and all are safe. With a long delay and many clients they
-//! wait long, and whoever waits longer than the engine's lock wait timeout (InnoDB: 50 seconds) is
-//! refused with 1205: turned away, never lost. PostgreSQL's is endless unless it is set; then it is
+//! There is none. The five steps of two clients have 36 schedules on InnoDB, and all are safe at
+//! every isolation level. So are the 36 on PostgreSQL at READ COMMITTED. At its higher levels, the
+//! 24 in which a client waits end in a refusal. SQLite has 10, because there a client waits before
+//! its first step is done, and all are safe.
+//!
+//! With a long delay and many clients the waits are long. A client that waits longer than the
+//! engine's lock wait timeout (InnoDB: 50 seconds) is refused with 1205: its deposit is turned
+//! away, never lost. PostgreSQL waits without limit unless a timeout is set; then it refuses with
 //! 55P03.
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit, like the transaction without the lock; but the clients of one
-//! account go one at a time. Its throughput on a hot account is one over the time from the lock to
+//! Five round trips and one commit, like the transaction without the lock. But the clients of one
+//! account go one at a time. The throughput of a hot account is one over the time from the lock to
 //! the end of the commit, however many clients there are.
+//!
+//! ## Where people meet it
+//!
+//! Django's `select_for_update()`, JPA's `PESSIMISTIC_WRITE`, Rails' `lock!`.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;

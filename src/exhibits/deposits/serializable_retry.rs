@@ -1,42 +1,48 @@
 //! # SERIALIZABLE, and try again
 //!
-//! Read, modify, write, as in the transaction that loses updates, but at the one isolation level at which a database
-//! promises that transactions run as if one came after the other; and the whole transaction again when it
-//! says that they could not. Django's `isolation_level` with a retrying decorator, Spring's
-//! `@Transactional(isolation = SERIALIZABLE)` under `@Retryable`, the loop that CockroachDB's drivers have
-//! built in.
+//! The same read, modify, write as in `atomic_no_delay`, but at SERIALIZABLE: the one level at
+//! which a database promises that transactions run as if one came after the other. When the
+//! database refuses because they could not, the whole transaction is made again.
 //!
 //! ## Why it holds
 //!
-//! The level finds the conflict, whatever the code reads and writes and without a column or a lock clause to
-//! forget; it answers with a refusal. The loop is the half that people leave out: at this level refusals are
-//! no errors but part of normal work, and a client that does not try again turns customers away.
+//! The level finds the conflict, whatever the code reads and writes. There is no column and no lock
+//! clause that could be forgotten. The database answers a conflict with a refusal. The loop is the
+//! half that is often left out: at this level a refusal is part of normal work, not an error. A
+//! client that does not try again turns customers away.
 //!
-//! The *whole* transaction is made again, beginning with the read: what was read belongs to the attempt that
-//! was lost. Five further attempts are made at most, as in `optimistic_retry`.
+//! The *whole* transaction is made again, beginning with the read, because the value that was read
+//! belongs to the failed attempt. At most five further attempts are made, as in `optimistic_retry`.
 //!
-//! ## What an attempt is lost to
+//! ## What makes an attempt fail
 //!
-//! - InnoDB: 1213. Each `SELECT` takes a shared lock, and two clients that have read the same row are in each
-//!   other's way when both want to write. With `innodb_snapshot_isolation` also 1020.
+//! - InnoDB: 1213. Each `SELECT` takes a shared lock, and two clients that have read the same row
+//!   block each other when both write. With `innodb_snapshot_isolation` also 1020.
 //! - PostgreSQL: 40001, at the `UPDATE` or as late as at the commit.
-//! - SQLite, where every transaction is serializable: 517 or 5, from the first write of a transaction that has
-//!   read.
+//! - SQLite, where every transaction is serializable: 517 or 5, at the first write of a transaction
+//!   that has read.
 //!
-//! The level is this transaction's alone: it is set with its begin, whatever `--isolation` says.
+//! The level is set with this transaction's begin, for this transaction alone, whatever
+//! `--isolation` says.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. InnoDB has 102 schedules of two clients, PostgreSQL 92, and all end with both deposits
-//! made. SQLite has 3242, in 680 of which one client makes its six attempts while the other stands between
-//! its write and its commit, and gives up; under the explorer, with which a pause takes no time.
+//! There is none. InnoDB has 102 schedules of two clients, PostgreSQL 92, and all end with both
+//! deposits made. SQLite has 3242. In 680 of these one client makes its six attempts while the
+//! other is between its write and its commit, and gives up. The explorer reaches these because a
+//! pause takes no time there.
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit for an attempt. On InnoDB it is a row lock that is taken in two steps, with
-//! a deadlock for whoever meets another in between: on a hot account the plain row lock does the same
-//! work without them. On PostgreSQL reads lock nothing, and losing an attempt is cheaper than waiting as long
-//! as few collide.
+//! Five round trips and one commit for an attempt. On InnoDB this is a row lock that is taken in
+//! two steps, with a deadlock if two clients are between the steps at once. On a hot account the
+//! plain row lock does the same work without the deadlocks. On PostgreSQL reads lock nothing, and
+//! if collisions are few, a failed attempt is cheaper than waiting.
+//!
+//! ## Where people meet it
+//!
+//! Django's `isolation_level` with a retrying decorator, Spring's `@Transactional(isolation =
+//! SERIALIZABLE)` under `@Retryable`, and the loop that CockroachDB's drivers have built in.
 
 use super::retry::{Attempts, NotMade};
 use super::{Deposit, Receipt, Refusal};

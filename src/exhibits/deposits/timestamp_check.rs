@@ -1,30 +1,31 @@
 //! # Compare and swap, with a time for a version
 //!
-//! Optimistic locking that takes the time of the last change for the version: JPA's `@Version` on an
-//! `Instant updatedAt`, in a MySQL `DATETIME` or `TIMESTAMP`, which keep whole seconds unless `(6)` is
-//! asked for; `UPDATE … WHERE updated_at = ?` beside Rails' or Django's own column; HTTP's
-//! `If-Unmodified-Since`, whose dates have no fractions at all.
+//! Optimistic locking that uses the time of the last change as the version.
 //!
 //! ## Why it breaks
 //!
-//! A version has to change with every change. A time changes with every *tick*. Whoever reads the account
-//! after a change and writes it in the same second finds the time that was read, whatever others have
-//! written meanwhile: the check passes, and they are overwritten, a **lost update** (P4). With the
-//! original's ten deposits in one burst that is nearly always so; with one deposit a second, never. That
-//! is why tests do not find it. A finer time only makes the window narrower, and a clock that is set back
-//! opens it again. The cure is a counter: `SET version = version + 1 … WHERE version = ?`.
+//! A version has to change with every change. A time changes with every *tick*. Suppose a client
+//! reads the account after a change and writes it within the same second. It finds the time that it
+//! has read, whatever others have written meanwhile. The check passes, and they are overwritten: a
+//! **lost update** (P4).
 //!
-//! This strategy does not think. A long delay would make a change in the very second of the last one
-//! unlikely: here it is hurry that loses money.
+//! With the original's ten deposits in one burst this happens nearly always; with one deposit a
+//! second, never. That is why tests do not find it. A finer time only makes the window narrower,
+//! and a clock that is set back opens it again. The cure is a counter: `SET version = version + 1 …
+//! WHERE version = ?`.
+//!
+//! This strategy has no delay. A long one would make a second change within the same second
+//! unlikely: here it is speed that loses money.
 //!
 //! ## What stops it
 //!
 //! Not the check, but what stops [`atomic_no_delay`](super::atomic): SERIALIZABLE on InnoDB (1213),
-//! `innodb_snapshot_isolation` (1020), PostgreSQL from REPEATABLE READ on (40001), SQLite (517 and 5).
+//! `innodb_snapshot_isolation` (1020), PostgreSQL from REPEATABLE READ on (40001), SQLite (517 and
+//! 5).
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! All of it within one second, in which the account was changed before:
+//! All of it happens within one second, in which the account had been changed before:
 //!
 //! ```text
 //! A A            A begins, reads 0 and the time
@@ -34,21 +35,28 @@
 //!
 //! (`racy explore timestamp_check` finds it, and `--schedule 'A A B B B B B A A A'` runs it again.)
 //!
-//! The explorer makes sure of the second: it asks the engine for it before the account is opened and again
-//! when the run is over. Where the two differ, the clock has ticked somewhere in between; then the run does
-//! not count and is run again. So the counts are those of clients that meet within a second, however
-//! long the search takes.
+//! The explorer makes sure of the second. It asks the engine for the time before the account is
+//! opened, and again when the run is over. If the two differ, the run does not count and is run
+//! again. So the counts are those of clients that meet within a second, however long the search
+//! takes.
 //!
-//! Two clients have 92 schedules. On InnoDB at READ COMMITTED and REPEATABLE READ, and on PostgreSQL at
-//! READ COMMITTED, 80 lose an update: all in which both have read before one writes. At READ UNCOMMITTED 36
-//! do. The higher levels of PostgreSQL and `innodb_snapshot_isolation` at REPEATABLE READ refuse the same
-//! 80. At SERIALIZABLE InnoDB has 42: 12 are refused with 1213, and with `innodb_snapshot_isolation`
-//! 18 more with 1020. SQLite refuses 80: in WAL mode 30 with 517 and 50 with 5, with the rollback
-//! journal all with 5.
+//! Two clients have 92 schedules. On InnoDB at READ COMMITTED and REPEATABLE READ, and on
+//! PostgreSQL at READ COMMITTED, 80 lose an update: all in which both have read before one writes.
+//! At READ UNCOMMITTED 36 do. The higher levels of PostgreSQL, and `innodb_snapshot_isolation` at
+//! REPEATABLE READ, refuse the same 80. At SERIALIZABLE InnoDB has 42: 12 are refused with 1213,
+//! and with `innodb_snapshot_isolation` 18 more with 1020. SQLite refuses 80: in WAL mode 30 with
+//! 517 and 50 with 5, with the rollback journal all with 5.
 //!
 //! ## What it costs
 //!
 //! Five round trips and one commit: exactly what a version that works costs.
+//!
+//! ## Where people meet it
+//!
+//! - JPA: `@Version` on an `Instant updatedAt`, in a MySQL `DATETIME` or `TIMESTAMP`. These keep
+//!   whole seconds unless `(6)` is asked for.
+//! - Rails and Django: `UPDATE … WHERE updated_at = ?` on the framework's own column.
+//! - HTTP: `If-Unmodified-Since`, whose dates have no fractions at all.
 
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;

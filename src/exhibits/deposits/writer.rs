@@ -1,9 +1,9 @@
-//! The writer: the one task of an instance that makes the deposits of [`batched`] into an account, and the queue
-//! before it.
+//! The writer: the task of an instance that makes the deposits of [`batched`] into one account, and
+//! the queue before it.
 //!
-//! It never lingers for more to come. What arrives while it commits is its next batch: under load they grow by
-//! themselves, and a deposit that comes alone does not wait for others. An account's writer is there as long as
-//! somebody wants something of it, and then until its queue is empty.
+//! It never waits for more deposits to come. What arrives while it commits is its next batch. So
+//! batches grow with the load, and a deposit that comes alone does not wait for others. An
+//! account's writer exists while a client holds a handle to it, and then until its queue is empty.
 
 use std::sync::Arc;
 use std::time::Duration;
