@@ -1,10 +1,12 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::io;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use make_requests::output::Format;
 use make_requests::{
     Amount, BaseUrl, Book, Deposits, Exhibit, Exports, Orders, Pace, Plan, Requests, Target,
@@ -22,8 +24,49 @@ use make_requests::{
 /// Exports: each file is downloaded and audited as soon as it is answered, and once more at the end
 /// if several requests wrote it.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
-pub(crate) struct Args {
+#[command(
+    version,
+    after_help = EXIT_STATUS,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What the tool does instead of firing requests.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Command {
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell that reads the script
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+impl Command {
+    /// What the command prints.
+    pub(crate) fn document(self) -> io::Result<Vec<u8>> {
+        let mut document = Vec::new();
+        let mut arguments = Arguments::command();
+        match self {
+            Self::Completions { shell } => {
+                clap_complete::generate(shell, &mut arguments, "make_requests", &mut document);
+            }
+            Self::Man => clap_mangen::Man::new(arguments).render(&mut document)?,
+        }
+        Ok(document)
+    }
+}
+
+/// The options of a run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
     /// What to race for: a deposit's strategy, orders/NAME or exports/NAME
     #[arg(long, value_name = "NAME", default_value = "atomic_long_delay")]
     target: TargetName,
@@ -97,7 +140,7 @@ enum FormatArg {
     Csv,
 }
 
-impl Args {
+impl RunArguments {
     pub(crate) fn format(&self) -> Format {
         match self.format {
             FormatArg::Text => Format::Text,
@@ -152,7 +195,7 @@ impl Args {
         let Some(option) = useless.or(given.map(|(option, _)| option).next()) else {
             return Ok(());
         };
-        Err(Args::command().error(
+        Err(Arguments::command().error(
             ErrorKind::ArgumentConflict,
             format!("{option} has no use for {kind}: leave it out, or choose another target than {kind}/{strategy}"),
         ))
@@ -161,7 +204,7 @@ impl Args {
 
 /// Gives each long option that came with one dash its second: the Go original took one.
 pub(crate) fn with_two_dashes(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut command = Args::command();
+    let mut command = Arguments::command();
     // Only a built command lists --help and --version too.
     command.build();
     let is_long = |name: &str| {
@@ -187,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Args::command().debug_assert();
+        Arguments::command().debug_assert();
     }
 
     #[test]

@@ -7,40 +7,37 @@ use clap::Parser;
 use make_requests::output::{self, Format};
 use make_requests::{Plan, Progress, Report};
 
-use crate::args::Args;
+use crate::args::{Arguments, Command, RunArguments};
 
 mod args;
 
-/// The exit status where nothing can be said about the target.
+/// The exit status if nothing can be said about the target.
 const COULD_NOT_TELL: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::try_parse_from(args::with_two_dashes(std::env::args_os()));
-    let args = args.unwrap_or_else(|error| stop(error));
-    let format = args.format();
-    let plan = args.into_plan().unwrap_or_else(|error| stop(error));
-
-    let report = match make_requests::run(&plan, narrator(&plan)).await {
-        Ok(report) => report,
-        Err(error) => {
-            say(&format!("make_requests: could not tell: {error}\n"));
-            return COULD_NOT_TELL.into();
-        }
-    };
-    match print(format, &report) {
-        // A reader that has seen enough, such as `head`, does not change the verdict.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            say(&format!(
-                "make_requests: the result could not be written: {error}\n"
-            ));
-            COULD_NOT_TELL.into()
-        }
-        _ => report.verdict().exit_status().into(),
+    let arguments = Arguments::try_parse_from(args::with_two_dashes(std::env::args_os()));
+    let Arguments { run, command } = arguments.unwrap_or_else(|error| stop(error));
+    match command {
+        Some(command) => exit_status(print_document(command), 0).into(),
+        None => fire(run).await.into(),
     }
 }
 
-/// Says what is wrong with the command line, and ends.
+/// Fires the requests and prints the report. Returns the exit status.
+async fn fire(arguments: RunArguments) -> u8 {
+    let format = arguments.format();
+    let plan = arguments.into_plan().unwrap_or_else(|error| stop(error));
+    match make_requests::run(&plan, narrator(&plan)).await {
+        Ok(report) => exit_status(print(format, &report), report.verdict().exit_status()),
+        Err(error) => {
+            say(&format!("make_requests: could not tell: {error}\n"));
+            COULD_NOT_TELL
+        }
+    }
+}
+
+/// Reports a command line that cannot be used, and ends the process.
 fn stop(error: clap::Error) -> ! {
     make_requests::without_credentials(error).exit()
 }
@@ -48,14 +45,14 @@ fn stop(error: clap::Error) -> ! {
 /// Tells a person at the terminal how far the run has come.
 fn narrator(plan: &Plan) -> impl FnMut(Progress) {
     let requests = plan.requests.get();
-    let watched = io::stderr().is_terminal();
+    let is_watched = io::stderr().is_terminal();
     let mut answered = 0;
     move |progress| {
-        if !watched {
+        if !is_watched {
             return;
         }
         match progress {
-            Progress::Probed => say("The service knows what is raced for.\n"),
+            Progress::Probed => say("The service knows the target.\n"),
             Progress::Warm => say(&format!("{requests} connections are open and warm.\n")),
             Progress::Answered { .. } => {
                 answered += 1;
@@ -68,7 +65,7 @@ fn narrator(plan: &Plan) -> impl FnMut(Progress) {
     }
 }
 
-/// The result goes to stdout. A table has no room for the summary, so that goes to stderr.
+/// Prints the report to stdout. A table has no room for the summary, so that goes to stderr.
 fn print(format: Format, report: &Report) -> io::Result<()> {
     let mut out = io::stdout().lock();
     output::write(format, report, &mut out)?;
@@ -79,7 +76,28 @@ fn print(format: Format, report: &Report) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes to stderr. Where that is closed, there is nobody to tell so.
+/// Prints a completion script or the manual page to stdout.
+fn print_document(command: Command) -> io::Result<()> {
+    let document = command.document()?;
+    let mut out = io::stdout().lock();
+    out.write_all(&document)?;
+    out.flush()
+}
+
+/// The exit status after printing. A reader that leaves early, such as `head`, does not change it.
+fn exit_status(printed: io::Result<()>, status: u8) -> u8 {
+    match printed {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            say(&format!(
+                "make_requests: the result could not be written: {error}\n"
+            ));
+            COULD_NOT_TELL
+        }
+        _ => status,
+    }
+}
+
+/// Writes to stderr. If stderr is closed, nobody can be told, so the error is dropped.
 fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

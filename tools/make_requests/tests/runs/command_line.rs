@@ -550,7 +550,7 @@ fn wrong_usage_says_what_would_be_right() {
         (&["--base-url", "localhost:8080"], "http://localhost:8080"),
         (&["--format", "xml"], "text, json, csv"),
         (&["--nonsense"], "unexpected argument"),
-        (&["extra"], "unexpected argument"),
+        (&["extra"], "unrecognized subcommand"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_make_requests"))
             .args(args)

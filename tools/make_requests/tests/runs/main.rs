@@ -4,6 +4,7 @@
 
 mod bank;
 mod command_line;
+mod documents;
 mod exports;
 mod library;
 mod orders;
