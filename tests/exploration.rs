@@ -1,4 +1,4 @@
-//! The explorer against itself, and the cards and the README against what the explorer finds.
+//! The explorer against itself, and the cards and docs/matrix.md against what the explorer finds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ use crate::support::TestEngine;
 
 on_engines!(
     every:
-        the_cards_and_the_readme_say_what_is_found,
+        the_cards_and_the_matrix_say_what_is_found,
         steps_that_do_not_meet_interleave_in_every_way,
         a_planted_lost_update_is_found,
         a_schedule_runs_the_same_twice,
@@ -128,7 +128,7 @@ fn everything_of(engine: TestEngine) -> Vec<Settings> {
     modes.into_iter().flat_map(at_every_level).collect()
 }
 
-async fn the_cards_and_the_readme_say_what_is_found(engine: TestEngine) {
+async fn the_cards_and_the_matrix_say_what_is_found(engine: TestEngine) {
     let strategies: Vec<_> = survey::subjects().collect();
     let mut findings = Vec::new();
     for settings in everything_of(engine) {
@@ -143,7 +143,7 @@ async fn the_cards_and_the_readme_say_what_is_found(engine: TestEngine) {
             assert_its_head_tells_the_smallest_schedule(finding);
         }
     }
-    assert_is_in_the_readme(&findings);
+    assert_is_in_the_page(&findings);
 }
 
 fn assert_agrees_with_its_card(finding: &Finding) {
@@ -211,15 +211,15 @@ fn told(name: &str) -> Told {
     }
 }
 
-/// The README's matrix is what `racy explore --matrix` prints, but for the versions under it.
-fn assert_is_in_the_readme(findings: &[Finding]) {
-    let readme = include_str!("../README.md");
+/// docs/matrix.md is what `racy explore --matrix` prints, but for the versions under it.
+fn assert_is_in_the_page(findings: &[Finding]) {
+    let matrix = include_str!("../docs/matrix.md");
     let printed = report::matrix::markdown(findings, &[]);
     let (tables, _versions) = printed.split_once("Found on ").unwrap();
     for paragraph in tables.trim().split("\n\n") {
         assert!(
-            readme.contains(paragraph),
-            "the README's matrix does not have this:\n{paragraph}"
+            matrix.contains(paragraph),
+            "docs/matrix.md does not have this:\n{paragraph}"
         );
     }
 }
