@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::audit::{FileAudit, Id};
-use crate::run::Error;
+use crate::error::Error;
 use crate::transport::{Received, TransportError, TransportErrorKind};
+use crate::words::{number_if_any, printable, printable_label};
 
 /// One request of a run and how it ended.
 #[derive(Debug, Clone)]
@@ -343,23 +344,6 @@ impl Problem {
             retry_after: None,
         }
     }
-}
-
-/// Text of the service's without anything that a terminal would obey.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
-}
-
-pub(crate) fn printable_label<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<String, D::Error> {
-    Ok(printable(&String::deserialize(deserializer)?))
-}
-
-fn number_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(Value::deserialize(deserializer)?.as_i64())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use crate::answer::printable_label;
+use crate::words::{printable_example, printable_label};
 
 /// A number or a name that the service gave something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
@@ -104,13 +104,6 @@ pub struct Shipment {
     pub order: Id,
     /// How many lines it had at that moment.
     pub lines: u64,
-}
-
-fn printable_example<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
-    let example: Option<String> = Deserialize::deserialize(deserializer)?;
-    Ok(example.map(|text| crate::answer::printable(&text)))
 }
 
 #[cfg(test)]

@@ -27,13 +27,14 @@ use tokio::task::JoinSet;
 
 use crate::answer::{Answer, Inspection, Outcome};
 use crate::consumer::Consumer;
+use crate::error::Error;
 use crate::gate::{Gate, GatedStream};
 use crate::key::IDEMPOTENCY_KEY;
 use crate::ordinary::{self, Client};
 use crate::plan::Plan;
-use crate::run::{Error, Fired, Progress};
 use crate::tasks::joined;
 use crate::transport::{Received, TransportError, receive, within};
+use crate::volley::{Progress, Volley};
 
 /// One warm connection for each request of a plan.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ impl Burst {
         client: &Client,
         consumer: &mut Consumer,
         progress: &mut impl FnMut(Progress),
-    ) -> Fired {
+    ) -> Volley {
         let gates: Vec<_> = self
             .connections
             .iter()
@@ -105,7 +106,7 @@ impl Burst {
             });
             answers.push(answer);
         }
-        Fired { answers, releases }
+        Volley { answers, releases }
     }
 }
 

@@ -3,8 +3,8 @@
 use tokio::task::JoinSet;
 
 use crate::audit::Shipped;
+use crate::error::Error;
 use crate::ordinary::Client;
-use crate::run::Error;
 use crate::tasks::joined;
 
 /// The consumer of a run's book: it ships once while requests are in flight, to meet half-written

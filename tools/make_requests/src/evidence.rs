@@ -6,8 +6,8 @@ use crate::account::Account;
 use crate::answer::{Answer, Inspection};
 use crate::audit::{Anomaly, BookAudit};
 use crate::consumer::{Consumer, Consumption};
+use crate::error::Error;
 use crate::ordinary::Client;
-use crate::run::Error;
 use crate::target::Target;
 
 /// What the audits said, by what was raced for.

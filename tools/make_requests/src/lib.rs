@@ -37,6 +37,7 @@
 //!
 //! In reading order:
 //!
+//! - `error`, `invalid`, `words`, `volley`: what the others share.
 //! - `plan`, `target`: what a run shall do, parsed.
 //! - `run`: the run itself: look at what is raced for, fire, look again.
 //! - `ordinary`, `spaced`: requests through reqwest, one every so often.
@@ -56,8 +57,10 @@ mod audit;
 mod burst;
 mod consumer;
 mod credentials;
+mod error;
 mod evidence;
 mod gate;
+mod invalid;
 mod key;
 mod ordinary;
 pub mod output;
@@ -71,6 +74,8 @@ mod tasks;
 pub mod timeline;
 mod transport;
 mod verdict;
+mod volley;
+mod words;
 
 pub use account::Account;
 pub use answer::{
@@ -79,10 +84,13 @@ pub use answer::{
 pub use audit::{Anomaly, BookAudit, FileAudit, Id, Shipment, Shipped};
 pub use consumer::Consumption;
 pub use credentials::without_credentials;
+pub use error::{Error, Unfit};
 pub use evidence::{Books, Evidence, Files, OrderBook};
-pub use plan::{BaseUrl, Invalid, Pace, Plan, Requests, parse_timeout};
+pub use invalid::Invalid;
+pub use plan::{BaseUrl, Pace, Plan, Requests, parse_timeout};
 pub use report::{Latency, Problems, Report, TransportErrors};
-pub use run::{Error, Progress, Unfit, run};
+pub use run::run;
 pub use target::{Amount, Book, Deposits, Exhibit, Exports, Orders, Strategy, Target, TargetName};
 pub use transport::{TransportError, TransportErrorKind};
 pub use verdict::{Doubt, Verdict};
+pub use volley::Progress;

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use crate::account::Account;
 use crate::answer::{Inspection, Outcome};
 use crate::audit::{BookAudit, Shipped};
+use crate::error::{Error, Unfit};
 use crate::key::{IDEMPOTENCY_KEY, Keys};
 use crate::plan::Plan;
-use crate::run::{Error, Unfit};
 use crate::target::{Deposits, Exports, Target};
 use crate::transport::{Received, TransportError, TransportErrorKind, drain, receive, within};
 

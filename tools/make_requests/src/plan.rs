@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::invalid::Invalid;
 use crate::target::{Deposits, Exports, Orders, Target};
 
 /// A run that is fully described: which requests to fire at which service, and how.
@@ -54,18 +55,6 @@ impl Plan {
         }
     }
 }
-
-/// Input that was refused; the message names what was wrong and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid(pub(crate) String);
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Invalid {}
 
 /// The service's address: `http://host:port`, with an optional path in front of all its routes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,14 +10,15 @@ use serde::Serialize;
 use crate::answer::{Answer, Inspection, Outcome, Problem, Receipt};
 use crate::audit::Anomaly;
 use crate::consumer::Consumption;
+use crate::error::Error;
 use crate::evidence::{Books, Evidence, OrderBook, anomalies_seen};
 use crate::pair;
 use crate::plan::Plan;
-use crate::run::{Error, Fired};
 use crate::target::{Exhibit, Target};
 use crate::timeline;
 use crate::transport::TransportErrorKind;
 use crate::verdict::{Doubt, Verdict};
+use crate::volley::Volley;
 
 /// The facts of one run. The methods derive everything else.
 #[derive(Debug)]
@@ -75,8 +76,8 @@ pub struct Latency {
 }
 
 impl Report {
-    pub(crate) fn new(plan: Plan, evidence: Evidence, fired: Fired) -> Self {
-        let Fired {
+    pub(crate) fn new(plan: Plan, evidence: Evidence, fired: Volley) -> Self {
+        let Volley {
             mut answers,
             releases,
         } = fired;
@@ -624,7 +625,7 @@ mod tests {
             },
             inspection: None,
         };
-        let fired = Fired {
+        let fired = Volley {
             answers: (1..).zip(requests).map(answer).collect(),
             releases: Vec::new(),
         };

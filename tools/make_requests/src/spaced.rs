@@ -7,8 +7,8 @@ use tokio::task::JoinSet;
 use crate::answer::Answer;
 use crate::consumer::Consumer;
 use crate::ordinary::Client;
-use crate::run::{Fired, Progress};
 use crate::tasks::joined;
+use crate::volley::{Progress, Volley};
 
 /// Starts one request every `wait`, the first at once, and the consumer beside the one in the middle.
 pub(crate) async fn fire(
@@ -16,7 +16,7 @@ pub(crate) async fn fire(
     wait: Duration,
     consumer: &mut Consumer,
     progress: &mut impl FnMut(Progress),
-) -> Fired {
+) -> Volley {
     let mut clock = tokio::time::interval(wait);
     let mut in_flight = JoinSet::new();
     let mut answers = Vec::new();
@@ -41,7 +41,7 @@ pub(crate) async fn fire(
             }
         }
     }
-    Fired {
+    Volley {
         answers,
         releases: Vec::new(),
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde_json::json;
 
-use crate::plan::Invalid;
+use crate::invalid::Invalid;
 
 /// The shared things that clients race for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::audit::Anomaly;
-use crate::run::Error;
+use crate::error::Error;
 use crate::target::Exhibit;
 
 /// What a run says about its target.
