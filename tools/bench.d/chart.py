@@ -1,5 +1,5 @@
-"""The chart of what each strategy costs, as an SVG that needs nothing beside itself. It brings its own
-background, light or dark as the reader prefers, so that it is legible on any page."""
+"""The chart of what each strategy costs, as one SVG file. It has its own background, light or dark
+as the reader prefers, so it is legible on any page."""
 from __future__ import annotations
 
 import math
@@ -39,7 +39,7 @@ class Bars:
 
 
 def drawn(bars: list[Bars], measure: float, clients: int, accounts: int, note: str) -> str:
-    """`measure` is what native atomic_update makes on the hot account."""
+    """`measure` is how many deposits a second native atomic_update makes on the hot account."""
     scale = Scale([rate for each in bars for rate in (each.hot, each.apart)] + [measure])
     height = TOP + ROW * len(bars) + BOTTOM
     title = f"Deposits per second by strategy, {clients} clients"

@@ -1,5 +1,5 @@
-"""The part of tools/bench that measures what each strategy costs: how many deposits a second it makes at
-how many clients, how long they take, how many are refused, tried again or lost."""
+"""The part of tools/bench that measures what each strategy costs: deposits per second by number of
+clients, how long they take, and how many are refused, retried or lost."""
 from __future__ import annotations
 
 import argparse
@@ -17,36 +17,35 @@ from tables import judged, markdown, milliseconds, share, spread
 CLIENTS = (1, 8, 64)
 SPREAD = 64
 
-#: The strategy whose native side is the measure of all.
+#: All prices are ratios to the native side of this strategy.
 MEASURE = "atomic_update"
 
-#: Those whose pauses depend on --retry.
+#: The strategies whose pauses depend on --retry.
 RETRYING = ("optimistic_retry", "serializable_retry")
 POLICIES = ("none", "fixed", "exponential", "jitter")
 
-#: Besides the default, which has a connection for each client.
+#: A pool with fewer connections than clients. The default has one for each client.
 SMALL_POOL = 8
 
-#: Run one after the other on an instance that has done nothing else.
+#: The strategies that a fresh instance serves, one after the other, while its memory is measured.
 REMEMBERED = ("atomic_update", "row_locking_atomic_long_delay", "batched")
 
-# The instances are up at the same time, and each keeps its connections; MySQL's own limit is 151.
+# All instances run at once, and each keeps its connections. MySQL's own limit is 151.
 CONNECTIONS = "1000"
 
-# What is to be reached on one hot account: HTTP to the same SQL natively, HTTP to atomic_update natively,
-# bytes.
+# Targets on one hot account: HTTP to the same SQL natively; HTTP to native atomic_update; bytes.
 TARGETS_NATIVE = {("atomic_update", 8): 0.95, ("row_locking_atomic_long_delay", 8): 0.95}
 TARGETS_PRICE = {("batched", 64): 15, ("partitioned", 8): 3, ("partitioned", 64): 3}
 TARGET_MEMORY = 30_000_000
 
-#: Where others keep more processors busy than this, a ratio says little: who waits for a processor waits
-#: on both sides.
+#: If other programs keep more processors busy than this, a ratio says little: then both sides wait
+#: for a processor.
 QUIET = 0.2
 
 
 @dataclass
 class Cost:
-    """A strategy at a number of clients, each of whose deposits goes to one of so many accounts."""
+    """A strategy at a number of clients. Each deposit goes to one of `accounts` accounts."""
 
     strategy: str
     clients: int
@@ -54,9 +53,9 @@ class Cost:
     #: Options of `racy serve`.
     serve: tuple[str, ...] = NO_DELAY
     http: Side = field(default_factory=Side)
-    #: The same SQL; none where it is left out.
+    #: The same SQL natively. None if there is no native version.
     native: Side | None = None
-    #: Natively atomic_update, at the same clients and accounts; none where nothing is compared with it.
+    #: Native atomic_update at the same clients and accounts. None if there is no comparison.
     measure: Side | None = None
 
     def raw(self) -> dict:
@@ -69,12 +68,12 @@ class Figures:
     """All that is measured."""
 
     costs: list[Cost]
-    #: Those who retry, by policy.
+    #: The retrying strategies, by policy.
     policies: list[Cost]
     #: A pool that is too small, beside the default one.
     pools: list[Cost]
-    #: What one native client makes of many deposits in one transaction, by numbers of clients that its
-    #: loops were run beside.
+    #: One native client with many deposits in one transaction. The key is the number of clients in
+    #: the group of loops that it runs beside.
     ceiling: dict[int, Side]
 
     def cost(self, strategy: str, clients: int, accounts: int = 1) -> Cost | None:
@@ -110,11 +109,11 @@ def measure(lab: Lab, args: argparse.Namespace, processors: int) -> dict:
 
 
 def known(lab: Lab, wanted: list[str] | None) -> list[str]:
-    """The strategies to be measured, in the service's order: all, unless some are named."""
+    """The strategies to be measured, in the service's order: the wanted ones, or all."""
     names = [strategy["name"] for strategy in lab.service().get("/strategies")["strategies"]]
-    strangers = sorted(set(wanted or ()) - set(names))
-    if strangers:
-        raise CannotMeasure(f"there is no {', '.join(strangers)}; there are {', '.join(names)}")
+    unknown = sorted(set(wanted or ()) - set(names))
+    if unknown:
+        raise CannotMeasure(f"there is no {', '.join(unknown)}; there are {', '.join(names)}")
     return [name for name in names if not wanted or name in wanted]
 
 
@@ -142,7 +141,7 @@ def planned(strategies: list[str], clients: list[int]) -> Figures:
 
 @dataclass
 class Job:
-    """A loop that is run in each round, and where it is noted."""
+    """A loop that runs in each round, and the side that records it."""
 
     what: str
     side: Side
@@ -155,7 +154,7 @@ class Job:
 
 
 def measure_rounds(lab: Lab, figures: Figures, args: argparse.Namespace) -> CannotMeasure | None:
-    """Returns why it had to stop before the last round, where it had to. The first has to be complete."""
+    """Returns why it stopped before the last round, or None. The first round must be complete."""
     groups = groups_of_jobs(lab, figures, args.seconds)
     warm_up(lab, figures)
     for turn in range(args.rounds):
@@ -171,7 +170,7 @@ def measure_rounds(lab: Lab, figures: Figures, args: argparse.Namespace) -> Cann
 
 
 def run_round(groups: list[list[list[Job]]], turn: int) -> None:
-    """Group by group, so that what is compared is close in time; another one begins each time."""
+    """Runs group by group, so that compared loops are close in time. Pairs rotate by turn."""
     for pairs in groups:
         for number, pair in enumerate(in_turn(pairs, turn)):
             for job in reversed(pair) if (turn + number) % 2 else pair:
@@ -179,7 +178,7 @@ def run_round(groups: list[list[list[Job]]], turn: int) -> None:
 
 
 def groups_of_jobs(lab: Lab, figures: Figures, seconds: int) -> list[list[list[Job]]]:
-    """Each group is of a number of clients and accounts; in it, pairs whose sides take turns."""
+    """One group for each number of clients and accounts. It holds pairs whose sides take turns."""
     groups: dict[tuple[int, int], list[list[Job]]] = {}
     measured = {cost.strategy for cost in figures.costs}
     for cost in figures.costs:
@@ -224,7 +223,7 @@ def native_job(lab: Lab, strategy: str, clients: int, accounts: int, side: Side,
 
 
 def warm_up(lab: Lab, figures: Figures) -> None:
-    """Connections get opened, and statements prepared."""
+    """Opens connections and prepares statements."""
     say("warming up")
     accounts = lab.new_accounts(1)
     most = max(cost.clients for cost in figures.costs)
@@ -234,7 +233,7 @@ def warm_up(lab: Lab, figures: Figures) -> None:
 
 
 def find_losses(lab: Lab, figures: Figures) -> None:
-    """Asks the audit, which reads all that was written, once everything else is done."""
+    """Asks the audit. It reads all that was written, so it comes last."""
     say("counting what was lost")
     for cost in figures.costs + figures.policies + figures.pools:
         for side in (cost.http, cost.native):
@@ -258,7 +257,7 @@ def measure_memory(lab: Lab, args: argparse.Namespace) -> dict[str, int]:
 
 POOL = (
     "No delays; a pool of 100 connections, as by default, so that each client has its own. MySQL's "
-    f"max_connections is {CONNECTIONS}, because several instances are up at the same time.\n"
+    f"max_connections is {CONNECTIONS}, because several instances run at once.\n"
 )
 
 
@@ -275,8 +274,8 @@ def costs_tables(figures: Figures) -> str:
         costs_table(place(*where), costs, figures.ceiling.get(where[0]) if where[1] == 1 else None)
         for where, costs in tables.items()
     ) + (
-        "\n–: there is no native version of the same SQL: a loop inside of the transaction that makes it "
-        "pointless, a lock in the service's memory, or a queue. For atomic_update both ratios are the same.\n"
+        "\n–: there is no native version of the same SQL, because of a loop inside the transaction, a lock in "
+        "the service's memory, or a queue. For atomic_update both ratios are the same.\n"
     )
 
 
@@ -332,7 +331,7 @@ def with_targets(figures: Figures) -> list[Cost]:
 
 
 def busy(side: Side, process: str) -> float:
-    """How many processors that kept busy."""
+    """How many processors a process kept busy."""
     return side.processor_seconds(process) / side.seconds()
 
 
@@ -386,7 +385,7 @@ def verdict(cost: Cost, other: Side, to_what: str, target: float) -> str:
     others = max(cost.http.disturbance(), other.disturbance())
     judgement = judged(statistics.median(ratios) >= target)
     if others > QUIET:
-        judgement = f"not to be told, because others kept {others:.1f} processors busy"
+        judgement = f"unknown, because other programs kept {others:.1f} processors busy"
     return (
         f"{cost.strategy}, {place(cost.clients, cost.accounts)}: {spread(ratios)} × {to_what}, "
         f"target ≥ {target}: {judgement}.\n"
@@ -394,7 +393,7 @@ def verdict(cost: Cost, other: Side, to_what: str, target: float) -> str:
 
 
 def limits(figures: Figures, processors: int) -> str:
-    """Who had the processors, where a ratio was to be reached."""
+    """What kept the processors busy, for each ratio that has a target."""
     lines = []
     for cost in with_targets(figures):
         key = (cost.strategy, cost.clients)
@@ -409,8 +408,8 @@ def limits(figures: Figures, processors: int) -> str:
             )
     worst = max(loop.disturbance for cost in figures.costs for loop in cost.http.loops)
     lines.append(
-        f"What has nothing to do with it kept {disturbance(figures):.2f} processors busy in half of all loops "
-        f"over HTTP, and at most {worst:.2f}.\n"
+        f"Other programs kept {disturbance(figures):.2f} processors busy in half of all loops over HTTP, "
+        f"and at most {worst:.2f}.\n"
     )
     return "\n".join(lines)
 
@@ -432,5 +431,5 @@ def draw(figures: Figures, clients: int, file: Path) -> None:
             line = hot.measure.rate()
     file.parent.mkdir(parents=True, exist_ok=True)
     others = disturbance(figures)
-    note = f" Others kept {others:.1f} processors busy meanwhile." if others > QUIET else ""
+    note = f" Other programs kept {others:.1f} processors busy." if others > QUIET else ""
     file.write_text(chart.drawn(bars, line, clients, SPREAD, note))

@@ -1,5 +1,5 @@
-"""The part of tools/bench that measures the explorer: how many schedules a second it runs, what keeps
-it from running more, and how long the answers take that people wait for."""
+"""The part of tools/bench that measures the explorer: schedules per second, what limits them, and
+how long its answers take."""
 from __future__ import annotations
 
 import contextlib
@@ -17,18 +17,18 @@ from tables import judged, markdown, milliseconds, spread
 STRATEGY = "atomic_no_delay"
 PARALLEL = (1, 2, 4, 8, 16)
 
-# With these, MySQL leaves it to the operating system when a commit gets to the disk.
+# With these, the operating system decides when a commit of MySQL gets to the disk.
 RELAXED = {"sync_binlog": "0", "innodb_flush_log_at_trx_commit": "0"}
 RELAXED_PARALLEL = (1, 8)
 
 OTHER_ENGINES = {"MariaDB": "local:mariadb", "PostgreSQL": "local:postgres", "SQLite": "sqlite::memory:"}
 OTHER_PARALLEL = 8
 
-# What is to be reached, in seconds: the MySQL column of the matrix, and one strategy at one level.
+# Targets in seconds: the MySQL column of the matrix, and one strategy at one level.
 TARGET_COLUMN = 60
 TARGET_ANSWER = 2
 
-#: How racy says that there is no such server on this machine.
+#: A part of what racy says if this machine has no such server.
 NOT_FOUND = "server was found"
 
 
@@ -39,7 +39,7 @@ def measure(lab: Lab, rounds: int, processors: int) -> dict:
     others = [Setup(engine, OTHER_PARALLEL) for engine in OTHER_ENGINES]
     columns: list[Column] = []
 
-    # Connections get opened and tables filled; not counted.
+    # The first search opens connections and fills tables. It is not counted.
     search_on_mysql(lab, setups[0])
     for turn in range(rounds):
         say(f"round {turn + 1} of {rounds}")
@@ -64,19 +64,19 @@ def measure(lab: Lab, rounds: int, processors: int) -> dict:
 
 @dataclass
 class Search:
-    """All schedules of the strategy, run once."""
+    """One run of all schedules of the strategy."""
 
     engine: str
     schedules: int
-    #: How the schedules ended, which should be the same each time.
+    #: How the schedules ended. It should be the same each time.
     counts: str
     #: In how many of them a client waited for a lock.
     waited: int
-    #: What racy says that it took.
+    #: As racy reports it.
     seconds: float
-    #: Processor time in seconds: client (the explorer), database (where it is the lab's), machine.
+    #: Processor time in seconds: client (the explorer), database (only the lab's own), machine.
     processor: dict[str, float]
-    #: The time in which that was used.
+    #: The seconds in which that processor time was used.
     processor_seconds: float
 
     @property
@@ -86,14 +86,14 @@ class Search:
 
 @dataclass
 class Setup:
-    """A way to run the searches, and those that were run, one for each round."""
+    """A way to run searches, and the searches that were run this way, one for each round."""
 
     engine: str
     parallel: int
-    #: Whether commits need not get to the disk.
+    #: Whether commits may skip the disk.
     relaxed: bool = False
     searches: list[Search] = field(default_factory=list)
-    #: Why there are no searches, where the engine was not found.
+    #: Why there are no searches. Empty if the engine was found.
     missing: str = ""
 
     def __str__(self) -> str:
@@ -115,7 +115,7 @@ class Setup:
         return self.total(process) * 1e6 / sum(search.schedules for search in self.searches)
 
     def occupied(self, process: str, processors: int) -> float:
-        """The share of the time of so many processors that a process took."""
+        """The share of the time of `processors` processors that a process took."""
         return self.total(process) / (processors * sum(search.seconds for search in self.searches))
 
     def total(self, process: str) -> float:
@@ -133,7 +133,7 @@ def search_on_mysql(lab: Lab, setup: Setup) -> Search:
 
 @contextlib.contextmanager
 def relaxing(lab: Lab) -> Iterator[None]:
-    """Meanwhile, the MySQL need not get commits to the disk."""
+    """Inside the `with`, commits of the MySQL may skip the disk."""
     stock = lab.set_globals(RELAXED)
     try:
         yield
@@ -142,10 +142,10 @@ def relaxing(lab: Lab) -> Iterator[None]:
 
 
 def search_elsewhere(lab: Lab, setup: Setup) -> None:
-    """On a server of its own, which comes and goes with the search."""
+    """Searches on a private server, which is started and stopped with the search."""
     if setup.missing:
         return
-    # RACY_MYSQLD, where it is set, names a MySQL: the lab runs on it.
+    # RACY_MYSQLD, if set, names the MySQL of the lab, and not a MariaDB.
     environment = stock_environment("RACY_POSTGRES")
     try:
         setup.add(search(lab, setup, OTHER_ENGINES[setup.engine], environment))
@@ -171,9 +171,9 @@ def search(lab: Lab, setup: Setup, url: str, environment: dict[str, str], **proc
 
 
 def explore(lab: Lab, url: str, environment: dict[str, str], *options) -> list[dict]:
-    """What `racy explore` has found."""
+    """The findings of `racy explore`."""
     command = [lab.racy, "explore", "--format", "json", "--database-url", url, *options]
-    # 1 says that something was lost that should not be; the figures are good all the same.
+    # Status 1 says that a strategy broke its promise. The figures are good all the same.
     return json.loads(run(command, good_statuses=(0, 1), env=environment, stderr=subprocess.PIPE))
 
 
@@ -183,17 +183,17 @@ def counts_of(finding: dict) -> str:
 
 
 def took(finding: dict) -> float:
-    """In seconds, and above zero."""
+    """How long a finding took: in seconds, and above zero."""
     return max(finding["took_ms"], 1) / 1000
 
 
 @dataclass
 class Answer:
-    """What was found of one strategy at one level."""
+    """The finding about one strategy at one level."""
 
     strategy: str
     isolation: str
-    #: How the schedules ended, which should be the same each time.
+    #: How the schedules ended. It should be the same each time.
     counts: str
     seconds: float
 
@@ -221,7 +221,7 @@ def explore_column(lab: Lab) -> Column:
 
 
 def row_of(finding: dict) -> str:
-    """The strategy; also by how many instances of the service its clients were served, if by several."""
+    """The strategy, with the number of instances that served its clients if that was not 1."""
     instances = finding["instances"]
     return finding["strategy"] if instances == 1 else f"{finding['strategy']}, {instances} instances"
 
@@ -229,14 +229,14 @@ def row_of(finding: dict) -> str:
 # What follows ------------------------------------------------------------------------------------
 
 def at(setups: list[Setup], parallel: int, relaxed: bool = False) -> Setup:
-    """The setup with so many schedules at once."""
+    """The setup with this number of schedules at once."""
     return next(it for it in setups if it.parallel == parallel and it.relaxed == relaxed)
 
 
 def shares(stock: Setup, relaxed: Setup, processors: int) -> dict[str, float]:
-    """What a stock schedule's time goes into. First what is saved where commits need not get to the
-    disk; then, in the time that is left, the processor time of the two processes, as a share of what
-    the processors can do that so many schedules can keep busy; the rest is neither."""
+    """Splits the time of a schedule with stock durability. The disk's part is what relaxed
+    durability saves. The two processes' parts are their processor time in what is left, as a share
+    of the processors that this number of schedules can use. The rest is waiting."""
     left = min(1 / statistics.median(relaxed.ratios(stock)), 1)
     usable = min(stock.parallel, processors)
     parts = {
@@ -258,14 +258,14 @@ def limits(setups: list[Setup], processors: int) -> str:
             f"What limits it most is {max(parts, key=parts.get)}.\n"
         )
     sentences.append(
-        "Waiting is for answers and wake-ups, before the engine is asked who waits for a lock, and for "
-        "processors that others have. Processor time spent on getting commits to the disk counts there.\n"
+        "Waiting is for answers and wake-ups, before the engine is asked which client waits for a lock, and "
+        "for processors that other programs use. Processor time for getting commits to the disk is in it.\n"
     )
     return "\n".join(sentences)
 
 
 def differing(setups: list[Setup], columns: list[Column]) -> str:
-    """Tells where searches counted what most of the same kind did not."""
+    """Names the searches whose counts differ from those of most searches of the same kind."""
     alike = [[(str(setup), search.counts) for setup in setups for search in setup.searches]]
     for (strategy, level), answers in by_cell(columns).items():
         alike.append([(f"{strategy} at {level}, in the column", answer.counts) for answer in answers])
@@ -321,7 +321,7 @@ def processor_table(setups: list[Setup], processors: int) -> str:
 
 
 def busy_elsewhere(setup: Setup) -> float:
-    """How many processors' time neither the explorer nor its database took."""
+    """How many processors were busy with neither the explorer nor its database."""
     elsewhere = setup.total("machine") - setup.total("client") - setup.total("database")
     return max(elsewhere, 0) / sum(search.processor_seconds for search in setup.searches)
 
@@ -335,7 +335,7 @@ def column_table(columns: list[Column]) -> str:
 
 
 def answer_medians(columns: list[Column]) -> dict[tuple[str, str], float]:
-    """What each strategy's answer at each level took, in seconds."""
+    """How many seconds each strategy's answer took at each level."""
     return {
         cell: statistics.median(answer.seconds for answer in answers)
         for cell, answers in by_cell(columns).items()

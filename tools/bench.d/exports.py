@@ -1,5 +1,5 @@
-"""The part of tools/bench that measures exports: how fast each strategy writes the transactions of an
-account that has a million of them, how fast the file is downloaded, and how much memory that takes."""
+"""The part of tools/bench that measures exports of a million transactions: how fast each strategy
+writes them, how fast the file is downloaded, and how much memory that takes."""
 from __future__ import annotations
 
 import contextlib
@@ -22,19 +22,19 @@ FEW_ROWS = 1000
 
 AMOUNT = 100
 
-# As the service reads them.
+# The pages in which the service reads transactions.
 PAGE = 1000
 PAGE_SQL = (
     "SELECT id, amount, created_at FROM transactions "
     "WHERE account_id = {account} AND id > {after} ORDER BY id LIMIT {limit};"
 )
 
-# As long as a machine may take that is busy with other things.
+# Enough for a machine that is busy with other programs.
 SECONDS_AT_MOST = 600
 OPTIONS = (*NO_DELAY, "--request-timeout", f"{SECONDS_AT_MOST}s")
 
-# What a thousand times the rows may add to the memory, in bytes: kept, the rows alone would take 24 MB,
-# and the file 54 MB.
+# Target in bytes: what a thousand times the rows may add to the memory. In memory, the rows alone
+# would take 24 MB, and the file 54 MB.
 TARGET_GROWTH = 8_000_000
 
 MEGABYTE = 1_000_000
@@ -45,13 +45,13 @@ PIECE = 1 << 20
 class Run:
     """Rows that were written into a file, or read from one."""
 
-    #: 0 where they were not counted.
+    #: 0 if they were not counted.
     rows: int
     bytes: int
     seconds: float
-    #: Processor time in seconds, by process: service, database, client; and of the whole machine.
+    #: Processor time in seconds by process: service, database, client; and of the whole machine.
     processor: dict[str, float]
-    #: The most memory that the service had resident meanwhile, in bytes; none where it was not asked.
+    #: The largest resident memory of the service meanwhile, in bytes. None if it was not measured.
     peak: int | None = None
 
     @property
@@ -65,7 +65,7 @@ class Run:
 
 @dataclass
 class Way:
-    """A way to get rows into a file or out of it: with few rows once, then with many in each round."""
+    """A way to write rows into a file or to read them: few rows once, then many in each round."""
 
     name: str
     run: Callable[[int], Run]
@@ -91,8 +91,8 @@ def measure(lab: Lab, rounds: int) -> dict:
     exports = [Way(name, exporter(lab, service, name)) for name in STRATEGIES]
     download = Way("download", lambda _account: downloaded(lab, service))
 
-    # Before there is anything large, so that no memory is counted that is left from it. The first time
-    # connections get opened and statements prepared; not counted.
+    # Few rows come first, so that no memory of a large export is counted. The first run opens
+    # connections and prepares statements. It is not counted.
     for way in [native, *exports, download]:
         way.run(few)
         way.few = way.run(few)
@@ -100,7 +100,7 @@ def measure(lab: Lab, rounds: int) -> dict:
         for way in in_turn([native, *exports], turn):
             way.many.append(way.run(many))
             say(f"round {turn + 1} of {rounds}, {way.name}: {way.many[-1].rows_per_second:.0f} rows/s")
-        # Whatever was the last to write it, it has all the rows.
+        # Every strategy writes all rows, so the order does not matter.
         download.many.append(download.run(many))
         say(f"round {turn + 1} of {rounds}, download: {download.many[-1].megabytes_per_second:.0f} MB/s")
 
@@ -112,7 +112,7 @@ def measure(lab: Lab, rounds: int) -> dict:
 # The rows ----------------------------------------------------------------------------------------
 
 def fill(lab: Lab, account: int, rows: int) -> None:
-    """Puts so many transactions on record, a power of ten, and what they sum up to on the account."""
+    """Records `rows` transactions, a power of ten, and adds their sum to the account."""
     digits = " UNION ALL ".join(f"SELECT {digit}" for digit in range(10))
     factors = ", ".join(f"digits d{place}" for place in range(len(str(rows)) - 1))
     query(lab, (
@@ -123,7 +123,7 @@ def fill(lab: Lab, account: int, rows: int) -> None:
 
 
 def pages(lab: Lab, account: int) -> list[int]:
-    """After which number each page of the account's transactions begins."""
+    """The transaction ids after which the pages of the account begin."""
     numbers = query(lab, (
         "SELECT id FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM transactions "
         f"WHERE account_id = {account}) numbered WHERE place % {PAGE} = 0 ORDER BY id"
@@ -143,7 +143,7 @@ def mysql(lab: Lab) -> list[str]:
 # What is run -------------------------------------------------------------------------------------
 
 def native_export(lab: Lab, pages_of: dict[int, list[int]]) -> Callable[[int], Run]:
-    """The native loop: one page after the other into a file. It need not look where a page ends."""
+    """The native loop: it writes page after page into a file, and knows where each begins."""
     scripts = {}
     for account, begins in pages_of.items():
         scripts[account] = lab.folder / f"pages-{account}.sql"
@@ -184,7 +184,7 @@ def exporter(lab: Lab, service: Service, strategy: str) -> Callable[[int], Run]:
 
 
 def downloaded(lab: Lab, service: Service) -> Run:
-    """The shared file."""
+    """Downloads the shared file."""
     piece = bytearray(PIECE)
     connection = HTTPConnection(service.address, timeout=SECONDS_AT_MOST)
     forget_peak(service)
@@ -217,7 +217,7 @@ def processors(lab: Lab, service: Service) -> ProcessorTime:
 
 
 def forget_peak(service: Service) -> None:
-    """Lets the kernel begin anew with the most memory that was resident (VmHWM)."""
+    """Resets the kernel's record of the largest resident memory (VmHWM)."""
     Path(f"/proc/{service.process.pid}/clear_refs").write_text("5")
 
 

@@ -1,4 +1,5 @@
--- Sets global variables of a MySQL, run by sysbench, and prints what they were, one name=value a line.
+-- Sets global variables of a MySQL, and prints their former values, one name=value a line.
+-- sysbench runs it:
 --
 --   sysbench globals.lua --mysql-socket=PATH --mysql-user=root --mysql-db=racy \
 --     --settings=sync_binlog=0,innodb_flush_log_at_trx_commit=0 set

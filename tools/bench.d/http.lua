@@ -26,7 +26,7 @@ function init(arguments)
     local body = "account=" .. arguments[index] .. "&amount=" .. arguments[1]
     posts[index - 1] = wrk.format("POST", nil, form, body)
   end
-  -- Otherwise all threads draw the same.
+  -- Without a seed of its own, every thread draws the same.
   math.randomseed(samples.now() + number)
 end
 
@@ -41,7 +41,7 @@ function response(status, _headers, body)
   if status ~= MADE then
     refusal = status .. " " .. (body:match('"urn:racy:problem:([%a-]+)"') or "?")
   end
-  -- Also a refusal may tell how often it was tried.
+  -- A refusal may name its attempts, too.
   samples.note(own, began, refusal, tonumber(body:match('"attempts":(%d+)') or 1))
 end
 

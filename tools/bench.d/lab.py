@@ -1,5 +1,5 @@
-"""What every part of tools/bench stands on: programs to run, the service over its private MySQL, and
-the processor time that is used."""
+"""What every part of tools/bench uses: programs, the service over its private MySQL, and processor
+time."""
 from __future__ import annotations
 
 import contextlib
@@ -31,14 +31,13 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class CannotMeasure(Exception):
-    """Something that is needed is missing or failed; the message says what and what to do."""
+    """Something is missing or failed. The message says what, and what to do."""
 
 
 # Programs ----------------------------------------------------------------------------------------
 
 def run(command: list, good_statuses: tuple[int, ...] = (0,), **options) -> str:
-    """Runs a command to its end and returns what it wrote to standard output, where that is not
-    sent elsewhere."""
+    """Runs a command to its end and returns its standard output, unless that goes elsewhere."""
     words = [str(word) for word in command]
     options.setdefault("stdout", subprocess.PIPE)
     try:
@@ -56,7 +55,7 @@ def say(text: str) -> None:
 
 
 def in_turn(items: list, turn: int) -> list:
-    """Another one goes first each time."""
+    """The items, rotated, so that another one goes first each turn."""
     first = turn % len(items)
     return items[first:] + items[:first]
 
@@ -91,8 +90,8 @@ def with_modules() -> dict[str, str]:
 # The service -------------------------------------------------------------------------------------
 
 class Lab:
-    """The service over its private MySQL, in a temporary folder: one instance for each set of
-    options, the first of which has started the database. Everything is gone at the end."""
+    """The service over its private MySQL, in a temporary folder. There is one instance for each set
+    of options, and the first one starts the database. Everything is removed at the end."""
 
     def __init__(self, binaries: Path) -> None:
         self.racy = binaries / "racy"
@@ -117,14 +116,14 @@ class Lab:
         self.cleanup.close()
 
     def service(self, options: tuple[str, ...] = NO_DELAY) -> Service:
-        """The instance with these options."""
+        """The instance with these options, started if need be."""
         if options not in self.instances:
             self.start(options, self.url)
         return self.instances[options]
 
     @property
     def url(self) -> str:
-        """Where the database is."""
+        """The database's URL."""
         return f"mysql://root@localhost/{DATABASE}?socket={quote(self.socket, safe='')}&ssl-mode=disabled"
 
     def start(self, options: tuple[str, ...], database: str) -> Service:
@@ -146,7 +145,7 @@ class Lab:
         return accounts
 
     def set_globals(self, settings: dict[str, str]) -> dict[str, str]:
-        """Sets global variables of the MySQL, and returns what they were."""
+        """Sets global variables of the MySQL, and returns their former values."""
         wanted = ",".join(f"{name}={value}" for name, value in settings.items())
         output = sysbench(
             "globals.lua", f"--mysql-socket={self.socket}", "--mysql-user=root", f"--mysql-db={DATABASE}",
@@ -156,8 +155,8 @@ class Lab:
 
 
 def stock_environment(*kept: str) -> dict[str, str]:
-    """The environment for a program that is to have its stock settings: of the variables that change
-    these, only those named here are taken over."""
+    """The environment for a program with stock settings: variables that change them are left out,
+    except those in `kept`."""
     return {
         name: value for name, value in os.environ.items()
         if name in kept or not name.startswith(("RACY_", "RUST_LOG", "DATABASE_URL"))
@@ -177,7 +176,7 @@ class Service:
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
         self.log = log
-        # In a session of its own, so that Ctrl-C reaches only this script, which stops it in order.
+        # It has a session of its own: Ctrl-C reaches only this script, which stops it in order.
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stderr=stderr, start_new_session=True
@@ -204,7 +203,7 @@ class Service:
             self.process.wait()
 
     def announced(self, beginning: str) -> str:
-        """The rest of the log message that begins so, as soon as it is there."""
+        """Waits for a log message with this beginning, and returns the rest of it."""
         deadline = time.monotonic() + START_WITHIN
         while time.monotonic() < deadline:
             ended = self.process.poll() is not None
@@ -219,14 +218,14 @@ class Service:
 
     def messages(self) -> list[str]:
         messages = []
-        # The last line may not be complete yet.
+        # The last line may be incomplete.
         for line in self.log.read_text(errors="replace").split("\n")[:-1]:
             with contextlib.suppress(ValueError, TypeError):
                 messages.append(json.loads(line).get("message", ""))
         return messages
 
     def engine(self) -> tuple[str, str]:
-        """The engine in words, and its socket."""
+        """The engine in words, and the path of its socket."""
         message = self.announced("engine: ")
         engine, _, place = message.partition(" (")
         _, found, path = place.rpartition("socket ")
@@ -245,7 +244,7 @@ class Service:
             return json.loads(body)
 
     def memory(self, kind: str = "VmRSS") -> int:
-        """Resident memory in bytes: now, or the largest so far (VmHWM)."""
+        """Resident memory in bytes: now (VmRSS), or the largest so far (VmHWM)."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(f"{kind}:"):
                 return int(line.split()[1]) * 1024
@@ -255,8 +254,8 @@ class Service:
 # Processor time ----------------------------------------------------------------------------------
 
 class ProcessorTime:
-    """The processor time, in seconds, that processes, this script's children ("client") and the whole
-    machine use meanwhile."""
+    """The processor time, in seconds, that the named processes, this script's children ("client")
+    and the whole machine use inside the `with`."""
 
     def __init__(self, **processes: int) -> None:
         self.processes = processes
@@ -272,14 +271,14 @@ class ProcessorTime:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         times = {"client": children.ru_utime + children.ru_stime, "machine": machine_busy()}
         for name, process in self.processes.items():
-            # The name of the program, in parentheses, may contain anything.
+            # The name of the program, in parentheses, may contain spaces and parentheses.
             fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
             times[name] = (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
         return times
 
 
 def machine_busy() -> float:
-    """The seconds that all processors were at work, or were taken away by a host, since the start."""
+    """The seconds since the start that processors were at work, or were taken away by a host."""
     fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(int, fields[:8])
     return (user + nice + system + interrupts + soft_interrupts + stolen) / TICKS_PER_SECOND

@@ -12,26 +12,26 @@ from statements import Native
 
 AMOUNT = 100
 
-#: What the native client says of a deposit that it has not made: lock wait timeout, deadlock, record has
-#: changed; and that an UPDATE has matched no row.
+#: The native client's refusals: lock wait timeout, deadlock, record has changed, and an UPDATE that
+#: matched no row.
 NATIVE_REFUSALS = ("1205", "1213", "1020", "overtaken")
 
 
 @dataclass
 class Loop:
-    """What one closed loop of deposits came to."""
+    """The result of one closed loop of deposits."""
 
-    #: Microseconds that each deposit took that was made. Those that were made together count as one here.
+    #: Microseconds that each made deposit took. Deposits that were made together are one entry.
     applied_us: list[int]
     #: How many were refused, by HTTP status and kind of problem, or by engine code.
     refused: dict[str, int]
-    #: Attempts beyond the first, of those that were refused as well.
+    #: Attempts beyond the first, including those of refused deposits.
     retries: int
     #: From the first request to the last answer.
     seconds: float
-    #: Processor time in seconds, by process: service, database, client; and of the whole machine.
+    #: Processor time in seconds by process: service, database, client; and of the whole machine.
     processor: dict[str, float]
-    #: How many were made together each time.
+    #: How many deposits each entry stands for.
     together: int = 1
 
     @property
@@ -44,7 +44,7 @@ class Loop:
 
     @property
     def disturbance(self) -> float:
-        """How many processors were kept busy by what has nothing to do with it."""
+        """How many processors other programs kept busy."""
         own = sum(seconds for process, seconds in self.processor.items() if process != "machine")
         return max(self.processor["machine"] - own, 0) / self.seconds
 
@@ -55,14 +55,13 @@ class Side:
 
     accounts: list[int] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
-    #: How many of the deposits that were made got lost.
+    #: How many made deposits were lost.
     lost: int = 0
-    #: How many are on record, where that was asked: also those that were still under way when a loop ended.
+    #: How many deposits are on record, if asked. Some were still under way when a loop ended.
     recorded: int = 0
 
     def latency(self, percent: float) -> float:
-        """A percentile of all deposits that were made, in microseconds, by nearest rank; NaN where none
-        was."""
+        """A percentile of all made deposits in µs, by nearest rank. NaN if there are none."""
         ordered = sorted(itertools.chain.from_iterable(loop.applied_us for loop in self.loops))
         return ordered[max(math.ceil(percent / 100 * len(ordered)) - 1, 0)] if ordered else math.nan
 
@@ -76,14 +75,14 @@ class Side:
         return self.refused() / max(self.applied() + self.refused(), 1)
 
     def made(self) -> int:
-        """Some are made after the end of a loop, and some were answered of which there is no record."""
+        """The larger count: some deposits end after their loop, and some answers have no record."""
         return max(self.applied(), self.recorded)
 
     def lost_share(self) -> float:
         return self.lost / max(self.made(), 1)
 
     def retries(self) -> float:
-        """Attempts beyond the first, of all deposits, per deposit that was made."""
+        """Attempts beyond the first, of all deposits, per made deposit."""
         return sum(loop.retries for loop in self.loops) / max(self.applied(), 1)
 
     def rate(self) -> float:
@@ -94,14 +93,14 @@ class Side:
         return [own.rate / its.rate for own, its in zip(self.loops, other.loops)]
 
     def processor_us(self, process: str) -> float:
-        """Processor time per deposit that was made."""
+        """Processor time per made deposit."""
         return self.processor_seconds(process) * 1e6 / max(self.applied(), 1)
 
     def processor_seconds(self, process: str) -> float:
         return sum(loop.processor[process] for loop in self.loops)
 
     def disturbance(self) -> float:
-        """How many processors were kept busy by what has nothing to do with it; the median of all loops."""
+        """How many processors other programs kept busy: the median of all loops."""
         return statistics.median(loop.disturbance for loop in self.loops)
 
     def seconds(self) -> float:
@@ -120,7 +119,7 @@ def http_loop(
     with ProcessorTime(service=service.process.pid, database=lab.database) as processor:
         output = run(command, env=with_modules())
     loop = loop_from(output, processor.used)
-    # What is done about a conflict is the strategy's affair; anything else should not happen.
+    # A conflict is a result. Any other refusal is a mistake.
     unexpected(code for code in loop.refused if not code.startswith("409 "))
     return loop
 
@@ -141,7 +140,7 @@ def native_loop(lab: Lab, native: Native, accounts: list[int], clients: int, sec
 
 
 def loop_from(output: str, processor: dict[str, float]) -> Loop:
-    """Puts together what the clients of a load generator printed, one line of JSON each."""
+    """Adds up what the clients of a load generator printed, one line of JSON each."""
     clients = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     for client in clients:
         if "error" in client:
@@ -165,17 +164,17 @@ def unexpected(codes) -> None:
 
 
 def lost_on(lab: Lab, accounts: list[int]) -> int:
-    """How many deposits these accounts lack by now, as their audit says."""
+    """How many deposits these accounts have lost so far, by their audit."""
     return sum(account["lost"] for account in audited(lab, accounts)) // AMOUNT
 
 
 def count_losses(lab: Lab, side: Side) -> None:
-    """Also those that were answered although their record is gone, of which the audit knows nothing."""
+    """Counts what was lost, also answered deposits without a record, which no audit can see."""
     accounts = audited(lab, side.accounts)
     side.recorded = sum(account["transactions"] for account in accounts)
     side.lost = side.made() - sum(account["balance"] for account in accounts) // AMOUNT
 
 
 def audited(lab: Lab, accounts: list[int]) -> list[dict]:
-    """These accounts, of consecutive numbers."""
+    """The audits of these accounts, whose numbers are consecutive."""
     return lab.service().get(f"/accounts?after={accounts[0] - 1}&limit={len(accounts)}")["accounts"]

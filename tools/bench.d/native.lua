@@ -1,13 +1,15 @@
 -- The native side of the measurement, run by sysbench: every thread has one connection, on which it
--- runs one deposit's statements after the other's, those that the service sends.
+-- runs deposits one after the other, with the statements that the service sends.
 --
---   LUA_PATH='tools/bench.d/?.lua;;' sysbench native.lua --socket=PATH --accounts=2,3 prepare
---   LUA_PATH='tools/bench.d/?.lua;;' sysbench native.lua --socket=PATH --accounts=2,3 \
+--   LUA_PATH='tools/bench.d/?.lua;;' \
+--     sysbench native.lua --socket=PATH --accounts=2,3 prepare
+--   LUA_PATH='tools/bench.d/?.lua;;' \
+--     sysbench native.lua --socket=PATH --accounts=2,3 \
 --     --statements=$'START TRANSACTION\nSELECT ... WHERE id = :account\n...\nCOMMIT' run
 --
 -- sysbench's own SQL functions cannot read the row that a prepared statement selects, but a deposit
--- adds to the balance that it read. So the statements go straight to MariaDB's C client, the library
--- that sysbench itself is linked with on Debian.
+-- adds to the balance that it read. So the statements go straight to MariaDB's C client, with which
+-- sysbench itself is linked on Debian.
 
 local ffi = require("ffi")
 local samples = require("samples")
@@ -67,20 +69,20 @@ ffi.cdef [[
 local client = ffi.load("libmariadb.so.3")
 
 local MYSQL_TYPE_LONGLONG = 8
--- Several statements in one round trip. And rows count as affected that are written what they hold
--- already, as when two write the same balance, which loses one of them.
+-- Several statements in one round trip. A row counts as affected even if its values stay the same:
+-- two clients that write the same balance lose one deposit.
 local CLIENT_MULTI_STATEMENTS, CLIENT_FOUND_ROWS = 65536, 2
 
 -- What the service answers with 409: lock wait timeout, deadlock, record has changed.
 local REFUSALS = { [1205] = true, [1213] = true, [1020] = true }
 
--- Compare and swap: no row is as it was read.
+-- Compare and swap: the row has changed since it was read.
 local OVERTAKEN = "overtaken"
 
--- What another attempt may help against.
+-- The refusals after which another attempt may succeed.
 local LOST = { [1213] = true, [1020] = true, [OVERTAKEN] = true }
 
--- What statements may name, and the columns that they may select.
+-- The placeholders of statements, and the columns that they may select.
 local VALUES = {
   "account", "amount", "slot", "new_balance", "id", "balance", "version", "updated_at", "answer",
 }
@@ -99,7 +101,7 @@ local function connect()
   end
 end
 
--- Runs statements without values in one round trip. Returns the engine's code where it refuses.
+-- Runs statements without values in one round trip. Returns the engine's code if it refuses.
 local function command(sql)
   local failed = client.mysql_real_query(connection, sql, #sql)
   while failed == 0 do
@@ -124,7 +126,7 @@ local function bindings(names)
   return binds
 end
 
--- The names of the columns that a statement selects; any name where it is an expression.
+-- The names of the columns that a statement selects. An expression is called "answer".
 local function selected(sql)
   local names = {}
   for name in (sql:match("^SELECT ([%a_, ]+) FROM") or "answer"):gmatch("[%a_]+") do
@@ -133,8 +135,8 @@ local function selected(sql)
   return names
 end
 
--- Prepares a statement whose values are taken from `values` each time it runs, and what it selects
--- is put there.
+-- Prepares a statement. Each time it runs, it takes its values from `values`, and puts what it
+-- selects there.
 local function prepare(sql)
   local names = {}
   local text = sql:gsub(":([%a_]+)", function(name)
@@ -149,7 +151,7 @@ local function prepare(sql)
   end
   check(client.mysql_stmt_prepare(statement, text, #text))
 
-  -- Kept beside the statement, which points to them.
+  -- The statement points to these, so they must live as long as it does.
   local params, result = bindings(names), bindings(selected(sql))
   local selects = text:find("^SELECT") ~= nil
   check(client.mysql_stmt_bind_param(statement, params))
@@ -159,7 +161,7 @@ local function prepare(sql)
   return { statement = statement, params = params, result = result, selects = selects }
 end
 
--- Runs a prepared statement. Returns the engine's code where it refuses.
+-- Runs a prepared statement. Returns the engine's code if it refuses.
 local function execute(step)
   local statement = step.statement
   local failed = client.mysql_stmt_execute(statement) ~= 0
@@ -189,7 +191,7 @@ local function attempt()
       refusal = execute(step)
     end
     if refusal then
-      -- As the service does, because after a lock timeout the transaction is still open.
+      -- The service does the same: after a lock timeout the transaction is still open.
       command("ROLLBACK")
       return refusal
     end
@@ -197,7 +199,7 @@ local function attempt()
   return nil
 end
 
--- Makes a deposit. Returns why it was refused in the end, and how often it was tried.
+-- Makes a deposit. Returns the last refusal, or nil, and the number of attempts.
 local function deposit()
   local accounts = sysbench.opt.accounts
   values.account[0] = tonumber(accounts[math.random(#accounts)])
@@ -237,7 +239,7 @@ sysbench.cmdline.commands = {
 
 function thread_init(thread)
   connect()
-  -- Otherwise all threads draw the same.
+  -- Without a seed of its own, every thread draws the same.
   math.randomseed(samples.now() + thread)
   values = {}
   for _, name in ipairs(VALUES) do

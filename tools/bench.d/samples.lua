@@ -1,6 +1,6 @@
--- What a client of either side notes about its deposits, in the same way on both sides: how long
--- each took that was made, how many were refused and why, and how often all of them were tried again.
--- Times are whole microseconds.
+-- What a client records about its deposits, in the same way over HTTP and natively: how long each
+-- made deposit took, how many were refused and why, and the number of retries. Times are whole
+-- microseconds.
 
 local ffi = require("ffi")
 
@@ -23,8 +23,8 @@ function samples.new()
   return { span = { retries = 0 }, applied = {}, refused = {} }
 end
 
--- Notes one deposit that was begun then and has ended now, at that attempt. `refusal` is nil where it
--- was made.
+-- Records one deposit that began at `began` and has just ended, after `attempts` attempts.
+-- `refusal` is nil if it was made.
 function samples.note(own, began, refusal, attempts)
   local span, applied, refused = own.span, own.applied, own.refused
   span.ended = samples.now()
@@ -38,7 +38,7 @@ function samples.note(own, began, refusal, attempts)
   end
 end
 
--- Prints one client's samples as one line of JSON. In one write, because other threads print too.
+-- Prints one client's samples as one line of JSON, in one write, because other threads print too.
 function samples.print(own)
   local applied, refused = {}, {}
   for index, microseconds in ipairs(own.applied) do

@@ -1,8 +1,8 @@
-"""What the native client runs beside each strategy: its statements in src/exhibits/deposits/, in their order.
+"""What the native client runs beside each strategy: its statements in src/exhibits/deposits/.
 
-A line is a round trip. Statements with placeholders are prepared, the others sent as they are. :slot is
-drawn for each deposit; what was selected goes by its column's name, and :new_balance is the balance that
-was read plus :amount. An UPDATE that matches no row refuses the deposit.
+A line is a round trip. Statements with placeholders are prepared, and the others are sent as they
+are. :slot is drawn for each deposit. A selected value has its column's name. :new_balance is the
+balance that was read plus :amount. An UPDATE that matches no row refuses the deposit.
 """
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ ADD = (
 )
 NAMED_LOCK = "CONCAT('racy ', SHA2(CONCAT(DATABASE(), ' ', :account), 224))"
 
-#: How often a strategy tries that tries again.
+#: How often a retrying strategy tries.
 ATTEMPTS = 6
 
 
 @dataclass(frozen=True)
 class Native:
-    """What the native client runs."""
+    """The native client's statements for one deposit."""
 
     statements: tuple[str, ...]
-    #: How often a deposit is tried at most, with pauses as of `--retry jitter` in between.
+    #: Attempts at most, with the pauses of `--retry jitter` in between.
     attempts: int = 1
-    #: How many deposits are made each time.
+    #: How many deposits the statements make.
     deposits: int = 1
 
 
@@ -88,7 +88,7 @@ NATIVE = {
     )),
 }
 
-#: What a single client can reach that has as many deposits at hand as go into one transaction.
+#: The most that one client can reach: it always has a full transaction of deposits at hand.
 CEILING_DEPOSITS = 64
 CEILING = Native((
     BEGIN,

@@ -1,4 +1,4 @@
-"""How tools/bench spells what it has measured."""
+"""How tools/bench prints its figures."""
 from __future__ import annotations
 
 import math
@@ -6,7 +6,7 @@ import statistics
 
 
 def markdown(head: list[str], rows: list[list]) -> str:
-    """A table whose columns are numbers, except for the first."""
+    """A table of numbers. Its first column is text."""
     rule = ["---"] + ["--:"] * (len(head) - 1)
     return "".join(f"| {' | '.join(map(str, row))} |\n" for row in [head, rule, *rows])
 
@@ -21,7 +21,7 @@ def pair(spelled, first: float, second: float) -> str:
 
 
 def milliseconds(microseconds: float) -> str:
-    """Where there is anything to tell; else a dash."""
+    """A dash if there is no value."""
     return "–" if math.isnan(microseconds) else f"{microseconds / 1000:.2f}"
 
 
