@@ -1,10 +1,10 @@
-# The service and the concurrent request tool as one image: built with a compiler, shipped without.
+# The service and the concurrent request tool as one image, without a compiler in it.
 
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /racy
 
-# The dependencies by themselves, with nothing of ours but the manifests: this layer is built again
-# only when those change. What it built of our own empty crates is thrown away.
+# The dependencies alone, built with our manifests and empty crates. This layer is built again only
+# when the manifests change. The empty crates are cleaned away.
 COPY Cargo.toml Cargo.lock ./
 COPY tools/make_requests/Cargo.toml tools/make_requests/
 RUN mkdir src tools/make_requests/src \
@@ -20,7 +20,7 @@ COPY src src
 RUN cargo build --release --locked --workspace --bins
 
 FROM debian:trixie-slim
-# For databases whose certificates are to be verified.
+# To verify the certificates of databases.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /racy/target/release/racy /racy/target/release/make_requests /usr/local/bin/
 RUN useradd --system --create-home racy \
