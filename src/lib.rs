@@ -39,6 +39,7 @@ pub mod explore;
 pub mod http;
 pub mod keeper;
 pub mod observe;
+pub mod recorder;
 pub mod step;
 pub mod survey;
 pub mod verdict;

@@ -484,7 +484,7 @@ async fn lists_come_in_pages() {
 fn who_gives_up_says_how_often_it_tried() {
     let failure = racy::exhibits::deposits::Failure {
         refusal: racy::exhibits::deposits::Refusal::GaveUp { attempts: 6 },
-        outcome: racy::exhibits::deposits::Outcome::Refused,
+        outcome: racy::verdict::Outcome::Refused,
     };
     let problem = racy::http::Problem::of_deposit(1, 100, failure);
     let problem = serde_json::to_value(problem).unwrap();

@@ -12,10 +12,11 @@ use std::time::Duration;
 use racy::accounts::{self, Page};
 use racy::engine::{FaultKind, Session, Settings};
 use racy::exhibits::deposits::{
-    Deposit, Failure, Memory, Outcome, Pace, Place, Receipt, Refusal, Retry, Strategy, batched,
+    Deposit, Failure, Memory, Pace, Place, Receipt, Refusal, Retry, Strategy, batched,
 };
-use racy::observe::timeline::Recorder;
+use racy::recorder::Recorder;
 use racy::step::Unobserved;
+use racy::verdict::Outcome;
 use racy::watch::parse;
 use reqwest::{Client, RequestBuilder};
 use tokio::sync::{mpsc, oneshot};
@@ -95,7 +96,7 @@ fn deposit(
 ) -> impl Future<Output = Made> + use<> {
     let (database, memory) = (lab.database.clone(), Arc::clone(memory));
     async move {
-        let recorder = Recorder::before(Arc::new(Unobserved));
+        let recorder = Recorder::around(Arc::new(Unobserved));
         let deposit = Deposit {
             account,
             amount,

@@ -6,10 +6,11 @@ use make_requests::{Deposits, Pace as Spacing, Plan};
 use racy::accounts;
 use racy::engine::Database;
 use racy::exhibits::deposits::{
-    Deposit, Failure, Memory, Outcome, Pace, Receipt, Refusal, STRATEGIES, Strategy,
+    Deposit, Failure, Memory, Pace, Receipt, Refusal, STRATEGIES, Strategy,
 };
 use racy::keeper::{self, Actor, NotChanged};
 use racy::step::Unobserved;
+use racy::verdict::Outcome;
 use serde_json::Value;
 
 use crate::support::service::RunningService;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
 use racy::exhibits::card::Count;
 use racy::exhibits::deposits::{
-    Commits, Delay, Deposit, Memory, Receipt, Refusal, STRATEGIES, Strategy, Verdict, non_atomic,
+    Commits, Delay, Deposit, Memory, Receipt, Refusal, STRATEGIES, Strategy, non_atomic,
 };
 use racy::exhibits::exports::{EXPLORED, Explored};
 use racy::exhibits::orders;
@@ -17,6 +17,7 @@ use racy::explore::{
     Subject, Tally, Trace,
 };
 use racy::survey::{self, Found, Survey, Trouble};
+use racy::verdict::Verdict;
 use serde_json::Value;
 
 use crate::support::TestEngine;

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use racy::accounts;
 use racy::engine::{Address, Database, FaultKind, Isolation, Kept, OpenError, Settings};
-use racy::exhibits::deposits::{
-    Deposit, Failure, Memory, Outcome, Pace, Refusal, STRATEGIES, Strategy,
-};
+use racy::exhibits::deposits::{Deposit, Failure, Memory, Pace, Refusal, STRATEGIES, Strategy};
 use racy::keeper::{self, Actor};
 use racy::step::Unobserved;
+use racy::verdict::Outcome;
 
 use racy::engine::local::{Folder, LocalServer};
 

@@ -2,7 +2,7 @@
 
 use racy::engine::{Isolation, Settings};
 use racy::exhibits::card::{EVERY_LEVEL, Expectation, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
-use racy::exhibits::deposits::{Outcome, Retry};
+use racy::exhibits::deposits::Retry;
 use racy::exhibits::orders::audit::{Audit, Name};
 use racy::exhibits::orders::consumer::{self, Shipped};
 use racy::exhibits::orders::{
@@ -10,6 +10,7 @@ use racy::exhibits::orders::{
     Strategy, books, insert_select_max,
 };
 use racy::step::Unobserved;
+use racy::verdict::Outcome;
 use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;

@@ -2,8 +2,9 @@
 //! whether the instance says that it is ready.
 
 use racy::engine::{Address, Database, FaultKind, Settings};
-use racy::exhibits::deposits::{Failure, Outcome, Refusal, Strategy};
+use racy::exhibits::deposits::{Failure, Refusal, Strategy};
 use racy::step::Unobserved;
+use racy::verdict::Outcome;
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Executor as _};
 

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use racy::engine::{Address, Database, FaultKind, Isolation, Settings};
-use racy::exhibits::deposits::{Strategy, Verdict};
+use racy::exhibits::deposits::Strategy;
 use racy::step::Unobserved;
+use racy::verdict::Verdict;
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, Connection as _};
 

@@ -2,11 +2,12 @@
 
 use racy::engine::{Isolation, Settings};
 use racy::exhibits::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
-use racy::exhibits::deposits::{Delay, Strategy, Verdict};
+use racy::exhibits::deposits::{Delay, Strategy};
 use racy::exhibits::statements::{READERS, Reader, Statement, Wanted};
 use racy::explore::{Finding, Plan, Schedules, Stop, report};
 use racy::step::Unobserved;
 use racy::survey::{self, Survey};
+use racy::verdict::Verdict;
 use serde_json::{Value, json};
 
 use crate::support::client::Gate;

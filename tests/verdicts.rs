@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, FaultKind, Isolation, Settings};
-use racy::exhibits::deposits::{
-    Failure, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy, Verdict,
-};
+use racy::exhibits::deposits::{Failure, Place, Receipt, Refusal, STRATEGIES, Strategy};
+use racy::verdict::{Outcome, Verdict};
 
 use crate::support::lab::{Fresh, run_at};
 use crate::support::{Client, Lab, TestEngine};

@@ -15,10 +15,12 @@ use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
 use crate::exhibits::deposits::key::{InvalidKey, Key};
 use crate::exhibits::deposits::{
-    Commits, Deposit, Failure, Made, Once, Outcome, Place, Receipt, Refusal, STRATEGIES, Strategy,
+    Commits, Deposit, Failure, Made, Once, Place, Receipt, Refusal, STRATEGIES, Strategy,
 };
 use crate::observe::metrics::Answered;
-use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
+use crate::observe::timeline::{Arrival, TimelineStep, timeline};
+use crate::recorder::Recorder;
+use crate::verdict::Outcome;
 
 /// The answer to a deposit that was made.
 #[derive(Debug, Serialize, ToSchema)]
@@ -103,7 +105,7 @@ pub(super) async fn make(
     let deposit = asked.deposit;
     app.warn_if_the_pool_hides_the_race();
 
-    let recorder = Recorder::before(app.observer.clone());
+    let recorder = Recorder::around(app.observer.clone());
     let pace = strategy.pace(&app.long_delay, app.retry);
     let result = match &asked.once {
         None => strategy

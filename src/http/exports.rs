@@ -26,7 +26,8 @@ use crate::engine::Fault;
 use crate::exhibits::exports::audit::Audit;
 use crate::exhibits::exports::{Download, Export, FileName, STRATEGIES, Strategy, Wanted};
 use crate::observe::metrics::Answered;
-use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
+use crate::observe::timeline::{Arrival, TimelineStep, timeline};
+use crate::recorder::Recorder;
 use crate::verdict::Outcome;
 
 /// The answer to an export that is ready.
@@ -112,7 +113,7 @@ pub(super) async fn make(
         .inspect_err(|problem| app.metrics.count_invalid(strategy.name, problem.status))?;
     app.warn_if_the_pool_hides_the_race();
 
-    let recorder = Recorder::before(app.observer.clone());
+    let recorder = Recorder::around(app.observer.clone());
     let exported = strategy
         .perform(&app.database, &app.exports, &Wanted { account }, &recorder)
         .await;

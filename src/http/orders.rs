@@ -25,7 +25,8 @@ use crate::exhibits::orders::{
     Receipt, Refusal, STRATEGIES, Strategy, books,
 };
 use crate::observe::metrics::Answered;
-use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
+use crate::observe::timeline::{Arrival, TimelineStep, timeline};
+use crate::recorder::Recorder;
 use crate::verdict::Outcome;
 
 /// The answer to an order that was written.
@@ -135,7 +136,7 @@ pub(super) async fn write(
     app.warn_if_the_pool_hides_the_race();
     books::open(&app.database, order.book).await?;
 
-    let recorder = Recorder::before(app.observer.clone());
+    let recorder = Recorder::around(app.observer.clone());
     let pauses = app.retry.pauses();
     let performed = strategy.perform(&app.database, &order, pauses, &recorder);
     let result = performed.await;
@@ -320,7 +321,7 @@ pub(super) async fn process(
 ) -> Result<Json<Processed>, Problem> {
     let book = book(Fields::read(request, &["book"]).await?.take("book"))?;
     app.warn_if_the_pool_hides_the_race();
-    let recorder = Recorder::before(app.observer.clone());
+    let recorder = Recorder::around(app.observer.clone());
     let processed = consumer::perform(&app.database, book, &recorder).await;
     let timeline = timeline(recorder.into_records(), &arrival);
     match processed {

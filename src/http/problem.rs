@@ -12,11 +12,12 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::auth::Refused;
 use crate::engine::{Fault, FaultKind};
 use crate::exhibits::deposits::keys::Conflict;
-use crate::exhibits::deposits::{Failure, Outcome, Refusal};
+use crate::exhibits::deposits::{Failure, Refusal};
 use crate::exhibits::exports::{self, FileName};
 use crate::exhibits::orders;
 use crate::keeper::NotChanged;
 use crate::observe::timeline::TimelineStep;
+use crate::verdict::Outcome;
 
 /// An error, for programs and for people.
 #[derive(Debug, Clone, Serialize, ToSchema)]

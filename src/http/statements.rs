@@ -16,7 +16,8 @@ use super::paging::Limit;
 use super::problem::{AlwaysPossible, Problem};
 use crate::exhibits::statements::{READERS, Reader, Statement, Wanted};
 use crate::observe::metrics::Shown;
-use crate::observe::timeline::{Arrival, Recorder, TimelineStep, timeline};
+use crate::observe::timeline::{Arrival, TimelineStep, timeline};
+use crate::recorder::Recorder;
 
 /// How the statement is to be read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -94,7 +95,7 @@ pub(super) async fn show(
     };
     app.warn_if_the_pool_hides_the_race();
 
-    let recorder = Recorder::before(app.observer.clone());
+    let recorder = Recorder::around(app.observer.clone());
     let read = reader.perform(&app.database, &wanted, &recorder).await;
     let read = read
         .map_err(Problem::from)

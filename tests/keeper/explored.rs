@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use racy::accounts;
 use racy::engine::{Database, Fault, Session, Settings};
-use racy::exhibits::deposits::{
-    Deposit, Failure, Memory, Outcome, Refusal, STRATEGIES, Strategy, Verdict,
-};
+use racy::exhibits::deposits::{Deposit, Failure, Memory, Refusal, STRATEGIES, Strategy};
 use racy::explore::{
     Cast, Client, Ended, Finding, Moment, Pending, Plan, Schedules, Stop, Subject, Trace, refusal,
 };
 use racy::keeper::{self, Actor, Edit, NotChanged};
 use racy::survey::{self, Survey};
+use racy::verdict::{Outcome, Verdict};
 
 use super::ADA;
 use crate::support::TestEngine;

@@ -59,10 +59,11 @@
 //! - Applications do it with a queue in front of a single consumer.
 
 use super::retry::{Attempts, NotMade};
-use super::{Deposit, Failure, Outcome, Place, Receipt, Refusal};
+use super::{Deposit, Failure, Place, Receipt, Refusal};
 use crate::engine::{Fault, Kept, Session};
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{Card, Count, EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL, on, safe};
+use crate::verdict::Outcome;
 
 /// The strategy's name: the one whose deposits the writer makes.
 pub const NAME: &str = "batched";

@@ -49,9 +49,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::key::Key;
-use super::{Commits, Deposit, Failure, Memory, Outcome, Pace, Receipt, Refusal, Strategy};
+use super::{Commits, Deposit, Failure, Memory, Pace, Receipt, Refusal, Strategy};
 use crate::engine::{Database, Fault, FaultKind, Kept, Session};
 use crate::step::Observer;
+use crate::verdict::Outcome;
 
 /// How long keys are kept, and claims respected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -81,7 +81,6 @@ mod strategy;
 pub mod timestamp_check;
 mod writer;
 
-pub use crate::verdict::{Outcome, Verdict};
 pub use deposit::Deposit;
 pub use keys::{Claim, Made, Once};
 pub use memory::Memory;

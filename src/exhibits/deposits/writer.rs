@@ -12,10 +12,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::batched::{self, Fate};
-use super::{Deposit, Failure, Outcome, Pace, Receipt, Refusal};
+use super::{Deposit, Failure, Pace, Receipt, Refusal};
 use crate::engine::{Database, Fault};
-use crate::observe::timeline::Recorder;
+use crate::recorder::Recorder;
 use crate::step::{Observer, Record};
+use crate::verdict::Outcome;
 
 /// More deposits than that make a transaction long, and its members wait for it.
 const LARGEST_BATCH: usize = 128;
@@ -104,7 +105,7 @@ async fn write(
 ) {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, LARGEST_BATCH).await > 0 {
-        let recorder = Recorder::before(Arc::clone(&observer));
+        let recorder = Recorder::around(Arc::clone(&observer));
         let fates = write_batch(&database, &batch, &recorder).await;
         let records: Arc<[Record]> = recorder.into_records().into();
         for (waiting, fate) in batch.drain(..).zip(fates) {
