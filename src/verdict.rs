@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::engine::{FaultKind, Kept};
 
@@ -42,52 +43,59 @@ impl Outcome {
     }
 }
 
-/// How one run of several clients ended, judged by the exhibit's invariant. The worst that happened in it is the verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
-#[serde(tag = "verdict", content = "fault", rename_all = "snake_case")]
+/// One way in which an exhibit's invariant can be broken. It belongs to the exhibit that can show it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Anomaly {
+    /// Its place among the exhibit's anomalies, the worst first.
+    pub rank: u8,
+    /// Its key in JSON, e.g. `lost_update`.
+    pub name: &'static str,
+    /// What a run with it is called, e.g. `lost update`.
+    pub title: &'static str,
+    /// What a strategy with it does, e.g. `loses an update`.
+    pub does: &'static str,
+    /// The word in a cell of the matrix, e.g. `lost`.
+    pub word: &'static str,
+    /// What the word means, for the matrix's legend, e.g. `an acknowledged deposit is missing`.
+    pub meaning: &'static str,
+}
+
+/// How one run of several clients ended, judged by the exhibit's invariant. The worst that happened in
+/// the run is its verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "VerdictData")]
 pub enum Verdict {
-    /// An acknowledged deposit is missing from the balance (P4).
-    LostUpdate,
-    /// Nothing acknowledged is missing, but balance and records disagree: part of what was refused was
-    /// kept, or money came from nothing.
-    Unbalanced,
-    /// The books are right, but a client has read parts of them that never were together (A5A).
-    ReadSkew,
-    /// Two orders have the same number, and with it the same lines.
-    DuplicateNumber,
-    /// Under an order's number there are lines of another one.
-    MixedOrder,
-    /// An order lacks lines.
-    IncompleteOrder,
-    /// The books are right, but an order was shipped before all of its lines were there.
-    ShippedIncomplete,
-    /// An export that was said to be ready, or was downloaded, has rows of several.
-    MixedExport,
-    /// An export that was said to be ready, or was downloaded, is not whole: it cannot be parsed, or rows
-    /// are missing or out of order.
-    BrokenExport,
-    /// Nothing was lost, but the engine turned a client away.
+    /// The invariant was broken, in the database or in what a client read.
+    Anomaly(&'static Anomaly),
+    /// There is no anomaly, but the engine refused a client.
     Refused(FaultKind),
-    /// Nothing was lost, but the strategy itself turned a client away.
+    /// There is no anomaly, but the strategy itself turned a client away.
     Declined,
-    /// Every client was served and nothing was lost.
+    /// Every client was served, without an anomaly.
     Safe,
 }
 
 impl Verdict {
-    /// Whether the exhibit's invariant was broken, in the books or in what somebody read of them.
-    pub fn is_anomaly(self) -> bool {
+    /// The broken invariant. None if none was broken.
+    pub fn anomaly(self) -> Option<&'static Anomaly> {
         match self {
-            Self::LostUpdate
-            | Self::Unbalanced
-            | Self::ReadSkew
-            | Self::DuplicateNumber
-            | Self::MixedOrder
-            | Self::IncompleteOrder
-            | Self::ShippedIncomplete
-            | Self::MixedExport
-            | Self::BrokenExport => true,
-            Self::Refused(_) | Self::Declined | Self::Safe => false,
+            Self::Anomaly(anomaly) => Some(anomaly),
+            Self::Refused(_) | Self::Declined | Self::Safe => None,
+        }
+    }
+
+    /// Whether the exhibit's invariant was broken.
+    pub fn is_anomaly(self) -> bool {
+        self.anomaly().is_some()
+    }
+
+    /// The verdict as the API spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anomaly(anomaly) => anomaly.name,
+            Self::Refused(_) => "refused",
+            Self::Declined => "declined",
+            Self::Safe => "safe",
         }
     }
 }
@@ -95,18 +103,46 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LostUpdate => f.write_str("lost update"),
-            Self::Unbalanced => f.write_str("books out of balance"),
-            Self::ReadSkew => f.write_str("read skew"),
-            Self::DuplicateNumber => f.write_str("duplicate order number"),
-            Self::MixedOrder => f.write_str("mixed order"),
-            Self::IncompleteOrder => f.write_str("incomplete order"),
-            Self::ShippedIncomplete => f.write_str("shipped incomplete"),
-            Self::MixedExport => f.write_str("mixed export"),
-            Self::BrokenExport => f.write_str("broken export"),
+            Self::Anomaly(anomaly) => f.write_str(anomaly.title),
             Self::Refused(fault) => write!(f, "refused: {fault}"),
             Self::Declined => f.write_str("declined by the strategy"),
             Self::Safe => f.write_str("safe"),
         }
+    }
+}
+
+/// A verdict as programs get it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Verdict)]
+pub(crate) struct VerdictData {
+    /// `safe`, `declined`, `refused`, or the name of an anomaly.
+    #[schema(value_type = String, example = "lost_update")]
+    verdict: &'static str,
+    /// The engine's refusal. Absent if the verdict is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<FaultKind>,
+}
+
+impl From<Verdict> for VerdictData {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            verdict: verdict.name(),
+            fault: match verdict {
+                Verdict::Refused(fault) => Some(fault),
+                Verdict::Anomaly(_) | Verdict::Declined | Verdict::Safe => None,
+            },
+        }
+    }
+}
+
+impl PartialSchema for Verdict {
+    fn schema() -> RefOr<Schema> {
+        VerdictData::schema()
+    }
+}
+
+impl ToSchema for Verdict {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        VerdictData::schemas(schemas);
     }
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
 use racy::exhibits::card::Count;
 use racy::exhibits::deposits::{
-    Commits, Delay, Deposit, Memory, Receipt, Refusal, STRATEGIES, Strategy, non_atomic,
+    Commits, Delay, Deposit, LOST_UPDATE, Memory, Receipt, Refusal, STRATEGIES, Strategy,
+    non_atomic,
 };
 use racy::exhibits::exports::{EXPLORED, Explored};
 use racy::exhibits::orders;
@@ -179,8 +180,8 @@ fn assert_its_head_tells_the_smallest_schedule(finding: &Finding) {
         Told::Export(it) => it.strategy.card,
     };
     let explanation = card.explanation();
-    let told = match finding.shortest_losing() {
-        Some(shortest) => format!("'{}'", shortest.schedule),
+    let told = match finding.counterexample() {
+        Some((_, shortest)) => format!("'{}'", shortest.schedule),
         None => "There is none".to_owned(),
     };
     assert!(explanation.contains(&told), "{name}: {told}");
@@ -322,8 +323,8 @@ async fn a_planted_lost_update_is_found(engine: TestEngine) {
     // Safe are those in which one client's read and write come before the other's: the other's insert
     // can be in any of four places, whoever is first.
     assert_eq!(finding.tally.count(Verdict::Safe), 8);
-    assert_eq!(finding.tally.count(Verdict::LostUpdate), 12);
-    let shortest = finding.shortest_losing().unwrap();
+    assert_eq!(finding.tally.count(Verdict::Anomaly(&LOST_UPDATE)), 12);
+    let shortest = finding.counterexample().unwrap().1;
     assert_eq!(shortest.schedule.to_string(), "A A B B B A");
     let moment = shortest.moment.as_ref().unwrap();
     assert_eq!(
@@ -336,11 +337,11 @@ async fn a_planted_lost_update_is_found(engine: TestEngine) {
 async fn a_forgotten_lock_in_one_branch_is_caught(engine: TestEngine) {
     let lab = engine.lab_at(Isolation::ReadCommitted).await;
     let found = finding(&lab.database, &FORGETS_THE_LOCK, ALL, 2).await;
-    assert!(found.tally.count(Verdict::LostUpdate) > 0);
+    assert!(found.tally.count(Verdict::Anomaly(&LOST_UPDATE)) > 0);
     // The branch with the lock was taken too: it has a step more.
     let safe = &found.tally.examples[&Verdict::Safe];
     assert_eq!(safe.schedule.0.len(), 11);
-    let shortest = found.shortest_losing().unwrap();
+    let shortest = found.counterexample().unwrap().1;
     let schedule_found = &shortest.schedule;
     assert_eq!(schedule_found.0.len(), 10, "{schedule_found}");
     assert_eq!(schedule_found.switches(), 2, "{schedule_found}");
@@ -436,8 +437,8 @@ async fn a_sample_is_the_same_for_the_same_seed_and_is_never_called_safe(engine:
     for _ in 0..2 {
         let finding = finding(&lab.database, &READ_AND_WRITE, sample(7), 3).await;
         assert_eq!(finding.tally.schedules, 40);
-        assert!(finding.tally.count(Verdict::LostUpdate) > 0);
-        let shortest = finding.shortest_losing().unwrap().schedule.clone();
+        assert!(finding.tally.count(Verdict::Anomaly(&LOST_UPDATE)) > 0);
+        let shortest = finding.counterexample().unwrap().1.schedule.clone();
         counts.push((finding.tally.verdicts, shortest));
     }
     assert_eq!(counts[0], counts[1]);
@@ -595,6 +596,10 @@ impl Subject for BesideAClock {
         READ_AND_WRITE.open(database, count)
     }
 
+    fn anomalies(&self) -> &'static [&'static racy::verdict::Anomaly] {
+        READ_AND_WRITE.anomalies()
+    }
+
     fn look(&self) -> &'static str {
         READ_AND_WRITE.look()
     }
@@ -649,7 +654,7 @@ async fn a_run_in_which_the_clock_ticks_is_run_again(engine: TestEngine) {
     ended.unwrap();
     assert!(finding.is_exhaustive());
     assert_eq!(finding.tally.schedules, 20);
-    assert_eq!(finding.tally.count(Verdict::LostUpdate), 12);
+    assert_eq!(finding.tally.count(Verdict::Anomaly(&LOST_UPDATE)), 12);
     // A stake for each run, and for each of the two that do not count.
     assert_eq!(subject.opened.load(Ordering::Relaxed), 22);
 }
@@ -679,7 +684,7 @@ async fn a_wait_is_seen_and_shown(engine: TestEngine) {
     assert!(text.contains("… 4 goes on → 100"), "{text}");
 
     let json = serde_json::to_value(FindingJson::of(&finding)).unwrap();
-    assert_eq!(json["shortest_losing_schedule"], Value::Null);
+    assert_eq!(json["counterexample"], Value::Null);
     assert_eq!(
         (&json["policy"], &json["exhaustive"]),
         (&"replay".into(), &false.into())

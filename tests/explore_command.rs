@@ -39,7 +39,10 @@ async fn explore_prints_what_it_found_as_json(engine: TestEngine) {
         ("exhaustive", true.into()),
         ("schedules", 20.into()),
         ("safe", 2.into()),
-        ("lost_update", 18.into()),
+        (
+            "anomalies",
+            serde_json::json!({"lost_update": 18, "unbalanced": 0}),
+        ),
         ("refused", Value::Array(Vec::new())),
         ("waited", 0.into()),
     ] {
@@ -48,7 +51,7 @@ async fn explore_prints_what_it_found_as_json(engine: TestEngine) {
     for name in ["engine", "engine_version", "isolation"] {
         assert!(finding[name].is_string(), "{name}");
     }
-    let shortest = &finding["shortest_losing_schedule"];
+    let shortest = &finding["counterexample"];
     assert_eq!(shortest["schedule"], "A A B B B A");
     assert_eq!(
         shortest["lost"],

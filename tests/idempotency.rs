@@ -8,7 +8,7 @@ use racy::accounts;
 use racy::engine::{Database, Fault, Session};
 use racy::exhibits::deposits::keys::{Conflict, Terms};
 use racy::exhibits::deposits::{
-    Deposit, Failure, Made, Memory, Once, Pace, Refusal, Retry, STRATEGIES, Strategy,
+    Deposit, Failure, Made, Memory, Once, Pace, Refusal, Retry, STRATEGIES, Strategy, UNBALANCED,
 };
 use racy::explore::{
     self, Cast, Client, Ended, Moment, Pending, Plan, Schedules, Stop, Subject, Trace,
@@ -287,7 +287,7 @@ async fn two_clients_with_one_key_deposit_once_in_every_schedule(engine: TestEng
         OneKey::sent_by_nobody(named("atomic_update")),
     )
     .await;
-    assert_eq!(found, [Verdict::Unbalanced]);
+    assert_eq!(found, [Verdict::Anomaly(&UNBALANCED)]);
 }
 
 async fn verdicts(database: &Database, subject: &'static OneKey) -> Vec<Verdict> {
@@ -338,6 +338,10 @@ impl Subject for OneKey {
         self.strategy.name
     }
 
+    fn anomalies(&self) -> &'static [&'static racy::verdict::Anomaly] {
+        &racy::exhibits::deposits::ANOMALIES
+    }
+
     fn open<'a>(
         &'a self,
         database: &'a Database,
@@ -375,7 +379,7 @@ impl Subject for OneKey {
             Ok(match (account.balance, account.transactions) {
                 (100, 1) if acknowledged => Verdict::Safe,
                 (0, 0) => Verdict::Declined,
-                _ => Verdict::Unbalanced,
+                _ => Verdict::Anomaly(&UNBALANCED),
             })
         })
     }

@@ -303,7 +303,7 @@ async fn a_claim_that_is_not_alone_is_withdrawn(engine: TestEngine) {
     assert_eq!(number(b.finish().await), OrderId::Number(1));
     let audited = audit(&lab).await;
     assert_eq!((audited.orders, audited.lines), (1, 2));
-    assert_eq!(audited.verdict(), None);
+    assert_eq!(audited.worst(), None);
     assert_eq!(consume(&lab).await.len(), 1);
 }
 
@@ -316,7 +316,7 @@ async fn in_the_bakery_everybody_waits_for_a_turn(engine: TestEngine) {
     let b = tokio::spawn(b.finish());
     assert_eq!(number(a.finish().await), OrderId::Number(1));
     assert_eq!(number(b.await.unwrap()), OrderId::Number(2));
-    assert_eq!(audit(&lab).await.verdict(), None);
+    assert_eq!(audit(&lab).await.worst(), None);
 }
 
 async fn whoever_fails_leaves_the_bakery(engine: TestEngine) {
@@ -365,7 +365,7 @@ async fn what_must_be_safe_is_safe_in_a_crowd(engine: TestEngine) {
         }
         consume(&lab).await;
         let audited = audit(&lab).await;
-        assert_eq!(audited.verdict(), None, "{}: {audited:?}", strategy.name);
+        assert_eq!(audited.worst(), None, "{}: {audited:?}", strategy.name);
         assert_eq!(found(&audited, Name::NeverShipped).0, 0, "{audited:?}");
         empty_the_book(&lab).await;
     }

@@ -162,7 +162,7 @@ async fn what_the_server_presets_changes_no_statement(engine: TestEngine) {
     let output = output(command).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(findings[0]["lost_update"], 18, "{findings}");
+    assert_eq!(findings[0]["anomalies"]["lost_update"], 18, "{findings}");
     lab.database.close().await;
     server.stop().await.unwrap();
 }

@@ -3,7 +3,7 @@
 use racy::engine::{Isolation, Settings};
 use racy::exhibits::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
 use racy::exhibits::deposits::{Delay, Strategy};
-use racy::exhibits::statements::{READERS, Reader, Statement, Wanted};
+use racy::exhibits::statements::{READ_SKEW, READERS, Reader, Statement, Wanted};
 use racy::explore::{Finding, Plan, Schedules, Stop, report};
 use racy::step::Unobserved;
 use racy::survey::{self, Survey};
@@ -151,14 +151,14 @@ async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
         assert!(!said.contains("names"), "{said}");
     }
     let torn = explored(&lab, reader("torn"), 2, false).await;
-    let shortest = torn.shortest_losing().unwrap();
+    let shortest = torn.counterexample().unwrap().1;
     assert_eq!(shortest.schedule.to_string(), "A A B B B B B A");
     let moment = shortest.moment.as_ref().unwrap();
     assert_eq!(
         moment.words,
         "A has transactions of 0 and a list of others: there was no such moment"
     );
-    assert_eq!(torn.tally.count(Verdict::ReadSkew), 20);
+    assert_eq!(torn.tally.count(Verdict::Anomaly(&READ_SKEW)), 20);
     let text = report::text(std::slice::from_ref(&torn));
     assert!(
         text.contains("The shortest schedule with read skew: A A B B B B B A"),

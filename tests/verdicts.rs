@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, FaultKind, Isolation, Settings};
-use racy::exhibits::deposits::{Failure, Place, Receipt, Refusal, STRATEGIES, Strategy};
+use racy::exhibits::deposits::{
+    Failure, LOST_UPDATE, Place, Receipt, Refusal, STRATEGIES, Strategy,
+};
 use racy::verdict::{Outcome, Verdict};
 
 use crate::support::lab::{Fresh, run_at};
@@ -90,7 +92,7 @@ async fn both_read_before_either_writes(engine: TestEngine) {
         let refuses = engine == TestEngine::Sqlite || lab.database.engine().snapshot_isolation;
         let expected = match atomic && refuses {
             true => Verdict::Refused(FaultKind::SnapshotConflict),
-            false => Verdict::LostUpdate,
+            false => Verdict::Anomaly(&LOST_UPDATE),
         };
         assert_eq!(verdict, expected, "{name}");
         assert_eq!(lab.account().await.balance, 100);
@@ -126,7 +128,7 @@ async fn autocommit_loses_at_the_default_level(engine: TestEngine) {
     let b = Client::start(&lab.database, strategy("non_atomic_no_delay")).await;
     let b = b.finish().await;
     let results = [a.finish().await, b];
-    assert_eq!(lab.verdict(&results).await, Verdict::LostUpdate);
+    assert_eq!(lab.verdict(&results).await, Verdict::Anomaly(&LOST_UPDATE));
     let account = lab.account().await;
     assert_eq!(
         (account.balance, account.expected, account.lost),
@@ -164,7 +166,7 @@ async fn an_atomic_deposit_meets_one_that_has_written(engine: TestEngine) {
         _ if lab.database.engine().snapshot_isolation => {
             Verdict::Refused(FaultKind::SnapshotConflict)
         }
-        _ => Verdict::LostUpdate,
+        _ => Verdict::Anomaly(&LOST_UPDATE),
     };
     assert_eq!(verdict, expected);
 }
@@ -211,7 +213,11 @@ async fn no_level_helps_autocommit(engine: TestEngine) {
         let lab = engine.lab_at(*level).await;
         assert_eq!(lab.database.engine().isolation, *level);
         let results = race(&lab, strategy("non_atomic_no_delay")).await;
-        assert_eq!(lab.verdict(&results).await, Verdict::LostUpdate, "{level}");
+        assert_eq!(
+            lab.verdict(&results).await,
+            Verdict::Anomaly(&LOST_UPDATE),
+            "{level}"
+        );
     }
 }
 
@@ -219,7 +225,11 @@ async fn the_weaker_levels_lose_atomic_deposits(engine: TestEngine) {
     for level in [Isolation::ReadUncommitted, Isolation::ReadCommitted] {
         let lab = engine.lab_at(level).await;
         let results = race(&lab, strategy("atomic_no_delay")).await;
-        assert_eq!(lab.verdict(&results).await, Verdict::LostUpdate, "{level}");
+        assert_eq!(
+            lab.verdict(&results).await,
+            Verdict::Anomaly(&LOST_UPDATE),
+            "{level}"
+        );
     }
 }
 
@@ -391,7 +401,7 @@ async fn the_foreign_key_makes_nobody_wait(engine: TestEngine) {
     a.go_to("commit").await;
     assert!(!lab.database.waits_for_lock(a.connection()).await.unwrap());
     let results = [a.finish().await, b.finish().await];
-    assert_eq!(lab.verdict(&results).await, Verdict::LostUpdate);
+    assert_eq!(lab.verdict(&results).await, Verdict::Anomaly(&LOST_UPDATE));
 }
 
 async fn the_higher_levels_refuse_the_later_atomic_deposit(engine: TestEngine) {
@@ -470,8 +480,8 @@ mod snapshot_isolation {
             switch_on(&server).await;
             let atomic = strategy("atomic_no_delay");
             for (level, expected) in [
-                (Isolation::ReadUncommitted, Verdict::LostUpdate),
-                (Isolation::ReadCommitted, Verdict::LostUpdate),
+                (Isolation::ReadUncommitted, Verdict::Anomaly(&LOST_UPDATE)),
+                (Isolation::ReadCommitted, Verdict::Anomaly(&LOST_UPDATE)),
                 (
                     Isolation::RepeatableRead,
                     Verdict::Refused(FaultKind::SnapshotConflict),
@@ -565,7 +575,7 @@ async fn the_row_lock_comes_too_late_for_what_was_read(engine: TestEngine) {
     assert_expected(&lab, late, verdict);
     let expected = match lab.database.engine().snapshot_isolation {
         true => Verdict::Refused(FaultKind::SnapshotConflict),
-        false => Verdict::LostUpdate,
+        false => Verdict::Anomaly(&LOST_UPDATE),
     };
     assert_eq!(verdict, expected);
     assert_eq!(lab.account().await.balance, 100);

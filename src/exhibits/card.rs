@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::engine::{Engine, FaultKind, Flavour, Isolation, Journal};
-use crate::verdict::Verdict;
+use crate::verdict::{Anomaly, Verdict};
 
 /// An engine in one of the modes in which it behaves differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -52,25 +52,25 @@ pub struct Expectation {
     pub verdicts: &'static [Count],
 }
 
-/// A verdict, and in how many schedules of two clients it is the one.
+/// A verdict, and the number of schedules of two clients that end with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Count {
     /// The verdict.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// In how many schedules.
+    /// The number of schedules.
     pub schedules: u64,
 }
 
-/// So many schedules lose an update.
-pub const fn lost(schedules: u64) -> Count {
+/// The number of schedules that end with an anomaly. Each exhibit has a word for each of its own.
+pub const fn anomalous(anomaly: &'static Anomaly, schedules: u64) -> Count {
     Count {
-        verdict: Verdict::LostUpdate,
+        verdict: Verdict::Anomaly(anomaly),
         schedules,
     }
 }
 
-/// In so many schedules nothing is lost, but a client is refused with this fault.
+/// The number of schedules without an anomaly in which a client is refused with this fault.
 pub const fn refused(fault: FaultKind, schedules: u64) -> Count {
     Count {
         verdict: Verdict::Refused(fault),
@@ -98,7 +98,7 @@ pub const fn busy(schedules: u64) -> Count {
     refused(FaultKind::Busy, schedules)
 }
 
-/// In so many schedules nothing is lost, but the strategy itself turns a client away.
+/// The number of schedules without an anomaly in which the strategy itself turns a client away.
 pub const fn declined(schedules: u64) -> Count {
     Count {
         verdict: Verdict::Declined,
@@ -106,58 +106,10 @@ pub const fn declined(schedules: u64) -> Count {
     }
 }
 
-/// So many schedules are safe.
+/// The number of schedules in which every client is served, without an anomaly.
 pub const fn safe(schedules: u64) -> Count {
     Count {
         verdict: Verdict::Safe,
-        schedules,
-    }
-}
-
-/// So many schedules end with a statement that does not balance.
-pub const fn skewed(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::ReadSkew,
-        schedules,
-    }
-}
-
-/// In so many schedules two orders have the same number.
-pub const fn duplicate(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::DuplicateNumber,
-        schedules,
-    }
-}
-
-/// In so many schedules there are lines under the number of somebody else's order.
-pub const fn mixed(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::MixedOrder,
-        schedules,
-    }
-}
-
-/// In so many schedules an order is shipped before all of its lines are there.
-pub const fn shipped_incomplete(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::ShippedIncomplete,
-        schedules,
-    }
-}
-
-/// So many schedules end with an export that has rows of several.
-pub const fn mixed_export(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::MixedExport,
-        schedules,
-    }
-}
-
-/// So many schedules end with an export that is not whole.
-pub const fn broken(schedules: u64) -> Count {
-    Count {
-        verdict: Verdict::BrokenExport,
         schedules,
     }
 }

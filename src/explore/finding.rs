@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::search::{Judged, Plan, Schedules, Stop, search};
 use super::{Moment, RunError, Schedule, Subject, Trace, refusal};
 use crate::engine::{Engine, FaultKind, Flavour, Lane};
-use crate::verdict::Verdict;
+use crate::verdict::{Anomaly, Verdict};
 
 /// What a search has found out about one strategy on one engine at one level.
 #[derive(Debug, Clone)]
@@ -99,14 +99,26 @@ impl Finding {
                 .any(|(kind, _)| is_deadlock(*kind))
     }
 
-    /// The simplest schedule in which something was lost.
-    pub fn shortest_losing(&self) -> Option<&Example> {
-        self.simplest(Verdict::is_anomaly)
+    /// The anomalies that were found, the worst first, and the number of runs with each.
+    pub fn anomalies(&self) -> impl Iterator<Item = (&'static Anomaly, u64)> {
+        let verdicts = self.tally.verdicts.iter();
+        verdicts.filter_map(|(verdict, count)| Some((verdict.anomaly()?, *count)))
     }
 
-    /// The simplest schedule in which nothing was lost and somebody was refused.
+    /// The simplest run with an anomaly. None if there was none.
+    pub fn counterexample(&self) -> Option<(&'static Anomaly, &Example)> {
+        let examples = self.tally.examples.iter();
+        let anomalous = examples.filter_map(|(verdict, it)| Some((verdict.anomaly()?, it)));
+        anomalous.min_by_key(|(_, example)| example.schedule.simplicity())
+    }
+
+    /// The simplest run without an anomaly in which a client was refused or declined.
     pub fn shortest_refused(&self) -> Option<&Example> {
-        self.simplest(|verdict| matches!(verdict, Verdict::Refused(_) | Verdict::Declined))
+        let examples = self.tally.examples.iter();
+        examples
+            .filter(|(verdict, _)| matches!(verdict, Verdict::Refused(_) | Verdict::Declined))
+            .map(|(_, example)| example)
+            .min_by_key(|example| example.schedule.simplicity())
     }
 
     /// The one schedule that was asked for, where it was one.
@@ -115,14 +127,6 @@ impl Finding {
             Schedules::One(_) => self.tally.examples.values().next(),
             _ => None,
         }
-    }
-
-    fn simplest(&self, wanted: impl Fn(Verdict) -> bool) -> Option<&Example> {
-        let examples = self.tally.examples.iter();
-        examples
-            .filter(|(verdict, _)| wanted(**verdict))
-            .map(|(_, example)| example)
-            .min_by_key(|example| example.schedule.simplicity())
     }
 }
 

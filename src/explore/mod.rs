@@ -35,7 +35,7 @@ pub use search::{Plan, Schedules, Stop};
 pub use trace::{Row, Trace, What};
 
 use crate::engine::{Database, Engine, Fault, Session};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Anomaly, Outcome, Verdict};
 
 /// The number under which stakes are shown, whatever they had in the run.
 pub const SHOWN_STAKE: i64 = 1;
@@ -47,6 +47,9 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Subject: fmt::Debug + Send + Sync {
     /// The strategy's name.
     fn name(&self) -> &'static str;
+
+    /// The anomalies that it can show, the worst first.
+    fn anomalies(&self) -> &'static [&'static Anomaly];
 
     /// Sets up so many things to race for, each for one run, and returns their numbers.
     fn open<'a>(
@@ -133,7 +136,7 @@ pub struct Ended {
     /// The engine's refusal, where it was refused by the engine.
     pub fault: Option<Fault>,
     /// What was wrong with what it got to see, whatever the books say afterwards.
-    pub saw: Option<Verdict>,
+    pub saw: Option<&'static Anomaly>,
 }
 
 /// The refusal that stands for all of a run's: which one does not depend on the clients' names, nor on

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use racy::accounts;
 use racy::engine::{Database, Fault, Session, Settings};
-use racy::exhibits::deposits::{Deposit, Failure, Memory, Refusal, STRATEGIES, Strategy};
+use racy::exhibits::deposits::{
+    Deposit, Failure, LOST_UPDATE, Memory, Refusal, STRATEGIES, Strategy, UNBALANCED,
+};
 use racy::explore::{
     Cast, Client, Ended, Finding, Moment, Pending, Plan, Schedules, Stop, Subject, Trace, refusal,
 };
@@ -122,6 +124,10 @@ impl Subject for Beside {
         self.name
     }
 
+    fn anomalies(&self) -> &'static [&'static racy::verdict::Anomaly] {
+        &racy::exhibits::deposits::ANOMALIES
+    }
+
     fn open<'a>(
         &'a self,
         database: &'a Database,
@@ -216,9 +222,9 @@ impl Beside {
         let [edited, deposited] = [0, 1].map(|client| ended[client].outcome == Outcome::Applied);
         let all = i128::from(AMOUNT) * (2 + i128::from(deposited));
         Ok(if account.lost != 0 {
-            Verdict::LostUpdate
+            Verdict::Anomaly(&LOST_UPDATE)
         } else if account.balance != all && !(edited && self.edit == Edit::Reset) {
-            Verdict::Unbalanced
+            Verdict::Anomaly(&UNBALANCED)
         } else if let Some(fault) = refusal(ended) {
             Verdict::Refused(fault.kind)
         } else {

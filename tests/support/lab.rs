@@ -8,7 +8,7 @@ use racy::accounts::{self, Account};
 use racy::engine::local::{self, Binary, Folder, LocalServer, Wanted};
 use racy::engine::{Address, ConnectionId, Database, Isolation, Settings};
 use racy::exhibits::card::{EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL};
-use racy::exhibits::deposits::{Deposit, Failure, Receipt, Refusal};
+use racy::exhibits::deposits::{Deposit, Failure, LOST_UPDATE, Receipt, Refusal};
 use racy::verdict::{Outcome, Verdict};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
@@ -321,7 +321,7 @@ impl Lab {
             "a transaction per acknowledged deposit"
         );
         if account.lost != 0 {
-            return Verdict::LostUpdate;
+            return Verdict::Anomaly(&LOST_UPDATE);
         }
         let refused = results.iter().find_map(|result| result.as_ref().err());
         match refused {

@@ -69,12 +69,13 @@
 //! Django's `transaction.atomic`, Spring's `@Transactional` and Rails' `transaction do` turn the
 //! plain code into this.
 
+use super::anomalies::lost;
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, Count, RC, RC_RR, RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, lost, on,
-    safe, serialization,
+    Card, Count, RC, RC_RR, RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, on, safe,
+    serialization,
 };
 
 /// What this file says about itself.

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Commits, Delay, Deposit, Failure, Memory, Receipt, Refusal, Retry, Strategy, batched};
+use super::{
+    ANOMALIES, Commits, Delay, Deposit, Failure, LOST_UPDATE, Memory, Receipt, Refusal, Retry,
+    Strategy, UNBALANCED, batched,
+};
 use crate::accounts::{self, OPEN_SLOTS};
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
 use crate::step::Unobserved;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Anomaly, Outcome, Verdict};
 
 /// What each client deposits.
 pub(crate) const AMOUNT: i64 = 100;
@@ -29,6 +32,10 @@ const PARTS: i64 = 2;
 impl Subject for Strategy {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn anomalies(&self) -> &'static [&'static Anomaly] {
+        &ANOMALIES
     }
 
     fn open<'a>(
@@ -90,9 +97,9 @@ impl Subject for Strategy {
             let acknowledged = applied as i128 * i128::from(AMOUNT);
             Ok(
                 if account.balance - i128::from(account.opening_balance) < acknowledged {
-                    Verdict::LostUpdate
+                    Verdict::Anomaly(&LOST_UPDATE)
                 } else if account.lost != 0 {
-                    Verdict::Unbalanced
+                    Verdict::Anomaly(&UNBALANCED)
                 } else if let Some(fault) = refusal(ended) {
                     Verdict::Refused(fault.kind)
                 } else if applied < ended.len() {

@@ -49,9 +49,10 @@
 //!
 //! Django does complain: "select_for_update cannot be used outside of a transaction."
 
+use super::anomalies::lost;
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, Count, lost, on_every_engine, safe};
+use crate::exhibits::card::{Card, Count, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {

@@ -53,6 +53,7 @@
 //! takes or changes what each of them relies on.
 
 pub mod advisory_lock;
+mod anomalies;
 pub mod append_only;
 pub mod atomic;
 pub mod atomic_update;
@@ -81,6 +82,7 @@ mod strategy;
 pub mod timestamp_check;
 mod writer;
 
+pub use anomalies::{ANOMALIES, LOST_UPDATE, UNBALANCED};
 pub use deposit::Deposit;
 pub use keys::{Claim, Made, Once};
 pub use memory::Memory;

@@ -59,12 +59,13 @@
 //! Java's `synchronized` or a `ConcurrentHashMap<Long, Lock>`, Python's `threading.Lock`, Node's
 //! `async-mutex`, Go's `sync.Mutex` in a map.
 
+use super::anomalies::lost;
 use super::{Deposit, Memory, Receipt, Refusal};
 use crate::engine::Session;
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
     Card, Count, Expectation, RC, RC_RR, RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict,
-    deadlock, lost, on, on_every_engine, safe, serialization,
+    deadlock, on, on_every_engine, safe, serialization,
 };
 
 /// What this file says about itself, as long as there is one instance of the service.

@@ -52,9 +52,10 @@
 //! - Any `SELECT` with an `UPDATE` after it, on a connection on which no transaction was begun.
 //!   JDBC, PHP's PDO and every SQL console hand out such connections.
 
+use super::anomalies::lost;
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, Count, lost, on_every_engine, safe};
+use crate::exhibits::card::{Card, Count, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {

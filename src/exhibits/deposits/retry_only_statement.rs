@@ -78,11 +78,12 @@
 //! - Python's `@retry` on an `execute` helper.
 //! - The "retry on 1213, 1205" of a driver or proxy.
 
+use super::anomalies::lost;
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::{Fault, FaultKind, Session};
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, Count, RC, RC_RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, lost, on, refused, safe,
+    Card, Count, RC, RC_RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, on, refused, safe,
 };
 
 /// What this file says about itself.

@@ -58,12 +58,13 @@
 //! - Rails and Django: `UPDATE … WHERE updated_at = ?` on the framework's own column.
 //! - HTTP: `If-Unmodified-Since`, whose dates have no fractions at all.
 
+use super::anomalies::lost;
 use super::{Deposit, Receipt, Refusal};
 use crate::engine::Session;
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, Count, RC, RC_RR, RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, lost, on,
-    safe, serialization,
+    Card, Count, RC, RC_RR, RR, RR_SER, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, on, safe,
+    serialization,
 };
 
 /// What this file says about itself.

@@ -7,13 +7,16 @@ use tempfile::TempDir;
 
 use super::audit::Audit;
 use super::file::blocking;
-use super::{Download, Export, FileName, Folder, Refusal, STRATEGIES, Strategy, Wanted};
+use super::{
+    ANOMALIES, BROKEN_EXPORT, Download, Export, FileName, Folder, MIXED_EXPORT, Refusal,
+    STRATEGIES, Strategy, Wanted,
+};
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::card::Expectation;
 use crate::exhibits::deposits::explored::{is_unmistakable, open_accounts, remove_accounts};
 use crate::explore::{Cast, Client, Ended, Moment, Pending, Subject, Trace, refusal};
 use crate::step::{Action, Effect, Unobserved};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Anomaly, Outcome, Verdict};
 
 /// A strategy with the clients that race: only such as export, or one that downloads as well.
 #[derive(Debug)]
@@ -70,6 +73,10 @@ impl Explored {
 impl Subject for Explored {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn anomalies(&self) -> &'static [&'static Anomaly] {
+        &ANOMALIES
     }
 
     fn open<'a>(
@@ -143,7 +150,7 @@ impl Subject for Explored {
         };
         Some(Moment {
             row,
-            words: format!("{client} {has_got} a {saw}"),
+            words: format!("{client} {has_got} a {}", saw.title),
         })
     }
 }
@@ -151,7 +158,7 @@ impl Subject for Explored {
 /// By what the clients have got, the worst first.
 fn judge(ended: &[Ended]) -> Verdict {
     if let Some(anomaly) = ended.iter().filter_map(|it| it.saw).min() {
-        anomaly
+        Verdict::Anomaly(anomaly)
     } else if let Some(fault) = refusal(ended) {
         Verdict::Refused(fault.kind)
     } else if ended.iter().any(|it| it.outcome != Outcome::Applied) {
@@ -227,7 +234,7 @@ async fn write(
     }
 }
 
-async fn audit(folder: &Folder, export: &Export) -> Result<Option<Verdict>, Fault> {
+async fn audit(folder: &Folder, export: &Export) -> Result<Option<&'static Anomaly>, Fault> {
     let (folder, name) = (folder.clone(), export.file.clone());
     let audit = move || {
         let download = folder.open(&name)?;
@@ -298,15 +305,15 @@ fn piece(mut download: Download, most: usize) -> (Download, Option<Vec<u8>>) {
     (download, piece)
 }
 
-fn verdict(audit: Option<&Audit>) -> Option<Verdict> {
+fn verdict(audit: Option<&Audit>) -> Option<&'static Anomaly> {
     match audit {
-        Some(audit) if audit.is_mixed() => Some(Verdict::MixedExport),
+        Some(audit) if audit.is_mixed() => Some(&MIXED_EXPORT),
         Some(audit) if audit.is_right() => None,
-        _ => Some(Verdict::BrokenExport),
+        _ => Some(&BROKEN_EXPORT),
     }
 }
 
-fn applied(saw: Option<Verdict>) -> Ended {
+fn applied(saw: Option<&'static Anomaly>) -> Ended {
     Ended {
         outcome: Outcome::Applied,
         fault: None,

@@ -30,11 +30,12 @@
 //!
 //! `cron` jobs under `flock`, lock files of mail boxes and package managers.
 
+use super::anomalies::{broken, mixed_export};
 use super::file::ExportFile;
 use super::rows::Rows;
 use super::{Export, FileName, Folder, Refusal, Wanted};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, Expectation, broken, mixed_export, on_every_engine, safe};
+use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {

@@ -16,6 +16,7 @@
 //! which it is told that it is ready. As `…, reader` client A downloads the file that an earlier export has left,
 //! while every other client exports.
 
+mod anomalies;
 pub mod atomic_rename;
 pub mod audit;
 mod download;
@@ -36,6 +37,7 @@ use std::pin::Pin;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use anomalies::{ANOMALIES, BROKEN_EXPORT, MIXED_EXPORT};
 pub use download::Download;
 pub use explored::{EXPLORED, Explored};
 pub use folder::{Folder, Held};

@@ -35,11 +35,12 @@
 //! Reports under a fixed name in `/tmp` or on a network drive, nightly exports that overlap when a night gets longer,
 //! uploads that are imported before they are complete.
 
+use super::anomalies::{broken, mixed_export};
 use super::file::ExportFile;
 use super::rows::Rows;
 use super::{Export, FileName, Folder, Refusal, Wanted};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, Expectation, broken, mixed_export, on_every_engine, safe};
+use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {

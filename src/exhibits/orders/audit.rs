@@ -7,10 +7,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::anomalies::{DUPLICATE_NUMBER, INCOMPLETE_ORDER, MIXED_ORDER, SHIPPED_INCOMPLETE};
 use super::tables::Pair;
 use crate::engine::{Database, Fault, Row, Session, again};
 use crate::step::Unobserved;
-use crate::verdict::Verdict;
+use crate::verdict;
 
 /// What is in a book, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -67,13 +68,13 @@ impl Name {
         Self::Gap,
     ];
 
-    /// What it makes of a run in which it is found.
-    fn verdict(self) -> Option<Verdict> {
+    /// The anomaly of a run in which it is found. None if it is none by itself.
+    fn anomaly(self) -> Option<&'static verdict::Anomaly> {
         match self {
-            Self::DuplicateNumber => Some(Verdict::DuplicateNumber),
-            Self::MixedOrder => Some(Verdict::MixedOrder),
-            Self::IncompleteOrder => Some(Verdict::IncompleteOrder),
-            Self::ShippedIncomplete => Some(Verdict::ShippedIncomplete),
+            Self::DuplicateNumber => Some(&DUPLICATE_NUMBER),
+            Self::MixedOrder => Some(&MIXED_ORDER),
+            Self::IncompleteOrder => Some(&INCOMPLETE_ORDER),
+            Self::ShippedIncomplete => Some(&SHIPPED_INCOMPLETE),
             Self::NeverShipped | Self::Gap => None,
         }
     }
@@ -122,10 +123,10 @@ impl Audit {
         }
     }
 
-    /// The worst that is in the book; none where nothing is wrong.
-    pub fn verdict(&self) -> Option<Verdict> {
+    /// The worst anomaly of the book. None if nothing is wrong.
+    pub fn worst(&self) -> Option<&'static verdict::Anomaly> {
         let found = self.anomalies.iter().filter(|it| it.count > 0);
-        found.filter_map(|it| it.name.verdict()).min()
+        found.filter_map(|it| it.name.anomaly()).min()
     }
 
     fn add(&mut self, name: Name, count: i64, example: impl FnOnce() -> String) {

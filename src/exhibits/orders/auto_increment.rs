@@ -27,12 +27,13 @@
 //!
 //! Everywhere, and it is right. What is met at work is its absence.
 
+use super::anomalies::shipped_incomplete;
 use super::{Order, Receipt, Refusal};
 use crate::engine::Session;
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
     Card, EVERY_LEVEL, Expectation, POSTGRES_LEVELS, SQLITE_LEVEL, on, on_every_engine_but_dirty,
-    safe, shipped_incomplete,
+    safe,
 };
 
 /// What this file says about itself.

@@ -35,9 +35,10 @@
 //!
 //! In home-made lock tables, most of which lack "I am choosing", the token, or both.
 
+use super::anomalies::shipped_incomplete;
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number, tidy_up};
 use crate::engine::{Fault, Kept, Session};
-use crate::exhibits::card::{Card, Expectation, on_every_engine, safe, shipped_incomplete};
+use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::audit::Audit;
 use super::order::uuid_v7;
 use super::{
-    DeliveryDate, Drawn, Failure, ITEMS, Order, OrderLine, PAIRS, Refusal, STRATEGIES, Strategy,
-    consumer,
+    ANOMALIES, DeliveryDate, Drawn, Failure, ITEMS, Order, OrderLine, PAIRS, Refusal, STRATEGIES,
+    Strategy, consumer,
 };
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::card::Expectation;
 use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Anomaly, Outcome, Verdict};
 
 /// Opens book 1 with one order, as the explorer's books are.
 const SET_UP: &str = "DELETE FROM order_head WHERE book = 1;\n\
@@ -71,6 +71,10 @@ macro_rules! of_books {
             count: usize,
         ) -> Pending<'a, Result<Vec<i64>, Fault>> {
             Box::pin(open_books(database, count))
+        }
+
+        fn anomalies(&self) -> &'static [&'static Anomaly] {
+            &ANOMALIES
         }
 
         fn look(&self) -> &'static str {
@@ -174,8 +178,8 @@ async fn judge(
     ended: &[Ended],
 ) -> Result<Verdict, Fault> {
     let audit = Audit::of(database, book, &[strategy.pair]).await?;
-    Ok(if let Some(anomaly) = audit.verdict() {
-        anomaly
+    Ok(if let Some(anomaly) = audit.worst() {
+        Verdict::Anomaly(anomaly)
     } else if let Some(fault) = refusal(ended) {
         Verdict::Refused(fault.kind)
     } else if ended.iter().any(|it| it.outcome != Outcome::Applied) {

@@ -38,9 +38,10 @@
 //!
 //! As the first repair of `MAX(id) + 1`: "make it atomic". What is atomic is the number, not the order.
 
+use super::anomalies::{mixed, shipped_incomplete};
 use super::{Order, Receipt, Refusal, insert_lines};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, Expectation, mixed, on_every_engine, safe, shipped_incomplete};
+use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {

@@ -34,11 +34,10 @@
 //!
 //! In imports that ran nightly, one at a time, until somebody ran them every minute; wherever `MAX(id) + 1` is in a text.
 
+use super::anomalies::{duplicate, shipped_incomplete};
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
 use crate::engine::Session;
-use crate::exhibits::card::{
-    Card, Expectation, duplicate, on_every_engine, safe, shipped_incomplete,
-};
+use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {

@@ -27,9 +27,10 @@
 //!
 //! As good advice for half of the problem: "write the lines first, then nobody sees half an order".
 
+use super::anomalies::duplicate;
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, Expectation, duplicate, on_every_engine, safe};
+use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {

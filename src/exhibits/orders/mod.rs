@@ -24,6 +24,7 @@
 //! The invariant of the exhibit: an order's number is no other order's, under it are its own lines and all of them,
 //! and the [consumer] never ships less. The [audit] says whether it holds.
 
+mod anomalies;
 pub mod audit;
 pub mod auto_increment;
 pub mod bakery;
@@ -45,6 +46,9 @@ pub mod uuid_v7;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use anomalies::{
+    ANOMALIES, DUPLICATE_NUMBER, INCOMPLETE_ORDER, MIXED_ORDER, SHIPPED_INCOMPLETE,
+};
 pub use order::{
     DeliveryDate, Drawn, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine,
 };

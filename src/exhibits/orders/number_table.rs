@@ -30,12 +30,13 @@
 //!
 //! In every ERP ("number ranges"), in accounting, wherever a number without gaps is asked for.
 
+use super::anomalies::shipped_incomplete;
 use super::{Order, Receipt, Refusal, insert_head, insert_lines};
 use crate::engine::{Fault, Session};
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
     Card, EVERY_LEVEL, Expectation, RC, RR_SER, SER, SQLITE_LEVEL, UP_TO_RR, conflict, on,
-    on_every_engine_but_dirty, safe, serialization, shipped_incomplete,
+    on_every_engine_but_dirty, safe, serialization,
 };
 
 /// What this file says about itself.

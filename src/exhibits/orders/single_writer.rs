@@ -32,12 +32,12 @@
 //!
 //! As "only one worker may import", enforced by a lock instead of by a hope.
 
+use super::anomalies::shipped_incomplete;
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
 use crate::engine::{Isolation, Session};
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
     Card, EVERY_LEVEL, Expectation, FROM_RC, POSTGRES_LEVELS, RU, SQLITE_LEVEL, on, safe,
-    shipped_incomplete,
 };
 
 /// What this file says about itself.

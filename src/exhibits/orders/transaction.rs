@@ -35,12 +35,13 @@
 //!
 //! As the answer of nearly everybody who is asked. It is half of the answer.
 
+use super::anomalies::{duplicate, shipped_incomplete};
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};
 use crate::engine::Session;
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, Expectation, RC_RR, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, duplicate, on,
-    on_every_engine_but_dirty, safe, serialization, shipped_incomplete,
+    Card, Expectation, RC_RR, RU, SER, SQLITE_LEVEL, busy, conflict, deadlock, on,
+    on_every_engine_but_dirty, safe, serialization,
 };
 
 /// What this file says about itself.

@@ -34,12 +34,13 @@
 //!
 //! In code that was written on MySQL at its default level, works, and is then moved.
 
+use super::anomalies::{duplicate, shipped_incomplete};
 use super::{Order, Receipt, Refusal, insert_head, insert_lines};
 use crate::engine::Session;
 use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollback, SqliteWal};
 use crate::exhibits::card::{
-    Card, Expectation, RC_RR, RR, RR_SER, RU_RC, SER, SQLITE_LEVEL, conflict, deadlock, duplicate,
-    on, on_every_engine_but_dirty, safe, serialization, shipped_incomplete,
+    Card, Expectation, RC_RR, RR, RR_SER, RU_RC, SER, SQLITE_LEVEL, conflict, deadlock, on,
+    on_every_engine_but_dirty, safe, serialization,
 };
 
 /// What this file says about itself.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Reader, Statement, Wanted};
+use super::{ANOMALIES, READ_SKEW, Reader, Statement, Wanted};
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::deposits::explored::{
     AMOUNT, LOOK, SET_UP, is_unmistakable, open_accounts, remove_accounts,
@@ -10,7 +10,7 @@ use crate::exhibits::deposits::explored::{
 use crate::exhibits::deposits::{Deposit, Refusal, atomic_update};
 use crate::explore::{Cast, Client, Ended, Moment, Pending, Subject, Trace, refusal};
 use crate::step::Action;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Anomaly, Outcome, Verdict};
 
 /// More than the deposits of a run, so that all of them are listed.
 const LIMIT: i64 = 10;
@@ -18,6 +18,10 @@ const LIMIT: i64 = 10;
 impl Subject for Reader {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn anomalies(&self) -> &'static [&'static Anomaly] {
+        &ANOMALIES
     }
 
     fn open<'a>(
@@ -79,7 +83,7 @@ impl Subject for Reader {
 /// By what the reader has seen. That the books are right is what the writers' own strategy is explored for.
 fn judge(ended: &[Ended]) -> Verdict {
     if let Some(anomaly) = ended.iter().find_map(|it| it.saw) {
-        anomaly
+        Verdict::Anomaly(anomaly)
     } else if let Some(fault) = refusal(ended) {
         Verdict::Refused(fault.kind)
     } else if ended.iter().any(|it| it.outcome != Outcome::Applied) {
@@ -152,9 +156,9 @@ fn refused(fault: Option<Fault>) -> Ended {
 }
 
 /// What is wrong with a statement of books that are right at every moment.
-fn skew(statement: &Statement) -> Option<Verdict> {
+fn skew(statement: &Statement) -> Option<&'static Anomaly> {
     let comes_from_one_moment = statement.balances && statement.list_agrees;
-    (!comes_from_one_moment).then_some(Verdict::ReadSkew)
+    (!comes_from_one_moment).then_some(&READ_SKEW)
 }
 
 /// Where the reader got to see something that does not belong to what it had seen before.

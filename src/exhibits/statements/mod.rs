@@ -15,6 +15,7 @@
 //! In the explorer client A reads a statement, and every other makes a deposit with
 //! [`atomic_update`](crate::exhibits::deposits::atomic_update).
 
+mod anomalies;
 mod explored;
 pub mod snapshot;
 pub mod torn;
@@ -23,6 +24,8 @@ use std::pin::Pin;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+
+pub use anomalies::{ANOMALIES, READ_SKEW};
 
 use crate::accounts::{Transaction, of_halves};
 use crate::engine::{Database, Fault, Session};

@@ -35,9 +35,10 @@
 //!
 //! Three round trips, no lock, nobody waits. The snapshot costs two round trips more.
 
+use super::anomalies::skewed;
 use super::{Statement, Wanted, balance, latest, sum};
 use crate::engine::{Fault, Session};
-use crate::exhibits::card::{Card, Count, on_every_engine_but_dirty, safe, skewed};
+use crate::exhibits::card::{Card, Count, on_every_engine_but_dirty, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {

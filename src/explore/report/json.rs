@@ -1,6 +1,7 @@
 //! Findings for programs.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -39,24 +40,8 @@ pub struct FindingJson<'f> {
     pub schedules: u64,
     /// In how many of them every client was served and nothing was lost.
     pub safe: u64,
-    /// In how many an update was lost.
-    pub lost_update: u64,
-    /// In how many nothing acknowledged is missing, but balance and records disagree.
-    pub unbalanced: u64,
-    /// In how many the books are right, but a client has read parts of them that never were together.
-    pub read_skew: u64,
-    /// In how many two orders have the same number.
-    pub duplicate_number: u64,
-    /// In how many there are lines of another order under an order's number.
-    pub mixed_order: u64,
-    /// In how many an order lacks lines.
-    pub incomplete_order: u64,
-    /// In how many an order was shipped before all of its lines were there.
-    pub shipped_incomplete: u64,
-    /// In so many an export has rows of several.
-    pub mixed_export: u64,
-    /// In so many an export is not whole, and none has rows of several.
-    pub broken_export: u64,
+    /// The number of schedules with each anomaly that the exhibit can show, by its name.
+    pub anomalies: BTreeMap<&'static str, u64>,
     /// In how many nothing was lost and somebody was refused. Where refusals differ within a schedule,
     /// one of them stands for it.
     pub refused: Vec<RefusedJson<'f>>,
@@ -66,8 +51,8 @@ pub struct FindingJson<'f> {
     pub took_ms: u64,
     /// The verdict in words, as far as it may be said.
     pub verdict: String,
-    /// The simplest of the schedules that lost something.
-    pub shortest_losing_schedule: Option<ExampleJson<'f>>,
+    /// The simplest run with an anomaly.
+    pub counterexample: Option<ExampleJson<'f>>,
     /// The schedule that was asked for, with the policy `replay`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replayed: Option<ExampleJson<'f>>,
@@ -145,23 +130,21 @@ impl<'f> FindingJson<'f> {
             waits_not_seen: finding.not_seen,
             schedules: tally.schedules,
             safe: tally.count(Verdict::Safe),
-            lost_update: tally.count(Verdict::LostUpdate),
-            unbalanced: tally.count(Verdict::Unbalanced),
-            read_skew: tally.count(Verdict::ReadSkew),
-            duplicate_number: tally.count(Verdict::DuplicateNumber),
-            mixed_order: tally.count(Verdict::MixedOrder),
-            incomplete_order: tally.count(Verdict::IncompleteOrder),
-            shipped_incomplete: tally.count(Verdict::ShippedIncomplete),
-            mixed_export: tally.count(Verdict::MixedExport),
-            broken_export: tally.count(Verdict::BrokenExport),
+            anomalies: anomalies(finding),
             refused: refused(tally),
             waited: tally.waited,
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
             verdict: super::verdict(finding),
-            shortest_losing_schedule: finding.shortest_losing().map(ExampleJson::of),
+            counterexample: finding.counterexample().map(|(_, it)| ExampleJson::of(it)),
             replayed: finding.replayed().map(ExampleJson::of),
         }
     }
+}
+
+fn anomalies(finding: &Finding) -> BTreeMap<&'static str, u64> {
+    let count = |anomaly| finding.tally.count(Verdict::Anomaly(anomaly));
+    let anomalies = finding.subject.anomalies().iter();
+    anomalies.map(|it| (it.name, count(it))).collect()
 }
 
 fn refused(tally: &Tally) -> Vec<RefusedJson<'_>> {

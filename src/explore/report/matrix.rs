@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::{Finding, Schedules};
-use super::{ANOMALIES, about_thinking, sentence, shown, verdict};
+use super::{about_thinking, sentence, shown, verdict};
 use crate::engine::{Engine, Flavour, Journal};
 use crate::verdict::Verdict;
 
@@ -94,20 +94,16 @@ pub(super) fn cell(finding: &Finding) -> String {
     };
     let refused = refused.collect::<String>() + &declined;
     let harm = finding.subject.harm();
-    let anomalies = ANOMALIES.map(|(verdict, _, word)| (tally.count(verdict), word));
-    let anomalies: Vec<_> = anomalies
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .collect();
+    let anomalies: Vec<_> = finding.anomalies().collect();
     match (&anomalies[..], refused.is_empty()) {
         ([], true) if finding.is_exhaustive() => format!("✓ all {of} safe"),
         ([], _) if finding.is_exhaustive() => format!("✓ 0 of {of} {harm}{refused}"),
         ([], _) => format!("? 0 of {of} {harm}{refused}"),
-        ([(count, word)], _) => format!("✗ {count} of {of} {word}{refused}"),
+        ([(anomaly, count)], _) => format!("✗ {count} of {of} {}{refused}", anomaly.word),
         (several, _) => {
             let several: Vec<_> = several
                 .iter()
-                .map(|(count, word)| format!("{count} {word}"))
+                .map(|(anomaly, count)| format!("{count} {}", anomaly.word))
                 .collect();
             format!("✗ {} of {of}{refused}", several.join(", "))
         }
@@ -124,31 +120,23 @@ fn grounds(findings: &[Finding]) -> String {
     versions.join(", ")
 }
 
-/// What the cells of the other exhibits mean besides.
-const OF_THE_OTHERS: &str = "Of orders: how many give a number twice (duplicate), put lines under the number of \
-    somebody else's order (mixed), leave an order without some of its lines (incomplete), or have the consumer \
-    ship it so (shipped incomplete). Of exports: how many have rows of several (mixed) or are not whole (broken).";
-
-/// What the cells mean, and how many clients there were.
+/// What the cells mean, made of the anomalies of what is shown.
 pub(super) fn legend(findings: &[Finding]) -> String {
-    let clients = distinct(
-        findings
-            .iter()
-            .map(|finding| finding.plan.clients.to_string()),
-    );
-    let clients = clients.join(" or ");
-    match findings.iter().all(Finding::is_exhaustive) {
-        true => format!(
-            "Each cell: of all schedules of {clients} clients, how many lose an update, in how many a \
-             statement is read that does not balance (skewed), and in how many one is refused, with the \
-             engine's code, or declined by the strategy itself. {OF_THE_OTHERS}"
-        ),
-        false => format!(
-            "Each cell: of the schedules of {clients} clients that were run, how many lose an update, in how \
-             many a statement is read that does not balance (skewed), and in how many one is refused, with the \
-             engine's code, or declined by the strategy itself. A question mark: none that was run loses one, but not all were. {OF_THE_OTHERS}"
-        ),
-    }
+    let clients = distinct(findings.iter().map(|it| it.plan.clients.to_string())).join(" or ");
+    let anomalies = findings.iter().flat_map(|it| it.subject.anomalies());
+    let words = distinct(anomalies.map(|it| format!("{}: {}", it.word, it.meaning)));
+    let (schedules, open) = if findings.iter().all(Finding::is_exhaustive) {
+        ("of all schedules", "")
+    } else {
+        let open = " A question mark: no schedule that was run goes wrong, but not all were run.";
+        ("of the schedules that were run", open)
+    };
+    format!(
+        "Each cell counts how many {schedules} of {clients} clients go wrong, and how. It also counts those \
+         in which a client is refused, with the engine's code, or declined by the strategy itself. The words \
+         mean: {}.{open}",
+        words.join("; ")
+    )
 }
 
 /// The matrix as Markdown tables, one for each engine.
@@ -183,14 +171,14 @@ pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
 }
 
 /// The matrix as one page without anything outside itself: each cell leads to the verdict in words and
-/// to the shortest schedule that loses something or, where none does, in which somebody is refused.
+/// to the shortest schedule that goes wrong or, if none does, in which a client is refused.
 pub fn html(findings: &[Finding], missing: &[String]) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Racy: which code loses updates where</title>\n<style>{STYLE}</style>\n</head>\n\
-         <body>\n<header><h1>Which code loses updates where</h1>\n<p>{} Click a cell for the shortest schedule \
-         that loses one or, where none does, in which somebody is refused.</p>\n<p>Found on {} by <code>racy explore --matrix --format html</code>.</p>\n",
+         <title>Racy: which code goes wrong where</title>\n<style>{STYLE}</style>\n</head>\n\
+         <body>\n<header><h1>Which code goes wrong where</h1>\n<p>{} Click a cell for the shortest schedule \
+         that goes wrong or, if none does, in which a client is refused.</p>\n<p>Found on {} by <code>racy explore --matrix --format html</code>.</p>\n",
         escaped(&legend(findings)),
         escaped(&grounds(findings)),
     );
@@ -280,7 +268,7 @@ fn write_detail(page: &mut String, number: usize, finding: &Finding) {
                 escaped(&super::script::write(finding, example)),
             );
         }
-        None => page.push_str("<p>No schedule loses anything, and nobody is refused.</p>\n"),
+        None => page.push_str("<p>No schedule goes wrong, and no client is refused.</p>\n"),
     }
     page.push_str("</article>\n");
 }

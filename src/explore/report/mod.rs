@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 pub use json::FindingJson;
 
-use super::{Example, Finding, SHOWN_STAKE, Schedules, Tally};
+use super::{Example, Finding, SHOWN_STAKE, Schedules};
 use crate::step::{Action, Argument, Step};
 use crate::verdict::Verdict;
 
@@ -40,10 +40,10 @@ fn of_what_was_counted(finding: &Finding) -> String {
     if tally.count(Verdict::Safe) == tally.schedules && finding.is_exhaustive() {
         return format!("safe in all {}", ran(finding));
     }
-    let lost = anomalies(tally);
+    let lost = anomalies(finding);
     let refused = match tally.turned_away() {
         0 => String::new(),
-        refused => format!("; somebody is refused in {refused}"),
+        refused => format!("; a client is refused in {refused}"),
     };
     let ran = ran(finding);
     match &finding.plan.schedules {
@@ -65,41 +65,14 @@ fn of_what_was_counted(finding: &Finding) -> String {
     }
 }
 
-/// What can go wrong, the worst first: what a strategy does then, and what a schedule is called in which it does.
-const ANOMALIES: [(Verdict, &str, &str); 9] = [
-    (Verdict::LostUpdate, "loses an update", "lost"),
-    (Verdict::Unbalanced, "gets the books wrong", "unbalanced"),
-    (Verdict::ReadSkew, "reads what never was together", "skewed"),
-    (
-        Verdict::DuplicateNumber,
-        "gives a number twice",
-        "duplicate",
-    ),
-    (Verdict::MixedOrder, "mixes two orders up", "mixed"),
-    (
-        Verdict::IncompleteOrder,
-        "leaves an order without lines",
-        "incomplete",
-    ),
-    (
-        Verdict::ShippedIncomplete,
-        "has an order shipped incomplete",
-        "shipped incomplete",
-    ),
-    (Verdict::MixedExport, "mixes exports", "mixed"),
-    (Verdict::BrokenExport, "breaks an export", "broken"),
-];
-
 /// What goes wrong in how many schedules; to be followed by how many there were.
-fn anomalies(tally: &Tally) -> String {
-    let count = |(verdict, words, _)| (tally.count(verdict), words);
-    let found = ANOMALIES.map(count).into_iter();
-    let found = found.filter(|(count, _)| *count > 0);
-    let found: Vec<_> = found
-        .map(|(count, words)| format!("{words} in {count}"))
+fn anomalies(finding: &Finding) -> String {
+    let found: Vec<_> = finding
+        .anomalies()
+        .map(|(anomaly, count)| format!("{} in {count}", anomaly.does))
         .collect();
     match &found[..] {
-        [] => "loses nothing in".to_owned(),
+        [] => "goes wrong in none of".to_owned(),
         [one] => format!("{one} of"),
         several => format!("{}, of", several.join(", and ")),
     }
@@ -143,7 +116,7 @@ fn bound(finding: &Finding) -> String {
     match (bad, drawn) {
         (_, 0) => "which says nothing".to_owned(),
         (0, _) => format!(
-            "with 95 % confidence, fewer than {} of the schedules drawn like this lose anything",
+            "with 95 % confidence, fewer than {} of the schedules drawn like this go wrong",
             percent(bound_95(drawn))
         ),
         _ => {
@@ -187,9 +160,10 @@ fn counts(finding: &Finding) -> Vec<(u64, String)> {
         )
     });
     let count = |verdict: Verdict| (tally.count(verdict), verdict.to_string());
-    let counts = ANOMALIES.map(|(verdict, ..)| count(verdict));
+    let anomalies = finding.anomalies();
+    let anomalies = anomalies.map(|(anomaly, count)| (count, anomaly.title.to_owned()));
     let others = [Verdict::Declined, Verdict::Safe].map(count);
-    let counts = counts.into_iter().chain(refused).chain(others);
+    let counts = anomalies.chain(refused).chain(others);
     counts.filter(|(count, _)| *count > 0).collect()
 }
 
@@ -258,30 +232,21 @@ fn sentence(words: &str) -> String {
     })
 }
 
-/// The example that is worth showing, and what it is one of.
-fn shown(finding: &Finding) -> Option<(&'static str, &Example)> {
+/// The run that is worth showing, and what it is an example of.
+fn shown(finding: &Finding) -> Option<(String, &Example)> {
     if let Some(replayed) = finding.replayed() {
-        return Some(("The schedule", replayed));
+        return Some(("The schedule".to_owned(), replayed));
     }
-    let all = finding.is_exhaustive();
-    if let Some(losing) = finding.shortest_losing() {
-        let tally = &finding.tally;
-        let loses = tally.count(Verdict::LostUpdate) + tally.count(Verdict::Unbalanced) > 0;
-        let heading = match (all, loses, tally.count(Verdict::ReadSkew) > 0) {
-            (true, true, _) => "The shortest schedule that loses",
-            (false, true, _) => "The shortest of the schedules run that lose",
-            (true, false, true) => "The shortest schedule with read skew",
-            (false, false, true) => "The shortest of the schedules run with read skew",
-            (true, false, false) => "The shortest schedule that goes wrong",
-            (false, false, false) => "The shortest of the schedules run that go wrong",
-        };
-        return Some((heading, losing));
-    }
-    let heading = match all {
-        true => "The shortest schedule in which somebody is refused",
-        false => "The shortest of the schedules run in which somebody is refused",
+    let shortest = if finding.is_exhaustive() {
+        "The shortest schedule"
+    } else {
+        "The shortest of the schedules run"
     };
-    finding.shortest_refused().map(|example| (heading, example))
+    if let Some((anomaly, counterexample)) = finding.counterexample() {
+        return Some((format!("{shortest} that {}", anomaly.does), counterexample));
+    }
+    let refused = finding.shortest_refused()?;
+    Some((format!("{shortest} in which a client is refused"), refused))
 }
 
 fn about_thinking(findings: &[Finding]) -> String {
