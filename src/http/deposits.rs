@@ -17,7 +17,7 @@ use crate::exhibits::deposits::key::{InvalidKey, Key};
 use crate::exhibits::deposits::{
     Commits, Deposit, Failure, Made, Once, Place, Receipt, Refusal, STRATEGIES, Strategy,
 };
-use crate::observe::metrics::Answered;
+use crate::observe::metrics::{AnswerKind, AnsweredRequest};
 use crate::observe::timeline::{Arrival, TimelineStep, timeline};
 use crate::recorder::Recorder;
 use crate::verdict::Outcome;
@@ -127,14 +127,17 @@ pub(super) async fn make(
         result.map_err(|failure| Problem::of_deposit(deposit.account, deposit.amount, failure));
     let problem = result.as_ref().err();
     app.note_whether_there_is_room(problem);
-    app.metrics.count(&Answered {
+    let kind = if replayed {
+        AnswerKind::Replay
+    } else {
+        AnswerKind::Write { outcome, attempts }
+    };
+    app.metrics.count(&AnsweredRequest {
         strategy: strategy.name,
-        outcome,
+        kind,
         status: problem.map_or(200, |problem| problem.status),
         took: arrival.instant.elapsed(),
-        attempts,
         fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
-        replayed,
         records: &records,
         in_a_batch: strategy.commits == Commits::Together,
     });

@@ -25,7 +25,7 @@ use super::problem::{AlwaysPossible, Problem};
 use crate::engine::Fault;
 use crate::exhibits::exports::audit::Audit;
 use crate::exhibits::exports::{Download, Export, FileName, STRATEGIES, Strategy, Wanted};
-use crate::observe::metrics::Answered;
+use crate::observe::metrics::{AnswerKind, AnsweredRequest};
 use crate::observe::timeline::{Arrival, TimelineStep, timeline};
 use crate::recorder::Recorder;
 use crate::verdict::Outcome;
@@ -121,14 +121,15 @@ pub(super) async fn make(
     let records = recorder.into_records();
     let exported = exported.map_err(|refusal| Problem::of_export(account, refusal));
     let problem = exported.as_ref().err();
-    app.metrics.count(&Answered {
+    app.metrics.count(&AnsweredRequest {
         strategy: strategy.name,
-        outcome: problem.map_or(Outcome::Applied, |_| Outcome::Refused),
+        kind: AnswerKind::Write {
+            outcome: problem.map_or(Outcome::Applied, |_| Outcome::Refused),
+            attempts: 1,
+        },
         status: problem.map_or(200, |problem| problem.status),
         took: arrival.instant.elapsed(),
-        attempts: 1,
         fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
-        replayed: false,
         records: &records,
         in_a_batch: false,
     });

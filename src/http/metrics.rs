@@ -7,7 +7,7 @@ use axum::http::{HeaderName, header};
 
 use super::App;
 use super::problem::Problem;
-use crate::observe::metrics::{CONTENT_TYPE, Now};
+use crate::observe::metrics::{CONTENT_TYPE, FolderUse, ScrapeFacts};
 
 /// Show metrics
 ///
@@ -29,17 +29,20 @@ pub(super) async fn scrape(
     let pool = app.pool_use();
     let database_up = app.kept.ping().await.is_ok();
     let accounts = match database_up {
-        true => app.auditor.accounts(&app.kept).await,
+        true => app.auditor.losses(&app.kept).await,
         false => None,
     };
     let exports = app.exports.clone();
     let held = tokio::task::spawn_blocking(move || exports.held().ok()).await;
-    let now = Now {
-        exports: held.ok().flatten(),
+    let facts = ScrapeFacts {
+        exports: held.ok().flatten().map(|held| FolderUse {
+            files: held.files,
+            bytes: held.bytes,
+        }),
         pool,
         database_up,
         accounts: accounts.as_deref().unwrap_or_default(),
     };
-    let text = app.metrics.text(&now).map_err(|_| Problem::internal())?;
+    let text = app.metrics.text(&facts).map_err(|_| Problem::internal())?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
 }

@@ -65,7 +65,7 @@ use crate::exhibits::deposits::{LongDelay, Memory, Retry, STRATEGIES, batched};
 use crate::exhibits::exports::Folder;
 use crate::exhibits::statements::READERS;
 use crate::observe::audit::Auditor;
-use crate::observe::metrics::{Metrics, StepsOfBatches};
+use crate::observe::metrics::{BatchSteps, Metrics};
 use crate::step::Observer;
 use caller::Caller;
 use completion::Completion;
@@ -189,7 +189,7 @@ impl Service {
         let metrics = Metrics::new(deposits.chain(orders).chain(of_exports))
             .with_readers(READERS.iter().map(|it| it.name));
         let metrics = Arc::new(metrics);
-        let writers_observer = StepsOfBatches {
+        let writers_observer = BatchSteps {
             strategy: batched::NAME,
             metrics: Arc::clone(&metrics),
             next: Arc::clone(&observer),

@@ -24,7 +24,7 @@ use crate::exhibits::orders::{
     Drawn, Failure, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, PAIRS,
     Receipt, Refusal, STRATEGIES, Strategy, books,
 };
-use crate::observe::metrics::Answered;
+use crate::observe::metrics::{AnswerKind, AnsweredRequest};
 use crate::observe::timeline::{Arrival, TimelineStep, timeline};
 use crate::recorder::Recorder;
 use crate::verdict::Outcome;
@@ -146,14 +146,12 @@ pub(super) async fn write(
     let result = result.map_err(Problem::of_order);
     let problem = result.as_ref().err();
     app.note_whether_there_is_room(problem);
-    app.metrics.count(&Answered {
+    app.metrics.count(&AnsweredRequest {
         strategy: strategy.full_name,
-        outcome,
+        kind: AnswerKind::Write { outcome, attempts },
         status: problem.map_or(200, |problem| problem.status),
         took: arrival.instant.elapsed(),
-        attempts,
         fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
-        replayed: false,
         records: &records,
         in_a_batch: false,
     });

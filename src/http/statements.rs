@@ -15,7 +15,7 @@ use super::accounts::number_in_path;
 use super::paging::Limit;
 use super::problem::{AlwaysPossible, Problem};
 use crate::exhibits::statements::{READERS, Reader, Statement, Wanted};
-use crate::observe::metrics::Shown;
+use crate::observe::metrics::{AnswerKind, AnsweredRequest};
 use crate::observe::timeline::{Arrival, TimelineStep, timeline};
 use crate::recorder::Recorder;
 
@@ -102,12 +102,14 @@ pub(super) async fn show(
         .and_then(|read| read.ok_or_else(|| Problem::unknown_account(account)));
     let records = recorder.into_records();
     let problem = read.as_ref().err();
-    app.metrics.count_statement(&Shown {
+    app.metrics.count(&AnsweredRequest {
         strategy: reader.name,
+        kind: problem.map_or(AnswerKind::Read, |_| AnswerKind::ReadRefused),
         status: problem.map_or(200, |problem| problem.status),
         took: arrival.instant.elapsed(),
         fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
         records: &records,
+        in_a_batch: false,
     });
     Ok(Json(StatementRead {
         strategy: reader.short_name,

@@ -1,27 +1,30 @@
-//! The audit for those who ask often: what was lost, without the service being busy with looking.
+//! An audit of the accounts for clients that ask often: it tells what was lost, and keeps the
+//! database free for other work.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::metrics::AccountLoss;
 use crate::accounts::{self, Account, Page};
 use crate::engine::{Database, Fault};
 
-/// At most so many accounts are looked at, the first by number.
+/// The most accounts that are audited: the first ones by number.
 const MOST_ACCOUNTS: usize = 1000;
 
-/// As many at a time.
+/// The number of accounts that one statement reads.
 const PAGE: i64 = 100;
 
-/// Whoever asks is not kept waiting for longer.
+/// How long an audit may take, so that nobody waits longer for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// An audit reads every transaction. After it, the service rests for so many times as long as it took: it
-/// costs no more than a twentieth of the time, however often somebody asks.
+/// How long the auditor rests after an audit, as a multiple of the time that the audit took. An
+/// audit reads every transaction. With this rest it takes at most a twentieth of the time, however
+/// often clients ask.
 const REST: u32 = 19;
 
-/// Audits the accounts, one audit at a time, and answers from the last one while it rests.
+/// Audits the accounts, one audit at a time. While it rests, it answers from the last audit.
 #[derive(Debug, Default)]
 pub struct Auditor {
     last: Mutex<Option<Audit>>,
@@ -29,48 +32,56 @@ pub struct Auditor {
 
 #[derive(Debug)]
 struct Audit {
-    /// None where the database did not tell.
-    accounts: Option<Vec<Account>>,
+    /// None if the database did not answer.
+    losses: Option<Vec<AccountLoss>>,
     next_after: Instant,
 }
 
 impl Auditor {
-    /// The accounts, or none where they could not be read in time.
-    pub async fn accounts(&self, database: &Database) -> Option<Vec<Account>> {
+    /// What was lost in each account. None if the accounts could not be read in time.
+    pub async fn losses(&self, database: &Database) -> Option<Vec<AccountLoss>> {
         let mut last = self.last.lock().await;
         let audit = match last.take() {
             Some(audit) if Instant::now() < audit.next_after => audit,
             _ => Audit::of(database).await,
         };
-        last.insert(audit).accounts.clone()
+        last.insert(audit).losses.clone()
     }
 }
 
 impl Audit {
     async fn of(database: &Database) -> Self {
         let started = Instant::now();
-        let read = timeout(PATIENCE, read(database)).await;
+        let read = timeout(PATIENCE, read_losses(database)).await;
         let rest = started.elapsed() * REST;
         Self {
-            accounts: read.ok().and_then(Result::ok),
+            losses: read.ok().and_then(Result::ok),
             next_after: Instant::now() + rest,
         }
     }
 }
 
-async fn read(database: &Database) -> Result<Vec<Account>, Fault> {
-    let mut accounts = Vec::new();
+async fn read_losses(database: &Database) -> Result<Vec<AccountLoss>, Fault> {
+    let mut losses = Vec::new();
     let mut page = Page {
         after: 0,
         limit: PAGE,
     };
-    while accounts.len() < MOST_ACCOUNTS {
-        let found = accounts::list(database, page).await?;
-        let Some(last) = found.last() else {
+    while losses.len() < MOST_ACCOUNTS {
+        let accounts = accounts::list(database, page).await?;
+        let Some(last) = accounts.last() else {
             break;
         };
         page.after = last.id;
-        accounts.extend(found);
+        losses.extend(accounts.iter().map(loss));
     }
-    Ok(accounts)
+    Ok(losses)
+}
+
+fn loss(account: &Account) -> AccountLoss {
+    AccountLoss {
+        account: account.id,
+        amount: account.lost,
+        updates: account.lost_updates(),
+    }
 }

@@ -1,4 +1,5 @@
-//! What is learned by watching: the timeline of each request, and the metrics of all of them.
+//! What the service learns by watching itself: the timeline of each request, and the metrics of
+//! all of them.
 
 pub mod audit;
 pub mod metrics;
