@@ -257,7 +257,7 @@ pub(crate) async fn open_in(work: &mut Work, opening_balance: i64) -> Result<i64
             &[opening_balance, opening_balance],
         )
         .await?;
-    work.run(OPEN_SLOTS, &[id.into()]).await?;
+    work.execute(OPEN_SLOTS, &[id.into()]).await?;
     Ok(id)
 }
 

@@ -203,7 +203,7 @@ pub async fn edit_in(
     let done = loop {
         let done = attempt(&mut s, actor, account, edit).await;
         let fault = done.as_ref().err().and_then(MayBeFault::fault);
-        let collided = fault.is_some_and(|it| it.kind.is_a_collision());
+        let collided = fault.is_some_and(|it| it.kind.is_collision());
         if !(collided && s.pause().await) {
             break done;
         }

@@ -206,7 +206,11 @@ async fn each_described_answer_is_given_and_each_given_one_described() {
     // More on record than an account can hold, as lost updates leave it.
     let full = accounts::open(&lab.lab.database, i64::MAX).await.unwrap();
     let insert = "INSERT INTO transactions (account_id, amount) VALUES (?, 1)";
-    lab.lab.database.run(insert, &[full.into()]).await.unwrap();
+    lab.lab
+        .database
+        .execute(insert, &[full.into()])
+        .await
+        .unwrap();
     let mut given = BTreeSet::new();
     for (method, path, body, status) in ANSWERS {
         let answer = lab.send(method, path, body).await;

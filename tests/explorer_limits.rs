@@ -159,7 +159,14 @@ async fn a_user_who_may_not_see_who_waits_is_told_which_right_is_missing(engine:
         _ => "the user needs GRANT PROCESS ON *.*",
     };
     let found = explore("advisory_lock", &url_of(&user, server, &fresh)).await;
-    assert_ended(&found, 2, &["it does not show who waits for a lock", right]);
+    assert_ended(
+        &found,
+        2,
+        &[
+            "the engine does not show which connections wait for a lock",
+            right,
+        ],
+    );
 }
 
 /// What explores where a wait of this sort is not seen, and what it is told to switch on.

@@ -184,7 +184,7 @@ async fn keys(lab: &Lab) -> i64 {
 async fn grow_older(lab: &Lab, by: Duration) {
     let update = "UPDATE idempotency_keys SET claimed_at = claimed_at - ?";
     let by = i64::try_from(by.as_secs()).unwrap() + 1;
-    lab.database.run(update, &[by.into()]).await.unwrap();
+    lab.database.execute(update, &[by.into()]).await.unwrap();
 }
 
 async fn a_refused_deposit_gives_its_claim_up(engine: TestEngine) {
@@ -393,7 +393,7 @@ impl Subject for OneKey {
             for stake in stakes {
                 let delete = "DELETE FROM idempotency_keys WHERE name = ?";
                 database
-                    .run(delete, &[key_of(*stake).as_str().into()])
+                    .execute(delete, &[key_of(*stake).as_str().into()])
                     .await?;
             }
             self.strategy.remove(database, stakes).await

@@ -383,7 +383,7 @@ async fn empty_the_book(lab: &Lab) {
         "order_numbers",
     ] {
         let delete = format!("DELETE FROM {table}").leak();
-        lab.database.run(delete, &[]).await.unwrap();
+        lab.database.execute(delete, &[]).await.unwrap();
     }
 }
 

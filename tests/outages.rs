@@ -73,7 +73,7 @@ async fn a_lab_without_its_tables_is_not_ready_and_says_why(engine: TestEngine) 
     let service = RunningService::start(&lab.database).await;
     assert_eq!(service.json("/health/ready").await["status"], "ok");
     lab.database
-        .run("DROP TABLE transactions", &[])
+        .execute("DROP TABLE transactions", &[])
         .await
         .unwrap();
 
@@ -161,7 +161,7 @@ async fn a_statement_that_the_server_has_forgotten_is_prepared_again(engine: Tes
     let lab = engine.lab_with(settings).await;
     let read = "SELECT balance FROM accounts";
     lab.database.rows(read, &[]).await.unwrap();
-    lab.database.run("DEALLOCATE ALL", &[]).await.unwrap();
+    lab.database.execute("DEALLOCATE ALL", &[]).await.unwrap();
     let lost = lab.database.rows(read, &[]).await.unwrap_err();
     assert_eq!(lost.kind, FaultKind::StatementLost, "{lost}");
     assert!(lost.kind.retryable());
@@ -174,7 +174,7 @@ async fn a_full_database_is_not_ready_until_there_is_room() {
     let lab = TestEngine::Sqlite.lab().await;
     let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
                 INSERT INTO transactions (account_id, amount) SELECT 1, 0 FROM n";
-    lab.database.run(fill, &[]).await.unwrap();
+    lab.database.execute(fill, &[]).await.unwrap();
     let pages = "SELECT page_count FROM pragma_page_count()";
     let pages = lab.database.rows(pages, &[]).await.unwrap()[0].integer(0);
     let Address::Sqlite(options) = &lab.address else {
@@ -203,7 +203,7 @@ async fn a_full_database_is_not_ready_until_there_is_room() {
     problem(ready().await, 503, "database-full").await;
 
     let make_room = "DELETE FROM transactions WHERE amount = 0";
-    lab.database.run(make_room, &[]).await.unwrap();
+    lab.database.execute(make_room, &[]).await.unwrap();
     assert_eq!(ready().await.status(), 200);
     let made = service.deposit("append_only", 1, 1).await;
     assert_eq!(made.status(), 200);

@@ -68,7 +68,7 @@ pub(super) async fn note(
 /// Takes out a guess that does not count.
 pub(super) async fn take_out(database: &Database, guess: Guess) -> Result<(), Fault> {
     let delete = "DELETE FROM guesses WHERE id = ?";
-    database.run(delete, &[guess.0.into()]).await?;
+    database.execute(delete, &[guess.0.into()]).await?;
     Ok(())
 }
 

@@ -162,13 +162,13 @@ async fn open_session(database: &Database, user: &User) -> Result<Token, Fault> 
     let insert = "INSERT INTO sessions (token_hash, user_id, expires_at) VALUES (?, ?, ?)";
     let expires_at = now() + micros(SESSION_LASTS);
     let values = [hash.as_str().into(), user.id.into(), expires_at.into()];
-    database.run(insert, &values).await?;
+    database.execute(insert, &values).await?;
     Ok(token)
 }
 
 async fn end_session(database: &Database, hash: &str) -> Result<(), Fault> {
     let delete = "DELETE FROM sessions WHERE token_hash = ?";
-    database.run(delete, &[hash.into()]).await?;
+    database.execute(delete, &[hash.into()]).await?;
     Ok(())
 }
 
@@ -257,7 +257,9 @@ pub async fn revoke_tokens(
         return Ok(None);
     };
     let delete = "DELETE FROM tokens WHERE user_id = ? AND name = ?";
-    let revoked = database.run(delete, &[user.id.into(), name.into()]).await?;
+    let revoked = database
+        .execute(delete, &[user.id.into(), name.into()])
+        .await?;
     Ok(Some(revoked))
 }
 

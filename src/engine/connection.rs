@@ -9,12 +9,13 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 use tokio::time::timeout;
 
-use super::Fault;
-use super::pool::Pooled;
+use super::pool::PooledConnection;
 use super::pooler::BehindAPooler;
+use super::{Fault, Flavour};
 use crate::step::Argument;
 
-/// The engine's own number for a connection, as its lock tables use it.
+/// The engine's own number for a connection, as its lock tables use it. It is all that is needed to
+/// ask whether a client waits, so the client may be one outside this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub(super) i64);
 
@@ -77,7 +78,7 @@ enum DriversRow {
     Sqlite(SqliteRow),
 }
 
-/// What is in the column of a row, whichever driver it came from.
+/// The value in one column of a row of any driver.
 macro_rules! column {
     ($row:expr, $index:expr) => {
         match &$row.0 {
@@ -89,18 +90,18 @@ macro_rules! column {
 }
 
 impl Row {
-    /// The integer in that column.
+    /// The integer in this column.
     ///
     /// # Errors
-    /// [`FaultKind::Other`](super::FaultKind::Other) where there is none.
+    /// [`FaultKind::Other`](super::FaultKind::Other) if it holds no integer.
     pub fn integer(&self, index: usize) -> Result<i64, Fault> {
         Ok(column!(self, index)?)
     }
 
-    /// The text in that column.
+    /// The text in this column.
     ///
     /// # Errors
-    /// [`FaultKind::Other`](super::FaultKind::Other) where there is none.
+    /// [`FaultKind::Other`](super::FaultKind::Other) if it holds no text.
     pub fn text(&self, index: usize) -> Result<String, Fault> {
         Ok(column!(self, index)?)
     }
@@ -118,13 +119,13 @@ impl Row {
 /// A connection that belongs to one of the pools.
 #[derive(Debug)]
 pub(super) enum Connection {
-    MySql(Pooled<MySql>),
-    Postgres(Pooled<Postgres>),
-    Sqlite(Pooled<Sqlite>),
+    MySql(PooledConnection<MySql>),
+    Postgres(PooledConnection<Postgres>),
+    Sqlite(PooledConnection<Sqlite>),
 }
 
-/// Runs the same expression on whichever connection it is. sqlx's drivers share method names but
-/// no type that would make this a function.
+/// The same work on a connection of any driver. The drivers share method names but no type that
+/// would make this a function.
 macro_rules! on {
     ($connection:expr, $it:ident => $work:expr) => {
         match $connection {
@@ -135,7 +136,7 @@ macro_rules! on {
     };
 }
 
-/// A statement with its values, for the driver that the place asks for.
+/// A statement with its values, for the driver that the caller's types ask for.
 macro_rules! bound {
     ($sql:expr, $values:expr) => {{
         let mut query = sqlx::query(AssertSqlSafe($sql));
@@ -149,30 +150,32 @@ macro_rules! bound {
     }};
 }
 
-/// A statement that is prepared, for a connection that stays the same; behind a pooler it is
-/// prepared anew each time, without a name.
+/// A statement that stays prepared on its connection. Behind a pooler it is prepared anew each
+/// time, without a name.
 macro_rules! prepared {
     ($it:expr, $sql:expr, $values:expr) => {
         bound!($sql, $values).persistent($it.behind_a_pooler.is_none())
     };
 }
 
-// `AssertSqlSafe`: every text that arrives here began as a literal in this crate; values are bound, or numbers.
+// `AssertSqlSafe`: every statement is this program's own or its user's, and none is made of what a
+// client sent. Values are bound, or numbers.
 impl Connection {
-    /// A statement without values or rows, in one round trip.
+    /// Runs a statement without values or rows, in one round trip.
     pub(super) async fn command(&mut self, sql: &str) -> Result<(), Fault> {
         let patience = self.patience();
         let done = answered(patience, async {
-            match self.is_behind_a_pooler() {
-                true => self.command_behind_a_pooler(sql).await,
-                false => self.send(sql).await,
+            if self.is_behind_a_pooler() {
+                self.command_behind_a_pooler(sql).await
+            } else {
+                self.send(sql).await
             }
         });
         let done = done.await;
         self.learn(done)
     }
 
-    /// How many rows it matched.
+    /// Runs a statement. Returns how many rows it matched.
     pub(super) async fn execute<'v>(
         &mut self,
         sql: &str,
@@ -191,7 +194,7 @@ impl Connection {
         self.learn(done)
     }
 
-    /// The number of the row that was inserted. `sql` is spelled for an insert.
+    /// Inserts one row. Returns its number. `sql` is spelled for an insert.
     pub(super) async fn insert<'v>(
         &mut self,
         sql: &str,
@@ -228,7 +231,7 @@ impl Connection {
         })
     }
 
-    /// Reads all rows, also where one is expected: an answer that is not read to its end keeps
+    /// Reads all rows, even if one is expected: an answer that is not read to its end keeps
     /// SQLite's read snapshot open.
     pub(super) async fn rows<'v>(
         &mut self,
@@ -280,11 +283,21 @@ impl Connection {
             .collect()
     }
 
+    /// The engine's own number for this connection, if it was asked already.
     pub(super) fn number(&self) -> Option<i64> {
         on!(self, it => it.number)
     }
 
-    /// Keeps it, unless the next transaction may have another connection.
+    /// Asks the engine for its own number for this connection.
+    pub(super) async fn ask_number(&mut self, flavour: Flavour) -> Result<ConnectionId, Fault> {
+        let sql = flavour.spell("SELECT CAST(CONNECTION_ID() AS SIGNED)");
+        match self.integers::<1>(&sql, [0_i64; 0]).await?.first() {
+            Some([Some(number)]) => Ok(ConnectionId(*number)),
+            _ => Err(Fault::other("the engine did not number this connection")),
+        }
+    }
+
+    /// Remembers the number, unless the next transaction may have another connection.
     pub(super) fn set_number(&mut self, number: i64) {
         if !self.is_behind_a_pooler() {
             on!(self, it => it.number = Some(number));
@@ -311,7 +324,8 @@ impl Connection {
         on!(self, it => it.greeting().patience)
     }
 
-    /// A prepared statement that is gone says that the connection is not the one it was.
+    /// Learns from a fault. A prepared statement that is gone means that a pooler has exchanged the
+    /// connection.
     fn learn<T>(&self, done: Result<T, Fault>) -> Result<T, Fault> {
         if let Err(fault) = &done
             && fault.is_of_a_lost_statement()
@@ -322,7 +336,7 @@ impl Connection {
     }
 }
 
-/// Waits so long for the answer; as long as it takes where there is no limit.
+/// Waits at most this long for the answer. If None, there is no limit.
 pub(super) async fn answered<T>(
     patience: Option<Duration>,
     work: impl Future<Output = Result<T, Fault>>,

@@ -23,13 +23,13 @@ pub enum Flavour {
 }
 
 /// What stands before the values of an INSERT of one row, and the values.
-fn split_insert(sql: &'static str) -> (&'static str, &'static str) {
+fn split_insert(sql: &str) -> (&str, &str) {
     sql.find("VALUES ")
         .map_or((sql, ""), |at| sql.split_at(at + "VALUES ".len()))
 }
 
 /// The INSERT of one row, for all of these, with the numbers in it: no number can be taken for SQL.
-pub(super) fn rows_as_text<const N: usize>(sql: &'static str, rows: &[[i64; N]]) -> String {
+pub(super) fn rows_as_text<const N: usize>(sql: &str, rows: &[[i64; N]]) -> String {
     let (into, row) = split_insert(sql);
     let mut text = into.to_owned();
     for (index, values) in rows.iter().enumerate() {
@@ -49,17 +49,18 @@ pub(super) fn rows_as_text<const N: usize>(sql: &'static str, rows: &[[i64; N]])
 
 impl Flavour {
     /// The SQL as this engine wants it.
-    pub(super) fn spell(self, sql: &'static str) -> Cow<'static, str> {
+    pub(super) fn spell<'q>(self, sql: impl Into<Cow<'q, str>>) -> Cow<'q, str> {
+        let sql = sql.into();
         match self {
-            Self::MySql | Self::MariaDb => sql.into(),
-            Self::Postgres => spell_postgres(sql).into(),
+            Self::MySql | Self::MariaDb => sql,
+            Self::Postgres => spell_postgres(&sql).into(),
             Self::Sqlite => spell_sqlite(sql),
         }
     }
 
     /// The INSERT of one row as this engine wants it, when the new row's number is wanted. Only
     /// PostgreSQL does not tell it unasked.
-    pub(super) fn spell_insert(self, sql: &'static str) -> Cow<'static, str> {
+    pub(super) fn spell_insert<'q>(self, sql: impl Into<Cow<'q, str>>) -> Cow<'q, str> {
         match self {
             Self::MySql | Self::MariaDb | Self::Sqlite => self.spell(sql),
             Self::Postgres => format!("{} RETURNING id", self.spell(sql)).into(),
@@ -67,7 +68,7 @@ impl Flavour {
     }
 
     /// The INSERT of one row, which ends with its values, as this engine wants it for so many.
-    pub(super) fn spell_rows(self, sql: &'static str, rows: usize) -> String {
+    pub(super) fn spell_rows(self, sql: &str, rows: usize) -> String {
         let (into, row) = split_insert(sql);
         let sql = format!("{into}{}", vec![row; rows].join(", "));
         match self {
@@ -164,11 +165,15 @@ impl Flavour {
 
 /// SQLite has no row locks and no clause to ask for one. Whoever needs the lock has taken the whole
 /// database with `begin_for_update`.
-fn spell_sqlite(sql: &'static str) -> Cow<'static, str> {
-    let sql = sql.strip_suffix(" FOR UPDATE").unwrap_or(sql);
-    match sql.contains(CLOCK) {
-        true => sql.replace(CLOCK, "unixepoch()").into(),
-        false => sql.into(),
+fn spell_sqlite(sql: Cow<'_, str>) -> Cow<'_, str> {
+    let sql = match sql.strip_suffix(" FOR UPDATE") {
+        Some(rest) => rest.to_owned().into(),
+        None => sql,
+    };
+    if sql.contains(CLOCK) {
+        sql.replace(CLOCK, "unixepoch()").into()
+    } else {
+        sql
     }
 }
 

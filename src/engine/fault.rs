@@ -122,7 +122,7 @@ impl FaultKind {
     /// Whether the same work may succeed at once if it is done again: it was refused only because
     /// of what another client was doing. A lock wait that took too long is no collision: it was
     /// long enough. Nor is an answer that was lost: another attempt could be the second deposit.
-    pub(crate) fn is_a_collision(self) -> bool {
+    pub(crate) fn is_collision(self) -> bool {
         match self {
             Self::Deadlock | Self::SnapshotConflict | Self::SerializationFailure | Self::Busy => {
                 true
@@ -261,6 +261,17 @@ impl Fault {
             kind: FaultKind::Other,
             code: None,
             message: message.into(),
+        }
+    }
+
+    /// A wait for a lock that took too long, if the fault is that SQLite is still busy after it.
+    pub(super) fn as_lock_timeout_if_busy(self) -> Self {
+        match self.kind {
+            FaultKind::Busy => Self {
+                kind: FaultKind::LockTimeout,
+                ..self
+            },
+            _ => self,
         }
     }
 

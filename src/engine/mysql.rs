@@ -8,10 +8,9 @@ use sqlx::{ConnectOptions as _, MySqlConnection};
 
 use super::greeting::{Greeting, Greets as _};
 use super::pool::Pool;
-use super::presets::{CLOCK, INNODB, INNODB_CHOICES};
+use super::presets::{CLOCK, INNODB, INNODB_CHOICES, unusual_choices};
 use super::{
-    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings,
-    chosen, pooler,
+    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings, pooler,
 };
 
 /// Begins a transaction, and asks for the number of the connection.
@@ -58,10 +57,10 @@ pub(super) async fn connect(
         engine,
         pools: Pools::MySql(pool),
         most_connections: found.number("max_connections"),
-        choices: chosen(INNODB_CHOICES, |name| found.value(name)),
+        choices: unusual_choices(INNODB_CHOICES, |name| found.value(name)),
         place: place.cloned(),
         is_pooled: false,
-        looks: Arc::default(),
+        wait_reports: Arc::default(),
     })
 }
 

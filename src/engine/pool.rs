@@ -146,7 +146,7 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
     /// # Errors
     /// Unavailable where all are in use or the database does not answer in time; else as the
     /// database refuses.
-    pub(super) async fn acquire(&self) -> Result<Pooled<DB>, Fault> {
+    pub(super) async fn acquire(&self) -> Result<PooledConnection<DB>, Fault> {
         let home = &self.home;
         let deadline = Instant::now() + home.acquire_timeout;
         let Ok(permit) = timeout_at(deadline, home.permit()).await else {
@@ -163,7 +163,7 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
         let (connection, number) = found
             .await
             .unwrap_or_else(|_elapsed| Err(Fault::unavailable("the database does not answer")))?;
-        Ok(Pooled {
+        Ok(PooledConnection {
             connection: Some(connection),
             number,
             behind_a_pooler: home.behind_a_pooler()?,
@@ -352,7 +352,7 @@ impl Drop for Waiting<'_> {
 }
 
 /// A connection that is out. Closed when it is dropped, unless it was given back.
-pub(super) struct Pooled<DB: Database> {
+pub(super) struct PooledConnection<DB: Database> {
     connection: Option<DB::Connection>,
     /// The engine's own number for it, once somebody has asked.
     pub(super) number: Option<i64>,
@@ -362,7 +362,7 @@ pub(super) struct Pooled<DB: Database> {
     _permit: OwnedSemaphorePermit,
 }
 
-impl<DB: Database> Pooled<DB> {
+impl<DB: Database> PooledConnection<DB> {
     /// The connection.
     ///
     /// # Errors
@@ -401,7 +401,7 @@ impl<DB: Database> Pooled<DB> {
     }
 }
 
-impl<DB: Database> fmt::Debug for Pooled<DB> {
+impl<DB: Database> fmt::Debug for PooledConnection<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "one of: {:?}", self.home)
     }

@@ -11,10 +11,9 @@ use sqlx::{ConnectOptions as _, PgConnection};
 use super::greeting::{Greeting, Greets as _, accepted};
 use super::pool::Pool;
 use super::pooler::{self, Beginning};
-use super::presets::{POSTGRES, POSTGRES_CHOICES};
+use super::presets::{POSTGRES, POSTGRES_CHOICES, unusual_choices};
 use super::{
-    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings, check,
-    chosen,
+    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings,
 };
 
 /// Begins a transaction, and asks for the number of the connection.
@@ -25,7 +24,7 @@ pub(super) async fn connect(
     settings: &Settings,
     place: Option<&Arc<Place>>,
 ) -> Result<Database, OpenError> {
-    check(Flavour::Postgres, settings)?;
+    settings.check(Flavour::Postgres)?;
     // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
     let options = address.clone().disable_statement_logging();
     // Nothing here is a fraction, and PgBouncer refuses it unless it is told to ignore it.
@@ -60,10 +59,10 @@ pub(super) async fn connect(
         engine: engine(found.value("server_version").unwrap_or_default(), isolation),
         pools: Pools::Postgres(pool),
         most_connections: most.and_then(|most| most.parse().ok()),
-        choices: chosen(POSTGRES_CHOICES, |name| found.value(name)),
+        choices: unusual_choices(POSTGRES_CHOICES, |name| found.value(name)),
         place: place.cloned(),
         is_pooled,
-        looks: Arc::default(),
+        wait_reports: Arc::default(),
     })
 }
 

@@ -135,6 +135,19 @@ pub(super) fn are_the_same(one: &str, other: &str) -> bool {
     words_of(one) == words_of(other)
 }
 
+/// The choices whose value is not the usual one, as `name = value`.
+pub(super) fn unusual_choices<'v>(
+    choices: &[Choice],
+    value: impl Fn(&str) -> Option<&'v str>,
+) -> Vec<String> {
+    let unusual = choices.iter().filter_map(|choice| {
+        let is = value(choice.name)?;
+        let is_usual = choice.usual.is_some_and(|usual| are_the_same(usual, is));
+        (!is_usual).then(|| format!("{} = {is}", choice.name))
+    });
+    unusual.collect()
+}
+
 fn words_of(value: &str) -> Vec<String> {
     let value = value.trim_matches('\'').to_ascii_uppercase();
     let words = value.split(',').map(|word| match word.trim() {

@@ -74,10 +74,10 @@ impl Database {
         let written = async {
             for row in 0..ROWS_TO_TRY {
                 let name = format!("{row} {filler}");
-                work.run(WRITE, &[name.as_str().into(), filler.as_str().into()])
+                work.execute(WRITE, &[name.as_str().into(), filler.as_str().into()])
                     .await?;
             }
-            work.run(REMOVE, &[filler.as_str().into()]).await?;
+            work.execute(REMOVE, &[filler.as_str().into()]).await?;
             Ok::<_, Fault>(())
         }
         .await;

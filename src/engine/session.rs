@@ -126,7 +126,7 @@ impl<'s> Session<'s> {
     }
 
     /// Sets the file whose lock stands for every named one.
-    pub(super) fn locking(mut self, lock_file: PathBuf) -> Self {
+    pub(super) fn with_lock_file(mut self, lock_file: PathBuf) -> Self {
         self.lock_file = Some(lock_file);
         self
     }

@@ -12,14 +12,14 @@ use super::greeting::Greeting;
 use super::pool::Pool;
 use super::{
     Address, Database, Engine, Fault, FaultKind, Flavour, Isolation, Journal, OpenError, Pools,
-    Settings, check, sqlite_file,
+    Settings, sqlite_file,
 };
 
 pub(super) async fn connect(
     address: &SqliteConnectOptions,
     settings: &Settings,
 ) -> Result<Database, OpenError> {
-    check(Flavour::Sqlite, settings)?;
+    settings.check(Flavour::Sqlite)?;
     let path = sqlite_file::checked(address.get_filename()).await?;
     let address = address.clone().filename(&path);
     let options = address
@@ -56,7 +56,7 @@ pub(super) async fn connect(
         choices: Vec::new(),
         place: None,
         is_pooled: false,
-        looks: Arc::default(),
+        wait_reports: Arc::default(),
     })
 }
 

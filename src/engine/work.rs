@@ -1,6 +1,6 @@
-//! Work outside every exhibit: statements that nobody races for and no observer watches, such as
-//! those about users. Unlike a [`Session`](super::Session) it knows texts, and wants to get done: what
-//! is refused only because somebody else was in the way is done again.
+//! Work outside every exhibit: statements that no client races for and no observer watches, such as
+//! those about users. Unlike a [`Session`](super::Session), work is done again when it is refused
+//! only because another client was in the way.
 
 use std::time::Duration;
 
@@ -10,24 +10,65 @@ use super::connection::{Connection, Row, Value};
 use super::session::pause_before;
 use super::{Database, Fault, FaultKind, Flavour};
 
-/// One transaction. Where it is dropped instead of [ended](Self::end), its connection is closed, and the
-/// transaction with it.
+/// One transaction. If it is dropped instead of [ended](Self::end), its connection is closed, and
+/// the engine rolls it back.
 #[derive(Debug)]
 pub struct Work {
     connection: Connection,
     flavour: Flavour,
 }
 
-impl Database {
-    /// Begins a transaction, which [`end`](Work::end) ends. On SQLite it waits for whoever is writing, as a
-    /// session does.
-    ///
-    /// # Errors
-    /// As the engine refuses.
-    pub async fn begin_work(&self) -> Result<Work, Fault> {
-        let flavour = self.engine().flavour;
-        let mut connection = self.connection().await?;
-        let deadline = Instant::now() + self.settings().lock_wait();
+/// See [`Database::execute`].
+pub(super) async fn execute(
+    database: &Database,
+    sql: &str,
+    values: &[Value<'_>],
+) -> Result<u64, Fault> {
+    again(|| async {
+        let mut work = Work::begin(database).await?;
+        let matched = work.execute(sql, values).await;
+        work.end(matched).await
+    })
+    .await
+}
+
+/// See [`Database::insert`].
+pub(super) async fn insert(
+    database: &Database,
+    sql: &str,
+    values: &[Value<'_>],
+) -> Result<i64, Fault> {
+    again(|| async {
+        let mut work = Work::begin(database).await?;
+        let number = work.insert(sql, values).await;
+        work.end(number).await
+    })
+    .await
+}
+
+/// See [`Database::rows`].
+pub(super) async fn rows(
+    database: &Database,
+    sql: &str,
+    values: &[Value<'_>],
+) -> Result<Vec<Row>, Fault> {
+    let sql = database.engine.flavour.spell(sql);
+    let sql = sql.as_ref();
+    again(|| async {
+        let mut connection = database.connection().await?;
+        let rows = connection.rows(sql, values).await?;
+        connection.give_back();
+        Ok(rows)
+    })
+    .await
+}
+
+impl Work {
+    /// See [`Database::begin_work`].
+    pub(super) async fn begin(database: &Database) -> Result<Self, Fault> {
+        let flavour = database.engine.flavour;
+        let mut connection = database.connection().await?;
+        let deadline = Instant::now() + database.settings.lock_wait();
         let mut tries = 0;
         loop {
             match connection.command(flavour.begin_for_update()).await {
@@ -36,110 +77,46 @@ impl Database {
                     sleep(pause_before(tries)).await;
                     tries += 1;
                 }
-                // Whoever has waited that long has waited for a lock, in vain.
-                Err(fault) if fault.kind == FaultKind::Busy => {
-                    let kind = FaultKind::LockTimeout;
-                    return Err(Fault { kind, ..fault });
-                }
-                Err(fault) => return Err(fault),
+                Err(fault) => return Err(fault.as_lock_timeout_if_busy()),
             }
         }
-        Ok(Work {
+        Ok(Self {
             connection,
             flavour,
         })
     }
 
-    /// A transaction of one statement, which says how many rows it matched.
-    ///
-    /// # Errors
-    /// As the engine refuses; after ten tries also that somebody was in the way.
-    pub async fn run(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, Fault> {
-        again(|| async {
-            let mut work = self.begin_work().await?;
-            let done = work.run(sql, values).await;
-            work.end(done).await
-        })
-        .await
-    }
-
-    /// A transaction that inserts one row, and says which number the engine gave it.
-    ///
-    /// # Errors
-    /// As the engine refuses; after ten tries also that somebody was in the way.
-    pub async fn insert(&self, sql: &'static str, values: &[Value<'_>]) -> Result<i64, Fault> {
-        again(|| async {
-            let mut work = self.begin_work().await?;
-            let done = work.insert(sql, values).await;
-            work.end(done).await
-        })
-        .await
-    }
-
-    /// Reads rows by one statement, outside any transaction.
-    ///
-    /// # Errors
-    /// As the engine refuses; after ten tries also that somebody was in the way.
-    pub async fn rows(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, Fault> {
-        let sql = self.engine().flavour.spell(sql);
-        let sql = sql.as_ref();
-        again(|| async {
-            let mut connection = self.connection().await?;
-            let rows = connection.rows(sql, values).await?;
-            connection.give_back();
-            Ok(rows)
-        })
-        .await
-    }
-}
-
-impl Work {
-    /// Commits what is done; rolls back what has failed.
-    ///
-    /// # Errors
-    /// Why it has failed; or as the engine refuses the commit.
-    pub async fn end<T, E: MayBeFault>(mut self, done: Result<T, E>) -> Result<T, E> {
-        let ending = match &done {
+    /// Commits if the result is Ok, and rolls back otherwise. Returns the result, or the refusal of
+    /// the commit.
+    pub async fn end<T, E: MayBeFault>(mut self, result: Result<T, E>) -> Result<T, E> {
+        let ending = match &result {
             Ok(_) => "COMMIT",
             Err(_) => "ROLLBACK",
         };
         let ended = self.connection.command(ending).await;
-        // Otherwise it is closed, and with it the transaction.
+        // Otherwise the connection is closed, and the engine rolls back.
         if ended.is_ok() {
             self.connection.give_back();
         }
-        let done = done?;
+        let value = result?;
         ended?;
-        Ok(done)
+        Ok(value)
     }
 
-    /// Runs a statement, and says how many rows it matched.
-    ///
-    /// # Errors
-    /// As the engine refuses.
-    pub async fn run(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, Fault> {
+    /// Runs a statement. Returns how many rows it matched.
+    pub async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, Fault> {
         let sql = self.flavour.spell(sql);
         self.connection.execute(&sql, values).await
     }
 
-    /// Inserts one row, and says which number the engine gave it.
-    ///
-    /// # Errors
-    /// As the engine refuses.
-    pub async fn insert(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<i64, Fault> {
+    /// Inserts one row. Returns the number that the engine gave it.
+    pub async fn insert(&mut self, sql: &str, values: &[Value<'_>]) -> Result<i64, Fault> {
         let sql = self.flavour.spell_insert(sql);
         self.connection.insert(&sql, values).await
     }
 
     /// Reads all rows.
-    ///
-    /// # Errors
-    /// As the engine refuses.
-    pub async fn rows(
-        &mut self,
-        sql: &'static str,
-        values: &[Value<'_>],
-    ) -> Result<Vec<Row>, Fault> {
+    pub async fn rows(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Fault> {
         let sql = self.flavour.spell(sql);
         self.connection.rows(&sql, values).await
     }
@@ -147,7 +124,7 @@ impl Work {
 
 /// An error that may be an engine's refusal.
 pub trait MayBeFault: From<Fault> {
-    /// The refusal, where it is one.
+    /// The refusal. None if the error is another one.
     fn fault(&self) -> Option<&Fault>;
 }
 
@@ -157,28 +134,25 @@ impl MayBeFault for Fault {
     }
 }
 
-/// How often work is tried that others keep from being done.
+/// How often work is tried that collides with other clients.
 const TRIES: u32 = 10;
 
-/// The pauses between the tries. They are random: after equal ones, the same clients would meet
+/// The pauses between the tries. They are random: after equal pauses, the same clients would collide
 /// again.
 pub(crate) fn pauses_between_tries() -> Vec<Duration> {
     let longest = (1..TRIES).map(|tried| Duration::from_millis(10) * tried);
     longest.map(|it| it.mul_f64(fastrand::f64())).collect()
 }
 
-/// Does something again that the engine has refused only because somebody else was in the way.
-///
-/// # Errors
-/// Its own; after ten tries also that somebody was in the way.
+/// Makes an attempt again if it collided with another client, at most ten times.
 pub async fn again<T, E: MayBeFault, A: Future<Output = Result<T, E>>>(
     attempt: impl Fn() -> A,
 ) -> Result<T, E> {
     for pause in pauses_between_tries() {
-        let done = attempt().await;
-        let fault = done.as_ref().err().and_then(MayBeFault::fault);
-        if !fault.is_some_and(|it| it.kind.is_a_collision()) {
-            return done;
+        let result = attempt().await;
+        let fault = result.as_ref().err().and_then(MayBeFault::fault);
+        if !fault.is_some_and(|it| it.kind.is_collision()) {
+            return result;
         }
         sleep(pause).await;
     }

@@ -51,7 +51,7 @@ async fn nobody_changes_anything_without_being_signed_in(engine: TestEngine) {
         .text(0)
         .unwrap();
     let expire = "UPDATE sessions SET expires_at = 1 WHERE token_hash = ?";
-    let expire = database.run(expire, &[newest.as_str().into()]).await;
+    let expire = database.execute(expire, &[newest.as_str().into()]).await;
     assert_eq!(expire.unwrap(), 1);
     let token_as_session = keeper.token().await;
     let revoked = keeper.token().await;

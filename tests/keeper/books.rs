@@ -249,7 +249,10 @@ async fn an_opening_balance_does_not_overflow() {
     assert!(made.is_ok());
     // One update was lost, as it were: there is more on record than the balance could hold.
     let forget = "UPDATE accounts SET balance = 1 WHERE id = ?";
-    lab.database.run(forget, &[account.into()]).await.unwrap();
+    lab.database
+        .execute(forget, &[account.into()])
+        .await
+        .unwrap();
     let again = strategy
         .perform(
             &lab.database,

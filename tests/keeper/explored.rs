@@ -188,15 +188,16 @@ async fn open(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
     let mut work = database.begin_work().await?;
     let filled = async {
         for account in &accounts {
-            work.run(
+            work.execute(
                 APPENDED,
                 &[(-account).into(), account.into(), AMOUNT.into()],
             )
             .await?;
         }
         for account in accounts.iter().step_by(2) {
-            work.run(RECORDED, &[account.into(), AMOUNT.into()]).await?;
-            work.run(HELD, &[AMOUNT.into(), account.into()]).await?;
+            work.execute(RECORDED, &[account.into(), AMOUNT.into()])
+                .await?;
+            work.execute(HELD, &[AMOUNT.into(), account.into()]).await?;
         }
         Ok::<_, Fault>(())
     };

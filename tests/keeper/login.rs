@@ -119,7 +119,7 @@ async fn guesses_are_limited_also_when_they_come_together(engine: TestEngine) {
     // Until they count no more.
     let database = &keeper.lab.database;
     database
-        .run("UPDATE guesses SET at = 0", &[])
+        .execute("UPDATE guesses SET at = 0", &[])
         .await
         .unwrap();
     keeper.session().await;
@@ -195,7 +195,7 @@ async fn sessions_that_are_over_do_not_pile_up() {
     keeper.session().await;
     let database = &keeper.lab.database;
     let expired = database
-        .run("UPDATE sessions SET expires_at = 1", &[])
+        .execute("UPDATE sessions SET expires_at = 1", &[])
         .await;
     assert_eq!(expired.unwrap(), 2);
     keeper.session().await;

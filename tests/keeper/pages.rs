@@ -31,7 +31,11 @@ async fn what_looks_like_sql_is_text(engine: TestEngine) {
         let login = send(keeper.login("grace", text)).await;
         assert_eq!(login.status(), 401, "{text}");
         // A fresh start for the next ones: this is not about the limit.
-        let forget = keeper.lab.database.run("DELETE FROM guesses", &[]).await;
+        let forget = keeper
+            .lab
+            .database
+            .execute("DELETE FROM guesses", &[])
+            .await;
         forget.unwrap();
 
         let sendable = |request: RequestBuilder| async {
@@ -105,7 +109,9 @@ async fn what_comes_from_outside_is_shown_and_not_run() {
     // No such name gets in by the front door.
     let database = &keeper.lab.database;
     let rename = "UPDATE users SET username = ? WHERE username = ?";
-    let renamed = database.run(rename, &[SCRIPT.into(), "ada".into()]).await;
+    let renamed = database
+        .execute(rename, &[SCRIPT.into(), "ada".into()])
+        .await;
     assert_eq!(renamed.unwrap(), 1);
     let insert = "INSERT INTO changes (username, at, account_id, what) VALUES (?, ?, ?, ?)";
     let values = [SCRIPT.into(), 0.into(), 1.into(), SCRIPT.into()];

@@ -355,7 +355,7 @@ pub async fn forget_expired(database: &Database, terms: &Terms) -> Result<(), Fa
     let kept_for = i64::try_from(terms.kept_for.as_secs()).unwrap_or(i64::MAX);
     for expired in database.rows(select, &[kept_for.into()]).await? {
         let (id, owner) = (expired.integer(0)?, expired.integer(1)?);
-        database.run(FORGET, &[id.into(), owner.into()]).await?;
+        database.execute(FORGET, &[id.into(), owner.into()]).await?;
     }
     Ok(())
 }

@@ -62,7 +62,7 @@ pub(super) enum NotMade {
 
 impl From<Fault> for NotMade {
     fn from(fault: Fault) -> Self {
-        if fault.kind.is_a_collision() {
+        if fault.kind.is_collision() {
             Self::Lost
         } else {
             Self::Refused(fault.into())

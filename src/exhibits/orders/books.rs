@@ -12,7 +12,7 @@ pub async fn open(database: &Database, book: i64) -> Result<(), Fault> {
         return Ok(());
     }
     let open = "INSERT INTO order_numbers (book, last_number) VALUES (?, 0)";
-    match database.run(open, &[book.into()]).await {
+    match database.execute(open, &[book.into()]).await {
         // Somebody else was faster.
         Err(fault) if fault.kind == FaultKind::UniqueViolation => Ok(()),
         opened => opened.map(|_| ()),

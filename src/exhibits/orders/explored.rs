@@ -281,10 +281,10 @@ async fn open_books(database: &Database, count: usize) -> Result<Vec<i64>, Fault
     let opened = async {
         for book in &books {
             for neighbour in [book - 1, book + 1] {
-                work.run(OPEN_HEAD, &[neighbour.into()]).await?;
+                work.execute(OPEN_HEAD, &[neighbour.into()]).await?;
             }
             for sql in [OPEN_NUMBERS, OPEN_HEAD, OPEN_LINE] {
-                work.run(sql, &[(*book).into()]).await?;
+                work.execute(sql, &[(*book).into()]).await?;
             }
         }
         Ok::<_, Fault>(())
@@ -302,10 +302,10 @@ async fn remove_books(database: &Database, books: &[i64]) -> Result<(), Fault> {
         let removed = async {
             for book in some {
                 for sql in PAIRS.iter().flat_map(|pair| pair.remove).chain(REMOVE) {
-                    work.run(sql, &[(*book).into()]).await?;
+                    work.execute(sql, &[(*book).into()]).await?;
                 }
                 let neighbours = [(book - 1).into(), (book + 1).into()];
-                work.run(REMOVE_NEIGHBOURS, &neighbours).await?;
+                work.execute(REMOVE_NEIGHBOURS, &neighbours).await?;
             }
             Ok::<_, Fault>(())
         }

@@ -245,7 +245,7 @@ async fn tidy_up(
     for lost in 1..TRIES {
         match s.run(label, sql, args).await {
             Ok(_) => return Ok(()),
-            Err(fault) if fault.kind.is_a_collision() => {}
+            Err(fault) if fault.kind.is_collision() => {}
             Err(fault) => return Err(fault),
         }
         tokio::time::sleep(Duration::from_millis(lost)).await;

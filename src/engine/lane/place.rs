@@ -1,13 +1,13 @@
-//! What tells a place of the explorer's own from every other one.
+//! How a place of the explorer's own is told from every other one.
 
-use super::greeting::Needed;
+use crate::engine::greeting::Needed;
 
-/// A schema or a database that was made for one exploration, with a mark in it that nothing else
+/// A schema or a database that was made for one exploration. It contains a mark that no other place
 /// has.
 #[derive(Debug)]
-pub(super) struct Place {
-    /// Its name, which needs no quotes.
-    pub(super) name: String,
+pub(in crate::engine) struct Place {
+    /// Its name. It needs no quotes.
+    pub(in crate::engine) name: String,
     token: String,
 }
 
@@ -15,7 +15,7 @@ pub(super) struct Place {
 const TABLE: &str = "racy_explores_here";
 
 impl Place {
-    /// A place whose name begins with this and is no other place's.
+    /// A place with a new name that begins with this prefix.
     pub(super) fn named(prefix: &str) -> Self {
         Self {
             name: format!("{prefix}{:016x}", fastrand::u64(..)),
@@ -34,7 +34,7 @@ impl Place {
 
     /// What a connection asks to make sure that it is in this place. `current` is the SQL
     /// expression for the name of the schema or database in which the connection looks tables up.
-    pub(super) fn needed(&self, current: &str) -> [Needed; 2] {
+    pub(in crate::engine) fn needed(&self, current: &str) -> [Needed; 2] {
         let why = "something would be written that is not the explorer's own";
         let needed = |name: &str, expression: String, value: &str| Needed {
             name: name.to_owned(),

@@ -1,0 +1,310 @@
+//! Lanes: places in which several runs can go on at the same time without meeting.
+
+mod place;
+mod scratch;
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::{Address, Database, Fault, Flavour, OpenError};
+pub(super) use place::Place;
+pub use scratch::Scratch;
+pub(super) use scratch::scratch;
+use scratch::{administer, database_beside, drop_database, open_place};
+
+/// Connections that serve no client: one asks which clients wait, one sets up and judges.
+pub const BESIDE_THE_CLIENTS: usize = 2;
+
+/// A place for one run at a time.
+#[derive(Debug)]
+pub struct Lane {
+    /// Where the run happens.
+    pub database: Database,
+    resource: LaneResource,
+}
+
+/// The lanes that there is room for.
+#[derive(Debug)]
+pub struct Lanes {
+    /// At most as many as were wanted, and perhaps none.
+    pub lanes: Vec<Lane>,
+    /// Why there are not more. None if there are as many as were wanted.
+    pub fewer_because: Option<String>,
+}
+
+impl Lanes {
+    /// Makes sure that every wait will be seen, with this number of clients in each lane.
+    pub async fn must_show_waits(&self, clients: usize) -> Result<(), OpenError> {
+        let Some(first) = self.lanes.first() else {
+            return Ok(());
+        };
+        let connections = if lanes_share_connections(&first.database) {
+            self.lanes.len() * clients
+        } else {
+            clients
+        };
+        first.database.must_show_waits(connections).await
+    }
+
+    /// Removes what was made for each lane. If one cannot be removed, the others still are.
+    ///
+    /// # Errors
+    /// The first refusal, with the names of everything that could not be dropped.
+    pub async fn close(self) -> Result<(), OpenError> {
+        let mut closing = JoinSet::new();
+        for lane in self.lanes {
+            closing.spawn(lane.close());
+        }
+        let closed = closing.join_all().await;
+        closed.into_iter().fold(Ok(()), and_left)
+    }
+}
+
+/// Combines two results. If both name something that was not dropped, both names are kept, with the
+/// first reason. Otherwise the first error is kept.
+fn and_left(one: Result<(), OpenError>, other: Result<(), OpenError>) -> Result<(), OpenError> {
+    match (one, other) {
+        (Err(OpenError::NotDropped(one, fault)), Err(OpenError::NotDropped(other, _))) => {
+            Err(OpenError::NotDropped(format!("{one}, {other}"), fault))
+        }
+        (one, other) => one.and(other),
+    }
+}
+
+/// What was made for a lane, and is removed with it.
+#[derive(Debug)]
+enum LaneResource {
+    Nothing,
+    Folder(TempDir),
+    Schema(Box<Database>, String),
+    Database(Box<Database>, String),
+}
+
+impl Lane {
+    /// Whether everything in it is removed with it, so that its runs need not tidy up.
+    pub fn is_private(&self) -> bool {
+        !matches!(self.resource, LaneResource::Nothing)
+    }
+
+    /// Removes what was made for it.
+    pub async fn close(self) -> Result<(), OpenError> {
+        if self.is_private() {
+            self.database.close().await;
+        }
+        self.resource.remove().await
+    }
+}
+
+impl LaneResource {
+    async fn remove(self) -> Result<(), OpenError> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Folder(folder) => {
+                let removed = folder.close();
+                Ok(removed.map_err(|error| Fault::unavailable(error.to_string()))?)
+            }
+            Self::Schema(home, name) => {
+                let drop = format!("DROP SCHEMA {name} CASCADE");
+                let dropped = administer(&home, &drop).await;
+                dropped.map_err(|fault| OpenError::NotDropped(name, fault))
+            }
+            Self::Database(home, name) => drop_database(&home, name).await,
+        }
+    }
+}
+
+/// See [`Database::lanes`].
+pub(super) async fn lanes(
+    database: &Database,
+    clients: usize,
+    wanted: usize,
+) -> Result<Lanes, OpenError> {
+    let room = database.room().await?;
+    let fit = lanes_for(database, clients, room.connections).min(wanted);
+    let mut opened = Lanes {
+        lanes: Vec::new(),
+        fewer_because: (fit < wanted).then_some(room.why),
+    };
+    let filled = if lanes_share_connections(database) {
+        fill_together(database, clients, fit, &mut opened).await
+    } else {
+        fill_apart(database, clients, fit, &mut opened).await
+    };
+    if let Err(error) = filled {
+        // The first error is the one worth reporting.
+        let _ = opened.close().await;
+        return Err(error);
+    }
+    Ok(opened)
+}
+
+fn lanes_share_connections(database: &Database) -> bool {
+    database.engine.flavour == Flavour::MySql
+}
+
+/// How many lanes this number of connections is enough for.
+fn lanes_for(database: &Database, clients: usize, connections: usize) -> usize {
+    if lanes_share_connections(database) {
+        connections.saturating_sub(BESIDE_THE_CLIENTS) / clients
+    } else {
+        connections / (clients + BESIDE_THE_CLIENTS)
+    }
+}
+
+/// Opens lanes that are all this database.
+async fn fill_together(
+    database: &Database,
+    clients: usize,
+    fit: usize,
+    opened: &mut Lanes,
+) -> Result<(), OpenError> {
+    let needed = match fit {
+        0 => 0,
+        fit => fit * clients + BESIDE_THE_CLIENTS,
+    };
+    let (connections, refused) = database.warm_up(needed).await?;
+    opened.fewer_because = refused.or(opened.fewer_because.take());
+    let fit = lanes_for(database, clients, connections).min(fit);
+    let lane = || Lane {
+        database: database.clone(),
+        resource: LaneResource::Nothing,
+    };
+    opened.lanes.extend(std::iter::repeat_with(lane).take(fit));
+    Ok(())
+}
+
+/// Opens lanes that each have a place of their own. The places are made at the same time, because
+/// most of the time is spent waiting for commits.
+async fn fill_apart(
+    database: &Database,
+    clients: usize,
+    fit: usize,
+    opened: &mut Lanes,
+) -> Result<(), OpenError> {
+    let mut making = JoinSet::new();
+    for number in 0..fit {
+        let database = database.clone();
+        making.spawn(async move { lane(&database, number).await });
+    }
+    let mut made = Vec::new();
+    let mut result = Ok(());
+    while let Some(joined) = making.join_next().await {
+        match joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+            Ok(Ok(lane)) => made.push(lane),
+            Ok(Err(refused)) => opened.fewer_because = Some(refused),
+            Err(error) => match error.too_many_connections() {
+                Some(refused) => opened.fewer_because = Some(refused),
+                None => result = result.and(Err(error)),
+            },
+        }
+    }
+    for lane in made {
+        let warm = match &result {
+            Ok(()) => lane.database.warm_up(clients + BESIDE_THE_CLIENTS).await,
+            Err(_) => Ok((0, None)),
+        };
+        match warm {
+            Ok((_, None)) => opened.lanes.push(lane),
+            Ok((_, Some(refused))) => {
+                opened.fewer_because = Some(refused);
+                result = result.and(lane.close().await);
+            }
+            Err(error) => {
+                opened.lanes.push(lane);
+                result = result.and(Err(error.into()));
+            }
+        }
+    }
+    result
+}
+
+/// A lane, or the reason why this user may have no more than the first.
+type LaneOrReason = Result<Lane, String>;
+
+async fn lane(database: &Database, number: usize) -> Result<LaneOrReason, OpenError> {
+    match &database.address {
+        Address::MySql(options) if number > 0 => lane_beside(database, options).await,
+        Address::MySql(_) => Ok(Ok(Lane {
+            database: database.clone(),
+            resource: LaneResource::Nothing,
+        })),
+        Address::Postgres(options) => schema(database, options).await.map(Ok),
+        Address::Sqlite(_) => file(database).await.map(Ok),
+    }
+}
+
+async fn lane_beside(
+    home: &Database,
+    options: &MySqlConnectOptions,
+) -> Result<LaneOrReason, OpenError> {
+    let place = Place::named("racy_explore_lane_");
+    let name = place.name.clone();
+    match database_beside(home, options, place).await {
+        Ok(database) => Ok(Ok(Lane {
+            database,
+            resource: LaneResource::Database(Box::new(home.clone()), name),
+        })),
+        Err(OpenError::NoScratch(fault)) => Ok(Err(format!(
+            "each run that goes on at the same time needs a database, and this user may not make \
+             one and drop it again: {fault}"
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
+async fn schema(home: &Database, options: &PgConnectOptions) -> Result<Lane, OpenError> {
+    home.must_be_direct()?;
+    let place = Arc::new(Place::named("racy_lane_"));
+    administer(home, &format!("CREATE SCHEMA {}", place.name))
+        .await
+        .map_err(OpenError::NoLane)?;
+    let resource = LaneResource::Schema(Box::new(home.clone()), place.name.clone());
+    let within = Address::Postgres(Box::new(options.clone()));
+    match open_place(home, &within, &place).await {
+        Ok(database) => Ok(Lane { database, resource }),
+        Err(error) => {
+            // The first error is the one worth reporting.
+            let _ = resource.remove().await;
+            Err(error)
+        }
+    }
+}
+
+async fn file(home: &Database) -> Result<Lane, OpenError> {
+    let folder = tempfile::Builder::new()
+        .prefix("racy-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .map_err(|error| Fault::unavailable(format!("no temporary folder: {error}")))?;
+    let options = SqliteConnectOptions::new().filename(folder.path().join("lane.sqlite"));
+    let address = Address::Sqlite(Box::new(options));
+    let database = Database::connect(&address, &home.settings).await?;
+    database.migrate().await?;
+    Ok(Lane {
+        database,
+        resource: LaneResource::Folder(folder),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_left_behind_is_named() {
+        let left = |name: &str| {
+            let fault = Fault::unavailable("no answer");
+            Err(OpenError::NotDropped(name.to_owned(), fault))
+        };
+        let closed = [Ok(()), left("lane_1"), Ok(()), left("lane_2")];
+        let said = closed.into_iter().fold(Ok(()), and_left).unwrap_err();
+        assert!(said.to_string().starts_with("lane_1, lane_2 could not be"));
+    }
+}

@@ -1,0 +1,185 @@
+//! How each engine is asked which connections wait for a lock.
+
+use std::time::Duration;
+
+use sqlx::{MySql, MySqlConnection, Postgres, Row as _};
+use tokio::time::Instant;
+
+use super::Wait;
+use crate::engine::pool::Pool;
+use crate::engine::{ConnectionId, Fault};
+
+/// The waits of clients. InnoDB's own threads wait too, but have no connection's number.
+fn waits_of(pairs: Vec<(Option<i64>, Option<i64>)>) -> Vec<Wait> {
+    let wait = |(waiting, holder): (Option<i64>, Option<i64>)| {
+        Some(Wait {
+            waiting: ConnectionId(waiting?),
+            holder: holder.map(ConnectionId),
+        })
+    };
+    pairs.into_iter().filter_map(wait).collect()
+}
+
+/// `performance_schema.data_lock_waits` is exact and always up to date, except for its thread
+/// numbers: when a page is split, the locks on its rows appear under the thread that has split it.
+/// The transaction's lock on the table keeps the right number. Locks that are on no row (GET_LOCK,
+/// a table, a schema) are in `metadata_locks`. A lock that is granted there need not block the one
+/// that is wanted.
+pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
+    pairs(
+        pool,
+        "SELECT DISTINCT CAST(waiting.processlist_id AS SIGNED), CAST(holder.processlist_id AS SIGNED) \
+         FROM performance_schema.data_lock_waits w \
+         JOIN performance_schema.data_locks waiting_in ON waiting_in.lock_type = 'TABLE' \
+             AND waiting_in.engine_transaction_id = w.requesting_engine_transaction_id \
+         JOIN performance_schema.threads waiting ON waiting.thread_id = waiting_in.thread_id \
+         LEFT JOIN performance_schema.data_locks holding_in ON holding_in.lock_type = 'TABLE' \
+             AND holding_in.engine_transaction_id = w.blocking_engine_transaction_id \
+         LEFT JOIN performance_schema.threads holder ON holder.thread_id = holding_in.thread_id \
+         UNION ALL \
+         SELECT CAST(waiting.processlist_id AS SIGNED), CAST(holder.processlist_id AS SIGNED) \
+         FROM performance_schema.metadata_locks wanted \
+         JOIN performance_schema.threads waiting ON waiting.thread_id = wanted.owner_thread_id \
+         LEFT JOIN performance_schema.metadata_locks held ON held.object_type = wanted.object_type \
+             AND held.object_schema <=> wanted.object_schema \
+             AND held.object_name <=> wanted.object_name \
+             AND held.lock_status = 'GRANTED' AND held.owner_thread_id <> wanted.owner_thread_id \
+         LEFT JOIN performance_schema.threads holder ON holder.thread_id = held.owner_thread_id \
+         WHERE wanted.lock_status = 'PENDING'",
+    )
+    .await
+}
+
+/// MariaDB's tables of transactions and waits are refreshed only if they were not read for 100 ms.
+/// A client that polls faster sees the same old picture for ever.
+pub(super) const MARIADB_KEEPS_OLD: Duration = Duration::from_millis(110);
+
+/// Which connections wait, and for which ones. Slow: see [`MARIADB_KEEPS_OLD`].
+pub(super) async fn mariadb_with_holders(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
+    pairs(
+        pool,
+        "SELECT CAST(waiting.trx_mysql_thread_id AS SIGNED), \
+                CAST(holder.trx_mysql_thread_id AS SIGNED) \
+         FROM information_schema.innodb_lock_waits w \
+         JOIN information_schema.innodb_trx waiting ON waiting.trx_id = w.requesting_trx_id \
+         JOIN information_schema.innodb_trx holder ON holder.trx_id = w.blocking_trx_id \
+         UNION ALL \
+         SELECT CAST(id AS SIGNED), NULL FROM information_schema.processlist \
+         WHERE state = 'User lock' OR state LIKE 'Waiting for % lock'",
+    )
+    .await
+}
+
+/// The waits for named locks, and for the metadata of a table, a schema or the like.
+const MARIADB_WAITS_FOR_NO_ROW: &str = "SELECT CAST(id AS SIGNED), CAST(NULL AS SIGNED) \
+     FROM information_schema.processlist \
+     WHERE state = 'User lock' OR state LIKE 'Waiting for % lock'";
+
+async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault> {
+    let mut pooled = pool.acquire().await?;
+    let pairs = sqlx::query_as(sql).fetch_all(pooled.get()?).await?;
+    pooled.give_back();
+    Ok(waits_of(pairs))
+}
+
+/// Which connections wait, as of now. InnoDB does not know of locks that are on no row (GET_LOCK, a
+/// table's metadata). Waits for these are in the list of processes.
+pub(super) async fn mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
+    let mut pooled = pool.acquire().await?;
+    let connection = pooled.get()?;
+    let deadline = Instant::now() + CHECKS_LAST;
+    let mut waits = rows_waited_for(connection).await?;
+    while waits.len() > waits_begun(connection).await? && Instant::now() < deadline {
+        waits = rows_waited_for(connection).await?;
+    }
+    let named = sqlx::query_as(MARIADB_WAITS_FOR_NO_ROW)
+        .fetch_all(connection)
+        .await?;
+    pooled.give_back();
+    waits.extend(waits_of(named));
+    Ok(waits)
+}
+
+/// How long the waiting clients may take to look for a deadlock. They take a millisecond, unless
+/// the machine is overloaded.
+const CHECKS_LAST: Duration = Duration::from_millis(100);
+
+/// InnoDB's status report is taken afresh each time.
+async fn rows_waited_for(connection: &mut MySqlConnection) -> Result<Vec<Wait>, Fault> {
+    let report = sqlx::raw_sql("SHOW ENGINE INNODB STATUS");
+    let report = report.fetch_one(connection).await?;
+    let report: String = report.try_get("Status")?;
+    Ok(waits_in(&report))
+}
+
+/// How many waits for a row have really begun. MariaDB first puts a lock request into the queue,
+/// where the report shows it. Only then does the client look for a deadlock and count its wait.
+/// Of two equal clients in a circle, the one that finds it is refused. So no other client may move
+/// before this one has looked: otherwise chance would decide which of them closes the circle.
+async fn waits_begun(connection: &mut MySqlConnection) -> Result<usize, Fault> {
+    let counted = sqlx::raw_sql("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'");
+    let counted = counted.fetch_one(connection).await?;
+    let counted: String = counted.try_get("Value")?;
+    Ok(counted.parse().unwrap_or(usize::MAX))
+}
+
+/// `pg_blocking_pids` reads the lock manager itself: which processes hold the lock that a connection
+/// wants, or are ahead of it in the queue.
+pub(super) async fn postgres(pool: &Pool<Postgres>) -> Result<Vec<Wait>, Fault> {
+    let mut pooled = pool.acquire().await?;
+    let pairs = sqlx::query_as(
+        "SELECT CAST(waiting.pid AS BIGINT), CAST(holder AS BIGINT) \
+         FROM (SELECT DISTINCT pid FROM pg_locks WHERE NOT granted) waiting, \
+              unnest(pg_blocking_pids(waiting.pid)) holder",
+    )
+    .fetch_all(pooled.get()?)
+    .await?;
+    pooled.give_back();
+    Ok(waits_of(pairs))
+}
+
+/// The report has a paragraph for each transaction. A line `LOCK WAIT …` says that it waits, and a
+/// line `MariaDB thread id …, …` names its connection.
+fn waits_in(report: &str) -> Vec<Wait> {
+    let transactions = report.split("---TRANSACTION").skip(1);
+    transactions
+        .filter(|transaction| {
+            transaction
+                .lines()
+                .any(|line| line.starts_with("LOCK WAIT"))
+        })
+        .filter_map(|transaction| {
+            let (_, owner) = transaction.split_once("MariaDB thread id ")?;
+            let (number, _) = owner.split_once(',')?;
+            Some(Wait {
+                waiting: ConnectionId(number.parse().ok()?),
+                holder: None,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "\
+LIST OF TRANSACTIONS FOR EACH SESSION:
+---TRANSACTION 28, ACTIVE 1 sec starting index read
+mysql tables in use 1, locked 1
+LOCK WAIT 2 lock struct(s), heap size 1128, 1 row lock(s)
+MariaDB thread id 35, OS thread handle 139, query id 120 localhost root Updating
+UPDATE accounts SET balance = ? WHERE id = ?
+---TRANSACTION 27, ACTIVE 1 sec
+3 lock struct(s), heap size 1128, 2 row lock(s), undo log entries 2
+MariaDB thread id 3, OS thread handle 140, query id 118 localhost root
+--------
+";
+
+    #[test]
+    fn the_waiting_connection_is_found_and_no_other() {
+        let found: Vec<_> = waits_in(REPORT).iter().map(|wait| wait.waiting).collect();
+        assert_eq!(found, [ConnectionId(35)]);
+        assert!(waits_in("").is_empty());
+    }
+}

@@ -1,0 +1,151 @@
+//! "Does this connection wait for a lock?" The engine is asked, and the answer is never guessed by a
+//! timeout. No engine says whether it is going to break a circle of waits: see [`Standstill`].
+
+mod ask;
+mod report;
+pub(super) mod trial;
+
+pub(super) use report::WaitReports;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::connection::answered;
+use super::{ConnectionId, Database, Fault, Flavour, Pools};
+use report::SharedReport;
+
+/// One connection that waits for a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wait {
+    waiting: ConnectionId,
+    /// The connection that has the lock, or is ahead in the queue. None if the engine was not asked
+    /// for it, or if it is no client's, like that of an InnoDB thread.
+    holder: Option<ConnectionId>,
+}
+
+/// What the engine says of several connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standstill {
+    /// At least one of them does not wait.
+    No,
+    /// All wait, in the end for a client that is not among them.
+    Queue,
+    /// All wait, and some of them for each other: a deadlock, which the engine breaks when it sees
+    /// it. InnoDB does not always see it. Its detector follows one blocker of each client. If a
+    /// third client blocks it as well, that may be the wrong one. Then the circle stays until the
+    /// third client moves.
+    Circle,
+}
+
+impl Standstill {
+    fn of(connections: &[ConnectionId], waits: &[Wait]) -> Self {
+        let waits_at_all = |one| waits.iter().any(|wait| wait.waiting == one);
+        if !connections.iter().all(|one| waits_at_all(*one)) {
+            return Self::No;
+        }
+        // A client that waits for no other in the circle is not in it. What is left is a circle.
+        let mut circle = connections.to_vec();
+        loop {
+            let within = circle.clone();
+            let is_within = |one: Option<_>| one.is_some_and(|it| within.contains(&it));
+            circle.retain(|one| {
+                waits
+                    .iter()
+                    .any(|wait| wait.waiting == *one && is_within(wait.holder))
+            });
+            if circle.is_empty() {
+                return Self::Queue;
+            }
+            if circle.len() == within.len() {
+                return Self::Circle;
+            }
+        }
+    }
+}
+
+/// Whether all of these connections wait for locks.
+pub(super) async fn standstill(
+    database: &Database,
+    connections: &[ConnectionId],
+) -> Result<Standstill, Fault> {
+    let asked = Instant::now();
+    let Some(waits) = fast_report(database, asked).await? else {
+        return Ok(Standstill::No);
+    };
+    let seen = Standstill::of(connections, &waits);
+    match (database.engine.flavour, &database.pools, seen) {
+        // PostgreSQL breaks every circle: a client that has waited for a while looks for one.
+        (Flavour::Postgres, _, Standstill::Circle) => Ok(Standstill::No),
+        // The fast report does not say for whom they wait. A single client cannot be in a circle.
+        (Flavour::MariaDb, Pools::MySql(pool), Standstill::Queue) if connections.len() > 1 => {
+            let slow = &database.wait_reports.slow;
+            let waits = report(database, slow, asked, ask::mariadb_with_holders(pool)).await?;
+            Ok(Standstill::of(connections, &waits))
+        }
+        _ => Ok(seen),
+    }
+}
+
+/// Whether each of these connections waits for a lock, held by any client.
+async fn all_wait(database: &Database, connections: &[ConnectionId]) -> Result<bool, Fault> {
+    let waits = fast_report(database, Instant::now()).await?;
+    Ok(waits.is_some_and(|waits| {
+        let mut connections = connections.iter();
+        connections.all(|one| waits.iter().any(|wait| wait.waiting == *one))
+    }))
+}
+
+/// A report that was begun after `asked`. None on SQLite.
+async fn fast_report(database: &Database, asked: Instant) -> Result<Option<Arc<[Wait]>>, Fault> {
+    let fast = &database.wait_reports.fast;
+    Ok(Some(match (&database.pools, database.engine.flavour) {
+        (Pools::MySql(pool), Flavour::MySql) => {
+            report(database, fast, asked, ask::mysql(pool)).await?
+        }
+        (Pools::MySql(pool), _) => report(database, fast, asked, ask::mariadb(pool)).await?,
+        (Pools::Postgres(pool), _) => report(database, fast, asked, ask::postgres(pool)).await?,
+        (Pools::Sqlite(_), _) => return Ok(None),
+    }))
+}
+
+/// A report that was begun after `asked`. The answer of the database may take as long as that to a
+/// statement.
+async fn report(
+    database: &Database,
+    shared: &SharedReport,
+    asked: Instant,
+    ask: impl Future<Output = Result<Vec<Wait>, Fault>>,
+) -> Result<Arc<[Wait]>, Fault> {
+    // On the heap, because the futures that wait for it are large already.
+    let report = Box::pin(shared.since(asked, ask));
+    answered(database.settings.answer_within, report).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(waiting: i64, holder: i64) -> Wait {
+        Wait {
+            waiting: ConnectionId(waiting),
+            holder: Some(ConnectionId(holder)),
+        }
+    }
+
+    fn of(connections: &[i64], waits: &[Wait]) -> Standstill {
+        let connections: Vec<_> = connections.iter().copied().map(ConnectionId).collect();
+        Standstill::of(&connections, waits)
+    }
+
+    #[test]
+    fn a_queue_is_told_from_a_circle() {
+        let queue = [wait(2, 1), wait(3, 1), wait(3, 2)];
+        assert_eq!(of(&[2, 3], &queue), Standstill::Queue);
+        assert_eq!(of(&[1, 2, 3], &queue), Standstill::No);
+        let circle = [wait(1, 2), wait(2, 1), wait(3, 1)];
+        assert_eq!(of(&[1, 2], &circle), Standstill::Circle);
+        assert_eq!(of(&[1, 2, 3], &circle), Standstill::Circle);
+        assert_eq!(of(&[3], &circle), Standstill::Queue);
+    }
+}
