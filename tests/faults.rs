@@ -352,7 +352,7 @@ async fn a_deadlock_has_one_victim_and_is_rolled_back(engine: TestEngine) {
                 victims += 1;
                 assert_eq!(fault.kind, FaultKind::Deadlock);
                 assert_eq!(fault.code.as_deref(), Some("40P01"));
-                assert!(fault.kind.retryable());
+                assert!(fault.kind.is_retryable());
             }
         }
         session.end().await;

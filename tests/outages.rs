@@ -164,7 +164,7 @@ async fn a_statement_that_the_server_has_forgotten_is_prepared_again(engine: Tes
     lab.database.execute("DEALLOCATE ALL", &[]).await.unwrap();
     let lost = lab.database.rows(read, &[]).await.unwrap_err();
     assert_eq!(lost.kind, FaultKind::StatementLost, "{lost}");
-    assert!(lost.kind.retryable());
+    assert!(lost.kind.is_retryable());
     assert_eq!(lab.database.rows(read, &[]).await.unwrap().len(), 1);
 }
 

@@ -593,7 +593,7 @@ impl From<Fault> for Problem {
         Self {
             fault: Some(fault.kind),
             code: fault.code.clone(),
-            retryable: fault.kind.retryable(),
+            retryable: fault.kind.is_retryable(),
             engine_words: (fault.message != detail).then(|| fault.message.as_str().into()),
             ..Self::new(status, &name, title, detail)
         }

@@ -209,7 +209,7 @@ impl Once {
             match self.try_to_claim(s, &fingerprint).await {
                 Ok(Some(claimed)) => return Ok(claimed),
                 Ok(None) => {}
-                Err(Refusal::Engine(fault)) if somebody_was_faster(&fault) => {
+                Err(Refusal::Engine(fault)) if fault.kind.is_collision_in_autocommit() => {
                     refusal = fault.into();
                 }
                 Err(refusal) => return Err(refusal),
@@ -335,13 +335,6 @@ fn in_flight() -> Refusal {
     Refusal::Key(Conflict::InFlight {
         retry_after: RETRY_AFTER,
     })
-}
-
-fn somebody_was_faster(fault: &Fault) -> bool {
-    matches!(
-        fault.kind,
-        FaultKind::Deadlock | FaultKind::SerializationFailure | FaultKind::SnapshotConflict
-    )
 }
 
 /// Forgets some of the keys that have expired. Each by its number: a range of times would lock those of others.
