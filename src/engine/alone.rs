@@ -67,17 +67,16 @@ impl Session<'_> {
         match self.flavour {
             // The lock is the transaction's.
             Flavour::Postgres => {
-                self.begin_with(sql, effect).await?;
+                self.begin_with(sql, effect, level).await?;
                 self.lock_by_name(account).await?;
             }
             // The lock outlives the transaction. On SQLite, a client that holds it could not write
             // once this transaction has begun, so the lock comes first.
             Flavour::MySql | Flavour::MariaDb | Flavour::Sqlite => {
                 self.lock_by_name(account).await?;
-                self.begin_with(sql, effect).await?;
+                self.begin_with(sql, effect, level).await?;
             }
         }
-        self.level_now = level;
         Ok(())
     }
 }

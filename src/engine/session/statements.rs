@@ -1,0 +1,211 @@
+//! Reading and writing.
+//!
+//! Labels and statements are usually literals in a strategy, but need not be. Each method turns
+//! them into one type and calls a function that is compiled only once.
+
+use super::Session;
+use super::steps::{Text, done, sql_of};
+use crate::engine::connection::Row;
+use crate::engine::{Fault, dialect};
+use crate::step::{Action, Argument, Arguments, Effect, Ending, Step};
+
+/// How many rows of an insert of many a step shows. Every answer of a batch has it in its timeline.
+const SHOWN_ROWS: usize = 4;
+
+impl Session<'_> {
+    /// Reads one integer. None if there is no such row, or if it is NULL.
+    pub async fn read(
+        &mut self,
+        label: impl Into<Text>,
+        sql: impl Into<Text>,
+        args: impl Into<Arguments>,
+    ) -> Result<Option<i64>, Fault> {
+        let step = self.read_step(label.into(), sql.into(), args.into());
+        let rows = self.read_integers(step, first_value::<1>).await?;
+        Ok(first_value(&rows))
+    }
+
+    /// Reads one row of `N` integers, none of them NULL. None if there is no such row. The timeline
+    /// shows the first integer.
+    pub async fn row<const N: usize>(
+        &mut self,
+        label: impl Into<Text>,
+        sql: impl Into<Text>,
+        args: impl Into<Arguments>,
+    ) -> Result<Option<[i64; N]>, Fault> {
+        let step = self.read_step(label.into(), sql.into(), args.into());
+        let rows = self.read_integers(step, first_value::<N>).await?;
+        Ok(rows.first().map(|row| row.map(Option::unwrap_or_default)))
+    }
+
+    /// Reads any number of rows of `N` integers each.
+    pub async fn rows<const N: usize>(
+        &mut self,
+        label: impl Into<Text>,
+        sql: impl Into<Text>,
+        args: impl Into<Arguments>,
+    ) -> Result<Vec<[Option<i64>; N]>, Fault> {
+        let step = self.read_step(label.into(), sql.into(), args.into());
+        self.read_integers(step, |_| None).await
+    }
+
+    /// Reads any number of rows of integers and texts.
+    pub async fn records(
+        &mut self,
+        label: impl Into<Text>,
+        sql: impl Into<Text>,
+        args: impl Into<Arguments>,
+    ) -> Result<Vec<Row>, Fault> {
+        let step = self.read_step(label.into(), sql.into(), args.into());
+        self.read_records(step).await
+    }
+
+    /// Runs a statement that changes rows. Returns how many rows it matched.
+    pub async fn run(
+        &mut self,
+        label: impl Into<Text>,
+        sql: impl Into<Text>,
+        args: impl Into<Arguments>,
+    ) -> Result<u64, Fault> {
+        let step = self.write_step(label.into(), sql.into(), args.into());
+        self.change(step, None).await
+    }
+
+    /// As [`run`](Self::run), for the statement that writes the value that the clients race for.
+    /// The timeline shows `value`, or that no row matched.
+    pub async fn write(
+        &mut self,
+        label: impl Into<Text>,
+        value: i64,
+        sql: impl Into<Text>,
+        args: impl Into<Arguments>,
+    ) -> Result<u64, Fault> {
+        let step = self.write_step(label.into(), sql.into(), args.into());
+        self.change(step, Some(value)).await
+    }
+
+    /// Inserts one row. Returns the number that the engine gave it.
+    pub async fn insert(
+        &mut self,
+        label: impl Into<Text>,
+        sql: impl Into<Text>,
+        args: impl Into<Arguments>,
+    ) -> Result<i64, Fault> {
+        let step = Step {
+            action: Action::Write,
+            label: label.into(),
+            sql: Some(self.flavour.spell_insert(sql)),
+            args: args.into().0,
+            effect: Effect::Conflicts,
+        };
+        self.insert_one(step).await
+    }
+
+    /// Inserts rows of `N` integers each by one statement. `sql` is the statement for a single row.
+    /// If there are no rows, it is no step. The step shows only the first rows of many. If the
+    /// engine refuses one row, none is inserted.
+    pub async fn insert_rows<const N: usize>(
+        &mut self,
+        label: impl Into<Text>,
+        sql: impl Into<Text>,
+        rows: &[[i64; N]],
+    ) -> Result<(), Fault> {
+        let shown = rows.get(..SHOWN_ROWS).unwrap_or(rows);
+        if shown.is_empty() {
+            return Ok(());
+        }
+        let sql = sql.into();
+        let mut shown_sql = self.flavour.spell_rows(&sql, shown.len());
+        if shown.len() < rows.len() {
+            shown_sql.push_str(&format!(", …: {} rows", rows.len()));
+        }
+        let step = Step {
+            action: Action::Write,
+            label: label.into(),
+            sql: Some(shown_sql.into()),
+            args: shown
+                .as_flattened()
+                .iter()
+                .copied()
+                .map(Argument::from)
+                .collect(),
+            effect: Effect::Conflicts,
+        };
+        // As text, because each number of rows would be another statement to prepare, in a round
+        // trip of its own.
+        self.insert_as_text(step, dialect::rows_as_text(&sql, rows))
+            .await
+    }
+
+    fn read_step(&self, label: Text, sql: Text, args: Arguments) -> Step {
+        let effect = self.effect_of_read(&sql);
+        self.statement(Action::Read, label, sql, args, effect)
+    }
+
+    fn write_step(&self, label: Text, sql: Text, args: Arguments) -> Step {
+        self.statement(Action::Write, label, sql, args, Effect::Conflicts)
+    }
+
+    /// A read may concern other clients if it locks what it reads. So it may in a transaction that
+    /// has done something already: the strategy may give up after the read, and release its locks.
+    fn effect_of_read(&self, sql: &str) -> Effect {
+        let level = self.transaction.as_ref().map_or(self.level, |it| it.level);
+        let locks = self.flavour.reads_lock_at(level) || sql.ends_with(" FOR UPDATE");
+        if locks || self.named_lock.is_some() || self.has_snapshot() {
+            Effect::Conflicts
+        } else {
+            Effect::Reads
+        }
+    }
+
+    async fn read_integers<const N: usize>(
+        &mut self,
+        step: Step,
+        value: fn(&[[Option<i64>; N]]) -> Option<i64>,
+    ) -> Result<Vec<[Option<i64>; N]>, Fault> {
+        perform_step!(
+            self,
+            step,
+            self.connection.integers(sql_of(&step), &step.args),
+            |rows: &Vec<_>| Ending::Done(value(rows))
+        )
+    }
+
+    async fn read_records(&mut self, step: Step) -> Result<Vec<Row>, Fault> {
+        perform_step!(
+            self,
+            step,
+            self.connection.rows(sql_of(&step), &step.args),
+            done
+        )
+    }
+
+    async fn change(&mut self, step: Step, value: Option<i64>) -> Result<u64, Fault> {
+        perform_step!(
+            self,
+            step,
+            self.connection.execute(sql_of(&step), &step.args),
+            |matched| match *matched {
+                0 => Ending::MatchedNoRow,
+                _ => Ending::Done(value),
+            }
+        )
+    }
+
+    async fn insert_one(&mut self, step: Step) -> Result<i64, Fault> {
+        perform_step!(
+            self,
+            step,
+            self.connection.insert(sql_of(&step), &step.args),
+            done
+        )
+    }
+
+    async fn insert_as_text(&mut self, step: Step, text: String) -> Result<(), Fault> {
+        perform_step!(self, step, self.connection.command(&text), done)
+    }
+}
+
+fn first_value<const N: usize>(rows: &[[Option<i64>; N]]) -> Option<i64> {
+    rows.first().and_then(|row| row[0])
+}

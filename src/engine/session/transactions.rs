@@ -1,0 +1,142 @@
+//! Beginning and ending transactions.
+
+use std::time::Instant;
+
+use super::steps::{done, sql_of};
+use super::{Kept, Session};
+use crate::engine::{Fault, Isolation};
+use crate::step::{Action, Effect};
+
+/// The open transaction, as far as the session knows it.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    /// Its isolation level.
+    pub(super) level: Isolation,
+    /// Whether it has read or written, so that it sees the database as it was then.
+    pub(super) has_snapshot: bool,
+    /// Whether the engine has rolled it back without being asked. What is sent afterwards commits
+    /// by itself, whether the strategy knows it or not.
+    pub(super) is_rolled_back: bool,
+    /// The refusal for which the engine will undo it, whatever is sent.
+    pub(super) refusal: Option<Fault>,
+}
+
+impl Session<'_> {
+    /// Begins a transaction.
+    pub async fn begin(&mut self) -> Result<(), Fault> {
+        self.begin_with(self.flavour.begin(), Effect::Local, self.level)
+            .await
+    }
+
+    /// Begins a transaction at this isolation level instead of the session's. SQLite has only one.
+    pub async fn begin_at(&mut self, level: Isolation) -> Result<(), Fault> {
+        self.begin_with(self.flavour.begin_at(level), Effect::Local, level)
+            .await
+    }
+
+    /// Begins a transaction that only reads. All its reads see one snapshot, whatever the session's
+    /// level is.
+    pub async fn begin_snapshot(&mut self) -> Result<(), Fault> {
+        let level = Isolation::RepeatableRead;
+        self.begin_with(self.flavour.begin_snapshot(), Effect::Local, level)
+            .await
+    }
+
+    /// Begins a transaction whose reads will lock: row by row if the engine can, or else the whole
+    /// database at once (SQLite).
+    ///
+    /// # Errors
+    /// SQLite may be busy for longer than the lock wait timeout.
+    pub async fn begin_for_update(&mut self) -> Result<(), Fault> {
+        let sql = self.flavour.begin_for_update();
+        // A plain begin takes no lock and no snapshot on any engine.
+        let effect = if sql == self.flavour.begin() {
+            Effect::Local
+        } else {
+            Effect::Conflicts
+        };
+        self.begin_with(sql, effect, self.level).await
+    }
+
+    pub(in crate::engine) async fn begin_with(
+        &mut self,
+        sql: &'static str,
+        effect: Effect,
+        level: Isolation,
+    ) -> Result<(), Fault> {
+        self.command(Action::Begin, "begin", sql, effect).await?;
+        self.transaction = Some(Transaction {
+            level,
+            has_snapshot: false,
+            is_rolled_back: false,
+            refusal: None,
+        });
+        Ok(())
+    }
+
+    /// Commits the transaction.
+    ///
+    /// # Errors
+    /// If the connection breaks, it is [unknown](Kept::Unknown) whether the transaction was kept.
+    ///
+    /// InnoDB rolls a deadlock's victim back. A later COMMIT succeeds, and commits nothing.
+    /// PostgreSQL would do the same after any refusal, and answer "ROLLBACK", which reads like
+    /// success. So nothing is sent there, and the earlier refusal is returned again.
+    pub async fn commit(&mut self) -> Result<(), Fault> {
+        let transaction = self.transaction.as_ref();
+        if let Some(refusal) = transaction.and_then(|it| it.refusal.as_ref()) {
+            return Err(refusal.clone());
+        }
+        let is_rolled_back = transaction.is_some_and(|it| it.is_rolled_back);
+        self.command(Action::Commit, "commit", "COMMIT", Effect::Conflicts)
+            .await?;
+        if !is_rolled_back {
+            self.kept = Kept::Something;
+        }
+        self.transaction = None;
+        Ok(())
+    }
+
+    /// Rolls the open transaction back, if there is one. Afterwards the session is as good as new:
+    /// an earlier refusal is forgotten, and the next transaction gets a snapshot of its own.
+    ///
+    /// A strategy needs it after a lock timeout, which on InnoDB ends only the statement.
+    ///
+    /// It is recorded as a step, but the observer cannot hold it up: it belongs to the refusal that
+    /// made it necessary.
+    ///
+    /// # Errors
+    /// The session is of no further use then.
+    pub async fn rollback(&mut self) -> Result<(), Fault> {
+        if self.transaction.is_none() {
+            return Ok(());
+        }
+        let effect = Effect::Conflicts;
+        let step = self.statement(Action::Rollback, "rollback", "ROLLBACK", &[], effect);
+        self.is_in_flight = true;
+        let started = Instant::now();
+        let result = self.connection.command(sql_of(&step)).await;
+        self.after(step, started, &result, done);
+        match &result {
+            Ok(()) => self.transaction = None,
+            Err(_) => self.is_broken = true,
+        }
+        result
+    }
+
+    async fn command(
+        &mut self,
+        action: Action,
+        label: &'static str,
+        sql: &'static str,
+        effect: Effect,
+    ) -> Result<(), Fault> {
+        let step = self.statement(action, label, sql, &[], effect);
+        perform_step!(self, step, self.connection.command(sql_of(&step)), done)
+    }
+
+    /// Whether the open transaction has read or written.
+    pub(super) fn has_snapshot(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|it| it.has_snapshot)
+    }
+}
