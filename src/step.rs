@@ -1,8 +1,8 @@
-//! The step: one visible action of a strategy, and the observer that stands around each.
+//! The step: one visible action of a strategy, and the observer that sees it before and after.
 //!
-//! A strategy is plain code; what makes it a laboratory specimen is that every statement, commit and
-//! think it performs is a [`Step`] that an [`Observer`] sees before and after. The service observes
-//! in order to record a timeline, a test or the explorer in order to decide who moves next.
+//! A strategy is plain code. Every statement, commit and delay in it is a [`Step`], and an
+//! [`Observer`] is called before and after each. The service's observer records a timeline. The
+//! explorer's, and those of tests, decide which client moves next.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,9 +26,9 @@ pub enum Action {
     Commit,
     /// A transaction is given up.
     Rollback,
-    /// A lock is taken that is on no row.
+    /// A lock that is on no row is taken.
     Lock,
-    /// It is given up.
+    /// A lock that is on no row is released.
     Unlock,
     /// Time passes without a statement: the lesson's delay.
     Think,
@@ -36,22 +36,23 @@ pub enum Action {
     Pause,
 }
 
-/// A step's effect on the other clients, and theirs on it. Two neighbouring steps of different clients
-/// without an effect on each other are *independent* in the sense of partial-order reduction: either
-/// order leads to the same end, and the explorer may leave one of them out.
+/// What a step and the other clients do to each other. Two neighbouring steps of different clients
+/// without an effect on each other are *independent* in the sense of partial-order reduction: both
+/// orders lead to the same end, and the explorer may leave one of them out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// Local: it touches nothing that others see or lock. Independent of every other step.
     Local,
-    /// Read-only: it sees what others change, and neither changes, locks nor releases anything, also not
-    /// by a rollback where the strategy gives up after it. Independent of other such steps.
+    /// Read-only: it sees what others change, and neither changes, locks nor releases anything. Nor
+    /// does a rollback, if the strategy gives up after it. Independent of other such steps.
     Reads,
-    /// It may change, lock or release something that others see or wait for.
+    /// It may change, lock or release something that others see or wait for. Always a safe answer
+    /// for a step of which nothing is known.
     Conflicts,
 }
 
 impl Effect {
-    /// Whether two neighbouring steps of different clients may change places unnoticed.
+    /// Whether two neighbouring steps of different clients may be swapped without a difference.
     pub fn commutes_with(self, other: Self) -> bool {
         match (self, other) {
             (Self::Local, _) | (_, Self::Local) | (Self::Reads, Self::Reads) => true,
@@ -60,7 +61,7 @@ impl Effect {
     }
 }
 
-/// A value bound to a statement's placeholder.
+/// A value bound to a placeholder of a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Argument {
@@ -92,7 +93,7 @@ impl fmt::Display for Argument {
     }
 }
 
-/// The values of one statement: `&[i64]` where all are integers, `[value.into(), …]` where not.
+/// The values of one statement: `&[i64]` if all are integers, `[value.into(), …]` otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arguments(pub Vec<Argument>);
 
@@ -121,16 +122,17 @@ pub struct Step {
     pub action: Action,
     /// A few words for people, e.g. `read balance`.
     pub label: Cow<'static, str>,
-    /// The statement as the engine gets it; none for a think, and for a step on a file.
+    /// The statement as the engine gets it. None for a delay, and for a step on a file.
     pub sql: Option<Cow<'static, str>>,
-    /// The values bound to the statement's placeholders, in order; of a step on a file, which rows it is about.
+    /// The values bound to the statement's placeholders, in order. For a step on a file, the rows
+    /// it concerns.
     pub args: Vec<Argument>,
-    /// Its effect on the other clients.
+    /// What it and the other clients do to each other.
     pub effect: Effect,
 }
 
 impl Step {
-    /// What it does in words, with its values: for a step that is no statement.
+    /// What it does, in words and with its values. For a step that is no statement.
     pub fn without_sql(&self) -> String {
         let values = self.args.iter().map(|value| format!(" {value}"));
         format!("{}{}", self.label, values.collect::<String>())
@@ -140,9 +142,9 @@ impl Step {
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// It was done; with the value that was read or written, where there is one.
+    /// It was done, with the value that was read or written. None if it has no value to show.
     Done(Option<i64>),
-    /// It was done, and changed nothing: no row was as it asked for.
+    /// It was done and changed nothing: no row met its condition.
     MatchedNoRow,
     /// The engine refused it.
     Failed {
@@ -160,38 +162,39 @@ pub enum Ending {
 pub struct Record {
     /// What was done.
     pub step: Step,
-    /// When it was handed to the engine.
+    /// When it was sent to the engine.
     pub started: Instant,
-    /// When the engine's answer was there. A wait for a lock lies between the two.
+    /// When the engine's answer had come. A wait for a lock lies between the two.
     pub ended: Instant,
     /// How it ended.
     pub ending: Ending,
 }
 
-/// The future that [`Observer::before`] returns.
+/// The future that [`Observer::before`] returns: the client is parked until it is done.
 pub type Parked<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// The future that [`Observer::held_up`] returns: whether the step is to be tried again.
+/// The future that [`Observer::held_up`] returns: true if the step is to be tried again.
 pub type Turn<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
-/// Stands around each step of one client.
+/// Sees each step of one client, before and after it.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// Called before a step; the step happens when the future is done. This is where a gate parks
-    /// a client until its turn comes.
+    /// Called before a step, which happens when the future is done. Here a gate parks a client
+    /// until it is this client's turn.
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a>;
 
-    /// Called where somebody else's lock keeps the step from happening and the engine has no queue
-    /// to wait in, as in SQLite, or is not asked at all, as for a lock in the process. When the future is done, the step is tried again, or given up where
-    /// it says false. An observer without an opinion leaves it to the lock wait timeout.
+    /// Called when another client's lock blocks the step and there is no engine's queue to wait in:
+    /// on SQLite, or for a lock in the process. When the future is done, the step is tried again if
+    /// it returns true, and given up otherwise. If the observer returns None, the session waits
+    /// until the lock wait timeout.
     fn held_up<'a>(&'a self, _step: &'a Step) -> Option<Turn<'a>> {
         None
     }
 
-    /// Called once the step has ended, well or not.
+    /// Called when the step has ended, well or not.
     fn after(&self, record: &Record);
 }
 
-/// Observes nothing and holds nobody up.
+/// The observer that records nothing and parks no client.
 #[derive(Debug, Clone, Copy)]
 pub struct Unobserved;
 

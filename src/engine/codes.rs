@@ -1,17 +1,17 @@
 //! The engines' own codes, class by class, and the kind of fault that each means.
 //!
-//! A code in no list is [`FaultKind::Other`]: a statement of ours is wrong, or has met what none of
-//! them should meet.
+//! A code in no list is [`FaultKind::Other`]: one of our statements is wrong, or something happened
+//! that none of them should meet.
 
 use super::FaultKind;
 
-/// MySQL and MariaDB: a commit may have been kept although it is answered with one of these,
+/// MySQL and MariaDB: a commit that is answered with one of these may have been kept nevertheless,
 /// because the server broke off while it committed. Error during commit (1180), query interrupted
 /// (1317), statement timeout (1969).
 pub(super) const COMMIT_IN_DOUBT: [&str; 3] = ["1180", "1317", "1969"];
 
-/// Whether an engine ends a connection with this code from its side. No other engine has a code
-/// that looks like one of these.
+/// Whether this code means that the engine has ended the connection. The engine need not be known:
+/// no code of one engine looks like one of another's here.
 pub(super) fn is_cut_off(code: &str) -> bool {
     // PostgreSQL: connection exceptions; the end of the connection, the server or the database; a
     // transaction timeout; a statement of which it does not know itself whether it was done.
@@ -85,7 +85,7 @@ pub(super) fn of_mysql(number: u16, message: &str) -> FaultKind {
     }
 }
 
-/// `ENOSPC` and `EDQUOT`, by Linux' and macOS' numbers, as the server spells them.
+/// Whether the message names `ENOSPC` or `EDQUOT`, by their numbers on Linux or macOS.
 fn says_no_room(message: &str) -> bool {
     let numbers = [28, 69, 122];
     let spelled = |number| {
@@ -125,9 +125,9 @@ pub(super) fn of_postgres(state: &str, message: &str) -> FaultKind {
         "58030" | "58P01" | "58P02" | "XX001" | "XX002" => FaultKind::DatabaseStorage,
         // no database, schema, table, column, function, object
         "3D000" | "3F000" | "42P01" | "42703" | "42704" | "42883" => FaultKind::SchemaMissing,
-        // Unknown, taken already: a pooler has changed the connection behind the statement's back.
+        // unknown, or taken already, because a pooler has exchanged the connection
         "26000" | "42P05" => FaultKind::StatementLost,
-        // The state stands for many things that cannot be done; of ours it is this one.
+        // The state means many things that are not supported. Only this one concerns us.
         "0A000" if message.contains("cached plan") => FaultKind::StatementLost,
         "22003" => FaultKind::OutOfRange,
         _ => FaultKind::Other,

@@ -1,5 +1,5 @@
-//! What differs in spelling between the engines. SQL is written once, beside the decision it
-//! serves, in MySQL's spelling; here it becomes the engine's own.
+//! What differs in spelling between the engines. SQL is written once, in MySQL's spelling, at the
+//! place that needs it. Here it is translated for each engine.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Which engine it is, as far as its behaviour goes.
+/// Which engine it is, as far as its behaviour is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Flavour {
@@ -22,13 +22,14 @@ pub enum Flavour {
     Sqlite,
 }
 
-/// What stands before the values of an INSERT of one row, and the values.
+/// Splits an INSERT of one row into the part before the values, and the values.
 fn split_insert(sql: &str) -> (&str, &str) {
     sql.find("VALUES ")
         .map_or((sql, ""), |at| sql.split_at(at + "VALUES ".len()))
 }
 
-/// The INSERT of one row, for all of these, with the numbers in it: no number can be taken for SQL.
+/// The INSERT of one row, extended to all these rows. The numbers are part of the text, because no
+/// number can be mistaken for SQL.
 pub(super) fn rows_as_text<const N: usize>(sql: &str, rows: &[[i64; N]]) -> String {
     let (into, row) = split_insert(sql);
     let mut text = into.to_owned();
@@ -48,7 +49,7 @@ pub(super) fn rows_as_text<const N: usize>(sql: &str, rows: &[[i64; N]]) -> Stri
 }
 
 impl Flavour {
-    /// The SQL as this engine wants it.
+    /// The SQL in this engine's spelling.
     pub(super) fn spell<'q>(self, sql: impl Into<Cow<'q, str>>) -> Cow<'q, str> {
         let sql = sql.into();
         match self {
@@ -58,8 +59,8 @@ impl Flavour {
         }
     }
 
-    /// The INSERT of one row as this engine wants it, when the new row's number is wanted. Only
-    /// PostgreSQL does not tell it unasked.
+    /// The INSERT of one row in this engine's spelling, if the new row's number is wanted. Only
+    /// PostgreSQL has to be asked for it.
     pub(super) fn spell_insert<'q>(self, sql: impl Into<Cow<'q, str>>) -> Cow<'q, str> {
         match self {
             Self::MySql | Self::MariaDb | Self::Sqlite => self.spell(sql),
@@ -67,7 +68,8 @@ impl Flavour {
         }
     }
 
-    /// The INSERT of one row, which ends with its values, as this engine wants it for so many.
+    /// The INSERT of one row, extended to this number of rows, in this engine's spelling. It must
+    /// end with its values.
     pub(super) fn spell_rows(self, sql: &str, rows: usize) -> String {
         let (into, row) = split_insert(sql);
         let sql = format!("{into}{}", vec![row; rows].join(", "));
@@ -109,35 +111,37 @@ impl Flavour {
         }
     }
 
-    /// Begins a transaction that only reads, and all of it in one snapshot, which it takes with its first read.
+    /// Begins a transaction that only reads. All its reads see the snapshot that it takes with the
+    /// first one.
     pub(super) fn begin_snapshot(self) -> &'static str {
         match self {
             Self::MySql | Self::MariaDb => {
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ ONLY"
             }
             Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            // Every transaction has one snapshot, and writes only where it is told to.
+            // Every transaction has one snapshot, and writes only if a statement does.
             Self::Sqlite => self.begin(),
         }
     }
 
-    /// Whether a plain `SELECT` takes a lock in a transaction at this level: so InnoDB does what
-    /// SERIALIZABLE asks.
+    /// Whether a plain `SELECT` takes a lock in a transaction at this level. InnoDB implements
+    /// SERIALIZABLE in this way.
     pub(super) fn reads_lock_at(self, level: Isolation) -> bool {
         level == Isolation::Serializable && matches!(self, Self::MySql | Self::MariaDb)
     }
 
-    /// Begins a transaction that is going to write what it reads first.
+    /// Begins a transaction that first reads and then writes the same rows.
     pub(super) fn begin_for_update(self) -> &'static str {
         match self {
             Self::MySql | Self::MariaDb | Self::Postgres => self.begin(),
-            // A deferred transaction that has read cannot wait for the write lock, it is refused;
-            // one that takes the lock before its first read waits its turn.
+            // A deferred transaction that has read is refused the write lock if it would have to
+            // wait. One that takes the lock before its first read waits in turn.
             Self::Sqlite => "BEGIN IMMEDIATE",
         }
     }
-    /// The isolation levels that are levels of their own here. PostgreSQL takes the name READ
-    /// UNCOMMITTED and does READ COMMITTED.
+
+    /// The isolation levels that differ from each other on this engine. PostgreSQL accepts the name
+    /// READ UNCOMMITTED and does READ COMMITTED.
     pub fn isolation_levels(self) -> &'static [Isolation] {
         match self {
             Self::MySql | Self::MariaDb => &[
@@ -155,16 +159,16 @@ impl Flavour {
         }
     }
 
-    /// Whether one refused statement is the end of its transaction, which is then undone whatever
-    /// is sent. InnoDB and SQLite undo the statement and let the transaction go on (but for
-    /// InnoDB's deadlock victim, whose transaction is gone at once).
+    /// Whether one refused statement ends its transaction, which is then undone whatever is sent.
+    /// InnoDB and SQLite undo only the statement, and the transaction goes on. (InnoDB's deadlock
+    /// victim is an exception: its transaction is rolled back at once.)
     pub(super) fn gives_up_transactions_whole(self) -> bool {
         self == Self::Postgres
     }
 }
 
-/// SQLite has no row locks and no clause to ask for one. Whoever needs the lock has taken the whole
-/// database with `begin_for_update`.
+/// SQLite has no row locks and no clause to ask for one. A client that needs the lock has taken the
+/// whole database with `begin_for_update`.
 fn spell_sqlite(sql: Cow<'_, str>) -> Cow<'_, str> {
     let sql = match sql.strip_suffix(" FOR UPDATE") {
         Some(rest) => rest.to_owned().into(),
@@ -180,8 +184,8 @@ fn spell_sqlite(sql: Cow<'_, str>) -> Cow<'_, str> {
 /// The second since 1970-01-01 UTC in which the statement began.
 const CLOCK: &str = "UNIX_TIMESTAMP()";
 
-/// `?` becomes `$1`, `$2`, …; the type and the functions that have other names get them. No text of
-/// ours has a question mark in a literal.
+/// `?` becomes `$1`, `$2`, …. A type and some functions get their names on PostgreSQL. None of our
+/// statements has a question mark in a literal.
 fn spell_postgres(sql: &str) -> String {
     let mut spelled = String::with_capacity(sql.len() + 8);
     let mut pieces = sql.split('?');
@@ -219,7 +223,8 @@ pub enum Isolation {
     ReadUncommitted,
     /// Each statement sees what was committed before it began.
     ReadCommitted,
-    /// All reads of a transaction see one snapshot. InnoDB's default; PostgreSQL's is the one above.
+    /// All reads of a transaction see one snapshot. InnoDB's default. PostgreSQL's default is READ
+    /// COMMITTED.
     RepeatableRead,
     /// As if one transaction ran after the other. SQLite's only level.
     Serializable,

@@ -1,26 +1,26 @@
-//! A lock on a file that stands for something else: for all named locks of a SQLite database, or for a file
-//! that several programs write.
+//! A lock on a file that stands for something else: for all named locks of a SQLite database, or
+//! for a file that several programs write.
 //!
-//! It is an advisory lock of the operating system's (`flock`): it holds between processes that ask for it, also
-//! in several containers that share a volume, and it is gone with the process that held it.
+//! It is an advisory lock of the operating system (`flock`). It holds between processes that ask for
+//! it, even in several containers that share a volume, and ends with the process that holds it.
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
-/// The lock, as long as this value lives.
+/// A lock on a file. It is released when this value is dropped.
 #[derive(Debug)]
 pub struct FileLock {
-    /// Held for its lock alone.
+    /// Kept open only for its lock.
     _file: File,
 }
 
 impl FileLock {
-    /// Takes the lock on a file that goes with its folder; None if another client has it.
+    /// Takes the lock on a file that stands for its folder. None if another client has it.
     ///
     /// # Errors
-    /// Where the file cannot be made or locked, or is no file: a symbolic link could lead anywhere.
+    /// A symbolic link is refused, because it could lead anywhere.
     pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
         match path.parent() {
             Some(folder) if folder != Path::new("") => Self::try_take_of(path, folder),
@@ -28,12 +28,12 @@ impl FileLock {
         }
     }
 
-    /// Takes the lock; None if another client has it. If there is no file, one is made for the
-    /// users who may use what it stands for. It is never removed: a client that waited for a
-    /// removed file would hold another lock than one that comes later.
+    /// Takes the lock. None if another client has it. If there is no file, one is made for the users
+    /// who may use what it stands for. It is never removed: a client that waited for a removed file
+    /// would hold another lock than one that comes later.
     ///
     /// # Errors
-    /// Where the file cannot be made or locked, or is no file: a symbolic link could lead anywhere.
+    /// A symbolic link is refused, because it could lead anywhere.
     pub(super) fn try_take_of(path: &Path, what: &Path) -> io::Result<Option<Self>> {
         let file = open(path, what)?;
         match file.try_lock() {
@@ -43,19 +43,16 @@ impl FileLock {
         }
     }
 
-    /// Makes the file of a lock, if there is none, and sees whether this user may open it.
-    ///
-    /// # Errors
-    /// As [`try_take_of`](Self::try_take_of).
+    /// Makes the file of a lock, if there is none, and checks that this user may open it.
     pub(super) fn prepare(path: &Path, what: &Path) -> io::Result<()> {
         open(path, what).map(drop)
     }
 }
 
-/// Opens the file, or makes it. A link at its place is never followed: a file that is made must be
-/// new, and one that is opened must be the file that bears the name.
+/// Opens the file, or makes it. A link in its place is never followed: a file that is made must be
+/// new, and one that is opened must be the very file with that name.
 fn open(path: &Path, what: &Path) -> io::Result<File> {
-    /// Each further try means that the file was removed or replaced meanwhile.
+    /// A further try is needed only if the file was removed or replaced meanwhile.
     const TRIES: u32 = 100;
 
     for _ in 0..TRIES {
@@ -86,8 +83,8 @@ fn is_the_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 }
 
 /// Gives a new lock file the owner, the group and the mode of the file that it stands for, as
-/// SQLite does with its own files. A user who may not give it away stays its owner, and may keep
-/// its group as well.
+/// SQLite does with its own files. If the user may not give it away, the owner stays, and perhaps
+/// the group as well.
 fn share(file: &File, what: &Path) -> io::Result<()> {
     let what = fs::metadata(what)?;
     let given = fchown(file, Some(what.uid()), Some(what.gid()));

@@ -16,7 +16,7 @@ use super::{
 /// Begins a transaction, and asks for the number of the connection.
 const NUMBER_IN_A_TRANSACTION: &str = "START TRANSACTION; SELECT CAST(CONNECTION_ID() AS CHAR)";
 
-/// Ends it, whatever `completion_type` makes of a mere ROLLBACK.
+/// Ends it. A mere ROLLBACK could begin the next one, or hang up, if `completion_type` says so.
 const END: &str = "ROLLBACK AND NO CHAIN NO RELEASE";
 
 pub(super) async fn connect(
@@ -24,10 +24,11 @@ pub(super) async fn connect(
     settings: &Settings,
     place: Option<&Arc<Place>>,
 ) -> Result<Database, OpenError> {
-    // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
+    // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the
+    // log.
     let options = address.clone().disable_statement_logging();
     let mut connection = options.connect().await?;
-    // A place of the explorer's is made over a connection of which that is known.
+    // A place of the explorer's was made over a connection that is known to be direct.
     let is_pooled = match place {
         None => {
             let question = NUMBER_IN_A_TRANSACTION;
@@ -39,11 +40,11 @@ pub(super) async fn connect(
         let reason = pooler::refused("nothing can be done about that here");
         return Err(OpenError::Pooler(reason));
     }
-    let known = Known::ask(&mut connection).await?;
-    let engine = known.engine(settings)?;
-    let greeting = greeting(&known, &engine, settings, place.map(Arc::as_ref));
+    let variables = Variables::ask(&mut connection).await?;
+    let engine = variables.engine(settings)?;
+    let greeting = greeting(&variables, &engine, settings, place.map(Arc::as_ref));
     let greeting = greeting.tried_on(&mut connection).await?;
-    let found = Known::ask(&mut connection).await?;
+    let found = Variables::ask(&mut connection).await?;
     let pool = Pool::new(
         options,
         greeting,
@@ -65,10 +66,10 @@ pub(super) async fn connect(
 }
 
 /// The variables of a new session, as far as this server has them.
-struct Known(HashMap<String, String>);
+struct Variables(HashMap<String, String>);
 
-impl Known {
-    /// What is asked for beside presets and choices. MariaDB before 11.1 has the older names alone.
+impl Variables {
+    /// What is asked for besides presets and choices. MariaDB before 11.1 has only the older names.
     const MORE: [&str; 6] = [
         "transaction_isolation",
         "tx_isolation",
@@ -88,11 +89,11 @@ impl Known {
             names.join(", ")
         );
         let rows = connection.hear(&question).await?.into_iter();
-        let known = rows.filter_map(|row| {
+        let variables = rows.filter_map(|row| {
             let [name, value] = row.try_into().ok()?;
             Some((name.to_ascii_lowercase(), value))
         });
-        Ok(Self(known.collect()))
+        Ok(Self(variables.collect()))
     }
 
     fn value(&self, name: &str) -> Option<&str> {
@@ -115,7 +116,7 @@ impl Known {
         }
     }
 
-    /// What the sessions are going to be: as was asked for, and else as this one is.
+    /// What the sessions will be like: as was asked for, and otherwise like this one.
     fn engine(&self, settings: &Settings) -> Result<Engine, OpenError> {
         let version = self.value("version").unwrap_or_default();
         let has_snapshot_isolation = self.value(SNAPSHOT_ISOLATION).is_some();
@@ -131,9 +132,10 @@ impl Known {
         };
         let snapshot_isolation = settings.snapshot_isolation;
         Ok(Engine {
-            flavour: match version.contains("MariaDB") {
-                true => Flavour::MariaDb,
-                false => Flavour::MySql,
+            flavour: if version.contains("MariaDB") {
+                Flavour::MariaDb
+            } else {
+                Flavour::MySql
             },
             version: version.to_owned(),
             isolation: isolation.map_err(Fault::other)?,
@@ -146,17 +148,17 @@ impl Known {
     }
 }
 
-/// Presets may keep rows from the answer, or refuse it as too long.
+/// Presets of the server may cut rows off the answer, or refuse it as too long.
 const ALL_ROWS: &str = "SET SESSION max_join_size = 18446744073709551615, \
                         sql_big_selects = 1, sql_select_limit = 18446744073709551615";
 
 const SNAPSHOT_ISOLATION: &str = "innodb_snapshot_isolation";
 
-/// What every new connection is told and asked, in one round trip. Set for the session and not for
-/// each transaction, so that it holds for strategies in autocommit as well. What was found at the
-/// start holds for every connection, also where the server's own value changes afterwards.
+/// What every new connection is told and asked, in one round trip. It is set for the session and not
+/// for each transaction, so that it holds for strategies in autocommit as well. What was found at
+/// the start holds for every connection, even if the server's own value changes afterwards.
 fn greeting(
-    known: &Known,
+    variables: &Variables,
     engine: &Engine,
     settings: &Settings,
     place: Option<&Place>,
@@ -167,19 +169,19 @@ fn greeting(
         ..Greeting::default()
     };
     for preset in INNODB {
-        if known.value(preset.name).is_none() {
+        if variables.value(preset.name).is_none() {
             continue;
         }
         set(&mut greeting, preset.name, preset.value, preset.why);
         if preset.name == "completion_type" {
-            // What init_connect has begun. It would go on in the first client's name.
+            // Ends a transaction that init_connect has begun, before the first client is in it.
             greeting.told.push(END.to_owned());
         }
     }
     let level = engine.isolation.sql();
     let sql = format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}");
     greeting.told.push(sql);
-    let name = known.isolation_name();
+    let name = variables.isolation_name();
     let level = level.replace(' ', "-");
     greeting.need(name, variable(name), &level, ANOTHER_LEVEL);
     if let Some(seconds) = settings.lock_wait_timeout {
@@ -200,14 +202,14 @@ fn greeting(
     greeting
 }
 
-const ANOTHER_LEVEL: &str = "transactions have another level than is said";
+const ANOTHER_LEVEL: &str = "transactions have another isolation level than is reported";
 
-const NOT_AS_ASKED: &str = "something else happens than was asked for";
+const NOT_AS_ASKED: &str = "it is not what was asked for";
 
 fn set(greeting: &mut Greeting, name: &str, value: &str, why: &str) {
     greeting.told.push(format!("SET SESSION {name} = {value}"));
     let expression = match name {
-        // It reads as the time, which goes on.
+        // Reading it gives the time of the moment, not the value that was set.
         CLOCK => CLOCK_GOES_ON.to_owned(),
         _ => variable(name),
     };

@@ -1,10 +1,10 @@
-//! A pool of connections. It hands out those that were given back to it; one that is merely dropped
-//! is closed.
+//! A pool of connections. It hands out the connections that were given back to it. One that is merely
+//! dropped is closed.
 //!
-//! sqlx has a pool, and this one is here for two reasons. sqlx's pings the server each time a
-//! connection is returned, which costs every deposit a round trip, although the session knows better
-//! than any ping whether its connection is clean. And where nobody listens, sqlx's goes on trying
-//! until the time is up, and then says no more than that it was; this one says at once what is wrong.
+//! sqlx has a pool, and this one is here for two reasons. sqlx's pool pings the server each time a
+//! connection is returned. That costs every deposit a round trip, although the session knows better
+//! than any ping whether its connection is clean. And if no server listens, sqlx's pool tries again
+//! until the time is up, and then says only that it was. This one says at once what is wrong.
 
 use std::fmt;
 use std::ops::Add;
@@ -21,29 +21,29 @@ use super::Fault;
 use super::greeting::{Greeting, Greets};
 use super::pooler::{self, BehindAPooler};
 
-/// Closes a connection that has done its work. How the goodbye goes is of no interest any more: a server
-/// that speaks TLS may hang up first.
+/// Closes a connection that has done its work. Errors do not matter any more: a server that speaks
+/// TLS may hang up first.
 pub(super) async fn hang_up(connection: impl Connection) {
     let _ = connection.close().await;
 }
 
-/// What becomes of a pool's connections at one moment.
+/// How a pool's connections are used at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolUse {
-    /// So many connections are with a client, or on their way to one.
+    /// Connections that a client has, or is about to get.
     pub in_use: usize,
-    /// So many are open and with nobody.
+    /// Connections that are open and free.
     pub idle: usize,
-    /// There may be so many in all.
+    /// The largest number of connections.
     pub limit: usize,
-    /// So many clients queue for one.
+    /// Clients that queue for a connection.
     pub waiting: usize,
 }
 
 impl Add for PoolUse {
     type Output = Self;
 
-    /// Of two pools together.
+    /// The use of two pools together.
     fn add(self, other: Self) -> Self {
         Self {
             in_use: self.in_use + other.in_use,
@@ -54,45 +54,45 @@ impl Add for PoolUse {
     }
 }
 
-/// At most so many connections to one database.
+/// Connections to one database, up to a limit.
 #[derive(Debug)]
 pub(super) struct Pool<DB: Database> {
-    home: Arc<Home<DB>>,
+    shared: Arc<Shared<DB>>,
 }
 
-/// What the pool and the connections that are out share.
-struct Home<DB: Database> {
+/// What a pool shares with the connections that it has handed out.
+struct Shared<DB: Database> {
     options: <DB::Connection as Connection>::Options,
     /// What every new connection is told and asked first.
     greeting: Arc<Greeting>,
     most: u32,
     acquire_timeout: Duration,
     permits: Arc<Semaphore>,
-    /// How many wait for a permit.
+    /// How many clients wait for a permit.
     waiting: AtomicUsize,
-    /// The one that was used last is taken first, so that the others grow old and are closed.
-    idle: Mutex<Vec<Idle<DB>>>,
-    /// Closes those that lie idle for too long, as long as the pool is there.
+    /// The connection that was used last is taken first, so that the others grow old and are closed.
+    idle: Mutex<Vec<IdleConnection<DB>>>,
+    /// The task that closes connections that were idle for too long. It ends with the pool.
     reaper: Mutex<Option<AbortHandle>>,
 }
 
-struct Idle<DB: Database> {
+struct IdleConnection<DB: Database> {
     connection: DB::Connection,
     number: Option<i64>,
     since: Instant,
 }
 
-/// A connection that has lain idle this long is asked whether it still lives before it is used:
-/// often enough to survive a restart of the database, seldom enough to cost a busy lab nothing.
+/// A connection that was idle for this long is pinged before it is used: often enough to survive a
+/// restart of the database, and seldom enough to cost a busy lab nothing.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(1);
 
-/// Beyond this, a connection only keeps others from having it.
+/// A connection that was idle for this long is closed, so that other programs can have it.
 const IDLE_BEFORE_CLOSE: Duration = Duration::from_secs(60);
 
 impl<DB: Database> Clone for Pool<DB> {
     fn clone(&self) -> Self {
         Self {
-            home: Arc::clone(&self.home),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
@@ -107,7 +107,7 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
     ) -> Self {
         let permits = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
-            home: Arc::new(Home {
+            shared: Arc::new(Shared {
                 options,
                 greeting: greeting.into(),
                 most,
@@ -120,44 +120,43 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
         }
     }
 
-    /// A pool of at most this number of other connections to the same database. They are told and
-    /// asked the same, and a pooler that one of the two pools notices is known to both.
+    /// A pool of at most this number of other connections to the same database. They get the same
+    /// greeting, and a pooler that one of the two pools notices is known to both.
     pub(super) fn beside(&self, most: u32) -> Self {
-        let home = &self.home;
+        let shared = &self.shared;
         Self::new(
-            home.options.clone(),
-            Arc::clone(&home.greeting),
+            shared.options.clone(),
+            Arc::clone(&shared.greeting),
             most,
-            home.acquire_timeout,
+            shared.acquire_timeout,
         )
     }
 
-    /// Begins to close what lies idle, unless that was begun before.
+    /// Starts the task that closes idle connections, unless it was started before.
     fn reap_from_now_on(&self) {
-        let mut reaper = self.home.reaper();
+        let mut reaper = self.shared.reaper();
         if reaper.is_none() {
-            let reaping = tokio::spawn(reap(Arc::downgrade(&self.home)));
+            let reaping = tokio::spawn(reap(Arc::downgrade(&self.shared)));
             *reaper = Some(reaping.abort_handle());
         }
     }
 
-    /// A connection that is clean and lives.
+    /// A connection that is clean and alive.
     ///
     /// # Errors
-    /// Unavailable where all are in use or the database does not answer in time; else as the
-    /// database refuses.
+    /// Unavailable if all are in use, or if the database does not answer in time.
     pub(super) async fn acquire(&self) -> Result<PooledConnection<DB>, Fault> {
-        let home = &self.home;
-        let deadline = Instant::now() + home.acquire_timeout;
-        let Ok(permit) = timeout_at(deadline, home.permit()).await else {
-            return Err(home.all_in_use());
+        let shared = &self.shared;
+        let deadline = Instant::now() + shared.acquire_timeout;
+        let Ok(permit) = timeout_at(deadline, shared.permit()).await else {
+            return Err(shared.all_in_use());
         };
         let permit = permit.map_err(|_closed| Fault::unavailable("the lab is closing"))?;
         self.reap_from_now_on();
         let found = timeout_at(deadline, async {
             match self.live_idle().await {
                 Some(idle) => Ok((idle.connection, idle.number)),
-                None => home.connect().await,
+                None => shared.connect().await,
             }
         });
         let (connection, number) = found
@@ -166,18 +165,18 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
         Ok(PooledConnection {
             connection: Some(connection),
             number,
-            behind_a_pooler: home.behind_a_pooler()?,
-            home: Arc::clone(home),
+            behind_a_pooler: shared.behind_a_pooler()?,
+            shared: Arc::clone(shared),
             _permit: permit,
         })
     }
 
-    /// Takes in the connection over which the server was asked about itself. Where a user may have only
-    /// one, a second one would be refused until the server has noticed that the first is gone.
+    /// Takes in the connection over which the server was asked about itself. Where a user may have
+    /// only one, a second one would be refused until the server has noticed that the first is gone.
     pub(super) async fn adopt(&self, mut connection: DB::Connection) -> Result<(), Fault> {
-        let number = self.home.greet(&mut connection).await?;
+        let number = self.shared.greet(&mut connection).await?;
         self.reap_from_now_on();
-        self.home.idle().push(Idle {
+        self.shared.idle().push(IdleConnection {
             connection,
             number,
             since: Instant::now(),
@@ -185,65 +184,65 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
         Ok(())
     }
 
-    async fn live_idle(&self) -> Option<Idle<DB>> {
+    /// An idle connection that is alive. None if there is none.
+    async fn live_idle(&self) -> Option<IdleConnection<DB>> {
         loop {
-            let mut idle = self.home.idle().pop()?;
+            let mut idle = self.shared.idle().pop()?;
             if idle.since.elapsed() < IDLE_BEFORE_PING {
                 return Some(idle);
             }
-            let greeting = &self.home.greeting;
+            let greeting = &self.shared.greeting;
             if greeting
                 .is_as_it_was(&mut idle.connection, idle.number)
                 .await
             {
                 return Some(idle);
             }
-            // The others have lain there for longer, and were cut off by the same event.
-            self.home.idle().clear();
+            // The others were idle for longer, and were cut off by the same event.
+            self.shared.idle().clear();
         }
     }
 
     /// What every new connection is told and asked.
     pub(super) fn greeting(&self) -> &Greeting {
-        &self.home.greeting
+        &self.shared.greeting
     }
 
-    /// Whether every connection is out, so that the next client has to wait for one.
+    /// Whether every connection is handed out, so that the next client has to wait for one.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.home.permits.available_permits() == 0
+        self.shared.permits.available_permits() == 0
     }
 
-    /// What becomes of its connections right now.
+    /// How the connections are used right now.
     pub(super) fn usage(&self) -> PoolUse {
-        let home = &self.home;
-        let limit = usize::try_from(home.most).unwrap_or(usize::MAX);
+        let shared = &self.shared;
+        let limit = usize::try_from(shared.most).unwrap_or(usize::MAX);
         PoolUse {
-            in_use: limit.saturating_sub(home.permits.available_permits()),
-            idle: home.idle().len(),
+            in_use: limit.saturating_sub(shared.permits.available_permits()),
+            idle: shared.idle().len(),
             limit,
-            waiting: home.waiting.load(Ordering::Relaxed),
+            waiting: shared.waiting.load(Ordering::Relaxed),
         }
     }
 
-    /// Waits until all connections are back, and closes them. Nobody gets one any more.
+    /// Waits until all connections are given back, and closes them. No client gets one any more.
     pub(super) async fn close(&self) {
-        // Fails where it is closed already.
+        // Fails if it is closed already.
         let _ = self
-            .home
+            .shared
             .permits
-            .acquire_many(self.home.most)
+            .acquire_many(self.shared.most)
             .await
             .map(|all| all.forget());
-        self.home.permits.close();
-        let idle = std::mem::take(&mut *self.home.idle());
+        self.shared.permits.close();
+        let idle = std::mem::take(&mut *self.shared.idle());
         for one in idle {
-            // It is of no use any more, whatever it says.
-            let _ = one.connection.close().await;
+            hang_up(one.connection).await;
         }
     }
 }
 
-impl<DB: Database<Connection: Greets>> Home<DB> {
+impl<DB: Database<Connection: Greets>> Shared<DB> {
     /// A new connection, and the engine's number for it.
     async fn connect(&self) -> Result<(DB::Connection, Option<i64>), Fault> {
         let mut connection = self.options.connect().await?;
@@ -253,27 +252,27 @@ impl<DB: Database<Connection: Greets>> Home<DB> {
 
     async fn greet(&self, connection: &mut DB::Connection) -> Result<Option<i64>, Fault> {
         if self.greeting.is_pooled() {
-            // What is set would be another client's.
+            // What is set for one connection would hold for another client.
             return Ok(None);
         }
         self.greeting.greet(connection).await
     }
 }
 
-/// Closes the connections that have lain idle for too long, at intervals, until the pool is gone.
-async fn reap<DB: Database>(home: Weak<Home<DB>>) {
+/// Closes the connections that were idle for too long, at intervals, until the pool is gone.
+async fn reap<DB: Database>(shared: Weak<Shared<DB>>) {
     loop {
         sleep(IDLE_BEFORE_CLOSE / 2).await;
-        let Some(home) = home.upgrade() else {
+        let Some(shared) = shared.upgrade() else {
             return;
         };
-        for idle in home.too_old() {
+        for idle in shared.too_old() {
             hang_up(idle.connection).await;
         }
     }
 }
 
-impl<DB: Database> Drop for Home<DB> {
+impl<DB: Database> Drop for Shared<DB> {
     fn drop(&mut self) {
         if let Some(reaper) = self.reaper().take() {
             reaper.abort();
@@ -281,21 +280,21 @@ impl<DB: Database> Drop for Home<DB> {
     }
 }
 
-impl<DB: Database> fmt::Debug for Home<DB> {
+impl<DB: Database> fmt::Debug for Shared<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let free = self.permits.available_permits();
         write!(f, "{free} of {} {} connections free", self.most, DB::NAME)
     }
 }
 
-impl<DB: Database> Home<DB> {
+impl<DB: Database> Shared<DB> {
     /// Waits for the right to a connection.
     async fn permit(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
-        let _counted = Waiting::among(&self.waiting);
+        let _ticket = QueueTicket::take(&self.waiting);
         Arc::clone(&self.permits).acquire_owned().await
     }
 
-    /// What there is to be done behind a pooler; None where there is no pooler.
+    /// What is to be done behind a pooler. None if there is no pooler.
     fn behind_a_pooler(&self) -> Result<Option<BehindAPooler>, Fault> {
         if !self.greeting.is_pooled() {
             return Ok(None);
@@ -318,82 +317,76 @@ impl<DB: Database> Home<DB> {
         self.reaper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes out those that have lain idle for too long. The one that was used last stays for the
-    /// next client.
-    fn too_old(&self) -> Vec<Idle<DB>> {
+    /// Takes out the connections that were idle for too long. The one that was used last stays for
+    /// the next client.
+    fn too_old(&self) -> Vec<IdleConnection<DB>> {
         let mut idle = self.idle();
         let last = idle.len().saturating_sub(1);
-        let old = |one: &Idle<DB>| one.since.elapsed() >= IDLE_BEFORE_CLOSE;
-        // They lie in the order in which they were given back.
+        let old = |one: &IdleConnection<DB>| one.since.elapsed() >= IDLE_BEFORE_CLOSE;
+        // They are in the order in which they were given back.
         let too_old = idle.iter().take_while(|one| old(one)).count();
         idle.drain(..too_old.min(last)).collect()
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle<DB>>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<IdleConnection<DB>>> {
         // Nothing panics while it holds the lock.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Somebody who waits, and is counted until it is dropped: because it waits no more, or gave up.
-struct Waiting<'n>(&'n AtomicUsize);
+/// Counts one waiting client until it is dropped: when the client has a permit, or gives up.
+struct QueueTicket<'n>(&'n AtomicUsize);
 
-impl<'n> Waiting<'n> {
-    fn among(number: &'n AtomicUsize) -> Self {
+impl<'n> QueueTicket<'n> {
+    fn take(number: &'n AtomicUsize) -> Self {
         number.fetch_add(1, Ordering::Relaxed);
         Self(number)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for QueueTicket<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A connection that is out. Closed when it is dropped, unless it was given back.
+/// A connection that is handed out. It is closed when it is dropped, unless it was given back.
 pub(super) struct PooledConnection<DB: Database> {
     connection: Option<DB::Connection>,
-    /// The engine's own number for it, once somebody has asked.
+    /// The engine's own number for it, if it was asked.
     pub(super) number: Option<i64>,
-    /// None where no pooler is in between.
+    /// None if no pooler is in between.
     pub(super) behind_a_pooler: Option<BehindAPooler>,
-    home: Arc<Home<DB>>,
+    shared: Arc<Shared<DB>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl<DB: Database> PooledConnection<DB> {
-    /// The connection.
-    ///
-    /// # Errors
-    /// Unavailable once it was given back.
+    /// The connection, unless it was given back.
     pub(super) fn get(&mut self) -> Result<&mut DB::Connection, Fault> {
         self.connection
             .as_mut()
             .ok_or_else(|| Fault::unavailable("the connection was given back"))
     }
 
-    /// What its pool tells and asks.
+    /// What its pool tells and asks every new connection.
     pub(super) fn greeting(&self) -> &Greeting {
-        &self.home.greeting
+        &self.shared.greeting
     }
 
     /// Takes the connection out of the pool for good: it is closed when it is dropped.
-    ///
-    /// # Errors
-    /// Unavailable once it was given back.
     pub(super) fn detach(mut self) -> Result<DB::Connection, Fault> {
         self.connection
             .take()
             .ok_or_else(|| Fault::unavailable("the connection was given back"))
     }
 
-    /// Gives a connection back that is in the middle of nothing, for the next client.
+    /// Gives the connection back for the next client. It must not be in the middle of anything.
     pub(super) fn give_back(&mut self) {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        self.home.idle().push(Idle {
+        self.shared.idle().push(IdleConnection {
             connection,
             number: self.number,
             since: Instant::now(),
@@ -403,7 +396,7 @@ impl<DB: Database> PooledConnection<DB> {
 
 impl<DB: Database> fmt::Debug for PooledConnection<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "one of: {:?}", self.home)
+        write!(f, "one of: {:?}", self.shared)
     }
 }
 
@@ -434,7 +427,7 @@ mod tests {
         let pool = pool(3);
         give_back_three(&pool).await;
         assert_eq!(pool.usage().idle, 3);
-        // Opening them takes threads, of which the clock knows nothing.
+        // Only now: opening them takes threads, for which a paused clock does not wait.
         tokio::time::pause();
         sleep(IDLE_BEFORE_CLOSE - Duration::from_secs(1)).await;
         assert_eq!(pool.usage().idle, 3);
@@ -445,10 +438,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_reaps_where_the_pool_is_gone() {
+    async fn the_reaper_ends_with_the_pool() {
         let pool = pool(3);
         give_back_three(&pool).await;
-        let reaper = pool.home.reaper().clone().unwrap();
+        let reaper = pool.shared.reaper().clone().unwrap();
         assert!(!reaper.is_finished());
         drop(pool);
         while !reaper.is_finished() {

@@ -25,12 +25,13 @@ pub(super) async fn connect(
     place: Option<&Arc<Place>>,
 ) -> Result<Database, OpenError> {
     settings.check(Flavour::Postgres)?;
-    // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the log.
+    // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the
+    // log.
     let options = address.clone().disable_statement_logging();
-    // Nothing here is a fraction, and PgBouncer refuses it unless it is told to ignore it.
+    // No value here is a fraction, and PgBouncer refuses the parameter unless told to ignore it.
     let options = options.extra_float_digits(None);
     let mut connection = options.connect().await?;
-    // A place of the explorer's is made over a connection of which that is known.
+    // A place of the explorer's was made over a connection that is known to be direct.
     let is_pooled = match place {
         None => {
             let question = NUMBER_IN_A_TRANSACTION;
@@ -38,12 +39,13 @@ pub(super) async fn connect(
         }
         Some(_) => false,
     };
-    let known = Known::ask(&mut connection, asked_search_path(address)).await?;
-    let isolation = known.isolation(settings)?;
-    let greeting = greeting(&known, isolation, settings, place.map(Arc::as_ref));
-    let (greeting, found) = match is_pooled {
-        true => try_behind_a_pooler(greeting, isolation, &mut connection).await?,
-        false => try_directly(greeting, isolation, &mut connection).await?,
+    let variables = Variables::ask(&mut connection, asked_search_path(address)).await?;
+    let isolation = variables.isolation(settings)?;
+    let greeting = greeting(&variables, isolation, settings, place.map(Arc::as_ref));
+    let (greeting, found) = if is_pooled {
+        try_behind_a_pooler(greeting, isolation, &mut connection).await?
+    } else {
+        try_directly(greeting, isolation, &mut connection).await?
     };
     let pool = Pool::new(
         options,
@@ -82,24 +84,24 @@ fn asked_search_path(address: &PgConnectOptions) -> Option<String> {
     Some(value)
 }
 
-/// The variables of a session, as far as this server has them; and the current schema.
+/// The variables of a session, as far as this server has them, and the current schema.
 #[derive(Default)]
-struct Known(HashMap<String, String>);
+struct Variables(HashMap<String, String>);
 
-impl Known {
-    /// Those of a new session with this search path.
+impl Variables {
+    /// The variables of a new session with this search path.
     async fn ask(
         connection: &mut PgConnection,
         search_path: Option<String>,
     ) -> Result<Self, Fault> {
         let set_path = search_path.map(|path| format!("SET LOCAL search_path = {path}; "));
         let begin = format!("BEGIN; {}", set_path.unwrap_or_default());
-        let known = Self::read(connection, &begin).await?;
+        let variables = Self::read(connection, &begin).await?;
         connection.hear("ROLLBACK").await?;
-        Ok(known)
+        Ok(variables)
     }
 
-    /// Those that hold now, or after these statements.
+    /// The variables as they are after these statements.
     async fn read(connection: &mut PgConnection, after: &str) -> Result<Self, Fault> {
         const MORE: [&str; 4] = [
             "server_version",
@@ -117,18 +119,18 @@ impl Known {
             names.join(", ")
         );
         let rows = connection.hear(&question).await?.into_iter();
-        let known = rows.filter_map(|row| {
+        let variables = rows.filter_map(|row| {
             let [name, value] = row.try_into().ok()?;
             Some((name, value))
         });
-        Ok(Self(known.collect()))
+        Ok(Self(variables.collect()))
     }
 
     fn value(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// As was asked for, and else as this session's is.
+    /// The isolation level that was asked for, and otherwise this session's.
     fn isolation(&self, settings: &Settings) -> Result<Isolation, Fault> {
         if let Some(asked) = settings.isolation {
             return Ok(asked);
@@ -136,19 +138,19 @@ impl Known {
         let own = self.value("default_transaction_isolation");
         let own: Result<_, String> = own.unwrap_or_default().parse();
         Ok(match own.map_err(Fault::other)? {
-            // So it may be configured, but this is what it does.
+            // PostgreSQL accepts that name, and does READ COMMITTED.
             Isolation::ReadUncommitted => Isolation::ReadCommitted,
             own => own,
         })
     }
 }
 
-/// What every new connection is told and asked, in one round trip. Set for the session and not for
-/// each transaction, so that it holds for strategies in autocommit as well. What was found at the
-/// start holds for every connection, also where the role's or the server's value changes
+/// What every new connection is told and asked, in one round trip. It is set for the session and not
+/// for each transaction, so that it holds for strategies in autocommit as well. What was found at
+/// the start holds for every connection, even if the role's or the server's value changes
 /// afterwards.
 fn greeting(
-    known: &Known,
+    variables: &Variables,
     isolation: Isolation,
     settings: &Settings,
     place: Option<&Place>,
@@ -158,13 +160,13 @@ fn greeting(
         patience: settings.answer_within,
         ..Greeting::default()
     };
-    // Notices, such as that a table is there already, are no news here.
+    // Notices, for instance that a table exists already, are of no use here.
     greeting
         .told
         .push("SET client_min_messages = warning".to_owned());
     let presets = POSTGRES
         .iter()
-        .filter(|preset| known.value(preset.name).is_some());
+        .filter(|preset| variables.value(preset.name).is_some());
     for preset in presets {
         set(&mut greeting, preset.name, preset.value, preset.why);
     }
@@ -175,7 +177,7 @@ fn greeting(
         &level,
         ANOTHER_LEVEL,
     );
-    let own_lock_timeout = known.value("lock_timeout").map(str::to_owned);
+    let own_lock_timeout = variables.value("lock_timeout").map(str::to_owned);
     let lock_timeout = settings.lock_wait_timeout.map(in_seconds);
     let lock_timeout = lock_timeout.or(own_lock_timeout);
     if let Some(lock_timeout) = lock_timeout {
@@ -198,14 +200,14 @@ fn greeting(
                 .needed
                 .extend(place.needed("CAST(current_schema() AS TEXT)"));
         }
-        None => stay_there(&mut greeting, known),
+        None => stay_there(&mut greeting, variables),
     }
     greeting
 }
 
-const ANOTHER_LEVEL: &str = "transactions have another level than is said";
+const ANOTHER_LEVEL: &str = "transactions have another isolation level than is reported";
 
-/// As the engine says it, which has larger units.
+/// In the engine's own spelling, which uses the largest unit that fits.
 fn in_seconds(seconds: u32) -> String {
     match seconds {
         days if days % 86400 == 0 => format!("{}d", days / 86400),
@@ -220,11 +222,11 @@ fn set(greeting: &mut Greeting, name: &str, value: &str, why: &str) {
     greeting.need(name, format!("current_setting('{name}')"), value, why);
 }
 
-/// The tables are where they were at the start.
-fn stay_there(greeting: &mut Greeting, known: &Known) {
-    let value = |name: &str| known.value(name).unwrap_or_default();
+/// Keeps the search path, so that the tables are the ones that were found at the start.
+fn stay_there(greeting: &mut Greeting, variables: &Variables) {
+    let value = |name: &str| variables.value(name).unwrap_or_default();
     let path = match value("search_path") {
-        // An empty list, which SQL has no word for.
+        // SQL has no other spelling for an empty list.
         "" | "\"\"" => "''",
         path => path,
     };
@@ -237,15 +239,15 @@ fn stay_there(greeting: &mut Greeting, known: &Known) {
     );
 }
 
-/// Tries what is told, and keeps what this server takes. Returns what it says that holds then.
+/// Tries the settings, and keeps those that this server accepts. Returns the variables afterwards.
 async fn try_directly(
     greeting: Greeting,
     isolation: Isolation,
     connection: &mut PgConnection,
-) -> Result<(Greeting, Known), Fault> {
+) -> Result<(Greeting, Variables), Fault> {
     let mut greeting = greeting.tried_on(connection).await?;
-    let found = Known::read(connection, "").await?;
-    // For the pooler that is noticed later.
+    let found = Variables::read(connection, "").await?;
+    // In case a pooler is noticed later.
     let told = greeting.told.iter().map(String::as_str);
     greeting.behind_a_pooler = Some(Arc::new(Beginning {
         level: isolation,
@@ -254,12 +256,13 @@ async fn try_directly(
     Ok((greeting, found))
 }
 
-/// The same where nothing may be set for a session: each is tried in a transaction of its own.
+/// The same behind a pooler, where nothing may be set for a session: each setting is tried in a
+/// transaction of its own.
 async fn try_behind_a_pooler(
     greeting: Greeting,
     isolation: Isolation,
     connection: &mut PgConnection,
-) -> Result<(Greeting, Known), Fault> {
+) -> Result<(Greeting, Variables), Fault> {
     let told = greeting.told.iter().map(String::as_str);
     let settings = told.filter_map(for_one_transaction).collect();
     let settings = accepted(connection, settings, ["BEGIN; ", "ROLLBACK"]).await?;
@@ -275,22 +278,22 @@ async fn try_behind_a_pooler(
     };
     connection.hear(&beginning.spell("BEGIN")).await?;
     let asked = greeting.greet(connection).await;
-    let found = Known::read(connection, "").await;
+    let found = Variables::read(connection, "").await;
     connection.hear("ROLLBACK").await?;
     asked?;
     Ok((greeting, found?))
 }
 
-/// `SET LOCAL …` of `SET …`; None of another statement.
+/// Turns `SET …` into `SET LOCAL …`. None for any other statement.
 fn for_one_transaction(statement: &str) -> Option<String> {
     let setting = statement.strip_prefix("SET ")?;
     Some(format!("SET LOCAL {setting}"))
 }
 
-/// Superusers may, and since PostgreSQL 15 whoever was granted it. Trying is the one way to know that
-/// every version understands.
+/// Sets the deadlock timeout if the user may: a superuser or, since PostgreSQL 15, a user who was
+/// granted it. Trying is the one way to find out that works on every version.
 fn set_deadlock_timeout_if_allowed(timeout: Duration) -> String {
-    // Whole milliseconds are what it counts in, and zero is none that it takes.
+    // It counts in whole milliseconds and does not accept zero.
     let milliseconds = timeout.as_millis().max(1);
     format!(
         "DO $$ BEGIN SET deadlock_timeout = '{milliseconds}ms'; \
@@ -344,18 +347,18 @@ mod tests {
 
     #[test]
     fn every_connection_is_told_what_was_asked_for_and_what_was_found() {
-        let known = [
+        let variables = [
             ("session_replication_role", "replica"),
             ("current_schema", "public"),
         ];
-        let known = known.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let known = Known(HashMap::from(known));
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let variables = Variables(HashMap::from(variables));
         let settings = Settings {
             lock_wait_timeout: Some(5),
             deadlock_timeout: Some(Duration::from_micros(10)),
             ..Settings::default()
         };
-        let greeting = greeting(&known, Isolation::RepeatableRead, &settings, None);
+        let greeting = greeting(&variables, Isolation::RepeatableRead, &settings, None);
         let told = greeting.told.join("; ");
         for words in [
             "default_transaction_isolation = 'repeatable read'",

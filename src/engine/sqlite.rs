@@ -26,7 +26,7 @@ pub(super) async fn connect(
         .clone()
         .create_if_missing(true)
         .foreign_keys(true)
-        // The session waits, see there.
+        // The session does the waiting.
         .busy_timeout(Duration::ZERO)
         .disable_statement_logging();
     let opened = open(&options, settings.journal).await;
@@ -60,9 +60,10 @@ pub(super) async fn connect(
     })
 }
 
-/// Switches the file to a journal mode, in which it then stays, and reads SQLite's version. What no busy timeout
-/// covers is waited for here: where several instances open a new file at once, all but one are refused, and
-/// whoever comes while the last one of others is leaving, too.
+/// Switches the file to a journal mode, which is stored in it, and reads SQLite's version.
+///
+/// It waits for what no busy timeout covers: all but one of several instances that open a new file
+/// at the same time are refused. So is an instance that opens it while the last other one closes it.
 async fn open(options: &SqliteConnectOptions, journal: Journal) -> Result<String, Fault> {
     const PATIENCE: Duration = Duration::from_secs(10);
     const PAUSE: Duration = Duration::from_millis(20);
@@ -81,21 +82,21 @@ async fn open(options: &SqliteConnectOptions, journal: Journal) -> Result<String
 
 async fn try_to_open(options: &SqliteConnectOptions) -> Result<String, Fault> {
     let mut connection = options.connect().await?;
-    // SQLite opens a file that it may not write without a word, and refuses the first write to it.
-    // This one is taken back.
+    // SQLite opens a file that it may not write, and refuses only the first write. So one is tried
+    // and rolled back.
     let a_write = "BEGIN IMMEDIATE; PRAGMA user_version = 0; ROLLBACK";
     let may_write = connection.execute(a_write).await;
     let version = sqlx::query_scalar("SELECT sqlite_version()");
     let version = version.fetch_one(&mut connection).await;
     connection.close().await?;
     match may_write.map_err(Fault::from) {
-        // Another client writes, so that it can be written.
+        // If another client is writing, the file can be written.
         Err(fault) if fault.kind != FaultKind::Busy => Err(fault),
         _ => Ok(version?),
     }
 }
 
-/// What SQLite says of a file that it may not write, in words.
+/// SQLite's refusal to write a file, in the reader's words.
 fn not_writable(path: &Path, fault: Fault) -> OpenError {
     const READ_ONLY: u32 = 8;
     let code = fault.code.as_deref().and_then(|it| it.parse::<u32>().ok());

@@ -137,8 +137,8 @@ impl MayBeFault for Fault {
 /// How often work is tried that collides with other clients.
 const TRIES: u32 = 10;
 
-/// The pauses between the tries. They are random: after equal pauses, the same clients would collide
-/// again.
+/// The pauses between the tries. They are random: after equal pauses, the same clients would
+/// collide again.
 pub(crate) fn pauses_between_tries() -> Vec<Duration> {
     let longest = (1..TRIES).map(|tried| Duration::from_millis(10) * tried);
     longest.map(|it| it.mul_f64(fastrand::f64())).collect()

@@ -28,7 +28,8 @@ fn waits_of(pairs: Vec<(Option<i64>, Option<i64>)>) -> Vec<Wait> {
 pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
     pairs(
         pool,
-        "SELECT DISTINCT CAST(waiting.processlist_id AS SIGNED), CAST(holder.processlist_id AS SIGNED) \
+        "SELECT DISTINCT CAST(waiting.processlist_id AS SIGNED), \
+                CAST(holder.processlist_id AS SIGNED) \
          FROM performance_schema.data_lock_waits w \
          JOIN performance_schema.data_locks waiting_in ON waiting_in.lock_type = 'TABLE' \
              AND waiting_in.engine_transaction_id = w.requesting_engine_transaction_id \
@@ -123,8 +124,8 @@ async fn waits_begun(connection: &mut MySqlConnection) -> Result<usize, Fault> {
     Ok(counted.parse().unwrap_or(usize::MAX))
 }
 
-/// `pg_blocking_pids` reads the lock manager itself: which processes hold the lock that a connection
-/// wants, or are ahead of it in the queue.
+/// `pg_blocking_pids` reads the lock manager itself: which processes hold the lock that a
+/// connection wants, or are ahead of it in the queue.
 pub(super) async fn postgres(pool: &Pool<Postgres>) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
     let pairs = sqlx::query_as(

@@ -1,5 +1,5 @@
-//! "Does this connection wait for a lock?" The engine is asked, and the answer is never guessed by a
-//! timeout. No engine says whether it is going to break a circle of waits: see [`Standstill`].
+//! "Does this connection wait for a lock?" The engine is asked, and the answer is never guessed by
+//! a timeout. No engine says whether it is going to break a circle of waits: see [`Standstill`].
 
 mod ask;
 mod report;
