@@ -8,7 +8,8 @@ use racy::accounts;
 use racy::engine::{Database, Fault, Session};
 use racy::exhibits::deposits::keys::{Conflict, Terms};
 use racy::exhibits::deposits::{
-    Deposit, Failure, Made, Memory, Once, Pace, Refusal, Retry, STRATEGIES, Strategy, UNBALANCED,
+    Deposit, DepositAnswer, Failure, Memory, OnceKey, Pace, Refusal, Retry, STRATEGIES, Strategy,
+    UNBALANCED,
 };
 use racy::explore::{
     self, Cast, Client, Ended, Moment, Pending, Plan, Schedules, Stop, Subject, Trace,
@@ -156,8 +157,8 @@ const TERMS: Terms = Terms {
     claim_lasts: Duration::from_mins(1),
 };
 
-fn under(key: &str) -> Once {
-    Once {
+fn under(key: &str) -> OnceKey {
+    OnceKey {
         key: key.parse().unwrap(),
         terms: TERMS,
     }
@@ -168,7 +169,7 @@ async fn make(
     deposit: &Deposit,
     key: &str,
     observer: &dyn Observer,
-) -> Result<Made, Failure> {
+) -> Result<DepositAnswer, Failure> {
     let strategy = named("atomic_update");
     let (once, memory) = (under(key), Memory::default());
     let made = strategy.perform_once(database, deposit, &once, &memory, Pace::default(), observer);
@@ -429,7 +430,7 @@ impl Cast for OneKey {
                 }
                 false => {
                     let made = self.strategy.perform_in(session, &deposit, &memory).await;
-                    made.map(Made::now)
+                    made.map(DepositAnswer::now)
                 }
             };
             match made {

@@ -15,7 +15,8 @@ use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
 use crate::exhibits::deposits::key::{InvalidKey, Key};
 use crate::exhibits::deposits::{
-    Commits, Deposit, Failure, Made, Once, Place, Receipt, Refusal, STRATEGIES, Strategy,
+    Commits, Deposit, DepositAnswer, Failure, OnceKey, Place, Receipt, Refusal, STRATEGIES,
+    Strategy,
 };
 use crate::observe::metrics::{AnswerKind, AnsweredRequest};
 use crate::observe::timeline::{Arrival, TimelineStep, timeline};
@@ -111,7 +112,7 @@ pub(super) async fn make(
         None => strategy
             .perform(&app.database, &deposit, &app.memory, pace, &recorder)
             .await
-            .map(Made::now),
+            .map(DepositAnswer::now),
         Some(once) => {
             strategy
                 .perform_once(&app.database, &deposit, once, &app.memory, pace, &recorder)
@@ -162,7 +163,7 @@ pub(super) async fn make(
 }
 
 /// Each batch has one deposit that is its first.
-fn count_batch(app: &App, strategy: &Strategy, result: &Result<Made, Failure>) {
+fn count_batch(app: &App, strategy: &Strategy, result: &Result<DepositAnswer, Failure>) {
     let place = result.as_ref().ok().and_then(|made| made.receipt.batch);
     if let Some(Place { number: 1, of }) = place {
         app.metrics.count_batch(strategy.name, of);
@@ -170,7 +171,7 @@ fn count_batch(app: &App, strategy: &Strategy, result: &Result<Made, Failure>) {
 }
 
 /// What became of a deposit, and how often it was tried.
-fn ended(result: &Result<Made, Failure>) -> (Outcome, u32) {
+fn ended(result: &Result<DepositAnswer, Failure>) -> (Outcome, u32) {
     match result {
         Ok(made) => (Outcome::Applied, made.receipt.attempts),
         Err(failure) => {
@@ -187,7 +188,7 @@ fn ended(result: &Result<Made, Failure>) -> (Outcome, u32) {
 }
 
 /// What tells a first answer that is given again.
-fn headers(made: Made) -> HeaderMap {
+fn headers(made: DepositAnswer) -> HeaderMap {
     let name = HeaderName::from_static("idempotency-replayed");
     let told = made
         .replayed
@@ -199,7 +200,7 @@ fn headers(made: Made) -> HeaderMap {
 struct Asked {
     deposit: Deposit,
     /// Under which key, where it has one.
-    once: Option<Once>,
+    once: Option<OnceKey>,
 }
 
 impl Asked {
@@ -208,7 +209,7 @@ impl Asked {
         let terms = app.keys;
         Ok(Self {
             deposit: parse(request).await?,
-            once: key.map(|key| Once { key, terms }),
+            once: key.map(|key| OnceKey { key, terms }),
         })
     }
 }

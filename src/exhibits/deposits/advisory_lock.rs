@@ -68,11 +68,11 @@ pub const CARD: Card = Card {
     source: include_str!("advisory_lock.rs"),
 };
 
-/// Makes the deposit while holding the lock that means the account.
+/// Makes the deposit while holding the lock that stands for the account.
 ///
 /// # Errors
-/// The refusal of a statement or of the commit, or a wait for the lock that took too long. Nothing is
-/// kept then.
+/// The refusal of a statement or of the commit, or a wait for the lock that took too long. Nothing
+/// is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     s.begin().await?;
     // Others wait here.
@@ -86,7 +86,7 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         .await?
         .ok_or(Refusal::UnknownAccount)?;
 
-    // No window: nobody who asks for the lock gets past the line above.
+    // No window: no client that asks for the lock gets past the line above.
     s.think().await;
 
     let new_balance = d.added_to(balance)?;

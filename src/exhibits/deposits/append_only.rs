@@ -60,7 +60,7 @@ pub const CARD: Card = Card {
 
 const BOTH_ORDERS: &[Count] = &[safe(2)];
 
-/// Makes the deposit by putting it on record.
+/// Makes the deposit by inserting its transaction.
 ///
 /// # Errors
 /// The refusal of the statement. Nothing is kept then.
@@ -68,7 +68,7 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
     if d.amount > edge::ORDINARY {
         return edge::deposit(s, d).await;
     }
-    // Without a key there is nothing that would have to happen together with the insert.
+    // Without a key nothing has to be committed together with the insert.
     let has_company = d.claim.is_some();
     if has_company {
         s.begin().await?;

@@ -99,7 +99,7 @@ pub const CARD: Card = Card {
 
 const LOST_OR_DEADLOCK: &[Count] = &[lost(60), deadlock(40), safe(12)];
 
-/// Where one reads what the other has not committed yet, 20 schedules go well that would not.
+/// One client may read what the other has not committed yet. That makes 20 more schedules safe.
 const DIRTY: &[Count] = &[lost(40), deadlock(40), safe(32)];
 
 /// Makes the deposit in one transaction.

@@ -61,7 +61,7 @@ use crate::exhibits::card::{
     serialization,
 };
 
-/// What this file says about writing first.
+/// What this file says about the order in which the balance comes first.
 pub const CARD: Card = Card {
     title: "Let the database add",
     expected: &[
@@ -76,7 +76,7 @@ pub const CARD: Card = Card {
     source: include_str!("atomic_update.rs"),
 };
 
-/// What it says about the other order.
+/// What this file says about the order in which the insert comes first.
 pub const INSERT_FIRST_CARD: Card = Card {
     title: "Let the database add, but make the record first",
     expected: &[
@@ -97,7 +97,7 @@ pub const INSERT_FIRST_CARD: Card = Card {
 /// The refusal of a statement or of the commit. Nothing is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     s.begin().await?;
-    // The exclusive lock on the row, before anybody could have a shared one: others wait here.
+    // The exclusive lock on the row, before any client could hold a shared one: others wait here.
     add(s, d).await?;
     insert_transaction(s, d).await?;
     let balance = read_back(s, d).await?;
@@ -108,12 +108,12 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
 /// Makes the deposit in one transaction, the record first.
 ///
 /// # Errors
-/// As [`deposit`], and likelier: on InnoDB a deadlock.
+/// As [`deposit`]; and on InnoDB often a deadlock.
 pub async fn deposit_insert_first(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     s.begin().await?;
-    // A shared lock on the account's row, which others may have as well…
+    // A shared lock on the account's row, which other clients may hold as well…
     insert_transaction(s, d).await?;
-    // …and then nobody gets the exclusive one.
+    // …and then no client gets the exclusive one.
     add(s, d).await?;
     let balance = read_back(s, d).await?;
     d.commit(s, Receipt::at_first_try(balance - d.amount, balance))

@@ -65,7 +65,7 @@ use crate::exhibits::card::Mode::{InnoDb, InnoDbSnapshot, Postgres, SqliteRollba
 use crate::exhibits::card::{Card, Count, EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL, on, safe};
 use crate::verdict::Outcome;
 
-/// The strategy's name: the one whose deposits the writer makes.
+/// The strategy's name.
 pub const NAME: &str = "batched";
 
 /// What this file says about itself.
@@ -83,10 +83,10 @@ pub const CARD: Card = Card {
 
 const SAFE: &[Count] = &[safe(36)];
 
-/// What became of one deposit of a batch.
-pub type Fate = Result<Receipt, Failure>;
+/// The outcome of one deposit of a batch.
+pub(super) type Fate = Result<Receipt, Failure>;
 
-/// Makes a deposit that no other has come with.
+/// Makes a deposit in a batch of its own.
 ///
 /// # Errors
 /// The refusal of its batch of one. Nothing is kept then.
@@ -96,8 +96,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
     fate.map_err(|failure| failure.refusal)
 }
 
-/// Makes the deposits of a batch, all into the account of the first, and says of each, in their order, what
-/// became of it.
+/// Makes the deposits of a batch, all into the account of the first, and returns the outcome of
+/// each, in their order.
 pub async fn write(s: &mut Session<'_>, batch: &[Deposit]) -> Vec<Fate> {
     let mut attempts = Attempts::first();
     loop {
@@ -161,8 +161,8 @@ async fn commit_together(
     Ok(results)
 }
 
-/// Adds one after the other, and leaves out who cannot be added. Whoever has a key has the answer stored under it,
-/// in the transaction of them all.
+/// Adds one deposit after the other, and leaves out those that cannot be added. If a deposit has a
+/// key, its answer is stored under it, in the transaction of the batch.
 async fn add_up(
     s: &mut Session<'_>,
     batch: &[Deposit],
@@ -198,7 +198,7 @@ async fn add(
     Ok(receipt)
 }
 
-/// Tells each deposit that is going to be committed which one it is, of how many.
+/// Gives each deposit that will be committed its place in the batch.
 fn number(results: &mut [Result<Receipt, Refusal>]) {
     let of = results.iter().flatten().map(|_| 1).sum();
     for (number, receipt) in (1..).zip(results.iter_mut().flatten()) {
@@ -206,7 +206,7 @@ fn number(results: &mut [Result<Receipt, Refusal>]) {
     }
 }
 
-/// A deposit of a transaction that was committed, or in which there was nothing to commit.
+/// The outcome of a deposit whose transaction was committed, or had nothing to commit.
 fn of_a_commit(result: Result<Receipt, Refusal>) -> Fate {
     result.map_err(|refusal| Failure {
         refusal,
@@ -214,7 +214,7 @@ fn of_a_commit(result: Result<Receipt, Refusal>) -> Fate {
     })
 }
 
-/// A deposit of a transaction that was not committed, as far as anybody knows.
+/// The failure of a deposit whose transaction was not committed, or perhaps not.
 fn failure(s: &Session<'_>, refusal: Refusal) -> Failure {
     Failure {
         refusal,

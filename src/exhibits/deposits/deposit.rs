@@ -10,17 +10,18 @@ pub struct Deposit {
     pub account: i64,
     /// What is to be added; not negative.
     pub amount: i64,
-    /// The claim to the key that the client has given it; none where it has given none.
+    /// The claim to the client's key. None if the client has given no key.
     pub claim: Option<Claim>,
 }
 
 impl Deposit {
-    /// Commits the deposit's transaction, and in it the answer, where the deposit has a key: either both
-    /// are kept, or none. This is how a strategy with a transaction ends.
+    /// Commits the deposit's transaction. If the deposit has a key, the answer is stored in the
+    /// same transaction, so that both are kept or neither. This is how a strategy with a
+    /// transaction ends.
     ///
     /// # Errors
-    /// The refusal of the commit; or that somebody has taken the claim to the key over, and
-    /// nothing may be kept.
+    /// [`Conflict::ClaimLost`](super::keys::Conflict::ClaimLost) if another request has taken the
+    /// claim over. The caller must keep nothing then.
     pub(super) async fn commit(
         &self,
         s: &mut Session<'_>,
@@ -33,12 +34,13 @@ impl Deposit {
         Ok(receipt)
     }
 
-    /// Stores the answer, where the deposit has a key, for a strategy without a transaction: by a
-    /// statement of its own, and *before* anything is written. Whoever is cut off afterwards has made
-    /// the deposit at most once, and perhaps not at all, or in part.
+    /// Stores the answer if the deposit has a key, for a strategy without a transaction. It is a
+    /// statement of its own, *before* the deposit writes anything. If the service dies afterwards,
+    /// the deposit was made at most once, and perhaps not at all, or in part.
     ///
     /// # Errors
-    /// The refusal of the statement; or that somebody has taken the claim to the key over.
+    /// [`Conflict::ClaimLost`](super::keys::Conflict::ClaimLost) if another request has taken the
+    /// claim over.
     pub(super) async fn answer_first(
         &self,
         s: &mut Session<'_>,
@@ -46,7 +48,7 @@ impl Deposit {
     ) -> Result<(), Refusal> {
         if let Some(claim) = self.claim {
             let stored = claim.answer(s, receipt).await;
-            // Of the deposit itself nothing is kept yet.
+            // The stored answer is no part of the deposit, of which nothing is kept yet.
             if s.kept() == Kept::Something {
                 s.count_anew();
             }
@@ -55,7 +57,7 @@ impl Deposit {
         Ok(())
     }
 
-    /// The same deposit, to be made under this claim.
+    /// The same deposit, under this claim.
     pub(super) fn under(&self, claim: Claim) -> Self {
         Self {
             claim: Some(claim),
@@ -66,14 +68,15 @@ impl Deposit {
     /// The balance after the deposit.
     ///
     /// # Errors
-    /// [`Refusal::Overflow`] where it would not fit the column.
+    /// [`Refusal::Overflow`] if the sum does not fit the column.
     pub fn added_to(&self, balance: i64) -> Result<i64, Refusal> {
         balance.checked_add(self.amount).ok_or(Refusal::Overflow {
             balance: balance.into(),
         })
     }
 
-    /// Why an `UPDATE` that adds to a balance small enough has matched no row.
+    /// Why an `UPDATE … WHERE balance <= …` has matched no row: the balance is too large, or there
+    /// is no such account.
     pub(super) async fn why_not_added(&self, s: &mut Session<'_>) -> Result<Refusal, Fault> {
         let balance = s
             .read(

@@ -18,21 +18,21 @@ use super::{Deposit, Receipt, Refusal};
 use crate::accounts;
 use crate::engine::Session;
 
-/// The largest amount that is no reason to look at the sum.
+/// The largest amount that needs no look at the sum.
 pub(super) const ORDINARY: i64 = 1 << 31;
 
-/// A balance that is greater is near the edge. What is appended, the slots and the balance column
-/// are each below it, so that their sum fits.
+/// A larger balance is near the edge. The appended transactions, the slots and the balance column
+/// each hold at most this much, so that their sum fits.
 pub(super) const FAR: i64 = 1 << 61;
 
-/// Makes the deposit in the balance column, where the whole sum fits.
+/// Makes the deposit in the balance column, if the whole sum fits.
 ///
 /// # Errors
-/// [`Refusal::Overflow`] where it does not, or the refusal of a statement or of the commit. Nothing
-/// is kept then.
+/// [`Refusal::Overflow`] if it does not fit, or the refusal of a statement or of the commit.
+/// Nothing is kept then.
 pub(super) async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     s.begin().await?;
-    // The lock first: others who are near the edge wait here, and look at the sum afterwards.
+    // The lock first: other deposits near the edge wait here, and look at the sum afterwards.
     let most = i64::MAX - d.amount;
     let matched = s
         .run(

@@ -4,11 +4,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a client calls a deposit, so that it can send it again: 1 to 255 visible ASCII characters.
+/// A client's name for a deposit that it may send again: 1 to 255 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key(String);
 
-/// Why a text is no key.
+/// The complaint about a text that is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidKey;
 
@@ -21,7 +21,7 @@ impl fmt::Display for InvalidKey {
 impl std::error::Error for InvalidKey {}
 
 impl Key {
-    /// Without quotes.
+    /// The key without quotes.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -30,22 +30,23 @@ impl Key {
 impl FromStr for Key {
     type Err = InvalidKey;
 
-    /// Reads a header's value: a string in double quotes, in which a backslash stands before `"` and `\`, as
-    /// the draft has it; or the bare key, as many clients send it. Both name the same key.
+    /// Reads a header's value. The IETF's draft has a string in double quotes, in which `"` and `\`
+    /// are escaped by a backslash. Many clients send the bare key. Both forms name the same key.
     fn from_str(text: &str) -> Result<Self, InvalidKey> {
         let key = match text.strip_prefix('"') {
             Some(rest) => unquoted(rest).ok_or(InvalidKey)?,
             None => text.to_owned(),
         };
         let is_allowed = key.bytes().all(|byte| byte.is_ascii_graphic());
-        match is_allowed && (1..=255).contains(&key.len()) {
-            true => Ok(Self(key)),
-            false => Err(InvalidKey),
+        if is_allowed && (1..=255).contains(&key.len()) {
+            Ok(Self(key))
+        } else {
+            Err(InvalidKey)
         }
     }
 }
 
-/// What stands before the closing quote, with which the text must end.
+/// The text before the closing quote. None if the text does not end with that quote.
 fn unquoted(rest: &str) -> Option<String> {
     let mut key = String::new();
     let mut chars = rest.chars();

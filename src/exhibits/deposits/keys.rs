@@ -54,35 +54,35 @@ use crate::engine::{Database, Fault, FaultKind, Kept, Session};
 use crate::step::Observer;
 use crate::verdict::Outcome;
 
-/// How long keys are kept, and claims respected.
+/// How long keys are kept and claims are respected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// How long a key is known. Afterwards the same key is a new one.
+    /// How long a key is known. Afterwards the same text is a new key.
     pub kept_for: Duration,
-    /// How long a claim without an answer is respected: longer than any request lasts.
+    /// How long a claim without an answer is respected. This is longer than any request lasts.
     pub claim_lasts: Duration,
 }
 
-/// A deposit is to be made once under this key, on these terms.
+/// The key under which a deposit is made once, and the terms for it.
 #[derive(Debug, Clone)]
-pub struct Once {
+pub struct OnceKey {
     /// The client's key.
     pub key: Key,
     /// The service's terms.
     pub terms: Terms,
 }
 
-/// A deposit that was made, now or before.
+/// The answer to a request for a deposit that was made, now or before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Made {
-    /// The first answer.
+pub struct DepositAnswer {
+    /// The receipt of the time when the deposit was made.
     pub receipt: Receipt,
-    /// It was made before: nothing was done now.
+    /// Whether the deposit was made by an earlier request. Nothing was done now.
     pub replayed: bool,
 }
 
-impl Made {
-    /// A deposit that has just been made.
+impl DepositAnswer {
+    /// The answer to the request that has made the deposit.
     pub fn now(receipt: Receipt) -> Self {
         Self {
             receipt,
@@ -91,19 +91,19 @@ impl Made {
     }
 }
 
-/// Why a key does not allow a deposit.
+/// The reason why a key does not allow a deposit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conflict {
-    /// The first deposit under it is still being made.
+    /// The first deposit under the key is still being made.
     InFlight {
-        /// When to ask again.
+        /// How long to wait before asking again.
         retry_after: Duration,
     },
-    /// It is the key of another deposit.
+    /// The key belongs to another deposit.
     OtherDeposit,
-    /// The claim was taken over by somebody else while the deposit was being made.
+    /// Another request took the claim over while the deposit was being made.
     ClaimLost,
-    /// A part of the first deposit was kept: it can neither be made again nor be said to be made.
+    /// A part of the first deposit was kept. It can neither be made again nor be reported as made.
     KeptInPart,
 }
 
@@ -114,16 +114,17 @@ pub struct Claim {
     owner: i64,
 }
 
-// The states of a key, as in `idempotency_keys.state`.
+// The states of a key: the values of `idempotency_keys.state`.
 const IN_FLIGHT: i64 = 0;
 const ANSWERED: i64 = 1;
 const KEPT_IN_PART: i64 = 2;
 
-/// When to ask again for a deposit that is in flight: no deposit without a long delay takes as long.
+/// How long to wait before asking again for a deposit in flight. No deposit without a long delay
+/// takes as long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Claim {
-    /// Stores the answer in whatever transaction is open.
+    /// Stores the answer, in the transaction that is open or else by a statement of its own.
     pub(super) async fn answer(
         self,
         s: &mut Session<'_>,
@@ -157,8 +158,9 @@ impl Claim {
         }
     }
 
-    /// Leaves a key whose deposit was not acknowledged. Where it is unknown whether it was made, the claim
-    /// stays: the answer was kept with the deposit, or whoever takes the claim over makes it.
+    /// Leaves a key whose deposit was not acknowledged. If it is unknown whether the deposit was
+    /// made, the claim stays. Either the answer was kept with the deposit, or the request that
+    /// takes the claim over makes the deposit.
     async fn leave(self, s: &mut Session<'_>, kept: Kept) -> Result<(), Fault> {
         let (label, sql) = match kept {
             Kept::Nothing => (
@@ -176,16 +178,16 @@ impl Claim {
     }
 }
 
-/// What a claim came to.
-enum Claimed {
-    /// It is ours.
+/// The result of an attempt to claim a key.
+enum ClaimResult {
+    /// The claim is ours.
     Ours(Claim),
     /// The deposit was made before.
     Answered(Receipt),
 }
 
-/// A key that somebody has claimed before.
-struct Found {
+/// The row of a key that an earlier request has claimed.
+struct KeyRow {
     claim: Claim,
     state: i64,
     age: Duration,
@@ -193,16 +195,16 @@ struct Found {
     receipt: Receipt,
 }
 
-/// How often a key is looked at that changes hands meanwhile.
+/// The number of attempts to claim a key whose row changes at the same time.
 const TRIES: u32 = 5;
 
-impl Once {
+impl OnceKey {
     async fn claim(
         &self,
         s: &mut Session<'_>,
         strategy: &str,
         d: &Deposit,
-    ) -> Result<Claimed, Refusal> {
+    ) -> Result<ClaimResult, Refusal> {
         let fingerprint = format!("{strategy} {} {}", d.account, d.amount);
         let mut refusal = in_flight();
         for _ in 0..TRIES {
@@ -218,12 +220,12 @@ impl Once {
         Err(refusal)
     }
 
-    /// None where the key has changed hands between two statements.
+    /// None if the key's row has changed between two statements.
     async fn try_to_claim(
         &self,
         s: &mut Session<'_>,
         fingerprint: &str,
-    ) -> Result<Option<Claimed>, Refusal> {
+    ) -> Result<Option<ClaimResult>, Refusal> {
         let owner = fastrand::i64(1..=i64::MAX);
         let inserted = s
             .insert(
@@ -234,7 +236,7 @@ impl Once {
             )
             .await;
         match inserted {
-            Ok(id) => return Ok(Some(Claimed::Ours(Claim { id, owner }))),
+            Ok(id) => return Ok(Some(ClaimResult::Ours(Claim { id, owner }))),
             Err(fault) if fault.kind == FaultKind::UniqueViolation => {}
             Err(fault) => return Err(fault.into()),
         }
@@ -247,9 +249,9 @@ impl Once {
     async fn judge(
         &self,
         s: &mut Session<'_>,
-        found: Found,
+        found: KeyRow,
         owner: i64,
-    ) -> Result<Option<Claimed>, Refusal> {
+    ) -> Result<Option<ClaimResult>, Refusal> {
         if found.age > self.terms.kept_for {
             s.run("forget key", FORGET, &[found.claim.id, found.claim.owner])
                 .await?;
@@ -257,17 +259,17 @@ impl Once {
         }
         match found.state {
             _ if !found.is_same_deposit => Err(Refusal::Key(Conflict::OtherDeposit)),
-            ANSWERED => Ok(Some(Claimed::Answered(found.receipt))),
+            ANSWERED => Ok(Some(ClaimResult::Answered(found.receipt))),
             IN_FLIGHT if found.age > self.terms.claim_lasts => {
                 take_over(s, found.claim, owner).await
             }
             KEPT_IN_PART => Err(Refusal::Key(Conflict::KeptInPart)),
-            // In flight: there is no fourth state.
+            // IN_FLIGHT. There is no fourth state.
             _ => Err(in_flight()),
         }
     }
 
-    async fn look(&self, s: &mut Session<'_>, fingerprint: &str) -> Result<Option<Found>, Fault> {
+    async fn look(&self, s: &mut Session<'_>, fingerprint: &str) -> Result<Option<KeyRow>, Fault> {
         let rows = s
             .rows(
                 "look at key",
@@ -294,7 +296,7 @@ impl Once {
             return Ok(None);
         };
         let seconds = now.unwrap_or_default() - claimed_at.unwrap_or_default();
-        Ok(Some(Found {
+        Ok(Some(KeyRow {
             claim: Claim {
                 id: id.unwrap_or_default(),
                 owner: owner.unwrap_or_default(),
@@ -306,7 +308,7 @@ impl Once {
                 balance_read: read,
                 balance_written: written,
                 attempts: u32::try_from(attempts.unwrap_or(1)).unwrap_or(u32::MAX),
-                // That was about the transaction, which this request has none of.
+                // The batch belonged to the first request's transaction.
                 batch: None,
             },
         }))
@@ -319,7 +321,7 @@ async fn take_over(
     s: &mut Session<'_>,
     claim: Claim,
     owner: i64,
-) -> Result<Option<Claimed>, Refusal> {
+) -> Result<Option<ClaimResult>, Refusal> {
     let taken = s
         .run(
             "take claim over",
@@ -328,7 +330,7 @@ async fn take_over(
             &[owner, claim.id, claim.owner],
         )
         .await?;
-    Ok((taken == 1).then_some(Claimed::Ours(Claim { owner, ..claim })))
+    Ok((taken == 1).then_some(ClaimResult::Ours(Claim { owner, ..claim })))
 }
 
 fn in_flight() -> Refusal {
@@ -337,11 +339,9 @@ fn in_flight() -> Refusal {
     })
 }
 
-/// Forgets some of the keys that have expired. Each by its number: a range of times would lock those of others.
-///
-/// # Errors
-/// As the engine refuses.
-pub async fn forget_expired(database: &Database, terms: &Terms) -> Result<(), Fault> {
+/// Deletes some of the expired keys, each by its number. A condition on the time would also lock
+/// the rows of other requests' keys.
+async fn forget_expired(database: &Database, terms: &Terms) -> Result<(), Fault> {
     let select = "SELECT id, owner FROM idempotency_keys \
                   WHERE claimed_at < CAST(UNIX_TIMESTAMP() AS SIGNED) - ? \
                   ORDER BY claimed_at LIMIT 20";
@@ -354,20 +354,20 @@ pub async fn forget_expired(database: &Database, terms: &Terms) -> Result<(), Fa
 }
 
 impl Strategy {
-    /// As [`perform`](Self::perform), but once for all who come with this key: whoever comes later gets the
-    /// first answer.
+    /// As [`perform`](Self::perform), but once for all requests with this key. Later requests get
+    /// the first answer.
     ///
     /// # Errors
-    /// As [`perform`](Self::perform); and [`Refusal::Key`] where the key does not allow it.
+    /// As [`perform`](Self::perform); and [`Refusal::Key`] if the key does not allow the deposit.
     pub async fn perform_once(
         &self,
         database: &Database,
         deposit: &Deposit,
-        once: &Once,
+        once: &OnceKey,
         memory: &Memory,
         pace: Pace,
         observer: &dyn Observer,
-    ) -> Result<Made, Failure> {
+    ) -> Result<DepositAnswer, Failure> {
         forget_expired(database, &once.terms)
             .await
             .map_err(Failure::before_the_first_step)?;
@@ -392,28 +392,25 @@ impl Strategy {
                 if let Err(failure) = &made {
                     leave_from_outside(database, claim, failure.outcome, observer).await;
                 }
-                made.map(Made::now)
+                made.map(DepositAnswer::now)
             }
         }
     }
 
-    /// As [`perform_once`](Self::perform_once), in a session that is there already.
-    ///
-    /// # Errors
-    /// As [`perform_once`](Self::perform_once).
+    /// As [`perform_once`](Self::perform_once), in a session that is open already.
     pub async fn perform_once_in(
         &self,
         mut session: Session<'_>,
         deposit: &Deposit,
-        once: &Once,
+        once: &OnceKey,
         memory: &Memory,
-    ) -> Result<Made, Failure> {
+    ) -> Result<DepositAnswer, Failure> {
         let answer = match self.claim(&mut session, deposit, once).await {
             ControlFlow::Continue(claim) => {
                 let deposit = deposit.under(claim);
                 let result = (self.deposit)(&mut session, &deposit, memory).await;
                 match result {
-                    Ok(receipt) => Ok(Made::now(receipt)),
+                    Ok(receipt) => Ok(DepositAnswer::now(receipt)),
                     Err(refusal) => {
                         let kept = leave(&mut session, claim).await;
                         Err(Failure::new(refusal, kept))
@@ -426,20 +423,20 @@ impl Strategy {
         answer
     }
 
-    /// A claim to the key, or what is to be answered without one.
+    /// Claims the key, or breaks with the answer to a request that gets no claim.
     async fn claim(
         &self,
         session: &mut Session<'_>,
         deposit: &Deposit,
-        once: &Once,
-    ) -> ControlFlow<Result<Made, Failure>, Claim> {
+        once: &OnceKey,
+    ) -> ControlFlow<Result<DepositAnswer, Failure>, Claim> {
         match once.claim(session, self.name, deposit).await {
-            Ok(Claimed::Ours(claim)) => {
-                // The claim is kept, and is no part of the deposit.
+            Ok(ClaimResult::Ours(claim)) => {
+                // The claim is committed already, and is no part of the deposit.
                 session.count_anew();
                 ControlFlow::Continue(claim)
             }
-            Ok(Claimed::Answered(receipt)) => ControlFlow::Break(Ok(Made {
+            Ok(ClaimResult::Answered(receipt)) => ControlFlow::Break(Ok(DepositAnswer {
                 receipt,
                 replayed: true,
             })),
@@ -454,8 +451,8 @@ impl Strategy {
     }
 }
 
-/// Rolls back what was not acknowledged, and leaves its key. Where the engine cannot be told, the claim stays
-/// until somebody takes it over.
+/// Rolls back a deposit that was not acknowledged, and leaves its key. If the engine cannot be
+/// reached, the claim stays until another request takes it over.
 async fn leave(session: &mut Session<'_>, claim: Claim) -> Kept {
     let rolled_back = session.rollback().await;
     let kept = session.kept();
@@ -467,7 +464,7 @@ async fn leave(session: &mut Session<'_>, claim: Claim) -> Kept {
     kept
 }
 
-/// Leaves the key of a deposit that the instance's writer has not made.
+/// Leaves the key of a deposit that the instance's writer has not made, in a session of its own.
 async fn leave_from_outside(
     database: &Database,
     claim: Claim,

@@ -101,10 +101,10 @@ pub const CARD: Card = Card {
 
 const LOST: &[Count] = &[lost(134), safe(14)];
 
-/// Where one reads what the other has not committed yet, 24 schedules go well that would not.
+/// One client may read what the other has not committed yet. That makes 24 more schedules safe.
 const DIRTY: &[Count] = &[lost(110), safe(38)];
 
-/// Makes the deposit in one transaction that reads first and locks then.
+/// Makes the deposit in one transaction that first reads and then locks.
 ///
 /// # Errors
 /// The refusal of a statement or of the commit. Nothing is kept then.
@@ -119,10 +119,10 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         .await?
         .ok_or(Refusal::UnknownAccount)?;
 
-    // The window: nobody is kept out yet.
+    // The window: no client is kept out yet.
     s.think().await;
 
-    // From here on nobody else writes. But what `balance` remembers was read before.
+    // From here on no other client writes. But `balance` was read before.
     s.rows::<1>(
         "lock row",
         "SELECT id FROM accounts WHERE id = ? FOR UPDATE",

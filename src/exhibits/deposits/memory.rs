@@ -9,28 +9,30 @@ use super::writer::Writer;
 use crate::engine::Database;
 use crate::step::{Observer, Unobserved};
 
-/// What one instance of the service keeps in its memory for its strategies, and shares with no other
-/// instance. A process may hold several.
+/// What one instance of the service keeps in memory for its strategies, and shares with no other
+/// instance. A process may contain several instances.
 #[derive(Debug)]
 pub struct Memory {
-    /// By account. A lock that nobody has or waits for is forgotten: there may be any number of accounts.
+    /// The locks, by account. A lock that is neither held nor waited for is dropped, because there
+    /// may be any number of accounts.
     locks: std::sync::Mutex<HashMap<i64, Weak<Mutex<()>>>>,
-    /// By account: who makes the deposits that are committed together. One that nobody has a deposit for is
-    /// forgotten.
+    /// The writers of deposits that are committed together, by account. A writer without a client
+    /// is dropped.
     writers: std::sync::Mutex<HashMap<i64, Weak<Writer>>>,
-    /// Stands around the writers' steps.
+    /// Sees the writers' steps.
     observer: Arc<dyn Observer>,
 }
 
 impl Default for Memory {
-    /// That of an instance in which nobody watches the writers.
+    /// The memory of an instance whose writers are not observed.
     fn default() -> Self {
         Self::observed_by(Arc::new(Unobserved))
     }
 }
 
 impl Memory {
-    /// That of an instance whose writers' steps are seen, and may be held up, by this observer.
+    /// The memory of an instance whose writers' steps are seen, and may be held up, by this
+    /// observer.
     pub fn observed_by(observer: Arc<dyn Observer>) -> Self {
         Self {
             locks: std::sync::Mutex::default(),
@@ -39,21 +41,22 @@ impl Memory {
         }
     }
 
-    /// This instance's writer for that account, the same for all who have a deposit for it at the same time.
+    /// This instance's writer for the account. All clients with a deposit at the same time share
+    /// it.
     pub(super) fn writer(&self, database: &Database, account: i64) -> Arc<Writer> {
-        wanted(&self.writers, account, || {
+        shared(&self.writers, account, || {
             Writer::start(database.clone(), Arc::clone(&self.observer))
         })
     }
 
-    /// This instance's lock for that account, the same for all who ask while somebody has it.
+    /// This instance's lock for the account. All clients that ask while one holds it share it.
     pub fn lock_of(&self, account: i64) -> Arc<Mutex<()>> {
-        wanted(&self.locks, account, Mutex::default)
+        shared(&self.locks, account, Mutex::default)
     }
 }
 
-/// What is kept for that account as long as somebody wants it, or a new one.
-fn wanted<T>(
+/// The value of the account if a client still uses it, or a new one.
+fn shared<T>(
     kept: &std::sync::Mutex<HashMap<i64, Weak<T>>>,
     account: i64,
     new: impl FnOnce() -> T,
@@ -73,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_has_one_lock_in_each_instance_as_long_as_it_is_wanted() {
+    fn an_account_has_one_lock_in_each_instance_while_it_is_used() {
         let (one, other) = (Memory::default(), Memory::default());
         let lock = one.lock_of(1);
         assert!(Arc::ptr_eq(&lock, &one.lock_of(1)));

@@ -1,7 +1,8 @@
-//! The first exhibit: deposits, in which clients race for an account's balance.
+//! The first exhibit: deposits. Clients race for an account's balance.
 //!
-//! This file is the registry and what all strategies share; each strategy is a file of its own, to
-//! be read top to bottom: its idea, why it breaks or holds, what it costs, its card, its code.
+//! Each strategy is a file of its own, to be read top to bottom: its idea, why it breaks or holds,
+//! the smallest schedule, what it costs, where people meet it, its card, its code. This file is
+//! their registry.
 //!
 //! | file | strategies |
 //! |---|---|
@@ -16,7 +17,7 @@
 //! | [`advisory_lock`] | `advisory_lock` |
 //! | [`batched`] | `batched`, whose deposits go through the instance's `writer` for the account |
 //!
-//! Those that only look like a fix:
+//! These only look like a fix:
 //!
 //! | file | strategy |
 //! |---|---|
@@ -27,13 +28,15 @@
 //! | [`retry_only_statement`] | `retry_only_statement` |
 //! | [`mutex_in_process`] | `mutex_in_process` |
 //!
-//! A pair that differs only in its delay is one function: the delay is a parameter of the lesson.
+//! Two strategies that differ only in their delay are one function: the delay is a parameter of the
+//! lesson.
 //!
-//! [`keys`] is about making a deposit once that is sent twice.
+//! [`keys`] makes a deposit once if its request is sent twice.
 //!
-//! The invariant of the exhibit: `balance = opening_balance + Σ transactions.amount`. What is
-//! missing on the left was lost. What left no transaction either ([`retry_only_statement`]) is missing on both sides,
-//! and seen only by who compares with the answers. The balance is what the account holds in all places: see
+//! The invariant of the exhibit is `balance = opening_balance + Σ transactions.amount`. What is
+//! missing on the left was lost. A lost deposit that left no transaction either
+//! ([`retry_only_statement`]) is missing on both sides, and is seen only in a comparison with the
+//! answers. The balance is what the account holds in all places: see
 //! [`Account`](crate::accounts::Account).
 //!
 //! ## Several strategies in one account
@@ -45,12 +48,14 @@
 //! | these | are safe with |
 //! |---|---|
 //! | `append_only`, `partitioned` | all that are safe alone: no other writes what they write |
-//! | `row_locking_atomic_long_delay`, `atomic_update`, `atomic_update_insert_first`, `batched` | each other: all rely on the row |
-//! | `serializable_retry` | those as well: the engine sees who writes the row |
-//! | `optimistic_retry`, `advisory_lock`, `mutex_in_process` | themselves: no other counts the version up or asks for their lock |
+//! | `row_locking_atomic_long_delay`, `atomic_update`, `batched` | each other, by the row lock |
+//! | `serializable_retry` | those as well: the engine sees every write to the row |
+//! | `optimistic_retry` | itself: no other increments the version |
+//! | `advisory_lock`, `mutex_in_process` | themselves: no other asks for their lock |
 //!
-//! On SQLite all that begin a transaction are safe with each other. The [keeper](crate::keeper)
-//! takes or changes what each of them relies on.
+//! (What holds for `atomic_update` holds for `atomic_update_insert_first`.) On SQLite all
+//! strategies that begin a transaction are safe with each other. The [keeper](crate::keeper) takes
+//! or changes what each of them relies on.
 
 pub mod advisory_lock;
 mod anomalies;
@@ -73,7 +78,7 @@ mod pace;
 pub mod partitioned;
 mod receipt;
 mod refusal;
-pub mod retry;
+mod retry;
 pub mod retry_only_statement;
 pub mod retry_same_snapshot;
 pub mod row_locking;
@@ -84,7 +89,7 @@ mod writer;
 
 pub use anomalies::{ANOMALIES, LOST_UPDATE, UNBALANCED};
 pub use deposit::Deposit;
-pub use keys::{Claim, Made, Once};
+pub use keys::{Claim, DepositAnswer, OnceKey};
 pub use memory::Memory;
 pub use pace::{Delay, LongDelay, Pace};
 pub use receipt::{Place, Receipt};

@@ -68,7 +68,7 @@ use crate::exhibits::card::{
     deadlock, on, on_every_engine, safe, serialization,
 };
 
-/// What this file says about itself, as long as there is one instance of the service.
+/// What this file says about itself, for one instance of the service.
 pub const CARD: Card = Card {
     title: "A lock in the process",
     expected: &on_every_engine(ALONE),
@@ -77,7 +77,7 @@ pub const CARD: Card = Card {
 
 const ALONE: &[Count] = &[safe(12)];
 
-/// What two clients lead to who come to two instances.
+/// What two clients lead to if each uses an instance of its own.
 pub const APART: &[Expectation] = &[
     on(InnoDb, RU, DIRTY),
     on(InnoDb, RC_RR, LOST_OR_DEADLOCK),
@@ -106,14 +106,15 @@ pub const APART: &[Expectation] = &[
 
 const LOST_OR_DEADLOCK: &[Count] = &[lost(224), deadlock(140), safe(56)];
 
-/// Where one reads what the other has not committed yet, 84 schedules go well that would not.
+/// One client may read what the other has not committed yet. That makes 84 more schedules safe.
 const DIRTY: &[Count] = &[lost(140), deadlock(140), safe(140)];
 
-/// Makes the deposit in one transaction, while no other deposit into the account is made by this instance.
+/// Makes the deposit in one transaction, while this instance makes no other deposit into the
+/// account.
 ///
 /// # Errors
-/// The refusal of a statement or of the commit, or a lock in the process that was not to be had in time.
-/// Nothing is kept then.
+/// The refusal of a statement or of the commit, or a wait for the lock that took too long. Nothing
+/// is kept then.
 pub async fn deposit(
     s: &mut Session<'_>,
     d: &Deposit,
@@ -131,7 +132,7 @@ pub async fn deposit(
         .await?
         .ok_or(Refusal::UnknownAccount)?;
 
-    // No window for this instance's deposits; for everybody else's, as wide as in `atomic_no_delay`.
+    // No window for this instance's deposits. For all others it is as wide as in `atomic_no_delay`.
     s.think().await;
 
     let new_balance = d.added_to(balance)?;
@@ -150,7 +151,7 @@ pub async fn deposit(
     .await?;
     let receipt = Receipt::at_first_try(balance, new_balance);
     let receipt = d.commit(s, receipt).await?;
-    // Only now: whoever reads next reads what was committed.
+    // Not before the commit: the next client reads what was committed.
     s.unlock_in_process(guard).await;
     Ok(receipt)
 }

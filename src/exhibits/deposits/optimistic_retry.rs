@@ -85,8 +85,8 @@ pub const CARD: Card = Card {
 /// Makes the deposit, in as many attempts as it takes.
 ///
 /// # Errors
-/// [`Refusal::GaveUp`] after too many of them; else the refusal of a statement or of the commit. Nothing
-/// is kept then.
+/// [`Refusal::GaveUp`] after too many attempts; else the refusal of a statement or of the commit.
+/// Nothing is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     let mut attempts = Attempts::first();
     loop {
@@ -113,7 +113,7 @@ async fn attempt(
         .await?
         .ok_or(Refusal::UnknownAccount)?;
 
-    // The window is as wide as ever; only nobody gets out of it unseen.
+    // The window is as wide as ever, but a change during it does not go unseen.
     s.think().await;
 
     let new_balance = d.added_to(balance)?;

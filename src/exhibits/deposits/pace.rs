@@ -6,17 +6,17 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How long a strategy thinks between reading and writing.
+/// A strategy's delay between reading and writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delay {
-    /// Not at all: the window is as short as the code makes it.
+    /// No delay: the window is as short as the code makes it.
     None,
-    /// For a random time within the lab's long delay.
+    /// A random time within the lab's long delay.
     Long,
 }
 
-/// The lab's long delay: a range of which each deposit draws its own.
+/// The lab's long delay: a range from which each deposit draws its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LongDelay(pub RangeInclusive<Duration>);
 
@@ -27,12 +27,12 @@ impl LongDelay {
     }
 }
 
-/// How one deposit lets time pass: decided before it begins, so that a strategy needs no clock.
+/// How one deposit lets time pass. It is decided beforehand, so that a strategy needs no clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pace {
-    /// How long it thinks.
+    /// The delay between reading and writing.
     pub think: Duration,
-    /// How long it pauses before each further attempt, and with that how many there may be.
+    /// The pause before each further attempt. Their number limits the attempts.
     pub pauses: Vec<Duration>,
 }
 

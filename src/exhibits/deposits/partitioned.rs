@@ -95,7 +95,7 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
     d.commit(s, Receipt::without_a_balance()).await
 }
 
-/// Adds to a slot that holds this much at most; how many slots there were.
+/// Adds to the slot if it holds at most `most`. Returns the number of rows that matched.
 async fn add_to(slot: i64, s: &mut Session<'_>, d: &Deposit, most: i64) -> Result<u64, Refusal> {
     let matched = s
         .run(

@@ -3,21 +3,21 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a strategy says of a deposit that it has made.
+/// What a strategy reports about a deposit that it has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Receipt {
     /// The balance that was read; null where the strategy reads none.
     pub balance_read: Option<i64>,
     /// The balance that was written; null where the strategy writes none.
     pub balance_written: Option<i64>,
-    /// How often it was tried, this last time included.
+    /// How many attempts were made, the successful one included.
     pub attempts: u32,
-    /// Its place among those it was committed with; only where the strategy commits several together.
+    /// Its place in its batch, if the strategy commits several deposits together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<Place>,
 }
 
-/// Which deposit of its batch it is.
+/// A deposit's place in its batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Place {
     /// From 1.
@@ -27,7 +27,7 @@ pub struct Place {
 }
 
 impl Receipt {
-    /// A deposit that was made at the first try.
+    /// The receipt of a first attempt.
     pub fn at_first_try(balance_read: i64, balance_written: i64) -> Self {
         Self {
             balance_read: Some(balance_read),
@@ -37,7 +37,7 @@ impl Receipt {
         }
     }
 
-    /// A deposit that was made at the first try, by a strategy that does not know what the account holds.
+    /// The receipt of a first attempt, by a strategy that does not know what the account holds.
     pub fn without_a_balance() -> Self {
         Self {
             balance_read: None,

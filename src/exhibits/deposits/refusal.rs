@@ -14,19 +14,20 @@ pub enum Refusal {
         /// What the account was found to hold.
         balance: i128,
     },
-    /// Every attempt was lost to somebody else.
+    /// Every attempt failed because of another client.
     GaveUp {
         /// How many there were.
         attempts: u32,
     },
-    /// The key under which it was to be made once does not allow it.
+    /// Its idempotency key does not allow it.
     Key(keys::Conflict),
     /// The engine refused.
     Engine(Fault),
 }
 
 impl From<Fault> for Refusal {
-    /// The one foreign key of the exhibit is a transaction's, and what it lacks then is its account.
+    /// The only foreign key of the exhibit is a transaction's reference to its account. If it is
+    /// violated, there is no such account.
     fn from(fault: Fault) -> Self {
         match fault.kind {
             FaultKind::ForeignKeyViolation => Self::UnknownAccount,
@@ -35,7 +36,7 @@ impl From<Fault> for Refusal {
     }
 }
 
-/// A deposit that was not acknowledged: why, and what it left behind.
+/// Why a deposit was not acknowledged, and what it left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Why it was not made.
@@ -52,7 +53,7 @@ impl Failure {
         }
     }
 
-    /// A deposit for which nothing was begun.
+    /// The failure of a deposit that had not begun yet.
     pub(super) fn before_the_first_step(fault: Fault) -> Self {
         Self {
             refusal: fault.into(),

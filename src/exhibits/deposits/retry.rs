@@ -12,17 +12,17 @@ use clap::ValueEnum;
 use super::{Receipt, Refusal};
 use crate::engine::{Fault, Session};
 
-/// How long to pause before a lost attempt is made again. At most five times.
+/// How long to pause before a failed attempt is made again. There are at most five pauses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Retry {
-    /// Never again: the first lost attempt is the last.
+    /// No further attempt: the first failure is the last.
     None,
-    /// 10 ms each time. Those who have collided once collide again, all at the same time.
+    /// 10 ms each time. Clients that have collided collide again, because all wait equally long.
     Fixed,
     /// 10 ms, then twice as long each time.
     Exponential,
-    /// A random time up to what `exponential` would pause ("full jitter"): those who have collided come
-    /// back at different times.
+    /// A random time up to what `exponential` would pause ("full jitter"). Clients that have
+    /// collided come back at different times.
     #[default]
     Jitter,
 }
@@ -31,7 +31,7 @@ impl Retry {
     const FIRST_PAUSE: Duration = Duration::from_millis(10);
     const MOST: u32 = 5;
 
-    /// One deposit's pauses, one before each further attempt.
+    /// The pauses of one deposit, one before each further attempt.
     pub fn pauses(self) -> Vec<Duration> {
         let exponential = (0..Self::MOST).map(|doubled| Self::FIRST_PAUSE * (1 << doubled));
         match self {
@@ -44,8 +44,8 @@ impl Retry {
         }
     }
 
-    /// As many as there are at most, but none takes any time: for an observer that decides what happens
-    /// meanwhile.
+    /// The largest number of pauses, each of which takes no time. For an observer that decides what
+    /// happens during a pause.
     pub fn pauses_in_no_time() -> Vec<Duration> {
         vec![Duration::ZERO; Self::MOST as usize]
     }
@@ -54,9 +54,9 @@ impl Retry {
 /// Why an attempt made no deposit.
 #[derive(Debug)]
 pub(super) enum NotMade {
-    /// Somebody else was faster: another attempt may well succeed.
+    /// Another client was faster. A further attempt may well succeed.
     Lost,
-    /// For a reason that would be the same the next time.
+    /// The reason would be the same the next time.
     Refused(Refusal),
 }
 
@@ -79,37 +79,36 @@ impl From<Refusal> for NotMade {
     }
 }
 
-/// Counts the attempts of one deposit.
+/// The number of attempts of one deposit.
 #[derive(Debug)]
 pub(super) struct Attempts(u32);
 
 impl Attempts {
-    /// The first one is about to be made.
+    /// The count during the first attempt.
     pub(super) fn first() -> Self {
         Self(1)
     }
 
-    /// How many there were, this one included.
+    /// How many attempts there were, the current one included.
     pub(super) fn count(&self) -> u32 {
         self.0
     }
 
-    /// Leaves a lost attempt behind: rolls it back, and pauses before the next.
+    /// Rolls a failed attempt back, and pauses before the next one.
     ///
     /// # Errors
-    /// [`Refusal::GaveUp`] where it was the last; or as the engine refuses.
+    /// [`Refusal::GaveUp`] if that was the last attempt.
     pub(super) async fn next(&mut self, s: &mut Session<'_>) -> Result<(), Refusal> {
         s.rollback().await?;
-        match s.pause().await {
-            true => {
-                self.0 += 1;
-                Ok(())
-            }
-            false => Err(Refusal::GaveUp { attempts: self.0 }),
+        if s.pause().await {
+            self.0 += 1;
+            Ok(())
+        } else {
+            Err(Refusal::GaveUp { attempts: self.0 })
         }
     }
 
-    /// The receipt of this attempt, where it succeeds.
+    /// The receipt of the current attempt, if it succeeds.
     pub(super) fn receipt(&self, balance_read: i64, balance_written: i64) -> Receipt {
         Receipt {
             attempts: self.0,

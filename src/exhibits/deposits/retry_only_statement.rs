@@ -114,13 +114,13 @@ pub const CARD: Card = Card {
 
 const LOST: &[Count] = &[lost(140), safe(12)];
 
-/// Where one reads what the other has not committed yet, 20 schedules go well that would not.
+/// One client may read what the other has not committed yet. That makes 20 more schedules safe.
 const DIRTY: &[Count] = &[lost(120), safe(32)];
 
-/// Makes the deposit in one transaction whose statements are tried again where they are refused.
+/// Makes the deposit in one transaction. A statement that is refused is tried again.
 ///
 /// # Errors
-/// The refusal that was one too many. Part of the deposit may have been kept then: see above.
+/// The refusal after the last try. Part of the deposit may have been kept: see above.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     s.begin().await?;
     let balance = s
@@ -147,7 +147,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
     {
         try_again_after(fault, &mut for_insert)?;
     }
-    // Where InnoDB has refused this as a deadlock's victim, the next try is in no transaction any more.
+    // If InnoDB has refused this as a deadlock's victim, the next try is in no transaction any
+    // more.
     let mut for_update = RETRIES;
     while let Err(fault) = s
         .write(
@@ -168,7 +169,7 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
     d.commit(s, receipt).await
 }
 
-/// How often each statement is tried again.
+/// How many times each statement is tried again.
 const RETRIES: u32 = 3;
 
 /// "try restarting transaction", says InnoDB. This restarts the statement.

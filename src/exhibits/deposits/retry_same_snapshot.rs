@@ -78,13 +78,14 @@ pub const CARD: Card = Card {
     source: include_str!("retry_same_snapshot.rs"),
 };
 
-/// Enough to see that one more would not help.
+/// The number of attempts: enough to see that one more would not help.
 const ATTEMPTS: u32 = 3;
 
 /// Makes the deposit by comparing and swapping, all attempts in one transaction.
 ///
 /// # Errors
-/// [`Refusal::GaveUp`] after so many attempts, or the refusal of a statement. Nothing is kept then.
+/// [`Refusal::GaveUp`] after that many attempts, or the refusal of a statement. Nothing is kept
+/// then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     s.begin_at(Isolation::RepeatableRead).await?;
     for attempt in 1..=ATTEMPTS {
@@ -100,7 +101,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         s.think().await;
 
         let new_balance = d.added_to(balance)?;
-        // This looks at what is there: if somebody was faster, no row has the version any more.
+        // This looks at what is there: if another client was faster, no row has the version any
+        // more.
         let swapped = s
             .write(
                 "compare and swap",

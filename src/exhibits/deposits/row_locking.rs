@@ -83,8 +83,8 @@ pub const CARD: Card = Card {
 /// Makes the deposit while holding the lock on the account's row.
 ///
 /// # Errors
-/// The refusal of a statement or of the commit, most likely a lock wait that took too long, or was in
-/// vain. Nothing is kept then.
+/// The refusal of a statement or of the commit; most likely a lock wait that took too long or was
+/// in vain. Nothing is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     s.begin_for_update().await?;
     // Others wait here.
@@ -97,7 +97,7 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         .await?
         .ok_or(Refusal::UnknownAccount)?;
 
-    // No window: nobody gets past the line above before this client's commit.
+    // No window: no other client gets past the line above before this client's commit.
     s.think().await;
 
     let new_balance = d.added_to(balance)?;

@@ -66,8 +66,8 @@ pub const CARD: Card = Card {
 /// Makes the deposit, in as many attempts as it takes.
 ///
 /// # Errors
-/// [`Refusal::GaveUp`] after too many of them; else the refusal of a statement or of the commit. Nothing
-/// is kept then.
+/// [`Refusal::GaveUp`] after too many attempts; else the refusal of a statement or of the commit.
+/// Nothing is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     let mut attempts = Attempts::first();
     loop {
@@ -94,7 +94,7 @@ async fn attempt(
         .await?
         .ok_or(Refusal::UnknownAccount)?;
 
-    // The window: others may read the same balance, but only one of us gets through with it.
+    // The window: others may read the same balance, but only one client gets through with it.
     s.think().await;
 
     let new_balance = d.added_to(balance)?;

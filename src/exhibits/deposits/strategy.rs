@@ -10,33 +10,34 @@ use crate::engine::{Database, Engine, Session};
 use crate::exhibits::card::{Card, Expectation};
 use crate::step::Observer;
 
-/// What a strategy's function returns.
+/// The future that a strategy's function returns.
 pub type Depositing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
 
-/// One way to make a deposit, as it is registered.
+/// One way to make a deposit: an entry of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct Strategy {
     /// Its name, which is also its endpoint.
     pub name: &'static str,
-    /// How long it thinks.
+    /// Its delay between reading and writing.
     pub delay: Delay,
-    /// Whose deposits it commits together.
+    /// How its deposits are grouped into transactions.
     pub commits: Commits,
     /// What its file says about it.
     pub card: &'static Card,
-    /// The function itself; for a deposit that comes alone.
+    /// The function itself, which makes one deposit.
     pub deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit, &'f Memory) -> Depositing<'f>,
-    /// What is expected where each client has an instance of the service to itself; none where it is what
-    /// the card expects, because an instance's memory plays no part.
+    /// What is expected if each client uses an instance of its own. None if that makes no
+    /// difference, because the strategy does not use an instance's memory.
     pub apart: Option<&'static [Expectation]>,
 }
 
-/// Whose deposits are in a transaction with whose.
+/// How deposits are grouped into transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commits {
-    /// Each deposit is made in a session of its own.
+    /// Each deposit has a session and a transaction of its own.
     Alone,
-    /// The instance's writer for the account makes those that wait at the same time, in a session of its own.
+    /// The instance's writer for the account makes all deposits that wait at the same time, in a
+    /// session of its own.
     Together,
 }
 
@@ -46,8 +47,8 @@ impl Strategy {
         STRATEGIES.iter().find(|strategy| strategy.name == name)
     }
 
-    /// By how many instances of the service it is worth being shown: one for all of so many clients and,
-    /// where that makes a difference, one for each.
+    /// The numbers of instances that are worth showing with this many clients: one for all and, if
+    /// that makes a difference, one for each client.
     pub fn instances(&self, clients: usize) -> Vec<usize> {
         match self.apart {
             Some(_) if clients > 1 => vec![1, clients],
@@ -55,7 +56,7 @@ impl Strategy {
         }
     }
 
-    /// What is expected on this engine of so many instances.
+    /// What is expected on this engine with this number of instances.
     pub fn expected_on(&self, engine: &Engine, instances: usize) -> Option<&'static Expectation> {
         match self.apart {
             Some(apart) if instances > 1 => Expectation::on(engine, apart),
@@ -63,19 +64,19 @@ impl Strategy {
         }
     }
 
-    /// Whether nothing may ever be lost by so many instances on this engine.
+    /// Whether no update may ever be lost on this engine with this number of instances.
     pub fn must_be_safe_on(&self, engine: &Engine, instances: usize) -> bool {
         let expected = self.expected_on(engine, instances);
         expected.is_some_and(Expectation::is_safe)
     }
 
-    /// Whether it depends on the engine's clock. Its own source says so: there is no second place that
+    /// Whether it reads the engine's clock. Its own source tells, so there is no second place that
     /// could be forgotten.
     pub(super) fn looks_at_the_clock(&self) -> bool {
         self.card.source.contains("UNIX_TIMESTAMP()")
     }
 
-    /// How a deposit is going to let time pass.
+    /// How one deposit with this strategy lets time pass.
     pub fn pace(&self, long: &LongDelay, retry: Retry) -> Pace {
         Pace {
             think: match self.delay {
@@ -87,12 +88,12 @@ impl Strategy {
     }
 
     /// Makes one deposit on a connection from the pool: one client, one session, from its first
-    /// step to its last. `memory` is that of the instance that makes it. Where the instance's writer
-    /// makes it, the caller holds no connection meanwhile, and `observer` sees the steps of the whole
-    /// batch, once they have happened.
+    /// step to its last. `memory` belongs to the instance that makes the deposit. If the instance's
+    /// writer makes it, the caller holds no connection meanwhile, and `observer` sees the steps of
+    /// the whole batch after they have happened.
     ///
     /// # Errors
-    /// The refusal, and whether it left anything behind. No retry hides a refusal, unless retrying is
+    /// The refusal, and what the deposit left behind. No retry hides a refusal, unless retrying is
     /// what the strategy is about.
     pub async fn perform(
         &self,
@@ -114,10 +115,7 @@ impl Strategy {
         self.perform_in(session, deposit, memory).await
     }
 
-    /// As [`perform`](Self::perform), in a session that is there already.
-    ///
-    /// # Errors
-    /// As [`perform`](Self::perform).
+    /// As [`perform`](Self::perform), in a session that is open already.
     pub async fn perform_in(
         &self,
         mut session: Session<'_>,

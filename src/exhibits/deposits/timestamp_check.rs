@@ -88,14 +88,14 @@ pub const CARD: Card = Card {
 
 const LOST: &[Count] = &[lost(80), safe(12)];
 
-/// Where one reads what the other has not committed yet, 44 schedules go well that would not.
+/// One client may read what the other has not committed yet. That makes 44 more schedules safe.
 const DIRTY: &[Count] = &[lost(36), safe(56)];
 
 /// Makes the deposit in one transaction, unless the account has been changed in another second.
 ///
 /// # Errors
-/// [`Refusal::GaveUp`] where the time of the last change is not the one that was read; or the refusal of
-/// a statement or of the commit. Nothing is kept then.
+/// [`Refusal::GaveUp`] if the time of the last change is not the one that was read; or the refusal
+/// of a statement or of the commit. Nothing is kept then.
 pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusal> {
     s.begin().await?;
     let [balance, updated_at] = s
@@ -107,7 +107,7 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         .await?
         .ok_or(Refusal::UnknownAccount)?;
 
-    // The window. Whoever changes the row now is noticed, unless it was changed in this second before.
+    // The window. A change to the row is noticed now, unless it had already changed in this second.
     s.think().await;
 
     let new_balance = d.added_to(balance)?;

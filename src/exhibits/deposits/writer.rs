@@ -18,30 +18,31 @@ use crate::recorder::Recorder;
 use crate::step::{Observer, Record};
 use crate::verdict::Outcome;
 
-/// More deposits than that make a transaction long, and its members wait for it.
+/// The largest number of deposits in a transaction. All its clients wait for its end.
 const LARGEST_BATCH: usize = 128;
 
-/// Two batches may wait while a third is being written. Beyond that there is nothing to be gained by taking more.
+/// The largest number of deposits that wait while a batch is written: two batches. A longer queue
+/// would gain nothing.
 const QUEUE: usize = 2 * LARGEST_BATCH;
 
-/// An account's writer, as those see it who have a deposit for it. Once nobody has, its task makes what is still in
-/// the queue, and ends.
+/// The handle to an account's writer task. When the last handle is dropped, the task empties its
+/// queue and ends.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Waiting>,
-    /// How long to wait for a place in the queue.
+    queue: mpsc::Sender<QueuedDeposit>,
+    /// The longest wait for a place in the queue.
     patience: Duration,
 }
 
-/// A deposit in the queue, and where its answer is awaited.
+/// A deposit in the queue, and where to send its answer.
 #[derive(Debug)]
-struct Waiting {
+struct QueuedDeposit {
     deposit: Deposit,
     pace: Pace,
     answer: oneshot::Sender<Answer>,
 }
 
-/// What became of a deposit, and the steps of its batch.
+/// The outcome of a deposit, and the steps of its batch.
 #[derive(Debug)]
 struct Answer {
     fate: Fate,
@@ -49,7 +50,7 @@ struct Answer {
 }
 
 impl Writer {
-    /// Starts the task. Its sessions are on this database, and the observer sees their steps.
+    /// Starts the task. Its sessions are on `database`, and `observer` sees their steps.
     pub(super) fn start(database: Database, observer: Arc<dyn Observer>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let patience = database.settings().acquire_timeout;
@@ -57,11 +58,11 @@ impl Writer {
         Self { queue, patience }
     }
 
-    /// Has a deposit made, and waits until it is known what became of it. Whoever stops waiting has made it
-    /// all the same, unless it was still waiting for a place in the queue.
+    /// Queues a deposit and waits for its outcome. If the caller stops waiting, the deposit is made
+    /// all the same, unless it had no place in the queue yet.
     ///
     /// # Errors
-    /// The refusal of the deposit or of its batch; that there was no place in the queue in time.
+    /// The refusal of the deposit or of its batch; or that the queue was full for too long.
     pub(super) async fn make(
         &self,
         deposit: Deposit,
@@ -69,7 +70,7 @@ impl Writer {
         observer: &dyn Observer,
     ) -> Result<Receipt, Failure> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting {
+        let waiting = QueuedDeposit {
             deposit,
             pace,
             answer,
@@ -84,8 +85,8 @@ impl Writer {
         fate
     }
 
-    /// Waits for a place as long as others do for a connection.
-    async fn enqueue(&self, waiting: Waiting) -> Result<(), Fault> {
+    /// Waits for a place in the queue, at most as long as other clients wait for a connection.
+    async fn enqueue(&self, waiting: QueuedDeposit) -> Result<(), Fault> {
         match timeout(self.patience, self.queue.send(waiting)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_ended)) => Err(Fault::unavailable("the writer has ended")),
@@ -97,10 +98,10 @@ impl Writer {
     }
 }
 
-/// The task: batch after batch, until nobody can have a deposit for it any more.
+/// The task: writes batch after batch, until the last handle is dropped and the queue is empty.
 async fn write(
     database: Database,
-    mut queue: mpsc::Receiver<Waiting>,
+    mut queue: mpsc::Receiver<QueuedDeposit>,
     observer: Arc<dyn Observer>,
 ) {
     let mut batch = Vec::new();
@@ -110,14 +111,18 @@ async fn write(
         let records: Arc<[Record]> = recorder.into_records().into();
         for (waiting, fate) in batch.drain(..).zip(fates) {
             let records = Arc::clone(&records);
-            // Who has left has made the deposit all the same.
+            // If the client has left, its deposit was made all the same.
             let _ = waiting.answer.send(Answer { fate, records });
         }
     }
 }
 
-/// In a session of its own, which is over before anybody is answered.
-async fn write_batch(database: &Database, batch: &[Waiting], recorder: &Recorder) -> Vec<Fate> {
+/// Writes a batch in a session of its own, which ends before any client is answered.
+async fn write_batch(
+    database: &Database,
+    batch: &[QueuedDeposit],
+    recorder: &Recorder,
+) -> Vec<Fate> {
     let mut session = match database.session(recorder).await {
         Ok(session) => session,
         Err(fault) => {
@@ -134,7 +139,7 @@ async fn write_batch(database: &Database, batch: &[Waiting], recorder: &Recorder
     fates
 }
 
-/// The writer has taken the deposit and given no answer.
+/// The failure of a deposit that the writer has taken and not answered.
 fn died() -> Failure {
     Failure {
         refusal: Refusal::Engine(Fault::unavailable("the writer died")),
