@@ -53,7 +53,7 @@ pub enum Effect {
 
 impl Effect {
     /// Whether two neighbouring steps of different clients may be swapped without a difference.
-    pub fn commutes_with(self, other: Self) -> bool {
+    pub(crate) fn commutes_with(self, other: Self) -> bool {
         match (self, other) {
             (Self::Local, _) | (_, Self::Local) | (Self::Reads, Self::Reads) => true,
             (Self::Conflicts, _) | (_, Self::Conflicts) => false,
@@ -133,7 +133,7 @@ pub struct Step {
 
 impl Step {
     /// What it does, in words and with its values. For a step that is no statement.
-    pub fn without_sql(&self) -> String {
+    pub(crate) fn without_sql(&self) -> String {
         let values = self.args.iter().map(|value| format!(" {value}"));
         format!("{}{}", self.label, values.collect::<String>())
     }

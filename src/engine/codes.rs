@@ -295,11 +295,8 @@ mod tests {
         }
         assert_eq!(of_sqlite(None, ""), Other);
         let of_one = |message| of_sqlite(Some("1"), message);
-        assert_eq!(of_one("no such table: accounts"), SchemaMissing);
-        assert_eq!(
-            of_one("table accounts has no column named x"),
-            SchemaMissing
-        );
+        assert_eq!(of_one("no such table: things"), SchemaMissing);
+        assert_eq!(of_one("table things has no column named x"), SchemaMissing);
         assert_eq!(of_one("integer overflow"), OutOfRange);
         assert_eq!(of_one("near \"SELEC\": syntax error"), Other);
     }

@@ -25,6 +25,12 @@ impl fmt::Display for ConnectionId {
     }
 }
 
+impl From<i64> for ConnectionId {
+    fn from(number: i64) -> Self {
+        Self(number)
+    }
+}
+
 /// A value for a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value<'v> {
@@ -292,7 +298,7 @@ impl Connection {
     pub(super) async fn ask_number(&mut self, flavour: Flavour) -> Result<ConnectionId, Fault> {
         let sql = flavour.spell("SELECT CAST(CONNECTION_ID() AS SIGNED)");
         match self.integers::<1>(&sql, [0_i64; 0]).await?.first() {
-            Some([Some(number)]) => Ok(ConnectionId(*number)),
+            Some([Some(number)]) => Ok((*number).into()),
             _ => Err(Fault::other("the engine did not number this connection")),
         }
     }

@@ -106,7 +106,7 @@ impl Database {
         settings: &Settings,
         place: Option<&Arc<Place>>,
     ) -> Result<Self, OpenError> {
-        /// A shorter limit for clients must not keep a slow server from being asked at all.
+        /// A slow server may take this long, even if clients queue for less.
         const AT_LEAST: Duration = Duration::from_secs(10);
 
         let connecting = async {
@@ -183,7 +183,7 @@ impl Database {
     }
 
     /// Refuses a database behind a pooler, where what is set for a session does not stay with it.
-    pub fn must_be_direct(&self) -> Result<(), OpenError> {
+    pub(crate) fn must_be_direct(&self) -> Result<(), OpenError> {
         if !self.is_pooled {
             return Ok(());
         }
@@ -194,7 +194,7 @@ impl Database {
 
     /// How long a client waits for a lock before the engine looks for a deadlock. If clients wait
     /// in a circle, the one that closes the circle after that time is the one that is refused.
-    pub fn looks_for_deadlocks_after(&self) -> Duration {
+    pub(crate) fn looks_for_deadlocks_after(&self) -> Duration {
         /// So that the time has passed by PostgreSQL's clock as well.
         const MARGIN: Duration = Duration::from_millis(5);
         match (self.engine.flavour, self.settings.deadlock_timeout) {
@@ -273,8 +273,8 @@ impl Database {
     }
 }
 
-/// Work: statements outside the race, which no observer watches. A statement that collides with
-/// another client is tried again, at most ten times.
+/// Work: statements that no client races for and no observer watches. A statement that collides
+/// with another client is tried again, at most ten times.
 impl Database {
     /// Begins a transaction, which [`end`](Work::end) ends. On SQLite it waits for another writer,
     /// as a session does.
@@ -323,7 +323,7 @@ impl Database {
     }
 
     /// Asks the database whether it is there. Waits at most two seconds for the answer.
-    pub async fn ping(&self) -> Result<(), Fault> {
+    pub(crate) async fn ping(&self) -> Result<(), Fault> {
         let asked = timeout(TRIAL, async {
             let mut session = self.session(&Unobserved).await?;
             let answer = session.read("ping", "SELECT CAST(1 AS SIGNED)", &[]).await;
@@ -355,7 +355,10 @@ impl Database {
     }
 
     /// Whether all of these connections wait for locks, so that none of them goes on by itself.
-    pub async fn standstill(&self, connections: &[ConnectionId]) -> Result<Standstill, Fault> {
+    pub(crate) async fn standstill(
+        &self,
+        connections: &[ConnectionId],
+    ) -> Result<Standstill, Fault> {
         waits::standstill(self, connections).await
     }
 
@@ -364,7 +367,7 @@ impl Database {
     ///
     /// # Errors
     /// [`OpenError::Blind`] with the wait that is not seen, and what has to be switched on.
-    pub async fn must_show_waits(&self, connections: usize) -> Result<(), OpenError> {
+    pub(crate) async fn must_show_waits(&self, connections: usize) -> Result<(), OpenError> {
         waits::trial::must_show_waits(self, connections).await
     }
 }
@@ -377,7 +380,7 @@ impl Database {
     ///
     /// # Errors
     /// [`OpenError::NoScratch`] if the user may not make such a database, or lacks rights in it.
-    pub async fn scratch(&self) -> Result<Scratch, OpenError> {
+    pub(crate) async fn scratch(&self) -> Result<Scratch, OpenError> {
         lane::scratch(self).await
     }
 

@@ -142,7 +142,7 @@ impl Flavour {
 
     /// The isolation levels that differ from each other on this engine. PostgreSQL accepts the name
     /// READ UNCOMMITTED and does READ COMMITTED.
-    pub fn isolation_levels(self) -> &'static [Isolation] {
+    pub(crate) fn isolation_levels(self) -> &'static [Isolation] {
         match self {
             Self::MySql | Self::MariaDb => &[
                 Isolation::ReadUncommitted,
@@ -282,7 +282,7 @@ mod tests {
         );
     }
 
-    const LOCKING: &str = "SELECT balance FROM accounts WHERE id = ? FOR UPDATE";
+    const LOCKING: &str = "SELECT size FROM things WHERE id = ? FOR UPDATE";
 
     #[test]
     fn innodb_gets_the_row_lock_clause_and_sqlite_does_not() {
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(Flavour::MariaDb.spell(LOCKING), LOCKING);
         assert_eq!(
             Flavour::Sqlite.spell(LOCKING),
-            "SELECT balance FROM accounts WHERE id = ?"
+            "SELECT size FROM things WHERE id = ?"
         );
     }
 
@@ -299,11 +299,11 @@ mod tests {
         let spell = |sql| Flavour::Postgres.spell(sql);
         assert_eq!(
             spell(LOCKING),
-            "SELECT balance FROM accounts WHERE id = $1 FOR UPDATE"
+            "SELECT size FROM things WHERE id = $1 FOR UPDATE"
         );
         assert_eq!(
-            spell("UPDATE accounts SET balance = ? WHERE id = ?"),
-            "UPDATE accounts SET balance = $1 WHERE id = $2"
+            spell("UPDATE things SET size = ? WHERE id = ?"),
+            "UPDATE things SET size = $1 WHERE id = $2"
         );
         assert_eq!(spell("COMMIT"), "COMMIT");
         assert_eq!(
@@ -314,25 +314,25 @@ mod tests {
 
     #[test]
     fn every_engine_has_a_clock_of_whole_seconds() {
-        let sql = "UPDATE accounts SET updated_at = UNIX_TIMESTAMP() WHERE id = ?";
+        let sql = "UPDATE things SET updated_at = UNIX_TIMESTAMP() WHERE id = ?";
         assert_eq!(Flavour::MySql.spell(sql), sql);
         assert_eq!(
             Flavour::Sqlite.spell(sql),
-            "UPDATE accounts SET updated_at = unixepoch() WHERE id = ?"
+            "UPDATE things SET updated_at = unixepoch() WHERE id = ?"
         );
         assert_eq!(
             Flavour::Postgres.spell(sql),
-            "UPDATE accounts SET updated_at = \
+            "UPDATE things SET updated_at = \
              CAST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp())) AS BIGINT) WHERE id = $1"
         );
     }
 
     #[test]
     fn only_postgres_has_to_be_asked_for_the_new_rows_number() {
-        let insert = "INSERT INTO accounts (balance) VALUES (?)";
+        let insert = "INSERT INTO things (size) VALUES (?)";
         assert_eq!(
             Flavour::Postgres.spell_insert(insert),
-            "INSERT INTO accounts (balance) VALUES ($1) RETURNING id"
+            "INSERT INTO things (size) VALUES ($1) RETURNING id"
         );
         for flavour in [Flavour::MySql, Flavour::MariaDb, Flavour::Sqlite] {
             assert_eq!(flavour.spell_insert(insert), insert);
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn an_insert_of_many_rows_repeats_the_one_rows_values() {
-        let insert = "INSERT INTO transactions (account_id, amount) VALUES (?, ?)";
+        let insert = "INSERT INTO parts (thing_id, size) VALUES (?, ?)";
         let flavours = [
             Flavour::MySql,
             Flavour::MariaDb,
@@ -353,11 +353,11 @@ mod tests {
         }
         assert_eq!(
             Flavour::MySql.spell_rows(insert, 2),
-            "INSERT INTO transactions (account_id, amount) VALUES (?, ?), (?, ?)"
+            "INSERT INTO parts (thing_id, size) VALUES (?, ?), (?, ?)"
         );
         assert_eq!(
             Flavour::Postgres.spell_rows(insert, 2),
-            "INSERT INTO transactions (account_id, amount) VALUES ($1, $2), ($3, $4)"
+            "INSERT INTO parts (thing_id, size) VALUES ($1, $2), ($3, $4)"
         );
     }
 

@@ -1,8 +1,8 @@
 //! A lock on a file that stands for something else: for all named locks of a SQLite database, or
 //! for a file that several programs write.
 //!
-//! It is an advisory lock of the operating system (`flock`). It holds between processes that ask for
-//! it, even in several containers that share a volume, and ends with the process that holds it.
+//! It is an advisory lock of the operating system (`flock`). It holds between processes that ask
+//! for it, even in several containers that share a volume, and ends with the process that holds it.
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -28,9 +28,9 @@ impl FileLock {
         }
     }
 
-    /// Takes the lock. None if another client has it. If there is no file, one is made for the users
-    /// who may use what it stands for. It is never removed: a client that waited for a removed file
-    /// would hold another lock than one that comes later.
+    /// Takes the lock. None if another client has it. If there is no file, one is made for the
+    /// users who may use what it stands for. It is never removed: a client that waited for a
+    /// removed file would hold another lock than one that comes later.
     ///
     /// # Errors
     /// A symbolic link is refused, because it could lead anywhere.

@@ -71,8 +71,8 @@ pub use schema::SchemaGap;
 pub use session::{Kept, Session};
 pub use settings::{Address, Journal, Settings};
 pub use waits::Standstill;
-pub(crate) use work::pauses_between_tries;
-pub use work::{MayBeFault, Work, again};
+pub use work::{MayBeFault, Work};
+pub(crate) use work::{again, pauses_between_tries};
 
 use database::{Pools, TRIAL};
 use lane::Place;

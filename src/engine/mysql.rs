@@ -154,9 +154,9 @@ const ALL_ROWS: &str = "SET SESSION max_join_size = 18446744073709551615, \
 
 const SNAPSHOT_ISOLATION: &str = "innodb_snapshot_isolation";
 
-/// What every new connection is told and asked, in one round trip. It is set for the session and not
-/// for each transaction, so that it holds for strategies in autocommit as well. What was found at
-/// the start holds for every connection, even if the server's own value changes afterwards.
+/// What every new connection is told and asked, in one round trip. It is set for the session and
+/// not for each transaction, so that it holds for strategies in autocommit as well. What was found
+/// at the start holds for every connection, even if the server's own value changes afterwards.
 fn greeting(
     variables: &Variables,
     engine: &Engine,

@@ -1,8 +1,8 @@
-//! A pool of connections. It hands out the connections that were given back to it. One that is merely
-//! dropped is closed.
+//! A pool of connections. It hands out the connections that were given back to it. One that is
+//! merely dropped is closed.
 //!
 //! sqlx has a pool, and this one is here for two reasons. sqlx's pool pings the server each time a
-//! connection is returned. That costs every deposit a round trip, although the session knows better
+//! connection is returned. That costs every request a round trip, although the session knows better
 //! than any ping whether its connection is clean. And if no server listens, sqlx's pool tries again
 //! until the time is up, and then says only that it was. This one says at once what is wrong.
 
@@ -70,7 +70,8 @@ struct Shared<DB: Database> {
     permits: Arc<Semaphore>,
     /// How many clients wait for a permit.
     waiting: AtomicUsize,
-    /// The connection that was used last is taken first, so that the others grow old and are closed.
+    /// The connection that was used last is taken first, so that the others grow old and are
+    /// closed.
     idle: Mutex<Vec<IdleConnection<DB>>>,
     /// The task that closes connections that were idle for too long. It ends with the pool.
     reaper: Mutex<Option<AbortHandle>>,

@@ -145,9 +145,9 @@ impl Variables {
     }
 }
 
-/// What every new connection is told and asked, in one round trip. It is set for the session and not
-/// for each transaction, so that it holds for strategies in autocommit as well. What was found at
-/// the start holds for every connection, even if the role's or the server's value changes
+/// What every new connection is told and asked, in one round trip. It is set for the session and
+/// not for each transaction, so that it holds for strategies in autocommit as well. What was found
+/// at the start holds for every connection, even if the role's or the server's value changes
 /// afterwards.
 fn greeting(
     variables: &Variables,

@@ -63,7 +63,8 @@ pub(super) async fn connect(
 /// Switches the file to a journal mode, which is stored in it, and reads SQLite's version.
 ///
 /// It waits for what no busy timeout covers: all but one of several instances that open a new file
-/// at the same time are refused. So is an instance that opens it while the last other one closes it.
+/// at the same time are refused. So is an instance that opens it while the last other one closes
+/// it.
 async fn open(options: &SqliteConnectOptions, journal: Journal) -> Result<String, Fault> {
     const PATIENCE: Duration = Duration::from_secs(10);
     const PAUSE: Duration = Duration::from_millis(20);

@@ -145,7 +145,7 @@ pub(crate) fn pauses_between_tries() -> Vec<Duration> {
 }
 
 /// Makes an attempt again if it collided with another client, at most ten times.
-pub async fn again<T, E: MayBeFault, A: Future<Output = Result<T, E>>>(
+pub(crate) async fn again<T, E: MayBeFault, A: Future<Output = Result<T, E>>>(
     attempt: impl Fn() -> A,
 ) -> Result<T, E> {
     for pause in pauses_between_tries() {

@@ -117,7 +117,7 @@ impl FaultKind {
     /// succeed at once if it is done again.
     ///
     /// A lock wait that took too long is no collision: it was long enough. Nor is an answer that
-    /// was lost: another attempt could be the second deposit.
+    /// was lost: the work may have been done, and another attempt would do it twice.
     pub(crate) fn is_collision(self) -> bool {
         match self {
             Self::Deadlock | Self::SnapshotConflict | Self::SerializationFailure | Self::Busy => {
@@ -150,7 +150,7 @@ impl FaultKind {
     }
 
     /// Whether the database could not store what it was given.
-    pub fn is_about_room(self) -> bool {
+    pub(crate) fn is_about_room(self) -> bool {
         matches!(self, Self::DatabaseFull | Self::DatabaseStorage)
     }
 

@@ -164,7 +164,7 @@ impl Fault {
     }
 
     /// What a client may be told: the words name no users, hosts or files of the database.
-    pub fn public_words(&self) -> &str {
+    pub(crate) fn public_words(&self) -> &str {
         let words = self.kind.words().filter(|_| self.code.is_some());
         words.unwrap_or(&self.message)
     }

@@ -21,8 +21,7 @@ impl Session<'_> {
         self.kept
     }
 
-    /// Resets what was kept: what was committed so far is not part of the work that follows. An
-    /// example is the claim to a key before a deposit.
+    /// Resets what was kept: what was committed so far is not part of the work that follows.
     pub fn count_anew(&mut self) {
         self.kept = Kept::Nothing;
     }

@@ -98,7 +98,7 @@ impl<'s> Session<'s> {
             return Ok(None);
         }
         if let Some(known) = self.connection.number() {
-            return Ok(Some(ConnectionId(known)));
+            return Ok(Some(known.into()));
         }
         self.is_in_flight = true;
         let number = self.connection.ask_number(self.flavour).await;

@@ -170,7 +170,7 @@ LIST OF TRANSACTIONS FOR EACH SESSION:
 mysql tables in use 1, locked 1
 LOCK WAIT 2 lock struct(s), heap size 1128, 1 row lock(s)
 MariaDB thread id 35, OS thread handle 139, query id 120 localhost root Updating
-UPDATE accounts SET balance = ? WHERE id = ?
+UPDATE things SET size = ? WHERE id = ?
 ---TRANSACTION 27, ACTIVE 1 sec
 3 lock struct(s), heap size 1128, 2 row lock(s), undo log entries 2
 MariaDB thread id 3, OS thread handle 140, query id 118 localhost root
