@@ -1,31 +1,36 @@
 //! # Everybody renames a file of their own
 //!
-//! The export is written into a temporary file in the same folder, brought to the disk, and then renamed to
-//! `transactions.csv`, over whatever had that name: `os.replace`, `Files.move(…, ATOMIC_MOVE)`, `mv -T`.
+//! The export is written into a temporary file in the same folder and brought to the disk. Then the
+//! file is renamed to `transactions.csv`, over the file that had that name.
 //!
 //! ## Why it holds
 //!
-//! Nobody else knows the temporary file, so that no two exports meet in it. And a rename happens in one instant: before
-//! it the name leads to the old export, after it to the new one, and there is no moment at which it leads to nothing or
-//! to half of one. Whoever has the old one open goes on reading the old one to its end, because a file lives as long as somebody
-//! has it open, with a name or without one. That is the difference from `file_lock`: readers need not take part.
+//! No other client knows the temporary file, so no two exports meet in it. And a rename happens in
+//! one instant. Before it the name leads to the old export, after it to the new one. At no moment
+//! does it lead to nothing or to half an export. A reader that has the old file open goes on
+//! reading it to its end: a file lives while it is open, with a name or without one. That is the
+//! difference from `file_lock`: readers need not take part.
 //!
-//! The temporary file is in the *same* folder because a rename does not reach from one file system into another:
-//! `mv` copies then, and a copy takes its time. And it is brought to the disk first (`fsync`), because a machine that loses its power
-//! may otherwise keep the new name and not what was written under it.
+//! The temporary file is in the *same* folder because a rename does not reach from one file system
+//! into another: `mv` copies then, and a copy takes its time. It is brought to the disk first
+//! (`fsync`). Otherwise a machine that loses its power may keep the new name and not what was
+//! written under it.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. All 252 schedules of two who export are safe, and all 56 of one who exports and one who downloads.
+//! There is none. All 252 schedules of two clients that export are safe, and all 56 of one that
+//! exports and one that downloads.
 //!
 //! ## What it costs
 //!
-//! Room for one export more while it is written, and the `fsync`. Of two exports at the same time the last one to be
-//! ready remains: who downloads gets a whole export, but perhaps somebody else's. Who wants their own needs `unique_file`.
+//! Room for one export more while it is written, and the `fsync`. Of two exports at the same time
+//! the last one to be ready remains. A download is a whole export, but perhaps another client's. A
+//! client that needs its own uses `unique_file`.
 //!
 //! ## Where people meet it
 //!
-//! Editors when they save, package managers, browsers' downloads (`.part`, `.crdownload`), `git`'s references.
+//! `os.replace`, `Files.move(…, ATOMIC_MOVE)`, `mv -T`. Editors when they save, package managers,
+//! browsers' downloads (`.part`, `.crdownload`), `git`'s references.
 
 use super::file::ExportFile;
 use super::rows::Rows;

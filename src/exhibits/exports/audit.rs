@@ -1,5 +1,5 @@
 //! The audit of a file: whether it is one whole export. It reads the file once, line by line, and
-//! keeps none; a line may be as long as the file.
+//! keeps no line. A line may be as long as the file.
 
 use std::collections::BTreeSet;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! An export that is read: its length is that of the file when it was opened, and it is read in pieces.
+//! A download: an export that is read in pieces. Its length is the file's when it was opened.
 
 use std::fs::File;
 use std::io::{self, Read as _};

@@ -1,7 +1,7 @@
-//! An export that is being written: every operation on its file is a step.
+//! An export that is being written. Every operation on its file is a step.
 //!
-//! Files are read and written on threads of their own, because the operating system may keep whoever does it
-//! waiting.
+//! Files are read and written on threads of their own, because the operating system may block the
+//! thread that does it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};

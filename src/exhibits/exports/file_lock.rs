@@ -1,34 +1,38 @@
 //! # Everybody writes the same file, one after the other
 //!
-//! As `shared_file`, but whoever writes holds an exclusive lock on a lock file beside it: `flock`, `File::lock`, in
-//! Python `fcntl.flock`, in a shell script `flock transactions.csv.lock …`. Others wait until it is given up, as long as
-//! for a row's lock.
+//! As `shared_file`, but a writer holds an exclusive lock on a lock file beside it. Others wait
+//! until it is released, as long as for a row's lock.
 //!
 //! ## Why it holds, and for whom
 //!
-//! Between taking the lock and giving it up nobody else opens the file, so that no two exports ever meet in it. The lock
-//! is the operating system's: it holds between processes, and between containers that share the folder; and whoever is killed
-//! gives it up. It is on a file of its own, which nobody ever removes or replaces: a lock on the export itself would be
-//! on a file that might no longer be the one of that name.
+//! While a writer holds the lock, no other writer opens the file, so no two exports ever meet in
+//! it. The lock is the operating system's. It holds between processes, and between containers that
+//! share the folder, and a process that is killed releases it. It is on a file of its own, which is
+//! never removed or replaced. A lock on the export itself would be on a file that might no longer
+//! be the one of that name.
 //!
-//! But the lock is one by agreement, among those who ask for it. Whoever only reads does not, here as elsewhere: a
-//! browser, a web server that hands out files, an import that looks every minute. They find the file empty or half
-//! written, as with `shared_file`. And the export that was there before is lost as soon as the next one begins.
+//! But the lock is one by agreement, among those that ask for it. Readers do not ask, here as
+//! elsewhere: a browser, a web server that hands out files, an import that looks every minute. They
+//! find the file empty or half written, as with `shared_file`. And the export that was there before
+//! is lost as soon as the next one begins.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! Among writers: There is none. All 36 schedules of two are safe. With a reader it is 'B B B A B B', where A downloads and
-//! B exports, and A finds an empty file. Of 45 schedules 28 break the download or mix it.
+//! Among writers: There is none. All 36 schedules of two are safe. With a reader it is 'B B B A B
+//! B', where A downloads and B exports, and A finds an empty file. Of 45 schedules 28 break the
+//! download or mix it.
 //!
 //! ## What it costs
 //!
-//! Exports no longer run side by side: each waits for all before it, with its database connection in its hands, and
-//! one that is slow holds up everybody. One that fails half way removes the file, which nobody else writes; but the export
-//! that it has emptied is gone. On network drives, look before you trust: some keep `flock` to one host.
+//! Exports no longer run side by side. Each waits for all before it, and holds its database
+//! connection meanwhile; one that is slow holds up all others. One that fails half way removes the
+//! file, which no other client writes; but the export that it has emptied is gone. On network
+//! drives, look before you trust: some keep `flock` to one host.
 //!
 //! ## Where people meet it
 //!
-//! `cron` jobs under `flock`, lock files of mail boxes and package managers.
+//! `flock`, `File::lock`, in Python `fcntl.flock`, in a shell script `flock transactions.csv.lock
+//! …`. `cron` jobs under `flock`, lock files of mail boxes and package managers.
 
 use super::anomalies::{broken, mixed_export};
 use super::file::ExportFile;

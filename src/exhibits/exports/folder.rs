@@ -1,8 +1,8 @@
-//! The export folder: what is in it, and how files in it are opened.
+//! The export folder: its files, and how they are opened.
 //!
-//! Whoever writes an export or downloads one holds a *shared* lock on the file itself (`flock`): it says that the
-//! file is in use, and is in nobody's way but the janitor's, who wants it exclusively before it deletes one.
-//! Symbolic links are not followed: what is opened has to be the regular file that bears the name.
+//! A client that writes or downloads an export holds a *shared* lock on the file itself (`flock`).
+//! It marks the file as in use, and blocks only the janitor, which takes the exclusive lock before
+//! it deletes a file. Symbolic links are not followed: only a regular file is opened.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};

@@ -1,11 +1,12 @@
 //! The janitor: deletes exports that are older than `--export-ttl`, every `--export-sweep`.
 //!
-//! It keeps nothing in memory: how old an export is, is when its file was last written, so that a restart changes
-//! nothing. It needs no list of what is in use either: whoever writes an export or downloads one has a shared lock on its
-//! file, and the janitor deletes a file only while it has the exclusive one, which it does not wait for. The same
-//! is how it knows the temporary files of exports that were killed: nobody holds them any more.
+//! It keeps nothing in memory. An export's age is the time since its file was last written, so a
+//! restart changes nothing. It needs no list of files in use either. A client that writes or
+//! downloads an export has a shared lock on its file. The janitor deletes a file only while it has
+//! the exclusive lock, for which it does not wait. In the same way it finds the temporary files of
+//! exports that were killed: these are not locked any more.
 //!
-//! Of several replicas on one folder one sweeps at a time: whoever has the lock file.
+//! If several replicas share a folder, one sweeps at a time: the one that holds the lock file.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};

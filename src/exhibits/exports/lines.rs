@@ -1,5 +1,5 @@
-//! The lines of a file that may be anything, with little of it in memory: of a line that is longer
-//! than any row, only the beginning is kept.
+//! The lines of a file of any content, read with little memory: of a line that is longer than any
+//! row, only the beginning is kept.
 
 use std::io::{BufRead as _, BufReader, Read};
 

@@ -1,20 +1,21 @@
-//! The third exhibit: a CSV file. Several clients export an account's transactions on the server at the same time,
-//! and all into the same file.
+//! The third exhibit: a CSV file. Several clients export an account's transactions on the server at
+//! the same time, all into the same folder.
 //!
 //! | file | strategy |
 //! |---|---|
-//! | [`shared_file`] | everybody writes `transactions.csv` |
-//! | [`file_lock`] | everybody writes it, one after the other |
-//! | [`unique_file`] | everybody writes a file of their own |
-//! | [`atomic_rename`] | everybody writes a file of their own, and renames it to `transactions.csv` |
+//! | [`shared_file`] | each client writes `transactions.csv` |
+//! | [`file_lock`] | each client writes it, one after the other |
+//! | [`unique_file`] | each client writes a file of its own |
+//! | [`atomic_rename`] | each client writes a file of its own and renames it to `transactions.csv` |
 //!
-//! The invariant: an export that was said to be ready, and one that is downloaded, is whole and is *one* export.
-//! [`audit`] reads it off the file: every row has the number of its export, and the last line tells how many rows
-//! there are. It does not ask whose export it is: who downloads `transactions.csv` gets the last one, be it somebody else's.
+//! The invariant: an export that was reported as ready, and one that is downloaded, is whole and is
+//! *one* export. [`audit`] reads this off the file: every row has the number of its export, and the
+//! last line says how many rows there are. It does not ask whose export it is. A download of
+//! `transactions.csv` is the last export, perhaps another client's.
 //!
-//! In the explorer two clients export the same account of two transactions, and each audits its file at the moment at
-//! which it is told that it is ready. As `…, reader` client A downloads the file that an earlier export has left,
-//! while every other client exports.
+//! In the explorer two clients export the same account of two transactions. Each audits its file at
+//! the moment at which it is told that the file is ready. In `…, reader` client A downloads the
+//! file of an earlier export, while every other client exports.
 
 mod anomalies;
 pub mod atomic_rename;

@@ -1,4 +1,4 @@
-//! The names that exports have. No other is ever opened for anybody, so that no request leaves the export folder.
+//! The names of exports. No other name is ever opened, so that no request leaves the export folder.
 
 use std::fmt;
 use std::str::FromStr;

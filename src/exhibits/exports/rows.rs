@@ -1,4 +1,5 @@
-//! An account's transactions, read page by page, so that a million of them take no more room than a page.
+//! An account's transactions, read page by page, so that a million of them need no more memory than
+//! a page.
 
 use std::vec;
 

@@ -1,39 +1,44 @@
 //! # Everybody writes the same file
 //!
-//! `open("transactions.csv", "w")`, the header, row by row, close; then the page links to the file. What is written in
-//! an afternoon for one user, and works for one user.
+//! `open("transactions.csv", "w")`, the header, row by row, close; then the page links to the file.
+//! Such code is written in an afternoon for one user, and works for one user.
 //!
 //! ## Why it breaks
 //!
-//! To open the file empties it, also while somebody else writes into it or reads it. And each who has it open writes
-//! where *they* have got to, not where the file ends. So what the second one writes lies over what the first one has
-//! written: rows of both, in one file that looks like any other. Or the second one empties the file in the middle
-//! of the first one's rows, which then go on behind a gap, and the file begins with zero bytes.
+//! Opening the file empties it, also while another client writes into it or reads it. And each
+//! client that has it open writes at *its own* position, not at the file's end. So the second
+//! client's rows lie over the first client's: rows of both, in one file that looks like any other.
+//! Or the second client empties the file in the middle of the first one's rows. These go on behind
+//! a gap, and the file begins with zero bytes.
 //!
-//! Nobody is told. Every call succeeds, and both clients get the same answer: here is your file. With a buffer in between,
-//! as most languages have one, small exports are written at once and never meet; the race waits for the day on which
-//! they have grown.
+//! The clients do not notice. Every call succeeds, and both get the same answer: here is your file.
+//! Most languages put a buffer in between. Then small exports are written at once and never meet,
+//! and the race waits until they have grown.
 //!
 //! A transaction in the database does not help: the file takes no part in it.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! 'A A A B B B B A': B opens the file, and is done, between A's two rows. A is told that its file is ready, and it has
-//! B's first row and A's second one. Of 70 schedules 40 mix the two exports, and 8 break one: when B is told, the file
-//! begins with zero bytes. A reader needs less luck: 'B B A B B', where A downloads and B exports, and
-//! A finds an empty file. Of 26 schedules 17 break it or mix it.
+//! 'A A A B B B B A': B opens the file, and is done, between A's two rows. A is told that its file
+//! is ready, and it has B's first row and A's second one. Of 70 schedules 40 mix the two exports,
+//! and 8 break one: when B is told, the file begins with zero bytes.
+//!
+//! A reader needs less luck: 'B B A B B', where A downloads and B exports, and A finds an empty
+//! file. Of 26 schedules 17 break it or mix it.
 //!
 //! ## What it costs
 //!
-//! Nothing, and that is how it gets everywhere. Where an export fails half way it removes the file, and with it whatever
-//! others have written into it: it cannot tell whose it is. It is answered with `refused`, which is true of this export,
-//! of which nothing is left. But the one that was there before is gone as well, and others are told that theirs is
-//! ready, and find no file.
+//! Nothing, and that is how it gets everywhere. An export that fails half way removes the file, and
+//! with it what others have written into it, because it cannot tell the writers apart. It is
+//! answered with `refused`, which is true of this export, of which nothing is left. But the one
+//! that was there before is gone as well. Other clients are told that theirs is ready, and find no
+//! file.
 //!
 //! ## Where people meet it
 //!
-//! Reports under a fixed name in `/tmp` or on a network drive, nightly exports that overlap when a night gets longer,
-//! uploads that are imported before they are complete.
+//! - Reports under a fixed name in `/tmp` or on a network drive.
+//! - Nightly exports that overlap when a night gets longer.
+//! - Uploads that are imported before they are complete.
 
 use super::anomalies::{broken, mixed_export};
 use super::file::ExportFile;

@@ -1,6 +1,7 @@
 //! An export's rows as CSV (RFC 4180), a chunk at a time.
 //!
-//! The first line is the header; a line for each transaction follows, and a trailer is the last:
+//! The first line is the header. A line for each transaction follows, and the last line is a
+//! trailer:
 //!
 //! ```csv
 //! export,row,id,account,amount,created_at_us
@@ -9,9 +10,9 @@
 //! 424242424242424,2,end,,,
 //! ```
 //!
-//! The trailer says how many rows there are. It comes last, because only who has read all of them knows, and rows
-//! are not kept until then; and because whoever does not find it knows that the file is not whole, which no
-//! number in a header could tell of an export without rows.
+//! The trailer says how many rows there are. It comes last because the number is known only when
+//! all rows have been read, and rows are not kept until then. A file without a trailer is not
+//! whole. A number in the header could not tell that of an export without rows.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,23 +1,26 @@
 //! # Everybody writes a file of their own
 //!
-//! `transactions-8f3a6c21d94be07f.csv`: the name has 64 random bits, and the answer tells it to nobody but the one who has
-//! asked for the export.
+//! `transactions-8f3a6c21d94be07f.csv`: the name has 64 random bits, and only the client that has
+//! asked for the export is told the name.
 //!
 //! ## Why it holds
 //!
-//! What is not shared needs no lock. The file is made with `O_EXCL`, so that even if the same name were drawn twice, the
-//! second one would be refused and not write into the first one's file. And nobody reads it too early, because nobody
-//! knows its name before it is whole. A name made of the time, the user or the process would not do: two clicks fall into
-//! one second, users have two windows, and process numbers come again.
+//! What is not shared needs no lock. The file is made with `O_EXCL`: even if the same name were
+//! drawn twice, the second export would be refused and not write into the first one's file. And no
+//! client reads the file too early, because no client knows its name before it is whole. A name
+//! made of the time, the user or the process would not do: two clicks fall into one second, users
+//! have two windows, and process numbers are reused.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. All 70 schedules of two who export are safe, and all 35 of one who exports and one who downloads.
+//! There is none. All 70 schedules of two clients that export are safe, and all 35 of one that
+//! exports and one that downloads.
 //!
 //! ## What it costs
 //!
-//! Files pile up, and somebody has to take them away: here the janitor, who deletes what is older than `--export-ttl`
-//! and what nobody has open. There is no name under which the latest export is always to be found.
+//! Files pile up and have to be deleted: here by the janitor, which deletes files that are older
+//! than `--export-ttl` and not open. There is no name under which the latest export can always be
+//! found.
 //!
 //! ## Where people meet it
 //!

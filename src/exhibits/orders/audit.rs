@@ -1,8 +1,8 @@
-//! The audit of a book: what is wrong in it, each anomaly with its name and an example.
+//! The audit of a book: what is wrong in it. Each anomaly has its name and an example.
 //!
-//! It reads everything from one snapshot. Who was told that an order is written it cannot know: an order that is being
-//! written at this moment looks incomplete, and so does one whose writer was refused half way. Ask it when nobody
-//! writes.
+//! The audit reads everything from one snapshot. It cannot know which orders were acknowledged. So
+//! an order that is being written at this moment looks incomplete, and so does one whose writer was
+//! refused half way. Audit a book while no client writes.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,23 +1,26 @@
 //! # The engine gives the number
 //!
-//! A column that counts: `AUTO_INCREMENT`, `GENERATED … AS IDENTITY`, `AUTOINCREMENT`. It needs tables that were made for
-//! it, here `orders` and `order_items`, with keys.
+//! A column that counts: `AUTO_INCREMENT`, `GENERATED … AS IDENTITY`, `AUTOINCREMENT`. It needs
+//! tables that were made for it, here `orders` and `order_items`, with keys.
 //!
 //! ## Why it holds
 //!
-//! The engine counts outside any transaction, under a latch of its own that is held for an instant. Nobody reads a number in
-//! order to write the next one, so that there is nothing to come in between; and each statement tells its own number
-//! (`LAST_INSERT_ID()`, `RETURNING id`), which is the connection's and no guess. Head and lines are in one transaction, so
-//! that the consumer sees all of an order or nothing, and the foreign key keeps lines from being nobody's.
+//! The engine counts outside any transaction, under a latch of its own that is held for an instant.
+//! No client reads a number in order to write the next one, so nothing can come in between. Each
+//! statement reports its own number (`LAST_INSERT_ID()`, `RETURNING id`), which belongs to the
+//! connection and is no guess. Head and lines are in one transaction, so the consumer sees all of
+//! an order or nothing. The foreign key ensures that every line has its order.
 //!
-//! Because it is outside the transaction, a number that was given is not taken back: whoever rolls back leaves a **gap**.
-//! Where the law wants invoice numbers without one, it is the wrong tool; see [`number_table`](super::number_table).
+//! Because the engine counts outside the transaction, a number that was given is not taken back: a
+//! rollback leaves a **gap**. Where the law wants invoice numbers without gaps, this is the wrong
+//! tool; see [`number_table`](super::number_table).
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none: two writers have 70 schedules (with one line each; on SQLite, where one waits for the other, 24), and all
-//! are safe. Beside the consumer there is none either, but for InnoDB's READ UNCOMMITTED, where 3 of 12 ship an order
-//! incomplete: no way to write helps somebody who reads what is not committed.
+//! There is none. Two writers have 70 schedules (with one line each; on SQLite, where one waits for
+//! the other, 24), and all are safe. Beside the consumer there is none either, except at InnoDB's
+//! READ UNCOMMITTED, where 3 of 12 ship an order incomplete. No way to write helps a reader of what
+//! is not committed.
 //!
 //! ## What it costs
 //!

@@ -1,35 +1,42 @@
 //! # One at a time, by tickets
 //!
-//! Lamport's bakery (1974), which keeps clients apart with nothing but reading and writing. Whoever enters says that it is
-//! choosing, takes a ticket one higher than the highest it sees, and says that it has chosen; then it waits until nobody is
-//! choosing and nobody has a smaller ticket. Two may draw the same: then the smaller token is served first. Here the tickets
-//! are in a table, `order_locks`, beside an interface that cannot be changed.
+//! Lamport's bakery (1974) keeps clients apart with nothing but reading and writing. A client that
+//! enters says that it is choosing, takes a ticket one higher than the highest it sees, and says
+//! that it has chosen. Then it waits until no other client is choosing or has a smaller ticket. If
+//! two draw the same ticket, the smaller token is served first. Here the tickets are in a table,
+//! `order_locks`, beside an interface that cannot be changed.
 //!
 //! ## Why it holds
 //!
-//! Between waiting and leaving there is one writer, so that reading the highest number and writing the head belong together
-//! although every statement commits by itself. "I am choosing" has to be seen before the ticket is read: without it,
-//! somebody who is slow between reading and writing its ticket would come with a small one when a larger is being served
-//! already. One query asks about all others at once, which is as good as asking one after the other: whoever enters after
-//! it sees this ticket, and draws a larger one.
+//! Between waiting and leaving there is one writer. So reading the highest number and writing the
+//! head belong together, although every statement commits by itself.
 //!
-//! It needs no lock and no transaction of the engine, only that a read sees what was written before.
+//! "I am choosing" has to be visible before the ticket is read. Otherwise a client that is slow
+//! between reading and writing its ticket would come with a small one when a larger is being served
+//! already. One query asks about all other clients at once. That is as good as asking one after the
+//! other: a client that enters after the query sees this ticket, and draws a larger one.
+//!
+//! The algorithm needs no lock and no transaction of the engine, only that a read sees what was
+//! written before.
 //!
 //! ## Why it breaks
 //!
-//! The consumer does not know of the bakery, and the head is written before the lines: it ships halves, as with
-//! [`max_id_head_first`](super::max_id_head_first). Mutual exclusion holds among those who take part in it.
+//! The consumer does not know of the bakery, and the head is written before the lines. So the
+//! consumer ships incomplete orders, as with [`max_id_head_first`](super::max_id_head_first).
+//! Mutual exclusion holds among those that take part in it.
 //!
 //! ## The smallest schedule that breaks it
 //!
 //! Two writers: There is none. All 376 schedules (of orders with one line) are safe.
 //!
-//! Beside the consumer, which is A: 'B B B B B B A A A A B B'. Of 21 schedules 6 ship an order incomplete.
+//! Beside the consumer, which is A: 'B B B B B B A A A A B B'. Of 21 schedules 6 ship an order
+//! incomplete.
 //!
 //! ## What it costs
 //!
-//! Five statements more than the plain way, and waiting that is asking again and again. Whoever is killed in the bakery
-//! keeps everybody out until somebody deletes its row (`DELETE FROM order_locks WHERE book = …`): an engine's own lock goes with its connection, a row does not.
+//! Five statements more than the plain way, and waiting by asking again and again. A client that is
+//! killed in the bakery keeps all others out until its row is deleted (`DELETE FROM order_locks
+//! WHERE book = …`). An engine's own lock goes with its connection; a row does not.
 //!
 //! ## Where people meet it
 //!

@@ -1,4 +1,4 @@
-//! Books, in which orders are numbered.
+//! Books, within which orders are numbered.
 
 use crate::engine::{Database, Fault, FaultKind};
 

@@ -1,11 +1,12 @@
-//! The consumer, the ERP's side: ships what waits.
+//! The consumer, the ERP's side: ships the orders that wait.
 //!
-//! Such a program reads the heads that are not processed, for each its lines, and marks it. It runs every few minutes,
-//! each statement commits by itself, and nobody can change it. How many lines a head says it has, it does not look at:
-//! the lab has it note that, so that the audit can tell what was shipped incomplete.
+//! Such a program reads the heads that are not processed. For each head it reads the lines and
+//! marks the head. It runs every few minutes, each statement commits by itself, and it cannot be
+//! changed. It ignores how many lines a head says it has. In the lab it records that number, so
+//! that the audit can tell which orders were shipped incomplete.
 //!
-//! Two consumers at once ship nothing twice, because the mark says who was first. A mark is for a *number*: of two
-//! heads with the same one, one shipment is made, of the lines of both.
+//! Two consumers at once ship nothing twice, because the mark says which was first. A mark is for a
+//! *number*: of two heads with the same one, one shipment is made, with the lines of both.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,34 +1,38 @@
 //! # The number within the INSERT
 //!
-//! `INSERT INTO order_head SELECT MAX(id) + 1, … FROM order_head`: reading and writing in one statement, so that nobody
-//! comes in between.
+//! `INSERT INTO order_head SELECT MAX(id) + 1, … FROM order_head`. Reading and writing are one
+//! statement, so that no other client comes in between.
 //!
 //! ## Why it breaks
 //!
-//! **The own number is not told.** No engine says which number a statement has computed (`LAST_INSERT_ID()` and
-//! `RETURNING` are for columns with a key, or for engines that have them). The lines need it, so that the highest number is
-//! read again; and that is by now perhaps somebody else's. The heads are unique, and the lines are under the wrong ones.
-//! The answer therefore names no number: the strategy does not know it.
+//! **The number is not reported.** No engine says which number a statement has computed.
+//! (`LAST_INSERT_ID()` and `RETURNING` are for columns with a key, or for engines that have them.)
+//! The lines need the number, so the highest number is read again. By then it may be another
+//! client's. The heads are unique, and the lines are under the wrong ones. For the same reason the
+//! answer names no number: the strategy does not know it.
 //!
-//! **One statement is not one step.** The explorer lets a statement end before the next begins, and finds no number twice.
-//! Under load statements overlap. What happens then is up to the engine and its level:
+//! **One statement is not one step.** The explorer lets a statement end before the next begins, and
+//! finds no number twice. Under load statements overlap. What happens then depends on the engine
+//! and its level:
 //!
 //! - SQLite has one writer at a time: the numbers are unique.
-//! - InnoDB locks what an `INSERT … SELECT` reads at REPEATABLE READ and SERIALIZABLE, so that the second waits, or is
-//!   refused as a deadlock's victim. At READ COMMITTED and below it does not lock: the same number twice.
-//! - PostgreSQL reads from a snapshot: the same number twice at READ COMMITTED and REPEATABLE READ. At SERIALIZABLE the
-//!   second is refused with 40001.
+//! - InnoDB at REPEATABLE READ and SERIALIZABLE locks what an `INSERT … SELECT` reads. The second
+//!   client waits, or is refused as a deadlock's victim. At READ COMMITTED and below InnoDB does
+//!   not lock: the same number twice.
+//! - PostgreSQL reads from a snapshot: the same number twice at READ COMMITTED and REPEATABLE READ.
+//!   At SERIALIZABLE the second client is refused with 40001.
 //!
-//! **The head comes first**, so that the consumer ships halves, as with
-//! [`max_id_head_first`](super::max_id_head_first). It also ships an order whose lines went elsewhere.
+//! **The head comes first**, so the consumer ships incomplete orders, as with
+//! [`max_id_head_first`](super::max_id_head_first). It also ships an order whose lines went
+//! elsewhere.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! Two writers: 'A B B B B A A A'. A writes its head, B a whole order with the next number, and A's lines go there. Of 70
-//! schedules 40 mix two orders up.
+//! Two writers: 'A B B B B A A A'. A writes its head, B a whole order with the next number, and A's
+//! lines go there. Of 70 schedules 40 mix two orders up.
 //!
-//! Beside the consumer, which is A: 'B A A A A B B B'. Of 36 schedules 31 ship an order incomplete: there is one step more
-//! between the head and the first line.
+//! Beside the consumer, which is A: 'B A A A A B B B'. Of 36 schedules 31 ship an order incomplete:
+//! there is one step more between the head and the first line.
 //!
 //! ## What it costs
 //!
@@ -36,7 +40,8 @@
 //!
 //! ## Where people meet it
 //!
-//! As the first repair of `MAX(id) + 1`: "make it atomic". What is atomic is the number, not the order.
+//! As the first repair of `MAX(id) + 1`: "make it atomic". What is atomic is the number, not the
+//! order.
 
 use super::anomalies::{mixed, shipped_incomplete};
 use super::{Order, Receipt, Refusal, insert_lines};

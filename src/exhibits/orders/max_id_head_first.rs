@@ -1,38 +1,42 @@
 //! # The highest number plus one, head first
 //!
-//! `SELECT MAX(id) FROM order_head`, add one, write the head, write the lines: how an interface to an ERP is filled that
-//! has no auto-increment, by every web shop that was ever connected to one.
+//! `SELECT MAX(id) FROM order_head`, add one, write the head, write the lines. This fills an
+//! interface to an ERP that has no auto-increment.
 //!
 //! ## Why it breaks
 //!
-//! Twice, and neither needs the other.
+//! It breaks in two ways, each of which is enough.
 //!
-//! - **Two writers.** Between reading the highest number and writing the head somebody else reads the
-//!   same. Nothing refuses the second head, because no number is unique. Now there are two orders with
-//!   one number, and as lines know their order by its number alone, each has the lines of both.
-//! - **One writer and the consumer.** The head is there before its lines are. The consumer finds it, ships what lines
-//!   there are by then, perhaps none, and marks the head. The others are never looked at again.
+//! - **Two writers.** Between reading the highest number and writing the head, another client reads
+//!   the same number. Nothing refuses the second head, because no number is unique. Now two orders
+//!   have one number. Lines know their order by its number alone, so each order has the lines of
+//!   both.
+//! - **One writer and the consumer.** The head is there before its lines are. The consumer finds
+//!   the head, ships the lines that are there by then, perhaps none, and marks the head. It never
+//!   looks at the other lines again.
 //!
-//! Each statement is right, and each commits by itself. The isolation level makes no difference, because it holds within a
-//! transaction.
+//! Each statement is right, and each commits by itself. The isolation level makes no difference,
+//! because it only holds within a transaction.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! Two writers: 'A B B B B A A A'. A reads, B writes a whole order, A writes under the same number. Of 70 schedules 40 give
-//! a number twice; the others are those in which one has written its head before the other reads.
+//! Two writers: 'A B B B B A A A'. A reads, B writes a whole order, A writes under the same number.
+//! Of 70 schedules 40 give a number twice. In the others one client has written its head before the
+//! other reads.
 //!
-//! Beside the consumer, which is A then: 'B B A A A A B B'. B writes its head, A ships it without lines. Of 17 schedules 12
-//! ship an order incomplete.
+//! Beside the consumer, which is A then: 'B B A A A A B B'. B writes its head, A ships it without
+//! lines. Of 17 schedules 12 ship an order incomplete.
 //!
 //! (`racy explore orders/max_id_head_first` finds both.)
 //!
 //! ## What it costs
 //!
-//! A round trip for the number, one for the head, one for each line. Nobody waits.
+//! One round trip for the number, one for the head, one for each line. No client waits.
 //!
 //! ## Where people meet it
 //!
-//! In imports that ran nightly, one at a time, until somebody ran them every minute; wherever `MAX(id) + 1` is in a text.
+//! In every web shop that was ever connected to such an interface. In imports that ran nightly, one
+//! at a time, until they ran every minute. Wherever a text contains `MAX(id) + 1`.
 
 use super::anomalies::{duplicate, shipped_incomplete};
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};

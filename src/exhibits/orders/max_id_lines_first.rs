@@ -1,27 +1,31 @@
 //! # The lines before the head
 //!
-//! As [`max_id_head_first`](super::max_id_head_first), the other way round: the lines first, the head last.
+//! As [`max_id_head_first`](super::max_id_head_first), the other way round: the lines first, the
+//! head last.
 //!
 //! ## Why it holds, and why it breaks
 //!
-//! The consumer begins with the heads. As long as an order has none, its lines do not exist for it; once it has one, all
-//! lines are there. That is publication by the last write, as a file is written under another name and then renamed, and it
-//! needs no transaction: a cure for the reader, for free.
+//! The consumer begins with the heads. While an order has no head, its lines do not exist for the
+//! consumer. Once it has one, all lines are there. This is publication by the last write, as a file
+//! is written under another name and then renamed. It needs no transaction: a cure for the reader,
+//! for free.
 //!
-//! Between two writers it makes everything worse. A number is taken by its *head*, and now the head comes last: the window
-//! from reading the highest number to taking the next is as long as all lines together.
+//! Between two writers it makes everything worse. A number is taken by its *head*, and now the head
+//! comes last. The window from reading the highest number to taking the next is as long as all
+//! lines together.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! Two writers: 'A A A B B B B A'. Of 70 schedules 68 give a number twice: all but the two in which one writer comes after
-//! the other.
+//! Two writers: 'A A A B B B B A'. Of 70 schedules 68 give a number twice: all but the two in which
+//! one writer comes after the other.
 //!
-//! Beside the consumer: There is none. All 5 schedules are safe. (At READ UNCOMMITTED too: nothing here is uncommitted.)
+//! Beside the consumer: There is none. All 5 schedules are safe. (At READ UNCOMMITTED too: nothing
+//! here is uncommitted.)
 //!
 //! ## What it costs
 //!
-//! The same statements in another order. Whoever is cut off leaves lines without a head, which nobody ships and which the
-//! next order of that number finds under its own.
+//! The same statements in another order. A writer that is cut off leaves lines without a head. They
+//! are never shipped, and the next order of that number finds them under its own.
 //!
 //! ## Where people meet it
 //!

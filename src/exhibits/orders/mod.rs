@@ -1,28 +1,30 @@
-//! The second exhibit: orders, for whose numbers clients race, and which a consumer may read half written.
+//! The second exhibit: orders. Clients race for an order's number, and a consumer may read an order
+//! that is half written.
 //!
-//! This file is the registry and what all strategies share; each strategy is a file of its own, as the
-//! [deposits](crate::exhibits::deposits)' are. Begin with [`max_id_head_first`].
+//! Each strategy is a file of its own, to be read top to bottom. Begin with [`max_id_head_first`].
+//! This file is their registry.
 //!
 //! | file | how an order gets its number |
 //! |---|---|
 //! | [`max_id_head_first`] | the highest number plus one; the head, then the lines |
 //! | [`max_id_lines_first`] | the same; the lines, then the head |
 //! | [`insert_select_max`] | the same, within the `INSERT` |
-//! | [`token_claim`] | claims one, and withdraws where it is not alone with it |
-//! | [`bakery`] | the same as the first, one after the other, by Lamport's bakery |
-//! | [`transaction`] | the same as the first, in a transaction |
-//! | [`transaction_locking_read`] | and with a lock on what it reads |
+//! | [`token_claim`] | by a claim, which is withdrawn if another client has claimed the same |
+//! | [`bakery`] | as the first, one client at a time, by Lamport's bakery |
+//! | [`transaction`] | as the first, in a transaction |
+//! | [`transaction_locking_read`] | the same, with a lock on what it reads |
 //! | [`auto_increment`] | from the engine |
 //! | [`uuid_v7`] | the client names it |
 //! | [`number_table`] | from a row that counts |
-//! | [`single_writer`] | the same as the first, one after the other, by a named lock |
+//! | [`single_writer`] | as the first, one client at a time, by a named lock |
 //!
-//! Most of them write into the [legacy interface](LEGACY), two tables without a unique key. Orders are numbered within
-//! a *book*, which is to this exhibit what the account is to the other: that for which clients race. What a strategy
-//! promises it promises for books into which all write in its way.
+//! Most of them write into the [legacy interface](LEGACY), two tables without a unique key. Orders
+//! are numbered within a *book*. Clients race for a book's numbers as they race for an account's
+//! balance in the deposits. What a strategy promises, it promises for books into which all clients
+//! write with that strategy.
 //!
-//! The invariant of the exhibit: an order's number is no other order's, under it are its own lines and all of them,
-//! and the [consumer] never ships less. The [audit] says whether it holds.
+//! The invariant of the exhibit: an order's number belongs to no other order, its own lines and no
+//! others are under it, and the [consumer] never ships fewer. The [audit] says whether it holds.
 
 mod anomalies;
 pub mod audit;

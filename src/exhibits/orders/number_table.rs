@@ -1,34 +1,37 @@
 //! # A row that counts
 //!
-//! A table with one row for each book, which has the number that was given out last: `UPDATE order_numbers SET last_number =
-//! last_number + 1`, read it, write the order, commit. All in one transaction.
+//! A table with one row for each book, which contains the last number that was given. `UPDATE
+//! order_numbers SET last_number = last_number + 1`, read it, write the order, commit: all in one
+//! transaction.
 //!
 //! ## Why it holds
 //!
-//! The `UPDATE` locks the row until the commit. Whoever comes second waits there, before it has read anything, and counts on
-//! from what the first has committed. The row is always there to be locked, which the highest head is not; and it is
-//! *changed*, which every engine notices.
+//! The `UPDATE` locks the row until the commit. The second client waits there, before it has read
+//! anything, and counts on from what the first has committed. Unlike the highest head, the row
+//! always exists and can be locked. It is also *changed*, which every engine notices.
 //!
-//! Whoever rolls back takes the number back with it: there are **no gaps**. It holds for those who take their numbers here.
-//! Any code that still takes `MAX(id) + 1` is not kept out.
+//! A rollback takes the number back, so there are **no gaps**. This holds for all writers that take
+//! their numbers here. Code that still takes `MAX(id) + 1` is not kept out.
 //!
-//! Above READ COMMITTED PostgreSQL refuses whoever has waited with 40001, because its snapshot is older than the row; so
-//! does MariaDB's `innodb_snapshot_isolation` at SERIALIZABLE, with 1020.
+//! Above READ COMMITTED PostgreSQL refuses a client that has waited with 40001, because its
+//! snapshot is older than the row. MariaDB's `innodb_snapshot_isolation` does the same at
+//! SERIALIZABLE, with 1020.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none: two writers have 66 schedules (with two lines each; on SQLite 14), and all are safe, but for the 50 that
-//! are refused there. Beside the consumer there is none either, but for InnoDB's READ UNCOMMITTED,
-//! where 10 of 24 ship an order incomplete.
+//! There is none. Two writers have 66 schedules (with two lines each; on SQLite 14), and all are
+//! safe, except that 50 are refused in the cases above. Beside the consumer there is none either,
+//! except at InnoDB's READ UNCOMMITTED, where 10 of 24 ship an order incomplete.
 //!
 //! ## What it costs
 //!
-//! Two statements, and that orders of one book are written one after the other: the lock is held while the lines are
-//! written. Counting in a transaction of its own would shorten that, and bring the gaps back.
+//! Two statements. And the orders of one book are written one after the other, because the lock is
+//! held while the lines are written. Counting in a transaction of its own would shorten that, and
+//! bring the gaps back.
 //!
 //! ## Where people meet it
 //!
-//! In every ERP ("number ranges"), in accounting, wherever a number without gaps is asked for.
+//! In every ERP ("number ranges"), in accounting, wherever numbers must have no gaps.
 
 use super::anomalies::shipped_incomplete;
 use super::{Order, Receipt, Refusal, insert_head, insert_lines};

@@ -1,4 +1,4 @@
-//! An order as a client sends it, in types that hold nothing but what is valid.
+//! An order as a client sends it, in types that can only have valid values.
 
 use std::fmt;
 use std::str::FromStr;

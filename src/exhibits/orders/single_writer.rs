@@ -1,32 +1,36 @@
 //! # One at a time, by a named lock
 //!
-//! A lock that is on nothing and means the book by agreement: `GET_LOCK`, `pg_advisory_xact_lock`, a lock file on SQLite (see
-//! [`advisory_lock`](crate::exhibits::deposits::advisory_lock), whose account of the same number shares it). Under it, the plain way
-//! in a transaction.
+//! A lock that is on nothing and stands for the book by agreement: `GET_LOCK`,
+//! `pg_advisory_xact_lock`, a lock file on SQLite. (The deposits' strategy `advisory_lock` uses the
+//! same kind, and an account with the book's number shares its lock.) Under it, the plain way in a
+//! transaction.
 //!
 //! ## Why it holds
 //!
-//! The lock is taken before the highest number is read and given up after the commit, so that whoever reads, reads all that
-//! was written. It needs no row that is there to be locked, and no change to the tables: it is what can be done about an
-//! interface that is somebody else's, as long as all writers are one's own.
+//! The lock is taken before the highest number is read and released after the commit, so each
+//! client reads all that was written before. It needs no row that can be locked, and no change to
+//! the tables. It is what can be done about an interface that belongs to others, if all writers are
+//! one's own.
 //!
-//! **The level matters.** Where asking for the lock takes the snapshot, as on PostgreSQL, whoever has waited would read an
-//! old highest number above READ COMMITTED; and as two inserts do not conflict, nothing would refuse the second one: at
-//! REPEATABLE READ it would be a number twice, under a lock. So the transaction asks for READ COMMITTED itself.
+//! **The level matters.** On PostgreSQL, asking for the lock takes the snapshot. A client that has
+//! waited would read an old highest number above READ COMMITTED. As two inserts do not conflict,
+//! nothing would refuse the second: at REPEATABLE READ it would be a number twice, under a lock. So
+//! the transaction asks for READ COMMITTED itself.
 //!
-//! On SQLite whoever writes without asking for the lock, as the consumer does, makes a writer that has read its number and
-//! not written yet be refused (517). Nothing goes wrong, and it takes three clients to see it.
+//! On SQLite, code that writes without asking for the lock, as the consumer does, can cause a
+//! refusal (517): that of a writer that has read its number and not written yet. Nothing goes
+//! wrong, and it takes three clients to see it.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none: two writers have 84 schedules (with two lines each; where the lock ends with the transaction or is a file,
-//! 66), and all are safe. Beside the consumer there is none either, but for InnoDB's READ UNCOMMITTED, where 23 of 59 ship an
-//! order incomplete.
+//! There is none. Two writers have 84 schedules with two lines each (66 where the lock ends with
+//! the transaction or is a file), and all are safe. Beside the consumer there is none either,
+//! except at InnoDB's READ UNCOMMITTED, where 23 of 59 ship an order incomplete.
 //!
 //! ## What it costs
 //!
-//! Two round trips more (PostgreSQL: one), and that orders of one book are written one after the other. Whoever does not ask
-//! for the lock is not kept out.
+//! Two round trips more (PostgreSQL: one). And the orders of one book are written one after the
+//! other. Code that does not ask for the lock is not kept out.
 //!
 //! ## Where people meet it
 //!

@@ -1,46 +1,56 @@
 //! # Claim a number, and withdraw where one is not alone
 //!
-//! An answer with nothing but the two tables, and a spare field in the head. Read the highest number; write a head with the
-//! next one that is marked as *processed*, so that the consumer leaves it alone, and that has a random token in the spare
-//! field; count the heads with that number. If there is but one, the number is taken: write the lines, and release the head.
-//! If there are more, withdraw the own head, which the token tells from the other, pause, and begin again.
+//! A solution with nothing but the two tables, and a spare field in the head:
+//!
+//! 1. Read the highest number.
+//! 2. Write a head with the next number. It is marked as *processed*, so that the consumer leaves
+//!    it alone, and has a random token in the spare field.
+//! 3. Count the heads with that number.
+//! 4. If there is only one, the number is taken: write the lines, and release the head.
+//! 5. If there are more, delete the own head, which the token tells from the other. Pause, and
+//!    begin again.
 //!
 //! ## Why it holds
 //!
-//! Everybody writes a claim *before* counting. Of two who claim one number, whoever counts last sees both claims; that both
-//! find themselves alone would need each to count before the other has claimed. It is the flag half of Dekker's and
-//! Peterson's algorithms, and it needs what they need: that whoever reads sees all that was written before. In autocommit
-//! every level of every engine here gives that. In one long transaction it would break (a snapshot does not show the other
-//! claim), and so it would with a reader that is sent to a replica.
+//! Each client writes its claim *before* it counts. Of two clients that claim one number, the one
+//! that counts last sees both claims. For both to find themselves alone, each would have to count
+//! before the other has claimed. This is the flag half of Dekker's and Peterson's algorithms, and
+//! it needs what they need: a read sees all that was written before it. In autocommit every level
+//! of every engine here gives that. In one long transaction it would break, because a snapshot does
+//! not show the other claim. A read that is sent to a replica would break it too.
 //!
-//! The consumer never sees an order that is not whole, because a head looks processed until its last line is there.
+//! The consumer never sees an order that is not whole, because a head looks processed until its
+//! last line is there.
 //!
 //! ## What it does not promise
 //!
-//! **That anybody gets through.** Where two see each other, both withdraw, and if they go on in step they do so again: a
-//! livelock. The random pause makes it unlikely and the number of attempts makes it end, with a refusal (`gave-up`, 409).
-//! With many writers at once most of them give up.
+//! **That a client gets through.** If two see each other, both withdraw, and if they go on in step
+//! they do so again: a livelock. The random pause makes that unlikely. The limit on attempts makes
+//! it end, with a refusal (`gave-up`, 409). With many writers at once most of them give up.
 //!
-//! **That a single statement passes.** PostgreSQL at SERIALIZABLE refuses even those that overlap (40001), which the
-//! explorer does not show, because it lets one statement end before the next begins. Then the claim is withdrawn.
+//! **That a single statement passes.** PostgreSQL at SERIALIZABLE refuses even single statements
+//! that overlap (40001). The explorer does not show this, because it lets one statement end before
+//! the next begins. The claim is withdrawn then.
 //!
-//! **That nothing stays behind.** A writer that is killed between claim and release leaves a head that looks processed, and
-//! a number that is never shipped. Nobody can tell it from an order that the ERP has taken.
+//! **That nothing stays behind.** A writer that is killed between claim and release leaves a head
+//! that looks processed, and a number that is never shipped. It cannot be told from an order that
+//! the ERP has taken.
 //!
-//! **That there are no gaps**: after a withdrawal another may have gone on with the number after.
+//! **That there are no gaps.** After a withdrawal another client may have gone on with the number
+//! after.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none, neither for two writers nor beside the consumer. With one attempt each and one line, 64 of 176 schedules end with a refusal and
-//! 112 with two orders.
+//! There is none, neither for two writers nor beside the consumer. With one attempt each and one
+//! line, 64 of 176 schedules end with a refusal and 112 with two orders.
 //!
 //! ## What it costs
 //!
-//! Three statements more than the plain way, and for each attempt that is lost three and a pause.
+//! Three statements more than the plain way, and for each lost attempt three more and a pause.
 //!
 //! ## Where people meet it
 //!
-//! Where the schema is somebody else's, and no transaction goes through the interface.
+//! Where the schema belongs to others, and the interface has no transactions.
 
 use super::{Order, Receipt, Refusal, insert_lines, next_number, tidy_up};
 use crate::engine::{Fault, Session};

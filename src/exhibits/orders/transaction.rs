@@ -1,31 +1,33 @@
 //! # All of it in one transaction
 //!
-//! `BEGIN`, then as in [`max_id_head_first`](super::max_id_head_first), `COMMIT`: "we use transactions, so that nothing can
-//! happen".
+//! `BEGIN`, then the statements of [`max_id_head_first`](super::max_id_head_first), then `COMMIT`:
+//! "we use transactions, so that nothing can happen".
 //!
 //! ## Why it holds, and why it breaks
 //!
-//! It is the cure for the reader. Head and lines become visible at one moment, and the consumer sees all of an order or
-//! nothing. Nothing is left of an order whose writer fails, either.
+//! It is the cure for the reader. Head and lines become visible at one moment, so the consumer sees
+//! all of an order or nothing. An order whose writer fails leaves nothing behind either.
 //!
 //! Between two writers it makes the window wider. The head that takes the number stays invisible
-//! until the commit: a writer that reads the highest number before gets the same. No two rows collide,
-//! because no number is unique, and two inserts are no write conflict for a snapshot either:
+//! until the commit, and a writer that reads the highest number before that gets the same. No two
+//! rows collide, because no number is unique. Nor are two inserts a write conflict for a snapshot:
 //! REPEATABLE READ refuses nothing, on any engine.
 //!
-//! - **SERIALIZABLE** sees it: InnoDB's plain reads lock, the two wait for each other, and one is refused as a deadlock's
-//!   victim (1213); PostgreSQL refuses one with 40001. SQLite has no other level, and refuses whoever has read and then
-//!   finds that somebody has written (517 or 5).
-//! - **READ UNCOMMITTED** (InnoDB) shows the head before its commit. That gives fewer numbers twice, and takes the cure
-//!   away: the consumer sees halves again.
+//! - **SERIALIZABLE** sees it. InnoDB's plain reads lock, the two clients wait for each other, and
+//!   one is refused as a deadlock's victim (1213). PostgreSQL refuses one with 40001. SQLite has no
+//!   other level. It refuses a client that has read before another one has written (517 or 5).
+//! - **READ UNCOMMITTED** (InnoDB) shows the head before its commit. That gives fewer numbers
+//!   twice, and takes the cure away: the consumer sees incomplete orders again.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! Two writers: 'A A A A B B B B B A'. Of 252 schedules (with one line each) 240 give a number twice on PostgreSQL and InnoDB
-//! at READ COMMITTED and REPEATABLE READ: all but those in which one begins to read after the other has committed. At
-//! SERIALIZABLE PostgreSQL refuses the same 240; InnoDB has 42, and refuses in 12.
+//! Two writers: 'A A A A B B B B B A'. Of 252 schedules (with one line each) 240 give a number
+//! twice on PostgreSQL and InnoDB at READ COMMITTED and REPEATABLE READ. These are all but those in
+//! which one client begins to read after the other has committed. At SERIALIZABLE PostgreSQL
+//! refuses the same 240; InnoDB has 42, and refuses in 12.
 //!
-//! Beside the consumer: There is none, but for InnoDB's READ UNCOMMITTED, where 3 of 13 ship an order incomplete.
+//! Beside the consumer: There is none, except at InnoDB's READ UNCOMMITTED, where 3 of 13 ship an
+//! order incomplete.
 //!
 //! ## What it costs
 //!
@@ -33,7 +35,7 @@
 //!
 //! ## Where people meet it
 //!
-//! As the answer of nearly everybody who is asked. It is half of the answer.
+//! As the usual answer to the question. It is half of the answer.
 
 use super::anomalies::{duplicate, shipped_incomplete};
 use super::{Order, Receipt, Refusal, insert_head, insert_lines, next_number};

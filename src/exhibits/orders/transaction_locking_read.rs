@@ -1,38 +1,45 @@
 //! # In one transaction, with a locking read
 //!
-//! As [`transaction`](super::transaction), and the highest number is read with `FOR UPDATE`.
+//! As [`transaction`](super::transaction), but the highest number is read with `FOR UPDATE`.
 //!
-//! ## Why it holds on some, and breaks on others
+//! ## Why it holds on some engines, and breaks on others
 //!
-//! A row lock is on a *row*. What has to be kept from happening is that another row appears after it.
+//! A row lock is on a *row*. What has to be prevented is that another row appears after it.
 //!
-//! - **InnoDB at REPEATABLE READ and SERIALIZABLE** locks the gap behind the highest number as well (a next-key lock), so
-//!   that nobody's head gets in. Two who both have locked the gap can wait for each other: the engine gives one up (1213).
-//! - **InnoDB at READ COMMITTED and below** has no gap locks. The second waits for the highest head as it was, and goes on
-//!   with it when the first has committed: the same number.
-//! - **PostgreSQL** has no gap locks at any level. Whoever has waited gets the row that it waited for, which nobody has
-//!   changed, and not the one that came after it: the same number, also at REPEATABLE READ. At SERIALIZABLE it is refused
-//!   with 40001.
-//! - **SQLite** has no row locks: `BEGIN IMMEDIATE` takes the one write lock before anything is read. That holds.
+//! - **InnoDB at REPEATABLE READ and SERIALIZABLE** locks the gap behind the highest number as well
+//!   (a next-key lock), so that no other head gets in. Two clients that both have locked the gap
+//!   can wait for each other: the engine ends one (1213).
+//! - **InnoDB at READ COMMITTED and below** has no gap locks. The second client waits for the
+//!   highest head as it was, and goes on with it when the first has committed: the same number.
+//! - **PostgreSQL** has no gap locks at any level. A client that has waited gets the row that it
+//!   waited for, which has not changed, and not the one that came after it. That is the same
+//!   number, also at REPEATABLE READ. At SERIALIZABLE it is refused with 40001.
+//! - **SQLite** has no row locks: `BEGIN IMMEDIATE` takes the one write lock before anything is
+//!   read. That holds.
 //!
-//! And where the book is empty there is no row to be locked. PostgreSQL locks nothing then; InnoDB locks the whole gap for
-//! both, and one of them is given up. The cure is a row that is always there: [`number_table`](super::number_table).
+//! In an empty book there is no row to lock. PostgreSQL locks nothing then; InnoDB locks the whole
+//! gap for both clients, and ends one of them. The cure is a row that always exists:
+//! [`number_table`](super::number_table).
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! Two writers, on InnoDB at REPEATABLE READ: There is none; of 36 schedules 6 are refused. At READ COMMITTED it is
-//! 'A A B B A A A B B B', and 6 of 36 give a number twice. On PostgreSQL 24 of 36 do, and at SERIALIZABLE they are refused,
-//! as they are by MariaDB's `innodb_snapshot_isolation` at that level (6 with 1213, 18 with 1020).
+//! Two writers, on InnoDB at REPEATABLE READ: There is none; of 36 schedules 6 are refused. At READ
+//! COMMITTED it is 'A A B B A A A B B B', and 6 of 36 give a number twice. On PostgreSQL 24 of 36
+//! do. At SERIALIZABLE PostgreSQL refuses these, and so does MariaDB's `innodb_snapshot_isolation`
+//! at that level (6 with 1213, 18 with 1020).
 //!
-//! Beside the consumer there is none, but for InnoDB's READ UNCOMMITTED, where 3 of 13 ship an order incomplete.
+//! Beside the consumer there is none, except at InnoDB's READ UNCOMMITTED, where 3 of 13 ship an
+//! order incomplete.
 //!
 //! ## What it costs
 //!
-//! A transaction that others wait for. `SELECT MAX(id) … FOR UPDATE` would be shorter, and PostgreSQL does not take it.
+//! A transaction that others wait for. `SELECT MAX(id) … FOR UPDATE` would be shorter, but
+//! PostgreSQL does not accept it.
 //!
 //! ## Where people meet it
 //!
-//! In code that was written on MySQL at its default level, works, and is then moved.
+//! In code that was written on MySQL at its default level, works, and is then moved to another
+//! engine.
 
 use super::anomalies::{duplicate, shipped_incomplete};
 use super::{Order, Receipt, Refusal, insert_head, insert_lines};

@@ -1,28 +1,32 @@
 //! # The client names its order
 //!
-//! A UUID, version 7: 48 bits of the time in milliseconds and 74 random ones. No two clients need to talk to each other, nor
-//! to a database, before they have a name for something.
+//! A UUID, version 7: 48 bits of the time in milliseconds and 74 random ones. Clients need not talk
+//! to each other, nor to a database, before they have a name for something.
 //!
 //! ## Why it holds
 //!
-//! Nobody asks for a number, so that nobody can get the same. (Of a billion names drawn in one millisecond two would be the
-//! same with a chance of one in 40 000.) The key is unique all the same, and would refuse the second. Head and lines are in
-//! one transaction, so that the consumer sees all of an order or nothing.
+//! No client asks for a number, so no two can get the same. (If a billion names are drawn in one
+//! millisecond, the chance that two are the same is one in 40 000.) The key is unique all the same,
+//! and would refuse the second. Head and lines are in one transaction, so the consumer sees all of
+//! an order or nothing.
 //!
-//! The client knows the name *before* it writes: it can send the same order again, and the key says whether it was written.
+//! The client knows the name *before* it writes. It can send the same order again, and the key says
+//! whether it was written.
 //!
-//! Version 7 rather than 4, because its names grow with time: new rows go to the end of the index, as with a counter. It says
-//! when it was made to whoever reads it.
+//! Version 7 rather than 4, because its names grow with time: new rows go to the end of the index,
+//! as with a counter. In return, every reader of the name learns when it was made.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none: two writers have 70 schedules (with one line each; on SQLite 24), and all are safe. Beside the consumer
-//! there is none either, but for InnoDB's READ UNCOMMITTED, where 3 of 12 ship an order incomplete.
+//! There is none. Two writers have 70 schedules (with one line each; on SQLite 24), and all are
+//! safe. Beside the consumer there is none either, except at InnoDB's READ UNCOMMITTED, where 3 of
+//! 12 ship an order incomplete.
 //!
 //! ## What it costs
 //!
-//! Nobody can say it on the phone. It is kept as text here, 36 bytes instead of 16, so that one statement is right for every
-//! engine and a timeline can be read; PostgreSQL's own `uuid` and MySQL's `BINARY(16)` are what a large table wants.
+//! A person cannot say it on the phone. It is stored as text here, 36 bytes instead of 16, so that
+//! one statement is right for every engine and a timeline can be read. For a large table use
+//! PostgreSQL's own `uuid` and MySQL's `BINARY(16)`.
 //!
 //! ## Where people meet it
 //!

@@ -1,19 +1,22 @@
-//! The second way to race: not for writing but for reading. A statement shows an account's balance together with
-//! the transactions that make it up, while others deposit.
+//! The second way to race: by reading. A statement shows an account's balance together with the
+//! transactions that make it up, while other clients deposit.
 //!
 //! | file | strategy |
 //! |---|---|
 //! | [`torn`] | `statement_torn`, and `torn` for short |
 //! | [`snapshot`] | `statement_snapshot`, and `snapshot` for short |
 //!
-//! The invariant is the deposits' own, `balance = opening_balance + Σ transactions.amount`, but of what was *read*. It
-//! can be broken although the books are right at every moment: then the two sides come from two moments. That is
-//! *read skew* (A5A of Berenson et al.), and so it is where the list of transactions comes from another moment than
-//! their sum. Where an update was lost, the books themselves do not balance, and neither
-//! does any statement of them: it shows the same difference as the account's audit.
+//! The invariant is the deposits' own, `balance = opening_balance + Σ transactions.amount`, but of
+//! what was *read*. It can be broken although it holds in the database at every moment: then the
+//! two sides were read at two moments. That is *read skew* (A5A of Berenson et al.). It is also
+//! read skew if the list of transactions was read at another moment than their sum. If an update
+//! was lost, the account itself does not balance, and neither does any statement of it. The
+//! statement then shows the same difference as the account's audit.
 //!
-//! In the explorer client A reads a statement, and every other makes a deposit with
-//! [`atomic_update`](crate::exhibits::deposits::atomic_update).
+//! In the explorer client A reads a statement, and every other client makes a deposit with
+//! [`atomic_update`](crate::exhibits::deposits::atomic_update). This is the only use of one exhibit
+//! by another: a race between reading and writing needs a writer, and this exhibit has none of its
+//! own.
 
 mod anomalies;
 mod explored;

@@ -1,23 +1,26 @@
 //! # Read in one snapshot
 //!
-//! The same queries as `torn`, in a transaction that reads only, at REPEATABLE READ: `START TRANSACTION READ ONLY`,
-//! `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`, in Spring `@Transactional(readOnly = true, isolation =
-//! REPEATABLE_READ)`. The transaction asks for its level itself, whatever the connection's is.
+//! The same queries as in `torn`, in a transaction that only reads, at REPEATABLE READ. The
+//! transaction asks for its level itself, whatever the connection's is.
 //!
 //! ## Why it holds
 //!
-//! The first query takes a snapshot, and all others read from it: of every deposit the statement shows both the new
-//! balance and the transaction, or neither. That is as much as the deposit itself promises: where it is made in
-//! autocommit (`non_atomic_no_delay`, `lock_without_transaction`), its transaction is committed before the balance,
-//! and a snapshot taken in between shows the one half, truthfully, and does not balance. The writer is not kept waiting for that, because InnoDB, PostgreSQL
-//! and SQLite's WAL keep the old versions of what it changes.
+//! The first query takes a snapshot, and all others read from it. Of every deposit the statement
+//! shows both the new balance and the transaction, or neither.
 //!
-//! SQLite with its rollback journal keeps none. There the reader has a shared lock until it commits, and a writer's
-//! commit waits for that: as right, but a long statement holds everybody up.
+//! That is as much as the deposit itself promises. A deposit in autocommit (`non_atomic_no_delay`,
+//! `lock_without_transaction`) commits its transaction before the balance. A snapshot taken in
+//! between truthfully shows the one half, and does not balance.
 //!
-//! The level matters and the word `transaction` alone does not: at READ COMMITTED, which is PostgreSQL's default, each
-//! query takes a snapshot of its own, and the statement is torn again. SERIALIZABLE would balance too; but on InnoDB
-//! its reads lock, so that readers and writers wait for each other and may deadlock.
+//! The snapshot does not make the writer wait, because InnoDB, PostgreSQL and SQLite's WAL keep the
+//! old versions of what the writer changes. SQLite with its rollback journal keeps none. There the
+//! reader has a shared lock until it commits, and a writer's commit waits for that. This is as
+//! right, but a long statement holds all writers up.
+//!
+//! The level matters; a transaction alone is not enough. At READ COMMITTED, which is PostgreSQL's
+//! default, each query takes a snapshot of its own, and the statement is torn again. SERIALIZABLE
+//! would balance too. But on InnoDB its reads lock, so that readers and writers wait for each other
+//! and may deadlock.
 //!
 //! ## The smallest schedule that breaks it
 //!
@@ -25,8 +28,14 @@
 //!
 //! ## What it costs
 //!
-//! Two round trips more. While it is open, the engine keeps every old version that it could still want to see: a
-//! report that takes hours lets the undo log (InnoDB), the dead rows (PostgreSQL) or the WAL (SQLite) grow for hours.
+//! Two round trips more. While the transaction is open, the engine keeps every old version that it
+//! could still read. A report that takes hours lets the undo log (InnoDB), the dead rows
+//! (PostgreSQL) or the WAL (SQLite) grow for hours.
+//!
+//! ## Where people meet it
+//!
+//! `START TRANSACTION READ ONLY`, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`, in Spring
+//! `@Transactional(readOnly = true, isolation = REPEATABLE_READ)`.
 
 use super::{Statement, Wanted, balance, latest, sum};
 use crate::engine::{Fault, Session};
