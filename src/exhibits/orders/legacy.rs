@@ -1,0 +1,81 @@
+//! The statements on the legacy interface that several strategies share.
+
+use std::time::Duration;
+
+use super::Order;
+use crate::engine::{Fault, Session};
+
+/// The number after the highest in the book.
+pub(super) async fn next_number(s: &mut Session<'_>, o: &Order) -> Result<i64, Fault> {
+    let highest = s
+        .read(
+            "read highest number",
+            "SELECT MAX(id) FROM order_head WHERE book = ?",
+            &[o.book],
+        )
+        .await?;
+    Ok(highest.unwrap_or_default() + 1)
+}
+
+/// How often a statement is tried without which others would be kept waiting.
+const TRIES: u64 = 30;
+
+/// Runs a statement by which a writer makes room for others. It is tried again where the engine refuses it because of
+/// somebody else's: PostgreSQL at SERIALIZABLE does so with single statements that overlap. The pauses grow, and a schedule
+/// in which one statement ends before the next begins has none.
+pub(super) async fn tidy_up(
+    s: &mut Session<'_>,
+    label: &'static str,
+    sql: &'static str,
+    args: &[i64],
+) -> Result<(), Fault> {
+    for lost in 1..TRIES {
+        match s.run(label, sql, args).await {
+            Ok(_) => return Ok(()),
+            Err(fault) if fault.kind.is_collision() => {}
+            Err(fault) => return Err(fault),
+        }
+        tokio::time::sleep(Duration::from_millis(lost)).await;
+    }
+    s.run(label, sql, args).await.map(|_| ())
+}
+
+/// Writes the head, for the consumer to take.
+pub(super) async fn insert_head(s: &mut Session<'_>, o: &Order, number: i64) -> Result<(), Fault> {
+    s.write(
+        "insert head",
+        number,
+        "INSERT INTO order_head (book, id, customer_no, delivery_date, processed, line_count) \
+         VALUES (?, ?, ?, ?, 0, ?)",
+        &[
+            o.book,
+            number,
+            o.customer_no,
+            o.delivery_date.number(),
+            o.line_count(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes the lines, each by a statement of its own.
+pub(super) async fn insert_lines(s: &mut Session<'_>, o: &Order, number: i64) -> Result<(), Fault> {
+    for line in &o.lines {
+        s.write(
+            "insert line",
+            number,
+            "INSERT INTO orderline (book, order_id, item_no, quantity, written_by) \
+             VALUES (?, ?, ?, ?, ?)",
+            [
+                o.book.into(),
+                number.into(),
+                line.item_no.into(),
+                line.quantity.into(),
+                o.customer_no.into(),
+            ],
+        )
+        .await?;
+    }
+    Ok(())
+}

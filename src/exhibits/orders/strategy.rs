@@ -1,0 +1,81 @@
+//! One way to write an order: its facts, and how an order is written with it.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::{Failure, Order, Pair, Receipt, Refusal, STRATEGIES};
+use crate::engine::{Database, Engine, Session};
+use crate::exhibits::card::{Card, Expectation};
+use crate::step::Observer;
+use crate::verdict::Outcome;
+
+/// What a strategy's function returns.
+pub type Writing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
+
+/// One way to write an order, as it is registered.
+#[derive(Debug, Clone, Copy)]
+pub struct Strategy {
+    /// Its name, which is also its endpoint.
+    pub name: &'static str,
+    /// Its name among the strategies of all exhibits.
+    pub full_name: &'static str,
+    /// That name where one of its clients is the consumer.
+    pub(super) name_beside_the_consumer: &'static str,
+    /// What its file says about it, where two write.
+    pub card: &'static Card,
+    /// What is expected where one writes and the consumer reads.
+    pub beside_the_consumer: &'static [Expectation],
+    /// Where it writes.
+    pub pair: &'static Pair,
+    /// How many lines an order has in the explorer.
+    pub lines_explored: usize,
+    /// The function itself.
+    pub write: for<'f> fn(&'f mut Session<'_>, &'f Order) -> Writing<'f>,
+}
+
+impl Strategy {
+    /// The strategy of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        STRATEGIES.iter().find(|strategy| strategy.name == name)
+    }
+
+    /// Whether nothing may ever go wrong on this engine at its isolation level, neither among writers nor beside the
+    /// consumer. Refusals may be many.
+    pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
+        let consumed = Expectation::on(engine, self.beside_the_consumer);
+        self.card.must_be_safe_on(engine) && consumed.is_some_and(Expectation::is_safe)
+    }
+
+    /// Writes one order on a connection from the pool, into a book that is [open](super::books::open). `pauses` says how long
+    /// to pause before each further attempt, and with that how many there may be.
+    ///
+    /// # Errors
+    /// The refusal, and whether it left anything behind.
+    pub async fn perform(
+        &self,
+        database: &Database,
+        order: &Order,
+        pauses: Vec<Duration>,
+        observer: &dyn Observer,
+    ) -> Result<Receipt, Failure> {
+        let session = database.session(observer).await?;
+        self.perform_in(session.pausing(pauses), order).await
+    }
+
+    /// As [`perform`](Self::perform), in a session that is there already.
+    ///
+    /// # Errors
+    /// As [`perform`](Self::perform).
+    pub async fn perform_in(
+        &self,
+        mut session: Session<'_>,
+        order: &Order,
+    ) -> Result<Receipt, Failure> {
+        let result = (self.write)(&mut session, order).await;
+        let kept = session.end().await;
+        result.map_err(|refusal| Failure {
+            refusal,
+            outcome: Outcome::of_what_was_kept(kept),
+        })
+    }
+}

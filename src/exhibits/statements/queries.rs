@@ -1,0 +1,103 @@
+//! The queries that a statement is made of, shared by all strategies.
+
+use super::Wanted;
+use crate::accounts::{Transaction, of_halves};
+use crate::engine::{Fault, Session};
+
+/// What an account holds.
+pub(super) struct Held {
+    pub(super) balance: i128,
+    pub(super) opening_balance: i64,
+}
+
+/// What its transactions add up to.
+pub(super) struct Recorded {
+    pub(super) transactions: i64,
+    pub(super) sum: i128,
+}
+
+impl Recorded {
+    /// Whether these can be the newest of what was summed up, of which so many were wanted.
+    pub(super) fn agrees_with(&self, latest: &[Transaction], limit: i64) -> bool {
+        let listed = i64::try_from(latest.len()).unwrap_or(i64::MAX);
+        let all_are_listed = self.transactions <= limit;
+        let amounts = latest.iter().map(|it| i128::from(it.amount));
+        listed == self.transactions.min(limit)
+            && (!all_are_listed || amounts.sum::<i128>() == self.sum)
+    }
+}
+
+/// What the account holds in all places, read in one statement; none where there is no such account.
+pub(super) async fn balance(s: &mut Session<'_>, wanted: &Wanted) -> Result<Option<Held>, Fault> {
+    // Halves of amounts are summed apart, because their sums cannot leave 64 bits.
+    let row = s
+        .row(
+            "read balance",
+            "SELECT a.balance, a.opening_balance, \
+                 (SELECT CAST(COALESCE(SUM(s.balance >> 32), 0) AS SIGNED) \
+                  FROM account_slots s WHERE s.account_id = a.id), \
+                 (SELECT CAST(COALESCE(SUM(s.balance & 4294967295), 0) AS SIGNED) \
+                  FROM account_slots s WHERE s.account_id = a.id), \
+                 (SELECT CAST(COALESCE(SUM((t.amount >> 32) * t.appended), 0) AS SIGNED) \
+                  FROM transactions t WHERE t.account_id = a.id), \
+                 (SELECT CAST(COALESCE(SUM((t.amount & 4294967295) * t.appended), 0) AS SIGNED) \
+                  FROM transactions t WHERE t.account_id = a.id) \
+             FROM accounts a WHERE a.id = ?",
+            &[wanted.account],
+        )
+        .await?;
+    let held = |[
+        column,
+        opening_balance,
+        upper_slots,
+        lower_slots,
+        upper,
+        lower,
+    ]: [i64; 6]| Held {
+        balance: i128::from(column) + of_halves(upper_slots, lower_slots) + of_halves(upper, lower),
+        opening_balance,
+    };
+    Ok(row.map(held))
+}
+
+/// What all of the account's transactions add up to.
+pub(super) async fn sum(s: &mut Session<'_>, wanted: &Wanted) -> Result<Recorded, Fault> {
+    let row = s
+        .row(
+            "sum up transactions",
+            "SELECT CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED), \
+                 CAST(COALESCE(SUM(amount >> 32), 0) AS SIGNED), COUNT(*) \
+             FROM transactions WHERE account_id = ?",
+            &[wanted.account],
+        )
+        .await?;
+    let [lower, upper, transactions] = row.unwrap_or_default();
+    Ok(Recorded {
+        transactions,
+        sum: of_halves(upper, lower),
+    })
+}
+
+/// The newest of them.
+pub(super) async fn latest(
+    s: &mut Session<'_>,
+    wanted: &Wanted,
+) -> Result<Vec<Transaction>, Fault> {
+    let rows = s
+        .rows::<3>(
+            "list transactions",
+            "SELECT id, amount, created_at FROM transactions \
+             WHERE account_id = ? ORDER BY id DESC LIMIT ?",
+            &[wanted.account, wanted.limit],
+        )
+        .await?;
+    let transaction = |row: [Option<i64>; 3]| {
+        let [id, amount, created_at_us] = row.map(Option::unwrap_or_default);
+        Transaction {
+            id,
+            amount,
+            created_at_us,
+        }
+    };
+    Ok(rows.into_iter().map(transaction).collect())
+}

@@ -1,0 +1,60 @@
+//! One way to read a statement: its facts, and how a client reads with it.
+
+use std::pin::Pin;
+
+use super::{READERS, Statement, Wanted};
+use crate::engine::{Database, Fault, Session};
+use crate::exhibits::card::Card;
+use crate::step::Observer;
+
+/// What a strategy's function returns; no statement where there is no such account.
+pub type Reading<'f> = Pin<Box<dyn Future<Output = Result<Option<Statement>, Fault>> + Send + 'f>>;
+
+/// One way to read a statement, as it is registered.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    /// Its name among the strategies of all exhibits.
+    pub name: &'static str,
+    /// Its name where only statements are spoken of, as a request gives it.
+    pub short_name: &'static str,
+    /// What its file says about it.
+    pub card: &'static Card,
+    /// The function itself.
+    pub read: for<'f> fn(&'f mut Session<'_>, &'f Wanted) -> Reading<'f>,
+}
+
+impl Reader {
+    /// The one of that name, be it the short one or the other.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        let mut readers = READERS.iter();
+        readers.find(|reader| [reader.short_name, reader.name].contains(&name))
+    }
+
+    /// Reads one statement on a connection from the pool; none where there is no such account.
+    ///
+    /// # Errors
+    /// The engine's fault.
+    pub async fn perform(
+        &self,
+        database: &Database,
+        wanted: &Wanted,
+        observer: &dyn Observer,
+    ) -> Result<Option<Statement>, Fault> {
+        let session = database.session(observer).await?;
+        self.perform_in(session, wanted).await
+    }
+
+    /// As [`perform`](Self::perform), in a session that is there already.
+    ///
+    /// # Errors
+    /// As [`perform`](Self::perform).
+    pub async fn perform_in(
+        &self,
+        mut session: Session<'_>,
+        wanted: &Wanted,
+    ) -> Result<Option<Statement>, Fault> {
+        let statement = (self.read)(&mut session, wanted).await;
+        session.end().await;
+        statement
+    }
+}
