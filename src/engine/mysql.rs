@@ -29,28 +29,16 @@ pub(super) async fn connect(
     let options = address.clone().disable_statement_logging();
     let mut connection = options.connect().await?;
     // A place of the explorer's was made over a connection that is known to be direct.
-    let is_pooled = match place {
-        None => {
-            let question = NUMBER_IN_A_TRANSACTION;
-            pooler::is_in_between(&options, &mut connection, question, END).await?
-        }
-        Some(_) => false,
-    };
-    if is_pooled {
-        let reason = pooler::refused("nothing can be done about that here");
-        return Err(OpenError::Pooler(reason));
+    if place.is_none() {
+        refuse_a_pooler(&options, &mut connection).await?;
     }
     let variables = Variables::ask(&mut connection).await?;
     let engine = variables.engine(settings)?;
     let greeting = greeting(&variables, &engine, settings, place.map(Arc::as_ref));
     let greeting = greeting.tried_on(&mut connection).await?;
     let found = Variables::ask(&mut connection).await?;
-    let pool = Pool::new(
-        options,
-        greeting,
-        settings.connections,
-        settings.acquire_timeout,
-    );
+    let (most, patience) = (settings.connections, settings.acquire_timeout);
+    let pool = Pool::new(options, greeting, most, patience);
     pool.adopt(connection).await?;
     Ok(Database {
         address: Address::MySql(Box::new(address.clone())),
@@ -63,6 +51,17 @@ pub(super) async fn connect(
         is_pooled: false,
         wait_reports: Arc::default(),
     })
+}
+
+async fn refuse_a_pooler(
+    options: &MySqlConnectOptions,
+    connection: &mut MySqlConnection,
+) -> Result<(), OpenError> {
+    if pooler::is_in_between(options, connection, NUMBER_IN_A_TRANSACTION, END).await? {
+        let reason = pooler::refused("nothing can be done about that here");
+        return Err(OpenError::Pooler(reason));
+    }
+    Ok(())
 }
 
 /// The variables of a new session, as far as this server has them.
@@ -168,16 +167,7 @@ fn greeting(
         patience: settings.answer_within,
         ..Greeting::default()
     };
-    for preset in INNODB {
-        if variables.value(preset.name).is_none() {
-            continue;
-        }
-        set(&mut greeting, preset.name, preset.value, preset.why);
-        if preset.name == "completion_type" {
-            // Ends a transaction that init_connect has begun, before the first client is in it.
-            greeting.told.push(END.to_owned());
-        }
-    }
+    set_presets(&mut greeting, variables);
     let level = engine.isolation.sql();
     let sql = format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}");
     greeting.told.push(sql);
@@ -200,6 +190,19 @@ fn greeting(
         greeting.needed.extend(place.needed("DATABASE()"));
     }
     greeting
+}
+
+fn set_presets(greeting: &mut Greeting, variables: &Variables) {
+    for preset in INNODB {
+        if variables.value(preset.name).is_none() {
+            continue;
+        }
+        set(greeting, preset.name, preset.value, preset.why);
+        if preset.name == "completion_type" {
+            // Ends a transaction that init_connect has begun, before the first client is in it.
+            greeting.told.push(END.to_owned());
+        }
+    }
 }
 
 const ANOTHER_LEVEL: &str = "transactions have another isolation level than is reported";

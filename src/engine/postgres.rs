@@ -32,13 +32,9 @@ pub(super) async fn connect(
     let options = options.extra_float_digits(None);
     let mut connection = options.connect().await?;
     // A place of the explorer's was made over a connection that is known to be direct.
-    let is_pooled = match place {
-        None => {
-            let question = NUMBER_IN_A_TRANSACTION;
-            pooler::is_in_between(&options, &mut connection, question, "ROLLBACK").await?
-        }
-        Some(_) => false,
-    };
+    let question = NUMBER_IN_A_TRANSACTION;
+    let is_pooled = place.is_none()
+        && pooler::is_in_between(&options, &mut connection, question, "ROLLBACK").await?;
     let variables = Variables::ask(&mut connection, asked_search_path(address)).await?;
     let isolation = variables.isolation(settings)?;
     let greeting = greeting(&variables, isolation, settings, place.map(Arc::as_ref));
@@ -47,20 +43,15 @@ pub(super) async fn connect(
     } else {
         try_directly(greeting, isolation, &mut connection).await?
     };
-    let pool = Pool::new(
-        options,
-        greeting,
-        settings.connections,
-        settings.acquire_timeout,
-    );
+    let (most, patience) = (settings.connections, settings.acquire_timeout);
+    let pool = Pool::new(options, greeting, most, patience);
     pool.adopt(connection).await?;
-    let most = found.value("max_connections");
     Ok(Database {
         address: Address::Postgres(Box::new(address.clone())),
         settings: *settings,
         engine: engine(found.value("server_version").unwrap_or_default(), isolation),
         pools: Pools::Postgres(pool),
-        most_connections: most.and_then(|most| most.parse().ok()),
+        most_connections: found.number("max_connections"),
         choices: unusual_choices(POSTGRES_CHOICES, |name| found.value(name)),
         place: place.cloned(),
         is_pooled,
@@ -130,6 +121,10 @@ impl Variables {
         self.0.get(name).map(String::as_str)
     }
 
+    fn number(&self, name: &str) -> Option<i64> {
+        self.value(name)?.parse().ok()
+    }
+
     /// The isolation level that was asked for, and otherwise this session's.
     fn isolation(&self, settings: &Settings) -> Result<Isolation, Fault> {
         if let Some(asked) = settings.isolation {
@@ -164,12 +159,7 @@ fn greeting(
     greeting
         .told
         .push("SET client_min_messages = warning".to_owned());
-    let presets = POSTGRES
-        .iter()
-        .filter(|preset| variables.value(preset.name).is_some());
-    for preset in presets {
-        set(&mut greeting, preset.name, preset.value, preset.why);
-    }
+    set_presets(&mut greeting, variables);
     let level = isolation.sql().to_ascii_lowercase();
     set(
         &mut greeting,
@@ -177,17 +167,7 @@ fn greeting(
         &level,
         ANOTHER_LEVEL,
     );
-    let own_lock_timeout = variables.value("lock_timeout").map(str::to_owned);
-    let lock_timeout = settings.lock_wait_timeout.map(in_seconds);
-    let lock_timeout = lock_timeout.or(own_lock_timeout);
-    if let Some(lock_timeout) = lock_timeout {
-        set(
-            &mut greeting,
-            "lock_timeout",
-            &lock_timeout,
-            "a wait for a lock ends at another time",
-        );
-    }
+    set_lock_timeout(&mut greeting, variables, settings);
     if let Some(timeout) = settings.deadlock_timeout {
         greeting.told.push(set_deadlock_timeout_if_allowed(timeout));
     }
@@ -203,6 +183,24 @@ fn greeting(
         None => stay_there(&mut greeting, variables),
     }
     greeting
+}
+
+fn set_presets(greeting: &mut Greeting, variables: &Variables) {
+    for preset in POSTGRES {
+        if variables.value(preset.name).is_some() {
+            set(greeting, preset.name, preset.value, preset.why);
+        }
+    }
+}
+
+/// Sets the timeout that was asked for, and otherwise the one that was found.
+fn set_lock_timeout(greeting: &mut Greeting, variables: &Variables, settings: &Settings) {
+    let asked = settings.lock_wait_timeout.map(in_seconds);
+    let timeout = asked.or_else(|| variables.value("lock_timeout").map(str::to_owned));
+    if let Some(timeout) = timeout {
+        let why = "a wait for a lock ends at another time";
+        set(greeting, "lock_timeout", &timeout, why);
+    }
 }
 
 const ANOTHER_LEVEL: &str = "transactions have another isolation level than is reported";

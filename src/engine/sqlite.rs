@@ -32,25 +32,12 @@ pub(super) async fn connect(
     let opened = open(&options, settings.journal).await;
     let version = opened.map_err(|fault| not_writable(&path, fault))?;
     sqlite_file::prepare_lock(&path)?;
-    let pool = Pool::new(
-        options,
-        Greeting::default(),
-        settings.connections,
-        settings.acquire_timeout,
-    );
-    let engine = Engine {
-        flavour: Flavour::Sqlite,
-        version,
-        isolation: Isolation::Serializable,
-        snapshot_isolation: false,
-        rolls_back_on_timeout: false,
-        can_switch_snapshot_isolation: false,
-        journal: Some(settings.journal),
-    };
+    let (most, patience) = (settings.connections, settings.acquire_timeout);
+    let pool = Pool::new(options, Greeting::default(), most, patience);
     Ok(Database {
         address: Address::Sqlite(Box::new(address)),
         settings: *settings,
-        engine,
+        engine: engine(version, settings.journal),
         pools: Pools::Sqlite(pool),
         most_connections: None,
         choices: Vec::new(),
@@ -58,6 +45,18 @@ pub(super) async fn connect(
         is_pooled: false,
         wait_reports: Arc::default(),
     })
+}
+
+fn engine(version: String, journal: Journal) -> Engine {
+    Engine {
+        flavour: Flavour::Sqlite,
+        version,
+        isolation: Isolation::Serializable,
+        snapshot_isolation: false,
+        rolls_back_on_timeout: false,
+        can_switch_snapshot_isolation: false,
+        journal: Some(journal),
+    }
 }
 
 /// Switches the file to a journal mode, which is stored in it, and reads SQLite's version.

@@ -77,7 +77,7 @@ impl Work {
                     sleep(pause_before(tries)).await;
                     tries += 1;
                 }
-                Err(fault) => return Err(fault.as_lock_timeout_if_busy()),
+                Err(fault) => return Err(fault.after_the_lock_wait()),
             }
         }
         Ok(Self {

@@ -74,9 +74,9 @@ impl Fault {
         }
     }
 
-    /// The fault after a wait: a session that has waited until the lock wait timeout, and still
-    /// finds SQLite busy, has met a lock timeout.
-    pub(super) fn as_lock_timeout_if_busy(self) -> Self {
+    /// The fault as it is after a wait until the lock wait timeout: SQLite that is still busy then
+    /// is a lock timeout.
+    pub(super) fn after_the_lock_wait(self) -> Self {
         if self.kind == FaultKind::Busy {
             Self {
                 kind: FaultKind::LockTimeout,

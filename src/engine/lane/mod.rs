@@ -180,14 +180,32 @@ async fn fill_together(
     Ok(())
 }
 
-/// Opens lanes that each have a place of their own. The places are made at the same time, because
-/// most of the time is spent waiting for commits.
+/// Opens lanes that each have a place of their own.
 async fn fill_apart(
     database: &Database,
     clients: usize,
     fit: usize,
     opened: &mut Lanes,
 ) -> Result<(), OpenError> {
+    let (made, mut result) = make_lanes(database, fit, opened).await;
+    for lane in made {
+        if result.is_ok() {
+            result = take_in(lane, clients, opened).await;
+        } else {
+            // To be closed with the others.
+            opened.lanes.push(lane);
+        }
+    }
+    result
+}
+
+/// Makes lanes at the same time, because most of the time is spent waiting for commits. Returns
+/// those that were made, and the first error.
+async fn make_lanes(
+    database: &Database,
+    fit: usize,
+    opened: &mut Lanes,
+) -> (Vec<Lane>, Result<(), OpenError>) {
     let mut making = JoinSet::new();
     for number in 0..fit {
         let database = database.clone();
@@ -205,24 +223,25 @@ async fn fill_apart(
             },
         }
     }
-    for lane in made {
-        let warm = match &result {
-            Ok(()) => lane.database.warm_up(clients + BESIDE_THE_CLIENTS).await,
-            Err(_) => Ok((0, None)),
-        };
-        match warm {
-            Ok((_, None)) => opened.lanes.push(lane),
-            Ok((_, Some(refused))) => {
-                opened.fewer_because = Some(refused);
-                result = result.and(lane.close().await);
-            }
-            Err(error) => {
-                opened.lanes.push(lane);
-                result = result.and(Err(error.into()));
-            }
+    (made, result)
+}
+
+/// Takes a lane in if all its connections can be had, and closes it otherwise.
+async fn take_in(lane: Lane, clients: usize, opened: &mut Lanes) -> Result<(), OpenError> {
+    match lane.database.warm_up(clients + BESIDE_THE_CLIENTS).await {
+        Ok((_, None)) => {
+            opened.lanes.push(lane);
+            Ok(())
+        }
+        Ok((_, Some(refused))) => {
+            opened.fewer_because = Some(refused);
+            lane.close().await
+        }
+        Err(error) => {
+            opened.lanes.push(lane);
+            Err(error.into())
         }
     }
-    result
 }
 
 /// A lane, or the reason why this user may have no more than the first.

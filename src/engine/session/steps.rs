@@ -54,7 +54,7 @@ impl Session<'_> {
     /// connection or its transaction. `work` begins when the observer allows it.
     pub async fn outside<T>(
         &mut self,
-        (action, label, effect): (Action, &'static str, Effect),
+        (action, label, effect): (Action, impl Into<Text>, Effect),
         args: impl Into<Arguments>,
         work: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
@@ -115,7 +115,7 @@ impl Session<'_> {
 
 pub(super) fn step_without_sql(
     action: Action,
-    label: &'static str,
+    label: impl Into<Text>,
     effect: Effect,
     args: Vec<Argument>,
 ) -> Step {

@@ -103,7 +103,7 @@ impl Session<'_> {
 
     async fn poll_until_none(&mut self, step: Step) -> Result<(), Fault> {
         let polled = perform_step!(self, step, none_left(&mut self.connection, &step), done);
-        polled.map_err(Fault::as_lock_timeout_if_busy)
+        polled.map_err(Fault::after_the_lock_wait)
     }
 
     /// Whether to try a step again that SQLite has refused as busy. It says so after waiting as
