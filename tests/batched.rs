@@ -19,13 +19,13 @@ use racy::step::Unobserved;
 use racy::verdict::Outcome;
 use racy::watch::parse;
 use reqwest::{Client, RequestBuilder};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{JoinSet, block_in_place};
 
-use crate::support::client::{Arrivals, Arrived, Gate};
 use crate::support::lab::DEPOSIT;
 use crate::support::process::{Served, signal};
 use crate::support::service::{RunningService, problem, settings};
+use crate::support::stepper::{Arrivals, Arrived, Gate};
 use crate::support::{Lab, TestEngine, open_folder};
 
 on_engines!(
@@ -218,14 +218,8 @@ async fn a_batch_that_waits_for_too_long_is_refused_as_a_whole(engine: TestEngin
     let mut instance = Instance::with_a_busy_writer(lab.await, 1).await;
     let members = [instance.queue(1, 10).await, instance.queue(1, 20).await];
     instance.step.go();
-    // The writer's next batch begins when nobody has the row any more.
-    let begin = loop {
-        let step = instance.arrived.next().await.unwrap();
-        match &*step.label {
-            "begin" => break step,
-            _ => step.go(),
-        }
-    };
+    // The writer's next batch begins when the row is locked no more.
+    let begin = instance.arrived.go_to("begin").await;
     let somebody = lock(&instance.lab, 1).await;
     begin.go();
     let _steps = instance.arrived.let_all_through();
@@ -258,30 +252,21 @@ async fn lock(lab: &Lab, account: i64) -> Session<'_> {
 /// And nothing of it is tried again.
 async fn a_commit_without_an_answer_leaves_the_whole_batch_unknown(engine: TestEngine) {
     let lab = engine.lab().await;
-    let (gate, mut arrived) = Gate::new();
-    let (connected, connection) = oneshot::channel();
-    let database = lab.database.clone();
-    let writing = tokio::spawn(async move {
-        let session = database.session(&gate).await.unwrap();
-        let mut session = session.pausing(Retry::pauses_in_no_time());
-        connected.send(session.connection_id().await).unwrap();
-        let fates = batched::write(&mut session, &[DEPOSIT; 3]).await;
-        session.end().await;
-        fates
-    });
-    let connection = connection.await.unwrap().unwrap().unwrap();
-    let commit = loop {
-        let step = arrived.next().await.unwrap();
-        match &*step.label {
-            "commit" => break step,
-            _ => step.go(),
-        }
-    };
-    lab.kill(connection).await;
-    commit.go();
+    let mut writing = crate::support::Client::start_with(&lab.database, |session| {
+        Box::pin(async move {
+            let mut session = session.pausing(Retry::pauses_in_no_time());
+            let fates = batched::write(&mut session, &[DEPOSIT; 3]).await;
+            session.end().await;
+            fates
+        })
+    })
+    .await;
+    writing.go_to("commit").await;
+    lab.kill(writing.connection()).await;
+    writing.go().await;
 
-    assert!(arrived.next().await.is_none(), "it is tried again");
-    let fates = writing.await.unwrap();
+    assert_eq!(writing.next_step().await, None, "it is tried again");
+    let fates = writing.finish().await;
     assert_eq!(fates.len(), 3);
     for fate in fates {
         assert_eq!(fate.unwrap_err().outcome, Outcome::Unknown);
@@ -297,11 +282,8 @@ async fn a_full_queue_makes_clients_wait_and_then_turns_them_away(engine: TestEn
         ..Settings::default()
     });
     let lab = lab.await;
-    let (gate, mut arrived) = Gate::new();
-    let settings = settings();
-    let service =
-        RunningService::start_with(&lab.database, &settings, Arc::new(gate), |router| router);
-    let service = Arc::new(service.await);
+    let (service, mut arrived) = RunningService::start_gated(&lab.database, &settings()).await;
+    let service = Arc::new(service);
     let mut clients = JoinSet::new();
     let send = |clients: &mut JoinSet<_>| {
         let service = Arc::clone(&service);

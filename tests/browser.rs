@@ -1,6 +1,7 @@
 //! The keeper's day in a real browser: Chromium, driven over WebDriver.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ on_engines!(
     innodb:
         a_keeper_resets_what_a_burst_has_lost,
 );
+
+const PASSWORD: &str = "a grain of salt";
 
 /// Chromium's driver, on a port of its own choice.
 struct Driver {
@@ -84,8 +87,8 @@ impl Browser {
         self.0.wait().for_element(what).await.unwrap()
     }
 
-    /// Waits until the page shows this, as a person does who has pressed a button. While one page makes room for
-    /// the next, everything may fail; a page that never comes is a failure, not a hang.
+    /// Waits until the page shows this, as a person does who has pressed a button. While the next
+    /// page loads, every look may fail; a page that never comes is a failure, not a hang.
     async fn shows(&self, css: &str, words: &str) {
         until(&format!("{css} shows {words:?}"), || async {
             match self.0.find(Locator::Css(css)).await {
@@ -104,7 +107,7 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
-    /// Presses the button with these words. When the page is there that it leads to, only the page can show.
+    /// Presses the button with these words. Only the next page itself shows when it is there.
     async fn press(&self, words: &str) {
         let button = format!("//button[normalize-space()='{words}']");
         let button = self.find(Locator::XPath(&button)).await;
@@ -112,47 +115,68 @@ impl Browser {
     }
 }
 
+/// One test for the whole day, because a service, a driver and a browser are dear to start.
 async fn a_keeper_resets_what_a_burst_has_lost(engine: TestEngine) {
     let folder = open_folder();
-    let url = engine.own_url(folder.path());
-    let served = tokio::task::block_in_place(|| Served::start(&url, folder.path(), &[]));
-    let mut make = racy(&[
-        "createsuperuser",
-        "--username",
-        "ada",
-        "--database-url",
-        &url,
-    ]);
-    make.env("RACY_DATA_DIR", folder.path());
-    make.env("RACY_SUPERUSER_PASSWORD", "a grain of salt");
-    let made = tokio::task::spawn_blocking(move || make.status().unwrap());
-    assert!(made.await.unwrap().success());
-
+    let served = serve_with_a_user(engine, folder.path()).await;
     let driver = tokio::task::block_in_place(Driver::start);
     let browser = driver.browser().await;
-    // Led to the login, and from there to where it was going.
-    browser.goto(&format!("{}/admin", served.base_url)).await;
+
+    sign_in(&browser, &served.base_url).await;
+    let account = open_an_account(&browser).await;
+    lose_updates(&served.base_url, account).await;
+    browser
+        .goto(&format!("{}/admin/accounts/{account}", served.base_url))
+        .await;
+    assert_shows_what_is_lost(&browser).await;
+    reset(&browser, account).await;
+    sign_out(&browser, &served.base_url).await;
+
+    browser.0.close().await.unwrap();
+    terminate(&served.process);
+    assert!(tokio::task::block_in_place(|| served.wait()).0.success());
+}
+
+async fn serve_with_a_user(engine: TestEngine, folder: &Path) -> Served {
+    let url = engine.own_url(folder);
+    let served = tokio::task::block_in_place(|| Served::start(&url, folder, &[]));
+    let mut make = racy(&["createsuperuser", "--username", "ada"]);
+    make.args(["--database-url", &url]);
+    make.env("RACY_DATA_DIR", folder);
+    make.env("RACY_SUPERUSER_PASSWORD", PASSWORD);
+    let made = tokio::task::spawn_blocking(move || make.status().unwrap());
+    assert!(made.await.unwrap().success());
+    served
+}
+
+/// Led to the login, and from there to where it was going.
+async fn sign_in(browser: &Browser, base_url: &str) {
+    browser.goto(&format!("{base_url}/admin")).await;
     browser.shows("h1", "Sign in").await;
     browser.fill("Username", "ada").await;
     browser.fill("Password", "a grain of sand").await;
     browser.press("Sign in").await;
-    browser
-        .shows("[role=alert]", "no such user with that password")
-        .await;
-    browser.fill("Password", "a grain of salt").await;
+    let complaint = "no such user with that password";
+    browser.shows("[role=alert]", complaint).await;
+    browser.fill("Password", PASSWORD).await;
     browser.press("Sign in").await;
     browser.shows("h1", "Accounts").await;
     assert_eq!(browser.path().await, "/admin");
+}
 
+async fn open_an_account(browser: &Browser) -> i64 {
     browser.fill("Opening balance", "0").await;
     browser.press("Open an account").await;
     browser.shows("[role=status]", "The account is open.").await;
-    let heading = browser.text("h1").await;
-    let account: i64 = heading.strip_prefix("Account ").unwrap().parse().unwrap();
     assert_eq!(browser.text("#balance").await, "0");
+    let heading = browser.text("h1").await;
+    heading.strip_prefix("Account ").unwrap().parse().unwrap()
+}
 
+/// Ten deposits of 100 at the same time.
+async fn lose_updates(base_url: &str, account: i64) {
     let plan = Plan {
-        base_url: served.base_url.parse().unwrap(),
+        base_url: base_url.parse().unwrap(),
         target: Deposits {
             strategy: "non_atomic_long_delay".parse().unwrap(),
             account,
@@ -168,30 +192,28 @@ async fn a_keeper_resets_what_a_burst_has_lost(engine: TestEngine) {
     let report = make_requests::run(&plan, |_| {}).await.unwrap();
     let verdict = report.verdict();
     assert!(matches!(verdict, Verdict::LostUpdate { .. }), "{verdict}");
+}
 
-    browser
-        .goto(&format!("{}/admin/accounts/{account}", served.base_url))
-        .await;
+async fn assert_shows_what_is_lost(browser: &Browser) {
     assert_eq!(browser.text("#expected").await, "1000");
     let lost: i64 = browser.text("#lost .lost").await.parse().unwrap();
     let balance: i64 = browser.text("#balance").await.parse().unwrap();
     assert!(lost > 0);
     assert_eq!(balance + lost, 1000);
+}
 
+async fn reset(browser: &Browser, account: i64) {
     browser.press(&format!("Reset account {account}")).await;
-    browser
-        .shows("[role=status]", "back at its opening balance")
-        .await;
+    let done = "back at its opening balance";
+    browser.shows("[role=status]", done).await;
     for what in ["#balance", "#expected", "#lost"] {
         assert_eq!(browser.text(what).await, "0", "{what}");
     }
+}
+
+async fn sign_out(browser: &Browser, base_url: &str) {
     browser.press("Sign out").await;
     browser.shows("h1", "Sign in").await;
-    let changes = format!("{}/admin/changes", served.base_url);
-    browser.goto(&changes).await;
+    browser.goto(&format!("{base_url}/admin/changes")).await;
     browser.shows("h1", "Sign in").await;
-
-    browser.0.close().await.unwrap();
-    terminate(&served.process);
-    assert!(tokio::task::block_in_place(|| served.wait()).0.success());
 }

@@ -2,7 +2,6 @@
 //! the service in this process is held against it as well; here each described one is asked for.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use racy::accounts;
@@ -46,8 +45,7 @@ impl Described {
             exports,
             ..settings()
         });
-        let service =
-            RunningService::start_with(&lab.database, &settings, Arc::new(Unobserved), |it| it);
+        let service = RunningService::start_with(&lab.database, &settings);
         Self {
             service: service.await,
             token: token.unwrap().unwrap().reveal().to_owned(),

@@ -16,8 +16,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 use tower::{Layer, Service};
 
-use crate::support::client::Gate;
 use crate::support::service::{RunningService, settings};
+use crate::support::stepper::Gate;
 use crate::support::{TestEngine, until};
 
 on_engines!(
@@ -52,15 +52,12 @@ async fn a_client_that_leaves_at_any_step_leaves_a_whole_deposit(engine: TestEng
         long_delay: LongDelay(delay..=delay),
         ..settings()
     };
-    let service = RunningService::start_with(&lab.database, &thinking, Arc::new(gate), watch).await;
+    let service =
+        RunningService::start_wrapped(&lab.database, &thinking, Arc::new(gate), watch).await;
 
     for (deposits_before, cut_at) in (0..).zip(STEPS) {
         let client = send_deposit(&service).await;
-        let mut step = arrived.next().await.unwrap();
-        while step.label != cut_at {
-            step.go();
-            step = arrived.next().await.unwrap();
-        }
+        let step = arrived.go_to(cut_at).await;
         drop(client);
         // The server has noticed: it has dropped the future that was to answer.
         timeout(Duration::from_secs(20), given_up.recv())

@@ -5,15 +5,17 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use reqwest::redirect::Policy;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::support::json::assert_includes;
 use crate::support::process::{Served, racy, signal, terminate};
 use crate::support::{TestEngine, open_folder};
 
 on_engines!(
     every:
-        the_keeper_works_where_the_lab_is_open,
+        commands_work_where_the_lab_is_open,
+        a_user_signs_in_where_the_lab_is_open,
         several_keepers_at_once_take_turns,
     ;
     servers:
@@ -66,70 +68,80 @@ fn on_file(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-async fn the_keeper_works_where_the_lab_is_open(engine: TestEngine) {
+/// The commands change the books of a service that is under way.
+async fn commands_work_where_the_lab_is_open(engine: TestEngine) {
     let folder = open_folder();
-    let url = engine.own_url(folder.path());
-    let command = |arguments: &[&str]| on_lab(engine, folder.path(), arguments);
+    let command = |arguments: &[&str]| run(on_lab(engine, folder.path(), arguments), "");
     // Also where no lab has been yet.
-    let account = run(command(&["account", "add", "--opening-balance", "5"]), "").await;
-    let account = printed(account);
-    let account = account.trim();
+    let account = command(&["account", "add", "--opening-balance", "5"]).await;
+    let account = printed(account).trim().to_owned();
+    let served = serve(engine, folder.path());
 
-    let served = tokio::task::block_in_place(|| Served::start(&url, folder.path(), &[]));
-    let made = command(&["createsuperuser", "--username", "ada"]);
-    let made = printed(run(made, &format!("{PASSWORD}\n")).await);
+    deposit_10(&served, &account).await;
+    let deleted = command(&["transactions", "delete", "--account", &account]).await;
+    let said = format!("1 transactions of account {account} are deleted.\n");
+    assert_eq!(printed(deleted), said);
+    let shown = account_of(&served, &account).await;
+    assert_includes(&shown, &json!({ "balance": 15, "opening_balance": 15 }));
+
+    deposit_10(&served, &account).await;
+    printed(command(&["account", "reset", &account]).await);
+    let list = printed(command(&["account", "list"]).await);
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let reset = [account.as_str(), "15", "15", "0", "0"];
+    assert!(list.lines().any(|line| words(line) == reset), "{list}");
+    stop(served);
+}
+
+async fn a_user_signs_in_where_the_lab_is_open(engine: TestEngine) {
+    let folder = open_folder();
+    let served = serve(engine, folder.path());
+    let make = ["createsuperuser", "--username", "ada"];
+    let make = on_lab(engine, folder.path(), &make);
+    let made = printed(run(make, &format!("{PASSWORD}\n")).await);
     assert_eq!(made, "The user ada may sign in.\n");
     let client = reqwest::Client::builder().redirect(Policy::none());
-    let client = client.build().unwrap();
-    let login = client.post(format!("{}/admin/login", served.base_url));
+    let login = format!("{}/admin/login", served.base_url);
+    let login = client.build().unwrap().post(login);
     let login = login.form(&[("username", "ada"), ("password", PASSWORD)]);
     assert_eq!(login.send().await.unwrap().status(), 303);
 
-    let path = format!("{}/accounts/{account}", served.base_url);
-    let look = async || -> Value {
-        client
-            .get(&path)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap()
-    };
-    let deposit = client.post(format!("{}/demo/atomic_no_delay/", served.base_url));
-    let deposit = deposit.form(&[("account", account), ("amount", "10")]);
-    assert_eq!(deposit.send().await.unwrap().status(), 200);
-    assert_eq!(look().await["balance"], 15);
-    let deleted = command(&["transactions", "delete", "--account", account]);
-    let deleted = printed(run(deleted, "").await);
-    assert_eq!(
-        deleted,
-        format!("1 transactions of account {account} are deleted.\n")
-    );
-    assert_eq!(look().await["opening_balance"], 15);
-    printed(run(command(&["account", "reset", account]), "").await);
-    let list = printed(run(command(&["account", "list"]), "").await);
-    assert!(
-        list.lines().any(|line| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            words == [account, "15", "15", "0", "0"]
-        }),
-        "{list}"
-    );
-
-    let token = printed(run(command(&["token", "create", "--username", "ada"]), "").await);
-    let changes = client.get(format!("{}/changes", served.base_url));
+    let add = on_lab(engine, folder.path(), &["account", "add"]);
+    printed(run(add, "").await);
+    let token = ["token", "create", "--username", "ada"];
+    let token = printed(run(on_lab(engine, folder.path(), &token), "").await);
+    let changes = reqwest::Client::new().get(format!("{}/changes", served.base_url));
     let changes = changes.bearer_auth(token.trim()).send().await.unwrap();
     let changes: Value = changes.json().await.unwrap();
-    let changes = changes["changes"].as_array().unwrap();
-    assert_eq!(changes.len(), 3);
-    assert!(
-        changes
-            .iter()
-            .all(|change| change["username"] == "(command line)")
-    );
+    let by_command = json!({ "changes": [{ "username": "(command line)" }] });
+    assert_includes(&changes, &by_command);
+    stop(served);
+}
+
+fn serve(engine: TestEngine, folder: &Path) -> Served {
+    let url = engine.own_url(folder);
+    tokio::task::block_in_place(|| Served::start(&url, folder, &[]))
+}
+
+fn stop(served: Served) {
     terminate(&served.process);
     assert!(tokio::task::block_in_place(|| served.wait()).0.success());
+}
+
+async fn deposit_10(served: &Served, account: &str) {
+    let deposit = format!("{}/demo/atomic_no_delay/", served.base_url);
+    let deposit = reqwest::Client::new().post(deposit);
+    let deposit = deposit.form(&[("account", account), ("amount", "10")]);
+    assert_eq!(deposit.send().await.unwrap().status(), 200);
+}
+
+async fn account_of(served: &Served, account: &str) -> Value {
+    let account = reqwest::get(format!("{}/accounts/{account}", served.base_url)).await;
+    account.unwrap().json().await.unwrap()
 }
 
 /// A command on the lab of this kind that keeps its data in this folder.
@@ -140,7 +152,7 @@ fn on_lab(engine: TestEngine, folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// None starts a server of its own on other data than the rest.
+/// All work on the same data, one after the other.
 async fn several_keepers_at_once_take_turns(engine: TestEngine) {
     let folder = open_folder();
     let mut keepers = JoinSet::new();
@@ -178,84 +190,86 @@ async fn a_lab_that_was_killed_is_not_joined(engine: TestEngine) {
     );
 }
 
+/// Makes a user of a database in this folder.
+fn createsuperuser(folder: &Path, more: &[&str]) -> Command {
+    let mut command = on_file(folder, &["createsuperuser"]);
+    command.args(more);
+    command
+}
+
+/// Passwords that are guessed, and why.
+const WEAK: [(&str, &str); 5] = [
+    ("", "is empty"),
+    ("short", "less than 10 characters"),
+    ("password123", "everybody tries"),
+    ("1029384756102", "nothing but digits"),
+    ("ada.lovelace!", "contains the username"),
+];
+
 #[tokio::test]
-async fn a_superuser_has_a_name_and_a_password_that_is_not_guessed() {
+async fn a_weak_password_is_refused_and_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
-    let make = |more: &[&str]| {
-        let mut command = on_file(folder.path(), &["createsuperuser"]);
-        command.args(more);
-        command
-    };
-    for (password, what_is_wrong) in [
-        ("", "is empty"),
-        ("short", "less than 10 characters"),
-        ("password123", "everybody tries"),
-        ("1029384756102", "nothing but digits"),
-        ("ada.lovelace!", "contains the username"),
-    ] {
-        let made = run(make(&["--username", "ada.lovelace"]), password).await;
-        let said = complaint(made);
+    for (password, what_is_wrong) in WEAK {
+        let make = createsuperuser(folder.path(), &["--username", "ada.lovelace"]);
+        let said = complaint(run(make, password).await);
         assert!(said.contains(what_is_wrong), "{password}: {said}");
-        assert!(
-            said.contains("--allow-weak") != password.is_empty(),
-            "{said}"
-        );
+        let can_be_allowed = !password.is_empty();
+        assert_eq!(said.contains("--allow-weak"), can_be_allowed, "{said}");
         assert!(password.is_empty() || !said.contains(&format!("\"{password}\"")));
     }
-    assert!(
-        !folder.path().join("lab.db").exists(),
-        "a mistake touches no database"
-    );
-
-    let weak = run(make(&["--username", "weak", "--allow-weak"]), "short").await;
-    assert_eq!(printed(weak), "The user weak may sign in.\n");
-    let mut by_environment = make(&["--username", "grace"]);
-    by_environment.env("RACY_SUPERUSER_PASSWORD", PASSWORD);
-    assert_eq!(
-        printed(run(by_environment, "").await),
-        "The user grace may sign in.\n"
-    );
-    let again = complaint(run(make(&["--username", "grace"]), PASSWORD).await);
-    assert!(again.contains("there is a user grace already"), "{again}");
-    let nameless = complaint(run(make(&[]), PASSWORD).await);
-    assert!(nameless.contains("--username is missing"), "{nameless}");
-    let misnamed = complaint(run(make(&["--username", "a b"]), PASSWORD).await);
-    assert!(misnamed.contains("letters, digits and"), "{misnamed}");
+    let is_there = folder.path().join("lab.db").exists();
+    assert!(!is_there, "a mistake touches no database");
 }
 
 #[tokio::test]
-async fn what_there_is_not_is_named() {
+async fn a_weak_password_can_be_allowed() {
     let folder = tempfile::tempdir().unwrap();
-    for (arguments, what_is_wrong) in [
-        (&["account", "reset", "99"][..], "there is no account 99"),
-        (
-            &["transactions", "delete", "--account", "99"],
-            "there is no account 99",
-        ),
-        (
-            &["token", "create", "--username", "ada"],
-            "there is no user ada",
-        ),
-        (
-            &["token", "revoke", "--username", "ada"],
-            "there is no user ada",
-        ),
-        (
-            &["token", "create", "--username", "a b"],
-            "letters, digits and",
-        ),
-        (
-            &["account", "add", "--opening-balance", "-1"],
-            "unexpected argument",
-        ),
-        (
-            &["account", "add", "--opening-balance=-1"],
-            "-1 is not in 0..",
-        ),
-        (&["account", "reset", "one"], "invalid digit"),
-    ] {
-        let said = complaint(run(on_file(folder.path(), arguments), "").await);
-        assert!(said.contains(what_is_wrong), "{arguments:?}: {said}");
+    let weak = createsuperuser(folder.path(), &["--username", "weak", "--allow-weak"]);
+    let made = printed(run(weak, "short").await);
+    assert_eq!(made, "The user weak may sign in.\n");
+}
+
+#[tokio::test]
+async fn a_password_may_come_from_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut make = createsuperuser(folder.path(), &["--username", "grace"]);
+    make.env("RACY_SUPERUSER_PASSWORD", PASSWORD);
+    let made = printed(run(make, "").await);
+    assert_eq!(made, "The user grace may sign in.\n");
+}
+
+#[tokio::test]
+async fn a_superuser_has_a_name_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |more: &[&str]| run(createsuperuser(folder.path(), more), PASSWORD);
+    printed(make(&["--username", "grace"]).await);
+    let again = complaint(make(&["--username", "grace"]).await);
+    assert!(again.contains("there is a user grace already"), "{again}");
+    let nameless = complaint(make(&[]).await);
+    assert!(nameless.contains("--username is missing"), "{nameless}");
+    let misnamed = complaint(make(&["--username", "a b"]).await);
+    assert!(misnamed.contains("letters, digits and"), "{misnamed}");
+}
+
+/// What is wrong, in words of a command line, and what is said about it.
+const WRONG: [(&str, &str); 8] = [
+    ("account reset 99", "there is no account 99"),
+    ("transactions delete --account 99", "there is no account 99"),
+    ("token create --username ada", "there is no user ada"),
+    ("token revoke --username ada", "there is no user ada"),
+    ("token create --username a!b", "letters, digits and"),
+    ("account add --opening-balance -1", "unexpected argument"),
+    ("account add --opening-balance=-1", "-1 is not in 0.."),
+    ("account reset one", "invalid digit"),
+];
+
+#[tokio::test]
+async fn what_a_command_is_asked_for_wrongly_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (line, what_is_wrong) in WRONG {
+        let arguments: Vec<_> = line.split(' ').collect();
+        let said = complaint(run(on_file(folder.path(), &arguments), "").await);
+        assert!(said.contains(what_is_wrong), "{line}: {said}");
     }
 }
 
@@ -267,7 +281,7 @@ async fn a_token_holds_until_it_is_revoked() {
     let create = ["token", "create", "--username", "ada", "--name", "ci"];
     let token = printed(run(command(&create), "").await);
     assert_eq!(token.trim().len(), 64);
-    // Somebody else's of the same name stays.
+    // Another user's token of the same name stays.
     printed(
         run(
             command(&["createsuperuser", "--username", "grace"]),

@@ -3,21 +3,17 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use racy::engine;
 use racy::exhibits::exports::Folder;
 use racy::exhibits::exports::janitor::Janitor;
 use racy::http::{Limits, Settings};
-use racy::step::Unobserved;
 use reqwest::Client;
 use reqwest::redirect::Policy;
-use serde_json::json;
 use tempfile::TempDir;
 
 use crate::keeper::{PASSWORD, make_user};
-use crate::support::client::Gate;
 use crate::support::process::{Served, terminate};
 use crate::support::service::{RunningService, problem, settings};
 use crate::support::{Lab, TestEngine, until};
@@ -38,7 +34,7 @@ async fn serve(lab: &Lab, folder: &Folder, limits: Limits) -> RunningService {
         limits,
         ..settings()
     };
-    RunningService::start_with(&lab.database, &settings, Arc::new(Unobserved), |it| it).await
+    RunningService::start_with(&lab.database, &settings).await
 }
 
 /// A folder with an export that is larger than what systems buffer for a client that does not read.
@@ -127,7 +123,6 @@ async fn idle_connections_make_room_where_all_places_are_taken() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beside_busy_clients_only_health_and_the_keeper_are_answered() {
     let lab = TestEngine::Sqlite.lab().await;
-    let (gate, mut arrived) = Gate::new();
     let one = Settings {
         limits: Limits {
             connections: 1,
@@ -135,12 +130,8 @@ async fn beside_busy_clients_only_health_and_the_keeper_are_answered() {
         },
         ..settings()
     };
-    let service =
-        RunningService::start_with(&lab.database, &one, Arc::new(gate), |router| router).await;
-    let deposit = service
-        .post("/demo/atomic_no_delay/")
-        .json(&json!({"account": 1, "amount": 100}));
-    let deposit = tokio::spawn(deposit.send());
+    let (service, mut arrived) = RunningService::start_gated(&lab.database, &one).await;
+    let deposit = service.begin_deposit("atomic_no_delay");
     let parked = arrived.next().await.unwrap();
 
     let refused = service.get("/accounts").send().await.unwrap();
@@ -212,7 +203,6 @@ async fn beside_deposits_that_hold_all_connections_the_keeper_gets_in(on: TestEn
     };
     let lab = on.lab_with(one_connection).await;
     make_user(&lab.database, "ada").await;
-    let (gate, mut arrived) = Gate::new();
     let one = Settings {
         workers: Some(1),
         limits: Limits {
@@ -221,13 +211,8 @@ async fn beside_deposits_that_hold_all_connections_the_keeper_gets_in(on: TestEn
         },
         ..settings()
     };
-    let service =
-        RunningService::start_with(&lab.database, &one, Arc::new(gate), |router| router).await;
-    let deposits = (0..3).map(|_| {
-        let deposit = service.post("/demo/atomic_no_delay/");
-        tokio::spawn(deposit.json(&json!({"account": 1, "amount": 100})).send())
-    });
-    let deposits: Vec<_> = deposits.collect();
+    let (service, mut arrived) = RunningService::start_gated(&lab.database, &one).await;
+    let deposits = [(); 3].map(|()| service.begin_deposit("atomic_no_delay"));
     let parked = arrived.next().await.unwrap();
 
     service.json("/health/ready").await;

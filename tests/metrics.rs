@@ -1,7 +1,6 @@
 //! `GET /metrics` on real engines: what was counted after deposits whose fate is known.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use racy::accounts;
@@ -9,11 +8,9 @@ use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, Settings};
 use racy::exhibits::deposits::Strategy;
 use racy::http;
-use racy::step::Unobserved;
 use racy::survey;
 use racy::watch::{Sample, parse};
 
-use crate::support::client::Gate;
 use crate::support::lab::Fresh;
 use crate::support::service::{RunningService, settings};
 use crate::support::{Client, Lab, TestEngine, until};
@@ -185,18 +182,12 @@ async fn what_was_lost_is_shown_by_account(engine: TestEngine) {
 
 async fn a_scrape_waits_for_no_worker(engine: TestEngine) {
     let lab = engine.lab().await;
-    let (gate, mut arrived) = Gate::new();
     let one_worker = http::Settings {
         workers: Some(1),
         ..settings()
     };
-    let service =
-        RunningService::start_with(&lab.database, &one_worker, Arc::new(gate), |router| router)
-            .await;
-    let deposit = service
-        .post("/demo/atomic_no_delay/")
-        .form(&[("account", 1), ("amount", 100)]);
-    let deposit = tokio::spawn(deposit.send());
+    let (service, mut arrived) = RunningService::start_gated(&lab.database, &one_worker).await;
+    let deposit = service.begin_deposit("atomic_no_delay");
     let parked = arrived.next().await.unwrap();
 
     let scrape = Scrape::of(&service).await;
@@ -240,19 +231,10 @@ async fn a_scrape_outlives_a_pool_without_a_connection_left() {
         ..Settings::default()
     };
     let lab = TestEngine::Sqlite.lab_with(one).await;
-    let (gate, mut arrived) = Gate::new();
-    let service =
-        RunningService::start_with(&lab.database, &settings(), Arc::new(gate), |router| router)
-            .await;
-    let deposit = || {
-        let deposit = service
-            .post("/demo/atomic_no_delay/")
-            .form(&[("account", 1), ("amount", 100)]);
-        tokio::spawn(deposit.send())
-    };
-    let first = deposit();
+    let (service, mut arrived) = RunningService::start_gated(&lab.database, &settings()).await;
+    let first = service.begin_deposit("atomic_no_delay");
     let parked = arrived.next().await.unwrap();
-    let second = deposit();
+    let second = service.begin_deposit("atomic_no_delay");
     until("the second deposit queues for a connection", || async {
         lab.database.pool_use().waiting == 1
     })
@@ -288,9 +270,7 @@ async fn a_scrape_outlives_the_database(engine: TestEngine) {
         request_timeout: Duration::from_secs(20),
         ..settings()
     };
-    let service =
-        RunningService::start_with(&lab.database, &hasty, Arc::new(Unobserved), |router| router)
-            .await;
+    let service = RunningService::start_with(&lab.database, &hasty).await;
     assert_eq!(service.deposit(STRATEGY, 1, 100).await.status(), 200);
     let scrape = Scrape::of(&service).await;
     scrape.assert_shows("racy_lost_amount", &[("account", "1")], 0.0);

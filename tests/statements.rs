@@ -10,8 +10,8 @@ use racy::survey::{self, Survey};
 use racy::verdict::Verdict;
 use serde_json::{Value, json};
 
-use crate::support::client::Gate;
 use crate::support::service::{RunningService, problem};
+use crate::support::stepper::Stepper;
 use crate::support::{Client, Lab, TestEngine};
 
 on_engines!(
@@ -41,23 +41,15 @@ fn atomic_update() -> &'static Strategy {
     Strategy::named("atomic_update").unwrap()
 }
 
-/// What comes before this query is read, then a whole deposit is made, then the rest is read.
+/// Reads up to this query, then makes a whole deposit, then reads the rest.
 async fn read_around_a_deposit(lab: &Lab, reader: &'static Reader, query: &str) -> Statement {
-    let (gate, mut arrivals) = Gate::new();
     let database = lab.database.clone();
-    let reading = tokio::spawn(async move { reader.perform(&database, &WANTED, &gate).await });
-    let between = loop {
-        let arrived = arrivals.next().await.unwrap();
-        if arrived.label == query {
-            break arrived;
-        }
-        arrived.go();
-    };
+    let mut reading =
+        Stepper::start(move |gate| async move { reader.perform(&database, &WANTED, &gate).await });
+    reading.go_to(query).await;
     let deposit = Client::start(&lab.database, atomic_update()).await;
     deposit.finish().await.unwrap();
-    between.go();
-    arrivals.let_all_through();
-    reading.await.unwrap().unwrap().unwrap()
+    reading.finish().await.unwrap().unwrap()
 }
 
 async fn a_deposit_between_two_queries_tears_the_statement_at_every_level(engine: TestEngine) {
@@ -161,7 +153,7 @@ async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
     assert_eq!(torn.tally.count(Verdict::Anomaly(&READ_SKEW)), 20);
     let text = report::text(std::slice::from_ref(&torn));
     assert!(
-        text.contains("The shortest schedule with read skew: A A B B B B B A"),
+        text.contains("The shortest schedule that reads what never was together: A A B B B B B A"),
         "{text}"
     );
     let cell = "| `statement_torn` | ✗ 20 of 56 skewed |";

@@ -53,7 +53,7 @@ async fn one_look_shows_what_the_strategies_do(engine: TestEngine) {
     let lab = engine.lab().await;
     let (settings, unobserved) = (settings(), Arc::new(Unobserved));
     let wrap = deposited_into_between_looks;
-    let service = RunningService::start_with(&lab.database, &settings, unobserved, wrap).await;
+    let service = RunningService::start_wrapped(&lab.database, &settings, unobserved, wrap).await;
     let url = format!("http://{}", service.address);
     let output = output(racy(&[
         "watch",

@@ -2,138 +2,201 @@
 
 use axum::http::StatusCode;
 use racy::engine::{self, Database, FaultKind};
-use racy::exhibits::deposits::{Deposit, Memory, Pace, Strategy};
+use racy::exhibits::deposits::{Deposit, Memory, Pace, Receipt, Strategy};
 use racy::keeper::{self, NotChanged};
 use racy::step::Unobserved;
-use reqwest::Method;
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{ADA, Keeper, send};
+use crate::support::json::assert_includes;
 use crate::support::service::problem;
 use crate::support::{Client as StepByStep, Lab, TestEngine, until};
 
 on_engines!(
     every:
-        who_has_a_token_keeps_the_accounts,
+        a_transaction_is_deleted_once,
+        all_transactions_of_an_account_are_deleted,
+        a_reset_account_is_back_at_its_opening_balance,
+        changes_are_listed_from_the_newest_on_and_in_pages,
         resets_amid_deposits_leave_the_books_right,
     ;
     innodb:
         a_reset_that_is_a_deadlocks_victim_is_done_again,
 );
 
-async fn who_has_a_token_keeps_the_accounts(engine: TestEngine) {
-    let keeper = Keeper::on(engine).await;
-    let token = keeper.token().await;
-    let call = async |method: Method, path: &str, body: Value| {
-        let request = keeper.request(method, path).bearer_auth(&token);
-        send(request.json(&body)).await
-    };
+/// A keeper with a token, and the account that they have opened with 1000.
+struct Books {
+    keeper: Keeper,
+    token: String,
+    account: i64,
+}
 
-    let opened = call(
-        Method::POST,
-        "/accounts",
-        json!({ "opening_balance": 1000 }),
-    )
-    .await;
-    assert_eq!(opened.status(), StatusCode::CREATED);
-    let place = opened.headers()["location"].to_str().unwrap().to_owned();
-    let account: Value = opened.json().await.unwrap();
-    let id = account["id"].as_i64().unwrap();
-    assert_eq!(place, format!("/accounts/{id}"));
-    assert_eq!(account["balance"], 1000);
-
-    for amount in [1, 20, 300] {
-        let deposit = keeper.service.deposit("atomic_no_delay", id, amount).await;
-        assert_eq!(deposit.status(), 200);
-    }
-    let list = keeper.service.json(&format!("{place}/transactions")).await;
-    let second = &list["transactions"][1]["id"];
-
-    // The balance stays as it is; the books say why.
-    let one = call(
-        Method::DELETE,
-        &format!("{place}/transactions/{second}"),
-        json!({}),
-    )
-    .await;
-    assert_eq!(one.json::<Value>().await.unwrap(), json!({ "deleted": 1 }));
-    let account = keeper.service.json(&place).await;
-    assert_eq!(account["balance"], 1321);
-    assert_eq!(account["opening_balance"], 1020);
-    assert_eq!(account["transactions"], 2);
-    assert_eq!(account["lost"], 0);
-
-    let again = call(
-        Method::DELETE,
-        &format!("{place}/transactions/{second}"),
-        json!({}),
-    )
-    .await;
-    problem(again, 404, "unknown-transaction").await;
-
-    let third = &list["transactions"][2]["id"];
-    let elsewhere = format!("/accounts/1/transactions/{third}");
-    let elsewhere = call(Method::DELETE, &elsewhere, json!({}));
-    problem(elsewhere.await, 404, "unknown-transaction").await;
-
-    let all = call(Method::DELETE, &format!("{place}/transactions"), json!({})).await;
-    assert_eq!(all.json::<Value>().await.unwrap(), json!({ "deleted": 2 }));
-    let account = keeper.service.json(&place).await;
-    assert_eq!(account["opening_balance"], 1321);
-    assert_eq!(account["lost"], 0);
-
-    let deposit = keeper.service.deposit("atomic_no_delay", id, 7).await;
-    assert_eq!(deposit.status(), 200);
-    let reset = call(Method::POST, &format!("{place}/reset"), json!({})).await;
-    let account: Value = reset.json().await.unwrap();
-    assert_eq!(account["balance"], 1321);
-    assert_eq!(account["transactions"], 0);
-
-    for path in ["/accounts/99/reset", "/accounts/99/transactions"] {
-        let method = match path.ends_with("reset") {
-            true => Method::POST,
-            false => Method::DELETE,
+impl Books {
+    async fn on(engine: TestEngine) -> Self {
+        let keeper = Keeper::on(engine).await;
+        let token = keeper.token().await;
+        let mut books = Self {
+            keeper,
+            token,
+            account: 0,
         };
-        problem(call(method, path, json!({})).await, 404, "unknown-account").await;
-    }
-    for wrong in [json!(-1), json!("ten"), json!(1.5), json!([1])] {
-        let body = json!({ "opening_balance": wrong });
-        problem(
-            call(Method::POST, "/accounts", body).await,
-            400,
-            "invalid-request",
-        )
-        .await;
+        let opened = books.open_with(&json!(1000)).await;
+        assert_eq!(opened.status(), StatusCode::CREATED);
+        let place = opened.headers()["location"].to_str().unwrap().to_owned();
+        let account: Value = opened.json().await.unwrap();
+        assert_eq!(account["balance"], 1000);
+        books.account = account["id"].as_i64().unwrap();
+        assert_eq!(place, format!("/accounts/{}", books.account));
+        books
     }
 
-    let mut said = Vec::new();
-    let mut next = String::from("/changes?limit=2");
-    loop {
-        let page: Value = call(Method::GET, &next, json!({}))
-            .await
-            .json()
-            .await
-            .unwrap();
-        for change in page["changes"].as_array().unwrap() {
-            assert_eq!(change["username"], "ada");
-            assert_eq!(change["account"], id);
-            said.push(change["what"].as_str().unwrap().to_owned());
+    async fn call(&self, method: Method, path: &str) -> Response {
+        let request = self.keeper.request(method, path);
+        send(request.bearer_auth(&self.token).json(&json!({}))).await
+    }
+
+    async fn open_with(&self, balance: &Value) -> Response {
+        let request = self.keeper.request(Method::POST, "/accounts");
+        let body = json!({ "opening_balance": balance });
+        send(request.bearer_auth(&self.token).json(&body)).await
+    }
+
+    /// The path of the account, or of something in it.
+    fn path(&self, more: &str) -> String {
+        format!("/accounts/{}{more}", self.account)
+    }
+
+    /// Deposits these amounts, and returns the transactions' numbers.
+    async fn deposit(&self, amounts: &[i64]) -> Vec<i64> {
+        for amount in amounts {
+            let service = &self.keeper.service;
+            let made = service.deposit("atomic_no_delay", self.account, *amount);
+            assert_eq!(made.await.status(), 200);
         }
+        let transactions = self.path("/transactions");
+        let list = self.keeper.service.json(&transactions).await;
+        let list = list["transactions"].as_array().unwrap();
+        list.iter().map(|it| it["id"].as_i64().unwrap()).collect()
+    }
+
+    async fn assert_account_is(&self, expected: &Value) {
+        let account = self.keeper.service.json(&self.path("")).await;
+        assert_includes(&account, expected);
+    }
+}
+
+/// The balance stays as it is, and the opening balance takes what is missing now.
+async fn a_transaction_is_deleted_once(engine: TestEngine) {
+    let books = Books::on(engine).await;
+    let second = books.deposit(&[1, 20, 300]).await[1];
+    let path = books.path(&format!("/transactions/{second}"));
+    let deleted = books.call(Method::DELETE, &path).await;
+    let again = books.call(Method::DELETE, &path).await;
+    assert_eq!(
+        deleted.json::<Value>().await.unwrap(),
+        json!({ "deleted": 1 })
+    );
+    problem(again, 404, "unknown-transaction").await;
+    let account = json!({
+        "balance": 1321, "opening_balance": 1020, "transactions": 2, "lost": 0,
+    });
+    books.assert_account_is(&account).await;
+    books.keeper.service.stop().await;
+}
+
+async fn all_transactions_of_an_account_are_deleted(engine: TestEngine) {
+    let books = Books::on(engine).await;
+    books.deposit(&[20, 300]).await;
+    let all = books
+        .call(Method::DELETE, &books.path("/transactions"))
+        .await;
+    assert_eq!(all.json::<Value>().await.unwrap(), json!({ "deleted": 2 }));
+    let account = json!({ "opening_balance": 1320, "transactions": 0, "lost": 0 });
+    books.assert_account_is(&account).await;
+    books.keeper.service.stop().await;
+}
+
+async fn a_reset_account_is_back_at_its_opening_balance(engine: TestEngine) {
+    let books = Books::on(engine).await;
+    books.deposit(&[7]).await;
+    let reset = books.call(Method::POST, &books.path("/reset")).await;
+    let account: Value = reset.json().await.unwrap();
+    assert_includes(&account, &json!({ "balance": 1000, "transactions": 0 }));
+    books.keeper.service.stop().await;
+}
+
+async fn changes_are_listed_from_the_newest_on_and_in_pages(engine: TestEngine) {
+    let books = Books::on(engine).await;
+    let second = books.deposit(&[1, 20, 300]).await[1];
+    let one = books.path(&format!("/transactions/{second}"));
+    books.call(Method::DELETE, &one).await;
+    books
+        .call(Method::DELETE, &books.path("/transactions"))
+        .await;
+    books.deposit(&[7]).await;
+    books.call(Method::POST, &books.path("/reset")).await;
+
+    let pages = pages_of_changes(&books).await;
+    let deleted = format!("transaction {second} of 20 deleted");
+    let change = |what| json!({ "username": "ada", "account": books.account, "what": what });
+    let expected = [
+        [
+            change("reset, 1 transactions deleted"),
+            change("2 transactions deleted"),
+        ],
+        [change(&deleted), change("opened with 1000")],
+    ];
+    assert_includes(&json!(pages), &json!(expected));
+    books.keeper.service.stop().await;
+}
+
+/// All changes, two to a page.
+async fn pages_of_changes(books: &Books) -> Vec<Value> {
+    let mut pages = Vec::new();
+    let mut path = "/changes?limit=2".to_owned();
+    loop {
+        let page = books.call(Method::GET, &path).await;
+        let page: Value = page.json().await.unwrap();
+        pages.push(page["changes"].clone());
         match &page["next"] {
-            Value::Null => break,
-            before => next = format!("/changes?limit=2&before={before}"),
+            Value::Null => return pages,
+            before => path = format!("/changes?limit=2&before={before}"),
         }
     }
-    let deleted = format!("transaction {second} of 20 deleted");
-    let expected = [
-        "reset, 1 transactions deleted",
-        "2 transactions deleted",
-        &deleted,
-        "opened with 1000",
-    ];
-    assert_eq!(said, expected);
-    keeper.service.stop().await;
+}
+
+#[tokio::test]
+async fn a_transaction_is_not_found_in_another_account() {
+    let books = Books::on(TestEngine::Sqlite).await;
+    let transaction = books.deposit(&[20]).await[0];
+    let elsewhere = format!("/accounts/1/transactions/{transaction}");
+    let elsewhere = books.call(Method::DELETE, &elsewhere).await;
+    problem(elsewhere, 404, "unknown-transaction").await;
+    books.keeper.service.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_account_cannot_be_changed() {
+    let books = Books::on(TestEngine::Sqlite).await;
+    for (method, path) in [
+        (Method::POST, "/accounts/99/reset"),
+        (Method::DELETE, "/accounts/99/transactions"),
+    ] {
+        problem(books.call(method, path).await, 404, "unknown-account").await;
+    }
+    books.keeper.service.stop().await;
+}
+
+#[tokio::test]
+async fn an_opening_balance_is_a_number_from_0_on() {
+    let books = Books::on(TestEngine::Sqlite).await;
+    for wrong in [json!(-1), json!("ten"), json!(1.5), json!([1])] {
+        let refused = books.open_with(&wrong).await;
+        problem(refused, 400, "invalid-request").await;
+    }
+    books.keeper.service.stop().await;
 }
 
 /// The strategy is safe, so what would be wrong afterwards would be the keeper's doing.
@@ -231,49 +294,34 @@ async fn whoever_waits_in_vain_for_a_writer_waits_once() {
 async fn an_opening_balance_does_not_overflow() {
     let lab = TestEngine::Sqlite.lab().await;
     let account = keeper::open_account(&lab.database, "ada", 1).await.unwrap();
-    let strategy = Strategy::named("atomic_no_delay").unwrap();
-    let deposit = Deposit {
-        account,
-        amount: i64::MAX - 1,
-        claim: None,
-    };
-    let made = strategy
-        .perform(
-            &lab.database,
-            &deposit,
-            &Memory::default(),
-            Pace::default(),
-            &Unobserved,
-        )
-        .await;
-    assert!(made.is_ok());
-    // One update was lost, as it were: there is more on record than the balance could hold.
+    let nearly_all = i64::MAX - 1;
+    deposit(&lab.database, account, nearly_all).await;
+    // As if an update was lost: there is more on record than the balance could hold.
     let forget = "UPDATE accounts SET balance = 1 WHERE id = ?";
     lab.database
         .execute(forget, &[account.into()])
         .await
         .unwrap();
-    let again = strategy
-        .perform(
-            &lab.database,
-            &deposit,
-            &Memory::default(),
-            Pace::default(),
-            &Unobserved,
-        )
-        .await;
-    assert!(again.is_ok_and(|receipt| receipt.balance_written == Some(i64::MAX)));
+    let again = deposit(&lab.database, account, nearly_all).await;
+    assert_eq!(again.balance_written, Some(i64::MAX));
+
     let deleted = keeper::delete_transactions(&lab.database, ADA, account).await;
     assert!(matches!(deleted, Err(NotChanged::TooMuch)), "{deleted:?}");
-    let left = racy::accounts::find(&lab.database, account)
-        .await
-        .unwrap()
-        .unwrap();
+    let left = racy::accounts::find(&lab.database, account).await;
+    let left = left.unwrap().unwrap();
     assert_eq!(left.transactions, 2, "nothing was deleted");
-    assert_eq!(
-        keeper::reset_account(&lab.database, ADA, account)
-            .await
-            .unwrap(),
-        2
-    );
+    let reset = keeper::reset_account(&lab.database, ADA, account).await;
+    assert_eq!(reset.unwrap(), 2);
+}
+
+async fn deposit(database: &Database, account: i64, amount: i64) -> Receipt {
+    let strategy = Strategy::named("atomic_no_delay").unwrap();
+    let deposit = Deposit {
+        account,
+        amount,
+        claim: None,
+    };
+    let (memory, pace) = (Memory::default(), Pace::default());
+    let made = strategy.perform(database, &deposit, &memory, pace, &Unobserved);
+    made.await.unwrap()
 }

@@ -1,8 +1,10 @@
 //! Signing in and out: sessions, their cookie, and a limit to guessing.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use axum::http::StatusCode;
 use racy::http::Settings;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, Response};
 use tokio::task::JoinSet;
 
 use super::{Keeper, PASSWORD, cookie, make_user, send, serve, session_in, set_cookie};
@@ -12,7 +14,8 @@ use crate::support::service::{problem, settings};
 on_engines!(
     every:
         a_session_is_known_to_every_replica_until_it_ends,
-        guesses_are_limited_also_when_they_come_together,
+        five_guesses_at_one_user_are_looked_at_also_when_they_come_together,
+        a_user_at_whom_was_guessed_too_often_has_to_wait,
     ;
     innodb:
 );
@@ -40,94 +43,102 @@ async fn a_session_is_known_to_every_replica_until_it_ends(engine: TestEngine) {
     keeper.service.stop().await;
 }
 
-async fn guesses_are_limited_also_when_they_come_together(engine: TestEngine) {
+/// A service behind a proxy, which says from which address a guess comes.
+async fn behind_a_proxy(engine: TestEngine) -> Keeper {
     let behind_proxy = Settings {
         behind_proxy: true,
         ..settings()
     };
-    let keeper = Keeper::with(engine, &behind_proxy).await;
-    let guess = |username: &str, address: &str| {
-        let guess = keeper.login(username, "a grain of sand");
-        guess.header("x-forwarded-for", address)
-    };
-    let statuses = async |guesses: Vec<RequestBuilder>| {
-        let mut sent: JoinSet<_> = guesses.into_iter().map(send).collect();
-        let mut wrong = 0;
-        let mut too_many = 0;
-        while let Some(response) = sent.join_next().await {
-            match response.unwrap().status() {
-                StatusCode::UNAUTHORIZED => wrong += 1,
-                StatusCode::TOO_MANY_REQUESTS => too_many += 1,
-                other => panic!("{other}"),
-            }
-        }
-        (wrong, too_many)
-    };
+    Keeper::with(engine, &behind_proxy).await
+}
 
-    // At one user, from everywhere. Those that come together get in each other's way, so that fewer
-    // than five may be looked at; never more.
-    let addresses = (0..12).map(|n| format!("192.0.2.{n}"));
-    let at_ada = addresses.map(|address| guess("ada", &address)).collect();
-    let (wrong, too_many) = statuses(at_ada).await;
-    assert!(
-        wrong <= 5 && wrong + too_many == 12,
-        "{wrong} were looked at"
-    );
-    let mut more = 0;
-    while send(guess("ada", "192.0.2.99")).await.status() == StatusCode::UNAUTHORIZED {
-        more += 1;
-        assert!(wrong + more <= 5);
+/// Signs in from this address.
+async fn login_from(keeper: &Keeper, address: &str, username: &str, password: &str) -> Response {
+    let login = keeper.login(username, password);
+    send(login.header("x-forwarded-for", address)).await
+}
+
+/// Guesses a password, and says whether the guess was looked at.
+async fn guess(keeper: &Keeper, address: &str, username: &str) -> bool {
+    was_looked_at(&login_from(keeper, address, username, "a grain of sand").await)
+}
+
+/// Whether a wrong guess was compared with the password, and not refused unseen.
+fn was_looked_at(answer: &Response) -> bool {
+    match answer.status() {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::TOO_MANY_REQUESTS => false,
+        other => panic!("{other}"),
     }
-    assert_eq!(wrong + more, 5);
-    // Not even the right one, from then on.
-    let right = keeper.login("ada", PASSWORD);
-    let right = send(right.header("x-forwarded-for", "192.0.2.100")).await;
+}
+
+/// Guesses that come together get in each other's way, so that fewer than five may be looked at;
+/// never more.
+async fn five_guesses_at_one_user_are_looked_at_also_when_they_come_together(engine: TestEngine) {
+    let keeper = behind_a_proxy(engine).await;
+    let guesses = (0..12).map(|n| {
+        let guess = keeper.login("ada", "a grain of sand");
+        send(guess.header("x-forwarded-for", format!("192.0.2.{n}")))
+    });
+    let answers = guesses.collect::<JoinSet<_>>().join_all().await;
+    let mut looked_at = answers.iter().filter(|it| was_looked_at(it)).count();
+    assert!(looked_at <= 5, "{looked_at} were looked at");
+    while guess(&keeper, "192.0.2.99", "ada").await {
+        looked_at += 1;
+        assert!(looked_at <= 5);
+    }
+    assert_eq!(looked_at, 5);
+    keeper.service.stop().await;
+}
+
+async fn a_user_at_whom_was_guessed_too_often_has_to_wait(engine: TestEngine) {
+    let keeper = behind_a_proxy(engine).await;
+    while guess(&keeper, "192.0.2.99", "ada").await {}
+    let right = login_from(&keeper, "192.0.2.100", "ada", PASSWORD).await;
     assert_eq!(right.status(), StatusCode::TOO_MANY_REQUESTS);
     let retry_after = right.headers()["retry-after"].to_str().unwrap();
     let retry_after: u64 = retry_after.parse().unwrap();
     assert!((200..=300).contains(&retry_after), "{retry_after}");
     assert!(!right.headers().contains_key("set-cookie"));
 
-    // From one address, at everybody.
-    let mut looked_at = 0;
-    for n in 0..22 {
-        let status = send(guess(&format!("user{n}"), "198.51.100.1"))
-            .await
-            .status();
-        looked_at += u32::from(status == StatusCode::UNAUTHORIZED);
-    }
-    assert_eq!(looked_at, 20);
-    // Whoever has one IPv6 address has those beside it too.
-    let mut looked_at = 0;
-    for n in 0..22 {
-        let guess = guess(&format!("user{n}"), &format!("2001:db8::{n:x}"));
-        looked_at += u32::from(send(guess).await.status() == StatusCode::UNAUTHORIZED);
-    }
-    assert_eq!(looked_at, 20);
-    // Others may go on.
-    make_user(&keeper.lab.database, "grace").await;
-    let from_there = keeper.login("grace", PASSWORD);
-    let from_there = from_there.header("x-forwarded-for", "198.51.100.1");
-    assert_eq!(
-        send(from_there).await.status(),
-        StatusCode::TOO_MANY_REQUESTS
-    );
-    let elsewhere = keeper.login("grace", PASSWORD);
-    let elsewhere = elsewhere.header("x-forwarded-for", "198.51.100.2");
-    assert_eq!(send(elsewhere).await.status(), StatusCode::SEE_OTHER);
-
-    // Until they count no more.
+    // Until the guesses count no more.
     let database = &keeper.lab.database;
-    database
-        .execute("UPDATE guesses SET at = 0", &[])
-        .await
-        .unwrap();
+    let grow_old = database.execute("UPDATE guesses SET at = 0", &[]).await;
+    grow_old.unwrap();
     keeper.session().await;
-    let left = database
-        .rows("SELECT COUNT(*) FROM guesses", &[])
-        .await
-        .unwrap();
-    assert_eq!(left[0].integer(0).unwrap(), 0, "old guesses are taken out");
+    let left = database.rows("SELECT COUNT(*) FROM guesses", &[]).await;
+    let left = left.unwrap()[0].integer(0).unwrap();
+    assert_eq!(left, 0, "old guesses are taken out");
+    keeper.service.stop().await;
+}
+
+#[tokio::test]
+async fn twenty_guesses_from_one_address_are_looked_at() {
+    let keeper = behind_a_proxy(TestEngine::Sqlite).await;
+    let mut looked_at = 0;
+    for n in 0..22 {
+        let guess = guess(&keeper, "198.51.100.1", &format!("user{n}")).await;
+        looked_at += u32::from(guess);
+    }
+    assert_eq!(looked_at, 20);
+    make_user(&keeper.lab.database, "grace").await;
+    let from_there = login_from(&keeper, "198.51.100.1", "grace", PASSWORD).await;
+    assert_eq!(from_there.status(), StatusCode::TOO_MANY_REQUESTS);
+    let elsewhere = login_from(&keeper, "198.51.100.2", "grace", PASSWORD).await;
+    assert_eq!(elsewhere.status(), StatusCode::SEE_OTHER);
+    keeper.service.stop().await;
+}
+
+/// A client that has one IPv6 address has those beside it too.
+#[tokio::test]
+async fn twenty_guesses_from_one_network_of_ipv6_are_looked_at() {
+    let keeper = behind_a_proxy(TestEngine::Sqlite).await;
+    let mut looked_at = 0;
+    for n in 0..22 {
+        let guess = guess(&keeper, &format!("2001:db8::{n:x}"), &format!("user{n}")).await;
+        looked_at += u32::from(guess);
+    }
+    assert_eq!(looked_at, 20);
     keeper.service.stop().await;
 }
 
@@ -144,7 +155,7 @@ async fn a_session_that_was_planted_is_worth_nothing() {
     assert_eq!(keeper.get("/changes", &planted).await.status(), 401);
     assert_eq!(keeper.get("/changes", &session).await.status(), 200);
 
-    // Who signs in anew has one session, not two.
+    // A user who signs in again has one session, not two.
     let login = keeper
         .login("ada", PASSWORD)
         .header("cookie", cookie(&session));
@@ -157,11 +168,7 @@ async fn a_session_that_was_planted_is_worth_nothing() {
 
 #[tokio::test]
 async fn the_cookie_is_for_the_service_alone() {
-    let behind_proxy = Settings {
-        behind_proxy: true,
-        ..settings()
-    };
-    let keeper = Keeper::with(TestEngine::Sqlite, &behind_proxy).await;
+    let keeper = behind_a_proxy(TestEngine::Sqlite).await;
     for (scheme, secure) in [("http", false), ("https", true)] {
         let login = keeper.login("ada", PASSWORD);
         let response = send(login.header("x-forwarded-proto", scheme)).await;
@@ -170,26 +177,28 @@ async fn the_cookie_is_for_the_service_alone() {
         assert!(cookie.contains("; SameSite=Lax"), "{cookie}");
         assert_eq!(cookie.contains("; Secure"), secure, "{cookie}");
     }
-    let select = "SELECT token_hash FROM sessions";
-    let stored = keeper.lab.database.rows(select, &[]).await.unwrap();
-    let stored: Vec<_> = stored.iter().map(|row| row.text(0).unwrap()).collect();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = i64::try_from(now.unwrap().as_micros()).unwrap();
-    let select = "SELECT expires_at FROM sessions";
-    for row in keeper.lab.database.rows(select, &[]).await.unwrap() {
-        let lasts = row.integer(0).unwrap() - now;
-        let hours = lasts / 3_600_000_000;
-        assert!((11..12).contains(&hours), "{lasts} µs");
-    }
-    let session = keeper.session().await;
-    assert_eq!(stored.len(), 2);
-    assert!(!stored.contains(&session), "only its hash is stored");
     keeper.service.stop().await;
 }
 
-/// A sign-in clears away what is over.
 #[tokio::test]
-async fn sessions_that_are_over_do_not_pile_up() {
+async fn a_session_is_stored_as_a_hash_and_lasts_for_twelve_hours() {
+    let keeper = Keeper::on(TestEngine::Sqlite).await;
+    let session = keeper.session().await;
+    let select = "SELECT token_hash, expires_at FROM sessions";
+    let stored = keeper.lab.database.rows(select, &[]).await.unwrap();
+    let [stored] = &stored[..] else {
+        panic!("one session is stored");
+    };
+    assert_ne!(stored.text(0).unwrap(), session);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let lasts = stored.integer(1).unwrap() - i64::try_from(now.as_micros()).unwrap();
+    assert_eq!(lasts / 3_600_000_000, 11, "{lasts} µs");
+    keeper.service.stop().await;
+}
+
+/// A sign-in deletes the expired ones.
+#[tokio::test]
+async fn expired_sessions_do_not_pile_up() {
     let keeper = Keeper::on(TestEngine::Sqlite).await;
     keeper.session().await;
     keeper.session().await;
@@ -204,16 +213,19 @@ async fn sessions_that_are_over_do_not_pile_up() {
     keeper.service.stop().await;
 }
 
+/// Where a sign-in is asked to lead, and where it leads.
+const NEXT: [(&str, &str); 5] = [
+    ("/admin/accounts/1?limit=3", "/admin/accounts/1?limit=3"),
+    ("https://evil.example/", "/admin"),
+    ("//evil.example/admin", "/admin"),
+    ("/admin/\r\nset-cookie: x=y", "/admin"),
+    ("/admin/\n", "/admin"),
+];
+
 #[tokio::test]
 async fn signing_in_leads_to_the_keepers_pages_and_nowhere_else() {
     let keeper = Keeper::on(TestEngine::Sqlite).await;
-    for (next, place) in [
-        ("/admin/accounts/1?limit=3", "/admin/accounts/1?limit=3"),
-        ("https://evil.example/", "/admin"),
-        ("//evil.example/admin", "/admin"),
-        ("/admin/\r\nset-cookie: x=y", "/admin"),
-        ("/admin/\n", "/admin"),
-    ] {
+    for (next, place) in NEXT {
         let form = [("username", "ada"), ("password", PASSWORD), ("next", next)];
         let login = keeper.request(Method::POST, "/admin/login").form(&form);
         let response = send(login).await;

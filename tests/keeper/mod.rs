@@ -8,14 +8,11 @@ mod login;
 mod pages;
 mod waits;
 
-use std::sync::Arc;
-
 use axum::http::StatusCode;
 use racy::auth::{self, Password, Username};
 use racy::engine::Database;
 use racy::http::Settings;
 use racy::keeper::{self, Actor};
-use racy::step::Unobserved;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
@@ -102,7 +99,7 @@ impl Keeper {
 }
 
 pub(super) async fn serve(lab: &Lab, settings: &Settings) -> RunningService {
-    RunningService::start_with(&lab.database, settings, Arc::new(Unobserved), |it| it).await
+    RunningService::start_with(&lab.database, settings).await
 }
 
 pub(super) async fn make_user(database: &Database, name: &str) {

@@ -2,10 +2,12 @@
 
 pub mod client;
 pub mod described;
+pub mod json;
 pub mod lab;
 pub mod pooler;
 pub mod process;
 pub mod service;
+pub mod stepper;
 
 pub use client::Client;
 pub use lab::{Lab, TestEngine};
@@ -18,9 +20,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
-/// Defines each of these tests, which take a [`TestEngine`], once per engine; those under `servers`,
-/// about what only a server has, such as row locks, on all engines but SQLite; those under `innodb`
-/// on MySQL and MariaDB alone; those under `postgres` on PostgreSQL alone.
+/// Defines each of these tests, which take a [`TestEngine`], once per engine. Those under `servers`,
+/// about what only a server has, such as row locks, are on all engines but SQLite; those under
+/// `innodb` on MySQL and MariaDB alone; those under `postgres` on PostgreSQL alone.
 macro_rules! on_engines {
     (
         every: $($every:ident),* $(,)?;
@@ -45,15 +47,16 @@ macro_rules! on_engines {
     };
 }
 
-/// A temporary folder that every user may pass through: PostgreSQL, started by root, runs as another.
+/// A temporary folder that every user may pass through. PostgreSQL, started by root, runs as another
+/// user.
 pub fn open_folder() -> TempDir {
     let open = Permissions::from_mode(0o711);
     let folder = tempfile::Builder::new().permissions(open).tempdir();
     folder.unwrap()
 }
 
-/// A port that no other test is given while this value lives. Only what this test tells its number
-/// can listen on it, however often.
+/// A port that no other test is given while this value lives. A service that is told its number can
+/// listen on it, also several times.
 #[derive(Debug)]
 pub struct HeldPort(TcpSocket);
 
@@ -72,7 +75,7 @@ impl HeldPort {
     }
 }
 
-/// Waits until a condition holds that the test has made inevitable. The pause between two looks
+/// Waits until a condition holds that the test has made inevitable. The pause between two attempts
 /// orders nothing; the deadline turns a hang into a failure.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::described;
+use super::stepper::{Arrivals, Gate};
 
 /// A service that runs until it is [stopped](Self::stop).
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub fn settings() -> Settings {
         idempotency_ttl: Duration::from_hours(24),
         behind_proxy: false,
         instance: "here".parse().unwrap(),
-        // Nobody exports but those who bring a folder.
+        // A test that exports brings a folder of its own.
         exports: Folder::at("no export folder"),
         limits: Limits::default(),
     }
@@ -46,16 +47,23 @@ pub fn settings() -> Settings {
 
 impl RunningService {
     pub async fn start(database: &Database) -> Self {
-        Self::start_with(database, &settings(), Arc::new(Unobserved), |router| router).await
+        Self::start_with(database, &settings()).await
     }
 
-    /// At a [port that is held](super::HeldPort) for it.
-    pub async fn start_at(address: SocketAddr, database: &Database) -> Self {
-        let service = Service::new(database.clone(), &settings(), Arc::new(Unobserved));
-        Self::serve(service, address).await
+    pub async fn start_with(database: &Database, settings: &Settings) -> Self {
+        Self::start_wrapped(database, settings, Arc::new(Unobserved), |router| router).await
     }
 
-    pub async fn start_with(
+    /// Starts a service whose clients park before each step.
+    pub async fn start_gated(database: &Database, settings: &Settings) -> (Self, Arrivals) {
+        let (gate, arrivals) = Gate::new();
+        let service =
+            Self::start_wrapped(database, settings, Arc::new(gate), |router| router).await;
+        (service, arrivals)
+    }
+
+    /// Starts a service with an observer of its own, and with layers around its routes.
+    pub async fn start_wrapped(
         database: &Database,
         settings: &Settings,
         observer: Arc<dyn Observer>,
@@ -63,6 +71,12 @@ impl RunningService {
     ) -> Self {
         let service = Service::new(database.clone(), settings, observer).wrapped(wrap);
         Self::serve(service, (Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// Starts a service at a [port that is held](super::HeldPort) for it.
+    pub async fn start_at(address: SocketAddr, database: &Database) -> Self {
+        let service = Service::new(database.clone(), &settings(), Arc::new(Unobserved));
+        Self::serve(service, address).await
     }
 
     async fn serve(service: Service, address: SocketAddr) -> Self {
@@ -97,17 +111,30 @@ impl RunningService {
 
     /// Deposits with a form, as racy-django's clients do.
     pub async fn deposit(&self, strategy: &str, account: i64, amount: i64) -> Response {
-        self.post(&format!("/demo/{strategy}/"))
-            .form(&[("account", account), ("amount", amount)])
-            .send()
-            .await
-            .unwrap()
+        let deposit = self.deposit_request(strategy, account, amount);
+        deposit.send().await.unwrap()
+    }
+
+    /// Sends a deposit of 100 into account 1, and does not wait for its answer.
+    pub fn begin_deposit(&self, strategy: &str) -> JoinHandle<reqwest::Result<Response>> {
+        tokio::spawn(self.deposit_request(strategy, 1, 100).send())
+    }
+
+    pub fn deposit_request(&self, strategy: &str, account: i64, amount: i64) -> RequestBuilder {
+        let request = self.post(&format!("/demo/{strategy}/"));
+        request.form(&[("account", account), ("amount", amount)])
     }
 
     pub async fn json(&self, path: &str) -> Value {
         let response = self.get(path).send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         response.json().await.unwrap()
+    }
+
+    /// What `/metrics` says.
+    pub async fn metrics(&self) -> String {
+        let response = self.get("/metrics").send().await.unwrap();
+        response.text().await.unwrap()
     }
 }
 
@@ -120,5 +147,13 @@ pub async fn problem(response: Response, status: u16, kind: &str) -> Value {
     assert_eq!(problem["type"], format!("urn:racy:problem:{kind}"));
     assert_eq!(problem["status"], status);
     assert!(problem["title"].is_string() && problem["detail"].is_string());
+    problem
+}
+
+/// Checks that an answer is such a [`problem`], with these words in its detail.
+pub async fn problem_with(response: Response, status: u16, kind: &str, words: &str) -> Value {
+    let problem = problem(response, status, kind).await;
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains(words), "{words:?} is not in {detail:?}");
     problem
 }
