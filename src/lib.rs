@@ -18,7 +18,7 @@
 //! 7. [`explore`]: every schedule of a strategy's clients, instead of the luck of a load test.
 //!    [`survey`] says which strategies it explores on which engines.
 //! 8. [`keeper`]: accounts are reset between two lessons; [`auth`]: by whom.
-//! 9. [`config`]: what the commands can be told; `main.rs` wires them. [`descriptors`]: how many
+//! 9. [`commands`]: the command line, one file for each command. [`descriptors`]: how many
 //!    connections the process may have open.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
@@ -30,8 +30,8 @@
 
 pub mod accounts;
 pub mod auth;
-pub mod config;
-pub mod demo;
+pub mod commands;
+mod demo;
 pub mod descriptors;
 pub mod engine;
 pub mod exhibits;

@@ -119,20 +119,17 @@ async fn explore_says_what_is_wrong_with_what_it_was_told() {
         (&["nothing"], "[possible values: non_atomic_no_delay, "),
         (
             &["atomic_no_delay", "--schedule", "A B X"],
-            "--schedule: character 5, 'X', is no client",
+            "--schedule cannot be read: character 5, 'X', is no client",
         ),
         (
             &["atomic_no_delay", "--schedule", ""],
-            "--schedule: it names no client",
+            "--schedule cannot be read: it names no client",
         ),
         (
             &["--schedule", "A B"],
-            "--schedule is one strategy's: name it",
+            "--schedule belongs to one strategy: name it",
         ),
-        (
-            &["--policy", "replay"],
-            "--policy replay wants a --schedule",
-        ),
+        (&["--policy", "replay"], "--policy replay needs a schedule"),
         (
             &["--policy", "random", "--schedule", "A B"],
             "leave one of them out",

@@ -1,4 +1,5 @@
-//! Orders and exports: which anomalies their audits found, while the consumer shipped and clients downloaded.
+//! Orders and exports: the anomalies that their audits found, while the consumer shipped and clients
+//! downloaded.
 
 use std::fmt::Write as _;
 
@@ -6,8 +7,10 @@ use indicatif::ProgressBar;
 use make_requests::{Anomaly, Book, Exports, Orders, Pace, Plan, Report, Target};
 use serde::Serialize;
 
+use super::service::RunningService;
+use super::table::aligned;
 use super::{
-    Error, Ground, REQUESTS, Refusals, Running, TIMEOUT, aligned, counted_by, refusals,
+    DemoError, Platform, REQUESTS, Refusals, TIMEOUT, move_bar, nothing_went_wrong, refusals,
     refused_in_words,
 };
 use crate::accounts;
@@ -16,61 +19,62 @@ use crate::exhibits::card::Expectation;
 use crate::exhibits::{exports, orders};
 use crate::step::Unobserved;
 
-/// So many transactions make a file of several chunks, between which others may write.
-const EXPORTED: usize = 4_000;
+/// The number of transactions to export. Their file has several chunks, between which other
+/// requests may write.
+const EXPORTED_TRANSACTIONS: usize = 4_000;
 
 /// An exhibit whose audit names its anomalies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Audited {
+pub(super) enum AuditedExhibit {
     /// Order numbers.
     Orders,
-    /// A CSV file.
+    /// CSV files.
     Exports,
 }
 
-/// What ten requests by one strategy brought.
+/// How ten requests by one strategy ended.
 #[derive(Debug, Serialize)]
-pub struct Showing {
-    /// The strategy, with its exhibit in front.
-    pub strategy: &'static str,
-    /// What it ran on.
+pub(crate) struct AuditedResult {
+    /// The strategy's full name.
+    strategy: &'static str,
+    /// What the strategy ran on.
     #[serde(flatten)]
-    pub engine: Engine,
+    engine: Engine,
     /// How many requests were sent.
-    pub requests: u32,
-    /// How many were acknowledged.
-    pub acknowledged: usize,
-    /// How many were refused.
-    pub refused: usize,
+    requests: u32,
+    /// How many requests were acknowledged.
+    acknowledged: usize,
+    /// How many requests were refused.
+    refused: usize,
     /// The refusals, by fault and code.
-    pub refusals: Vec<Refusals>,
-    /// How many ended in neither way.
-    pub unclear: usize,
-    /// What the audit looked for, and how often it was found.
-    pub anomalies: Vec<Anomaly>,
-    /// From the first request's start to the last one's end, in milliseconds.
-    pub wall_ms: u64,
-    /// Whether nothing may ever go wrong with this strategy on this engine.
-    pub must_be_safe: bool,
+    refusals: Vec<Refusals>,
+    /// How many requests ended in neither way.
+    unclear: usize,
+    /// The anomalies that the audit looks for, and how often it found each.
+    anomalies: Vec<Anomaly>,
+    /// The time from the first request's start to the last one's end, in milliseconds.
+    wall_ms: u64,
+    /// Whether this strategy may never show an anomaly on this engine.
+    must_be_safe: bool,
     #[serde(skip)]
     timeline: Option<String>,
     #[serde(skip)]
-    exhibit: Audited,
+    exhibit: AuditedExhibit,
 }
 
-impl Showing {
-    /// What it is one of.
-    pub(super) fn exhibit(&self) -> Audited {
+impl AuditedResult {
+    /// The exhibit to which the strategy belongs.
+    pub(super) fn exhibit(&self) -> AuditedExhibit {
         self.exhibit
     }
 
-    /// The strategy without its exhibit.
+    /// The strategy's name within its exhibit.
     fn name(&self) -> &'static str {
         let name = self.strategy.split_once('/');
         name.map_or(self.strategy, |(_, name)| name)
     }
 
-    /// How often the audit found this.
+    /// How often the audit found this anomaly.
     fn count(&self, name: &str) -> u64 {
         let mut anomalies = self.anomalies.iter();
         anomalies
@@ -78,25 +82,25 @@ impl Showing {
             .map_or(0, |it| it.count)
     }
 
-    /// The first thing that is wrong.
-    fn wrong(&self) -> Option<&Anomaly> {
+    /// The first anomaly that the audit found.
+    fn first_anomaly(&self) -> Option<&Anomaly> {
         self.anomalies.iter().find(|anomaly| anomaly.is_wrong())
     }
 
     pub(super) fn broke_its_promise(&self) -> bool {
-        self.must_be_safe && self.wrong().is_some()
+        self.must_be_safe && self.first_anomaly().is_some()
     }
 }
 
-/// One strategy, and how it is shown.
-struct Shown {
-    name: &'static str,
+/// One strategy, and what its requests ask for.
+struct StrategyPlan {
+    full_name: &'static str,
     target: Target,
     must_be_safe: bool,
 }
 
-impl Audited {
-    /// How many requests its strategies come to.
+impl AuditedExhibit {
+    /// The number of all requests.
     pub(super) fn requests(self) -> u64 {
         let strategies = match self {
             Self::Orders => orders::STRATEGIES.len(),
@@ -105,56 +109,50 @@ impl Audited {
         u64::from(REQUESTS) * strategies as u64
     }
 
-    /// The room in which its strategies live.
-    pub(super) fn room(self) -> &'static str {
+    /// The folder of its strategies.
+    pub(super) fn folder(self) -> &'static str {
         match self {
             Self::Orders => "src/exhibits/orders/",
             Self::Exports => "src/exhibits/exports/",
         }
     }
 
-    /// Shows every strategy: of the orders each in a book of its own, of the exports all from one account.
+    /// Shows every strategy. Each order strategy gets a book of its own. All export strategies
+    /// export the same account.
     pub(super) async fn run(
         self,
         database: &Database,
-        service: &Running,
+        service: &RunningService,
         bar: &ProgressBar,
-    ) -> Result<Vec<Showing>, Error> {
-        let shown = match self {
+    ) -> Result<Vec<AuditedResult>, DemoError> {
+        let strategies = match self {
             Self::Orders => all_orders(database.engine())?,
             Self::Exports => all_exports(database).await?,
         };
-        let mut showings = Vec::new();
-        for it in shown {
-            bar.set_message(it.name);
+        let mut results = Vec::new();
+        for strategy in strategies {
+            bar.set_message(strategy.full_name);
             let plan = Plan {
                 base_url: service.base_url.parse()?,
-                target: it.target,
+                target: strategy.target.clone(),
                 pace: Pace::Together,
                 requests: REQUESTS.try_into()?,
                 timeout: TIMEOUT,
             };
-            let report = make_requests::run(&plan, counted_by(bar)).await?;
-            let engine = database.engine().clone();
-            showings.push(self.showing(it.name, it.must_be_safe, engine, &report));
+            let report = make_requests::run(&plan, move_bar(bar)).await?;
+            results.push(self.summarize(&strategy, database.engine(), &report));
         }
-        Ok(showings)
+        Ok(results)
     }
 
-    fn showing(
-        self,
-        strategy: &'static str,
-        must_be_safe: bool,
-        engine: Engine,
-        report: &Report,
-    ) -> Showing {
+    fn summarize(self, strategy: &StrategyPlan, engine: &Engine, report: &Report) -> AuditedResult {
         let acknowledged = report.acknowledged();
         let refusals = refusals(std::slice::from_ref(report));
         let refused = refusals.iter().map(|refusals| refusals.requests).sum();
         let collided = report.collision().is_some();
-        Showing {
-            strategy,
-            engine,
+        AuditedResult {
+            strategy: strategy.full_name,
+            engine: engine.clone(),
             requests: REQUESTS,
             acknowledged,
             refused,
@@ -162,13 +160,13 @@ impl Audited {
             unclear: report.answers.len() - acknowledged - refused,
             anomalies: report.anomalies(),
             wall_ms: u64::try_from(report.wall().as_millis()).unwrap_or(u64::MAX),
-            must_be_safe,
+            must_be_safe: strategy.must_be_safe,
             timeline: report.timeline().filter(|_| collided),
             exhibit: self,
         }
     }
 
-    /// The anomalies that are columns, by what their column is called.
+    /// The anomalies that have a column: the column's heading and the anomaly's name.
     fn columns(self) -> [(&'static str, &'static str); 4] {
         match self {
             Self::Orders => [
@@ -187,48 +185,48 @@ impl Audited {
     }
 }
 
-fn all_orders(engine: &Engine) -> Result<Vec<Shown>, Error> {
-    let shown = |strategy: &orders::Strategy| {
+fn all_orders(engine: &Engine) -> Result<Vec<StrategyPlan>, DemoError> {
+    let plan = |strategy: &orders::Strategy| {
         let target = Orders {
             strategy: strategy.name.parse()?,
             book: Book::fresh(),
         };
         let beside_the_consumer = Expectation::on(engine, strategy.beside_the_consumer);
-        Ok(Shown {
-            name: strategy.full_name,
+        Ok(StrategyPlan {
+            full_name: strategy.full_name,
             target: target.into(),
             must_be_safe: strategy.card.must_be_safe_on(engine)
                 && beside_the_consumer.is_some_and(Expectation::is_safe),
         })
     };
-    orders::STRATEGIES.iter().map(shown).collect()
+    orders::STRATEGIES.iter().map(plan).collect()
 }
 
-async fn all_exports(database: &Database) -> Result<Vec<Shown>, Error> {
-    let account = account_to_export(database).await?;
-    let shown = |strategy: &exports::Strategy| {
+async fn all_exports(database: &Database) -> Result<Vec<StrategyPlan>, DemoError> {
+    let account = open_account_to_export(database).await?;
+    let plan = |strategy: &exports::Strategy| {
         let target = Exports {
             strategy: strategy.short_name.parse()?,
             account,
         };
-        Ok(Shown {
-            name: strategy.name,
+        Ok(StrategyPlan {
+            full_name: strategy.name,
             target: target.into(),
             must_be_safe: strategy.must_be_safe_on(database.engine()),
         })
     };
-    exports::STRATEGIES.iter().map(shown).collect()
+    exports::STRATEGIES.iter().map(plan).collect()
 }
 
-async fn account_to_export(database: &Database) -> Result<i64, Fault> {
+async fn open_account_to_export(database: &Database) -> Result<i64, Fault> {
+    const INSERT: &str = "INSERT INTO transactions (account_id, amount, appended) VALUES (?, ?, 1)";
     let account = accounts::open(database, 0).await?;
-    let rows = vec![[account, 1]; EXPORTED];
+    let rows = vec![[account, 1]; EXPORTED_TRANSACTIONS];
     let mut session = database.session(&Unobserved).await?;
     session.begin().await?;
-    for some in rows.chunks(1000) {
-        let insert = "INSERT INTO transactions (account_id, amount, appended) VALUES (?, ?, 1)";
+    for chunk in rows.chunks(1000) {
         session
-            .insert_rows("insert transactions", insert, some)
+            .insert_rows("insert transactions", INSERT, chunk)
             .await?;
     }
     session.commit().await?;
@@ -236,62 +234,53 @@ async fn account_to_export(database: &Database) -> Result<i64, Fault> {
     Ok(account)
 }
 
-/// The showings as a table, one anomaly in a sentence, and one timeline.
-pub(super) fn text(exhibit: Audited, showings: &[Showing], ground: &Ground) -> String {
-    let mut text = table(exhibit, showings);
-    for showing in showings {
-        if showing.refused + showing.unclear > 0 {
-            let words = refused_in_words(&showing.refusals, showing.unclear);
-            let _ = writeln!(text, "{}: {words}", showing.name());
+/// The results as a table, then the first anomaly of each strategy in a sentence, then one
+/// timeline.
+pub(super) fn text(
+    exhibit: AuditedExhibit,
+    results: &[AuditedResult],
+    platform: &Platform,
+) -> String {
+    let mut text = table(exhibit, results);
+    for result in results {
+        if result.refused + result.unclear > 0 {
+            let words = refused_in_words(&result.refusals, result.unclear);
+            let _ = writeln!(text, "{}: {words}", result.name());
         }
     }
-    for showing in showings {
-        if let Some(example) = showing.wrong().and_then(|it| it.example.as_ref()) {
-            let _ = writeln!(text, "{}: {example}", showing.name());
+    for result in results {
+        if let Some(example) = result.first_anomaly().and_then(|it| it.example.as_ref()) {
+            let _ = writeln!(text, "{}: {example}", result.name());
         }
     }
-    match showings
+    let mut timelines = results
         .iter()
-        .find_map(|it| Some((it.name(), it.timeline.as_ref()?)))
-    {
-        Some((strategy, timeline)) => {
-            let _ = write!(text, "\nTwo of the requests of {strategy}:\n\n{timeline}");
-        }
-        None if showings.iter().any(|it| it.wrong().is_some()) => {}
-        None if ground.connections < REQUESTS => {
-            let _ = writeln!(
-                text,
-                "\nNothing went wrong: of {REQUESTS} requests only as many meet as there are database \
-                 connections ({}).",
-                ground.connections
-            );
-        }
-        None => {
-            text.push_str(
-                "\nNothing went wrong this time. Try again: a race is a matter of luck.\n",
-            );
-        }
+        .filter_map(|it| Some((it.name(), it.timeline.as_ref()?)));
+    if let Some((strategy, timeline)) = timelines.next() {
+        let _ = write!(text, "\nTwo of the requests of {strategy}:\n\n{timeline}");
+    } else if results.iter().all(|it| it.first_anomaly().is_none()) {
+        text.push_str(&nothing_went_wrong("Nothing went wrong", platform));
     }
-    for showing in showings.iter().filter(|it| it.broke_its_promise()) {
+    for result in results.iter().filter(|it| it.broke_its_promise()) {
         let _ = writeln!(
             text,
             "\n{} must be safe on this engine, and is not.",
-            showing.name()
+            result.name()
         );
     }
     text
 }
 
-fn table(exhibit: Audited, showings: &[Showing]) -> String {
+fn table(exhibit: AuditedExhibit, results: &[AuditedResult]) -> String {
     let columns = exhibit.columns();
-    let [a, b, c, d] = columns.map(|(column, _)| column);
-    let header = ["strategy", "acknowledged", "refused", a, b, c, d].map(str::to_owned);
-    let rows = showings.iter().map(|showing| {
-        let [a, b, c, d] = columns.map(|(_, anomaly)| showing.count(anomaly).to_string());
+    let [a, b, c, d] = columns.map(|(heading, _)| heading);
+    let header = ["strategy", "acknowledged", "refused", a, b, c, d];
+    let rows = results.iter().map(|result| {
+        let [a, b, c, d] = columns.map(|(_, anomaly)| result.count(anomaly).to_string());
         [
-            showing.name().to_owned(),
-            showing.acknowledged.to_string(),
-            showing.refused.to_string(),
+            result.name().to_owned(),
+            result.acknowledged.to_string(),
+            result.refused.to_string(),
             a,
             b,
             c,

@@ -7,57 +7,60 @@ use make_requests::{Deposits, Pace, Plan, Report};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use super::service::RunningService;
+use super::table::aligned;
 use super::{
-    Error, Ground, REQUESTS, Refusals, Running, TIMEOUT, aligned, counted_by, refusals,
+    DemoError, Platform, REQUESTS, Refusals, TIMEOUT, move_bar, nothing_went_wrong, refusals,
     refused_in_words,
 };
 use crate::accounts::{self, Account};
 use crate::engine::{Database, Engine};
 use crate::exhibits::deposits::{STRATEGIES, Strategy};
 
+/// What each deposit adds.
 const AMOUNT: i64 = 100;
 
-/// What ten deposits by one strategy brought.
+/// How ten deposits by one strategy ended.
 #[derive(Debug, Serialize)]
-pub struct Showing {
+pub(crate) struct DepositsResult {
     /// The strategy.
-    pub strategy: &'static str,
-    /// By how many instances of the service.
-    pub instances: usize,
-    /// What it ran on.
+    strategy: &'static str,
+    /// How many instances of the service made the deposits.
+    instances: usize,
+    /// What the strategy ran on.
     #[serde(flatten)]
-    pub engine: Engine,
+    engine: Engine,
     /// How many deposits were sent.
-    pub requests: u32,
-    /// How many were acknowledged.
-    pub acknowledged: usize,
-    /// How many were refused.
-    pub refused: usize,
+    requests: u32,
+    /// How many deposits were acknowledged.
+    acknowledged: usize,
+    /// How many deposits were refused.
+    refused: usize,
     /// The refusals, by fault and code.
-    pub refusals: Vec<Refusals>,
-    /// How many ended in neither way.
-    pub unclear: usize,
-    /// What the account held at first.
-    pub opening_balance: i64,
-    /// What it should hold: the opening balance plus what is on record, or what was acknowledged where
-    /// that is more.
-    pub expected_balance: i128,
-    /// What it holds.
-    pub balance: i128,
-    /// What the transactions on record amount to.
-    pub transactions_sum: i128,
-    /// What was lost.
-    pub lost: i128,
-    /// From the first request's start to the last one's end, in milliseconds.
-    pub wall_ms: u64,
-    /// Whether nothing may ever be lost by this strategy on this engine.
-    pub must_be_safe: bool,
+    refusals: Vec<Refusals>,
+    /// How many deposits ended in neither way.
+    unclear: usize,
+    /// The account's balance before the deposits.
+    opening_balance: i64,
+    /// What the account should hold: the opening balance plus what is on record, or plus what was
+    /// acknowledged if that is more.
+    expected_balance: i128,
+    /// What the account holds.
+    balance: i128,
+    /// The sum of the transactions on record.
+    transactions_sum: i128,
+    /// The expected balance minus the balance.
+    lost: i128,
+    /// The time from the first request's start to the last one's end, in milliseconds.
+    wall_ms: u64,
+    /// Whether this strategy may never lose anything on this engine.
+    must_be_safe: bool,
     #[serde(skip)]
     timeline: Option<String>,
 }
 
-impl Showing {
-    /// The strategy and, where there were several, its instances.
+impl DepositsResult {
+    /// The strategy and, if there were several, its instances.
     fn name(&self) -> String {
         match self.instances {
             1 => self.strategy.to_owned(),
@@ -70,40 +73,41 @@ impl Showing {
         self.refused == 0 && self.unclear == 0
     }
 
-    /// Whether it lost something that it must not lose.
+    /// Whether something was lost although the strategy must be safe.
     pub(super) fn broke_its_promise(&self) -> bool {
         self.must_be_safe && self.lost != 0
     }
 }
 
-/// How many deposits they come to.
+/// The number of all deposits.
 pub(super) fn requests() -> u64 {
-    let showings = STRATEGIES.iter().map(|it| it.instances(2).len() as u64);
-    u64::from(REQUESTS) * showings.sum::<u64>()
+    let runs = STRATEGIES.iter().map(|it| it.instances(2).len() as u64);
+    u64::from(REQUESTS) * runs.sum::<u64>()
 }
 
-/// Shows every strategy; those that rely on an instance's memory once more with two instances.
+/// Shows every strategy. Those that rely on an instance's memory are shown once more, with two
+/// instances.
 pub(super) async fn run(
     database: &Database,
-    services: &[Running; 2],
+    services: &[RunningService; 2],
     bar: &ProgressBar,
-) -> Result<Vec<Showing>, Error> {
-    let mut showings = Vec::new();
+) -> Result<Vec<DepositsResult>, DemoError> {
+    let mut results = Vec::new();
     for strategy in &STRATEGIES {
         bar.set_message(strategy.name);
         for instances in strategy.instances(services.len()) {
-            showings.push(show(database, strategy, &services[..instances], bar).await?);
+            results.push(run_strategy(database, strategy, &services[..instances], bar).await?);
         }
     }
-    Ok(showings)
+    Ok(results)
 }
 
-async fn show(
+async fn run_strategy(
     database: &Database,
     strategy: &'static Strategy,
-    services: &[Running],
+    services: &[RunningService],
     bar: &ProgressBar,
-) -> Result<Showing, Error> {
+) -> Result<DepositsResult, DemoError> {
     let account = accounts::open(database, 0).await?;
     let mut bursts = JoinSet::new();
     for service in services {
@@ -122,31 +126,31 @@ async fn show(
             timeout: TIMEOUT,
         };
         let bar = bar.clone();
-        bursts.spawn(async move { make_requests::run(&plan, counted_by(&bar)).await });
+        bursts.spawn(async move { make_requests::run(&plan, move_bar(&bar)).await });
     }
     let reports: Vec<_> = bursts.join_all().await;
     let reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
     let account = accounts::find(database, account)
         .await?
         .ok_or("the demo's account is gone")?;
-    Ok(shown(strategy, database.engine(), &account, &reports))
+    Ok(summarize(strategy, database.engine(), &account, &reports))
 }
 
-/// What the reports of bursts that met in one account come to.
-fn shown(
+/// Adds up the reports of all bursts into the same account.
+fn summarize(
     strategy: &'static Strategy,
     engine: &Engine,
     account: &Account,
     reports: &[Report],
-) -> Showing {
+) -> DepositsResult {
     let acknowledged = reports.iter().map(Report::acknowledged).sum();
     let answers: usize = reports.iter().map(|report| report.answers.len()).sum();
     let refusals = refusals(reports);
     let refused = refusals.iter().map(|refusals| refusals.requests).sum();
-    let expected = i128::from(account.opening_balance) + i128::from(AMOUNT) * acknowledged as i128;
-    let expected = account.expected.max(expected);
+    let answered = i128::from(account.opening_balance) + i128::from(AMOUNT) * acknowledged as i128;
+    let expected = account.expected.max(answered);
     let wall = reports.iter().map(Report::wall).max().unwrap_or_default();
-    Showing {
+    DepositsResult {
         strategy: strategy.name,
         instances: reports.len(),
         engine: engine.clone(),
@@ -171,42 +175,24 @@ fn shown(
     }
 }
 
-/// The showings as a table, and one timeline under it.
-pub(super) fn text(showings: &[Showing], ground: &Ground) -> String {
-    let mut text = table(showings);
-    for showing in showings.iter().filter(|showing| !showing.is_plain()) {
-        let _ = writeln!(
-            text,
-            "{}: {}",
-            showing.name(),
-            refused_in_words(&showing.refusals, showing.unclear)
-        );
+/// The results as a table with one timeline under it.
+pub(super) fn text(results: &[DepositsResult], platform: &Platform) -> String {
+    let mut text = table(results);
+    for result in results.iter().filter(|result| !result.is_plain()) {
+        let words = refused_in_words(&result.refusals, result.unclear);
+        let _ = writeln!(text, "{}: {words}", result.name());
     }
-    match example(showings) {
-        Some((strategy, timeline)) => {
-            let _ = write!(text, "\nTwo of the requests of {strategy}:\n\n{timeline}");
-        }
-        None if ground.connections < REQUESTS => {
-            let _ = writeln!(
-                text,
-                "\nNothing was lost: of {REQUESTS} requests only as many meet as there are database \
-                 connections ({}).",
-                ground.connections
-            );
-        }
-        None => {
-            text.push_str("\nNothing was lost this time. Try again: a race is a matter of luck.\n");
-        }
+    if let Some((strategy, timeline)) = example(results) {
+        let _ = write!(text, "\nTwo of the requests of {strategy}:\n\n{timeline}");
+    } else {
+        text.push_str(&nothing_went_wrong("Nothing was lost", platform));
     }
-    for showing in showings
-        .iter()
-        .filter(|showing| showing.broke_its_promise())
-    {
+    for result in results.iter().filter(|result| result.broke_its_promise()) {
         let _ = writeln!(
             text,
             "\n{} must be safe on this engine, and lost {}.",
-            showing.name(),
-            showing.lost
+            result.name(),
+            result.lost
         );
     }
     text
@@ -217,11 +203,11 @@ pub(super) fn text(showings: &[Showing], ground: &Ground) -> String {
 /// them writes.
 const PLAINEST: [&str; 2] = ["atomic_long_delay", "non_atomic_long_delay"];
 
-/// The plainest loss that there is.
-fn example(showings: &[Showing]) -> Option<(&str, &str)> {
-    let lost = showings.iter().filter_map(|showing| {
-        let timeline = showing.timeline.as_deref()?;
-        Some((showing.strategy, timeline))
+/// The plainest loss that there is: the strategy and the timeline.
+fn example(results: &[DepositsResult]) -> Option<(&str, &str)> {
+    let lost = results.iter().filter_map(|result| {
+        let timeline = result.timeline.as_deref()?;
+        Some((result.strategy, timeline))
     });
     lost.min_by_key(|(strategy, _)| {
         let rank = PLAINEST.iter().position(|it| it == strategy);
@@ -229,7 +215,7 @@ fn example(showings: &[Showing]) -> Option<(&str, &str)> {
     })
 }
 
-fn table(showings: &[Showing]) -> String {
+fn table(results: &[DepositsResult]) -> String {
     let header = [
         "strategy",
         "acknowledged",
@@ -238,17 +224,16 @@ fn table(showings: &[Showing]) -> String {
         "actual",
         "lost",
         "time",
-    ]
-    .map(str::to_owned);
-    let rows = showings.iter().map(|showing| {
+    ];
+    let rows = results.iter().map(|result| {
         [
-            showing.name(),
-            showing.acknowledged.to_string(),
-            showing.refused.to_string(),
-            showing.expected_balance.to_string(),
-            showing.balance.to_string(),
-            showing.lost.to_string(),
-            format!("{} ms", showing.wall_ms),
+            result.name(),
+            result.acknowledged.to_string(),
+            result.refused.to_string(),
+            result.expected_balance.to_string(),
+            result.balance.to_string(),
+            result.lost.to_string(),
+            format!("{} ms", result.wall_ms),
         ]
     });
     aligned(header, rows)

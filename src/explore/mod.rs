@@ -10,6 +10,7 @@
 //! - [`Policy`]: decides whom, and which further runs follow from a run.
 //! - [`Trace`]: what happened in a run.
 //! - [`explore()`]: all runs, several at once; what they add up to is a [`Finding`].
+//! - `rules`: what may be asked of an exploration.
 //! - [`report`]: findings for people and for programs.
 //!
 //! It knows no strategy. What it explores is handed to it as a [`Subject`].
@@ -18,6 +19,7 @@ mod finding;
 mod gate;
 mod policy;
 pub mod report;
+mod rules;
 mod run;
 mod schedule;
 mod search;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 
 pub use finding::{Example, Finding, Tally, explore};
 pub use policy::{Diverged, Exhaustive, Policy, Random, Replay, Standing};
+pub use rules::{PlanRequest, PolicyName, UnfitRequest};
 pub use run::{Run, RunError, run};
 pub use schedule::{Client, Schedule};
 pub use search::{Plan, Schedules, Stop};

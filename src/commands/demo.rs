@@ -1,0 +1,48 @@
+//! `racy demo`: every strategy once, and how its requests ended.
+
+use std::process::ExitCode;
+
+use super::database::EngineOptions;
+use super::terminal::{complain, print};
+use super::{CommandResult, log};
+use crate::demo::{self, Platform, Selection, StrategyResult};
+use crate::engine::choice::Lifetime;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What the requests race for.
+    #[arg(value_enum, default_value_t)]
+    exhibits: Selection,
+
+    /// Print the facts as JSON: an array with one object per strategy.
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    engine: EngineOptions,
+}
+
+impl Args {
+    pub(super) async fn run(self) -> CommandResult {
+        log::start_for_people()?;
+        let opened = self.engine.open(Lifetime::Temporary, &complain).await?;
+        complain("");
+        let shown = demo::run(&opened.database, self.exhibits).await;
+        let platform = Platform::of(&opened.database);
+        // If a private server has died, its own error explains more than the demo's.
+        opened.close().await?;
+        let results = shown.map_err(|error| error.to_string())?;
+        let any_broken = results.iter().any(StrategyResult::broke_its_promise);
+        let text = if self.json {
+            format!("{}\n", serde_json::to_string_pretty(&results)?)
+        } else {
+            demo::text(results, &platform)
+        };
+        print(&text)?;
+        Ok(if any_broken {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+}

@@ -1,0 +1,252 @@
+//! `racy explore`: every schedule of a strategy's clients, and what was found.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::sleep;
+
+use super::database::EngineOptions;
+use super::signals::Signals;
+use super::terminal::{complain, print};
+use super::{CommandResult, log};
+use crate::engine::Database;
+use crate::engine::choice::{self, Lifetime};
+use crate::explore::report::{self, FindingJson};
+use crate::explore::{Client, PlanRequest, PolicyName, Stop, Subject, Tally};
+use crate::survey::{self, Found, Survey};
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Exploring")]
+pub(super) struct Args {
+    /// The strategies to explore [default: all].
+    #[arg(
+        value_name = "STRATEGY",
+        value_parser = PossibleValuesParser::new(survey::names()),
+        help_heading = None::<&str>
+    )]
+    strategies: Vec<String>,
+
+    /// How many clients run at once.
+    ///
+    /// With three or more, schedules that are bound to end alike are run once for all of them.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2,
+        value_parser = clap::value_parser!(u8).range(1..=Client::MOST as i64)
+    )]
+    clients: u8,
+
+    /// How many instances of the service serve the clients: 1, or as many as there are clients.
+    ///
+    /// [default: both, if it makes a difference; with --schedule: 1]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u8).range(1..=Client::MOST as i64)
+    )]
+    instances: Option<u8>,
+
+    /// Which schedules to run [default: exhaustive; with --schedule: replay].
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<PolicyName>,
+
+    /// With --policy random: the same seed draws the same schedules [default: 1].
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+
+    /// With --policy random: how many schedules to draw [default: 1000].
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
+
+    /// Run this schedule alone: one letter for each step, e.g. 'A A B A B B'.
+    ///
+    /// Some steps have no letter: thinking, the rollback after a refusal, and giving up a lock in
+    /// the process.
+    #[arg(long, value_name = "SCHEDULE")]
+    schedule: Option<String>,
+
+    /// How many schedules to run at the same time, each on rows of its own.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = survey::PARALLEL as u8,
+        value_parser = clap::value_parser!(u8).range(1..)
+    )]
+    parallel: u8,
+
+    /// Run at most this number of schedules of each strategy.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+
+    /// How to print what was found.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ExploreFormat,
+
+    /// Explore every engine that is found here, and show a table for each.
+    ///
+    /// Each engine is explored in every mode and at every isolation level. With --database-url it
+    /// is that engine alone, with --isolation that level alone.
+    #[arg(long)]
+    matrix: bool,
+
+    #[command(flatten)]
+    engine: EngineOptions,
+}
+
+/// How to print what the explorer found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExploreFormat {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
+    /// For a document.
+    Markdown,
+    /// For a browser: one page that loads nothing else.
+    Html,
+}
+
+/// How long an exploration that is stopped may take to end. Waiting for a lock and creating a lane
+/// take far less. A database that does not answer could take forever.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+impl Args {
+    pub(super) async fn run(self, mut signals: Signals) -> CommandResult {
+        log::start_for_people()?;
+        let plan = self.plan_request().plan();
+        let survey = Survey {
+            strategies: self.subjects(),
+            plan: plan.map_err(|unfit| format!("--{} {unfit}", unfit.field()))?,
+            instances: self.instances.map(usize::from),
+            parallel: self.parallel.into(),
+            stop: &Stop::default(),
+        };
+        let mut first_signal = signals.clone();
+        let exploring = self.explore_and_print(&survey);
+        tokio::pin!(exploring);
+        let exit_code = tokio::select! {
+            result = &mut exploring => return result,
+            exit_code = first_signal.nth(1) => exit_code,
+        };
+        survey.stop.stop();
+        complain(
+            "stopping: the runs under way come to their end. A second signal does not wait for \
+             them, prints nothing, and on a server of yours leaves racy_explore_… or racy_lane_… \
+             behind",
+        );
+        tokio::select! {
+            result = exploring => result.map(|_| exit_code),
+            exit_code = signals.nth(2) => Ok(exit_code),
+            () = sleep(STOP_TIMEOUT) => {
+                complain(
+                    "the runs under way do not come to their end: stopped without them. On a \
+                     server of yours racy_explore_… or racy_lane_… may be left",
+                );
+                Ok(exit_code)
+            }
+        }
+    }
+
+    fn plan_request(&self) -> PlanRequest {
+        PlanRequest {
+            clients: self.clients.into(),
+            instances: self.instances.map(usize::from),
+            policy: self.policy,
+            seed: self.seed,
+            runs: self.runs,
+            schedule: self.schedule.clone(),
+            limit: self.limit,
+            strategies: self.strategies.len(),
+            matrix: self.matrix,
+        }
+    }
+
+    /// The subjects of the strategies that are named, or all.
+    fn subjects(&self) -> Vec<&'static dyn Subject> {
+        let names = &self.strategies;
+        let is_named =
+            |subject: &dyn Subject| names.iter().any(|name| survey::is_named(subject, name));
+        survey::subjects()
+            .filter(|subject| names.is_empty() || is_named(*subject))
+            .collect()
+    }
+
+    async fn explore_and_print(&self, survey: &Survey<'_>) -> CommandResult {
+        let found = self.explore(survey).await?;
+        print(&self.render(&found)?)?;
+        for missing in &found.missing {
+            complain(&format!("not run: {missing}"));
+        }
+        if found.is_empty() && !survey.stop.is_stopped() && found.trouble.is_none() {
+            return Err(
+                "nothing was explored: no engine that is here has that isolation level".into(),
+            );
+        }
+        if let Some(trouble) = &found.trouble {
+            return Err(trouble.to_string().into());
+        }
+        Ok(if survey::broke_a_promise(&found.findings) {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+
+    /// Explores, and shows on standard error how far it is.
+    async fn explore(&self, survey: &Survey<'_>) -> Result<Found, Box<dyn Error>> {
+        let settings = survey::settings(&self.engine.settings());
+        let url = self.engine.database_url()?;
+        let bar = spinner();
+        let progress = |strategy: &str, database: &Database, tally: &Tally| {
+            bar.set_message(format!(
+                "{strategy} on {}: {} schedules",
+                database.engine(),
+                tally.schedules
+            ));
+            bar.tick();
+        };
+        let say = |line: &str| bar.suspend(|| complain(line));
+        let url = url.as_ref();
+        let found = if self.matrix {
+            survey.everywhere(url, &settings, &say, &progress).await
+        } else {
+            let opened = choice::open_as_it_is(url, Lifetime::Temporary, &settings, &say).await?;
+            let mut found = survey.beside(&opened, &say, &progress).await;
+            if let Err(error) = opened.close().await {
+                // If a private server has died, its own error explains more.
+                found.trouble = Some(error.into());
+            }
+            found
+        };
+        bar.finish_and_clear();
+        Ok(found)
+    }
+
+    /// What was found, in the format that was asked for.
+    fn render(&self, found: &Found) -> serde_json::Result<String> {
+        let (findings, missing) = (&found.findings, &found.missing);
+        Ok(match self.format {
+            ExploreFormat::Json => {
+                let findings: Vec<_> = findings.iter().map(FindingJson::of).collect();
+                format!("{}\n", serde_json::to_string_pretty(&findings)?)
+            }
+            ExploreFormat::Html => report::matrix::html(findings, missing),
+            ExploreFormat::Text | ExploreFormat::Markdown if self.matrix => {
+                report::matrix::markdown(findings, missing)
+            }
+            ExploreFormat::Text => report::text(findings),
+            ExploreFormat::Markdown => report::markdown(findings),
+        })
+    }
+}
+
+/// A spinner on standard error. It shows nothing if that is no terminal.
+fn spinner() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg}");
+    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
