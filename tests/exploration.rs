@@ -233,7 +233,7 @@ const fn planted(
         &'f mut Session<'_>,
         &'f Deposit,
         &'f Memory,
-    ) -> racy::exhibits::deposits::Depositing<'f>,
+    ) -> racy::exhibits::deposits::DepositFuture<'f>,
 ) -> Strategy {
     Strategy {
         name,

@@ -3,7 +3,7 @@
 use racy::engine::{Isolation, Settings};
 use racy::exhibits::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
 use racy::exhibits::deposits::{Delay, Strategy};
-use racy::exhibits::statements::{READ_SKEW, READERS, Reader, Statement, Wanted};
+use racy::exhibits::statements::{READ_SKEW, READERS, Reader, Statement, StatementRequest};
 use racy::explore::{Finding, Plan, Schedules, Stop, report};
 use racy::step::Unobserved;
 use racy::survey::{self, Survey};
@@ -28,7 +28,7 @@ on_engines!(
         uncommitted_books_are_read_and_do_not_balance,
 );
 
-const WANTED: Wanted = Wanted {
+const WANTED: StatementRequest = StatementRequest {
     account: 1,
     limit: 10,
 };

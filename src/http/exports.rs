@@ -24,7 +24,7 @@ use super::input::integer;
 use super::problem::{AlwaysPossible, Problem};
 use crate::engine::Fault;
 use crate::exhibits::exports::audit::Audit;
-use crate::exhibits::exports::{Download, Export, FileName, STRATEGIES, Strategy, Wanted};
+use crate::exhibits::exports::{Download, Export, ExportRequest, FileName, STRATEGIES, Strategy};
 use crate::observe::metrics::{AnswerKind, AnsweredRequest};
 use crate::observe::timeline::{Arrival, TimelineStep, timeline};
 use crate::recorder::Recorder;
@@ -115,7 +115,12 @@ pub(super) async fn make(
 
     let recorder = Recorder::around(app.observer.clone());
     let exported = strategy
-        .perform(&app.database, &app.exports, &Wanted { account }, &recorder)
+        .perform(
+            &app.database,
+            &app.exports,
+            &ExportRequest { account },
+            &recorder,
+        )
         .await;
     let left_out = recorder.left_out();
     let records = recorder.into_records();

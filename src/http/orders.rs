@@ -19,10 +19,10 @@ use super::fields::Fields;
 use super::input::natural;
 use super::problem::{AlwaysPossible, Problem};
 use crate::exhibits::orders::audit::Audit;
-use crate::exhibits::orders::consumer::{self, Shipped};
+use crate::exhibits::orders::consumer::{self, Shipment};
 use crate::exhibits::orders::{
-    Drawn, Failure, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, PAIRS,
-    Receipt, Refusal, STRATEGIES, Strategy, books,
+    Failure, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, PAIRS,
+    RandomIds, Receipt, Refusal, STRATEGIES, Strategy, books,
 };
 use crate::observe::metrics::{AnswerKind, AnsweredRequest};
 use crate::observe::timeline::{Arrival, TimelineStep, timeline};
@@ -200,7 +200,7 @@ async fn parse(request: Request) -> Result<Order, Problem> {
             &required("delivery_date", take("delivery_date"))?,
         )?,
         lines: lines(&required("orderlines", take("orderlines"))?)?,
-        drawn: Drawn::at_random().map_err(|error| {
+        drawn: RandomIds::at_random().map_err(|error| {
             tracing::error!(%error, "no random numbers");
             Problem::internal()
         })?,
@@ -286,7 +286,7 @@ pub(super) struct Processed {
     /// The book.
     book: i64,
     /// The orders that waited in it.
-    shipped: Vec<Shipped>,
+    shipped: Vec<Shipment>,
     /// Every step, with its time since the request arrived.
     timeline: Vec<TimelineStep>,
 }

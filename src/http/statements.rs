@@ -14,7 +14,7 @@ use super::App;
 use super::accounts::number_in_path;
 use super::paging::Limit;
 use super::problem::{AlwaysPossible, Problem};
-use crate::exhibits::statements::{READERS, Reader, Statement, Wanted};
+use crate::exhibits::statements::{READERS, Reader, Statement, StatementRequest};
 use crate::observe::metrics::{AnswerKind, AnsweredRequest};
 use crate::observe::timeline::{Arrival, TimelineStep, timeline};
 use crate::recorder::Recorder;
@@ -89,7 +89,7 @@ pub(super) async fn show(
 ) -> Result<Json<StatementRead>, Problem> {
     let account = number_in_path(id)?;
     let (reader, limit) = parse(query)?;
-    let wanted = Wanted {
+    let wanted = StatementRequest {
         account,
         limit: limit.most(),
     };

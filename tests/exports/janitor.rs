@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use racy::engine::FileLock;
 use racy::exhibits::exports::Folder;
-use racy::exhibits::exports::janitor::{Janitor, Swept};
+use racy::exhibits::exports::janitor::{Janitor, SweepResult};
 
 use super::{audit, export, ground, names, start_export};
 use crate::support::TestEngine;
@@ -35,8 +35,8 @@ async fn the_janitor_deletes_what_is_old() {
 
     let nothing_is_old = janitor(&folder).sweep(SystemTime::now()).unwrap();
     let swept = janitor(&folder).sweep(later()).unwrap();
-    assert_eq!(nothing_is_old, Some(Swept::default()));
-    let expected = Swept {
+    assert_eq!(nothing_is_old, Some(SweepResult::default()));
+    let expected = SweepResult {
         files: 2,
         bytes: export.bytes + "half".len() as u64,
         in_use: 0,

@@ -10,7 +10,7 @@ use std::fs;
 
 use racy::engine::Settings;
 use racy::exhibits::exports::audit::Audit;
-use racy::exhibits::exports::{Export, FileName, Folder, Refusal, Strategy, Wanted};
+use racy::exhibits::exports::{Export, ExportRequest, FileName, Folder, Refusal, Strategy};
 use racy::step::Unobserved;
 use tempfile::TempDir;
 
@@ -18,7 +18,7 @@ use crate::support::service::{RunningService, settings};
 use crate::support::stepper::Stepper;
 use crate::support::{Lab, TestEngine};
 
-const WANTED: Wanted = Wanted { account: 1 };
+const WANTED: ExportRequest = ExportRequest { account: 1 };
 
 fn strategy(short_name: &str) -> &'static Strategy {
     Strategy::named(short_name).unwrap()

@@ -5,10 +5,10 @@ mod http;
 mod races;
 mod wrong;
 
-use racy::exhibits::orders::audit::{Audit, Name};
-use racy::exhibits::orders::consumer::{self, Shipped};
+use racy::exhibits::orders::audit::{AnomalyName, Audit};
+use racy::exhibits::orders::consumer::{self, Shipment};
 use racy::exhibits::orders::{
-    Drawn, Failure, ITEMS, Order, OrderLine, PAIRS, Receipt, Strategy, books,
+    Failure, ITEMS, Order, OrderLine, PAIRS, RandomIds, Receipt, Strategy, books,
 };
 use racy::step::Unobserved;
 use reqwest::Response;
@@ -31,7 +31,7 @@ pub fn order_of(customer_no: i64) -> Order {
         customer_no,
         delivery_date: "2026-12-01".parse().unwrap(),
         lines: ITEMS.into_iter().take(2).map(line).collect(),
-        drawn: Drawn::at_random().unwrap(),
+        drawn: RandomIds::at_random().unwrap(),
     }
 }
 
@@ -56,12 +56,12 @@ async fn audit(lab: &Lab) -> Audit {
 }
 
 /// How often an anomaly was found, and its example.
-fn found(audit: &Audit, name: Name) -> (i64, Option<&str>) {
+fn found(audit: &Audit, name: AnomalyName) -> (i64, Option<&str>) {
     let anomaly = audit.anomalies.iter().find(|it| it.name == name).unwrap();
     (anomaly.count, anomaly.example.as_deref())
 }
 
-async fn consume(lab: &Lab) -> Vec<Shipped> {
+async fn consume(lab: &Lab) -> Vec<Shipment> {
     consumer::perform(&lab.database, BOOK, &Unobserved)
         .await
         .unwrap()

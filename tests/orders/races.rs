@@ -2,7 +2,7 @@
 
 use racy::engine::{Isolation, Settings};
 use racy::exhibits::deposits::Retry;
-use racy::exhibits::orders::audit::Name;
+use racy::exhibits::orders::audit::AnomalyName;
 use racy::exhibits::orders::{
     Failure, OrderId, Receipt, Refusal, STRATEGIES, books, insert_select_max,
 };
@@ -49,18 +49,18 @@ async fn two_who_read_before_either_writes_get_the_same_number(engine: TestEngin
         let audit = audit(&lab).await;
         assert_eq!((audit.orders, audit.lines), (2, 4));
         assert_eq!(
-            found(&audit, Name::DuplicateNumber),
+            found(&audit, AnomalyName::DuplicateNumber),
             (
                 1,
                 Some("2 orders have number 1: those of customers 5 and 6")
             )
         );
         assert_eq!(
-            found(&audit, Name::MixedOrder),
+            found(&audit, AnomalyName::MixedOrder),
             (1, Some("order 1 has lines of 2 customers, such as 5 and 6"))
         );
-        assert_eq!(found(&audit, Name::IncompleteOrder), (0, None));
-        assert_eq!(found(&audit, Name::Gap), (0, None));
+        assert_eq!(found(&audit, AnomalyName::IncompleteOrder), (0, None));
+        assert_eq!(found(&audit, AnomalyName::Gap), (0, None));
     }
 }
 
@@ -72,13 +72,13 @@ async fn a_guessed_number_is_another_writers(engine: TestEngine) {
     assert_eq!(b.finish().await.unwrap().order, None);
     a.finish().await.unwrap();
     let audit = audit(&lab).await;
-    assert_eq!(found(&audit, Name::DuplicateNumber), (0, None));
+    assert_eq!(found(&audit, AnomalyName::DuplicateNumber), (0, None));
     assert_eq!(
-        found(&audit, Name::MixedOrder),
+        found(&audit, AnomalyName::MixedOrder),
         (1, Some("order 2 has lines of 2 customers, such as 5 and 6"))
     );
     assert_eq!(
-        found(&audit, Name::IncompleteOrder),
+        found(&audit, AnomalyName::IncompleteOrder),
         (1, Some("order 1 of customer 5 has 0 of its 2 lines"))
     );
 }
@@ -96,7 +96,7 @@ async fn an_insert_that_reads_is_not_one_step_at_read_committed(engine: TestEngi
     other.finish().await.unwrap();
     session.commit().await.unwrap();
     session.end().await;
-    assert_eq!(found(&audit(&lab).await, Name::DuplicateNumber).0, 1);
+    assert_eq!(found(&audit(&lab).await, AnomalyName::DuplicateNumber).0, 1);
 }
 
 /// Why `single_writer` asks for READ COMMITTED itself.
@@ -139,13 +139,13 @@ async fn half_an_order_is_shipped(engine: TestEngine) {
     assert_eq!((shipped.len(), shipped[0].lines), (1, 1));
     let audited = audit(&lab).await;
     assert_eq!(
-        found(&audited, Name::ShippedIncomplete),
+        found(&audited, AnomalyName::ShippedIncomplete),
         (
             1,
             Some("order 1 of customer 5 was shipped with 1 of 2 lines")
         )
     );
-    assert_eq!(found(&audited, Name::IncompleteOrder), (0, None));
+    assert_eq!(found(&audited, AnomalyName::IncompleteOrder), (0, None));
     assert_eq!(consume(&lab).await, []);
 }
 
@@ -158,7 +158,10 @@ async fn with_the_lines_first_no_half_order_is_shipped(engine: TestEngine) {
     writer.finish().await.unwrap();
     let shipped = consume(&lab).await;
     assert_eq!((shipped[0].customer_no, shipped[0].lines), (6, 2));
-    assert_eq!(found(&audit(&lab).await, Name::ShippedIncomplete).0, 0);
+    assert_eq!(
+        found(&audit(&lab).await, AnomalyName::ShippedIncomplete).0,
+        0
+    );
 }
 
 async fn of_two_heads_with_one_number_one_is_shipped(engine: TestEngine) {
@@ -169,12 +172,12 @@ async fn of_two_heads_with_one_number_one_is_shipped(engine: TestEngine) {
     b.finish().await.unwrap();
     a.finish().await.unwrap();
     let waiting = audit(&lab).await;
-    assert_eq!(found(&waiting, Name::NeverShipped).0, 2);
+    assert_eq!(found(&waiting, AnomalyName::NeverShipped).0, 2);
     let shipped = consume(&lab).await;
     assert_eq!((shipped.len(), shipped[0].lines), (1, 4));
     let never_shipped = audit(&lab).await;
     assert_eq!(
-        found(&never_shipped, Name::NeverShipped),
+        found(&never_shipped, AnomalyName::NeverShipped),
         (
             1,
             Some(
@@ -266,7 +269,11 @@ async fn what_must_be_safe_is_safe_in_a_crowd(engine: TestEngine) {
         consume(&lab).await;
         let audited = audit(&lab).await;
         assert_eq!(audited.worst(), None, "{}: {audited:?}", strategy.name);
-        assert_eq!(found(&audited, Name::NeverShipped).0, 0, "{audited:?}");
+        assert_eq!(
+            found(&audited, AnomalyName::NeverShipped).0,
+            0,
+            "{audited:?}"
+        );
         empty_the_book(&lab).await;
     }
 }

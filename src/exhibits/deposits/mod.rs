@@ -95,7 +95,7 @@ pub use pace::{Delay, LongDelay, Pace};
 pub use receipt::{Place, Receipt};
 pub use refusal::{Failure, Refusal};
 pub use retry::Retry;
-pub use strategy::{Commits, Depositing, Strategy};
+pub use strategy::{Commits, DepositFuture, Strategy};
 
 /// All strategies of the exhibit, in the order in which they are taught.
 pub static STRATEGIES: [Strategy; 19] = [

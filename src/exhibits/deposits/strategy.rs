@@ -11,7 +11,7 @@ use crate::exhibits::card::{Card, Expectation};
 use crate::step::Observer;
 
 /// The future that a strategy's function returns.
-pub type Depositing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
+pub type DepositFuture<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
 
 /// One way to make a deposit: an entry of the registry.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub struct Strategy {
     /// What its file says about it.
     pub card: &'static Card,
     /// The function itself, which makes one deposit.
-    pub deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit, &'f Memory) -> Depositing<'f>,
+    pub deposit: for<'f> fn(&'f mut Session<'_>, &'f Deposit, &'f Memory) -> DepositFuture<'f>,
     /// What is expected if each client uses an instance of its own. None if that makes no
     /// difference, because the strategy does not use an instance's memory.
     pub apart: Option<&'static [Expectation]>,

@@ -34,7 +34,7 @@
 
 use super::file::ExportFile;
 use super::rows::Rows;
-use super::{Export, FileName, Folder, Refusal, Wanted};
+use super::{Export, ExportRequest, FileName, Folder, Refusal};
 use crate::engine::Session;
 use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
@@ -55,7 +55,7 @@ pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(56)]);
 pub async fn export(
     s: &mut Session<'_>,
     folder: &Folder,
-    wanted: &Wanted,
+    wanted: &ExportRequest,
 ) -> Result<Export, Refusal> {
     let rows = Rows::of(s, wanted).await?;
     let temporary = FileName::draw()?.temporary();

@@ -19,13 +19,13 @@ pub struct Audit {
     /// The exports of which it has rows or a trailer, at most 100 of them.
     pub exports: BTreeSet<ExportId>,
     /// Every kind of anomaly, also those that it does not have.
-    pub anomalies: [Anomaly; 4],
+    pub anomalies: [AnomalyCount; 4],
 }
 
 /// A kind of anomaly, and how often it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FileAnomaly)]
-pub struct Anomaly {
+pub struct AnomalyCount {
     /// Its name.
     pub name: &'static str,
     /// How often it was found; 0 where it was not.
@@ -34,7 +34,7 @@ pub struct Anomaly {
     pub example: Option<String>,
 }
 
-impl Anomaly {
+impl AnomalyCount {
     fn none(name: &'static str) -> Self {
         Self {
             name,
@@ -78,7 +78,7 @@ impl Audit {
 
     /// Whether it is one whole export.
     pub fn is_right(&self) -> bool {
-        !self.anomalies.iter().any(Anomaly::is_there)
+        !self.anomalies.iter().any(AnomalyCount::is_there)
     }
 }
 
@@ -93,10 +93,10 @@ struct Auditor {
     last: Option<(u64, i64)>,
     /// How many rows the trailer says there are.
     trailer: Option<u64>,
-    unparsable: Anomaly,
-    mixed: Anomaly,
-    wrong_row_count: Anomaly,
-    out_of_order: Anomaly,
+    unparsable: AnomalyCount,
+    mixed: AnomalyCount,
+    wrong_row_count: AnomalyCount,
+    out_of_order: AnomalyCount,
 }
 
 impl Default for Auditor {
@@ -108,10 +108,10 @@ impl Default for Auditor {
             first: None,
             last: None,
             trailer: None,
-            unparsable: Anomaly::none("unparsable"),
-            mixed: Anomaly::none("mixed_exports"),
-            wrong_row_count: Anomaly::none("wrong_row_count"),
-            out_of_order: Anomaly::none("out_of_order"),
+            unparsable: AnomalyCount::none("unparsable"),
+            mixed: AnomalyCount::none("mixed_exports"),
+            wrong_row_count: AnomalyCount::none("wrong_row_count"),
+            out_of_order: AnomalyCount::none("out_of_order"),
         }
     }
 }

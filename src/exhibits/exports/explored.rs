@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use super::audit::Audit;
 use super::file::blocking;
 use super::{
-    ANOMALIES, BROKEN_EXPORT, Download, Export, FileName, Folder, MIXED_EXPORT, Refusal,
-    STRATEGIES, Strategy, Wanted,
+    ANOMALIES, BROKEN_EXPORT, Download, Export, ExportRequest, FileName, Folder, MIXED_EXPORT,
+    Refusal, STRATEGIES, Strategy,
 };
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::card::Expectation;
@@ -209,7 +209,7 @@ impl Cast for Exporters {
                 Ok(place) => place,
                 Err(fault) => return refused(Some(fault.clone())),
             };
-            let wanted = Wanted { account: stake };
+            let wanted = ExportRequest { account: stake };
             match self.with_reader && client.index() == 0 {
                 true => read(session, self.strategy, folder, &wanted).await,
                 false => write(session, self.strategy, folder, &wanted).await,
@@ -223,7 +223,7 @@ async fn write(
     session: Session<'_>,
     strategy: &Strategy,
     folder: &Folder,
-    wanted: &Wanted,
+    wanted: &ExportRequest,
 ) -> Ended {
     match strategy.perform_in(session, folder, wanted).await {
         Ok(export) => match audit(folder, &export).await {
@@ -249,7 +249,7 @@ async fn read(
     mut session: Session<'_>,
     strategy: &Strategy,
     folder: &Folder,
-    wanted: &Wanted,
+    wanted: &ExportRequest,
 ) -> Ended {
     let gate = session.swap_observer(&Unobserved);
     let earlier = (strategy.export)(&mut session, folder, wanted).await;

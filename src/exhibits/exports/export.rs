@@ -8,20 +8,20 @@ use crate::engine::Fault;
 
 /// What is to be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ExportRequest {
     /// The account's number.
     pub account: i64,
 }
 
 /// What was written into a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Written {
+pub(super) struct ExportTotals {
     pub(super) export: ExportId,
     pub(super) rows: u64,
     pub(super) bytes: u64,
 }
 
-impl Written {
+impl ExportTotals {
     /// It is to be had under this name.
     pub(super) fn into(self, file: FileName) -> Export {
         Export {

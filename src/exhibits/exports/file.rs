@@ -12,7 +12,7 @@ use super::folder::{Folder, bears};
 use super::name::FileName;
 use super::rows::Rows;
 use super::sheet::{Chunk, ExportId, Sheet};
-use super::{Wanted, Written};
+use super::{ExportRequest, ExportTotals};
 use crate::engine::{Fault, Session};
 use crate::step::{Action, Argument, Effect};
 
@@ -82,9 +82,9 @@ impl ExportFile {
     pub(super) async fn fill(
         &mut self,
         s: &mut Session<'_>,
-        wanted: &Wanted,
+        wanted: &ExportRequest,
         mut rows: Rows,
-    ) -> Result<Written, Fault> {
+    ) -> Result<ExportTotals, Fault> {
         let mut sheet = Sheet::begin(self.export, wanted.account)?;
         let mut bytes = 0;
         while let Some(row) = rows.next(s).await? {
@@ -94,7 +94,7 @@ impl ExportFile {
             sheet.add(&row)?;
         }
         bytes += self.write(s, sheet.end()?).await?;
-        Ok(Written {
+        Ok(ExportTotals {
             export: self.export,
             rows: sheet.rows(),
             bytes,

@@ -37,7 +37,7 @@
 use super::anomalies::{broken, mixed_export};
 use super::file::ExportFile;
 use super::rows::Rows;
-use super::{Export, FileName, Folder, Refusal, Wanted};
+use super::{Export, ExportRequest, FileName, Folder, Refusal};
 use crate::engine::Session;
 use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
@@ -58,7 +58,7 @@ pub const WITH_READER: &[Expectation] = &on_every_engine(&[mixed_export(6), brok
 pub async fn export(
     s: &mut Session<'_>,
     folder: &Folder,
-    wanted: &Wanted,
+    wanted: &ExportRequest,
 ) -> Result<Export, Refusal> {
     let rows = Rows::of(s, wanted).await?;
     let lock = s.lock_file(&folder.lock_of(&FileName::shared())).await?;

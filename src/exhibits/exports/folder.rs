@@ -22,7 +22,7 @@ pub struct Folder {
 
 /// What the exports take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct FolderUsage {
     /// How many files there are, also those that are being written.
     pub files: u64,
     /// How many bytes they have.
@@ -31,7 +31,7 @@ pub struct Held {
 
 /// A file in the folder that is one of ours.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct ExportEntry {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
     pub(super) modified: SystemTime,
@@ -125,8 +125,8 @@ impl Folder {
     ///
     /// # Errors
     /// Where the folder cannot be read.
-    pub fn held(&self) -> io::Result<Held> {
-        let mut held = Held::default();
+    pub fn held(&self) -> io::Result<FolderUsage> {
+        let mut held = FolderUsage::default();
         for found in self.files()? {
             held.files += 1;
             held.bytes += found?.bytes;
@@ -135,7 +135,7 @@ impl Folder {
     }
 
     /// All files of ours, except for locks.
-    pub(super) fn files(&self) -> io::Result<impl Iterator<Item = io::Result<Found>>> {
+    pub(super) fn files(&self) -> io::Result<impl Iterator<Item = io::Result<ExportEntry>>> {
         let entries = fs::read_dir(&self.path)?;
         Ok(entries.filter_map(|entry| found(entry).transpose()))
     }
@@ -144,7 +144,7 @@ impl Folder {
 /// Tells at the start whether the folder can be used. It is never removed, because it is a lock file.
 const TRIAL: &str = ".trial.lock";
 
-fn found(entry: io::Result<fs::DirEntry>) -> io::Result<Option<Found>> {
+fn found(entry: io::Result<fs::DirEntry>) -> io::Result<Option<ExportEntry>> {
     let entry = entry?;
     let name = entry.file_name();
     let is_ours = |name: &str| name.parse::<FileName>().is_ok() || name::is_temporary(name);
@@ -153,7 +153,7 @@ fn found(entry: io::Result<fs::DirEntry>) -> io::Result<Option<Found>> {
     }
     // Of a link, the link itself.
     match entry.metadata() {
-        Ok(metadata) if metadata.is_file() => Ok(Some(Found {
+        Ok(metadata) if metadata.is_file() => Ok(Some(ExportEntry {
             path: entry.path(),
             bytes: metadata.len(),
             modified: metadata.modified()?,

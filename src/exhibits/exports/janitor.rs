@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::file::blocking;
-use super::folder::{Folder, Found, bears};
+use super::folder::{ExportEntry, Folder, bears};
 use crate::engine::FileLock;
 
 /// Which folder to sweep, and when.
@@ -31,7 +31,7 @@ pub struct Janitor {
 
 /// What a sweep has come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepResult {
     /// How many files were deleted.
     pub files: u64,
     /// How many bytes they had.
@@ -55,7 +55,7 @@ impl Janitor {
                 janitor.sweep(SystemTime::now())
             });
             match swept.await {
-                Ok(Some(swept)) if swept != Swept::default() => tracing::info!(
+                Ok(Some(swept)) if swept != SweepResult::default() => tracing::info!(
                     "exports: {} older than {:?} deleted, {} bytes freed; {} still in use",
                     swept.files,
                     self.ttl,
@@ -72,11 +72,11 @@ impl Janitor {
     ///
     /// # Errors
     /// Where the folder cannot be read. What cannot be deleted is logged.
-    pub fn sweep(&self, now: SystemTime) -> io::Result<Option<Swept>> {
+    pub fn sweep(&self, now: SystemTime) -> io::Result<Option<SweepResult>> {
         let Some(_lock) = FileLock::try_take(&self.folder.path().join(LOCK))? else {
             return Ok(None);
         };
-        let mut swept = Swept::default();
+        let mut swept = SweepResult::default();
         for found in self.folder.files()? {
             let found = found?;
             // One from the future is not old.
@@ -94,7 +94,7 @@ impl Janitor {
 }
 
 /// Deletes a file, unless somebody uses it or it has been written again since it was found.
-fn delete(found: &Found, swept: &mut Swept) -> io::Result<()> {
+fn delete(found: &ExportEntry, swept: &mut SweepResult) -> io::Result<()> {
     let file = match File::open(&found.path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

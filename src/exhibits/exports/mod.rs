@@ -38,13 +38,13 @@ pub mod unique_file;
 pub use anomalies::{ANOMALIES, BROKEN_EXPORT, MIXED_EXPORT};
 pub use download::Download;
 pub use explored::{EXPLORED, Explored};
-pub use export::{Export, Refusal, Wanted};
-pub use folder::{Folder, Held};
-pub use name::{FileName, NoName};
+pub use export::{Export, ExportRequest, Refusal};
+pub use folder::{Folder, FolderUsage};
+pub use name::{FileName, InvalidFileName};
 pub use sheet::ExportId;
-pub use strategy::{Exporting, Strategy};
+pub use strategy::Strategy;
 
-use export::Written;
+use export::ExportTotals;
 
 /// All ways to export, in the order in which they are taught.
 pub static STRATEGIES: [Strategy; 4] = [

@@ -13,7 +13,7 @@ pub struct FileName(String);
 
 /// A text that is no export's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoName;
+pub struct InvalidFileName;
 
 const STEM: &str = "transactions";
 const SUFFIX: &str = ".csv";
@@ -65,9 +65,9 @@ pub(super) fn is_temporary(name: &str) -> bool {
 }
 
 impl FromStr for FileName {
-    type Err = NoName;
+    type Err = InvalidFileName;
 
-    fn from_str(text: &str) -> Result<Self, NoName> {
+    fn from_str(text: &str) -> Result<Self, InvalidFileName> {
         let middle = text
             .strip_prefix(STEM)
             .and_then(|it| it.strip_suffix(SUFFIX));
@@ -78,7 +78,7 @@ impl FromStr for FileName {
         });
         match is_one {
             true => Ok(Self(text.to_owned())),
-            false => Err(NoName),
+            false => Err(InvalidFileName),
         }
     }
 }
@@ -89,7 +89,7 @@ impl fmt::Display for FileName {
     }
 }
 
-impl fmt::Display for NoName {
+impl fmt::Display for InvalidFileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -99,7 +99,7 @@ impl fmt::Display for NoName {
     }
 }
 
-impl std::error::Error for NoName {}
+impl std::error::Error for InvalidFileName {}
 
 impl Serialize for FileName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -140,7 +140,7 @@ mod tests {
             "transactions0123456789abcdef.csv",
             "%2e%2e",
         ] {
-            assert_eq!(text.parse::<FileName>(), Err(NoName), "{text:?}");
+            assert_eq!(text.parse::<FileName>(), Err(InvalidFileName), "{text:?}");
         }
         assert!(is_temporary(&drawn.temporary()));
         assert!(!is_temporary(".other.csv.part") && !is_temporary(drawn.as_str()));

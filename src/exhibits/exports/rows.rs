@@ -3,7 +3,7 @@
 
 use std::vec;
 
-use super::{Refusal, Wanted};
+use super::{ExportRequest, Refusal};
 use crate::accounts::Transaction;
 use crate::engine::{Fault, Session};
 
@@ -24,7 +24,7 @@ impl Rows {
     ///
     /// # Errors
     /// [`Refusal::UnknownAccount`], or as the engine refuses.
-    pub(super) async fn of(s: &mut Session<'_>, wanted: &Wanted) -> Result<Self, Refusal> {
+    pub(super) async fn of(s: &mut Session<'_>, wanted: &ExportRequest) -> Result<Self, Refusal> {
         let mut rows = Self {
             account: wanted.account,
             page: Vec::new().into_iter(),

@@ -2,13 +2,13 @@
 
 use std::pin::Pin;
 
-use super::{Export, Folder, Refusal, STRATEGIES, Wanted};
+use super::{Export, ExportRequest, Folder, Refusal, STRATEGIES};
 use crate::engine::{Database, Engine, Session};
 use crate::exhibits::card::{Card, Expectation};
 use crate::step::Observer;
 
 /// What a strategy's function returns.
-pub type Exporting<'f> = Pin<Box<dyn Future<Output = Result<Export, Refusal>> + Send + 'f>>;
+type ExportFuture<'f> = Pin<Box<dyn Future<Output = Result<Export, Refusal>> + Send + 'f>>;
 
 /// One way to export, as it is registered.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub struct Strategy {
     /// What the schedules of one who downloads and one who exports lead to, engine by engine.
     pub with_reader: &'static [Expectation],
     /// The function itself.
-    pub export: for<'f> fn(&'f mut Session<'_>, &'f Folder, &'f Wanted) -> Exporting<'f>,
+    pub export: for<'f> fn(&'f mut Session<'_>, &'f Folder, &'f ExportRequest) -> ExportFuture<'f>,
 }
 
 impl Strategy {
@@ -46,7 +46,7 @@ impl Strategy {
         &self,
         database: &Database,
         folder: &Folder,
-        wanted: &Wanted,
+        wanted: &ExportRequest,
         observer: &dyn Observer,
     ) -> Result<Export, Refusal> {
         let session = database.session(observer).await?;
@@ -61,7 +61,7 @@ impl Strategy {
         &self,
         mut session: Session<'_>,
         folder: &Folder,
-        wanted: &Wanted,
+        wanted: &ExportRequest,
     ) -> Result<Export, Refusal> {
         let exported = (self.export)(&mut session, folder, wanted).await;
         session.end().await;

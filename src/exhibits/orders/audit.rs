@@ -24,15 +24,15 @@ pub struct Audit {
     /// How many lines.
     pub lines: i64,
     /// Every kind of anomaly there may be, always in the same order.
-    pub anomalies: Vec<Anomaly>,
+    pub anomalies: Vec<AnomalyCount>,
 }
 
 /// One kind of anomaly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = BookAnomaly)]
-pub struct Anomaly {
+pub struct AnomalyCount {
     /// Which.
-    pub name: Name,
+    pub name: AnomalyName,
     /// How often it was found.
     pub count: i64,
     /// One of them, in a sentence; null where there is none.
@@ -43,7 +43,7 @@ pub struct Anomaly {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BookAnomalyName)]
-pub enum Name {
+pub enum AnomalyName {
     /// Two orders or more have the same number.
     DuplicateNumber,
     /// Under one number there are lines of two customers.
@@ -58,7 +58,7 @@ pub enum Name {
     Gap,
 }
 
-impl Name {
+impl AnomalyName {
     const ALL: [Self; 6] = [
         Self::DuplicateNumber,
         Self::MixedOrder,
@@ -110,7 +110,7 @@ impl Audit {
     }
 
     fn nothing(book: i64) -> Self {
-        let none = |name| Anomaly {
+        let none = |name| AnomalyCount {
             name,
             count: 0,
             example: None,
@@ -119,7 +119,7 @@ impl Audit {
             book,
             orders: 0,
             lines: 0,
-            anomalies: Name::ALL.map(none).into(),
+            anomalies: AnomalyName::ALL.map(none).into(),
         }
     }
 
@@ -129,7 +129,7 @@ impl Audit {
         found.filter_map(|it| it.name.anomaly()).min()
     }
 
-    fn add(&mut self, name: Name, count: i64, example: impl FnOnce() -> String) {
+    fn add(&mut self, name: AnomalyName, count: i64, example: impl FnOnce() -> String) {
         let anomaly = self.anomalies.iter_mut().find(|it| it.name == name);
         if let Some(anomaly) = anomaly.filter(|_| count > 0) {
             anomaly.count += count;
@@ -145,21 +145,21 @@ impl Audit {
         let duplicates = read(s, "look for duplicates", pair.duplicates, self.book).await?;
         if let Some(row) = duplicates.first() {
             let (id, [heads, one, other]) = (pair.id(row)?, numbers(row)?);
-            self.add(Name::DuplicateNumber, count(&duplicates), || {
+            self.add(AnomalyName::DuplicateNumber, count(&duplicates), || {
                 format!("{heads} orders have number {id}: those of customers {one} and {other}")
             });
         }
         let mixed = read(s, "look for mixed orders", pair.mixed, self.book).await?;
         if let Some(row) = mixed.first() {
             let (id, [customers, one, other]) = (pair.id(row)?, numbers(row)?);
-            self.add(Name::MixedOrder, count(&mixed), || {
+            self.add(AnomalyName::MixedOrder, count(&mixed), || {
                 format!("order {id} has lines of {customers} customers, such as {one} and {other}")
             });
         }
         let incomplete = read(s, "look for incomplete orders", pair.incomplete, self.book).await?;
         if let Some(row) = incomplete.first() {
             let (id, [customer, due, lines]) = (pair.id(row)?, numbers(row)?);
-            self.add(Name::IncompleteOrder, count(&incomplete), || {
+            self.add(AnomalyName::IncompleteOrder, count(&incomplete), || {
                 format!("order {id} of customer {customer} has {lines} of its {due} lines")
             });
         }
@@ -174,7 +174,7 @@ impl Audit {
         let first = read(s, "look who waits", pair.first_waiting, self.book).await?;
         if let Some(row) = first.first() {
             let (id, [customer]) = (pair.id(row)?, numbers(row)?);
-            self.add(Name::NeverShipped, waiting, || {
+            self.add(AnomalyName::NeverShipped, waiting, || {
                 format!("order {id} of customer {customer} waits for the consumer")
             });
         }
@@ -188,7 +188,7 @@ impl Audit {
         let row = s.row("look for gaps", sql, &[self.book]).await?;
         if let Some([lowest, highest, used]) = row {
             let gaps = highest - lowest + 1 - used;
-            self.add(Name::Gap, gaps, || {
+            self.add(AnomalyName::Gap, gaps, || {
                 format!("of the numbers {lowest} to {highest}, {gaps} are no order's")
             });
         }
@@ -202,15 +202,15 @@ impl Audit {
         let incomplete = read(s, "look at shipments", incomplete, self.book).await?;
         if let Some(row) = incomplete.first() {
             let (id, [customer, due, lines]) = (row.text(0)?, numbers(row)?);
-            self.add(Name::ShippedIncomplete, count(&incomplete), || {
+            self.add(AnomalyName::ShippedIncomplete, count(&incomplete), || {
                 format!("order {id} of customer {customer} was shipped with {lines} of {due} lines")
             });
         }
         let shipments = "SELECT COUNT(*) FROM shipments WHERE book = ?";
         let shipments = s.read("count shipments", shipments, &[self.book]).await?;
-        let marked = self.orders - self.count(Name::NeverShipped);
+        let marked = self.orders - self.count(AnomalyName::NeverShipped);
         self.add(
-            Name::NeverShipped,
+            AnomalyName::NeverShipped,
             marked - shipments.unwrap_or_default(),
             || "an order is marked and has no shipment of its own: it shares its number with another, or whoever marked it \
                  did not come to an end".to_owned(),
@@ -218,7 +218,7 @@ impl Audit {
         Ok(())
     }
 
-    fn count(&self, name: Name) -> i64 {
+    fn count(&self, name: AnomalyName) -> i64 {
         let found = self.anomalies.iter().filter(|it| it.name == name);
         found.map(|it| it.count).sum()
     }

@@ -18,7 +18,7 @@ use crate::step::{Argument, Observer};
 
 /// An order that was shipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Shipped {
+pub struct Shipment {
     /// What it is known by.
     pub order: OrderId,
     /// Who gets it.
@@ -28,7 +28,7 @@ pub struct Shipped {
 }
 
 /// A head that waits.
-struct Waiting {
+struct WaitingHead {
     order: OrderId,
     customer_no: i64,
     lines_due: i64,
@@ -42,7 +42,7 @@ pub async fn perform(
     database: &Database,
     book: i64,
     observer: &dyn Observer,
-) -> Result<Vec<Shipped>, Fault> {
+) -> Result<Vec<Shipment>, Fault> {
     let mut session = database.session(observer).await?;
     let mut shipped = Vec::new();
     let mut processed = Ok(());
@@ -63,7 +63,7 @@ pub async fn process(
     s: &mut Session<'_>,
     book: i64,
     pair: &Pair,
-    shipped: &mut Vec<Shipped>,
+    shipped: &mut Vec<Shipment>,
 ) -> Result<(), Fault> {
     for head in waiting(s, book, pair).await? {
         let of_order = || [book.into(), Argument::from(&head.order)];
@@ -90,7 +90,7 @@ pub async fn process(
             ],
         )
         .await?;
-        shipped.push(Shipped {
+        shipped.push(Shipment {
             order: head.order,
             customer_no: head.customer_no,
             lines,
@@ -99,10 +99,10 @@ pub async fn process(
     Ok(())
 }
 
-async fn waiting(s: &mut Session<'_>, book: i64, pair: &Pair) -> Result<Vec<Waiting>, Fault> {
+async fn waiting(s: &mut Session<'_>, book: i64, pair: &Pair) -> Result<Vec<WaitingHead>, Fault> {
     let rows = s.records("read heads", pair.waiting, &[book]).await?;
     let waiting = rows.iter().map(|row| {
-        Ok(Waiting {
+        Ok(WaitingHead {
             order: pair.id(row)?,
             customer_no: row.integer(1)?,
             lines_due: row.integer(2)?,

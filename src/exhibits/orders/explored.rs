@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::audit::Audit;
 use super::order::uuid_v7;
 use super::{
-    ANOMALIES, DeliveryDate, Drawn, Failure, ITEMS, Order, OrderLine, PAIRS, Refusal, STRATEGIES,
-    Strategy, consumer,
+    ANOMALIES, DeliveryDate, Failure, ITEMS, Order, OrderLine, PAIRS, RandomIds, Refusal,
+    STRATEGIES, Strategy, consumer,
 };
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::card::Expectation;
@@ -264,7 +264,7 @@ fn order_of(strategy: &Strategy, client: Client, book: i64) -> Order {
         customer_no: FIRST_CUSTOMER - 1 + i64::from(number),
         delivery_date: DeliveryDate::SHOWN,
         lines: lines.map(line).collect(),
-        drawn: Drawn {
+        drawn: RandomIds {
             token: number.into(),
             uuid: uuid_v7(book.unsigned_abs(), [number; 16]),
         },

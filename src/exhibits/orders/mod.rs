@@ -54,11 +54,11 @@ pub use anomalies::{
 };
 pub use explored::{BESIDE_THE_CONSUMER, BesideTheConsumer};
 pub use order::{
-    DeliveryDate, Drawn, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine,
+    DeliveryDate, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, RandomIds,
 };
 pub use receipt::Receipt;
 pub use refusal::{Failure, Refusal};
-pub use strategy::{Strategy, Writing};
+pub use strategy::Strategy;
 pub use tables::{LEGACY, NAMED, NUMBERED, PAIRS, Pair};
 
 use legacy::{insert_head, insert_lines, next_number, tidy_up};

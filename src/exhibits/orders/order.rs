@@ -22,7 +22,7 @@ pub struct Order {
     /// What is ordered: 1 to [`MOST_LINES`] lines.
     pub lines: Vec<OrderLine>,
     /// What was drawn for it.
-    pub drawn: Drawn,
+    pub drawn: RandomIds,
 }
 
 impl Order {
@@ -141,14 +141,14 @@ impl FromStr for DeliveryDate {
 
 /// What is drawn for an order before anything is written, so that a strategy needs neither dice nor a clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drawn {
+pub struct RandomIds {
     /// What tells its writer from all others.
     pub token: i64,
     /// Its name, where the client gives it one.
     pub uuid: Uuid,
 }
 
-impl Drawn {
+impl RandomIds {
     /// At random, and by the clock.
     ///
     /// # Errors
@@ -249,7 +249,10 @@ mod tests {
     fn a_uuid_says_its_version_and_its_time() {
         let uuid = uuid_v7(0x0199_0000_0001, [0xff; 16]);
         assert_eq!(uuid.to_string(), "01990000-0001-7fff-bfff-ffffffffffff");
-        let (one, other) = (Drawn::at_random().unwrap(), Drawn::at_random().unwrap());
+        let (one, other) = (
+            RandomIds::at_random().unwrap(),
+            RandomIds::at_random().unwrap(),
+        );
         assert_ne!(one, other);
         assert!(one.token >= 0 && one.uuid.get_version_num() == 7);
     }

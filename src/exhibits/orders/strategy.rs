@@ -10,7 +10,7 @@ use crate::step::Observer;
 use crate::verdict::Outcome;
 
 /// What a strategy's function returns.
-pub type Writing<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
+type WriteFuture<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
 
 /// One way to write an order, as it is registered.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ pub struct Strategy {
     /// How many lines an order has in the explorer.
     pub lines_explored: usize,
     /// The function itself.
-    pub write: for<'f> fn(&'f mut Session<'_>, &'f Order) -> Writing<'f>,
+    pub write: for<'f> fn(&'f mut Session<'_>, &'f Order) -> WriteFuture<'f>,
 }
 
 impl Strategy {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ANOMALIES, READ_SKEW, Reader, Statement, Wanted};
+use super::{ANOMALIES, READ_SKEW, Reader, Statement, StatementRequest};
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::deposits::explored::{
     AMOUNT, LOOK, SET_UP, is_unmistakable, open_accounts, remove_accounts,
@@ -112,7 +112,7 @@ impl Cast for ReaderAndWriters {
 }
 
 async fn read(reader: &Reader, session: Session<'_>, account: i64) -> Ended {
-    let wanted = Wanted {
+    let wanted = StatementRequest {
         account,
         limit: LIMIT,
     };

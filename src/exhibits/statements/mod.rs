@@ -27,8 +27,8 @@ mod statement;
 pub mod torn;
 
 pub use anomalies::{ANOMALIES, READ_SKEW};
-pub use reader::{Reader, Reading};
-pub use statement::{Statement, Wanted};
+pub use reader::Reader;
+pub use statement::{Statement, StatementRequest};
 
 use queries::{balance, latest, sum};
 

@@ -1,22 +1,22 @@
 //! The queries that a statement is made of, shared by all strategies.
 
-use super::Wanted;
+use super::StatementRequest;
 use crate::accounts::{Transaction, of_halves};
 use crate::engine::{Fault, Session};
 
 /// What an account holds.
-pub(super) struct Held {
+pub(super) struct AccountBalance {
     pub(super) balance: i128,
     pub(super) opening_balance: i64,
 }
 
 /// What its transactions add up to.
-pub(super) struct Recorded {
+pub(super) struct TransactionTotals {
     pub(super) transactions: i64,
     pub(super) sum: i128,
 }
 
-impl Recorded {
+impl TransactionTotals {
     /// Whether these can be the newest of what was summed up, of which so many were wanted.
     pub(super) fn agrees_with(&self, latest: &[Transaction], limit: i64) -> bool {
         let listed = i64::try_from(latest.len()).unwrap_or(i64::MAX);
@@ -28,7 +28,10 @@ impl Recorded {
 }
 
 /// What the account holds in all places, read in one statement; none where there is no such account.
-pub(super) async fn balance(s: &mut Session<'_>, wanted: &Wanted) -> Result<Option<Held>, Fault> {
+pub(super) async fn balance(
+    s: &mut Session<'_>,
+    wanted: &StatementRequest,
+) -> Result<Option<AccountBalance>, Fault> {
     // Halves of amounts are summed apart, because their sums cannot leave 64 bits.
     let row = s
         .row(
@@ -53,7 +56,7 @@ pub(super) async fn balance(s: &mut Session<'_>, wanted: &Wanted) -> Result<Opti
         lower_slots,
         upper,
         lower,
-    ]: [i64; 6]| Held {
+    ]: [i64; 6]| AccountBalance {
         balance: i128::from(column) + of_halves(upper_slots, lower_slots) + of_halves(upper, lower),
         opening_balance,
     };
@@ -61,7 +64,10 @@ pub(super) async fn balance(s: &mut Session<'_>, wanted: &Wanted) -> Result<Opti
 }
 
 /// What all of the account's transactions add up to.
-pub(super) async fn sum(s: &mut Session<'_>, wanted: &Wanted) -> Result<Recorded, Fault> {
+pub(super) async fn sum(
+    s: &mut Session<'_>,
+    wanted: &StatementRequest,
+) -> Result<TransactionTotals, Fault> {
     let row = s
         .row(
             "sum up transactions",
@@ -72,7 +78,7 @@ pub(super) async fn sum(s: &mut Session<'_>, wanted: &Wanted) -> Result<Recorded
         )
         .await?;
     let [lower, upper, transactions] = row.unwrap_or_default();
-    Ok(Recorded {
+    Ok(TransactionTotals {
         transactions,
         sum: of_halves(upper, lower),
     })
@@ -81,7 +87,7 @@ pub(super) async fn sum(s: &mut Session<'_>, wanted: &Wanted) -> Result<Recorded
 /// The newest of them.
 pub(super) async fn latest(
     s: &mut Session<'_>,
-    wanted: &Wanted,
+    wanted: &StatementRequest,
 ) -> Result<Vec<Transaction>, Fault> {
     let rows = s
         .rows::<3>(

@@ -2,13 +2,13 @@
 
 use std::pin::Pin;
 
-use super::{READERS, Statement, Wanted};
+use super::{READERS, Statement, StatementRequest};
 use crate::engine::{Database, Fault, Session};
 use crate::exhibits::card::Card;
 use crate::step::Observer;
 
 /// What a strategy's function returns; no statement where there is no such account.
-pub type Reading<'f> = Pin<Box<dyn Future<Output = Result<Option<Statement>, Fault>> + Send + 'f>>;
+type ReadFuture<'f> = Pin<Box<dyn Future<Output = Result<Option<Statement>, Fault>> + Send + 'f>>;
 
 /// One way to read a statement, as it is registered.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ pub struct Reader {
     /// What its file says about it.
     pub card: &'static Card,
     /// The function itself.
-    pub read: for<'f> fn(&'f mut Session<'_>, &'f Wanted) -> Reading<'f>,
+    pub read: for<'f> fn(&'f mut Session<'_>, &'f StatementRequest) -> ReadFuture<'f>,
 }
 
 impl Reader {
@@ -37,7 +37,7 @@ impl Reader {
     pub async fn perform(
         &self,
         database: &Database,
-        wanted: &Wanted,
+        wanted: &StatementRequest,
         observer: &dyn Observer,
     ) -> Result<Option<Statement>, Fault> {
         let session = database.session(observer).await?;
@@ -51,7 +51,7 @@ impl Reader {
     pub async fn perform_in(
         &self,
         mut session: Session<'_>,
-        wanted: &Wanted,
+        wanted: &StatementRequest,
     ) -> Result<Option<Statement>, Fault> {
         let statement = (self.read)(&mut session, wanted).await;
         session.end().await;

@@ -37,7 +37,7 @@
 //! `START TRANSACTION READ ONLY`, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`, in Spring
 //! `@Transactional(readOnly = true, isolation = REPEATABLE_READ)`.
 
-use super::{Statement, Wanted, balance, latest, sum};
+use super::{Statement, StatementRequest, balance, latest, sum};
 use crate::engine::{Fault, Session};
 use crate::exhibits::card::{Card, on_every_engine, safe};
 
@@ -52,7 +52,10 @@ pub const CARD: Card = Card {
 ///
 /// # Errors
 /// As the engine refuses.
-pub async fn read(s: &mut Session<'_>, wanted: &Wanted) -> Result<Option<Statement>, Fault> {
+pub async fn read(
+    s: &mut Session<'_>,
+    wanted: &StatementRequest,
+) -> Result<Option<Statement>, Fault> {
     s.begin_snapshot().await?;
     // The snapshot is taken here.
     let Some(held) = balance(s, wanted).await? else {

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::queries::{Held, Recorded};
+use super::queries::{AccountBalance, TransactionTotals};
 use crate::accounts::Transaction;
 
 /// Which statement is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct StatementRequest {
     /// The account's number.
     pub account: i64,
     /// At most so many transactions are listed. The sums are of all of them.
@@ -43,9 +43,9 @@ pub struct Statement {
 
 impl Statement {
     pub(super) fn new(
-        wanted: &Wanted,
-        held: Held,
-        recorded: Recorded,
+        wanted: &StatementRequest,
+        held: AccountBalance,
+        recorded: TransactionTotals,
         latest: Vec<Transaction>,
     ) -> Self {
         let expected = i128::from(held.opening_balance) + recorded.sum;

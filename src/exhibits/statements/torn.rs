@@ -41,7 +41,7 @@
 //! Django, Rails and most others read outside any transaction unless told otherwise.
 
 use super::anomalies::skewed;
-use super::{Statement, Wanted, balance, latest, sum};
+use super::{Statement, StatementRequest, balance, latest, sum};
 use crate::engine::{Fault, Session};
 use crate::exhibits::card::{Card, Count, on_every_engine_but_dirty, safe};
 
@@ -59,7 +59,10 @@ const DIRTY: &[Count] = &[skewed(31), safe(25)];
 ///
 /// # Errors
 /// As the engine refuses.
-pub async fn read(s: &mut Session<'_>, wanted: &Wanted) -> Result<Option<Statement>, Fault> {
+pub async fn read(
+    s: &mut Session<'_>,
+    wanted: &StatementRequest,
+) -> Result<Option<Statement>, Fault> {
     let Some(held) = balance(s, wanted).await? else {
         return Ok(None);
     };
