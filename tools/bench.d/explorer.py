@@ -178,8 +178,11 @@ def explore(lab: Lab, url: str, environment: dict[str, str], *options) -> list[d
 
 
 def counts_of(finding: dict) -> str:
-    refused = [f"{each['schedules']} refused ({each['code'] or each['fault']})" for each in finding["refused"]]
-    return ", ".join([f"{finding['safe']} safe", f"{finding['lost_update']} lost", *sorted(refused)])
+    anomalies = [f"{count} {name}" for name, count in finding["anomalies"].items()]
+    refused = sorted(
+        f"{each['schedules']} refused ({each['code'] or each['fault']})" for each in finding["refused"]
+    )
+    return ", ".join([f"{finding['safe']} safe", *anomalies, *refused])
 
 
 def took(finding: dict) -> float:
