@@ -1,4 +1,4 @@
-//! The explorer against itself, and the cards and docs/matrix.md against what the explorer finds.
+//! The explorer against itself, and the cards and the matrix against what the explorer finds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +21,7 @@ use racy::survey::{self, Found, Survey, Trouble};
 use racy::verdict::Verdict;
 use serde_json::Value;
 
+use crate::matrix;
 use crate::support::TestEngine;
 
 on_engines!(
@@ -145,7 +146,7 @@ async fn the_cards_and_the_matrix_say_what_is_found(engine: TestEngine) {
             assert_its_head_tells_the_smallest_schedule(finding);
         }
     }
-    assert_is_in_the_page(&findings);
+    matrix::assert_is_in_the_pages(&findings);
 }
 
 fn assert_agrees_with_its_card(finding: &Finding) {
@@ -210,19 +211,6 @@ fn told(name: &str) -> Told {
     match name.strip_prefix("orders/") {
         Some(name) => Told::Order(orders::Strategy::named(name).unwrap()),
         None => Told::Statement(reader(name)),
-    }
-}
-
-/// docs/matrix.md is what `racy explore --matrix` prints, but for the versions under it.
-fn assert_is_in_the_page(findings: &[Finding]) {
-    let matrix = include_str!("../docs/matrix.md");
-    let printed = report::matrix::markdown(findings, &[]);
-    let (tables, _versions) = printed.split_once("Found on ").unwrap();
-    for paragraph in tables.trim().split("\n\n") {
-        assert!(
-            matrix.contains(paragraph),
-            "docs/matrix.md does not have this:\n{paragraph}"
-        );
     }
 }
 

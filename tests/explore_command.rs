@@ -188,8 +188,8 @@ async fn the_matrix_of_one_engine_is_a_table_and_a_page() {
     let page = output(racy(&[&matrix[..], &["--format", "html"]].concat())).await;
     let page = text(&page.stdout);
     for part in [
-        "<a href=\"#cell-0\">✗ 18 of 20 lost</a>",
-        "<article id=\"cell-0\">",
+        "<a href=\"#sqlite-wal-non_atomic_no_delay\">✗ 18 of 20 lost</a>",
+        "<article id=\"sqlite-wal-non_atomic_no_delay\">",
         "A overwrites B&#39;s 100 unseen",
     ] {
         assert!(page.replace('\'', "&#39;").contains(part), "{part}\n{page}");

@@ -31,6 +31,7 @@ mod keeper;
 mod keeper_commands;
 mod limits;
 mod local_server;
+mod matrix;
 mod metrics;
 mod orders;
 mod outages;

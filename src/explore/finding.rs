@@ -54,6 +54,9 @@ pub struct Example {
     pub trace: Trace,
     /// What the clients raced for, as it stands in the statements.
     pub stake: i64,
+    /// The second in which it ran, as it stands in the statements. None if the strategy reads no
+    /// clock.
+    pub second: Option<i64>,
     /// The moment at which something was lost.
     pub moment: Option<Moment>,
 }
@@ -176,6 +179,7 @@ impl Example {
                 .moment(&run.trace, &run.ended)
                 .filter(|_| judged.verdict.is_anomaly()),
             stake: run.stake,
+            second: judged.second,
             schedule: run.schedule,
             trace: run.trace,
         }

@@ -43,6 +43,9 @@ use crate::verdict::{Anomaly, Outcome, Verdict};
 /// The number under which stakes are shown, whatever they had in the run.
 pub const SHOWN_STAKE: i64 = 1;
 
+/// The second under which a clock's seconds are shown, whatever the time of the run was.
+pub const SHOWN_SECOND: i64 = 1_700_000_000;
+
 /// What a subject's functions return.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

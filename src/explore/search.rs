@@ -76,6 +76,8 @@ impl Stop {
 pub(super) struct Judged {
     pub(super) run: Run,
     pub(super) verdict: Verdict,
+    /// The second in which it ran. None if the strategy reads no clock.
+    pub(super) second: Option<i64>,
 }
 
 /// Runs the plan's schedules on these lanes, one on each at a time, and hands each that is done to
@@ -255,8 +257,11 @@ impl Worker {
         for _ in 0..Self::TRIES_BETWEEN_TICKS {
             let again = policy.again();
             let began = self.tick().await?;
-            let done = self.run_once(clients, instances, &mut **policy).await;
+            let mut done = self.run_once(clients, instances, &mut **policy).await;
             if self.tick().await? == began {
+                if let Ok(Done::Judged(judged)) = &mut done {
+                    judged.second = began;
+                }
                 return done;
             }
             *policy = again;
@@ -280,7 +285,11 @@ impl Worker {
         }
         let judging = self.subject.judge(&self.database, stake, &run.ended);
         let verdict = judging.await?;
-        Ok(Done::Judged(Box::new(Judged { run, verdict })))
+        Ok(Done::Judged(Box::new(Judged {
+            run,
+            verdict,
+            second: None,
+        })))
     }
 
     async fn tick(&self) -> Result<Option<i64>, Fault> {

@@ -53,7 +53,7 @@ impl Subject for Strategy {
                 "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
                  UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
                  DELETE FROM transactions WHERE account_id = 1;\n\
-                 -- The seconds below are those of the run: put the account's updated_at in their place.\n\
+                 -- The second below stands for the account's updated_at: put that in its place.\n\
                  -- All that follows has to happen within that second: it is the same only from a script."
             }
         }

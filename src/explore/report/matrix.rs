@@ -7,6 +7,9 @@ use super::{about_thinking, sentence, shown, verdict};
 use crate::engine::{Engine, Flavour, Journal};
 use crate::verdict::Verdict;
 
+/// What the page is about.
+const HEADING: &str = "Which code goes wrong where";
+
 /// One engine in one mode, with a column for each level.
 #[derive(Debug)]
 pub(super) struct Table<'f> {
@@ -141,12 +144,13 @@ pub(super) fn legend(findings: &[Finding]) -> String {
 
 /// The matrix as Markdown tables, one for each engine.
 pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
-    let mut text = match findings.is_empty() {
-        true => String::new(),
-        false => format!("{}\n\n", legend(findings)),
+    let mut text = if findings.is_empty() {
+        String::new()
+    } else {
+        format!("# {HEADING}\n\n{}\n\n", legend(findings))
     };
     for table in tables(findings) {
-        let _ = writeln!(text, "### {}\n", table.title);
+        let _ = writeln!(text, "## {}\n", table.title);
         let _ = writeln!(text, "| strategy | {} |", table.columns.join(" | "));
         let _ = writeln!(text, "|---|{}", "---|".repeat(table.columns.len()));
         for row in &table.rows {
@@ -170,15 +174,19 @@ pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
     text
 }
 
-/// The matrix as one page without anything outside itself: each cell leads to the verdict in words and
+/// The matrix as one page without anything outside itself. Each cell leads to the verdict in words and
 /// to the shortest schedule that goes wrong or, if none does, in which a client is refused.
+///
+/// One line names the versions. Apart from it, what is found on one engine is the same on every machine,
+/// and so is its section, whatever else is in the page.
 pub fn html(findings: &[Finding], missing: &[String]) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Racy: which code goes wrong where</title>\n<style>{STYLE}</style>\n</head>\n\
-         <body>\n<header><h1>Which code goes wrong where</h1>\n<p>{} Click a cell for the shortest schedule \
-         that goes wrong or, if none does, in which a client is refused.</p>\n<p>Found on {} by <code>racy explore --matrix --format html</code>.</p>\n",
+         <title>Racy: {HEADING}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <header><h1>{HEADING}</h1>\n<p>{} Click a cell for the shortest schedule that goes wrong or, if \
+         none does, in which a client is refused.</p>\n\
+         <p>Found on {} by <code>racy explore --matrix --format html</code>.</p>\n",
         escaped(&legend(findings)),
         escaped(&grounds(findings)),
     );
@@ -191,22 +199,24 @@ pub fn html(findings: &[Finding], missing: &[String]) -> String {
         escaped(&about_thinking(findings))
     );
     for table in tables(findings) {
-        write_table(&mut page, &table, findings);
+        write_section(&mut page, &table);
     }
-    page.push_str("</main>\n");
-    for (number, finding) in findings.iter().enumerate() {
-        write_detail(&mut page, number, finding);
-    }
-    page.push_str("</body>\n</html>\n");
+    page.push_str("</main>\n</body>\n</html>\n");
     page
 }
 
-fn write_table(page: &mut String, table: &Table<'_>, findings: &[Finding]) {
-    let _ = write!(
-        page,
-        "<section><h2>{}</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">strategy</th>",
-        escaped(&table.title)
-    );
+/// A table and the details of its cells.
+fn write_section(page: &mut String, table: &Table<'_>) {
+    let _ = writeln!(page, "<section><h2>{}</h2>", escaped(&table.title));
+    write_table(page, table);
+    for finding in table.rows.iter().flat_map(|row| row.cells.iter().flatten()) {
+        write_detail(page, finding);
+    }
+    page.push_str("</section>\n");
+}
+
+fn write_table(page: &mut String, table: &Table<'_>) {
+    page.push_str("<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">strategy</th>");
     for column in &table.columns {
         let _ = write!(page, "<th scope=\"col\">{}</th>", escaped(column));
     }
@@ -222,18 +232,32 @@ fn write_table(page: &mut String, table: &Table<'_>, findings: &[Finding]) {
                 page.push_str("<td></td>");
                 continue;
             };
-            let number = findings.iter().position(|it| std::ptr::eq(it, *finding));
             let _ = write!(
                 page,
-                "<td class=\"{}\"><a href=\"#cell-{}\">{}</a></td>",
+                "<td class=\"{}\"><a href=\"#{}\">{}</a></td>",
                 class(finding),
-                number.unwrap_or_default(),
+                anchor(finding),
                 escaped(&cell(finding))
             );
         }
         page.push_str("</tr>\n");
     }
-    page.push_str("</tbody></table></div></section>\n");
+    page.push_str("</tbody></table></div>\n");
+}
+
+/// The name of a finding's detail within the page.
+fn anchor(finding: &Finding) -> String {
+    let (strategy, instances) = (finding.strategy(), finding.several_instances());
+    let name = format!("{} {strategy}{instances}", place(finding));
+    let words = name.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    words.join("-").to_lowercase()
+}
+
+/// The engine, its mode and its level, without the version.
+fn place(finding: &Finding) -> String {
+    let engine = &finding.engine;
+    format!("{}, {}", title(engine), column(engine))
 }
 
 /// Colours are not all that tells the cells apart: each begins with a sign.
@@ -246,14 +270,15 @@ fn class(finding: &Finding) -> &'static str {
     }
 }
 
-fn write_detail(page: &mut String, number: usize, finding: &Finding) {
+fn write_detail(page: &mut String, finding: &Finding) {
     let _ = writeln!(
         page,
-        "<article id=\"cell-{number}\">\n<p><a href=\"#\">← the matrix</a></p>\n<h2><code>{}</code>{} on {}</h2>\n\
-         <p>{}.</p>",
+        "<article id=\"{}\">\n<p><a href=\"#\">← the matrix</a></p>\n\
+         <h2><code>{}</code>{} on {}</h2>\n<p>{}.</p>",
+        anchor(finding),
         finding.strategy(),
         finding.several_instances(),
-        escaped(&finding.engine.to_string()),
+        escaped(&place(finding)),
         escaped(&sentence(&verdict(finding))),
     );
     match shown(finding) {
@@ -294,7 +319,7 @@ td a { color: inherit; display: block; text-decoration-style: dotted; }
 pre { border: 1px solid var(--line); padding: 1rem; overflow-x: auto; font-size: 14px; }
 article { display: none; }
 article:target { display: block; }
-body:has(article:target) > :is(header, main) { display: none; }
+body:has(article:target) :is(header, section > :not(article)) { display: none; }
 ";
 
 #[cfg(test)]

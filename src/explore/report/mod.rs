@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 pub use json::FindingJson;
 
-use super::{Example, Finding, SHOWN_STAKE, Schedules};
+use super::{Example, Finding, SHOWN_SECOND, SHOWN_STAKE, Schedules};
 use crate::step::{Action, Argument, Step};
 use crate::verdict::Verdict;
 
@@ -266,17 +266,32 @@ fn about_thinking(findings: &[Finding]) -> String {
 }
 
 impl Example {
-    /// A step's statement with its values in it, as it could be typed; none for a think. What was
-    /// raced for is shown as number [`SHOWN_STAKE`], so that every run reads the same.
+    /// A step's statement with its values in it, as it could be typed. None for a think.
     fn statement(&self, step: &Step) -> Option<String> {
-        let stake = Argument::Integer(self.stake);
-        let values = step.args.iter().map(|value| match *value == stake {
-            true => Argument::Integer(SHOWN_STAKE),
-            false => value.clone(),
-        });
-        let values: Vec<_> = values.collect();
+        let values: Vec<_> = step.args.iter().map(|value| self.shown(value)).collect();
         Some(with_values(step.sql.as_deref()?, &values))
     }
+
+    /// A value as reports show it, so that every run reads the same. What was raced for is number
+    /// [`SHOWN_STAKE`], also as the time of a UUID; the clock shows [`SHOWN_SECOND`].
+    fn shown(&self, value: &Argument) -> Argument {
+        match value {
+            Argument::Integer(number) if *number == self.stake => SHOWN_STAKE.into(),
+            Argument::Integer(number) if Some(*number) == self.second => SHOWN_SECOND.into(),
+            Argument::Integer(_) => value.clone(),
+            Argument::Text(text) => {
+                let shown = text.replace(&time_of_a_uuid(self.stake), &time_of_a_uuid(SHOWN_STAKE));
+                Argument::Text(shown)
+            }
+        }
+    }
+}
+
+/// How a UUID of version 7 begins that has this number as its time.
+fn time_of_a_uuid(number: i64) -> String {
+    let hexadecimal = format!("{:012x}", number & 0xffff_ffff_ffff);
+    let (high, low) = hexadecimal.split_at(8);
+    format!("{high}-{low}")
 }
 
 /// Puts values in the place of `?`, one after the other, and of `$1`, `$2`, ….
@@ -330,6 +345,11 @@ mod tests {
         ] {
             assert_eq!(with_values(sql, &[7.into(), 8.into()]), written);
         }
+    }
+
+    #[test]
+    fn a_uuid_begins_with_its_time() {
+        assert_eq!(time_of_a_uuid(0x0199_0000_0001), "01990000-0001");
     }
 
     #[test]

@@ -1,0 +1,120 @@
+//! Pages against what the explorer finds: the matrix, which tools/matrix writes, and counterexamples.
+//!
+//! Each engine's test compares its own sections and what is around them, so that one engine can be
+//! tested alone. One test without an engine looks whether each page has all sections.
+
+use racy::engine::{Flavour, Isolation};
+use racy::explore::Finding;
+use racy::explore::report::{self, matrix};
+
+const MARKDOWN: &str = include_str!("../docs/matrix.md");
+const HTML: &str = include_str!("../docs/matrix.html");
+
+/// What begins and what ends a section of each page.
+const SECTION: (&str, &str) = ("## ", "|\n\n");
+const HTML_SECTION: (&str, &str) = ("<section>", "</section>\n");
+
+const TITLES: [&str; 5] = [
+    "MySQL",
+    "MariaDB, innodb_snapshot_isolation off",
+    "MariaDB, innodb_snapshot_isolation on",
+    "PostgreSQL",
+    "SQLite",
+];
+
+/// Pages with the counterexample of a strategy on MySQL at REPEATABLE READ.
+const COUNTEREXAMPLES: [(&str, &str, &str); 2] = [
+    ("lock_after_read", "README.md", include_str!("../README.md")),
+    (
+        "atomic_long_delay",
+        "docs/explorer.md",
+        include_str!("../docs/explorer.md"),
+    ),
+];
+
+/// Fails unless the pages say what was found.
+pub fn assert_is_in_the_pages(findings: &[Finding]) {
+    for (strategy, name, page) in COUNTEREXAMPLES {
+        let shown = |finding: &&Finding| {
+            let engine = &finding.engine;
+            finding.strategy() == strategy
+                && engine.flavour == Flavour::MySql
+                && engine.isolation == Isolation::RepeatableRead
+        };
+        if let Some(finding) = findings.iter().find(shown) {
+            let timeline = timeline(finding);
+            assert!(page.contains(&timeline), "{name} lacks this:\n{timeline}");
+        }
+    }
+    let printed = matrix::markdown(findings, &[]);
+    assert_is_in(MARKDOWN, "docs/matrix.md", &printed, SECTION);
+    let printed = matrix::html(findings, &[]);
+    assert_is_in(HTML, "docs/matrix.html", &printed, HTML_SECTION);
+}
+
+fn assert_is_in(page: &str, name: &str, printed: &str, marks: (&str, &str)) {
+    let printed = without_versions(printed);
+    let (frame, sections) = parts(page, marks);
+    let (printed_frame, printed_sections) = parts(&printed, marks);
+    assert_eq!(printed_frame, frame, "{name} is old: run tools/matrix");
+    for section in printed_sections {
+        let title = section.lines().next().unwrap_or_default();
+        let theirs = sections.iter().find(|it| it.lines().next() == Some(title));
+        let theirs = theirs.unwrap_or_else(|| panic!("{name} lacks {title}"));
+        for (theirs, ours) in theirs.lines().zip(section.lines()) {
+            assert_eq!(theirs, ours, "{name} is old: run tools/matrix");
+        }
+        assert_eq!(
+            theirs.len(),
+            section.len(),
+            "{name} is old: run tools/matrix"
+        );
+    }
+}
+
+/// The counterexample, as `racy explore` draws it.
+fn timeline(finding: &Finding) -> String {
+    let text = report::text(std::slice::from_ref(finding));
+    let begin = text.find("     client A").expect("there is a timeline");
+    let end = text.find("\nThe same as SQL").expect("the SQL follows");
+    text[begin..end].to_owned()
+}
+
+/// The page's sections, and the page without them.
+fn parts<'p>(page: &'p str, (begin, end): (&str, &str)) -> (String, Vec<&'p str>) {
+    let (mut frame, mut sections, mut rest) = (String::new(), Vec::new(), page);
+    while let Some(at) = rest.find(&format!("\n{begin}")) {
+        let (before, section) = rest.split_at(at + 1);
+        let length = section.find(end).expect("a section has an end") + end.len();
+        frame.push_str(before);
+        sections.push(&section[..length]);
+        rest = &section[length..];
+    }
+    (frame + rest, sections)
+}
+
+/// As tools/matrix does it.
+fn without_versions(printed: &str) -> String {
+    let lines = printed.split_inclusive('\n').map(|line| {
+        if line.starts_with("Found on ") {
+            "Written by `tools/matrix`.\n"
+        } else if line.starts_with("<p>Found on ") {
+            "<p>Written by <code>tools/matrix</code>.</p>\n"
+        } else {
+            line
+        }
+    });
+    lines.collect()
+}
+
+#[test]
+fn each_page_has_a_section_for_each_engine_and_mode() {
+    for (page, marks) in [(MARKDOWN, SECTION), (HTML, HTML_SECTION)] {
+        let (_, sections) = parts(page, marks);
+        assert_eq!(sections.len(), TITLES.len());
+        for (section, title) in sections.iter().zip(TITLES) {
+            let first = section.lines().next().unwrap_or_default();
+            assert!(first.contains(title), "{first}");
+        }
+    }
+}
