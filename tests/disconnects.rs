@@ -12,17 +12,18 @@ use racy::exhibits::deposits::{LongDelay, STRATEGIES};
 use racy::http;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 use tower::{Layer, Service};
 
 use crate::support::service::{RunningService, settings};
-use crate::support::stepper::Gate;
-use crate::support::{TestEngine, until};
+use crate::support::stepper::{Arrivals, Gate};
+use crate::support::{Lab, TestEngine, until};
 
 on_engines!(
     every:
         a_client_that_leaves_at_any_step_leaves_a_whole_deposit,
+        after_a_client_that_left_every_strategy_works,
     ;
     innodb:
 );
@@ -36,58 +37,83 @@ const STEPS: [&str; 6] = [
     "commit",
 ];
 
-/// On a pool of one connection: cuts the client at every step of an atomic deposit. The deposit is
-/// made all the same, nothing stays open, and the next request finds a clean connection.
-async fn a_client_that_leaves_at_any_step_leaves_a_whole_deposit(engine: TestEngine) {
-    let one = Settings {
-        connections: 1,
-        ..Settings::default()
-    };
-    let lab = engine.lab_with(one).await;
-    let (gate, mut arrived) = Gate::new();
-    let (gone, mut given_up) = tokio::sync::mpsc::unbounded_channel();
-    let watch = |router: Router| router.layer(Departures(gone));
-    let delay = Duration::from_millis(1);
-    let thinking = http::Settings {
-        long_delay: LongDelay(delay..=delay),
-        ..settings()
-    };
-    let service =
-        RunningService::start_wrapped(&lab.database, &thinking, Arc::new(gate), watch).await;
+/// A service on a pool of one connection, whose clients' departures are seen.
+struct Cut {
+    lab: Lab,
+    service: RunningService,
+    arrived: Arrivals,
+    given_up: UnboundedReceiver<()>,
+}
 
-    for (deposits_before, cut_at) in (0..).zip(STEPS) {
-        let client = send_deposit(&service).await;
-        let step = arrived.go_to(cut_at).await;
+impl Cut {
+    async fn start(engine: TestEngine) -> Self {
+        let one = Settings {
+            connections: 1,
+            ..Settings::default()
+        };
+        let lab = engine.lab_with(one).await;
+        let delay = Duration::from_millis(1);
+        let thinking = http::Settings {
+            long_delay: LongDelay(delay..=delay),
+            ..settings()
+        };
+        let (gate, arrived) = Gate::new();
+        let (gone, given_up) = unbounded_channel();
+        let watch = |router: Router| router.layer(Departures(gone));
+        let gate = Arc::new(gate);
+        let service = RunningService::start_wrapped(&lab.database, &thinking, gate, watch).await;
+        Self {
+            lab,
+            service,
+            arrived,
+            given_up,
+        }
+    }
+
+    /// Sends a deposit, cuts its client before this step, and lets the deposit end.
+    async fn deposit_cut_at(&mut self, label: &str) {
+        let client = send_deposit(&self.service).await;
+        let step = self.arrived.go_to(label).await;
         drop(client);
         // The server has noticed: it has dropped the future that was to answer.
-        timeout(Duration::from_secs(20), given_up.recv())
-            .await
-            .unwrap();
+        let noticed = timeout(Duration::from_secs(20), self.given_up.recv());
+        noticed.await.unwrap();
         step.go();
-        for _ in STEPS.iter().skip_while(|label| **label != cut_at).skip(1) {
-            arrived.next().await.unwrap().go();
+        for _ in STEPS.iter().skip_while(|it| **it != label).skip(1) {
+            self.arrived.next().await.unwrap().go();
         }
+    }
+}
 
-        let deposits = deposits_before + 1;
+/// The deposit is made all the same, nothing stays open, and the next request finds a clean
+/// connection.
+async fn a_client_that_leaves_at_any_step_leaves_a_whole_deposit(engine: TestEngine) {
+    let mut cut = Cut::start(engine).await;
+    for (deposits, label) in (1..).zip(STEPS) {
+        cut.deposit_cut_at(label).await;
         until("the deposit is done", || async {
-            lab.account().await.balance == 100 * i128::from(deposits)
+            cut.lab.account().await.balance == 100 * i128::from(deposits)
         })
         .await;
-        let account = lab.account().await;
-        assert_eq!(
-            (account.transactions, account.lost),
-            (deposits, 0),
-            "cut at {cut_at}"
-        );
-        assert!(!lab.has_open_transactions().await, "cut at {cut_at}");
+        let account = cut.lab.account().await;
+        let books = (account.transactions, account.lost);
+        assert_eq!(books, (deposits, 0), "cut at {label}");
+        assert!(!cut.lab.has_open_transactions().await, "cut at {label}");
     }
+    let steps = cut.arrived.let_all_through();
+    cut.service.stop().await;
+    steps.await.unwrap();
+}
 
-    let steps = arrived.let_all_through();
+async fn after_a_client_that_left_every_strategy_works(engine: TestEngine) {
+    let mut cut = Cut::start(engine).await;
+    cut.deposit_cut_at("insert transaction").await;
+    let steps = cut.arrived.let_all_through();
     for strategy in &STRATEGIES {
-        let response = service.deposit(strategy.name, 1, 100).await;
+        let response = cut.service.deposit(strategy.name, 1, 100).await;
         assert_eq!(response.status(), 200, "{}", strategy.name);
     }
-    service.stop().await;
+    cut.service.stop().await;
     steps.await.unwrap();
 }
 

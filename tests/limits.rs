@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::keeper::{PASSWORD, make_user};
 use crate::support::process::{Served, terminate};
-use crate::support::service::{RunningService, problem, settings};
+use crate::support::service::{RunningService, assert_has_lines, problem, settings};
 use crate::support::{Lab, TestEngine, until};
 
 on_engines!(
@@ -195,7 +195,7 @@ fn with_few_files_and_hundreds_of_idle_connections_everybody_is_answered() {
     assert!(served.wait().0.success());
 }
 
-/// The one connection is a deposit's, the one worker too, and more of them queue for both.
+/// A deposit has the one connection and the one worker, and more deposits queue for both.
 async fn beside_deposits_that_hold_all_connections_the_keeper_gets_in(on: TestEngine) {
     let one_connection = engine::Settings {
         connections: 1,
@@ -220,18 +220,12 @@ async fn beside_deposits_that_hold_all_connections_the_keeper_gets_in(on: TestEn
     let login = client.post(format!("http://{}/admin/login", service.address));
     let login = login.form(&[("username", "ada"), ("password", PASSWORD)]);
     assert_eq!(login.send().await.unwrap().status(), 303);
-    let metrics = service.get("/metrics").send().await.unwrap();
-    let metrics = metrics.text().await.unwrap();
-    for line in [
+    let pool = [
         "racy_database_up 1",
         "racy_pool_connections_limit 3",
         "racy_pool_connections_in_use 1",
-    ] {
-        assert!(
-            metrics.lines().any(|it| it == line),
-            "no {line:?} in {metrics}"
-        );
-    }
+    ];
+    assert_has_lines(&service.metrics().await, pool);
 
     parked.go();
     let steps = arrived.let_all_through();

@@ -100,48 +100,50 @@ async fn assert_no_process_stays(folder: &Path) {
 
 async fn a_server_starts_answers_and_vanishes(engine: TestEngine) {
     let binary = engine.binary();
-    let product = match engine {
+    assert_eq!(binary.product, product(engine));
+    let server = started(&binary, Folder::Temporary).await;
+    let run = run_folder(&server);
+    assert!(server.data_dir().starts_with(&run));
+    let own = processes_naming(&run);
+    assert!(!own.is_empty(), "the test would not see its processes");
+
+    let database = Database::connect(&server.address(), &Settings::default()).await;
+    let database = database.unwrap();
+    let (answers, found) = (&database.engine().version, binary.version.to_string());
+    assert!(answers.starts_with(&found), "{answers} is not {found}");
+    database.close().await;
+    for question in private_and_durable(engine) {
+        assert_eq!(number(&server.address(), question).await, 1, "{question}");
+    }
+
+    server.stop().await.unwrap();
+    assert_nothing_left(&run).await;
+}
+
+fn product(engine: TestEngine) -> Product {
+    match engine {
         TestEngine::MySql => Product::MySql,
         TestEngine::MariaDb => Product::MariaDb,
         TestEngine::Postgres => Product::Postgres,
         TestEngine::Sqlite => panic!("SQLite is no server"),
-    };
-    assert_eq!(binary.product, product);
-    let server = started(&binary, Folder::Temporary).await;
-    let run = run_folder(&server);
-    assert!(server.data_dir().starts_with(&run));
-    assert!(
-        !processes_naming(&run).is_empty(),
-        "the test would not see its processes"
-    );
+    }
+}
 
-    let database = Database::connect(&server.address(), &Settings::default()).await;
-    let database = database.unwrap();
-    let version = &database.engine().version;
-    assert!(
-        version.starts_with(&binary.version.to_string()),
-        "{version} is not {}",
-        binary.version
-    );
-    database.close().await;
-    let settings: &[&str] = match engine {
+/// Questions that a private server answers with 1: nobody else reaches it, and what it has committed
+/// is on the disk.
+fn private_and_durable(engine: TestEngine) -> &'static [&'static str] {
+    match engine {
         TestEngine::Postgres => &[
             "SELECT COUNT(*) FROM pg_settings WHERE name = 'listen_addresses' AND setting = ''",
             "SELECT COUNT(*) FROM pg_settings WHERE name = 'fsync' AND setting = 'on'",
             "SELECT COUNT(*) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'on'",
         ],
-        _ => &[
+        TestEngine::MySql | TestEngine::MariaDb => &[
             "SELECT CAST(@@skip_networking AS SIGNED)",
             "SELECT CAST(@@innodb_flush_log_at_trx_commit AS SIGNED)",
         ],
-    };
-    for private_and_durable in settings {
-        let address = server.address();
-        assert_eq!(number(&address, private_and_durable).await, 1);
+        TestEngine::Sqlite => panic!("SQLite is no server"),
     }
-
-    server.stop().await.unwrap();
-    assert_nothing_left(&run).await;
 }
 
 async fn dropping_a_server_stops_it(engine: TestEngine) {

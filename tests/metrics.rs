@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use racy::accounts;
 use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, Settings};
 use racy::exhibits::deposits::Strategy;
-use racy::http;
-use racy::survey;
 use racy::watch::{Sample, parse};
+use racy::{accounts, http, survey};
 
 use crate::support::lab::Fresh;
 use crate::support::service::{RunningService, settings};
@@ -18,6 +16,7 @@ use crate::support::{Client, Lab, TestEngine, until};
 on_engines!(
     every:
         deposits_are_counted_by_what_became_of_them,
+        waits_for_locks_are_counted_by_statement,
         a_refusal_is_counted_with_the_engines_code,
         what_was_lost_is_shown_by_account,
         a_scrape_waits_for_no_worker,
@@ -48,7 +47,7 @@ impl Scrape {
         }
     }
 
-    /// The series of this name with exactly these labels; none where there is none.
+    /// The value of the series of this name with exactly these labels; None if there is none.
     fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let labels: BTreeMap<_, _> = labels
             .iter()
@@ -74,20 +73,24 @@ impl Scrape {
     }
 }
 
+const STRATEGY: &str = "atomic_no_delay";
+
 async fn deposits_are_counted_by_what_became_of_them(engine: TestEngine) {
-    const STRATEGY: &str = "atomic_no_delay";
     let lab = engine.lab().await;
     let service = RunningService::start(&lab.database).await;
     let full = accounts::open(&lab.database, i64::MAX - 99).await.unwrap();
-    for _ in 0..3 {
-        assert_eq!(service.deposit(STRATEGY, 1, 100).await.status(), 200);
+    for (account, amount, status) in [
+        (1, 100, 200),
+        (1, 100, 200),
+        (1, 100, 200),
+        (full, 100, 422),
+        (4711, 100, 404),
+        (4711, 100, 404),
+        (1, -1, 400),
+    ] {
+        let answer = service.deposit(STRATEGY, account, amount).await;
+        assert_eq!(answer.status(), status);
     }
-    assert_eq!(service.deposit(STRATEGY, full, 100).await.status(), 422);
-    for _ in 0..2 {
-        assert_eq!(service.deposit(STRATEGY, 4711, 100).await.status(), 404);
-    }
-    assert_eq!(service.deposit(STRATEGY, 1, -1).await.status(), 400);
-    assert_eq!(service.deposit("no_such\"} 1", 1, 1).await.status(), 404);
 
     let scrape = Scrape::of(&service).await;
     for (outcome, status, requests) in [
@@ -98,34 +101,54 @@ async fn deposits_are_counted_by_what_became_of_them(engine: TestEngine) {
     ] {
         assert_eq!(scrape.requests(STRATEGY, outcome, status), requests);
     }
-    assert_eq!(
-        scrape.requests("non_atomic_no_delay", "applied", "200"),
-        0.0
-    );
     let all = scrape.samples.iter();
     let all = all.filter(|sample| sample.name == "racy_requests_total");
     assert_eq!(all.map(|sample| sample.value).sum::<f64>(), 7.0);
-    let strategies: BTreeSet<_> = scrape
-        .samples
-        .iter()
-        .filter_map(|sample| sample.labels.get("strategy"))
-        .collect();
-    let known: BTreeSet<_> = survey::names().collect();
-    assert!(
-        strategies.iter().all(|it| known.contains(it.as_str())),
-        "what somebody wrote into a URL has become a label: {strategies:?}"
-    );
-
     let of_it = [("strategy", STRATEGY)];
     scrape.assert_shows("racy_request_duration_seconds_count", &of_it, 6.0);
-    // Each deposit that was made has written twice. The others had nothing to write.
+    service.stop().await;
+}
+
+/// Each deposit that is made writes twice. One that is refused before has nothing to write.
+async fn waits_for_locks_are_counted_by_statement(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    for account in [1, 1, 1, 4711] {
+        service.deposit(STRATEGY, account, 100).await;
+    }
+    let scrape = Scrape::of(&service).await;
+    let of_it = [("strategy", STRATEGY)];
     scrape.assert_shows("racy_lock_wait_seconds_count", &of_it, 6.0);
     scrape.assert_shows("racy_retries_total", &of_it, 0.0);
     assert!(!scrape.text.contains("racy_faults_total"));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn no_words_of_a_url_become_a_label() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    service.deposit(STRATEGY, 1, 100).await;
+    let unknown = service.deposit("no_such\"} 1", 1, 1).await;
+    assert_eq!(unknown.status(), 404);
+    let scrape = Scrape::of(&service).await;
+    let strategies = scrape.samples.iter();
+    let strategies = strategies.filter_map(|sample| sample.labels.get("strategy"));
+    let known: BTreeSet<_> = survey::names().collect();
+    for strategy in strategies {
+        assert!(known.contains(strategy.as_str()), "{strategy}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_database_and_its_pool_are_shown() {
+    let lab = TestEngine::Sqlite.lab().await;
+    let service = RunningService::start(&lab.database).await;
+    let scrape = Scrape::of(&service).await;
     scrape.assert_shows("racy_database_up", &[], 1.0);
     scrape.assert_shows("racy_pool_connections_limit", &[], 8.0);
     scrape.assert_shows("racy_pool_connections_in_use", &[], 0.0);
-    scrape.assert_shows("racy_lost_amount", &[("account", "1")], 0.0);
     service.stop().await;
 }
 
@@ -261,7 +284,6 @@ async fn a_scrape_outlives_a_pool_without_a_connection_left() {
 }
 
 async fn a_scrape_outlives_the_database(engine: TestEngine) {
-    const STRATEGY: &str = "atomic_no_delay";
     let server = LocalServer::start(&engine.binary(), Folder::Temporary)
         .await
         .unwrap();
@@ -289,9 +311,9 @@ async fn a_scrape_outlives_the_database(engine: TestEngine) {
     service.stop().await;
 }
 
-/// Checks the rules of the format that a reader relies on: each metric has its help and its type before its
-/// series, which follow each other; no series is there twice; counters and histograms are what they
-/// should be.
+/// Checks the rules of the format that a reader relies on. Each metric has its help and its type
+/// before its series, which follow each other. No series is there twice. Counters and histograms are
+/// what they should be.
 fn assert_is_valid(text: &str) {
     assert!(text.ends_with('\n'));
     let mut metrics = BTreeSet::new();

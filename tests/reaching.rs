@@ -18,6 +18,8 @@ on_engines!(
     servers:
         an_ipv6_address_is_reached_and_shown_in_brackets,
         a_failed_connection_says_its_cause,
+        a_server_that_says_nothing_is_told,
+        a_socket_that_is_not_there_is_told,
         encryption_is_had_or_refused_and_told,
     ;
     innodb:
@@ -104,12 +106,16 @@ async fn that_says(greeting: &'static [u8]) -> u16 {
     port
 }
 
+/// A URL with a password, at a port of this machine.
+fn url_to(fresh: &Fresh, engine: TestEngine, port: u16) -> String {
+    let (scheme, user) = (scheme(engine), user(fresh));
+    format!("{scheme}://{user}:geheim@127.0.0.1:{port}/bank")
+}
+
 async fn a_failed_connection_says_its_cause(engine: TestEngine) {
     let fresh = engine.fresh().await;
-    let (scheme, user) = (scheme(engine), user(&fresh));
     // A port for which root would have to start something.
     let free = 1;
-    let silent = that_says(b"").await;
     // In MySQL's framing, and in none of PostgreSQL's.
     let foreign = that_says(b"\x03\x00\x00\x00abc").await;
     let real = port_to(&fresh, "127.0.0.1").await;
@@ -117,10 +123,11 @@ async fn a_failed_connection_says_its_cause(engine: TestEngine) {
         TestEngine::Postgres => "database \"bank\" does not exist",
         _ => "Access denied for user 'root'",
     };
-    let here = |port: u16| format!("{scheme}://{user}:geheim@127.0.0.1:{port}/bank");
+    let unknown_host = format!("{}://u:geheim@no-such-host.invalid/bank", scheme(engine));
+    let here = |port: u16| url_to(&fresh, engine, port);
     for (url, words) in [
         (
-            format!("{scheme}://u:geheim@no-such-host.invalid/bank"),
+            unknown_host,
             "no host of the name no-such-host.invalid is found".to_owned(),
         ),
         (here(free), format!("nothing listens at 127.0.0.1:{free}")),
@@ -135,19 +142,25 @@ async fn a_failed_connection_says_its_cause(engine: TestEngine) {
         assert!(!told.contains("geheim"), "{told}");
         assert!(told.starts_with("cannot open the database: "), "{told}");
     }
+}
+
+async fn a_server_that_says_nothing_is_told(engine: TestEngine) {
+    let fresh = engine.fresh().await;
+    let silent = that_says(b"").await;
+    let url = url_to(&fresh, engine, silent);
     // Soon, because it is waited for until the time is up.
-    let told_soon = told_within(&here(silent), Duration::from_millis(100)).await;
+    let told = told_within(&url, Duration::from_millis(100)).await;
     let words = format!("127.0.0.1:{silent} takes the connection and then says nothing");
-    assert!(told_soon.contains(&words), "{told_soon}");
+    assert!(told.contains(&words), "{told}");
+}
+
+async fn a_socket_that_is_not_there_is_told(engine: TestEngine) {
     let socket = match engine {
         TestEngine::Postgres => "postgres://u@localhost/bank?host=/no/folder",
         _ => "mysql://u@localhost/bank?socket=/no/folder/socket",
     };
-    assert!(
-        told(socket)
-            .await
-            .contains("there is no socket /no/folder/")
-    );
+    let told = told(socket).await;
+    assert!(told.contains("there is no socket /no/folder/"), "{told}");
 }
 
 async fn encryption_is_had_or_refused_and_told(engine: TestEngine) {

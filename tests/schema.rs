@@ -137,46 +137,32 @@ async fn the_explorer_works_where_every_table_needs_a_primary_key(engine: TestEn
     assert!(fresh.tables_and_leftovers().await.is_empty());
 }
 
-/// Six migrations, as the programs knew them that had not numbered the rows yet.
+/// The texts of an engine's first six migrations, with their descriptions.
+macro_rules! six_texts {
+    ($engine:literal) => {
+        six_texts!($engine:
+            "deposits" => "0001_deposits",
+            "keeper" => "0002_keeper",
+            "cures" => "0003_cures",
+            "changed at" => "0004_changed_at",
+            "idempotency keys" => "0005_idempotency_keys",
+            "orders" => "0006_orders",
+        )
+    };
+    ($engine:literal: $($description:literal => $file:literal,)*) => {
+        [$((
+            $description,
+            include_str!(concat!("../migrations/", $engine, "/", $file, ".sql")),
+        )),*]
+    };
+}
+
+/// The migrations of a program that does not number the rows yet.
 fn six_migrations(engine: TestEngine) -> Migrator {
-    macro_rules! of {
-        ($engine:literal) => {
-            [
-                (
-                    "deposits",
-                    include_str!(concat!("../migrations/", $engine, "/0001_deposits.sql")),
-                ),
-                (
-                    "keeper",
-                    include_str!(concat!("../migrations/", $engine, "/0002_keeper.sql")),
-                ),
-                (
-                    "cures",
-                    include_str!(concat!("../migrations/", $engine, "/0003_cures.sql")),
-                ),
-                (
-                    "changed at",
-                    include_str!(concat!("../migrations/", $engine, "/0004_changed_at.sql")),
-                ),
-                (
-                    "idempotency keys",
-                    include_str!(concat!(
-                        "../migrations/",
-                        $engine,
-                        "/0005_idempotency_keys.sql"
-                    )),
-                ),
-                (
-                    "orders",
-                    include_str!(concat!("../migrations/", $engine, "/0006_orders.sql")),
-                ),
-            ]
-        };
-    }
     let texts = match engine {
-        TestEngine::MySql | TestEngine::MariaDb => of!("mysql"),
-        TestEngine::Postgres => of!("postgres"),
-        TestEngine::Sqlite => of!("sqlite"),
+        TestEngine::MySql | TestEngine::MariaDb => six_texts!("mysql"),
+        TestEngine::Postgres => six_texts!("postgres"),
+        TestEngine::Sqlite => six_texts!("sqlite"),
     };
     let migrations = (1..).zip(texts).map(|(number, (description, sql))| {
         let sql = sql.into_sql_str();

@@ -1,16 +1,18 @@
 //! A session that is dropped anywhere leaves nothing behind: no open transaction, no connection that
 //! would surprise the next client.
 
-use racy::engine::Settings;
+use racy::engine::{Database, Settings};
 use racy::exhibits::deposits::{Deposit, Memory, Pace, Refusal, Strategy};
 use racy::step::Unobserved;
 
-use crate::support::{Client, TestEngine, until};
+use crate::support::{Client, Lab, TestEngine, until};
 
 on_engines!(
     every:
         a_session_dropped_at_any_step_leaves_a_clean_pool,
-        a_named_lock_is_given_up_on_every_path,
+        a_named_lock_is_given_up_with_its_session,
+        a_named_lock_is_given_up_after_a_refusal,
+        a_named_lock_is_held_until_the_deposit_is_made,
     ;
     innodb:
 );
@@ -50,9 +52,9 @@ async fn a_session_dropped_at_any_step_leaves_a_clean_pool(engine: TestEngine) {
     assert_eq!(lab.account().await.balance, 100);
 }
 
-/// InnoDB's belongs to the connection: with a pool of one, whoever comes next would have it already, and
-/// nobody else ever again.
-async fn a_named_lock_is_given_up_on_every_path(engine: TestEngine) {
+/// Two instances on one database. The second has one connection, on which a lock that was not given
+/// up would stay. No client waits for longer than a second.
+async fn two_instances(engine: TestEngine) -> (Lab, Database) {
     let impatient = Settings {
         lock_wait_timeout: Some(1),
         ..Settings::default()
@@ -63,50 +65,63 @@ async fn a_named_lock_is_given_up_on_every_path(engine: TestEngine) {
         ..impatient
     };
     let other_instance = lab.database.with(&one_connection).await.unwrap();
-    let locking = Strategy::named("advisory_lock").unwrap();
-    let expect_it_free = async |after: &str| {
-        let client = Client::start(&lab.database, locking).await;
-        let result = client.finish().await;
-        assert!(result.is_ok(), "after {after}: {result:?}");
-    };
+    (lab, other_instance)
+}
 
+fn locking() -> &'static Strategy {
+    Strategy::named("advisory_lock").unwrap()
+}
+
+async fn assert_is_free(lab: &Lab, after: &str) {
+    let client = Client::start(&lab.database, locking()).await;
+    let result = client.finish().await;
+    assert!(result.is_ok(), "after {after}: {result:?}");
+}
+
+/// InnoDB's named lock belongs to the connection: the next client of a pool of one would have it
+/// already, and no other client would get it any more.
+async fn a_named_lock_is_given_up_with_its_session(engine: TestEngine) {
+    let (lab, other_instance) = two_instances(engine).await;
     for label in ["read balance", "write balance", "commit"] {
-        let mut client = Client::start(&other_instance, locking).await;
+        let mut client = Client::start(&other_instance, locking()).await;
         client.go_to(label).await;
         client.drop_here().await;
         until("nothing is left open", || async {
             !lab.has_open_transactions().await
         })
         .await;
-        expect_it_free(label).await;
+        assert_is_free(&lab, label).await;
     }
     assert_eq!(lab.account().await.lost, 0);
+    other_instance.close().await;
+}
 
-    // Refused while it has the lock, on a connection that goes back to the pool.
+/// The connection goes back to the pool.
+async fn a_named_lock_is_given_up_after_a_refusal(engine: TestEngine) {
+    let (lab, other_instance) = two_instances(engine).await;
+    let deposit = Client::start(&other_instance, locking()).await;
+    deposit.finish().await.unwrap();
     let too_much = Deposit {
         account: 1,
         amount: i64::MAX,
         claim: None,
     };
-    let memory = Memory::default();
-    let refused = locking.perform(
-        &other_instance,
-        &too_much,
-        &memory,
-        Pace::default(),
-        &Unobserved,
-    );
+    let (memory, pace) = (Memory::default(), Pace::default());
+    let refused = locking().perform(&other_instance, &too_much, &memory, pace, &Unobserved);
     let refusal = refused.await.unwrap_err().refusal;
     assert!(matches!(refusal, Refusal::Overflow { .. }), "{refusal:?}");
-    expect_it_free("a refusal").await;
+    assert_is_free(&lab, "a refusal").await;
+    other_instance.close().await;
+}
 
-    // And while somebody has it, nobody else gets it.
-    let mut holder = Client::start(&other_instance, locking).await;
+async fn a_named_lock_is_held_until_the_deposit_is_made(engine: TestEngine) {
+    let (lab, other_instance) = two_instances(engine).await;
+    let mut holder = Client::start(&other_instance, locking()).await;
     holder.go_to("read balance").await;
-    let client = Client::start(&lab.database, locking).await;
+    let client = Client::start(&lab.database, locking()).await;
     let failure = client.finish().await.unwrap_err();
     assert!(matches!(failure.refusal, Refusal::Engine(_)), "{failure:?}");
     holder.finish().await.unwrap();
-    expect_it_free("a receipt").await;
+    assert_is_free(&lab, "a receipt").await;
     other_instance.close().await;
 }

@@ -10,7 +10,7 @@ use racy::survey::{self, Survey};
 use racy::verdict::Verdict;
 use serde_json::{Value, json};
 
-use crate::support::service::{RunningService, problem};
+use crate::support::service::{RunningService, problem_with};
 use crate::support::stepper::Stepper;
 use crate::support::{Client, Lab, TestEngine};
 
@@ -257,49 +257,50 @@ async fn a_statement_of_wrong_books_shows_by_how_much(engine: TestEngine) {
     }
 }
 
+/// What is asked for, with which status it is refused as which problem, and what is named.
+const WRONG: [(&str, u16, &str, &str); 8] = [
+    ("1/statement", 400, "invalid-request", "torn or snapshot"),
+    (
+        "1/statement?strategy=",
+        404,
+        "unknown-strategy",
+        "torn, snapshot",
+    ),
+    (
+        "1/statement?strategy=atomic",
+        404,
+        "unknown-strategy",
+        "\"atomic\"",
+    ),
+    (
+        "x/statement?strategy=torn",
+        400,
+        "invalid-request",
+        "\"id\"",
+    ),
+    (
+        "1/statement?strategy=torn&limit=0",
+        400,
+        "invalid-request",
+        "\"limit\"",
+    ),
+    (
+        "1/statement?strategy=torn&limit=1001",
+        400,
+        "invalid-request",
+        "1000",
+    ),
+    ("2/statement?strategy=torn", 404, "unknown-account", "2"),
+    ("2/statement?strategy=snapshot", 404, "unknown-account", "2"),
+];
+
 #[tokio::test]
 async fn what_is_asked_for_wrongly_is_named() {
     let lab = TestEngine::Sqlite.lab().await;
     let service = RunningService::start(&lab.database).await;
-    for (path, status, kind, named) in [
-        ("1/statement", 400, "invalid-request", "torn or snapshot"),
-        (
-            "1/statement?strategy=",
-            404,
-            "unknown-strategy",
-            "torn, snapshot",
-        ),
-        (
-            "1/statement?strategy=atomic",
-            404,
-            "unknown-strategy",
-            "\"atomic\"",
-        ),
-        (
-            "x/statement?strategy=torn",
-            400,
-            "invalid-request",
-            "\"id\"",
-        ),
-        (
-            "1/statement?strategy=torn&limit=0",
-            400,
-            "invalid-request",
-            "\"limit\"",
-        ),
-        (
-            "1/statement?strategy=torn&limit=1001",
-            400,
-            "invalid-request",
-            "1000",
-        ),
-        ("2/statement?strategy=torn", 404, "unknown-account", "2"),
-        ("2/statement?strategy=snapshot", 404, "unknown-account", "2"),
-    ] {
+    for (path, status, kind, named) in WRONG {
         let response = service.get(&format!("/accounts/{path}")).send().await;
-        let problem = problem(response.unwrap(), status, kind).await;
-        let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains(named), "{path}: {detail}");
+        problem_with(response.unwrap(), status, kind, named).await;
     }
     assert!(!lab.has_open_transactions().await);
     service.stop().await;

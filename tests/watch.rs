@@ -49,55 +49,51 @@ async fn deposit_three_times(host: &str) {
     }
 }
 
+const COLUMNS: [&str; 8] = [
+    "UTC",
+    "strategy",
+    "req/s",
+    "applied/s",
+    "conflict",
+    "retries",
+    "p50",
+    "p99",
+];
+
 async fn one_look_shows_what_the_strategies_do(engine: TestEngine) {
     let lab = engine.lab().await;
     let (settings, unobserved) = (settings(), Arc::new(Unobserved));
     let wrap = deposited_into_between_looks;
     let service = RunningService::start_wrapped(&lab.database, &settings, unobserved, wrap).await;
     let url = format!("http://{}", service.address);
-    let output = output(racy(&[
-        "watch",
-        "--url",
-        &url,
-        "--interval",
-        "200ms",
-        "--once",
-    ]))
-    .await;
+    let watch = ["watch", "--url", &url, "--interval", "200ms", "--once"];
+    let output = output(racy(&watch)).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 
     let shown = text(&output.stdout);
-    let lines: Vec<Vec<_>> = shown
-        .lines()
-        .map(|line| line.split_whitespace().collect())
-        .collect();
-    let header = [
-        "UTC",
-        "strategy",
-        "req/s",
-        "applied/s",
-        "conflict",
-        "retries",
-        "p50",
-        "p99",
-    ];
-    assert_eq!(lines[0], header, "{shown}");
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let lines: Vec<_> = shown.lines().map(words).collect();
+    assert_eq!(lines[0], COLUMNS, "{shown}");
     let [
         _time,
         strategy,
         requests,
         applied,
         conflicts,
-        "%",
+        _percent,
         retries,
         ..,
-    ] = lines[1][..]
+    ] = &lines[1][..]
     else {
         panic!("{shown}");
     };
     assert_eq!(
-        (strategy, conflicts, retries),
-        ("atomic_no_delay", "0.0", "0.00")
+        [strategy, conflicts, retries],
+        ["atomic_no_delay", "0.0", "0.00"]
     );
     assert!(requests.parse::<f64>().unwrap() > 0.0, "{shown}");
     assert_eq!(requests, applied);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{ground, names, serve};
 use crate::support::TestEngine;
 use crate::support::json::assert_includes;
-use crate::support::service::{RunningService, problem};
+use crate::support::service::{RunningService, assert_has_lines, problem};
 
 /// Makes an export of account 1.
 async fn make(service: &RunningService, short_name: &str) -> Value {
@@ -103,9 +103,7 @@ async fn exports_are_counted() {
             lines.push(requests);
         }
     }
-    for line in lines {
-        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
-    }
+    assert_has_lines(&metrics, lines);
     let of_a_file = r#"racy_lock_wait_seconds_count{strategy="exports/shared_file"}"#;
     assert!(
         !metrics.contains(of_a_file),

@@ -15,7 +15,7 @@ use super::janitor::HOUR;
 use super::{audit, export, ground, names};
 use crate::support::json::assert_includes;
 use crate::support::process::{Served, racy, terminate};
-use crate::support::service::problem;
+use crate::support::service::{assert_has_lines, problem};
 use crate::support::{Lab, TestEngine, until};
 
 /// The words in front of a command that give it a small file system at this path. No other process
@@ -81,14 +81,13 @@ async fn assert_finds_the_disk_full(base_url: &str, strategy: &Strategy) {
     let metrics = reqwest::get(format!("{base_url}/metrics")).await.unwrap();
     let metrics = metrics.text().await.unwrap();
     let name = strategy.name;
-    for line in [
+    let lines = [
         "racy_exports_files 0".to_owned(),
         "racy_exports_bytes 0".to_owned(),
         format!(r#"racy_requests_total{{strategy="{name}",outcome="refused",status="507"}} 1"#),
         format!(r#"racy_faults_total{{strategy="{name}",kind="disk_full",code="28"}} 1"#),
-    ] {
-        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
-    }
+    ];
+    assert_has_lines(&metrics, lines);
 }
 
 fn serve_process(lab: &Lab, folder: &Path, more: &[&str]) -> Served {

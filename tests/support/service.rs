@@ -138,6 +138,14 @@ impl RunningService {
     }
 }
 
+/// Checks that each of these is a line of the text.
+pub fn assert_has_lines(text: &str, lines: impl IntoIterator<Item: AsRef<str>>) {
+    for line in lines {
+        let line = line.as_ref();
+        assert!(text.lines().any(|it| it == line), "no {line:?} in {text}");
+    }
+}
+
 /// Checks that an answer is a problem of this kind with this status, and returns it.
 pub async fn problem(response: Response, status: u16, kind: &str) -> Value {
     let content_type = response.headers().get("content-type").cloned();
