@@ -16,9 +16,8 @@ use crate::support::process::{Served, mortal, racy, terminate};
 use crate::support::{TestEngine, open_folder, until};
 
 on_engines!(
-    every: ;
     innodb:
-        a_keeper_resets_what_a_burst_has_lost,
+        a_keeper_resets_what_a_burst_has_lost;
 );
 
 const PASSWORD: &str = "a grain of salt";

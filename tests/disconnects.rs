@@ -23,9 +23,7 @@ use crate::support::{Lab, TestEngine, until};
 on_engines!(
     every:
         a_client_that_leaves_at_any_step_leaves_a_whole_deposit,
-        after_a_client_that_left_every_strategy_works,
-    ;
-    innodb:
+        after_a_client_that_left_every_strategy_works;
 );
 
 const STEPS: [&str; 6] = [

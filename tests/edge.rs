@@ -26,9 +26,7 @@ on_engines!(
     every:
         what_would_not_fit_the_sum_is_refused_by_those_who_do_not_know_it,
         clients_who_meet_at_the_edge_do_not_cross_it,
-        a_sum_wider_than_a_bigint_is_shown_read_and_reset,
-    ;
-    innodb:
+        a_sum_wider_than_a_bigint_is_shown_read_and_reset;
 );
 
 /// They keep no balance that they would read.

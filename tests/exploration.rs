@@ -37,14 +37,12 @@ on_engines!(
         nothing_is_left_behind,
         a_lock_in_the_process_holds_for_one_instance_alone,
         a_run_in_which_the_clock_ticks_is_run_again,
-        a_clock_that_ticks_in_every_run_is_an_error,
-    ;
+        a_clock_that_ticks_in_every_run_is_an_error;
     servers:
         a_forgotten_lock_in_one_branch_is_caught,
-        a_wait_is_seen_and_shown,
-    ;
+        a_wait_is_seen_and_shown;
     innodb:
-        a_write_that_matches_no_row_is_shown,
+        a_write_that_matches_no_row_is_shown;
 );
 
 const ALL: Schedules = Schedules::All { reduced: false };

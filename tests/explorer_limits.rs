@@ -17,14 +17,17 @@ use crate::support::process::racy;
 use crate::support::{Lab, TestEngine};
 
 on_engines!(
-    every: ;
     servers:
         a_user_with_few_connections_has_fewer_runs_at_once,
-        too_few_connections_for_one_run_are_told,
-    ;
+        too_few_connections_for_one_run_are_told;
     innodb:
         a_user_who_may_only_create_databases_leaves_none_behind,
-        a_user_who_may_not_see_who_waits_is_told_which_right_is_missing,
+        a_user_who_may_not_see_who_waits_is_told_which_right_is_missing;
+    mysql:
+        a_mysql_that_does_not_show_waits_is_not_explored_until_it_does,
+        a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal;
+    mariadb:
+        a_server_with_few_connections_has_fewer_runs_at_once;
 );
 
 /// A server whose global settings may be changed, and whose databases may be counted, by one test
@@ -187,9 +190,8 @@ const SWITCHED_OFF: [(&str, &str, &str); 2] = [
     ),
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mysql_that_does_not_show_waits_is_not_explored_until_it_does() {
-    let alone = Alone::on(TestEngine::MySql).await;
+async fn a_mysql_that_does_not_show_waits_is_not_explored_until_it_does(engine: TestEngine) {
+    let alone = Alone::on(engine).await;
     for (off, on, not_seen) in SWITCHED_OFF {
         alone.run(off).await;
         let blind = explore("advisory_lock", &alone.url_of("root")).await;
@@ -203,9 +205,8 @@ async fn a_mysql_that_does_not_show_waits_is_not_explored_until_it_does() {
 }
 
 /// As where the first wait was seen and a later one is not.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal() {
-    let alone = Alone::on(TestEngine::MySql).await;
+async fn a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal(engine: TestEngine) {
+    let alone = Alone::on(engine).await;
     let (off, on, _) = SWITCHED_OFF[0];
     let settings = Settings {
         lock_wait_timeout: Some(1),
@@ -233,9 +234,8 @@ async fn a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal() {
     assert!(verdict.ends_with(words), "{verdict}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_with_few_connections_has_fewer_runs_at_once() {
-    let alone = Alone::on(TestEngine::MariaDb).await;
+async fn a_server_with_few_connections_has_fewer_runs_at_once(engine: TestEngine) {
+    let alone = Alone::on(engine).await;
     alone.run("SET GLOBAL max_connections = 12").await;
     let found = explore("row_locking_atomic_long_delay", &alone.url_of("root")).await;
     alone.run("SET GLOBAL max_connections = 151").await;

@@ -16,12 +16,9 @@ on_engines!(
     every:
         commands_work_where_the_lab_is_open,
         a_user_signs_in_where_the_lab_is_open,
-        several_keepers_at_once_take_turns,
-    ;
+        several_keepers_at_once_take_turns;
     servers:
-        a_lab_that_was_killed_is_not_joined,
-    ;
-    innodb:
+        a_lab_that_was_killed_is_not_joined;
 );
 
 const PASSWORD: &str = "a grain of salt";

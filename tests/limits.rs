@@ -20,9 +20,7 @@ use crate::support::{Lab, TestEngine, until};
 
 on_engines!(
     every:
-        beside_deposits_that_hold_all_connections_the_keeper_gets_in,
-    ;
-    innodb:
+        beside_deposits_that_hold_all_connections_the_keeper_gets_in;
 );
 
 /// Longer than any test.

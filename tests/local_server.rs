@@ -17,8 +17,6 @@ use crate::support::process::Served;
 use crate::support::{TestEngine, open_folder, until};
 
 on_engines!(
-    every:
-    ;
     servers:
         a_server_starts_answers_and_vanishes,
         dropping_a_server_stops_it,
@@ -27,12 +25,9 @@ on_engines!(
         an_abandoned_start_leaves_nothing,
         a_server_that_dies_is_reported_and_cleaned_up_after,
         a_killed_labs_kept_folder_goes_to_the_next_lab,
-        a_root_that_is_no_folder_is_an_error_that_names_it,
-    ;
-    innodb:
-    ;
+        a_root_that_is_no_folder_is_an_error_that_names_it;
     postgres:
-        a_root_that_the_server_may_not_enter_is_an_error_that_names_it,
+        a_root_that_the_server_may_not_enter_is_an_error_that_names_it;
 );
 
 async fn started(binary: &Binary, folder: Folder) -> LocalServer {

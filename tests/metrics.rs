@@ -19,12 +19,9 @@ on_engines!(
         waits_for_locks_are_counted_by_statement,
         a_refusal_is_counted_with_the_engines_code,
         what_was_lost_is_shown_by_account,
-        a_scrape_waits_for_no_worker,
-    ;
+        a_scrape_waits_for_no_worker;
     servers:
-        a_scrape_outlives_the_database,
-    ;
-    innodb:
+        a_scrape_outlives_the_database;
 );
 
 /// What `/metrics` said.

@@ -14,18 +14,15 @@ use crate::support::{Client, Lab, TestEngine};
 on_engines!(
     every:
         a_lab_without_its_tables_is_not_ready_and_says_why,
-        a_healthy_lab_is_ready_and_nothing_is_written_for_it,
-    ;
+        a_healthy_lab_is_ready_and_nothing_is_written_for_it;
     servers:
         a_user_who_may_not_write_is_told_so_without_names,
         a_user_with_no_connection_left_is_told_so,
-        a_cancelled_statement_is_interrupted_and_keeps_nothing,
-    ;
+        a_cancelled_statement_is_interrupted_and_keeps_nothing;
     innodb:
-        a_write_that_does_not_come_to_its_end_is_not_ready,
-    ;
+        a_write_that_does_not_come_to_its_end_is_not_ready;
     postgres:
-        a_statement_that_the_server_has_forgotten_is_prepared_again,
+        a_statement_that_the_server_has_forgotten_is_prepared_again;
 );
 
 /// The lab's database as another user sees it. These statements make the user, whose name is NAME.

@@ -17,10 +17,6 @@ use crate::support::process::{racy, terminate};
 use crate::support::{Client, Lab, TestEngine, until};
 
 on_engines!(
-    every:
-    ;
-    innodb:
-    ;
     postgres:
         a_level_behind_a_pooler_is_what_is_said_of_it,
         a_level_behind_a_pooler_is_nobody_elses,
@@ -30,7 +26,7 @@ on_engines!(
         no_lane_is_behind_a_pooler_that_changes_connections,
         a_lane_behind_a_pooler_that_keeps_connections_is_apart,
         a_look_at_the_locks_of_a_silent_database_is_given_up,
-        an_exploration_whose_database_is_silent_ends_at_the_first_signal,
+        an_exploration_whose_database_is_silent_ends_at_the_first_signal;
 );
 
 fn at(isolation: Isolation) -> Settings {

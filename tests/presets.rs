@@ -13,17 +13,12 @@ use crate::support::process::racy;
 use crate::support::{Client, Lab, TestEngine};
 
 on_engines!(
-    every:
-    ;
     servers:
         what_the_server_presets_changes_no_statement,
         every_connection_has_the_level_that_was_announced,
-        what_the_user_has_chosen_is_announced_as_the_server_says_it,
-    ;
-    innodb:
-    ;
+        what_the_user_has_chosen_is_announced_as_the_server_says_it;
     postgres:
-        a_preset_that_the_user_may_not_change_is_refused_in_words,
+        a_preset_that_the_user_may_not_change_is_refused_in_words;
 );
 
 /// Of each variable, a value that would change what a statement means.

@@ -13,16 +13,12 @@ use crate::support::lab::Fresh;
 use crate::support::process::racy;
 
 on_engines!(
-    every:
-    ;
     servers:
         an_ipv6_address_is_reached_and_shown_in_brackets,
         a_failed_connection_says_its_cause,
         a_server_that_says_nothing_is_told,
         a_socket_that_is_not_there_is_told,
-        encryption_is_had_or_refused_and_told,
-    ;
-    innodb:
+        encryption_is_had_or_refused_and_told;
 );
 
 fn scheme(engine: TestEngine) -> &'static str {

@@ -21,13 +21,10 @@ on_engines!(
     every:
         every_table_has_a_primary_key,
         the_schema_of_an_older_program_is_brought_up_to_date,
-        a_schema_that_is_not_up_to_date_is_refused_where_it_may_not_be_changed,
-    ;
+        a_schema_that_is_not_up_to_date_is_refused_where_it_may_not_be_changed;
     servers:
         a_user_who_may_only_read_and_write_rows_suffices,
-        the_explorer_works_where_every_table_needs_a_primary_key,
-    ;
-    innodb:
+        the_explorer_works_where_every_table_needs_a_primary_key;
 );
 
 /// A database of this test's own, on a server that wants a primary key on every table, if the

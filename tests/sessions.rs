@@ -12,9 +12,7 @@ on_engines!(
         a_session_dropped_at_any_step_leaves_a_clean_pool,
         a_named_lock_is_given_up_with_its_session,
         a_named_lock_is_given_up_after_a_refusal,
-        a_named_lock_is_held_until_the_deposit_is_made,
-    ;
-    innodb:
+        a_named_lock_is_held_until_the_deposit_is_made;
 );
 
 async fn a_session_dropped_at_any_step_leaves_a_clean_pool(engine: TestEngine) {

@@ -22,10 +22,9 @@ on_engines!(
         a_reader_and_a_writer_keep_their_names,
         a_statement_lists_the_newest_and_sums_up_all,
         a_statement_counts_every_place_and_no_sum_overflows,
-        a_statement_of_wrong_books_shows_by_how_much,
-    ;
+        a_statement_of_wrong_books_shows_by_how_much;
     innodb:
-        uncommitted_books_are_read_and_do_not_balance,
+        uncommitted_books_are_read_and_do_not_balance;
 );
 
 const WANTED: StatementRequest = StatementRequest {

@@ -20,9 +20,7 @@ use crate::support::{HeldPort, TestEngine, until};
 
 on_engines!(
     every:
-        one_look_shows_what_the_strategies_do,
-    ;
-    innodb:
+        one_look_shows_what_the_strategies_do;
 );
 
 /// Three deposits are made between the first look at the metrics and the second.

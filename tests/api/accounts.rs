@@ -9,9 +9,7 @@ use crate::support::service::{RunningService, problem};
 
 on_engines!(
     every:
-        an_account_shows_its_audit,
-    ;
-    innodb:
+        an_account_shows_its_audit;
 );
 
 async fn an_account_shows_its_audit(engine: TestEngine) {

@@ -15,11 +15,8 @@ use crate::support::TestEngine;
 use crate::support::service::{RunningService, problem, settings};
 
 on_engines!(
-    every: ;
     servers:
-        the_pool_out_of_reach_is_503_with_retry_after,
-    ;
-    innodb:
+        the_pool_out_of_reach_is_503_with_retry_after;
 );
 
 async fn the_pool_out_of_reach_is_503_with_retry_after(engine: TestEngine) {

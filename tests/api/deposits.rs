@@ -14,9 +14,7 @@ use crate::support::service::{RunningService, problem, settings};
 on_engines!(
     every:
         racy_djangos_clients_work_unchanged,
-        a_refusal_by_the_engine_is_a_conflict,
-    ;
-    innodb:
+        a_refusal_by_the_engine_is_a_conflict;
 );
 
 async fn racy_djangos_clients_work_unchanged(engine: TestEngine) {

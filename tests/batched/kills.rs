@@ -16,9 +16,7 @@ use crate::support::{Lab, TestEngine, open_folder};
 
 on_engines!(
     every:
-        what_was_acknowledged_survives_kills,
-    ;
-    innodb:
+        what_was_acknowledged_survives_kills;
 );
 
 const CLIENTS: usize = 16;

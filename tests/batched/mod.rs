@@ -31,14 +31,11 @@ on_engines!(
         a_member_that_cannot_be_made_keeps_no_other_from_being_made,
         an_unknown_account_is_refused,
         a_client_that_leaves_the_queue_has_made_its_deposit,
-        a_full_queue_turns_clients_away,
-    ;
+        a_full_queue_turns_clients_away;
     servers:
         an_account_that_is_locked_keeps_nobody_from_another,
         a_batch_that_waits_for_too_long_is_refused_as_a_whole,
-        a_commit_without_an_answer_leaves_the_whole_batch_unknown,
-    ;
-    innodb:
+        a_commit_without_an_answer_leaves_the_whole_batch_unknown;
 );
 
 /// What a deposit came to, and the labels of the steps that were shown for it.

@@ -14,12 +14,9 @@ use crate::support::{TestEngine, until};
 on_engines!(
     every:
         the_demo_prints_the_facts_as_json,
-        the_demo_of_orders_keeps_what_their_cards_promise,
-    ;
+        the_demo_of_orders_keeps_what_their_cards_promise;
     servers:
-        a_demo_that_is_interrupted_leaves_nothing_running,
-    ;
-    innodb:
+        a_demo_that_is_interrupted_leaves_nothing_running;
 );
 
 async fn the_demo_prints_the_facts_as_json(engine: TestEngine) {

@@ -12,9 +12,7 @@ on_engines!(
     every:
         make_requests_finds_duplicate_orders,
         make_requests_finds_what_is_lost,
-        make_requests_finds_that_nothing_is_lost,
-    ;
-    innodb:
+        make_requests_finds_that_nothing_is_lost;
 );
 
 /// Four read the highest number of an empty book before any of them writes: all get the first.

@@ -12,12 +12,9 @@ use crate::support::{HeldPort, TestEngine, open_folder, until};
 
 on_engines!(
     every:
-        serve_keeps_its_data_and_leaves_nothing_running,
-    ;
+        serve_keeps_its_data_and_leaves_nothing_running;
     servers:
-        serve_says_so_when_its_private_server_dies,
-    ;
-    innodb:
+        serve_says_so_when_its_private_server_dies;
 );
 
 async fn serve_keeps_its_data_and_leaves_nothing_running(engine: TestEngine) {

@@ -15,9 +15,7 @@ on_engines!(
         an_export_has_every_transaction_in_order,
         two_writers_mix_their_rows_in_one_file,
         a_wait_for_the_lock_file_has_an_end,
-        a_wait_for_the_lock_file_is_a_step_of_the_timeline,
-    ;
-    innodb:
+        a_wait_for_the_lock_file_is_a_step_of_the_timeline;
 );
 
 async fn an_export_has_every_transaction_in_order(engine: TestEngine) {

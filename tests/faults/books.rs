@@ -10,9 +10,7 @@ use crate::support::{Lab, TestEngine};
 on_engines!(
     every:
         the_keeper_knows_slots_and_what_was_only_appended,
-        a_sum_wider_than_a_balance_is_audited_right,
-    ;
-    innodb:
+        a_sum_wider_than_a_balance_is_audited_right;
 );
 
 const KEEPER: Actor<'_> = Actor {

@@ -10,18 +10,15 @@ use crate::support::{Client, TestEngine};
 on_engines!(
     every:
         migrating_twice_changes_nothing,
-        many_instances_may_migrate_at_once,
-    ;
+        many_instances_may_migrate_at_once;
     servers:
-        a_table_of_somebody_elses_is_left_alone,
-    ;
+        a_table_of_somebody_elses_is_left_alone;
     innodb:
-        a_migration_that_was_cut_off_is_run_again,
-    ;
+        a_migration_that_was_cut_off_is_run_again;
     postgres:
         instances_at_every_level_may_migrate_at_once,
         each_schema_is_a_lab_of_its_own,
-        a_user_who_may_make_no_tables_is_told_so,
+        a_user_who_may_make_no_tables_is_told_so;
 );
 
 /// Not only whose fault it is, but in words that are about the database.

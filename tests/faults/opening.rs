@@ -7,11 +7,8 @@ use super::quick_to_find_deadlocks;
 use crate::support::TestEngine;
 
 on_engines!(
-    every: ;
-    innodb:
-    ;
     postgres:
-        who_may_not_set_the_deadlock_timeout_keeps_the_engines_own,
+        who_may_not_set_the_deadlock_timeout_keeps_the_engines_own;
 );
 
 async fn who_may_not_set_the_deadlock_timeout_keeps_the_engines_own(engine: TestEngine) {

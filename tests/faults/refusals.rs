@@ -18,16 +18,13 @@ on_engines!(
         overflow_is_refused_and_keeps_nothing,
         an_unknown_account_is_refused_and_keeps_nothing,
         a_lock_timeout_is_refused_and_the_next_deposit_works,
-        autocommit_that_fails_half_way_says_so,
-    ;
+        autocommit_that_fails_half_way_says_so;
     servers:
-        an_exhausted_pool_is_unavailable,
-    ;
+        an_exhausted_pool_is_unavailable;
     innodb:
-        a_refusal_to_write_is_no_doubt,
-    ;
+        a_refusal_to_write_is_no_doubt;
     postgres:
-        a_standby_that_only_reads_is_no_doubt,
+        a_standby_that_only_reads_is_no_doubt;
 );
 
 async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {

@@ -10,18 +10,15 @@ use super::{engine_fault, quick_to_find_deadlocks};
 use crate::support::{Client, TestEngine};
 
 on_engines!(
-    every: ;
     servers:
         a_commit_without_an_answer_is_unknown,
-        a_connection_that_dies_in_a_transaction_keeps_nothing,
-    ;
+        a_connection_that_dies_in_a_transaction_keeps_nothing;
     innodb:
-        what_is_written_after_a_deadlock_is_kept,
-    ;
+        what_is_written_after_a_deadlock_is_kept;
     postgres:
         a_deadlock_has_one_victim_and_is_rolled_back,
         a_commit_can_be_refused_and_keeps_nothing,
-        a_transaction_with_a_refusal_in_it_cannot_be_committed,
+        a_transaction_with_a_refusal_in_it_cannot_be_committed;
 );
 
 async fn a_commit_without_an_answer_is_unknown(engine: TestEngine) {

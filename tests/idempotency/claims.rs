@@ -17,9 +17,7 @@ on_engines!(
     every:
         a_refused_deposit_gives_its_claim_up,
         a_claim_whose_owner_died_is_taken_over,
-        a_key_expires,
-    ;
-    innodb:
+        a_key_expires;
 );
 
 async fn make(

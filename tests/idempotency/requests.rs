@@ -14,9 +14,7 @@ on_engines!(
     every:
         a_deposit_that_is_sent_again_is_made_once,
         while_the_first_is_in_flight_the_second_is_told_so,
-        make_requests_deposits_twice_without_keys_and_once_with_them,
-    ;
-    innodb:
+        make_requests_deposits_twice_without_keys_and_once_with_them;
 );
 
 async fn send(service: &RunningService, strategy: &str, key: &str, amount: i64) -> Response {

@@ -18,9 +18,7 @@ use crate::support::lab::DEPOSIT;
 
 on_engines!(
     every:
-        two_clients_with_one_key_deposit_once_in_every_schedule,
-    ;
-    innodb:
+        two_clients_with_one_key_deposit_once_in_every_schedule;
 );
 
 async fn two_clients_with_one_key_deposit_once_in_every_schedule(engine: TestEngine) {

@@ -9,9 +9,7 @@ use crate::support::TestEngine;
 
 on_engines!(
     every:
-        nobody_changes_anything_without_being_signed_in,
-    ;
-    innodb:
+        nobody_changes_anything_without_being_signed_in;
 );
 
 /// Everything that only a signed-in user may do, on account 1 and this transaction in it.

@@ -15,12 +15,9 @@ use crate::support::service::settings;
 on_engines!(
     every:
         changes_amid_each_way_to_deposit_leave_the_books_right,
-        changes_amid_ways_to_deposit_that_may_be_mixed_leave_the_books_right,
-    ;
+        changes_amid_ways_to_deposit_that_may_be_mixed_leave_the_books_right;
     servers:
-        changes_amid_deposits_at_the_highest_level_leave_the_books_right,
-    ;
-    innodb:
+        changes_amid_deposits_at_the_highest_level_leave_the_books_right;
 );
 
 /// Ways to deposit that may be mixed in one account, because they rely on the same or on nothing.

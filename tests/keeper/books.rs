@@ -20,10 +20,9 @@ on_engines!(
         all_transactions_of_an_account_are_deleted,
         a_reset_account_is_back_at_its_opening_balance,
         changes_are_listed_from_the_newest_on_and_in_pages,
-        resets_amid_deposits_leave_the_books_right,
-    ;
+        resets_amid_deposits_leave_the_books_right;
     innodb:
-        a_reset_that_is_a_deadlocks_victim_is_done_again,
+        a_reset_that_is_a_deadlocks_victim_is_done_again;
 );
 
 /// A keeper with a token, and the account that they have opened with 1000.

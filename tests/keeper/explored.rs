@@ -20,12 +20,9 @@ use crate::support::TestEngine;
 
 on_engines!(
     every:
-        a_change_beside_a_safe_deposit_is_right_in_every_schedule,
-    ;
+        a_change_beside_a_safe_deposit_is_right_in_every_schedule;
     servers:
-        a_change_in_another_process_does_not_know_this_ones_locks,
-    ;
-    innodb:
+        a_change_in_another_process_does_not_know_this_ones_locks;
 );
 
 /// The keeper is client A, and B deposits 100. Their account holds 100 in its balance, 100 that

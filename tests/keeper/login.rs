@@ -15,9 +15,7 @@ on_engines!(
     every:
         a_session_is_known_to_every_replica_until_it_ends,
         five_guesses_at_one_user_are_looked_at_also_when_they_come_together,
-        a_user_at_whom_was_guessed_too_often_has_to_wait,
-    ;
-    innodb:
+        a_user_at_whom_was_guessed_too_often_has_to_wait;
 );
 
 async fn a_session_is_known_to_every_replica_until_it_ends(engine: TestEngine) {

@@ -7,9 +7,7 @@ use crate::support::TestEngine;
 
 on_engines!(
     every:
-        what_looks_like_sql_is_text,
-    ;
-    innodb:
+        what_looks_like_sql_is_text;
 );
 
 /// Texts that would do something if they came into a statement as they are.

@@ -14,15 +14,11 @@ on_engines!(
     every:
         a_change_waits_for_the_lock_in_its_own_process,
         who_has_read_before_a_change_is_overtaken_by_it,
-        a_change_waits_no_longer_than_a_deposit_does,
-    ;
+        a_change_waits_no_longer_than_a_deposit_does;
     servers:
-        a_change_waits_for_whatever_lock_the_deposit_has,
-    ;
-    innodb:
-    ;
+        a_change_waits_for_whatever_lock_the_deposit_has;
     postgres:
-        a_change_waits_for_ever_nowhere,
+        a_change_waits_for_ever_nowhere;
 );
 
 const EDITS: [Edit; 2] = [Edit::Reset, Edit::DeleteTransactions];

@@ -11,9 +11,7 @@ use crate::support::service::RunningService;
 
 on_engines!(
     every:
-        an_order_goes_in_and_comes_out,
-    ;
-    innodb:
+        an_order_goes_in_and_comes_out;
 );
 
 async fn an_order_goes_in_and_comes_out(engine: TestEngine) {

@@ -22,15 +22,11 @@ on_engines!(
         a_claim_that_is_not_alone_is_withdrawn,
         in_the_bakery_the_second_waits_for_its_turn,
         a_writer_that_fails_leaves_the_bakery,
-        what_must_be_safe_is_safe_in_a_crowd,
-    ;
+        what_must_be_safe_is_safe_in_a_crowd;
     servers:
-        an_insert_that_reads_is_not_one_step_at_read_committed,
-    ;
-    innodb:
-    ;
+        an_insert_that_reads_is_not_one_step_at_read_committed;
     postgres:
-        a_snapshot_from_before_the_wait_shows_an_old_number,
+        a_snapshot_from_before_the_wait_shows_an_old_number;
 );
 
 fn number(result: Result<Receipt, Failure>) -> OrderId {

@@ -22,27 +22,33 @@ use tokio::net::TcpSocket;
 
 /// Defines each of these tests, which take a [`TestEngine`], once per engine. Those under `servers`,
 /// about what only a server has, such as row locks, are on all engines but SQLite; those under
-/// `innodb` on MySQL and MariaDB alone; those under `postgres` on PostgreSQL alone.
+/// `innodb` on MySQL and MariaDB alone; those under an engine's name on that engine alone.
 macro_rules! on_engines {
     (
-        every: $($every:ident),* $(,)?;
-        $(servers: $($server:ident),* $(,)?;)?
-        innodb: $($innodb:ident),* $(,)?
-        $(; postgres: $($postgres:ident),* $(,)?)?
+        $(every: $($every:ident),+;)?
+        $(servers: $($server:ident),+;)?
+        $(innodb: $($innodb:ident),+;)?
+        $(mysql: $($mysql:ident),+;)?
+        $(mariadb: $($mariadb:ident),+;)?
+        $(postgres: $($postgres:ident),+;)?
+        $(sqlite: $($sqlite:ident),+;)?
     ) => {
-        on_engines!(@ mysql, MySql: $($every,)* $($($server,)*)? $($innodb,)*);
-        on_engines!(@ mariadb, MariaDb: $($every,)* $($($server,)*)? $($innodb,)*);
-        on_engines!(@ postgres, Postgres: $($every,)* $($($server,)*)? $($($postgres,)*)?);
-        on_engines!(@ sqlite, Sqlite: $($every,)*);
+        on_engines!(@ mysql, MySql: $($($every,)+)? $($($server,)+)? $($($innodb,)+)?
+            $($($mysql,)+)?);
+        on_engines!(@ mariadb, MariaDb: $($($every,)+)? $($($server,)+)? $($($innodb,)+)?
+            $($($mariadb,)+)?);
+        on_engines!(@ postgres, Postgres: $($($every,)+)? $($($server,)+)? $($($postgres,)+)?);
+        on_engines!(@ sqlite, Sqlite: $($($every,)+)? $($($sqlite,)+)?);
     };
-    (@ $module:ident, $engine:ident: $($test:ident,)*) => {
+    (@ $module:ident, $engine:ident:) => {};
+    (@ $module:ident, $engine:ident: $($test:ident,)+) => {
         mod $module {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
                     super::$test($crate::support::TestEngine::$engine).await;
                 }
-            )*
+            )+
         }
     };
 }

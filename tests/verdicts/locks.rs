@@ -12,18 +12,17 @@ use crate::support::{Client, TestEngine};
 on_engines!(
     every:
         a_lock_in_the_process_makes_this_instances_clients_wait,
-        a_lock_in_the_process_is_nothing_to_another_instance,
-    ;
+        a_lock_in_the_process_is_nothing_to_another_instance;
     servers:
         the_row_lock_makes_the_second_client_wait,
         the_named_lock_makes_the_second_client_wait,
-        the_row_lock_comes_too_late_for_what_was_read,
-    ;
+        the_row_lock_comes_too_late_for_what_was_read;
     innodb:
-        the_row_lock_holds_at_every_level,
-    ;
+        the_row_lock_holds_at_every_level;
     postgres:
-        the_higher_levels_refuse_who_has_waited_for_the_row_lock,
+        the_higher_levels_refuse_who_has_waited_for_the_row_lock;
+    sqlite:
+        begin_immediate_keeps_the_second_client_out;
 );
 
 async fn the_row_lock_makes_the_second_client_wait(engine: TestEngine) {
@@ -95,30 +94,25 @@ async fn the_higher_levels_refuse_who_has_waited_for_the_row_lock(engine: TestEn
     }
 }
 
-mod sqlite_alone {
-    use super::*;
+/// `BEGIN IMMEDIATE` is the lock: B does not get past it while A has it. SQLite has no table in
+/// which one could see B wait; but B waits a second at most, and is refused where it waited.
+async fn begin_immediate_keeps_the_second_client_out(engine: TestEngine) {
+    let impatient = Settings {
+        lock_wait_timeout: Some(1),
+        ..Settings::default()
+    };
+    let lab = engine.lab_with(impatient).await;
+    let locking = strategy("row_locking_atomic_long_delay");
+    let mut a = Client::start(&lab.database, locking).await;
+    a.go_to(AFTER_READING).await;
+    let mut b = Client::start(&lab.database, locking).await;
+    assert_eq!(b.next_step().await, Some("begin"));
+    b.go().await;
+    assert_eq!(b.next_step().await, None, "it got past its begin");
 
-    /// `BEGIN IMMEDIATE` is the lock: B does not get past it while A has it. SQLite has no table in
-    /// which one could see B wait; but B waits a second at most, and is refused where it waited.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn begin_immediate_keeps_the_second_client_out() {
-        let impatient = Settings {
-            lock_wait_timeout: Some(1),
-            ..Settings::default()
-        };
-        let lab = TestEngine::Sqlite.lab_with(impatient).await;
-        let locking = strategy("row_locking_atomic_long_delay");
-        let mut a = Client::start(&lab.database, locking).await;
-        a.go_to(AFTER_READING).await;
-        let mut b = Client::start(&lab.database, locking).await;
-        assert_eq!(b.next_step().await, Some("begin"));
-        b.go().await;
-        assert_eq!(b.next_step().await, None, "it got past its begin");
-
-        let results = [a.finish().await, b.finish().await];
-        let verdict = lab.verdict(&results).await;
-        assert_eq!(verdict, Verdict::Refused(FaultKind::Busy));
-    }
+    let results = [a.finish().await, b.finish().await];
+    let verdict = lab.verdict(&results).await;
+    assert_eq!(verdict, Verdict::Refused(FaultKind::Busy));
 }
 
 /// B may do whatever it wants as soon as A has the lock; but it wants the lock first.

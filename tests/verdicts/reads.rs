@@ -15,17 +15,17 @@ on_engines!(
         one_after_the_other_is_safe,
         autocommit_loses_at_the_default_level,
         an_atomic_deposit_meets_one_that_has_written,
-        no_level_helps_autocommit,
-    ;
+        no_level_helps_autocommit;
     innodb:
         the_weaker_levels_lose_atomic_deposits,
         serializable_refuses_atomic_deposits,
         two_atomic_deposits_deadlock,
-        a_record_made_first_deadlocks_and_one_made_last_does_not,
-    ;
+        a_record_made_first_deadlocks_and_one_made_last_does_not;
+    mariadb:
+        snapshot_isolation_refuses_atomic_deposits_at_repeatable_read_alone;
     postgres:
         the_foreign_key_makes_nobody_wait,
-        the_higher_levels_refuse_the_later_atomic_deposit,
+        the_higher_levels_refuse_the_later_atomic_deposit;
 );
 
 async fn both_read_before_either_writes(engine: TestEngine) {
@@ -250,47 +250,30 @@ async fn the_higher_levels_refuse_the_later_atomic_deposit(engine: TestEngine) {
 }
 
 /// What MariaDB does by default since 11.6.2, switched on where it is not yet the default.
-mod snapshot_isolation {
-    use super::*;
-
-    mod mariadb {
-        use super::*;
-
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn refuses_atomic_deposits_at_repeatable_read_and_loses_them_below() {
-            // A server of its own: the switch is for all connections.
-            let binary = TestEngine::MariaDb.binary();
-            let server = LocalServer::start(&binary, Folder::Temporary)
-                .await
-                .unwrap();
-            switch_on(&server).await;
-            let atomic = strategy("atomic_no_delay");
-            for (level, expected) in [
-                (Isolation::ReadUncommitted, Verdict::Anomaly(&LOST_UPDATE)),
-                (Isolation::ReadCommitted, Verdict::Anomaly(&LOST_UPDATE)),
-                (
-                    Isolation::RepeatableRead,
-                    Verdict::Refused(FaultKind::SnapshotConflict),
-                ),
-            ] {
-                let settings = Settings {
-                    isolation: Some(level),
-                    ..Settings::default()
-                };
-                let lab = Lab::at(Fresh::on(&server).await, settings).await;
-                assert!(lab.database.engine().snapshot_isolation);
-                let results = race(&lab, atomic).await;
-                let verdict = lab.verdict(&results).await;
-                assert_eq!(verdict, expected, "{level}");
-                assert_expected(&lab, atomic, verdict);
-                lab.database.close().await;
-            }
-            server.stop().await.unwrap();
-        }
-
-        async fn switch_on(server: &LocalServer) {
-            let switch = "SET GLOBAL innodb_snapshot_isolation = ON";
-            run_at(&server.address(), switch).await;
-        }
+async fn snapshot_isolation_refuses_atomic_deposits_at_repeatable_read_alone(engine: TestEngine) {
+    // A server of its own: the switch is for all connections.
+    let server = LocalServer::start(&engine.binary(), Folder::Temporary).await;
+    let server = server.unwrap();
+    let switch_on = "SET GLOBAL innodb_snapshot_isolation = ON";
+    run_at(&server.address(), switch_on).await;
+    let atomic = strategy("atomic_no_delay");
+    let refused = Verdict::Refused(FaultKind::SnapshotConflict);
+    for (level, expected) in [
+        (Isolation::ReadUncommitted, Verdict::Anomaly(&LOST_UPDATE)),
+        (Isolation::ReadCommitted, Verdict::Anomaly(&LOST_UPDATE)),
+        (Isolation::RepeatableRead, refused),
+    ] {
+        let settings = Settings {
+            isolation: Some(level),
+            ..Settings::default()
+        };
+        let lab = Lab::at(Fresh::on(&server).await, settings).await;
+        assert!(lab.database.engine().snapshot_isolation);
+        let results = race(&lab, atomic).await;
+        let verdict = lab.verdict(&results).await;
+        assert_eq!(verdict, expected, "{level}");
+        assert_expected(&lab, atomic, verdict);
+        lab.database.close().await;
     }
+    server.stop().await.unwrap();
 }

@@ -11,18 +11,15 @@ on_engines!(
     every:
         who_is_overtaken_begins_again,
         who_is_overtaken_each_time_gives_up,
-        a_retry_in_the_same_snapshot_never_gets_through,
-    ;
+        a_retry_in_the_same_snapshot_never_gets_through;
     servers:
-        a_time_that_has_changed_turns_the_second_client_away,
-    ;
+        a_time_that_has_changed_turns_the_second_client_away;
     innodb:
         a_deadlocks_victim_begins_again,
         a_statement_retried_after_a_deadlock_is_in_no_transaction,
-        a_statement_retried_after_a_timeout_is_still_in_its_transaction,
-    ;
+        a_statement_retried_after_a_timeout_is_still_in_its_transaction;
     postgres:
-        a_statement_retried_in_a_refused_transaction_is_refused_for_that,
+        a_statement_retried_in_a_refused_transaction_is_refused_for_that;
 );
 
 /// B has read when A deposits: B's version is old, on engines that look at it, or its snapshot is.
