@@ -1,7 +1,8 @@
 //! Reading and writing.
 //!
-//! Labels and statements are usually literals in a strategy, but need not be. Each method turns
-//! them into one type and calls a function that is compiled only once.
+//! Labels and statements are usually literals in a strategy, but need not be. Each method makes a
+//! step of them at once and calls a function that does not depend on their types, so that the larger
+//! part of the work is compiled only once.
 
 use super::Session;
 use super::steps::{Text, done, sql_of};
@@ -208,4 +209,26 @@ impl Session<'_> {
 
 fn first_value<const N: usize>(rows: &[[Option<i64>; N]]) -> Option<i64> {
     rows.first().and_then(|row| row[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use crate::engine::{Address, Database, Settings};
+    use crate::step::Unobserved;
+
+    #[tokio::test]
+    async fn a_label_and_a_statement_need_not_be_literals() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(folder.path().join("test.sqlite"));
+        let address = Address::Sqlite(Box::new(options));
+        let settings = Settings::default();
+        let database = Database::connect(&address, &settings).await.unwrap();
+        let mut session = database.session(&Unobserved).await.unwrap();
+        let label = format!("read {}", 7);
+        let read = session.read(label, "SELECT ?".to_owned(), &[7]).await;
+        assert_eq!(read, Ok(Some(7)));
+        session.end().await;
+    }
 }
