@@ -41,6 +41,5 @@ pub mod keeper;
 pub mod observe;
 pub mod recorder;
 pub mod step;
-pub mod survey;
 pub mod verdict;
 pub mod watch;

@@ -131,14 +131,6 @@ pub struct Step {
     pub effect: Effect,
 }
 
-impl Step {
-    /// What it does, in words and with its values. For a step that is no statement.
-    pub(crate) fn without_sql(&self) -> String {
-        let values = self.args.iter().map(|value| format!(" {value}"));
-        format!("{}{}", self.label, values.collect::<String>())
-    }
-}
-
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {

@@ -4,25 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
-use racy::exhibits::card::Count;
+use racy::exhibits::card::{Count, Expectation};
 use racy::exhibits::deposits::{
     Commits, Delay, Deposit, LOST_UPDATE, Memory, Receipt, Refusal, STRATEGIES, Strategy,
     non_atomic,
 };
-use racy::exhibits::exports::{EXPLORED, Explored};
-use racy::exhibits::orders;
-use racy::exhibits::statements::{READERS, Reader};
-use racy::explore::report::{self, FindingJson};
+use racy::exhibits::{self, AccountFixtures, Specimen};
+use racy::explore::report::{self, FindingData, Report};
 use racy::explore::{
-    self, Cast, Ended, Finding, Moment, Pending, Plan, RunError, Schedule, Schedules, Stop,
-    Subject, Tally, Trace,
+    self, Event, Exploration, Finding, Fixtures, JobError, PARALLEL, Pending, Rows, RunError,
+    Schedule, Schedules, Stop, Subject,
 };
-use racy::survey::{self, Found, Survey, Trouble};
 use racy::verdict::Verdict;
 use serde_json::Value;
 
 use crate::matrix;
 use crate::support::TestEngine;
+use crate::support::explored::{ALL, explored, job, plan, subject};
 
 on_engines!(
     every:
@@ -45,56 +43,39 @@ on_engines!(
         a_write_that_matches_no_row_is_shown;
 );
 
-const ALL: Schedules = Schedules::All { reduced: false };
-
 fn strategy(name: &str) -> &'static Strategy {
     Strategy::named(name).unwrap()
 }
 
-/// The reader whom the explorer knows by this name.
-fn reader(name: &str) -> &'static Reader {
-    let mut readers = READERS.iter();
-    readers.find(|it| it.name == name).unwrap()
-}
-
-/// The way to export that the explorer knows by this name.
-fn exported(name: &str) -> Option<&'static Explored> {
-    EXPLORED.iter().find(|it| it.name() == name)
-}
-
 async fn found(
     database: &Database,
-    strategies: &[&'static dyn Subject],
+    subjects: &[Arc<Subject>],
     schedules: Schedules,
     clients: usize,
-) -> Found {
-    let survey = Survey {
-        strategies: strategies.to_vec(),
-        plan: Plan {
-            schedules,
-            clients,
-            instances: 1,
-            limit: None,
-        },
-        instances: None,
-        parallel: survey::PARALLEL,
-        stop: &Stop::default(),
-    };
-    survey.on(database, &|_, _, _| ()).await
+) -> Exploration {
+    explored(database, subjects.to_vec(), plan(schedules, clients)).await
 }
 
-/// As [`found`], for one strategy and without trouble.
 async fn finding(
     database: &Database,
-    strategy: &'static dyn Subject,
+    strategy: &'static dyn Specimen,
     schedules: Schedules,
     clients: usize,
 ) -> Finding {
-    let mut found = found(database, &[strategy], schedules, clients).await;
-    if let Some(trouble) = found.trouble {
-        panic!("{trouble}");
-    }
-    found.findings.remove(0)
+    let plan = plan(schedules, clients);
+    crate::support::explored::finding(database, subject(strategy), plan).await
+}
+
+fn verdict(finding: &Finding) -> String {
+    FindingData::of(finding).verdict
+}
+
+fn text(finding: &Finding) -> String {
+    report::text(&report_of(std::slice::from_ref(finding)))
+}
+
+fn report_of(findings: &[Finding]) -> Report {
+    Report::of_findings(findings, Vec::new())
 }
 
 fn schedule(text: &str) -> Schedules {
@@ -130,12 +111,12 @@ fn everything_of(engine: TestEngine) -> Vec<Settings> {
 }
 
 async fn the_cards_and_the_matrix_say_what_is_found(engine: TestEngine) {
-    let strategies: Vec<_> = survey::subjects().collect();
+    let subjects = exhibits::subjects();
     let mut findings = Vec::new();
     for settings in everything_of(engine) {
-        let lab = engine.lab_with(survey::settings(&settings)).await;
-        let found = found(&lab.database, &strategies, ALL, 2).await;
-        assert!(found.trouble.is_none(), "{:?}", found.trouble);
+        let lab = engine.lab_with(explore::settings(&settings)).await;
+        let found = found(&lab.database, &subjects, ALL, 2).await;
+        assert!(found.error.is_none(), "{:?}", found.error);
         findings.extend(found.findings);
     }
     for finding in &findings {
@@ -148,16 +129,8 @@ async fn the_cards_and_the_matrix_say_what_is_found(engine: TestEngine) {
 }
 
 fn assert_agrees_with_its_card(finding: &Finding) {
-    let (name, engine) = (finding.strategy(), &finding.engine);
-    let expected = match told(name) {
-        Told::Deposit(strategy) => strategy.expected_on(engine, finding.instances()),
-        Told::Order(strategy) => strategy.card.expected_on(engine),
-        Told::BesideTheConsumer(it) => it.expected_on(engine),
-        Told::Statement(reader) => reader.card.expected_on(engine),
-        Told::Export(it) => it.expected_on(engine),
-    };
-    let expected = expected.unwrap();
-    let mut expected: Vec<Count> = expected.verdicts.to_vec();
+    let (name, engine) = (&finding.about.name, &finding.engine);
+    let mut expected: Vec<Count> = expected_of(finding).verdicts.to_vec();
     expected.sort_by_key(|count| count.verdict);
     let verdicts = finding.tally.verdicts.iter();
     let found: Vec<Count> = verdicts
@@ -169,47 +142,27 @@ fn assert_agrees_with_its_card(finding: &Finding) {
     assert_eq!(found, expected, "{name} on {engine}");
 }
 
+/// What the card says of a finding's strategy, in its setting.
+fn expected_of(finding: &Finding) -> &'static Expectation {
+    let settings = exhibits::specimens().flat_map(|specimen| {
+        let settings = specimen.settings().into_iter();
+        settings.map(move |setting| (setting.name_of(specimen), setting))
+    });
+    let mut named = settings.filter(|(name, _)| **name == finding.about.name);
+    let (_, setting) = named.next().unwrap();
+    let expected = setting.expected_on(&finding.engine, finding.plan.instances);
+    expected.unwrap()
+}
+
 fn assert_its_head_tells_the_smallest_schedule(finding: &Finding) {
-    let name = finding.strategy();
-    let card = match told(name) {
-        Told::Deposit(strategy) => strategy.card,
-        Told::Order(strategy) => strategy.card,
-        Told::BesideTheConsumer(it) => it.0.card,
-        Told::Statement(reader) => reader.card,
-        Told::Export(it) => it.strategy.card,
-    };
-    let explanation = card.explanation();
-    let told = match finding.counterexample() {
+    let name = &finding.about.name;
+    let full_name = name.split(", ").next().unwrap();
+    let explanation = exhibits::specimen(full_name).unwrap().card().explanation();
+    let told = match finding.simplest(Verdict::is_anomaly) {
         Some((_, shortest)) => format!("'{}'", shortest.schedule),
         None => "There is none".to_owned(),
     };
     assert!(explanation.contains(&told), "{name}: {told}");
-}
-
-/// Where the card is that speaks of a subject.
-enum Told {
-    Deposit(&'static Strategy),
-    Statement(&'static Reader),
-    Export(&'static Explored),
-    Order(&'static orders::Strategy),
-    BesideTheConsumer(&'static orders::BesideTheConsumer),
-}
-
-fn told(name: &str) -> Told {
-    if let Some(strategy) = Strategy::named(name) {
-        return Told::Deposit(strategy);
-    }
-    if let Some(it) = exported(name) {
-        return Told::Export(it);
-    }
-    let mut consumed = orders::BESIDE_THE_CONSUMER.iter();
-    if let Some(strategy) = consumed.find(|it| Subject::name(*it) == name) {
-        return Told::BesideTheConsumer(strategy);
-    }
-    match name.strip_prefix("orders/") {
-        Some(name) => Told::Order(orders::Strategy::named(name).unwrap()),
-        None => Told::Statement(reader(name)),
-    }
 }
 
 /// A strategy for tests, planted among the others.
@@ -310,14 +263,14 @@ async fn a_planted_lost_update_is_found(engine: TestEngine) {
     // can be in any of four places, whoever is first.
     assert_eq!(finding.tally.count(Verdict::Safe), 8);
     assert_eq!(finding.tally.count(Verdict::Anomaly(&LOST_UPDATE)), 12);
-    let shortest = finding.counterexample().unwrap().1;
+    let shortest = finding.simplest(Verdict::is_anomaly).unwrap().1;
     assert_eq!(shortest.schedule.to_string(), "A A B B B A");
-    let moment = shortest.moment.as_ref().unwrap();
+    let highlight = shortest.highlight.as_ref().unwrap();
     assert_eq!(
-        moment.words,
+        highlight.words,
         "A overwrites B's 100 unseen: B's deposit is lost"
     );
-    assert!(report::verdict(&finding).starts_with("loses an update in 12 of all 20 schedules"));
+    assert!(verdict(&finding).starts_with("loses an update in 12 of all 20 schedules"));
 }
 
 async fn a_forgotten_lock_in_one_branch_is_caught(engine: TestEngine) {
@@ -327,7 +280,7 @@ async fn a_forgotten_lock_in_one_branch_is_caught(engine: TestEngine) {
     // The branch with the lock was taken too: it has a step more.
     let safe = &found.tally.examples[&Verdict::Safe];
     assert_eq!(safe.schedule.0.len(), 11);
-    let shortest = found.counterexample().unwrap().1;
+    let shortest = found.simplest(Verdict::is_anomaly).unwrap().1;
     let schedule_found = &shortest.schedule;
     assert_eq!(schedule_found.0.len(), 10, "{schedule_found}");
     assert_eq!(schedule_found.switches(), 2, "{schedule_found}");
@@ -347,7 +300,7 @@ async fn a_schedule_runs_the_same_twice(engine: TestEngine) {
         let mut replayed = Vec::new();
         for _ in 0..2 {
             let finding = finding(&lab.database, atomic, again.clone(), 2).await;
-            replayed.push(report::text(&[finding]));
+            replayed.push(text(&finding));
         }
         assert_eq!(replayed[0], replayed[1]);
         assert!(replayed[0].contains(&example.schedule.to_string()));
@@ -363,7 +316,7 @@ async fn a_write_that_matches_no_row_is_shown(engine: TestEngine) {
     }
     let too_late = schedule("A A B B B B B A A A A A");
     let found = finding(&lab.database, strategy("retry_same_snapshot"), too_late, 2).await;
-    let drawn = report::text(&[found]);
+    let drawn = text(&found);
     let words: Vec<_> = drawn.split_whitespace().collect();
     let in_the_timeline_and_in_sql = words.join(" ").matches("→ no row").count();
     assert_eq!(in_the_timeline_and_in_sql, 3 + 3, "{drawn}");
@@ -386,8 +339,14 @@ async fn a_replay_that_diverges_says_where(engine: TestEngine) {
             "at step 7: it is A's turn, but everybody is done",
         ),
     ] {
-        let found = found(&lab.database, &[&READ_AND_WRITE], schedule(text), 2).await;
-        let Some(Trouble::Run(_, error)) = found.trouble else {
+        let found = found(
+            &lab.database,
+            &[subject(&READ_AND_WRITE)],
+            schedule(text),
+            2,
+        )
+        .await;
+        let Some(JobError::Run(_, error)) = found.error else {
             panic!("{text} did not diverge");
         };
         assert!(error.to_string().contains(where_and_why), "{text}: {error}");
@@ -399,11 +358,12 @@ async fn leaving_out_what_ends_alike_changes_no_verdict(engine: TestEngine) {
     let lab = engine.lab().await;
     for strategy in &STRATEGIES {
         let reduced = Schedules::All { reduced: true };
-        let reduced = found(&lab.database, &[strategy], reduced, 2).await.findings;
-        assert_eq!(reduced.len(), strategy.instances(2).len());
+        let reduced = found(&lab.database, &[subject(strategy)], reduced, 2)
+            .await
+            .findings;
+        assert_eq!(reduced.len(), strategy.setting().instances(2).len());
         for reduced in &reduced {
-            let all = strategy.expected_on(&reduced.engine, reduced.instances());
-            let all = all.unwrap().verdicts;
+            let all = expected_of(reduced).verdicts;
             let mut verdicts: Vec<_> = all.iter().map(|count| count.verdict).collect();
             verdicts.sort();
             let found: Vec<_> = reduced.tally.verdicts.keys().copied().collect();
@@ -411,7 +371,7 @@ async fn leaving_out_what_ends_alike_changes_no_verdict(engine: TestEngine) {
             // The names of two clients who do the same alone halve them.
             let schedules: u64 = all.iter().map(|count| count.schedules).sum();
             assert!(2 * reduced.tally.schedules <= schedules);
-            assert!(report::verdict(reduced).contains("that can end differently"));
+            assert!(verdict(reduced).contains("that can end differently"));
         }
     }
 }
@@ -424,14 +384,19 @@ async fn a_sample_is_the_same_for_the_same_seed_and_is_never_called_safe(engine:
         let finding = finding(&lab.database, &READ_AND_WRITE, sample(7), 3).await;
         assert_eq!(finding.tally.schedules, 40);
         assert!(finding.tally.count(Verdict::Anomaly(&LOST_UPDATE)) > 0);
-        let shortest = finding.counterexample().unwrap().1.schedule.clone();
+        let shortest = finding
+            .simplest(Verdict::is_anomaly)
+            .unwrap()
+            .1
+            .schedule
+            .clone();
         counts.push((finding.tally.verdicts, shortest));
     }
     assert_eq!(counts[0], counts[1]);
 
     let locking = strategy("row_locking_atomic_long_delay");
     let finding = finding(&lab.database, locking, sample(7), 2).await;
-    let verdict = report::verdict(&finding);
+    let verdict = verdict(&finding);
     assert!(
         !finding.is_exhaustive() && !verdict.contains("safe"),
         "{verdict}"
@@ -448,40 +413,30 @@ async fn a_sample_is_the_same_for_the_same_seed_and_is_never_called_safe(engine:
 
 async fn a_search_that_is_cut_off_says_so(engine: TestEngine) {
     let lab = engine.lab().await;
-    let stop = Stop::default();
-    let mut survey = Survey {
-        strategies: vec![strategy("row_locking_atomic_long_delay")],
-        plan: Plan {
-            schedules: ALL,
-            clients: 2,
-            instances: 1,
-            limit: Some(5),
-        },
-        instances: None,
-        parallel: survey::PARALLEL,
-        stop: &stop,
-    };
-    let found = survey.on(&lab.database, &|_, _, _| ()).await;
-    let [finding] = &found.findings[..] else {
-        panic!("{found:?}");
+    let locking = subject(strategy("row_locking_atomic_long_delay"));
+    let mut job = job(&lab.database, vec![locking], plan(ALL, 2));
+    job.plan.limit = Some(5);
+    let exploration = job.run(&|_| ()).await;
+    let [finding] = &exploration.findings[..] else {
+        panic!("{exploration:?}");
     };
     assert_eq!(finding.tally.schedules, 5);
     assert!(!finding.is_exhaustive());
-    assert!(report::verdict(finding).contains("which are not all there are"));
+    assert!(verdict(finding).contains("which are not all there are"));
 
-    survey.plan.limit = None;
-    let stop_at_the_third = |_: &'static str, _: &Database, tally: &Tally| {
-        if tally.schedules == 3 {
-            stop.stop();
+    job.plan.limit = None;
+    let stop_at_the_third = |event| {
+        if let Event::Progress { schedules: 3, .. } = event {
+            job.stop.stop();
         }
     };
-    let found = survey.on(&lab.database, &stop_at_the_third).await;
-    let [finding] = &found.findings[..] else {
-        panic!("{found:?}");
+    let exploration = job.run(&stop_at_the_third).await;
+    let [finding] = &exploration.findings[..] else {
+        panic!("{exploration:?}");
     };
-    // Besides the third, those that were under way then.
-    assert!((3..3 + survey::PARALLEL as u64).contains(&finding.tally.schedules));
-    assert!(!finding.is_exhaustive() && found.trouble.is_none());
+    // Besides the third, the runs that were under way then.
+    assert!((3..3 + PARALLEL as u64).contains(&finding.tally.schedules));
+    assert!(!finding.is_exhaustive() && exploration.error.is_none());
 }
 
 async fn nothing_is_left_behind(engine: TestEngine) {
@@ -499,19 +454,22 @@ async fn nothing_is_left_behind(engine: TestEngine) {
 async fn a_lock_in_the_process_holds_for_one_instance_alone(engine: TestEngine) {
     let lab = engine.lab().await;
     let mutex = strategy("mutex_in_process");
-    let found = found(&lab.database, &[mutex], ALL, 2).await;
+    let found = found(&lab.database, &[subject(mutex)], ALL, 2).await;
     let [one, two] = &found.findings[..] else {
         panic!("{found:?}");
     };
-    assert_eq!((one.instances(), two.instances()), (1, 2));
-    assert!(report::verdict(one).starts_with("safe in all"));
+    assert_eq!((one.plan.instances, two.plan.instances), (1, 2));
+    assert!(verdict(one).starts_with("safe in all"));
     // Of all but the two in which one client comes after the other.
     assert_eq!(one.tally.waited, one.tally.schedules - 2);
     assert!(two.tally.count(Verdict::Safe) < two.tally.schedules);
-    assert!(!survey::broke_a_promise(&found.findings));
-    let text = report::text(&found.findings);
-    assert!(text.contains("mutex_in_process, 2 instances on"), "{text}");
-    let printed = report::matrix::markdown(&found.findings, &[]);
+    assert!(!found.broke_a_promise());
+    let printed_text = report::text(&report_of(&found.findings));
+    assert!(
+        printed_text.contains("mutex_in_process, 2 instances on"),
+        "{printed_text}"
+    );
+    let printed = report::matrix::markdown(&report_of(&found.findings));
     assert!(
         printed.contains("| `mutex_in_process`, 2 instances |"),
         "{printed}"
@@ -524,133 +482,106 @@ async fn a_lock_in_the_process_holds_for_one_instance_alone(engine: TestEngine) 
         (waiting.tally.waited, waiting.tally.count(Verdict::Safe)),
         (1, 1)
     );
-    let text = report::text(&[waiting]);
+    let shown = text(&waiting);
     assert!(
-        text.contains("lock in process … waits for a lock"),
-        "{text}"
+        shown.contains("lock in process … waits for a lock"),
+        "{shown}"
     );
-    assert!(text.contains("… 2 goes on"), "{text}");
+    assert!(shown.contains("… 2 goes on"), "{shown}");
 }
 
-/// The planted race, beside a clock of the test's own.
+/// Accounts, beside a clock of the test's own.
 #[derive(Debug)]
 struct BesideAClock {
-    /// Of the looks at the clock, those before which it ticks.
+    accounts: AccountFixtures,
+    /// Whether the clock ticks before the look with this number.
     ticks: fn(u64) -> bool,
     looks: AtomicU64,
     opened: AtomicU64,
 }
 
 impl BesideAClock {
-    fn that_ticks_before(ticks: fn(u64) -> bool) -> &'static Self {
-        Box::leak(Box::new(Self {
+    fn that_ticks_before(ticks: fn(u64) -> bool) -> Arc<Self> {
+        Arc::new(Self {
+            accounts: AccountFixtures::default(),
             ticks,
             looks: AtomicU64::new(0),
             opened: AtomicU64::new(0),
-        }))
+        })
     }
 
+    /// The planted race, on these accounts.
     async fn explored(
-        &'static self,
+        self: &Arc<Self>,
         database: &Database,
         schedules: Schedules,
     ) -> (Finding, Result<(), RunError>) {
-        let plan = Plan {
-            schedules,
-            clients: 2,
-            instances: 1,
-            limit: None,
-        };
+        let race = Arc::new(Subject {
+            fixtures: Fixtures::Rows(self.clone()),
+            ..Subject::clone(&subject(&READ_AND_WRITE))
+        });
+        let plan = plan(schedules, 2);
         let lanes = database.lanes(2, 1).await.unwrap();
-        let explored = explore::explore(&lanes.lanes, self, &plan, &Stop::default(), &|_| ()).await;
+        let stop = Stop::default();
+        let explored = explore::explore(&lanes.lanes, &race, &plan, &stop, &|_| ()).await;
         lanes.close().await.unwrap();
         explored
     }
 }
 
-impl Subject for BesideAClock {
-    fn name(&self) -> &'static str {
-        READ_AND_WRITE.name
-    }
-
-    fn open<'a>(
+impl Rows for BesideAClock {
+    fn make<'a>(
         &'a self,
         database: &'a Database,
         count: usize,
     ) -> Pending<'a, Result<Vec<i64>, Fault>> {
         self.opened.fetch_add(count as u64, Ordering::Relaxed);
-        READ_AND_WRITE.open(database, count)
+        self.accounts.make(database, count)
     }
 
-    fn anomalies(&self) -> &'static [&'static racy::verdict::Anomaly] {
-        READ_AND_WRITE.anomalies()
+    fn remove<'a>(
+        &'a self,
+        database: &'a Database,
+        ids: &'a [i64],
+    ) -> Pending<'a, Result<(), Fault>> {
+        self.accounts.remove(database, ids)
     }
 
-    fn look(&self) -> &'static str {
-        READ_AND_WRITE.look()
-    }
-
-    fn set_up(&self) -> &'static str {
-        READ_AND_WRITE.set_up()
-    }
-
-    fn is_unmistakable(&self, _stake: i64) -> bool {
+    fn id_is_unambiguous(&self, _id: i64) -> bool {
         true
     }
 
-    fn tick<'a>(&'a self, _database: &'a Database) -> Option<Pending<'a, Result<i64, Fault>>> {
+    fn clock_second<'a>(
+        &'a self,
+        _database: &'a Database,
+    ) -> Option<Pending<'a, Result<i64, Fault>>> {
         Some(Box::pin(async {
             let looks = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
             let ticked = (1..=looks).filter(|look| (self.ticks)(*look)).count();
             Ok(ticked as i64)
         }))
     }
-
-    fn cast(&self, instances: usize) -> Arc<dyn Cast> {
-        READ_AND_WRITE.cast(instances)
-    }
-
-    fn judge<'a>(
-        &'a self,
-        database: &'a Database,
-        stake: i64,
-        ended: &'a [Ended],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
-        READ_AND_WRITE.judge(database, stake, ended)
-    }
-
-    fn remove<'a>(
-        &'a self,
-        database: &'a Database,
-        stakes: &'a [i64],
-    ) -> Pending<'a, Result<(), Fault>> {
-        READ_AND_WRITE.remove(database, stakes)
-    }
-
-    fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment> {
-        READ_AND_WRITE.moment(trace, ended)
-    }
 }
 
 /// Between the two looks of the third run and of the one that repeats it, and of no other.
 async fn a_run_in_which_the_clock_ticks_is_run_again(engine: TestEngine) {
     let lab = engine.lab().await;
-    let subject = BesideAClock::that_ticks_before(|look| look == 6 || look == 8);
-    let (finding, ended) = subject.explored(&lab.database, ALL).await;
+    let accounts = BesideAClock::that_ticks_before(|look| look == 6 || look == 8);
+    let (finding, ended) = accounts.explored(&lab.database, ALL).await;
     ended.unwrap();
     assert!(finding.is_exhaustive());
     assert_eq!(finding.tally.schedules, 20);
     assert_eq!(finding.tally.count(Verdict::Anomaly(&LOST_UPDATE)), 12);
     // A stake for each run, and for each of the two that do not count.
-    assert_eq!(subject.opened.load(Ordering::Relaxed), 22);
+    assert_eq!(accounts.opened.load(Ordering::Relaxed), 22);
 }
 
 async fn a_clock_that_ticks_in_every_run_is_an_error(engine: TestEngine) {
     let lab = engine.lab().await;
-    let subject = BesideAClock::that_ticks_before(|_| true);
+    let accounts = BesideAClock::that_ticks_before(|_| true);
     for schedules in [ALL, schedule("A A A B B B")] {
-        let (finding, ended) = subject.explored(&lab.database, schedules).await;
-        assert!(matches!(ended, Err(RunError::Ticked)), "{ended:?}");
+        let (finding, ended) = accounts.explored(&lab.database, schedules).await;
+        assert!(matches!(ended, Err(RunError::CrossedASecond)), "{ended:?}");
         assert_eq!(finding.tally.schedules, 0);
         assert!(!finding.is_exhaustive());
     }
@@ -665,11 +596,11 @@ async fn a_wait_is_seen_and_shown(engine: TestEngine) {
         (finding.tally.waited, finding.tally.count(Verdict::Safe)),
         (1, 1)
     );
-    let text = report::text(std::slice::from_ref(&finding));
-    assert!(text.contains("… waits for a lock"), "{text}");
-    assert!(text.contains("… 4 goes on → 100"), "{text}");
+    let shown = text(&finding);
+    assert!(shown.contains("… waits for a lock"), "{shown}");
+    assert!(shown.contains("… 4 goes on → 100"), "{shown}");
 
-    let json = serde_json::to_value(FindingJson::of(&finding)).unwrap();
+    let json = serde_json::to_value(FindingData::of(&finding)).unwrap();
     assert_eq!(json["counterexample"], Value::Null);
     assert_eq!(
         (&json["policy"], &json["exhaustive"]),

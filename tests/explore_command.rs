@@ -26,7 +26,7 @@ async fn explore_prints_what_it_found_as_json(engine: TestEngine) {
     command.env("TMPDIR", folder.path());
     let output = output(command).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let expected = json!([{
         "strategy": "non_atomic_no_delay",
         "clients": 2,
@@ -39,10 +39,12 @@ async fn explore_prints_what_it_found_as_json(engine: TestEngine) {
         "waited": 0,
         "counterexample": {
             "schedule": "A A B B B A",
-            "lost": "A overwrites B's 100 unseen: B's deposit is lost",
+            "highlight": { "words": "A overwrites B's 100 unseen: B's deposit is lost" },
         },
     }]);
-    assert_includes(&findings, &expected);
+    assert_eq!(report["version"], 1);
+    let findings = &report["findings"];
+    assert_includes(findings, &expected);
     for name in ["engine", "engine_version", "isolation"] {
         assert!(findings[0][name].is_string(), "{name}");
     }
@@ -77,7 +79,9 @@ async fn an_exploration_that_is_interrupted_prints_what_it_found(engine: TestEng
     let output = tokio::task::spawn_blocking(move || process.wait_with_output().unwrap());
     let output = output.await.unwrap();
     assert_eq!(output.status.code(), Some(130));
-    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["version"], 1);
+    let findings = &report["findings"];
     for finding in findings.as_array().unwrap() {
         assert_eq!(finding["exhaustive"], false);
         let verdict = finding["verdict"].as_str().unwrap();
@@ -215,7 +219,9 @@ async fn explore_works_apart_on_a_server_that_others_use(engine: TestEngine) {
     let (one, two) = tokio::join!(explore(), explore());
     for output in [one, two] {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["version"], 1);
+        let findings = &report["findings"];
         let schedules = match engine {
             TestEngine::Postgres => 182,
             _ => 82,

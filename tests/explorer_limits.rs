@@ -7,11 +7,12 @@ use std::sync::OnceLock;
 use racy::engine::Settings;
 use racy::engine::local::LocalServer;
 use racy::exhibits::deposits::Strategy;
-use racy::explore::report;
+use racy::explore::report::FindingData;
 use racy::explore::{self, Plan, RunError, Schedules, Stop};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::commands::{output, text};
+use crate::support::explored::subject;
 use crate::support::lab::{Fresh, run_at, start};
 use crate::support::process::racy;
 use crate::support::{Lab, TestEngine};
@@ -222,14 +223,23 @@ async fn a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal(engine:
         limit: None,
     };
     let strategy = Strategy::named("advisory_lock").unwrap();
-    let (finding, ended) =
-        explore::explore(&lanes.lanes, strategy, &plan, &Stop::default(), &|_| ()).await;
+    let (finding, ended) = explore::explore(
+        &lanes.lanes,
+        &subject(strategy),
+        &plan,
+        &Stop::default(),
+        &|_| (),
+    )
+    .await;
     alone.run(on).await;
     let error = ended.unwrap_err();
     assert!(matches!(error, RunError::WaitNotSeen { .. }), "{error}");
-    assert_eq!((finding.not_seen, finding.tally.turned_away()), (1, 0));
+    assert_eq!(
+        (finding.waits_not_seen, finding.tally.turned_away()),
+        (1, 0)
+    );
     assert!(!finding.is_exhaustive());
-    let verdict = report::verdict(&finding);
+    let verdict = FindingData::of(&finding).verdict;
     let words = "of 1 run more the wait for a lock was not seen, which says nothing";
     assert!(verdict.ends_with(words), "{verdict}");
 }

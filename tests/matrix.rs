@@ -5,7 +5,7 @@
 
 use racy::engine::{Flavour, Isolation};
 use racy::explore::Finding;
-use racy::explore::report::{self, matrix};
+use racy::explore::report::{self, Report, matrix};
 
 const MARKDOWN: &str = include_str!("../docs/matrix.md");
 const HTML: &str = include_str!("../docs/matrix.html");
@@ -37,7 +37,7 @@ pub fn assert_is_in_the_pages(findings: &[Finding]) {
     for (strategy, name, page) in COUNTEREXAMPLES {
         let shown = |finding: &&Finding| {
             let engine = &finding.engine;
-            finding.strategy() == strategy
+            finding.about.name == strategy
                 && engine.flavour == Flavour::MySql
                 && engine.isolation == Isolation::RepeatableRead
         };
@@ -46,9 +46,10 @@ pub fn assert_is_in_the_pages(findings: &[Finding]) {
             assert!(page.contains(&timeline), "{name} lacks this:\n{timeline}");
         }
     }
-    let printed = matrix::markdown(findings, &[]);
+    let report = Report::of_findings(findings, Vec::new());
+    let printed = matrix::markdown(&report);
     assert_is_in(MARKDOWN, "docs/matrix.md", &printed, SECTION);
-    let printed = matrix::html(findings, &[]);
+    let printed = matrix::html(&report);
     assert_is_in(HTML, "docs/matrix.html", &printed, HTML_SECTION);
 }
 
@@ -74,7 +75,10 @@ fn assert_is_in(page: &str, name: &str, printed: &str, marks: (&str, &str)) {
 
 /// The counterexample, as `racy explore` draws it.
 fn timeline(finding: &Finding) -> String {
-    let text = report::text(std::slice::from_ref(finding));
+    let text = report::text(&Report::of_findings(
+        std::slice::from_ref(finding),
+        Vec::new(),
+    ));
     let begin = text.find("     client A").expect("there is a timeline");
     let end = text.find("\nThe same as SQL").expect("the SQL follows");
     text[begin..end].to_owned()

@@ -7,7 +7,7 @@ use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Fault, Settings};
 use racy::exhibits::deposits::Strategy;
 use racy::watch::{Sample, parse};
-use racy::{accounts, http, survey};
+use racy::{accounts, exhibits, http};
 
 use crate::support::lab::Fresh;
 use crate::support::service::{RunningService, settings};
@@ -131,7 +131,7 @@ async fn no_words_of_a_url_become_a_label() {
     let scrape = Scrape::of(&service).await;
     let strategies = scrape.samples.iter();
     let strategies = strategies.filter_map(|sample| sample.labels.get("strategy"));
-    let known: BTreeSet<_> = survey::names().collect();
+    let known: BTreeSet<_> = exhibits::names().collect();
     for strategy in strategies {
         assert!(known.contains(strategy.as_str()), "{strategy}");
     }

@@ -171,7 +171,8 @@ async fn a_lane_behind_a_pooler_that_keeps_connections_is_apart(engine: TestEngi
     let output = output(command).await;
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = &report["findings"];
     assert_eq!(findings[0]["anomalies"]["lost_update"], 18);
     assert_eq!(accounts(&lab).await, 1);
 }

@@ -156,7 +156,8 @@ async fn what_the_server_presets_changes_no_statement(engine: TestEngine) {
     command.args(["--parallel", "2", "--database-url", &url]);
     let output = output(command).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = &report["findings"];
     assert_eq!(findings[0]["anomalies"]["lost_update"], 18, "{findings}");
     lab.database.close().await;
     server.stop().await.unwrap();

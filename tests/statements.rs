@@ -4,12 +4,13 @@ use racy::engine::{Isolation, Settings};
 use racy::exhibits::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
 use racy::exhibits::deposits::{Delay, Strategy};
 use racy::exhibits::statements::{READ_SKEW, READERS, Reader, Statement, StatementRequest};
-use racy::explore::{Finding, Plan, Schedules, Stop, report};
+use racy::explore::report::{self, FindingData, Report};
+use racy::explore::{self, Finding, Schedules};
 use racy::step::Unobserved;
-use racy::survey::{self, Survey};
 use racy::verdict::Verdict;
 use serde_json::{Value, json};
 
+use crate::support::explored::{explored as exploration, plan, subject};
 use crate::support::service::{RunningService, problem_with};
 use crate::support::stepper::Stepper;
 use crate::support::{Client, Lab, TestEngine};
@@ -106,28 +107,17 @@ async fn uncommitted_books_are_read_and_do_not_balance(engine: TestEngine) {
 }
 
 async fn explored(lab: &Lab, reader: &'static Reader, clients: usize, reduced: bool) -> Finding {
-    let survey = Survey {
-        strategies: vec![reader],
-        plan: Plan {
-            schedules: Schedules::All { reduced },
-            clients,
-            instances: 1,
-            limit: None,
-        },
-        instances: None,
-        parallel: survey::PARALLEL,
-        stop: &Stop::default(),
-    };
-    let mut found = survey.on(&lab.database, &|_, _, _| ()).await;
-    assert!(found.trouble.is_none(), "{:?}", found.trouble);
-    assert!(!survey::broke_a_promise(&found.findings));
+    let plan = plan(Schedules::All { reduced }, clients);
+    let mut found = exploration(&lab.database, vec![subject(reader)], plan).await;
+    assert!(found.error.is_none(), "{:?}", found.error);
+    assert!(!found.broke_a_promise());
     found.findings.remove(0)
 }
 
 /// Schedules that differ in the clients' names are not alike where one reads and one writes.
 async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
     let lab = engine
-        .lab_with(survey::settings(&Settings::default()))
+        .lab_with(explore::settings(&Settings::default()))
         .await;
     for reader in &READERS {
         let all = explored(&lab, reader, 2, false).await;
@@ -138,27 +128,28 @@ async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
         };
         assert_eq!(verdicts(&all), verdicts(&reduced), "{}", reader.name);
         assert!(reduced.tally.schedules < all.tally.schedules);
-        let said = report::verdict(&reduced);
+        let said = FindingData::of(&reduced).verdict;
         assert!(!said.contains("names"), "{said}");
     }
     let torn = explored(&lab, reader("torn"), 2, false).await;
-    let shortest = torn.counterexample().unwrap().1;
+    let shortest = torn.simplest(Verdict::is_anomaly).unwrap().1;
     assert_eq!(shortest.schedule.to_string(), "A A B B B B B A");
-    let moment = shortest.moment.as_ref().unwrap();
+    let highlight = shortest.highlight.as_ref().unwrap();
     assert_eq!(
-        moment.words,
+        highlight.words,
         "A has transactions of 0 and a list of others: there was no such moment"
     );
     assert_eq!(torn.tally.count(Verdict::Anomaly(&READ_SKEW)), 20);
-    let text = report::text(std::slice::from_ref(&torn));
+    let torn_report = Report::of_findings(std::slice::from_ref(&torn), Vec::new());
+    let text = report::text(&torn_report);
     assert!(
         text.contains("The shortest schedule that reads what never was together: A A B B B B B A"),
         "{text}"
     );
     let cell = "| `statement_torn` | ✗ 20 of 56 skewed |";
-    let printed = report::matrix::markdown(std::slice::from_ref(&torn), &[]);
+    let printed = report::matrix::markdown(&torn_report);
     assert!(printed.contains(cell), "{printed}");
-    let said = report::verdict(&torn);
+    let said = FindingData::of(&torn).verdict;
     assert_eq!(
         said,
         "reads what never was together in 20 of all 56 schedules of 2 clients"
@@ -338,7 +329,12 @@ async fn the_cards_are_shown_beside_the_deposits() {
     let lab = TestEngine::Sqlite.lab().await;
     let service = RunningService::start(&lab.database).await;
     let answer = service.json("/strategies").await;
-    let [torn, snapshot] = &answer["statements"].as_array().unwrap()[..] else {
+    let all = answer["strategies"].as_array().unwrap();
+    let readers: Vec<_> = all
+        .iter()
+        .filter(|it| it["exhibit"] == "statements")
+        .collect();
+    let [torn, snapshot] = readers[..] else {
         panic!("{answer}");
     };
     assert_eq!(
@@ -385,6 +381,6 @@ fn every_file_explains_itself_and_ships_its_code() {
         let explanation = reader.card.explanation();
         assert!(explanation.len() > 300, "{}: {explanation}", reader.name);
         assert!(reader.card.source.contains("pub async fn read"));
-        assert_eq!(reader.name, format!("statement_{}", reader.short_name));
+        assert_eq!(reader.full_name, format!("statement_{}", reader.name));
     }
 }

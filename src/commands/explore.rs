@@ -1,7 +1,7 @@
 //! `racy explore`: every schedule of a strategy's clients, and what was found.
 
-use std::error::Error;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -13,11 +13,12 @@ use super::database::EngineOptions;
 use super::signals::Signals;
 use super::terminal::{complain, print};
 use super::{CommandResult, log};
-use crate::engine::Database;
-use crate::engine::choice::{self, Lifetime};
-use crate::explore::report::{self, FindingJson};
-use crate::explore::{Client, PlanRequest, PolicyName, Stop, Subject, Tally};
-use crate::survey::{self, Found, Survey};
+use crate::exhibits;
+use crate::explore::report::{self, Report};
+use crate::explore::{
+    self, Client, Event, Exploration, Job, JobError, PARALLEL, Place, PlanRequest, PolicyName,
+    Subject,
+};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Exploring")]
@@ -25,7 +26,7 @@ pub(super) struct Args {
     /// The strategies to explore [default: all].
     #[arg(
         value_name = "STRATEGY",
-        value_parser = PossibleValuesParser::new(survey::names()),
+        value_parser = PossibleValuesParser::new(exhibits::names()),
         help_heading = None::<&str>
     )]
     strategies: Vec<String>,
@@ -74,7 +75,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = survey::PARALLEL as u8,
+        default_value_t = PARALLEL as u8,
         value_parser = clap::value_parser!(u8).range(1..)
     )]
     parallel: u8,
@@ -119,21 +120,28 @@ impl Args {
     pub(super) async fn run(self, mut signals: Signals) -> CommandResult {
         log::start_for_people()?;
         let plan = self.plan_request().plan();
-        let survey = Survey {
-            strategies: self.subjects(),
+        let settings = explore::settings(&self.engine.settings());
+        let url = self.engine.database_url()?;
+        let job = Job {
+            subjects: self.subjects(),
+            place: if self.matrix {
+                Place::EveryEngine(url, settings)
+            } else {
+                Place::OneEngine(url, settings)
+            },
             plan: plan.map_err(|unfit| format!("--{} {unfit}", unfit.field()))?,
             instances: self.instances.map(usize::from),
             parallel: self.parallel.into(),
-            stop: &Stop::default(),
+            stop: Arc::default(),
         };
         let mut first_signal = signals.clone();
-        let exploring = self.explore_and_print(&survey);
+        let exploring = self.explore_and_print(&job);
         tokio::pin!(exploring);
         let exit_code = tokio::select! {
             result = &mut exploring => return result,
             exit_code = first_signal.nth(1) => exit_code,
         };
-        survey.stop.stop();
+        job.stop.stop();
         complain(
             "stopping: the runs under way come to their end. A second signal does not wait for \
              them, prints nothing, and on a server of yours leaves racy_explore_… or racy_lane_… \
@@ -167,82 +175,76 @@ impl Args {
     }
 
     /// The subjects of the strategies that are named, or all.
-    fn subjects(&self) -> Vec<&'static dyn Subject> {
-        let names = &self.strategies;
-        let is_named =
-            |subject: &dyn Subject| names.iter().any(|name| survey::is_named(subject, name));
-        survey::subjects()
-            .filter(|subject| names.is_empty() || is_named(*subject))
+    fn subjects(&self) -> Vec<Arc<Subject>> {
+        let is_wanted =
+            |name: &str| self.strategies.is_empty() || self.strategies.iter().any(|it| it == name);
+        exhibits::specimens()
+            .filter(|specimen| is_wanted(specimen.full_name()))
+            .flat_map(exhibits::subjects_of)
             .collect()
     }
 
-    async fn explore_and_print(&self, survey: &Survey<'_>) -> CommandResult {
-        let found = self.explore(survey).await?;
-        print(&self.render(&found)?)?;
-        for missing in &found.missing {
+    async fn explore_and_print(&self, job: &Job) -> CommandResult {
+        let exploration = explore(job).await;
+        let is_empty = exploration.findings.is_empty();
+        if let Some(error @ JobError::Engine(_)) = &exploration.error
+            && is_empty
+            && !self.matrix
+        {
+            return Err(error.to_string().into());
+        }
+        print(&self.render(&Report::of(&exploration))?)?;
+        for missing in &exploration.missing {
             complain(&format!("not run: {missing}"));
         }
-        if found.is_empty() && !survey.stop.is_stopped() && found.trouble.is_none() {
+        if let Some(error) = &exploration.error {
+            return Err(error.to_string().into());
+        }
+        if is_empty && !job.stop.is_stopped() {
             return Err(
                 "nothing was explored: no engine that is here has that isolation level".into(),
             );
         }
-        if let Some(trouble) = &found.trouble {
-            return Err(trouble.to_string().into());
-        }
-        Ok(if survey::broke_a_promise(&found.findings) {
+        Ok(if exploration.broke_a_promise() {
             ExitCode::FAILURE
         } else {
             ExitCode::SUCCESS
         })
     }
 
-    /// Explores, and shows on standard error how far it is.
-    async fn explore(&self, survey: &Survey<'_>) -> Result<Found, Box<dyn Error>> {
-        let settings = survey::settings(&self.engine.settings());
-        let url = self.engine.database_url()?;
-        let bar = spinner();
-        let progress = |strategy: &str, database: &Database, tally: &Tally| {
-            bar.set_message(format!(
-                "{strategy} on {}: {} schedules",
-                database.engine(),
-                tally.schedules
-            ));
-            bar.tick();
-        };
-        let say = |line: &str| bar.suspend(|| complain(line));
-        let url = url.as_ref();
-        let found = if self.matrix {
-            survey.everywhere(url, &settings, &say, &progress).await
-        } else {
-            let opened = choice::open_as_it_is(url, Lifetime::Temporary, &settings, &say).await?;
-            let mut found = survey.beside(&opened, &say, &progress).await;
-            if let Err(error) = opened.close().await {
-                // If a private server has died, its own error explains more.
-                found.trouble = Some(error.into());
-            }
-            found
-        };
-        bar.finish_and_clear();
-        Ok(found)
-    }
-
     /// What was found, in the format that was asked for.
-    fn render(&self, found: &Found) -> serde_json::Result<String> {
-        let (findings, missing) = (&found.findings, &found.missing);
+    fn render(&self, report: &Report) -> serde_json::Result<String> {
         Ok(match self.format {
-            ExploreFormat::Json => {
-                let findings: Vec<_> = findings.iter().map(FindingJson::of).collect();
-                format!("{}\n", serde_json::to_string_pretty(&findings)?)
-            }
-            ExploreFormat::Html => report::matrix::html(findings, missing),
+            ExploreFormat::Json => format!("{}\n", serde_json::to_string_pretty(report)?),
+            ExploreFormat::Html => report::matrix::html(report),
             ExploreFormat::Text | ExploreFormat::Markdown if self.matrix => {
-                report::matrix::markdown(findings, missing)
+                report::matrix::markdown(report)
             }
-            ExploreFormat::Text => report::text(findings),
-            ExploreFormat::Markdown => report::markdown(findings),
+            ExploreFormat::Text => report::text(report),
+            ExploreFormat::Markdown => report::markdown(report),
         })
     }
+}
+
+/// Runs the job, and shows on standard error how far it is.
+async fn explore(job: &Job) -> Exploration {
+    let bar = spinner();
+    let show = |event| match event {
+        Event::Progress {
+            exploring,
+            schedules,
+            ..
+        } => {
+            let (subject, engine) = (exploring.subject, exploring.engine);
+            bar.set_message(format!("{subject} on {engine}: {schedules} schedules"));
+            bar.tick();
+        }
+        Event::Note(line) => bar.suspend(|| complain(&line)),
+        Event::Started(_) | Event::Found(_) | Event::Missing(_) | Event::Ended(_) => {}
+    };
+    let exploration = job.run(&show).await;
+    bar.finish_and_clear();
+    exploration
 }
 
 /// A spinner on standard error. It shows nothing if that is no terminal.

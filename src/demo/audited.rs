@@ -15,7 +15,7 @@ use super::{
 };
 use crate::accounts;
 use crate::engine::{Database, Engine, Fault};
-use crate::exhibits::card::Expectation;
+use crate::exhibits::Specimen as _;
 use crate::exhibits::{exports, orders};
 use crate::step::Unobserved;
 
@@ -191,12 +191,10 @@ fn all_orders(engine: &Engine) -> Result<Vec<StrategyPlan>, DemoError> {
             strategy: strategy.name.parse()?,
             book: Book::fresh(),
         };
-        let beside_the_consumer = Expectation::on(engine, strategy.beside_the_consumer);
         Ok(StrategyPlan {
             full_name: strategy.full_name,
             target: target.into(),
-            must_be_safe: strategy.card.must_be_safe_on(engine)
-                && beside_the_consumer.is_some_and(Expectation::is_safe),
+            must_be_safe: strategy.must_be_safe_on(engine),
         })
     };
     orders::STRATEGIES.iter().map(plan).collect()
@@ -206,11 +204,11 @@ async fn all_exports(database: &Database) -> Result<Vec<StrategyPlan>, DemoError
     let account = open_account_to_export(database).await?;
     let plan = |strategy: &exports::Strategy| {
         let target = Exports {
-            strategy: strategy.short_name.parse()?,
+            strategy: strategy.name.parse()?,
             account,
         };
         Ok(StrategyPlan {
-            full_name: strategy.name,
+            full_name: strategy.full_name,
             target: target.into(),
             must_be_safe: strategy.must_be_safe_on(database.engine()),
         })

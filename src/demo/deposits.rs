@@ -81,7 +81,9 @@ impl DepositsResult {
 
 /// The number of all deposits.
 pub(super) fn requests() -> u64 {
-    let runs = STRATEGIES.iter().map(|it| it.instances(2).len() as u64);
+    let runs = STRATEGIES
+        .iter()
+        .map(|it| it.setting().instances(2).len() as u64);
     u64::from(REQUESTS) * runs.sum::<u64>()
 }
 
@@ -95,7 +97,7 @@ pub(super) async fn run(
     let mut results = Vec::new();
     for strategy in &STRATEGIES {
         bar.set_message(strategy.name);
-        for instances in strategy.instances(services.len()) {
+        for instances in strategy.setting().instances(services.len()) {
             results.push(run_strategy(database, strategy, &services[..instances], bar).await?);
         }
     }
@@ -165,7 +167,7 @@ fn summarize(
         transactions_sum: account.transactions_sum,
         lost: expected - account.balance,
         wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
-        must_be_safe: strategy.must_be_safe_on(engine, reports.len()),
+        must_be_safe: strategy.setting().promises_safety(engine, reports.len()),
         timeline: match reports {
             [report] => report
                 .lost_update()

@@ -1,85 +1,70 @@
 //! What the runs of a search add up to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::search::{Judged, Plan, Schedules, Stop, search};
-use super::{Moment, RunError, Schedule, Subject, Trace, refusal};
+use super::search::{JudgedRun, Plan, Schedules, Stop, search};
+use super::{About, Fixture, Highlight, RunError, Schedule, Subject, Trace, refusal};
 use crate::engine::{Engine, FaultKind, Flavour, Lane};
 use crate::verdict::{Anomaly, Verdict};
 
-/// What a search has found out about one strategy on one engine at one level.
+/// What a search has found out about one subject on one engine at one level.
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// What was explored.
-    pub subject: &'static dyn Subject,
+    pub about: About,
+    /// Whether the subject promises that no run has an anomaly.
+    pub promises_safety: bool,
     /// What it ran on.
     pub engine: Engine,
     /// What was asked for.
     pub plan: Plan,
-    /// Whether every schedule was run that was asked for.
+    /// Whether every schedule that was asked for was run.
     pub complete: bool,
-    /// How many beginnings of schedules the engine would not repeat: nobody knows what follows them.
+    /// The number of beginnings of schedules that the engine would not repeat. What follows them is not
+    /// known.
     pub diverged: u64,
-    /// How many runs ended in a lock timeout of a client that was not seen to wait. They are in
-    /// none of the counts: how they ended says nothing.
-    pub not_seen: u64,
-    /// How long it took, without the opening of the engine.
+    /// The number of runs that ended in a lock timeout of a client that was not seen to wait. They are
+    /// in none of the counts: how they ended says nothing.
+    pub waits_not_seen: u64,
+    /// The time it took, without the opening of the engine.
     pub took: Duration,
     /// The counts.
     pub tally: Tally,
 }
 
-/// How many runs ended how.
+/// The number of runs with each end.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// How many runs.
+    /// The number of runs.
     pub schedules: u64,
-    /// By verdict.
+    /// The number of runs with each verdict.
     pub verdicts: BTreeMap<Verdict, u64>,
     /// Those with the verdict "refused", by fault and the engine's own code.
     pub refused: BTreeMap<(FaultKind, Option<String>), u64>,
-    /// In how many a client waited for a lock.
+    /// The number of runs in which a client waited for a lock.
     pub waited: u64,
-    /// The simplest schedule of each verdict.
+    /// The simplest run with each verdict.
     pub examples: BTreeMap<Verdict, Example>,
 }
 
 /// One schedule and what happened under it.
 #[derive(Debug, Clone)]
 pub struct Example {
-    /// Who moved when.
+    /// Which client moved when.
     pub schedule: Schedule,
     /// What happened.
     pub trace: Trace,
-    /// What the clients raced for, as it stands in the statements.
-    pub stake: i64,
-    /// The second in which it ran, as it stands in the statements. None if the strategy reads no
-    /// clock.
+    /// What the clients worked on.
+    pub fixture: Fixture,
+    /// The row in which it went wrong.
+    pub highlight: Option<Highlight>,
+    /// The second in which it ran. None if no client reads the clock.
     pub second: Option<i64>,
-    /// The moment at which something was lost.
-    pub moment: Option<Moment>,
 }
 
 impl Finding {
-    /// The strategy's name.
-    pub fn strategy(&self) -> &'static str {
-        self.subject.name()
-    }
-
-    /// By how many instances of the service its clients were served.
-    pub fn instances(&self) -> usize {
-        self.plan.instances
-    }
-
-    /// The instances in words, to be put behind the strategy's name; nothing where there was one.
-    pub fn several_instances(&self) -> String {
-        match self.plan.instances {
-            1 => String::new(),
-            several => format!(", {several} instances"),
-        }
-    }
-
     /// Whether every schedule there is was run, or stands for one that was.
     pub fn is_exhaustive(&self) -> bool {
         self.complete
@@ -88,8 +73,8 @@ impl Finding {
             && matches!(self.plan.schedules, Schedules::All { .. })
     }
 
-    /// Whether the same schedules may end in another way: which of three clients InnoDB gives up in a
-    /// deadlock differs from run to run.
+    /// Whether the same schedules may end in another way: of three clients in a deadlock, InnoDB does not
+    /// always choose the same victim.
     pub fn has_other_victims(&self) -> bool {
         let is_innodb = matches!(self.engine.flavour, Flavour::MySql | Flavour::MariaDb);
         let is_deadlock = |kind| matches!(kind, FaultKind::Deadlock | FaultKind::LockTimeout);
@@ -108,38 +93,31 @@ impl Finding {
         verdicts.filter_map(|(verdict, count)| Some((verdict.anomaly()?, *count)))
     }
 
-    /// The simplest run with an anomaly. None if there was none.
-    pub fn counterexample(&self) -> Option<(&'static Anomaly, &Example)> {
-        let examples = self.tally.examples.iter();
-        let anomalous = examples.filter_map(|(verdict, it)| Some((verdict.anomaly()?, it)));
-        anomalous.min_by_key(|(_, example)| example.schedule.simplicity())
-    }
-
-    /// The simplest run without an anomaly in which a client was refused or declined.
-    pub fn shortest_refused(&self) -> Option<&Example> {
+    /// The simplest run with one of these verdicts. None if there was none.
+    pub fn simplest(&self, wanted: impl Fn(Verdict) -> bool) -> Option<(Verdict, &Example)> {
         let examples = self.tally.examples.iter();
         examples
-            .filter(|(verdict, _)| matches!(verdict, Verdict::Refused(_) | Verdict::Declined))
-            .map(|(_, example)| example)
-            .min_by_key(|example| example.schedule.simplicity())
+            .filter(|(verdict, _)| wanted(**verdict))
+            .map(|(verdict, example)| (*verdict, example))
+            .min_by_key(|(_, example)| example.schedule.simplicity())
     }
 
-    /// The one schedule that was asked for, where it was one.
-    pub fn replayed(&self) -> Option<&Example> {
+    /// The run of the one schedule that was asked for. None if more than one was.
+    pub fn replayed(&self) -> Option<(Verdict, &Example)> {
         match self.plan.schedules {
-            Schedules::One(_) => self.tally.examples.values().next(),
-            _ => None,
+            Schedules::One(_) => self.simplest(|_| true),
+            Schedules::All { .. } | Schedules::Sample { .. } => None,
         }
     }
 }
 
 impl Tally {
-    /// How many runs had this verdict.
+    /// The number of runs with this verdict.
     pub fn count(&self, verdict: Verdict) -> u64 {
         self.verdicts.get(&verdict).copied().unwrap_or_default()
     }
 
-    /// How many runs had an anomaly.
+    /// The number of runs with an anomaly.
     pub fn anomalies(&self) -> u64 {
         let anomalies = self
             .verdicts
@@ -148,37 +126,36 @@ impl Tally {
         anomalies.map(|(_, count)| count).sum()
     }
 
-    /// How many runs ended with somebody turned away and nothing lost.
+    /// The number of runs without an anomaly in which a client was refused or declined.
     pub fn turned_away(&self) -> u64 {
         self.refused.values().sum::<u64>() + self.count(Verdict::Declined)
     }
 
-    pub(super) fn add(&mut self, judged: Judged, subject: &dyn Subject) {
+    fn add(&mut self, judged: JudgedRun, subject: &Subject) {
         let verdict = judged.verdict;
         self.schedules += 1;
         *self.verdicts.entry(verdict).or_default() += 1;
         self.waited += u64::from(judged.run.trace.has_waits());
-        if let (Verdict::Refused(kind), Some(fault)) = (verdict, refusal(&judged.run.ended)) {
+        if let (Verdict::Refused(kind), Some(fault)) = (verdict, refusal(&judged.run.results)) {
             *self.refused.entry((kind, fault.code.clone())).or_default() += 1;
         }
-        let simpler = self
+        let is_simpler = self
             .examples
             .get(&verdict)
             .is_none_or(|known| judged.run.schedule.simplicity() < known.schedule.simplicity());
-        if simpler {
+        if is_simpler {
             self.examples.insert(verdict, Example::of(judged, subject));
         }
     }
 }
 
 impl Example {
-    fn of(judged: Judged, subject: &dyn Subject) -> Self {
+    fn of(judged: JudgedRun, subject: &Subject) -> Self {
         let run = judged.run;
+        let highlight = subject.judge.highlight(&run.trace, &run.results);
         Self {
-            moment: subject
-                .moment(&run.trace, &run.ended)
-                .filter(|_| judged.verdict.is_anomaly()),
-            stake: run.stake,
+            highlight: highlight.filter(|_| judged.verdict.is_anomaly()),
+            fixture: run.fixture,
             second: judged.second,
             schedule: run.schedule,
             trace: run.trace,
@@ -186,32 +163,33 @@ impl Example {
     }
 }
 
-/// Searches on these lanes, one run on each at a time; there has to be one. `stop` ends it early, and
-/// `progress` sees how far it is.
+/// Explores a subject on these lanes, one run on each at a time. There has to be at least one lane.
+/// `stop` ends it early, and `progress` sees the counts after each run.
 ///
-/// # Errors
-/// What was found until then, and why it ended there.
+/// Returns what was found and, if a run did not come to its end, why.
 pub async fn explore(
     lanes: &[Lane],
-    subject: &'static dyn Subject,
+    subject: &Arc<Subject>,
     plan: &Plan,
     stop: &Stop,
     progress: &(dyn Fn(&Tally) + Sync),
 ) -> (Finding, Result<(), RunError>) {
     let started = Instant::now();
+    let engine = lanes[0].database.engine().clone();
     let mut tally = Tally::default();
     let searched = search(lanes, subject, plan, stop, |judged| {
         tally.add(judged, subject);
         progress(&tally);
     });
-    let (rest, ended) = searched.await;
+    let (left_out, ended) = searched.await;
     let finding = Finding {
-        subject,
-        engine: lanes[0].database.engine().clone(),
+        about: subject.about.clone(),
+        promises_safety: subject.judge.promises_safety(&engine, plan.instances),
+        engine,
         plan: plan.clone(),
-        complete: !rest.not_run,
-        diverged: rest.diverged,
-        not_seen: rest.not_seen,
+        complete: !left_out.has_more,
+        diverged: left_out.diverged,
+        waits_not_seen: left_out.waits_not_seen,
         took: started.elapsed(),
         tally,
     };

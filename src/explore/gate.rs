@@ -1,60 +1,123 @@
-//! The gate: the observer that parks a client before each step until the scheduler lets it go on.
+//! The gate: a client parks at it before each step, until the scheduler lets it go.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Client, Ended};
+use super::{Client, ClientResult};
 use crate::engine::{ConnectionId, Fault};
 use crate::step::{Action, Observer, Parked, Record, Step, Turn};
 
-/// What a client tells the scheduler, in the order in which it happens to it.
+/// What a client tells the scheduler, in the order in which it happens to the client.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// It has a connection, which the engine knows by this number (SQLite: by none).
+    /// It works on this connection from now on. None on SQLite, which has no ids for connections.
     Connected(Option<ConnectionId>),
-    /// It stands before a step, and goes on when told.
+    /// It is parked before a step, and goes on when it is told to.
     Parked(Step, oneshot::Sender<()>),
-    /// A lock is in the way of its step and the engine will not wait; told true, it tries again,
-    /// told false, it gives up.
+    /// A lock is in the way of its step and the engine does not wait. Told true, it tries again; told
+    /// false, it gives up.
     HeldUp(oneshot::Sender<bool>),
     /// A step has ended, well or not.
     Happened(Record),
-    /// The client is done.
-    Ended(Ended),
-    /// The client has not even begun: there was no connection for it.
-    NotConnected(Fault),
+    /// It has the answer to its step and does nothing with it until it is told to.
+    AnswerHeld(oneshot::Sender<()>),
+    /// It has come to its end.
+    Ended(ClientResult),
+    /// It could not go on, for a reason that says nothing about the race.
+    BrokeOff(Fault),
+    /// It is gone without having come to its end.
+    Gone,
 }
 
-/// One client's way to the scheduler.
-#[derive(Debug, Clone)]
-pub(super) struct Gate {
-    pub(super) client: Client,
-    pub(super) events: mpsc::UnboundedSender<(Client, Event)>,
+/// One client's way to the scheduler. There is one gate for each client of a run.
+///
+/// As an [`Observer`] it is told of each step. A client that is not a function over a session calls
+/// the observer's methods itself: `before` when a statement arrives, `after` when it is answered.
+#[derive(Debug)]
+pub struct Gate {
+    client: Client,
+    events: mpsc::UnboundedSender<(Client, Event)>,
+    /// The last event was sent.
+    is_closed: AtomicBool,
 }
 
 impl Gate {
-    pub(super) fn tell(&self, event: Event) {
+    pub(super) fn new(client: Client, events: mpsc::UnboundedSender<(Client, Event)>) -> Self {
+        Self {
+            client,
+            events,
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The client whose gate it is.
+    pub fn client(&self) -> Client {
+        self.client
+    }
+
+    /// The client works on this connection from now on: the engine is asked whether it waits. A client
+    /// may change its connection between two steps.
+    pub fn connected(&self, connection: Option<ConnectionId>) {
+        self.tell(Event::Connected(connection));
+    }
+
+    /// Holds back the answer to the step that has just happened. The future is done when all other
+    /// clients are at rest, so that at any moment at most one client computes.
+    pub async fn hold_answer(&self) {
+        let (go, gone) = oneshot::channel();
+        self.tell(Event::AnswerHeld(go));
+        until_told(gone).await;
+    }
+
+    /// The client has come to its end.
+    pub fn ended(&self, result: ClientResult) {
+        self.close(Event::Ended(result));
+    }
+
+    /// The client could not go on, for a reason that says nothing about the race, for instance because
+    /// there was no connection for it. This ends the run with an error.
+    pub fn broke_off(&self, fault: Fault) {
+        self.close(Event::BrokeOff(fault));
+    }
+
+    fn close(&self, last: Event) {
+        if !self.is_closed.swap(true, Ordering::Relaxed) {
+            self.tell(last);
+        }
+    }
+
+    fn tell(&self, event: Event) {
         // A scheduler that does not listen any more has dropped the run, and this client with it.
         let _ = self.events.send((self.client, event));
     }
 }
 
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.close(Event::Gone);
+    }
+}
+
+/// If the run was dropped instead, waits until this client is dropped as well.
+async fn until_told(gone: oneshot::Receiver<()>) {
+    if gone.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 impl Observer for Gate {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
-        let gives_up_no_row = step.action == Action::Unlock && step.sql.is_none();
-        if matches!(step.action, Action::Think | Action::Pause) || gives_up_no_row {
-            // Time that passes touches nothing: whether it happens now or later makes no difference to anybody.
-            // A lock outside the engine that is given up later makes none but to whoever waits for it, and that
-            // is the schedule in which that one was let go later.
+        let releases_no_row = step.action == Action::Unlock && step.sql.is_none();
+        if matches!(step.action, Action::Think | Action::Pause) || releases_no_row {
+            // Time that passes touches nothing, so it does not matter when it passes. A lock outside the
+            // engine that is released later matters only to the client that waits for it. That is
+            // the schedule in which this client was let go later.
             return Box::pin(std::future::ready(()));
         }
         let (go, gone) = oneshot::channel();
         self.tell(Event::Parked(step.clone(), go));
-        Box::pin(async move {
-            if gone.await.is_err() {
-                // The run was dropped: stand here until this client is, too.
-                std::future::pending::<()>().await;
-            }
-        })
+        Box::pin(until_told(gone))
     }
 
     fn held_up<'a>(&'a self, _step: &'a Step) -> Option<Turn<'a>> {

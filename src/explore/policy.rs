@@ -14,14 +14,14 @@ pub trait Policy: fmt::Debug + Send {
     /// would show nothing that another does not.
     ///
     /// # Errors
-    /// [`Diverged`] where the run does not go as this policy knows that it should.
-    fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged>;
+    /// [`Divergence`] where the run does not go as this policy knows that it should.
+    fn choose(&mut self, standing: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence>;
 
     /// Everybody is done.
     ///
     /// # Errors
-    /// [`Diverged`] where the run should have gone on.
-    fn end(&self) -> Result<(), Diverged> {
+    /// [`Divergence`] where the run should have gone on.
+    fn end(&self) -> Result<(), Divergence> {
         Ok(())
     }
 
@@ -51,7 +51,7 @@ pub trait Policy: fmt::Debug + Send {
 
 /// A client that stands before a step.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'s> {
+pub struct ParkedClient<'s> {
     /// Who.
     pub client: Client,
     /// Before which step.
@@ -60,23 +60,23 @@ pub struct Standing<'s> {
 
 /// A run did not go as it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diverged {
+pub struct Divergence {
     /// After so many steps.
     pub after: usize,
     /// What was expected instead.
     pub expected: String,
 }
 
-impl fmt::Display for Diverged {
+impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at step {}: {}", self.after + 1, self.expected)
     }
 }
 
-impl std::error::Error for Diverged {}
+impl std::error::Error for Divergence {}
 
 /// Who stands before what, for people.
-fn described(standing: &[Standing<'_>]) -> String {
+fn described(standing: &[ParkedClient<'_>]) -> String {
     named(standing.iter().map(|it| (it.client, &*it.step.label)))
 }
 
@@ -126,7 +126,7 @@ struct Decision {
 }
 
 impl Decision {
-    fn between(standing: &[Standing<'_>], chosen: Client) -> Self {
+    fn between(standing: &[ParkedClient<'_>], chosen: Client) -> Self {
         Self {
             standing: standing
                 .iter()
@@ -156,10 +156,14 @@ impl Exhaustive {
     }
 
     /// The decision of the earlier run, which must have been between the same.
-    fn repeat(&self, decision: &Decision, standing: &[Standing<'_>]) -> Result<Client, Diverged> {
+    fn repeat(
+        &self,
+        decision: &Decision,
+        standing: &[ParkedClient<'_>],
+    ) -> Result<Client, Divergence> {
         match Decision::between(standing, decision.chosen) == *decision {
             true => Ok(decision.chosen),
-            false => Err(Diverged {
+            false => Err(Divergence {
                 after: self.made.len(),
                 expected: format!(
                     "in an earlier run it was between {}, and now it is between {}",
@@ -176,7 +180,7 @@ impl Exhaustive {
     }
 
     /// Takes the first that is awake, and notes a branch for each of the others.
-    fn branch_out(&mut self, standing: &[Standing<'_>]) -> Option<Client> {
+    fn branch_out(&mut self, standing: &[ParkedClient<'_>]) -> Option<Client> {
         if self.reduced
             && let Some(unnoticed) = standing.iter().find(|it| it.step.effect == Effect::Local)
         {
@@ -212,13 +216,13 @@ impl Exhaustive {
     }
 }
 
-fn commutes(client: Client, with: &Standing<'_>, standing: &[Standing<'_>]) -> bool {
+fn commutes(client: Client, with: &ParkedClient<'_>, standing: &[ParkedClient<'_>]) -> bool {
     let step = standing.iter().find(|it| it.client == client);
     step.is_some_and(|it| Effect::commutes_with(it.step.effect, with.step.effect))
 }
 
 impl Policy for Exhaustive {
-    fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged> {
+    fn choose(&mut self, standing: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
         let chosen = match self.begins.decisions.get(self.made.len()) {
             Some(decision) => Some(self.repeat(decision, standing)?),
             None => self.branch_out(standing),
@@ -226,7 +230,8 @@ impl Policy for Exhaustive {
         let Some(chosen) = chosen else {
             return Ok(None);
         };
-        let is_noticed = |it: &Standing<'_>| it.client == chosen && it.step.effect != Effect::Local;
+        let is_noticed =
+            |it: &ParkedClient<'_>| it.client == chosen && it.step.effect != Effect::Local;
         if standing.iter().any(is_noticed) && !self.noticed.contains(&chosen) {
             self.noticed.push(chosen);
         }
@@ -292,12 +297,12 @@ impl Random {
             clients,
             length: None,
         };
-        draw.run(0, runs.into())
+        draw.policy(0, runs.into())
     }
 }
 
 impl Draw {
-    fn run(self, number: u64, runs: u64) -> Random {
+    fn policy(self, number: u64, runs: u64) -> Random {
         // Numbers beside each other as seeds would draw much the same.
         let mut rng = Rng::with_seed(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut priorities: Vec<_> = Client::first(self.clients).collect();
@@ -320,7 +325,7 @@ impl Draw {
 }
 
 impl Policy for Random {
-    fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged> {
+    fn choose(&mut self, standing: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
         let can_move = |client: &Client| standing.iter().any(|it| it.client == *client);
         for _ in self.changes.iter().filter(|step| **step == self.made) {
             if let Some(at) = self.priorities.iter().rposition(can_move) {
@@ -337,7 +342,7 @@ impl Policy for Random {
     }
 
     fn again(&self) -> Box<dyn Policy> {
-        Box::new(self.draw.run(self.number, self.runs))
+        Box::new(self.draw.policy(self.number, self.runs))
     }
 
     /// From each run two follow, so that none need be drawn long before its turn.
@@ -352,7 +357,7 @@ impl Policy for Random {
         };
         let following = following.into_iter().filter(|number| *number <= self.runs);
         following
-            .map(|number| Box::new(draw.run(number, self.runs)) as Box<dyn Policy>)
+            .map(|number| Box::new(draw.policy(number, self.runs)) as Box<dyn Policy>)
             .collect()
     }
 }
@@ -372,8 +377,8 @@ impl Replay {
 }
 
 impl Policy for Replay {
-    fn choose(&mut self, standing: &[Standing<'_>]) -> Result<Option<Client>, Diverged> {
-        let diverged = |expected| Diverged {
+    fn choose(&mut self, standing: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
+        let diverged = |expected| Divergence {
             after: self.made,
             expected,
         };
@@ -393,10 +398,10 @@ impl Policy for Replay {
         Ok(Some(*client))
     }
 
-    fn end(&self) -> Result<(), Diverged> {
+    fn end(&self) -> Result<(), Divergence> {
         match self.schedule.0.get(self.made) {
             None => Ok(()),
-            Some(client) => Err(Diverged {
+            Some(client) => Err(Divergence {
                 after: self.made,
                 expected: format!("it is {client}'s turn, but everybody is done"),
             }),
@@ -440,7 +445,7 @@ mod tests {
                 let clients = Client::first(steps.len());
                 let standing: Vec<_> = clients
                     .filter(|client| left[client.index()] > 0)
-                    .map(|client| Standing {
+                    .map(|client| ParkedClient {
                         client,
                         step: &step,
                     })

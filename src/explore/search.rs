@@ -1,14 +1,18 @@
 //! The search: all runs that a policy asks for, several at once, and what they add up to.
 //!
-//! The search is stateless: nothing of a run is kept but the decisions that lead to others. Each run
-//! begins with a stake of its own and repeats the decisions up to the one that it takes differently.
+//! The search is stateless: all it keeps of a run are the decisions that lead to other runs. Each run
+//! begins with a fixture of its own and repeats the decisions up to the one that it takes differently.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
 use super::trace::Shape;
-use super::{Exhaustive, Policy, Random, Replay, Run, RunError, Schedule, Subject, run};
+use super::{
+    Exhaustive, Fixture, Fixtures, Policy, Random, Replay, Rows, Run, RunError, Schedule, Subject,
+    run_schedule,
+};
 use crate::engine::{Database, Fault, Lane};
 use crate::verdict::Verdict;
 
@@ -17,14 +21,14 @@ use crate::verdict::Verdict;
 pub enum Schedules {
     /// Every one.
     All {
-        /// But of those that are bound to end alike, only one: see [`Exhaustive`].
+        /// Of the schedules that are bound to end alike, only one is run: see [`Exhaustive`].
         reduced: bool,
     },
-    /// So many, drawn at random.
+    /// A sample, drawn at random.
     Sample {
         /// The same seed draws the same schedules.
         seed: u64,
-        /// How many.
+        /// The number of schedules drawn.
         runs: u32,
     },
     /// This one.
@@ -46,12 +50,12 @@ impl Schedules {
 pub struct Plan {
     /// Which schedules.
     pub schedules: Schedules,
-    /// Of how many clients.
+    /// The number of clients.
     pub clients: usize,
-    /// By how many instances of the service they are served, in turn: one, or as many as there are
-    /// clients, so that all clients are alike.
+    /// The number of instances of the service that serve the clients in turn: one, or one for each
+    /// client, so that all clients are alike.
     pub instances: usize,
-    /// At most that many runs.
+    /// The largest number of runs. None if there is no limit.
     pub limit: Option<u64>,
 }
 
@@ -60,7 +64,7 @@ pub struct Plan {
 pub struct Stop(AtomicBool);
 
 impl Stop {
-    /// Lets the runs that are under way come to their end, and begins no other.
+    /// Lets the runs that are under way come to their end, and begins no other one.
     pub fn stop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -71,36 +75,35 @@ impl Stop {
     }
 }
 
-/// A run that was judged.
+/// A run with its verdict.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(super) struct JudgedRun {
     pub(super) run: Run,
     pub(super) verdict: Verdict,
     /// The second in which it ran. None if the strategy reads no clock.
     pub(super) second: Option<i64>,
 }
 
-/// Runs the plan's schedules on these lanes, one on each at a time, and hands each that is done to
-/// `found`. What was left out; and why it ended early, if a run could not be brought to its end.
+/// Runs the plan's schedules on these lanes, one on each at a time, and hands each run that is judged
+/// to `found`. Returns what was left out and, if a run did not come to its end, why.
 pub(super) async fn search(
     lanes: &[Lane],
-    subject: &'static dyn Subject,
+    subject: &Arc<Subject>,
     plan: &Plan,
     stop: &Stop,
-    mut found: impl FnMut(Judged),
-) -> (Rest, Result<(), RunError>) {
-    let alike = subject.clients_are_alike();
+    mut found: impl FnMut(JudgedRun),
+) -> (LeftOut, Result<(), RunError>) {
+    let alike = subject.about.clients_are_alike;
     let mut to_run = vec![plan.schedules.policy(plan.clients, alike)];
     let mut idle: Vec<_> = lanes.iter().map(|lane| Worker::on(lane, subject)).collect();
     let mut running = JoinSet::new();
     let mut begun = 0;
-    let mut diverged = 0;
-    let mut not_seen = 0;
+    let mut left_out = LeftOut::default();
     let mut result = Ok(());
     loop {
         let goes_on =
             result.is_ok() && !stop.is_stopped() && plan.limit.is_none_or(|it| begun < it);
-        // The last that was found comes first, so that few lie waiting.
+        // The last branch that was found is run first, so that few policies wait in memory.
         if goes_on
             && !idle.is_empty()
             && let Some(policy) = to_run.pop()
@@ -108,8 +111,8 @@ pub(super) async fn search(
             let mut worker = idle.swap_remove(0);
             let (clients, instances) = (plan.clients, plan.instances);
             running.spawn(async move {
-                let done = worker.run(clients, instances, policy).await;
-                (worker, done)
+                let explored = worker.explore_one(clients, instances, policy).await;
+                (worker, explored)
             });
             begun += 1;
             continue;
@@ -117,20 +120,20 @@ pub(super) async fn search(
         let Some(joined) = running.join_next().await else {
             break;
         };
-        let (worker, done) =
+        let (worker, explored) =
             joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         idle.push(worker);
-        match done {
-            Ok((done, branches)) => {
+        match explored {
+            Ok((attempt, branches)) => {
                 to_run.extend(branches);
-                match done {
-                    Done::Judged(judged) => found(*judged),
-                    Done::Covered => begun -= 1,
-                    Done::Diverged => diverged += 1,
+                match attempt {
+                    Attempt::Judged(judged) => found(*judged),
+                    Attempt::Covered => begun -= 1,
+                    Attempt::Diverged => left_out.diverged += 1,
                 }
             }
             Err(error) => {
-                not_seen += u64::from(matches!(error, RunError::WaitNotSeen { .. }));
+                left_out.waits_not_seen += u64::from(matches!(error, RunError::WaitNotSeen { .. }));
                 result = result.and(Err(error));
             }
         }
@@ -138,37 +141,33 @@ pub(super) async fn search(
     for worker in idle {
         worker.tidy_up().await;
     }
-    let rest = Rest {
-        not_run: result.is_err() || !to_run.is_empty(),
-        diverged,
-        not_seen,
-    };
-    (rest, result)
+    left_out.has_more = result.is_err() || !to_run.is_empty();
+    (left_out, result)
 }
 
 /// What a search has left out.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rest {
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LeftOut {
     /// Whether it ended before everything was run.
-    pub(super) not_run: bool,
-    /// How many beginnings the engine would not repeat, so that nobody knows what follows from them.
+    pub(super) has_more: bool,
+    /// The number of beginnings that the engine would not repeat. What follows them is not known.
     pub(super) diverged: u64,
-    /// How many runs ended in a lock timeout of a client that was not seen to wait.
-    pub(super) not_seen: u64,
+    /// The number of runs that ended in a lock timeout of a client that was not seen to wait.
+    pub(super) waits_not_seen: u64,
 }
 
-/// What became of one run.
-enum Done {
+/// What one run led to.
+enum Attempt {
     /// It came to its end.
-    Judged(Box<Judged>),
-    /// It is not to be counted: another run shows the same, or it was only to learn from.
+    Judged(Box<JudgedRun>),
+    /// It does not count: another run shows the same, or it was only to learn from.
     Covered,
     /// It could not be brought to do what an earlier run had done.
     Diverged,
 }
 
-impl Done {
-    /// The shape of a run in which a refused client goes on, where further runs follow from that.
+impl Attempt {
+    /// The shape of a run in which a refused client goes on, if further runs follow from that.
     fn to_be_confirmed(&self, policy: &dyn Policy) -> Option<Shape> {
         let Self::Judged(judged) = self else {
             return None;
@@ -182,142 +181,162 @@ impl Done {
 /// One lane at work.
 struct Worker {
     database: Database,
-    subject: &'static dyn Subject,
-    /// Whether what it leaves behind is somebody else's to look at.
-    tidies_up: bool,
-    /// How many stakes it sets up together.
-    at_once: usize,
+    subject: Arc<Subject>,
+    /// Whether the rows that it makes must be removed afterwards, because the lane stays.
+    must_tidy_up: bool,
     fresh: Vec<i64>,
     used: Vec<i64>,
 }
 
 impl Worker {
-    /// Set up together, because each time costs a commit; but not where the strategy looks at a clock,
-    /// which is to show the same when a stake is set up and when it is raced for.
-    const STAKES_AT_ONCE: usize = 16;
+    /// Rows are made together, because each time costs a commit. If the clients read the clock, each
+    /// row is made alone: it has to be made in the second in which it is used.
+    const ROWS_AT_ONCE: usize = 16;
 
     const TRIES: u32 = 6;
 
-    /// A run takes a tenth of a second at most, unless the machine is at its end.
-    const TRIES_BETWEEN_TICKS: u32 = 20;
+    /// A run takes a tenth of a second at most, unless the machine is overloaded.
+    const TRIES_WITHIN_A_SECOND: u32 = 20;
 
-    fn on(lane: &Lane, subject: &'static dyn Subject) -> Self {
+    fn on(lane: &Lane, subject: &Arc<Subject>) -> Self {
         Self {
             database: lane.database.clone(),
-            subject,
-            tidies_up: !lane.is_private(),
-            at_once: match subject.tick(&lane.database) {
-                None => Self::STAKES_AT_ONCE,
-                Some(_) => 1,
-            },
+            subject: Arc::clone(subject),
+            must_tidy_up: !lane.is_private(),
             fresh: Vec::new(),
             used: Vec::new(),
         }
     }
 
-    /// Runs once, and again if the run does not repeat what an earlier one has done. InnoDB may
-    /// choose another victim of the same deadlock: of three clients or more at will, of two if a
-    /// page is split meanwhile. If the victim goes on, further runs depend on that choice, so it
-    /// has to be made twice in a row.
-    async fn run(
+    /// Explores one schedule: runs it, and again if the run does not repeat what an earlier one has
+    /// done. InnoDB may choose another victim of the same deadlock: of three clients or more at
+    /// will, of two if a page is split meanwhile. If the victim goes on, further runs depend on
+    /// that choice, so it has to be made twice in a row.
+    async fn explore_one(
         &mut self,
         clients: usize,
         instances: usize,
         mut policy: Box<dyn Policy>,
-    ) -> Result<(Done, Vec<Box<dyn Policy>>), RunError> {
+    ) -> Result<(Attempt, Vec<Box<dyn Policy>>), RunError> {
         let mut unconfirmed = None;
         let mut too_slow = None;
         for _ in 0..Self::TRIES {
             let again = policy.again();
-            let ran = self.run_between_ticks(clients, instances, &mut policy);
+            let ran = self.run_within_a_second(clients, instances, &mut policy);
             match ran.await {
-                Ok(done) => match done.to_be_confirmed(&*policy) {
+                Ok(attempt) => match attempt.to_be_confirmed(&*policy) {
                     Some(shape) if unconfirmed.as_ref() != Some(&shape) => {
                         unconfirmed = Some(shape);
                         policy = again;
                     }
-                    _ => return Ok((done, policy.branches())),
+                    _ => return Ok((attempt, policy.branches())),
                 },
                 Err(RunError::Diverged(_)) if policy.forgives() => policy = again,
                 Err(error @ RunError::TooSlow { .. }) => (policy, too_slow) = (again, Some(error)),
                 Err(error) => return Err(error),
             }
         }
-        too_slow.map_or(Ok((Done::Diverged, Vec::new())), Err)
+        too_slow.map_or(Ok((Attempt::Diverged, Vec::new())), Err)
     }
 
-    /// Runs once, within one tick of the clock that the strategy looks at, if it does. A tick is much
-    /// longer than a run, and it is noticed afterwards whether the run was in it; then, again.
-    async fn run_between_ticks(
+    /// Runs once, within one second of the engine's clock if the clients read it. A second is much
+    /// longer than a run. Whether the run stayed within it is known afterwards; if not, it is repeated.
+    async fn run_within_a_second(
         &mut self,
         clients: usize,
         instances: usize,
         policy: &mut Box<dyn Policy>,
-    ) -> Result<Done, RunError> {
-        for _ in 0..Self::TRIES_BETWEEN_TICKS {
+    ) -> Result<Attempt, RunError> {
+        for _ in 0..Self::TRIES_WITHIN_A_SECOND {
             let again = policy.again();
-            let began = self.tick().await?;
-            let mut done = self.run_once(clients, instances, &mut **policy).await;
-            if self.tick().await? == began {
-                if let Ok(Done::Judged(judged)) = &mut done {
+            let began = self.clock_second().await?;
+            let mut attempt = self.attempt(clients, instances, &mut **policy).await;
+            if self.clock_second().await? == began {
+                if let Ok(Attempt::Judged(judged)) = &mut attempt {
                     judged.second = began;
                 }
-                return done;
+                return attempt;
             }
             *policy = again;
         }
-        Err(RunError::Ticked)
+        Err(RunError::CrossedASecond)
     }
 
-    async fn run_once(
+    async fn attempt(
         &mut self,
         clients: usize,
         instances: usize,
         policy: &mut dyn Policy,
-    ) -> Result<Done, RunError> {
-        let stake = self.stake().await?;
-        let cast = self.subject.cast(instances);
-        let Some(run) = run(&self.database, &cast, stake, clients, policy).await? else {
-            return Ok(Done::Covered);
+    ) -> Result<Attempt, RunError> {
+        let fixture = self.fixture().await?;
+        let served = (self.subject.clients)(instances);
+        let running = run_schedule(&self.database, &served, fixture, clients, policy);
+        let Some(run) = running.await? else {
+            return Ok(Attempt::Covered);
         };
         if policy.is_trial() {
-            return Ok(Done::Covered);
+            return Ok(Attempt::Covered);
         }
-        let judging = self.subject.judge(&self.database, stake, &run.ended);
-        let verdict = judging.await?;
-        Ok(Done::Judged(Box::new(Judged {
+        let judge = &self.subject.judge;
+        let verdict = judge.judge(&self.database, fixture, &run.results).await?;
+        Ok(Attempt::Judged(Box::new(JudgedRun {
             run,
             verdict,
             second: None,
         })))
     }
 
-    async fn tick(&self) -> Result<Option<i64>, Fault> {
-        match self.subject.tick(&self.database) {
-            Some(tick) => tick.await.map(Some),
+    async fn clock_second(&self) -> Result<Option<i64>, Fault> {
+        let second = match &self.subject.fixtures {
+            Fixtures::Rows(rows) => rows.clock_second(&self.database),
+            Fixtures::WholeDatabase(_) => None,
+        };
+        match second {
+            Some(second) => second.await.map(Some),
             None => Ok(None),
         }
     }
 
-    async fn stake(&mut self) -> Result<i64, Fault> {
-        loop {
-            while let Some(stake) = self.fresh.pop() {
-                self.used.push(stake);
-                if self.subject.is_unmistakable(stake) {
-                    return Ok(stake);
-                }
+    async fn fixture(&mut self) -> Result<Fixture, Fault> {
+        match &self.subject.fixtures {
+            Fixtures::Rows(rows) => {
+                let rows = Arc::clone(rows);
+                self.row(&*rows).await.map(Fixture::Row)
             }
-            let opening = self.subject.open(&self.database, self.at_once);
-            self.fresh = opening.await?;
+            Fixtures::WholeDatabase(whole) => {
+                whole.restore(&self.database).await?;
+                Ok(Fixture::WholeDatabase)
+            }
         }
     }
 
-    /// As far as it goes: a database that is gone has nothing to tidy up.
+    async fn row(&mut self, rows: &dyn Rows) -> Result<i64, Fault> {
+        let reads_the_clock = rows.clock_second(&self.database).is_some();
+        let at_once = if reads_the_clock {
+            1
+        } else {
+            Self::ROWS_AT_ONCE
+        };
+        loop {
+            while let Some(id) = self.fresh.pop() {
+                self.used.push(id);
+                if rows.id_is_unambiguous(id) {
+                    return Ok(id);
+                }
+            }
+            self.fresh = rows.make(&self.database, at_once).await?;
+        }
+    }
+
+    /// Removes what it made, as far as that is possible: a database that is gone needs no tidying.
     async fn tidy_up(mut self) {
-        if self.tidies_up {
+        let Fixtures::Rows(rows) = &self.subject.fixtures else {
+            return;
+        };
+        if self.must_tidy_up {
             self.used.append(&mut self.fresh);
-            if let Err(fault) = self.subject.remove(&self.database, &self.used).await {
-                tracing::warn!(%fault, "what the explorer had set up could not be removed");
+            if let Err(fault) = rows.remove(&self.database, &self.used).await {
+                tracing::warn!(%fault, "the rows that the explorer has made could not be removed");
             }
         }
     }

@@ -106,7 +106,7 @@ pub(super) async fn make(
 ) -> Result<Json<ExportMade>, Problem> {
     let Path(name) = name.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
     let strategy = Strategy::named(&name).ok_or_else(|| {
-        Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.short_name))
+        Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.name))
     })?;
     let account = parse_account(request)
         .await
@@ -143,7 +143,7 @@ pub(super) async fn make(
     let timeline = timeline(records, &arrival);
     match exported {
         Ok(export) => Ok(Json(ExportMade {
-            strategy: strategy.short_name,
+            strategy: strategy.name,
             account,
             url: format!("/exports/{}", export.file),
             export,

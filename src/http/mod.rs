@@ -185,9 +185,9 @@ impl Service {
             .map(|it| it.full_name);
         let of_exports = crate::exhibits::exports::STRATEGIES
             .iter()
-            .map(|it| it.name);
+            .map(|it| it.full_name);
         let metrics = Metrics::new(deposits.chain(orders).chain(of_exports))
-            .with_readers(READERS.iter().map(|it| it.name));
+            .with_readers(READERS.iter().map(|it| it.full_name));
         let metrics = Arc::new(metrics);
         let writers_observer = BatchSteps {
             strategy: batched::NAME,

@@ -36,11 +36,11 @@ struct ReaderName;
 
 impl PartialSchema for ReaderName {
     fn schema() -> RefOr<Schema> {
-        let short_names = READERS.iter().map(|reader| reader.short_name);
-        let names = READERS.iter().map(|reader| reader.name);
+        let names_within = READERS.iter().map(|reader| reader.name);
+        let names = READERS.iter().map(|reader| reader.full_name);
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .enum_values(Some(short_names.chain(names)))
+            .enum_values(Some(names_within.chain(names)))
             .into()
     }
 }
@@ -112,7 +112,7 @@ pub(super) async fn show(
         in_a_batch: false,
     });
     Ok(Json(StatementRead {
-        strategy: reader.short_name,
+        strategy: reader.name,
         account,
         statement: read?,
         arrived_at_us: arrival.epoch_us(),
@@ -124,7 +124,7 @@ fn parse(
     query: Result<Query<StatementQuery>, QueryRejection>,
 ) -> Result<(&'static Reader, Limit), Problem> {
     let Query(query) = query.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
-    let known = READERS.each_ref().map(|reader| reader.short_name);
+    let known = READERS.each_ref().map(|reader| reader.name);
     let name = query.strategy.ok_or_else(|| {
         let known = known.join(" or ");
         Problem::invalid(format!("The field \"strategy\" is missing: {known}."))

@@ -11,168 +11,91 @@ use super::App;
 use super::problem::AlwaysPossible;
 use crate::engine::Engine;
 use crate::exhibits::card::Expectation;
-use crate::exhibits::deposits::{Delay, STRATEGIES, Strategy};
-use crate::exhibits::exports;
-use crate::exhibits::orders;
-use crate::exhibits::statements::{READERS, Reader};
+use crate::exhibits::{EXHIBITS, Exhibit, Specimen};
 
 /// All strategies, and the engine they run on here.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Strategies {
     #[serde(flatten)]
     engine: Engine,
+    /// The strategies of all exhibits, in the order in which they are taught.
     strategies: Vec<StrategyCard>,
-    /// The ways to read a statement.
-    statements: Vec<StatementCard>,
-    /// The ways to write an order.
-    orders: Vec<OrderCard>,
-    /// The ways to export.
-    exports: Vec<ExportCard>,
+    /// The anomalies of all exhibits.
+    anomalies: Vec<AnomalyCard>,
 }
 
 /// One strategy, explained.
 #[derive(Debug, Serialize, ToSchema)]
 struct StrategyCard {
-    /// Its name, which is also its endpoint: `/demo/<name>/`.
+    /// Its name within the exhibit, which is also the name in its endpoint.
     name: &'static str,
-    /// Always `deposits`.
+    /// Its name among the strategies of all exhibits: for the explorer and in the metrics.
+    full_name: &'static str,
+    /// The exhibit: `deposits`, `statements`, `orders` or `exports`.
     exhibit: &'static str,
     /// A headline.
     title: &'static str,
-    /// How long it thinks between reading and writing.
-    delay: Delay,
-    /// Whether nothing may ever be lost by it on this engine, by one instance of the service.
+    /// Whether it thinks between its statements: the lesson's long delay.
+    thinks: bool,
+    /// Whether no setting shows an anomaly on this engine, with one instance of the service.
     must_be_safe: bool,
     /// The explanation, in Markdown.
     explanation: String,
-    /// What the schedules of two clients lead to, engine by engine.
+    /// What the schedules of two clients of the strategy lead to, engine by engine.
     expected: &'static [Expectation],
-    /// The same where each of them comes to an instance of its own; null where it makes no difference.
-    expected_apart: Option<&'static [Expectation]>,
+    /// The settings in which it is explored. The first is that of `expected`.
+    settings: Vec<SettingCard>,
     /// The file that runs.
     source: &'static str,
+}
+
+/// The clients that a strategy is explored with, and what they lead to.
+#[derive(Debug, Serialize, ToSchema)]
+struct SettingCard {
+    /// The strategy's name in this setting, as the explorer prints it.
+    name: String,
+    /// What client A is instead of a client of the strategy. Null if it is one.
+    beside: Option<&'static str>,
+    /// What two clients lead to, engine by engine.
+    expected: &'static [Expectation],
+    /// The same with an instance of the service for each client. Null if it makes no difference.
+    expected_apart: Option<&'static [Expectation]>,
+}
+
+/// An anomaly in words.
+#[derive(Debug, Serialize, ToSchema)]
+struct AnomalyCard {
+    /// The exhibit whose invariant it breaks.
+    exhibit: &'static str,
+    /// Its name, as verdicts have it.
+    name: &'static str,
+    /// What a run with it is called.
+    title: &'static str,
+    /// What it means.
+    meaning: &'static str,
 }
 
 impl StrategyCard {
-    fn new(strategy: &Strategy, engine: &Engine) -> Self {
-        let card = strategy.card;
+    fn new(exhibit: &Exhibit, specimen: &dyn Specimen, engine: &Engine) -> Self {
+        let card = specimen.card();
+        let settings = specimen.settings().into_iter();
         Self {
-            name: strategy.name,
-            exhibit: "deposits",
+            name: specimen.name(),
+            full_name: specimen.full_name(),
+            exhibit: exhibit.name,
             title: card.title,
-            delay: strategy.delay,
-            must_be_safe: card.must_be_safe_on(engine),
+            thinks: specimen.thinks(),
+            must_be_safe: specimen.must_be_safe_on(engine),
             explanation: card.explanation(),
             expected: card.expected,
-            expected_apart: strategy.apart,
-            source: card.source,
-        }
-    }
-}
-
-/// One way to read a statement, explained.
-#[derive(Debug, Serialize, ToSchema)]
-struct StatementCard {
-    /// Its name: `/accounts/{id}/statement?strategy=<name>`.
-    name: &'static str,
-    /// Always `statements`.
-    exhibit: &'static str,
-    /// A headline.
-    title: &'static str,
-    /// Whether a statement read in this way balances on this engine whenever the books do.
-    must_be_safe: bool,
-    /// The explanation, in Markdown.
-    explanation: String,
-    /// What the schedules of one who reads and one who deposits lead to, engine by engine.
-    expected: &'static [Expectation],
-    /// The file that runs.
-    source: &'static str,
-}
-
-impl StatementCard {
-    fn new(reader: &Reader, engine: &Engine) -> Self {
-        let card = reader.card;
-        Self {
-            name: reader.short_name,
-            exhibit: "statements",
-            title: card.title,
-            must_be_safe: card.must_be_safe_on(engine),
-            explanation: card.explanation(),
-            expected: card.expected,
-            source: card.source,
-        }
-    }
-}
-
-/// One way to write an order, explained.
-#[derive(Debug, Serialize, ToSchema)]
-struct OrderCard {
-    /// Its name: `/orders/<name>/`.
-    name: &'static str,
-    /// Always `orders`.
-    exhibit: &'static str,
-    /// A headline.
-    title: &'static str,
-    /// Whether nothing may ever go wrong with it on this engine, neither among writers nor beside the consumer.
-    must_be_safe: bool,
-    /// The explanation, in Markdown.
-    explanation: String,
-    /// What the schedules of two who write lead to, engine by engine.
-    expected: &'static [Expectation],
-    /// What those of one who writes and the consumer lead to.
-    expected_beside_the_consumer: &'static [Expectation],
-    /// The file that runs.
-    source: &'static str,
-}
-
-impl OrderCard {
-    fn new(strategy: &orders::Strategy, engine: &Engine) -> Self {
-        let card = strategy.card;
-        Self {
-            name: strategy.name,
-            exhibit: "orders",
-            title: card.title,
-            must_be_safe: strategy.must_be_safe_on(engine),
-            explanation: card.explanation(),
-            expected: card.expected,
-            expected_beside_the_consumer: strategy.beside_the_consumer,
-            source: card.source,
-        }
-    }
-}
-
-/// One way to export, explained.
-#[derive(Debug, Serialize, ToSchema)]
-struct ExportCard {
-    /// Always `exports`.
-    exhibit: &'static str,
-    /// Its name, which is also its endpoint: `/exports/<name>/`.
-    name: &'static str,
-    /// A headline.
-    title: &'static str,
-    /// Whether no export is ever mixed or broken, neither for those who write nor for those who download.
-    must_be_safe: bool,
-    /// The explanation, in Markdown.
-    explanation: String,
-    /// What the schedules of two who export lead to, engine by engine.
-    expected: &'static [Expectation],
-    /// What the schedules of one who downloads and one who exports lead to.
-    expected_with_reader: &'static [Expectation],
-    /// The file that runs.
-    source: &'static str,
-}
-
-impl ExportCard {
-    fn new(strategy: &exports::Strategy, engine: &Engine) -> Self {
-        let card = strategy.card;
-        Self {
-            exhibit: "exports",
-            name: strategy.short_name,
-            title: card.title,
-            must_be_safe: strategy.must_be_safe_on(engine),
-            explanation: card.explanation(),
-            expected: card.expected,
-            expected_with_reader: strategy.with_reader,
+            settings: settings
+                .map(|setting| SettingCard {
+                    name: setting.name_of(specimen),
+                    beside: setting.beside,
+                    expected: setting.expected,
+                    expected_apart: setting.expected_apart,
+                })
+                .collect(),
             source: card.source,
         }
     }
@@ -192,27 +115,22 @@ impl ExportCard {
 )]
 pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Strategies> {
     let engine = app.database.engine();
-    let strategies = STRATEGIES
-        .iter()
-        .map(|strategy| StrategyCard::new(strategy, engine))
-        .collect();
-    let statements = READERS
-        .iter()
-        .map(|reader| StatementCard::new(reader, engine))
-        .collect();
-    let orders = orders::STRATEGIES
-        .iter()
-        .map(|strategy| OrderCard::new(strategy, engine))
-        .collect();
-    let exports = exports::STRATEGIES
-        .iter()
-        .map(|strategy| ExportCard::new(strategy, engine))
-        .collect();
+    let strategies = EXHIBITS.iter().flat_map(|exhibit| {
+        let specimens = (exhibit.specimens)().into_iter();
+        specimens.map(|it| StrategyCard::new(exhibit, it, engine))
+    });
+    let anomalies = EXHIBITS.iter().flat_map(|exhibit| {
+        let anomalies = exhibit.anomalies.iter();
+        anomalies.map(|anomaly| AnomalyCard {
+            exhibit: exhibit.name,
+            name: anomaly.name,
+            title: anomaly.title,
+            meaning: anomaly.meaning,
+        })
+    });
     Json(Strategies {
         engine: engine.clone(),
-        strategies,
-        statements,
-        orders,
-        exports,
+        strategies: strategies.collect(),
+        anomalies: anomalies.collect(),
     })
 }

@@ -35,7 +35,7 @@ async fn listed(service: &RunningService, name: &str) -> Value {
 async fn a_strategy_explains_itself_with_the_code_that_runs() {
     let (_lab, service) = service().await;
     let locking = listed(&service, "row_locking_atomic_long_delay").await;
-    assert_includes(&locking, &json!({ "must_be_safe": true, "delay": "long" }));
+    assert_includes(&locking, &json!({ "must_be_safe": true, "thinks": true }));
     let explanation = locking["explanation"].as_str().unwrap();
     assert!(explanation.starts_with("# Lock the row"), "{explanation}");
     assert!(locking["source"].as_str().unwrap().contains("FOR UPDATE"));

@@ -48,7 +48,7 @@ fn assert_shows_every_strategy(showings: &Value) {
     let showings = showings.as_array().unwrap();
     let names = showings.iter().map(|one| one["strategy"].as_str().unwrap());
     let strategies = racy::exhibits::deposits::STRATEGIES.iter();
-    let expected = strategies.flat_map(|it| it.instances(2).into_iter().map(|_| it.name));
+    let expected = strategies.flat_map(|it| it.setting().instances(2).into_iter().map(|_| it.name));
     assert_eq!(names.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     let apart = showings.iter().find(|one| one["instances"] == 2).unwrap();
     assert_eq!(apart["strategy"], "mutex_in_process");

@@ -28,10 +28,10 @@ async fn an_export_is_made_downloaded_and_audited() {
     let (lab, _temporary, folder) = ground(TestEngine::Sqlite, 3).await;
     let service = serve(&lab, &folder).await;
     for strategy in &STRATEGIES {
-        let made = make(&service, strategy.short_name).await;
+        let made = make(&service, strategy.name).await;
         let url = format!("/exports/{}", made["file"].as_str().unwrap());
         let expected = json!({
-            "strategy": strategy.short_name,
+            "strategy": strategy.name,
             "account": 1,
             "rows": 3,
             "outcome": "applied",
@@ -83,8 +83,8 @@ async fn exports_are_counted() {
     let (lab, _temporary, folder) = ground(TestEngine::Sqlite, 3).await;
     let service = serve(&lab, &folder).await;
     for strategy in &STRATEGIES {
-        make(&service, strategy.short_name).await;
-        let invalid = service.post(&format!("/exports/{}/", strategy.short_name));
+        make(&service, strategy.name).await;
+        let invalid = service.post(&format!("/exports/{}/", strategy.name));
         let invalid = invalid.form(&[("account", "none")]).send().await.unwrap();
         problem(invalid, 400, "invalid-request").await;
     }
@@ -164,7 +164,7 @@ async fn a_folder_that_cannot_be_used_is_said() {
     for folder in [folder, Folder::at(&in_its_place)] {
         let service = serve(&lab, &folder).await;
         for strategy in &STRATEGIES {
-            let path = format!("/exports/{}/", strategy.short_name);
+            let path = format!("/exports/{}/", strategy.name);
             let refused = service
                 .post(&path)
                 .form(&[("account", 1)])

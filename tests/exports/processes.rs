@@ -68,7 +68,7 @@ async fn a_full_disk_is_said_and_leaves_nothing() {
 }
 
 async fn assert_finds_the_disk_full(base_url: &str, strategy: &Strategy) {
-    let url = format!("{base_url}/exports/{}/", strategy.short_name);
+    let url = format!("{base_url}/exports/{}/", strategy.name);
     let request = reqwest::Client::new().post(url).form(&[("account", 1)]);
     let refused = problem(request.send().await.unwrap(), 507, "disk-full").await;
     let expected = json!({

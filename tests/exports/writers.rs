@@ -21,7 +21,7 @@ on_engines!(
 async fn an_export_has_every_transaction_in_order(engine: TestEngine) {
     let (lab, _temporary, folder) = ground(engine, 2500).await;
     for strategy in &STRATEGIES {
-        let export = export(&lab, &folder, strategy.short_name).await.unwrap();
+        let export = export(&lab, &folder, strategy.name).await.unwrap();
         let found = audit(&folder, &export.file);
         assert!(found.is_right(), "{}: {found:?}", strategy.name);
         assert_eq!((export.rows, found.rows), (2500, 2500));
@@ -119,7 +119,7 @@ async fn a_download_of_a_file_that_is_emptied_meanwhile_breaks_off() {
 async fn an_export_that_fails_leaves_nothing() {
     let (lab, _temporary, folder) = ground(TestEngine::Sqlite, 2).await;
     for strategy in &STRATEGIES {
-        let mut fails = start_export(&lab, &folder, strategy.short_name);
+        let mut fails = start_export(&lab, &folder, strategy.name);
         fails.go_to("write rows").await;
         assert_eq!(names(&folder).len(), 1, "{}", strategy.name);
         fails.drop_here().await;

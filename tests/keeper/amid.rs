@@ -59,7 +59,9 @@ async fn changes_amid_ways_to_deposit_that_may_be_mixed_leave_the_books_right(en
 /// Each strategy that loses nothing by itself, in an account of its own.
 fn safe_alone(keeper: &Keeper) -> Vec<Vec<&'static str>> {
     let engine = keeper.lab.database.engine();
-    let safe = STRATEGIES.iter().filter(|it| it.must_be_safe_on(engine, 1));
+    let safe = STRATEGIES
+        .iter()
+        .filter(|it| it.setting().promises_safety(engine, 1));
     safe.map(|it| vec![it.name]).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Orders that are written at the same time, step by step.
 
 use racy::engine::{Isolation, Settings};
+use racy::exhibits::Specimen as _;
 use racy::exhibits::deposits::Retry;
 use racy::exhibits::orders::audit::AnomalyName;
 use racy::exhibits::orders::{

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod described;
+pub mod explored;
 pub mod json;
 pub mod lab;
 pub mod pooler;

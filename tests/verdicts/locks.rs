@@ -135,7 +135,10 @@ async fn a_lock_in_the_process_is_nothing_to_another_instance(engine: TestEngine
     let mutex = strategy("mutex_in_process");
     let results = race(&lab, mutex).await;
     let verdict = lab.verdict(&results).await;
-    let expected = mutex.expected_on(lab.database.engine(), 2).unwrap();
+    let expected = mutex
+        .setting()
+        .expected_on(lab.database.engine(), 2)
+        .unwrap();
     assert!(expected.includes(verdict), "{verdict}");
     assert_ne!(verdict, Verdict::Safe);
 }

@@ -110,7 +110,11 @@ def measure(lab: Lab, args: argparse.Namespace, processors: int) -> dict:
 
 def known(lab: Lab, wanted: list[str] | None) -> list[str]:
     """The strategies to be measured, in the service's order: the wanted ones, or all."""
-    names = [strategy["name"] for strategy in lab.service().get("/strategies")["strategies"]]
+    names = [
+        strategy["name"]
+        for strategy in lab.service().get("/strategies")["strategies"]
+        if strategy["exhibit"] == "deposits"
+    ]
     unknown = sorted(set(wanted or ()) - set(names))
     if unknown:
         raise CannotMeasure(f"there is no {', '.join(unknown)}; there are {', '.join(names)}")

@@ -174,7 +174,8 @@ def explore(lab: Lab, url: str, environment: dict[str, str], *options) -> list[d
     """The findings of `racy explore`."""
     command = [lab.racy, "explore", "--format", "json", "--database-url", url, *options]
     # Status 1 says that a strategy broke its promise. The figures are good all the same.
-    return json.loads(run(command, good_statuses=(0, 1), env=environment, stderr=subprocess.PIPE))
+    report = json.loads(run(command, good_statuses=(0, 1), env=environment, stderr=subprocess.PIPE))
+    return report["findings"]
 
 
 def counts_of(finding: dict) -> str:

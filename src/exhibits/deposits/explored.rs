@@ -1,152 +1,100 @@
-//! A deposit strategy as the explorer sees it: clients that deposit into an account opened for them.
+//! A deposit strategy as the explorer runs it: clients that deposit into an account opened for them.
 
 use std::sync::Arc;
 
 use super::{
     ANOMALIES, Commits, Delay, Deposit, Failure, LOST_UPDATE, Memory, Receipt, Refusal, Retry,
-    Strategy, UNBALANCED, batched,
+    STRATEGIES, Strategy, UNBALANCED, batched,
 };
-use crate::accounts::{self, OPEN_SLOTS};
+use crate::accounts;
 use crate::engine::{Database, Engine, Fault, Session};
-use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
-use crate::step::Unobserved;
-use crate::verdict::{Anomaly, Outcome, Verdict};
+use crate::exhibits::account_fixtures::{AMOUNT, INSPECT_SQL, PARTS, SETUP_SQL};
+use crate::exhibits::card::Card;
+use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen};
+use crate::explore::{
+    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
+    Row, Subject, Trace, verdict_of,
+};
+use crate::verdict::{Outcome, Verdict};
 
-/// What each client deposits.
-pub(crate) const AMOUNT: i64 = 100;
+/// The exhibit, for listings.
+pub static EXHIBIT: Exhibit = Exhibit {
+    name: "deposits",
+    anomalies: &ANOMALIES,
+    specimens: || STRATEGIES.iter().map(|it| it as &dyn Specimen).collect(),
+};
 
-/// Empties account 1.
-pub(crate) const SET_UP: &str = "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
-     UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
-     DELETE FROM transactions WHERE account_id = 1;";
+/// Put before [`SETUP_SQL`]'s run by hand, if the strategy reads the clock.
+const ABOUT_THE_CLOCK: &str = "\n\
+     -- The second below stands for the account's updated_at: put that in its place.\n\
+     -- All that follows has to happen within that second: it is the same only from a script.";
 
-/// Shows what account 1 holds, and what its transactions add up to.
-pub(crate) const LOOK: &str = "SELECT balance FROM accounts WHERE id = 1;\n\
-     SELECT SUM(balance) FROM account_slots WHERE account_id = 1;\n\
-     SELECT SUM(amount) FROM transactions WHERE account_id = 1 AND appended = 1;\n\
-     SELECT SUM(amount) FROM transactions WHERE account_id = 1;";
-
-/// Where deposits are committed together, each client is a writer, and its batch has that many parts of the amount.
-const PARTS: i64 = 2;
-
-impl Subject for Strategy {
+impl Specimen for Strategy {
     fn name(&self) -> &'static str {
         self.name
     }
 
-    fn anomalies(&self) -> &'static [&'static Anomaly] {
-        &ANOMALIES
+    fn full_name(&self) -> &'static str {
+        self.name
     }
 
-    fn open<'a>(
-        &'a self,
-        database: &'a Database,
-        count: usize,
-    ) -> Pending<'a, Result<Vec<i64>, Fault>> {
-        Box::pin(open_accounts(database, count))
+    fn card(&self) -> &'static Card {
+        self.card
     }
 
-    fn set_up(&self) -> &'static str {
-        match self.looks_at_the_clock() {
-            false => SET_UP,
-            true => {
-                "UPDATE accounts SET balance = 0, opening_balance = 0, version = 0 WHERE id = 1;\n\
-                 UPDATE account_slots SET balance = 0 WHERE account_id = 1;\n\
-                 DELETE FROM transactions WHERE account_id = 1;\n\
-                 -- The second below stands for the account's updated_at: put that in its place.\n\
-                 -- All that follows has to happen within that second: it is the same only from a script."
-            }
+    fn thinks(&self) -> bool {
+        self.delay == Delay::Long
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        vec![self.setting()]
+    }
+
+    fn subject(&self, setting: &Setting) -> Subject {
+        let strategy = *self;
+        let reads_the_clock = self.reads_the_clock();
+        let about_the_clock = if reads_the_clock { ABOUT_THE_CLOCK } else { "" };
+        Subject {
+            about: About {
+                name: setting.name_of(self).into(),
+                anomalies: ANOMALIES.into(),
+                nothing: "lost",
+                setup_sql: format!("{SETUP_SQL}{about_the_clock}").into(),
+                inspect_sql: INSPECT_SQL.into(),
+                clients_are_alike: true,
+                shares_memory: setting.expected_apart.is_some(),
+            },
+            fixtures: Fixtures::Rows(Arc::new(AccountFixtures {
+                reads_the_clock,
+                ..AccountFixtures::default()
+            })),
+            clients: Arc::new(move |instances| -> Arc<dyn Clients> {
+                let memories = std::iter::repeat_with(Memory::default);
+                Arc::new(Depositors {
+                    strategy,
+                    memories: memories.take(instances).collect(),
+                })
+            }),
+            judge: Arc::new(Books { setting: *setting }),
         }
-    }
-
-    fn look(&self) -> &'static str {
-        LOOK
-    }
-
-    /// Balances, amounts and versions are multiples of the amount or of a part of it, or small.
-    fn is_unmistakable(&self, stake: i64) -> bool {
-        is_unmistakable(stake)
-    }
-
-    /// Of the strategies that look at the clock, each has a run in one second: the second in which its
-    /// account was opened.
-    fn tick<'a>(&'a self, database: &'a Database) -> Option<Pending<'a, Result<i64, Fault>>> {
-        self.looks_at_the_clock()
-            .then(|| Box::pin(this_second(database)) as Pending<'a, _>)
-    }
-
-    fn cast(&self, instances: usize) -> Arc<dyn Cast> {
-        let memories = std::iter::repeat_with(Memory::default);
-        Arc::new(Served {
-            strategy: *self,
-            memories: memories.take(instances).collect(),
-        })
-    }
-
-    fn judge<'a>(
-        &'a self,
-        database: &'a Database,
-        stake: i64,
-        ended: &'a [Ended],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
-        Box::pin(async move {
-            let account = accounts::find(database, stake).await?;
-            let account = account.ok_or_else(|| Fault::other("the account is gone"))?;
-            let applied = ended.iter().filter(|it| it.outcome == Outcome::Applied);
-            let applied = applied.count();
-            let acknowledged = applied as i128 * i128::from(AMOUNT);
-            Ok(
-                if account.balance - i128::from(account.opening_balance) < acknowledged {
-                    Verdict::Anomaly(&LOST_UPDATE)
-                } else if account.lost != 0 {
-                    Verdict::Anomaly(&UNBALANCED)
-                } else if let Some(fault) = refusal(ended) {
-                    Verdict::Refused(fault.kind)
-                } else if applied < ended.len() {
-                    Verdict::Declined
-                } else {
-                    Verdict::Safe
-                },
-            )
-        })
-    }
-
-    fn remove<'a>(
-        &'a self,
-        database: &'a Database,
-        stakes: &'a [i64],
-    ) -> Pending<'a, Result<(), Fault>> {
-        Box::pin(remove_accounts(database, stakes))
-    }
-
-    fn instances(&self, clients: usize) -> Vec<usize> {
-        Self::instances(self, clients)
-    }
-
-    fn promises_safety(&self, engine: &Engine, instances: usize) -> bool {
-        self.must_be_safe_on(engine, instances)
-    }
-
-    fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment> {
-        overwritten(trace, ended)
     }
 }
 
-/// The clients of one run, each of whom comes to one of the instances.
+/// The clients of one run, each of which comes to one of the instances.
 #[derive(Debug)]
-struct Served {
+struct Depositors {
     strategy: Strategy,
-    /// Of the instances, at least one.
+    /// The memory of each instance. There is at least one.
     memories: Vec<Memory>,
 }
 
-impl Cast for Served {
+impl InSession for Depositors {
     fn perform<'a>(
         &'a self,
         client: Client,
         session: Session<'a>,
-        stake: i64,
-    ) -> Pending<'a, Ended> {
+        fixture: Fixture,
+    ) -> Pending<'a, ClientResult> {
         let memory = &self.memories[client.index() % self.memories.len()];
         Box::pin(async move {
             let session = match self.strategy.delay {
@@ -156,41 +104,42 @@ impl Cast for Served {
             let session = session
                 .pausing(Retry::pauses_in_no_time())
                 .drawing_the_first();
-            let performed = match self.strategy.commits {
+            let deposited = match self.strategy.commits {
                 Commits::Alone => {
                     let deposit = Deposit {
-                        account: stake,
+                        account: fixture.id(),
                         amount: AMOUNT,
                         claim: None,
                     };
-                    let performed = self.strategy.perform_in(session, &deposit, memory);
-                    performed.await
+                    let depositing = self.strategy.perform_in(session, &deposit, memory);
+                    depositing.await
                 }
-                Commits::Together => write_in_parts(session, stake).await,
+                Commits::Together => write_in_parts(session, fixture.id()).await,
             };
-            match performed {
-                Ok(_receipt) => Ended {
-                    outcome: Outcome::Applied,
-                    fault: None,
-                    saw: None,
-                },
-                Err(Failure { refusal, outcome }) => Ended {
-                    outcome,
-                    fault: match refusal {
-                        Refusal::Engine(fault) => Some(fault),
-                        Refusal::UnknownAccount
-                        | Refusal::Overflow { .. }
-                        | Refusal::GaveUp { .. }
-                        | Refusal::Key(_) => None,
-                    },
-                    saw: None,
-                },
-            }
+            result_of(deposited)
         })
     }
 }
 
-/// A writer with one batch. It has made its deposit if it has made all of its parts.
+/// How a client ended that made a deposit.
+pub(crate) fn result_of(deposited: Result<Receipt, Failure>) -> ClientResult {
+    match deposited {
+        Ok(_receipt) => ClientResult::APPLIED,
+        Err(Failure { refusal, outcome }) => ClientResult::failed(outcome, fault_of(refusal)),
+    }
+}
+
+fn fault_of(refusal: Refusal) -> Option<Fault> {
+    match refusal {
+        Refusal::Engine(fault) => Some(fault),
+        Refusal::UnknownAccount
+        | Refusal::Overflow { .. }
+        | Refusal::GaveUp { .. }
+        | Refusal::Key(_) => None,
+    }
+}
+
+/// A writer with one batch. It has made its deposit if it has made all parts of it.
 async fn write_in_parts(mut session: Session<'_>, account: i64) -> Result<Receipt, Failure> {
     let part = Deposit {
         account,
@@ -212,68 +161,48 @@ async fn write_in_parts(mut session: Session<'_>, account: i64) -> Result<Receip
     })
 }
 
-/// Whether no balance, amount, version or limit could be taken for this account's number.
-pub(crate) fn is_unmistakable(account: i64) -> bool {
-    account > 16 && account % (AMOUNT / PARTS) != 0
+/// Judges by the account's balance, its transactions, and what was acknowledged.
+#[derive(Debug)]
+struct Books {
+    setting: Setting,
 }
 
-/// All in one transaction, because it is commits that take time.
-pub(crate) async fn open_accounts(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
-    let mut session = database.session(&Unobserved).await?;
-    let opened = async {
-        session.begin_for_update().await?;
-        let mut accounts = Vec::new();
-        for _ in 0..count {
-            let open = "INSERT INTO accounts (balance, opening_balance, updated_at) \
-                        VALUES (?, ?, UNIX_TIMESTAMP())";
-            let account = session.insert("open account", open, &[0, 0]).await?;
-            session.run("make slots", OPEN_SLOTS, &[account]).await?;
-            accounts.push(account);
-        }
-        session.commit().await?;
-        Ok(accounts)
+impl Judge for Books {
+    fn judge<'a>(
+        &'a self,
+        database: &'a Database,
+        fixture: Fixture,
+        results: &'a [ClientResult],
+    ) -> Pending<'a, Result<Verdict, Fault>> {
+        Box::pin(async move {
+            let account = accounts::find(database, fixture.id()).await?;
+            let account = account.ok_or_else(|| Fault::other("the account is gone"))?;
+            let applied = results.iter().filter(|it| it.outcome == Outcome::Applied);
+            let acknowledged = applied.count() as i128 * i128::from(AMOUNT);
+            let held = account.balance - i128::from(account.opening_balance);
+            let anomaly = if held < acknowledged {
+                Some(&LOST_UPDATE)
+            } else if account.lost != 0 {
+                Some(&UNBALANCED)
+            } else {
+                None
+            };
+            Ok(verdict_of(anomaly, results))
+        })
     }
-    .await;
-    session.end().await;
-    opened
-}
 
-/// By the engine's clock, as the strategies see it.
-async fn this_second(database: &Database) -> Result<i64, Fault> {
-    let mut session = database.session(&Unobserved).await?;
-    let clock = "SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)";
-    let second = session.read("look at the clock", clock, &[]).await;
-    session.end().await;
-    second?.ok_or_else(|| Fault::other("the engine has no clock"))
-}
-
-pub(crate) async fn remove_accounts(database: &Database, accounts: &[i64]) -> Result<(), Fault> {
-    const AT_A_TIME: usize = 100;
-    let mut session = database.session(&Unobserved).await?;
-    let removed = async {
-        for some in accounts.chunks(AT_A_TIME) {
-            session.begin_for_update().await?;
-            for account in some {
-                for delete in [
-                    "DELETE FROM account_slots WHERE account_id = ?",
-                    "DELETE FROM transactions WHERE account_id = ?",
-                    "DELETE FROM accounts WHERE id = ?",
-                ] {
-                    session.run("remove account", delete, &[*account]).await?;
-                }
-            }
-            session.commit().await?;
-        }
-        Ok(())
+    fn highlight(&self, trace: &Trace, results: &[ClientResult]) -> Option<Highlight> {
+        overwritten(trace, results)
     }
-    .await;
-    session.end().await;
-    removed
+
+    fn promises_safety(&self, engine: &Engine, instances: usize) -> bool {
+        self.setting.promises_safety(engine, instances)
+    }
 }
 
-/// The last write whose value was computed without what somebody else had written meanwhile.
-fn overwritten(trace: &Trace, ended: &[Ended]) -> Option<Moment> {
-    let applied = |row: &Row| ended[row.client.index()].outcome == Outcome::Applied;
+/// The last write whose value was computed without a write of another client in between.
+fn overwritten(trace: &Trace, results: &[ClientResult]) -> Option<Highlight> {
+    let applied = |row: &Row| results[row.client.index()].outcome == Outcome::Applied;
     let rows = trace.rows.iter().enumerate();
     let writes: Vec<_> = rows
         .filter(|(_, row)| row.is_write() && applied(row))
@@ -285,7 +214,7 @@ fn overwritten(trace: &Trace, ended: &[Ended]) -> Option<Moment> {
         let (_, unseen) = writes
             .iter()
             .rfind(|(other, row)| (read..*at).contains(other) && row.client != write.client)?;
-        Some(Moment {
+        Some(Highlight {
             row: *at,
             words: format!(
                 "{} overwrites {}'s {} unseen: {}'s deposit is lost",

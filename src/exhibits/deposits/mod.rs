@@ -89,6 +89,8 @@ mod writer;
 
 pub use anomalies::{ANOMALIES, LOST_UPDATE, UNBALANCED};
 pub use deposit::Deposit;
+pub use explored::EXHIBIT;
+pub(crate) use explored::result_of;
 pub use keys::{Claim, DepositAnswer, OnceKey};
 pub use memory::Memory;
 pub use pace::{Delay, LongDelay, Pace};

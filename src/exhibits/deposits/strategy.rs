@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::{
     Delay, Deposit, Failure, LongDelay, Memory, Pace, Receipt, Refusal, Retry, STRATEGIES,
 };
-use crate::engine::{Database, Engine, Session};
+use crate::engine::{Database, Session};
+use crate::exhibits::Setting;
 use crate::exhibits::card::{Card, Expectation};
 use crate::step::Observer;
 
@@ -47,32 +48,17 @@ impl Strategy {
         STRATEGIES.iter().find(|strategy| strategy.name == name)
     }
 
-    /// The numbers of instances that are worth showing with this many clients: one for all and, if
-    /// that makes a difference, one for each client.
-    pub fn instances(&self, clients: usize) -> Vec<usize> {
-        match self.apart {
-            Some(_) if clients > 1 => vec![1, clients],
-            _ => vec![1],
+    /// The setting in which it is explored and shown.
+    pub fn setting(&self) -> Setting {
+        Setting {
+            expected_apart: self.apart,
+            ..Setting::alone(self.card.expected)
         }
-    }
-
-    /// What is expected on this engine with this number of instances.
-    pub fn expected_on(&self, engine: &Engine, instances: usize) -> Option<&'static Expectation> {
-        match self.apart {
-            Some(apart) if instances > 1 => Expectation::on(engine, apart),
-            _ => self.card.expected_on(engine),
-        }
-    }
-
-    /// Whether no update may ever be lost on this engine with this number of instances.
-    pub fn must_be_safe_on(&self, engine: &Engine, instances: usize) -> bool {
-        let expected = self.expected_on(engine, instances);
-        expected.is_some_and(Expectation::is_safe)
     }
 
     /// Whether it reads the engine's clock. Its own source tells, so there is no second place that
     /// could be forgotten.
-    pub(super) fn looks_at_the_clock(&self) -> bool {
+    pub(super) fn reads_the_clock(&self) -> bool {
         self.card.source.contains("UNIX_TIMESTAMP()")
     }
 

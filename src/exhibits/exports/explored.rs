@@ -1,5 +1,5 @@
-//! An export as the explorer sees it: clients that export an account of two transactions, each run in a folder of its
-//! own; and one that downloads meanwhile.
+//! An export as the explorer runs it: clients that export an account of two transactions, each run in
+//! a folder of its own, or one client that downloads while the others export.
 
 use std::sync::Arc;
 
@@ -12,179 +12,128 @@ use super::{
     Refusal, STRATEGIES, Strategy,
 };
 use crate::engine::{Database, Engine, Fault, Session};
-use crate::exhibits::card::Expectation;
-use crate::exhibits::deposits::explored::{is_unmistakable, open_accounts, remove_accounts};
-use crate::explore::{Cast, Client, Ended, Moment, Pending, Subject, Trace, refusal};
+use crate::exhibits::card::Card;
+use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen};
+use crate::explore::{
+    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
+    Subject, Trace, verdict_of,
+};
 use crate::step::{Action, Effect, Unobserved};
-use crate::verdict::{Anomaly, Outcome, Verdict};
+use crate::verdict::{Anomaly, Verdict};
 
-/// A strategy with the clients that race: only such as export, or one that downloads as well.
-#[derive(Debug)]
-pub struct Explored {
-    name: &'static str,
-    /// The strategy.
-    pub strategy: &'static Strategy,
-    /// Whether client A downloads.
-    with_reader: bool,
-}
+/// The exhibit, for listings.
+pub static EXHIBIT: Exhibit = Exhibit {
+    name: "exports",
+    anomalies: &ANOMALIES,
+    specimens: || STRATEGIES.iter().map(|it| it as &dyn Specimen).collect(),
+};
 
-/// All that is explored of exports.
-pub static EXPLORED: [Explored; 8] = [
-    Explored::writers(0),
-    Explored::with_reader(0, "exports/shared_file, reader"),
-    Explored::writers(1),
-    Explored::with_reader(1, "exports/file_lock, reader"),
-    Explored::writers(2),
-    Explored::with_reader(2, "exports/unique_file, reader"),
-    Explored::writers(3),
-    Explored::with_reader(3, "exports/atomic_rename, reader"),
-];
+/// The client that downloads while the others export.
+const READER: &str = "reader";
 
-/// Each account has so many transactions.
-const ROWS: i64 = 2;
+/// The number of transactions of each account.
+const ROWS: usize = 2;
 
-impl Explored {
-    const fn writers(number: usize) -> Self {
-        let strategy = &STRATEGIES[number];
-        Self {
-            name: strategy.name,
-            strategy,
-            with_reader: false,
-        }
-    }
-
-    const fn with_reader(number: usize, name: &'static str) -> Self {
-        Self {
-            name,
-            strategy: &STRATEGIES[number],
-            with_reader: true,
-        }
-    }
-
-    /// What its schedules of two clients lead to on this engine.
-    pub fn expected_on(&self, engine: &Engine) -> Option<&'static Expectation> {
-        match self.with_reader {
-            false => self.strategy.card.expected_on(engine),
-            true => Expectation::on(engine, self.strategy.with_reader),
-        }
-    }
-}
-
-impl Subject for Explored {
+impl Specimen for Strategy {
     fn name(&self) -> &'static str {
         self.name
     }
 
-    fn anomalies(&self) -> &'static [&'static Anomaly] {
-        &ANOMALIES
+    fn full_name(&self) -> &'static str {
+        self.full_name
     }
 
-    fn open<'a>(
-        &'a self,
-        database: &'a Database,
-        count: usize,
-    ) -> Pending<'a, Result<Vec<i64>, Fault>> {
-        Box::pin(open(database, count))
+    fn card(&self) -> &'static Card {
+        self.card
     }
 
-    fn look(&self) -> &'static str {
-        "-- The rest is in the file: GET /exports/transactions.csv/audit"
+    fn settings(&self) -> Vec<Setting> {
+        vec![
+            Setting::alone(self.card.expected),
+            Setting::beside(READER, self.with_reader),
+        ]
     }
 
-    fn set_up(&self) -> &'static str {
-        "UPDATE accounts SET balance = 0, opening_balance = 0 WHERE id = 1;\n\
-         DELETE FROM transactions WHERE account_id = 1;\n\
-         INSERT INTO transactions (account_id, amount) VALUES (1, 100);\n\
-         INSERT INTO transactions (account_id, amount) VALUES (1, 100);"
+    fn subject(&self, setting: &Setting) -> Subject {
+        let strategy = *self;
+        let with_reader = setting.beside.is_some();
+        Subject {
+            about: About {
+                name: setting.name_of(self).into(),
+                anomalies: ANOMALIES.into(),
+                nothing: "lost",
+                setup_sql: "UPDATE accounts SET balance = 0, opening_balance = 0 WHERE id = 1;\n\
+                     DELETE FROM transactions WHERE account_id = 1;\n\
+                     INSERT INTO transactions (account_id, amount) VALUES (1, 100);\n\
+                     INSERT INTO transactions (account_id, amount) VALUES (1, 100);"
+                    .into(),
+                inspect_sql: "-- The rest is in the file: GET /exports/transactions.csv/audit"
+                    .into(),
+                clients_are_alike: !with_reader,
+                // The instances share nothing but the folder.
+                shares_memory: false,
+            },
+            fixtures: Fixtures::Rows(Arc::new(AccountFixtures {
+                transactions: ROWS,
+                ..AccountFixtures::default()
+            })),
+            clients: Arc::new(move |_instances| -> Arc<dyn Clients> {
+                Arc::new(Exporters {
+                    strategy,
+                    with_reader,
+                    place: place(),
+                })
+            }),
+            judge: Arc::new(FileJudge { setting: *setting }),
+        }
     }
+}
 
-    fn is_unmistakable(&self, stake: i64) -> bool {
-        is_unmistakable(stake)
-    }
+/// Judges by the files that the clients have got.
+#[derive(Debug)]
+struct FileJudge {
+    setting: Setting,
+}
 
-    /// The instances share nothing but the folder, so that it makes no difference how many there are.
-    fn cast(&self, _instances: usize) -> Arc<dyn Cast> {
-        Arc::new(Exporters {
-            strategy: self.strategy,
-            with_reader: self.with_reader,
-            place: place(),
-        })
-    }
-
+impl Judge for FileJudge {
     fn judge<'a>(
         &'a self,
         _database: &'a Database,
-        _stake: i64,
-        ended: &'a [Ended],
+        _fixture: Fixture,
+        results: &'a [ClientResult],
     ) -> Pending<'a, Result<Verdict, Fault>> {
-        Box::pin(std::future::ready(Ok(judge(ended))))
+        let worst = results.iter().filter_map(|it| it.saw).min();
+        Box::pin(std::future::ready(Ok(verdict_of(worst, results))))
     }
 
-    fn remove<'a>(
-        &'a self,
-        database: &'a Database,
-        stakes: &'a [i64],
-    ) -> Pending<'a, Result<(), Fault>> {
-        Box::pin(remove_accounts(database, stakes))
-    }
-
-    fn clients_are_alike(&self) -> bool {
-        !self.with_reader
-    }
-
-    fn promises_safety(&self, engine: &Engine, _instances: usize) -> bool {
-        self.expected_on(engine).is_some_and(Expectation::is_safe)
-    }
-
-    /// At the end of whoever has got what is wrong.
-    fn moment(&self, trace: &Trace, ended: &[Ended]) -> Option<Moment> {
+    /// The last row of the first client that has got a file with something wrong.
+    fn highlight(&self, trace: &Trace, results: &[ClientResult]) -> Option<Highlight> {
         let last_of = |client: Client| trace.rows.iter().rposition(|row| row.client == client);
-        let spoiled = Client::first(ended.len()).filter_map(|client| {
-            let saw = ended[client.index()].saw?;
+        let spoiled = Client::first(results.len()).filter_map(|client| {
+            let saw = results[client.index()].saw?;
             Some((last_of(client)?, client, saw))
         });
         let (row, client, saw) = spoiled.min_by_key(|(row, ..)| *row)?;
-        let has_got = match self.with_reader && client.index() == 0 {
-            true => "has downloaded",
-            false => "is told that it is ready, and it is",
+        let has_got = if self.setting.beside.is_some() && client.index() == 0 {
+            "has downloaded"
+        } else {
+            "is told that it is ready, and it is"
         };
-        Some(Moment {
+        Some(Highlight {
             row,
             words: format!("{client} {has_got} a {}", saw.title),
         })
     }
-}
 
-/// By what the clients have got, the worst first.
-fn judge(ended: &[Ended]) -> Verdict {
-    if let Some(anomaly) = ended.iter().filter_map(|it| it.saw).min() {
-        Verdict::Anomaly(anomaly)
-    } else if let Some(fault) = refusal(ended) {
-        Verdict::Refused(fault.kind)
-    } else if ended.iter().any(|it| it.outcome != Outcome::Applied) {
-        Verdict::Declined
-    } else {
-        Verdict::Safe
+    fn promises_safety(&self, engine: &Engine, instances: usize) -> bool {
+        self.setting.promises_safety(engine, instances)
     }
 }
 
-async fn open(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
-    let accounts = open_accounts(database, count).await?;
-    let mut rows = Vec::new();
-    for account in &accounts {
-        rows.extend([[*account, 100]; ROWS as usize]);
-    }
-    let mut session = database.session(&Unobserved).await?;
-    let sql = "INSERT INTO transactions (account_id, amount) VALUES (?, ?)";
-    let inserted = session.insert_rows("insert transactions", sql, &rows).await;
-    session.end().await;
-    inserted.map(|()| accounts)
-}
-
-/// The clients of one run, and the folder in which they meet. It is removed with them.
+/// The clients of one run, and the folder in which they meet. The folder is removed with them.
 #[derive(Debug)]
 struct Exporters {
-    strategy: &'static Strategy,
+    strategy: Strategy,
     with_reader: bool,
     place: Result<(TempDir, Folder), Fault>,
 }
@@ -197,38 +146,42 @@ fn place() -> Result<(TempDir, Folder), Fault> {
     Ok((temporary, folder))
 }
 
-impl Cast for Exporters {
+impl InSession for Exporters {
     fn perform<'a>(
         &'a self,
         client: Client,
         session: Session<'a>,
-        stake: i64,
-    ) -> Pending<'a, Ended> {
+        fixture: Fixture,
+    ) -> Pending<'a, ClientResult> {
         Box::pin(async move {
             let (_temporary, folder) = match &self.place {
                 Ok(place) => place,
-                Err(fault) => return refused(Some(fault.clone())),
+                Err(fault) => return ClientResult::refused(Some(fault.clone())),
             };
-            let wanted = ExportRequest { account: stake };
-            match self.with_reader && client.index() == 0 {
-                true => read(session, self.strategy, folder, &wanted).await,
-                false => write(session, self.strategy, folder, &wanted).await,
+            let wanted = ExportRequest {
+                account: fixture.id(),
+            };
+            if self.with_reader && client.index() == 0 {
+                read(session, &self.strategy, folder, &wanted).await
+            } else {
+                write(session, &self.strategy, folder, &wanted).await
             }
         })
     }
 }
 
-/// Exports, and audits what there is at the moment at which it is said to be ready. Nobody else moves meanwhile.
+/// Exports, and audits the file at the moment at which it is said to be ready. No other client moves
+/// meanwhile.
 async fn write(
     session: Session<'_>,
     strategy: &Strategy,
     folder: &Folder,
     wanted: &ExportRequest,
-) -> Ended {
+) -> ClientResult {
     match strategy.perform_in(session, folder, wanted).await {
         Ok(export) => match audit(folder, &export).await {
-            Ok(saw) => applied(saw),
-            Err(fault) => refused(Some(fault)),
+            Ok(saw) => saw_in(saw),
+            Err(fault) => ClientResult::refused(Some(fault)),
         },
         Err(refusal) => not_made(refusal),
     }
@@ -241,16 +194,16 @@ async fn audit(folder: &Folder, export: &Export) -> Result<Option<&'static Anoma
         Ok(download.map(|download| Audit::of(download.into_file())))
     };
     let audit = blocking("the export could not be opened", audit).await?;
-    Ok(verdict(audit.as_ref()))
+    Ok(anomaly_of(audit.as_ref()))
 }
 
-/// Downloads as the service does, in two pieces, what it has exported before the run; and audits what it has got.
+/// Downloads in two pieces, as the service does, what it has exported before the run, and audits it.
 async fn read(
     mut session: Session<'_>,
     strategy: &Strategy,
     folder: &Folder,
     wanted: &ExportRequest,
-) -> Ended {
+) -> ClientResult {
     let gate = session.swap_observer(&Unobserved);
     let earlier = (strategy.export)(&mut session, folder, wanted).await;
     session.swap_observer(gate);
@@ -261,12 +214,14 @@ async fn read(
     let downloaded = download(&mut session, folder, &name).await;
     session.end().await;
     match downloaded {
-        Ok(bytes) => applied(verdict(bytes.map(|bytes| Audit::of(&bytes[..])).as_ref())),
-        Err(fault) => refused(Some(fault)),
+        Ok(bytes) => saw_in(anomaly_of(
+            bytes.map(|bytes| Audit::of(&bytes[..])).as_ref(),
+        )),
+        Err(fault) => ClientResult::refused(Some(fault)),
     }
 }
 
-/// What was downloaded; none where there was no such file.
+/// What was downloaded. None if there was no such file.
 async fn download(
     s: &mut Session<'_>,
     folder: &Folder,
@@ -290,7 +245,7 @@ async fn download(
         });
         let (rest, piece) = s.outside(step, [], read).await?;
         let Some(piece) = piece else {
-            // The connection breaks off. What has come of it is what there is.
+            // The connection breaks off. The client keeps what has come so far.
             break;
         };
         bytes.extend(piece);
@@ -299,13 +254,13 @@ async fn download(
     Ok(Some(bytes))
 }
 
-/// The next piece; none where the file has become too short for it.
+/// The next piece. None if the file has become too short for it.
 fn piece(mut download: Download, most: usize) -> (Download, Option<Vec<u8>>) {
     let piece = download.read(most).ok();
     (download, piece)
 }
 
-fn verdict(audit: Option<&Audit>) -> Option<&'static Anomaly> {
+fn anomaly_of(audit: Option<&Audit>) -> Option<&'static Anomaly> {
     match audit {
         Some(audit) if audit.is_mixed() => Some(&MIXED_EXPORT),
         Some(audit) if audit.is_right() => None,
@@ -313,25 +268,16 @@ fn verdict(audit: Option<&Audit>) -> Option<&'static Anomaly> {
     }
 }
 
-fn applied(saw: Option<&'static Anomaly>) -> Ended {
-    Ended {
-        outcome: Outcome::Applied,
-        fault: None,
+fn saw_in(saw: Option<&'static Anomaly>) -> ClientResult {
+    ClientResult {
         saw,
+        ..ClientResult::APPLIED
     }
 }
 
-fn not_made(refusal: Refusal) -> Ended {
+fn not_made(refusal: Refusal) -> ClientResult {
     match refusal {
-        Refusal::Fault(fault) => refused(Some(fault)),
-        Refusal::UnknownAccount => refused(None),
-    }
-}
-
-fn refused(fault: Option<Fault>) -> Ended {
-    Ended {
-        outcome: Outcome::Refused,
-        fault,
-        saw: None,
+        Refusal::Fault(fault) => ClientResult::refused(Some(fault)),
+        Refusal::UnknownAccount => ClientResult::refused(None),
     }
 }

@@ -37,7 +37,7 @@ pub mod unique_file;
 
 pub use anomalies::{ANOMALIES, BROKEN_EXPORT, MIXED_EXPORT};
 pub use download::Download;
-pub use explored::{EXPLORED, Explored};
+pub use explored::EXHIBIT;
 pub use export::{Export, ExportRequest, Refusal};
 pub use folder::{Folder, FolderUsage};
 pub use name::{FileName, InvalidFileName};
@@ -49,29 +49,29 @@ use export::ExportTotals;
 /// All ways to export, in the order in which they are taught.
 pub static STRATEGIES: [Strategy; 4] = [
     Strategy {
-        name: "exports/shared_file",
-        short_name: "shared_file",
+        full_name: "exports/shared_file",
+        name: "shared_file",
         card: &shared_file::CARD,
         with_reader: shared_file::WITH_READER,
         export: |s, folder, wanted| Box::pin(shared_file::export(s, folder, wanted)),
     },
     Strategy {
-        name: "exports/file_lock",
-        short_name: "file_lock",
+        full_name: "exports/file_lock",
+        name: "file_lock",
         card: &file_lock::CARD,
         with_reader: file_lock::WITH_READER,
         export: |s, folder, wanted| Box::pin(file_lock::export(s, folder, wanted)),
     },
     Strategy {
-        name: "exports/unique_file",
-        short_name: "unique_file",
+        full_name: "exports/unique_file",
+        name: "unique_file",
         card: &unique_file::CARD,
         with_reader: unique_file::WITH_READER,
         export: |s, folder, wanted| Box::pin(unique_file::export(s, folder, wanted)),
     },
     Strategy {
-        name: "exports/atomic_rename",
-        short_name: "atomic_rename",
+        full_name: "exports/atomic_rename",
+        name: "atomic_rename",
         card: &atomic_rename::CARD,
         with_reader: atomic_rename::WITH_READER,
         export: |s, folder, wanted| Box::pin(atomic_rename::export(s, folder, wanted)),

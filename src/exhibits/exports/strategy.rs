@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use super::{Export, ExportRequest, Folder, Refusal, STRATEGIES};
-use crate::engine::{Database, Engine, Session};
+use crate::engine::{Database, Session};
 use crate::exhibits::card::{Card, Expectation};
 use crate::step::Observer;
 
@@ -14,9 +14,9 @@ type ExportFuture<'f> = Pin<Box<dyn Future<Output = Result<Export, Refusal>> + S
 #[derive(Debug, Clone, Copy)]
 pub struct Strategy {
     /// Its name among the strategies of all exhibits.
+    pub full_name: &'static str,
+    /// Its name within the exhibit, as a request gives it.
     pub name: &'static str,
-    /// Its name where only exports are spoken of, as a request gives it.
-    pub short_name: &'static str,
     /// What its file says about it.
     pub card: &'static Card,
     /// What the schedules of one who downloads and one who exports lead to, engine by engine.
@@ -26,16 +26,9 @@ pub struct Strategy {
 }
 
 impl Strategy {
-    /// The one of that short name.
-    pub fn named(short_name: &str) -> Option<&'static Self> {
-        let mut strategies = STRATEGIES.iter();
-        strategies.find(|it| it.short_name == short_name)
-    }
-
-    /// Whether no export is ever mixed or broken on this engine, for those who write and for those who download.
-    pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
-        let with_reader = Expectation::on(engine, self.with_reader);
-        self.card.must_be_safe_on(engine) && with_reader.is_some_and(Expectation::is_safe)
+    /// The strategy with that name within the exhibit.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        STRATEGIES.iter().find(|it| it.name == name)
     }
 
     /// Exports on a connection from the pool.

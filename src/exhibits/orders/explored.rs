@@ -1,21 +1,32 @@
-//! An order strategy as the explorer sees it: clients that write into a book opened for them, or one that consumes
-//! what the others write.
+//! An order strategy as the explorer runs it: clients that write into a book opened for them, or one
+//! that consumes what the others write.
 
 use std::sync::Arc;
 
 use super::audit::Audit;
 use super::order::uuid_v7;
 use super::{
-    ANOMALIES, DeliveryDate, Failure, ITEMS, Order, OrderLine, PAIRS, RandomIds, Refusal,
+    ANOMALIES, DeliveryDate, Failure, ITEMS, Order, OrderLine, PAIRS, Pair, RandomIds, Refusal,
     STRATEGIES, Strategy, consumer,
 };
 use crate::engine::{Database, Engine, Fault, Session};
-use crate::exhibits::card::Expectation;
-use crate::explore::{Cast, Client, Ended, Moment, Pending, Row, Subject, Trace, refusal};
-use crate::verdict::{Anomaly, Outcome, Verdict};
+use crate::exhibits::card::Card;
+use crate::exhibits::{Exhibit, Setting, Specimen};
+use crate::explore::{
+    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
+    Row, Rows, Subject, Trace, verdict_of,
+};
+use crate::verdict::Verdict;
 
-/// Opens book 1 with one order, as the explorer's books are.
-const SET_UP: &str = "DELETE FROM order_head WHERE book = 1;\n\
+/// The exhibit, for listings.
+pub static EXHIBIT: Exhibit = Exhibit {
+    name: "orders",
+    anomalies: &ANOMALIES,
+    specimens: || STRATEGIES.iter().map(|it| it as &dyn Specimen).collect(),
+};
+
+/// Opens book 1 with one shipped order, for a person to run.
+const SETUP_SQL: &str = "DELETE FROM order_head WHERE book = 1;\n\
      DELETE FROM orderline WHERE book = 1;\n\
      DELETE FROM order_items WHERE book = 1;\n\
      DELETE FROM orders WHERE book = 1;\n\
@@ -29,7 +40,7 @@ const SET_UP: &str = "DELETE FROM order_head WHERE book = 1;\n\
      INSERT INTO orderline (book, order_id, item_no, quantity, written_by) VALUES (1, 1, '10105', 1, 100);";
 
 /// Shows what is in book 1.
-const LOOK: &str = "SELECT * FROM order_head WHERE book = 1 ORDER BY id;\n\
+const INSPECT_SQL: &str = "SELECT * FROM order_head WHERE book = 1 ORDER BY id;\n\
      SELECT * FROM orderline WHERE book = 1 ORDER BY order_id;\n\
      SELECT * FROM orders WHERE book = 1;\n\
      SELECT * FROM order_items WHERE book = 1;\n\
@@ -40,218 +51,163 @@ const LOOK: &str = "SELECT * FROM order_head WHERE book = 1 ORDER BY id;\n\
 /// The customer of client A; B's is the next.
 const FIRST_CUSTOMER: i64 = 101;
 
-/// A strategy, where client A is the consumer and every other writes.
-#[derive(Debug, Clone, Copy)]
-pub struct BesideTheConsumer(pub &'static Strategy);
+/// The client that ships orders while the others write.
+const CONSUMER: &str = "consumer";
 
-/// All strategies, each beside the consumer.
-pub static BESIDE_THE_CONSUMER: [BesideTheConsumer; STRATEGIES.len()] = {
-    let mut all = [BesideTheConsumer(&STRATEGIES[0]); STRATEGIES.len()];
-    let mut number = 0;
-    while number < STRATEGIES.len() {
-        all[number] = BesideTheConsumer(&STRATEGIES[number]);
-        number += 1;
-    }
-    all
-};
-
-impl BesideTheConsumer {
-    /// What is expected on this engine at its isolation level.
-    pub fn expected_on(&self, engine: &Engine) -> Option<&'static Expectation> {
-        Expectation::on(engine, self.0.beside_the_consumer)
-    }
-}
-
-/// What is the same of both subjects.
-macro_rules! of_books {
-    () => {
-        fn open<'a>(
-            &'a self,
-            database: &'a Database,
-            count: usize,
-        ) -> Pending<'a, Result<Vec<i64>, Fault>> {
-            Box::pin(open_books(database, count))
-        }
-
-        fn anomalies(&self) -> &'static [&'static Anomaly] {
-            &ANOMALIES
-        }
-
-        fn look(&self) -> &'static str {
-            LOOK
-        }
-
-        fn set_up(&self) -> &'static str {
-            SET_UP
-        }
-
-        /// Nothing else in a statement is as large.
-        fn is_unmistakable(&self, _stake: i64) -> bool {
-            true
-        }
-
-        fn remove<'a>(
-            &'a self,
-            database: &'a Database,
-            stakes: &'a [i64],
-        ) -> Pending<'a, Result<(), Fault>> {
-            Box::pin(remove_books(database, stakes))
-        }
-
-        fn harm(&self) -> &'static str {
-            "wrong"
-        }
-
-        fn moment(&self, trace: &Trace, _ended: &[Ended]) -> Option<Moment> {
-            went_wrong(trace)
-        }
-    };
-}
-
-impl Subject for Strategy {
-    #[expect(
-        clippy::misnamed_getters,
-        reason = "among all exhibits it has its full name"
-    )]
+impl Specimen for Strategy {
     fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn full_name(&self) -> &'static str {
         self.full_name
     }
 
-    fn cast(&self, _instances: usize) -> Arc<dyn Cast> {
-        Arc::new(Writers(*self))
+    fn card(&self) -> &'static Card {
+        self.card
     }
 
-    fn judge<'a>(
-        &'a self,
-        database: &'a Database,
-        stake: i64,
-        ended: &'a [Ended],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
-        Box::pin(judge(self, database, stake, ended))
+    fn settings(&self) -> Vec<Setting> {
+        vec![
+            Setting::alone(self.card.expected),
+            Setting::beside(CONSUMER, self.beside_the_consumer),
+        ]
     }
 
-    fn promises_safety(&self, engine: &Engine, _instances: usize) -> bool {
-        self.card.must_be_safe_on(engine)
-    }
-
-    of_books!();
-}
-
-impl Subject for BesideTheConsumer {
-    #[expect(
-        clippy::misnamed_getters,
-        reason = "this is what it is called beside the consumer"
-    )]
-    fn name(&self) -> &'static str {
-        self.0.name_beside_the_consumer
-    }
-
-    fn cast(&self, _instances: usize) -> Arc<dyn Cast> {
-        Arc::new(ConsumerAndWriters(*self.0))
-    }
-
-    fn judge<'a>(
-        &'a self,
-        database: &'a Database,
-        stake: i64,
-        ended: &'a [Ended],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
-        Box::pin(judge(self.0, database, stake, ended))
-    }
-
-    fn clients_are_alike(&self) -> bool {
-        false
-    }
-
-    fn promises_safety(&self, engine: &Engine, _instances: usize) -> bool {
-        self.expected_on(engine).is_some_and(Expectation::is_safe)
-    }
-
-    of_books!();
-}
-
-/// By the audit, and then by who was turned away.
-async fn judge(
-    strategy: &Strategy,
-    database: &Database,
-    book: i64,
-    ended: &[Ended],
-) -> Result<Verdict, Fault> {
-    let audit = Audit::of(database, book, &[strategy.pair]).await?;
-    Ok(if let Some(anomaly) = audit.worst() {
-        Verdict::Anomaly(anomaly)
-    } else if let Some(fault) = refusal(ended) {
-        Verdict::Refused(fault.kind)
-    } else if ended.iter().any(|it| it.outcome != Outcome::Applied) {
-        Verdict::Declined
-    } else {
-        Verdict::Safe
-    })
-}
-
-/// Clients who all write.
-#[derive(Debug)]
-struct Writers(Strategy);
-
-impl Cast for Writers {
-    fn perform<'a>(
-        &'a self,
-        client: Client,
-        session: Session<'a>,
-        stake: i64,
-    ) -> Pending<'a, Ended> {
-        Box::pin(write(&self.0, client, session, stake))
-    }
-}
-
-/// Client A is the consumer.
-#[derive(Debug)]
-struct ConsumerAndWriters(Strategy);
-
-impl Cast for ConsumerAndWriters {
-    fn perform<'a>(
-        &'a self,
-        client: Client,
-        session: Session<'a>,
-        stake: i64,
-    ) -> Pending<'a, Ended> {
-        match client.index() {
-            0 => Box::pin(consume(&self.0, session, stake)),
-            _ => Box::pin(write(&self.0, client, session, stake)),
+    fn subject(&self, setting: &Setting) -> Subject {
+        let strategy = *self;
+        let with_consumer = setting.beside.is_some();
+        Subject {
+            about: About {
+                name: setting.name_of(self).into(),
+                anomalies: ANOMALIES.into(),
+                nothing: "wrong",
+                setup_sql: SETUP_SQL.into(),
+                inspect_sql: INSPECT_SQL.into(),
+                clients_are_alike: !with_consumer,
+                shares_memory: false,
+            },
+            fixtures: Fixtures::Rows(Arc::new(BookFixtures)),
+            clients: Arc::new(move |_instances| -> Arc<dyn Clients> {
+                Arc::new(Writers {
+                    strategy,
+                    with_consumer,
+                })
+            }),
+            judge: Arc::new(Auditor {
+                pair: self.pair,
+                setting: *setting,
+            }),
         }
     }
 }
 
-async fn write(strategy: &Strategy, client: Client, session: Session<'_>, book: i64) -> Ended {
+/// A book for each run.
+#[derive(Debug)]
+struct BookFixtures;
+
+impl Rows for BookFixtures {
+    fn make<'a>(
+        &'a self,
+        database: &'a Database,
+        count: usize,
+    ) -> Pending<'a, Result<Vec<i64>, Fault>> {
+        Box::pin(open_books(database, count))
+    }
+
+    fn remove<'a>(
+        &'a self,
+        database: &'a Database,
+        ids: &'a [i64],
+    ) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(remove_books(database, ids))
+    }
+
+    /// No other value of a statement is as large.
+    fn id_is_unambiguous(&self, _id: i64) -> bool {
+        true
+    }
+}
+
+/// Judges by the audit of the book.
+#[derive(Debug)]
+struct Auditor {
+    pair: &'static Pair,
+    setting: Setting,
+}
+
+impl Judge for Auditor {
+    fn judge<'a>(
+        &'a self,
+        database: &'a Database,
+        fixture: Fixture,
+        results: &'a [ClientResult],
+    ) -> Pending<'a, Result<Verdict, Fault>> {
+        Box::pin(async move {
+            let audit = Audit::of(database, fixture.id(), &[self.pair]).await?;
+            Ok(verdict_of(audit.worst(), results))
+        })
+    }
+
+    fn highlight(&self, trace: &Trace, _results: &[ClientResult]) -> Option<Highlight> {
+        went_wrong(trace)
+    }
+
+    fn promises_safety(&self, engine: &Engine, instances: usize) -> bool {
+        self.setting.promises_safety(engine, instances)
+    }
+}
+
+/// The clients of one run. All write, or the first consumes.
+#[derive(Debug)]
+struct Writers {
+    strategy: Strategy,
+    with_consumer: bool,
+}
+
+impl InSession for Writers {
+    fn perform<'a>(
+        &'a self,
+        client: Client,
+        session: Session<'a>,
+        fixture: Fixture,
+    ) -> Pending<'a, ClientResult> {
+        if self.with_consumer && client.index() == 0 {
+            Box::pin(consume(&self.strategy, session, fixture.id()))
+        } else {
+            Box::pin(write(&self.strategy, client, session, fixture.id()))
+        }
+    }
+}
+
+async fn write(
+    strategy: &Strategy,
+    client: Client,
+    session: Session<'_>,
+    book: i64,
+) -> ClientResult {
     let order = order_of(strategy, client, book);
-    // Without pauses there is one attempt. With a second one `token_claim` has 6916 schedules, which end no differently.
+    // Without pauses there is one attempt. With a second one `token_claim` has 6916 schedules, which end
+    // no differently.
     match strategy.perform_in(session, &order).await {
-        Ok(_receipt) => ended(Outcome::Applied, None),
+        Ok(_receipt) => ClientResult::APPLIED,
         Err(Failure { refusal, outcome }) => match refusal {
-            Refusal::Engine(fault) => ended(outcome, Some(fault)),
-            Refusal::GaveUp { .. } => ended(outcome, None),
+            Refusal::Engine(fault) => ClientResult::failed(outcome, Some(fault)),
+            Refusal::GaveUp { .. } => ClientResult::failed(outcome, None),
         },
     }
 }
 
-async fn consume(strategy: &Strategy, mut session: Session<'_>, book: i64) -> Ended {
+async fn consume(strategy: &Strategy, mut session: Session<'_>, book: i64) -> ClientResult {
     let processed = consumer::process(&mut session, book, strategy.pair, &mut Vec::new()).await;
     session.end().await;
     match processed {
-        Ok(()) => ended(Outcome::Applied, None),
-        Err(fault) => ended(Outcome::Refused, Some(fault)),
+        Ok(()) => ClientResult::APPLIED,
+        Err(fault) => ClientResult::refused(Some(fault)),
     }
 }
 
-fn ended(outcome: Outcome, fault: Option<Fault>) -> Ended {
-    Ended {
-        outcome,
-        fault,
-        saw: None,
-    }
-}
-
-/// The same in every run, but for the book.
+/// The order of a client. It is the same in every run, except for the book.
 fn order_of(strategy: &Strategy, client: Client, book: i64) -> Order {
     let number = client.index() as u8 + 1;
     let line = |item_no| OrderLine {
@@ -271,8 +227,8 @@ fn order_of(strategy: &Strategy, client: Client, book: i64) -> Order {
     }
 }
 
-/// Each with an order that was processed long ago, as a book has that is in use, and between two neighbours that nobody
-/// writes into: on InnoDB, where locks reach to the neighbouring row, no run waits for what is done to another's book.
+/// Opens books, each with one shipped order. Empty books at id ± 1 absorb InnoDB's gap locks, so that
+/// parallel runs never block each other.
 async fn open_books(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
     let books: Vec<i64> = std::iter::repeat_with(|| fastrand::i64(BOOKS))
         .take(count)
@@ -294,7 +250,7 @@ async fn open_books(database: &Database, count: usize) -> Result<Vec<i64>, Fault
     Ok(books)
 }
 
-/// With all that is in them, and their neighbours.
+/// Removes books with all that is in them, and their neighbours.
 async fn remove_books(database: &Database, books: &[i64]) -> Result<(), Fault> {
     const AT_A_TIME: usize = 100;
     for some in books.chunks(AT_A_TIME) {
@@ -315,7 +271,7 @@ async fn remove_books(database: &Database, books: &[i64]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A UUID has 48 bits for its milliseconds, and the explorer's has the book there.
+/// The ids of books. A UUID has 48 bits for its milliseconds, and the explorer puts the book's id there.
 const BOOKS: std::ops::Range<i64> = 1 << 40..1 << 48;
 
 const OPEN_NUMBERS: &str = "INSERT INTO order_numbers (book, last_number) VALUES (?, 1)";
@@ -331,8 +287,8 @@ const REMOVE: [&str; 3] = [
 ];
 const REMOVE_NEIGHBOURS: &str = "DELETE FROM order_head WHERE book IN (?, ?)";
 
-/// Where a line went under somebody else's number; or what was shipped too early.
-fn went_wrong(trace: &Trace) -> Option<Moment> {
+/// The row in which a line went under the number of another order, or an order was shipped too early.
+fn went_wrong(trace: &Trace) -> Option<Highlight> {
     let rows = || trace.rows.iter().enumerate();
     let lines = || rows().filter(|(_, row)| row.step.label == "insert line" && row.is_write());
     let among_others = lines().find_map(|(at, line): (usize, &Row)| {
@@ -340,7 +296,7 @@ fn went_wrong(trace: &Trace) -> Option<Moment> {
         let mut others =
             lines().filter(|(before, other)| *before < at && other.value() == Some(number));
         let (_, other) = others.find(|(_, other)| other.client != line.client)?;
-        Some(Moment {
+        Some(Highlight {
             row: at,
             words: format!(
                 "{}'s line goes under number {number}, where {}'s are",
@@ -351,7 +307,7 @@ fn went_wrong(trace: &Trace) -> Option<Moment> {
     among_others.or_else(|| {
         let mut shipments = rows().filter(|(_, row)| row.step.label == "record shipment");
         let (row, shipment) = shipments.next()?;
-        Some(Moment {
+        Some(Highlight {
             row,
             words: format!(
                 "an order is shipped with {} of its lines",

@@ -52,7 +52,7 @@ pub mod uuid_v7;
 pub use anomalies::{
     ANOMALIES, DUPLICATE_NUMBER, INCOMPLETE_ORDER, MIXED_ORDER, SHIPPED_INCOMPLETE,
 };
-pub use explored::{BESIDE_THE_CONSUMER, BesideTheConsumer};
+pub use explored::EXHIBIT;
 pub use order::{
     DeliveryDate, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, RandomIds,
 };
@@ -68,7 +68,6 @@ macro_rules! strategy {
         Strategy {
             name: stringify!($name),
             full_name: concat!("orders/", stringify!($name)),
-            name_beside_the_consumer: concat!("orders/", stringify!($name), ", consumer"),
             card: &$name::CARD,
             beside_the_consumer: $name::BESIDE_THE_CONSUMER,
             pair: &$pair,

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::{Failure, Order, Pair, Receipt, Refusal, STRATEGIES};
-use crate::engine::{Database, Engine, Session};
+use crate::engine::{Database, Session};
 use crate::exhibits::card::{Card, Expectation};
 use crate::step::Observer;
 use crate::verdict::Outcome;
@@ -19,8 +19,6 @@ pub struct Strategy {
     pub name: &'static str,
     /// Its name among the strategies of all exhibits.
     pub full_name: &'static str,
-    /// That name where one of its clients is the consumer.
-    pub(super) name_beside_the_consumer: &'static str,
     /// What its file says about it, where two write.
     pub card: &'static Card,
     /// What is expected where one writes and the consumer reads.
@@ -37,13 +35,6 @@ impl Strategy {
     /// The strategy of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         STRATEGIES.iter().find(|strategy| strategy.name == name)
-    }
-
-    /// Whether nothing may ever go wrong on this engine at its isolation level, neither among writers nor beside the
-    /// consumer. Refusals may be many.
-    pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
-        let consumed = Expectation::on(engine, self.beside_the_consumer);
-        self.card.must_be_safe_on(engine) && consumed.is_some_and(Expectation::is_safe)
     }
 
     /// Writes one order on a connection from the pool, into a book that is [open](super::books::open). `pauses` says how long

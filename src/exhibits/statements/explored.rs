@@ -1,95 +1,92 @@
-//! A statement as the explorer sees it: client A reads one, and every other makes a deposit meanwhile.
+//! A statement as the explorer runs it: client A reads one, and every other client deposits meanwhile.
 
 use std::sync::Arc;
 
-use super::{ANOMALIES, READ_SKEW, Reader, Statement, StatementRequest};
+use super::{ANOMALIES, READ_SKEW, READERS, Reader, Statement, StatementRequest};
 use crate::engine::{Database, Engine, Fault, Session};
-use crate::exhibits::deposits::explored::{
-    AMOUNT, LOOK, SET_UP, is_unmistakable, open_accounts, remove_accounts,
-};
+use crate::exhibits::account_fixtures::{AMOUNT, INSPECT_SQL, SETUP_SQL};
+use crate::exhibits::card::Card;
 use crate::exhibits::deposits::{Deposit, Refusal, atomic_update};
-use crate::explore::{Cast, Client, Ended, Moment, Pending, Subject, Trace, refusal};
+use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen};
+use crate::explore::{
+    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
+    Subject, Trace, verdict_of,
+};
 use crate::step::Action;
-use crate::verdict::{Anomaly, Outcome, Verdict};
+use crate::verdict::{Anomaly, Verdict};
+
+/// The exhibit, for listings.
+pub static EXHIBIT: Exhibit = Exhibit {
+    name: "statements",
+    anomalies: &ANOMALIES,
+    specimens: || READERS.iter().map(|it| it as &dyn Specimen).collect(),
+};
 
 /// More than the deposits of a run, so that all of them are listed.
 const LIMIT: i64 = 10;
 
-impl Subject for Reader {
+impl Specimen for Reader {
     fn name(&self) -> &'static str {
         self.name
     }
 
-    fn anomalies(&self) -> &'static [&'static Anomaly] {
-        &ANOMALIES
+    fn full_name(&self) -> &'static str {
+        self.full_name
     }
 
-    fn open<'a>(
-        &'a self,
-        database: &'a Database,
-        count: usize,
-    ) -> Pending<'a, Result<Vec<i64>, Fault>> {
-        Box::pin(open_accounts(database, count))
+    fn card(&self) -> &'static Card {
+        self.card
     }
 
-    fn look(&self) -> &'static str {
-        LOOK
+    fn settings(&self) -> Vec<Setting> {
+        vec![Setting::alone(self.card.expected)]
     }
 
-    fn set_up(&self) -> &'static str {
-        SET_UP
-    }
-
-    fn is_unmistakable(&self, stake: i64) -> bool {
-        is_unmistakable(stake)
-    }
-
-    /// Nobody keeps anything in an instance's memory.
-    fn cast(&self, _instances: usize) -> Arc<dyn Cast> {
-        Arc::new(ReaderAndWriters(*self))
-    }
-
-    fn judge<'a>(
-        &'a self,
-        _database: &'a Database,
-        _stake: i64,
-        ended: &'a [Ended],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
-        Box::pin(std::future::ready(Ok(judge(ended))))
-    }
-
-    fn remove<'a>(
-        &'a self,
-        database: &'a Database,
-        stakes: &'a [i64],
-    ) -> Pending<'a, Result<(), Fault>> {
-        Box::pin(remove_accounts(database, stakes))
-    }
-
-    /// One reads and the others write.
-    fn clients_are_alike(&self) -> bool {
-        false
-    }
-
-    fn promises_safety(&self, engine: &Engine, _instances: usize) -> bool {
-        self.card.must_be_safe_on(engine)
-    }
-
-    fn moment(&self, trace: &Trace, _ended: &[Ended]) -> Option<Moment> {
-        fell_apart(trace)
+    fn subject(&self, setting: &Setting) -> Subject {
+        let reader = *self;
+        Subject {
+            about: About {
+                name: setting.name_of(self).into(),
+                anomalies: ANOMALIES.into(),
+                nothing: "lost",
+                setup_sql: SETUP_SQL.into(),
+                inspect_sql: INSPECT_SQL.into(),
+                clients_are_alike: false,
+                shares_memory: false,
+            },
+            fixtures: Fixtures::Rows(Arc::new(AccountFixtures::default())),
+            clients: Arc::new(move |_instances| -> Arc<dyn Clients> {
+                Arc::new(ReaderAndWriters(reader))
+            }),
+            judge: Arc::new(Balance { setting: *setting }),
+        }
     }
 }
 
-/// By what the reader has seen. That the books are right is what the writers' own strategy is explored for.
-fn judge(ended: &[Ended]) -> Verdict {
-    if let Some(anomaly) = ended.iter().find_map(|it| it.saw) {
-        Verdict::Anomaly(anomaly)
-    } else if let Some(fault) = refusal(ended) {
-        Verdict::Refused(fault.kind)
-    } else if ended.iter().any(|it| it.outcome != Outcome::Applied) {
-        Verdict::Declined
-    } else {
-        Verdict::Safe
+/// Judges by what the reader has seen. Whether the database is right is what the writers' own strategy
+/// is explored for.
+#[derive(Debug)]
+struct Balance {
+    setting: Setting,
+}
+
+impl Judge for Balance {
+    fn judge<'a>(
+        &'a self,
+        _database: &'a Database,
+        _fixture: Fixture,
+        results: &'a [ClientResult],
+    ) -> Pending<'a, Result<Verdict, Fault>> {
+        let anomaly = results.iter().find_map(|it| it.saw);
+        Box::pin(std::future::ready(Ok(verdict_of(anomaly, results))))
+    }
+
+    fn highlight(&self, trace: &Trace, _results: &[ClientResult]) -> Option<Highlight> {
+        fell_apart(trace)
+    }
+
+    fn promises_safety(&self, engine: &Engine, instances: usize) -> bool {
+        self.setting.promises_safety(engine, instances)
     }
 }
 
@@ -97,36 +94,36 @@ fn judge(ended: &[Ended]) -> Verdict {
 #[derive(Debug)]
 struct ReaderAndWriters(Reader);
 
-impl Cast for ReaderAndWriters {
+impl InSession for ReaderAndWriters {
     fn perform<'a>(
         &'a self,
         client: Client,
         session: Session<'a>,
-        stake: i64,
-    ) -> Pending<'a, Ended> {
+        fixture: Fixture,
+    ) -> Pending<'a, ClientResult> {
         match client.index() {
-            0 => Box::pin(read(&self.0, session, stake)),
-            _ => Box::pin(write(session, stake)),
+            0 => Box::pin(read(&self.0, session, fixture.id())),
+            _ => Box::pin(write(session, fixture.id())),
         }
     }
 }
 
-async fn read(reader: &Reader, session: Session<'_>, account: i64) -> Ended {
+async fn read(reader: &Reader, session: Session<'_>, account: i64) -> ClientResult {
     let wanted = StatementRequest {
         account,
         limit: LIMIT,
     };
     match reader.perform_in(session, &wanted).await {
-        Ok(Some(statement)) => Ended {
+        Ok(Some(statement)) => ClientResult {
             saw: skew(&statement),
-            ..APPLIED
+            ..ClientResult::APPLIED
         },
-        Ok(None) => refused(None),
-        Err(fault) => refused(Some(fault)),
+        Ok(None) => ClientResult::refused(None),
+        Err(fault) => ClientResult::refused(Some(fault)),
     }
 }
 
-async fn write(mut session: Session<'_>, account: i64) -> Ended {
+async fn write(mut session: Session<'_>, account: i64) -> ClientResult {
     let deposit = Deposit {
         account,
         amount: AMOUNT,
@@ -135,34 +132,20 @@ async fn write(mut session: Session<'_>, account: i64) -> Ended {
     let deposited = atomic_update::deposit(&mut session, &deposit).await;
     session.end().await;
     match deposited {
-        Ok(_receipt) => APPLIED,
-        Err(Refusal::Engine(fault)) => refused(Some(fault)),
-        Err(_) => refused(None),
+        Ok(_receipt) => ClientResult::APPLIED,
+        Err(Refusal::Engine(fault)) => ClientResult::refused(Some(fault)),
+        Err(_) => ClientResult::refused(None),
     }
 }
 
-const APPLIED: Ended = Ended {
-    outcome: Outcome::Applied,
-    fault: None,
-    saw: None,
-};
-
-fn refused(fault: Option<Fault>) -> Ended {
-    Ended {
-        outcome: Outcome::Refused,
-        fault,
-        saw: None,
-    }
-}
-
-/// What is wrong with a statement of books that are right at every moment.
+/// What is wrong with a statement that was read from a database that is right at every moment.
 fn skew(statement: &Statement) -> Option<&'static Anomaly> {
     let comes_from_one_moment = statement.balances && statement.list_agrees;
     (!comes_from_one_moment).then_some(&READ_SKEW)
 }
 
-/// Where the reader got to see something that does not belong to what it had seen before.
-fn fell_apart(trace: &Trace) -> Option<Moment> {
+/// The row in which the reader read what does not belong to what it had read before.
+fn fell_apart(trace: &Trace) -> Option<Highlight> {
     let rows = trace.rows.iter().enumerate();
     let reads = rows.filter(|(_, row)| {
         row.client.index() == 0 && row.step.action == Action::Read && row.ending().is_some()
@@ -172,14 +155,14 @@ fn fell_apart(trace: &Trace) -> Option<Moment> {
     };
     let (balance, sum) = (balance.value()?, sum.value()?);
     Some(if balance == sum {
-        Moment {
+        Highlight {
             row: at_list,
             words: format!(
                 "A has transactions of {sum} and a list of others: there was no such moment"
             ),
         }
     } else {
-        Moment {
+        Highlight {
             row: at_sum,
             words: format!(
                 "A has a balance of {balance} and transactions of {sum}: there was no such moment"

@@ -27,6 +27,7 @@ mod statement;
 pub mod torn;
 
 pub use anomalies::{ANOMALIES, READ_SKEW};
+pub use explored::EXHIBIT;
 pub use reader::Reader;
 pub use statement::{Statement, StatementRequest};
 
@@ -35,14 +36,14 @@ use queries::{balance, latest, sum};
 /// All ways to read a statement, in the order in which they are taught.
 pub static READERS: [Reader; 2] = [
     Reader {
-        name: "statement_torn",
-        short_name: "torn",
+        full_name: "statement_torn",
+        name: "torn",
         card: &torn::CARD,
         read: |s, wanted| Box::pin(torn::read(s, wanted)),
     },
     Reader {
-        name: "statement_snapshot",
-        short_name: "snapshot",
+        full_name: "statement_snapshot",
+        name: "snapshot",
         card: &snapshot::CARD,
         read: |s, wanted| Box::pin(snapshot::read(s, wanted)),
     },

@@ -14,9 +14,9 @@ type ReadFuture<'f> = Pin<Box<dyn Future<Output = Result<Option<Statement>, Faul
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
     /// Its name among the strategies of all exhibits.
+    pub full_name: &'static str,
+    /// Its name within the exhibit, as a request gives it.
     pub name: &'static str,
-    /// Its name where only statements are spoken of, as a request gives it.
-    pub short_name: &'static str,
     /// What its file says about it.
     pub card: &'static Card,
     /// The function itself.
@@ -24,10 +24,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The one of that name, be it the short one or the other.
+    /// The reader with that name, within the exhibit or among all.
     pub fn named(name: &str) -> Option<&'static Self> {
         let mut readers = READERS.iter();
-        readers.find(|reader| [reader.short_name, reader.name].contains(&name))
+        readers.find(|reader| [reader.name, reader.full_name].contains(&name))
     }
 
     /// Reads one statement on a connection from the pool; none where there is no such account.

@@ -2,49 +2,55 @@
 
 use std::fmt::Write as _;
 
-use super::super::{Finding, Schedules};
-use super::{about_thinking, sentence, shown, verdict};
+use super::text::{about_thinking, sentence};
+use super::{FindingData, Report, sql, timeline};
 use crate::engine::{Engine, Flavour, Journal};
-use crate::verdict::Verdict;
 
 /// What the page is about.
 const HEADING: &str = "Which code goes wrong where";
 
 /// One engine in one mode, with a column for each level.
 #[derive(Debug)]
-pub(super) struct Table<'f> {
-    pub(super) title: String,
-    pub(super) columns: Vec<String>,
-    pub(super) rows: Vec<Line<'f>>,
+struct Table<'r> {
+    title: String,
+    columns: Vec<String>,
+    rows: Vec<Row<'r>>,
 }
 
-/// One strategy, with a cell for each column; none where it was not explored.
+/// One subject, with a cell for each column. None if it was not explored there.
 #[derive(Debug)]
-pub(super) struct Line<'f> {
-    pub(super) strategy: &'static str,
-    /// How many, in words; nothing where it was one.
-    pub(super) several_instances: String,
-    pub(super) cells: Vec<Option<&'f Finding>>,
+struct Row<'r> {
+    strategy: &'r str,
+    /// The number of instances in words. Empty if it is one.
+    several_instances: String,
+    cells: Vec<Option<&'r FindingData>>,
 }
 
 /// The tables that the findings make, in their order.
-pub(super) fn tables(findings: &[Finding]) -> Vec<Table<'_>> {
+fn tables(findings: &[FindingData]) -> Vec<Table<'_>> {
     let titles = distinct(findings.iter().map(|finding| title(&finding.engine)));
     let table = |title_here: String| {
         let here = || findings.iter().filter(|it| title(&it.engine) == title_here);
         let columns = distinct(here().map(|finding| column(&finding.engine)));
-        let row = |finding: &Finding| (finding.strategy(), finding.several_instances());
-        let rows = distinct(here().map(row));
-        let line = |wanted: (&'static str, String)| Line {
+        let key = |finding: &FindingData| (finding.strategy.clone(), finding.instances);
+        let first_of_each = here().filter(|finding| {
+            let first = here().find(|it| key(it) == key(finding));
+            first.is_some_and(|first| std::ptr::eq(first, *finding))
+        });
+        let row = |first: &'_ FindingData| Row {
             cells: columns
                 .iter()
-                .map(|it| here().find(|f| row(f) == wanted && column(&f.engine) == *it))
+                .map(|it| here().find(|f| key(f) == key(first) && column(&f.engine) == *it))
                 .collect(),
-            strategy: wanted.0,
-            several_instances: wanted.1,
+            strategy: "",
+            several_instances: first.several_instances(),
         };
+        let rows = first_of_each.map(|first| Row {
+            strategy: &first.strategy,
+            ..row(first)
+        });
         Table {
-            rows: rows.into_iter().map(line).collect(),
+            rows: rows.collect(),
             title: title_here,
             columns,
         }
@@ -79,56 +85,53 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     })
 }
 
-/// A cell in words: what was lost, who was refused with which code, of how many schedules.
-pub(super) fn cell(finding: &Finding) -> String {
-    let tally = &finding.tally;
-    let of = match (&finding.plan.schedules, finding.is_exhaustive()) {
-        (Schedules::Sample { .. }, _) => format!("{} drawn", tally.schedules),
-        (_, true) => tally.schedules.to_string(),
-        (_, false) => format!("{} run", tally.schedules),
+/// A cell in words: the anomalies, the refusals with their codes, and the number of schedules.
+fn cell(finding: &FindingData) -> String {
+    let of = match (finding.policy, finding.exhaustive) {
+        ("random", _) => format!("{} drawn", finding.schedules),
+        (_, true) => finding.schedules.to_string(),
+        (_, false) => format!("{} run", finding.schedules),
     };
-    let refused = tally.refused.iter().map(|((fault, code), count)| {
-        let why = code.clone().unwrap_or_else(|| fault.to_string());
-        format!(", {count} refused ({why})")
+    let refused = finding.refused.iter().map(|it| {
+        let count = it.schedules;
+        match (&it.code, it.fault) {
+            (Some(code), _) => format!(", {count} refused ({code})"),
+            (None, Some(fault)) => format!(", {count} refused ({fault})"),
+            (None, None) => format!(", {count} declined"),
+        }
     });
-    let declined = match tally.count(Verdict::Declined) {
-        0 => String::new(),
-        count => format!(", {count} declined"),
-    };
-    let refused = refused.collect::<String>() + &declined;
-    let harm = finding.subject.harm();
-    let anomalies: Vec<_> = finding.anomalies().collect();
-    match (&anomalies[..], refused.is_empty()) {
-        ([], true) if finding.is_exhaustive() => format!("✓ all {of} safe"),
-        ([], _) if finding.is_exhaustive() => format!("✓ 0 of {of} {harm}{refused}"),
-        ([], _) => format!("? 0 of {of} {harm}{refused}"),
-        ([(anomaly, count)], _) => format!("✗ {count} of {of} {}{refused}", anomaly.word),
-        (several, _) => {
+    let refused: String = refused.collect();
+    let found = finding.found();
+    let found: Vec<_> = found.map(|(it, count)| (count, it.word)).collect();
+    let nothing = finding.nothing;
+    match &found[..] {
+        [] if finding.exhaustive && refused.is_empty() => format!("✓ all {of} safe"),
+        [] if finding.exhaustive => format!("✓ 0 of {of} {nothing}{refused}"),
+        [] => format!("? 0 of {of} {nothing}{refused}"),
+        [(count, word)] => format!("✗ {count} of {of} {word}{refused}"),
+        several => {
             let several: Vec<_> = several
                 .iter()
-                .map(|(anomaly, count)| format!("{count} {}", anomaly.word))
+                .map(|(count, word)| format!("{count} {word}"))
                 .collect();
             format!("✗ {} of {of}{refused}", several.join(", "))
         }
     }
 }
 
-/// On what all this was found.
-fn grounds(findings: &[Finding]) -> String {
-    let versions = distinct(
-        findings
-            .iter()
-            .map(|finding| format!("{} {}", finding.engine.flavour, finding.engine.version)),
-    );
-    versions.join(", ")
+/// The engines on which all this was found.
+fn grounds(findings: &[FindingData]) -> String {
+    let engines = findings.iter().map(|finding| &finding.engine);
+    let versions = engines.map(|engine| format!("{} {}", engine.flavour, engine.version));
+    distinct(versions).join(", ")
 }
 
 /// What the cells mean, made of the anomalies of what is shown.
-pub(super) fn legend(findings: &[Finding]) -> String {
-    let clients = distinct(findings.iter().map(|it| it.plan.clients.to_string())).join(" or ");
-    let anomalies = findings.iter().flat_map(|it| it.subject.anomalies());
+fn legend(findings: &[FindingData]) -> String {
+    let clients = distinct(findings.iter().map(|it| it.clients.to_string())).join(" or ");
+    let anomalies = findings.iter().flat_map(|it| &it.legend);
     let words = distinct(anomalies.map(|it| format!("{}: {}", it.word, it.meaning)));
-    let (schedules, open) = if findings.iter().all(Finding::is_exhaustive) {
+    let (schedules, open) = if findings.iter().all(|it| it.exhaustive) {
         ("of all schedules", "")
     } else {
         let open = " A question mark: no schedule that was run goes wrong, but not all were run.";
@@ -143,12 +146,12 @@ pub(super) fn legend(findings: &[Finding]) -> String {
 }
 
 /// The matrix as Markdown tables, one for each engine.
-pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
-    let mut text = if findings.is_empty() {
-        String::new()
-    } else {
-        format!("# {HEADING}\n\n{}\n\n", legend(findings))
-    };
+pub fn markdown(report: &Report) -> String {
+    let findings = &report.findings[..];
+    let mut text = String::new();
+    if !findings.is_empty() {
+        let _ = writeln!(text, "# {HEADING}\n\n{}\n", legend(findings));
+    }
     for table in tables(findings) {
         let _ = writeln!(text, "## {}\n", table.title);
         let _ = writeln!(text, "| strategy | {} |", table.columns.join(" | "));
@@ -167,10 +170,10 @@ pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
     if !findings.is_empty() {
         let _ = writeln!(text, "Found on {}.", grounds(findings));
     }
-    for engine in missing {
+    for engine in &report.missing {
         let _ = writeln!(text, "Not run: {engine}");
     }
-    let _ = write!(text, "\n{}", about_thinking(findings));
+    let _ = write!(text, "\n{}", about_thinking(report));
     text
 }
 
@@ -179,7 +182,8 @@ pub fn markdown(findings: &[Finding], missing: &[String]) -> String {
 ///
 /// One line names the versions. Apart from it, what is found on one engine is the same on every machine,
 /// and so is its section, whatever else is in the page.
-pub fn html(findings: &[Finding], missing: &[String]) -> String {
+pub fn html(report: &Report) -> String {
+    let findings = &report.findings[..];
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -190,13 +194,13 @@ pub fn html(findings: &[Finding], missing: &[String]) -> String {
         escaped(&legend(findings)),
         escaped(&grounds(findings)),
     );
-    for engine in missing {
+    for engine in &report.missing {
         let _ = writeln!(page, "<p>Not run: {}</p>", escaped(engine));
     }
     let _ = writeln!(
         page,
         "<p>{}</p>\n</header>\n<main>",
-        escaped(&about_thinking(findings))
+        escaped(about_thinking(report))
     );
     for table in tables(findings) {
         write_section(&mut page, &table);
@@ -246,8 +250,8 @@ fn write_table(page: &mut String, table: &Table<'_>) {
 }
 
 /// The name of a finding's detail within the page.
-fn anchor(finding: &Finding) -> String {
-    let (strategy, instances) = (finding.strategy(), finding.several_instances());
+fn anchor(finding: &FindingData) -> String {
+    let (strategy, instances) = (&finding.strategy, finding.several_instances());
     let name = format!("{} {strategy}{instances}", place(finding));
     let words = name.split(|c: char| !c.is_alphanumeric() && c != '_');
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
@@ -255,42 +259,43 @@ fn anchor(finding: &Finding) -> String {
 }
 
 /// The engine, its mode and its level, without the version.
-fn place(finding: &Finding) -> String {
+fn place(finding: &FindingData) -> String {
     let engine = &finding.engine;
     format!("{}, {}", title(engine), column(engine))
 }
 
-/// Colours are not all that tells the cells apart: each begins with a sign.
-fn class(finding: &Finding) -> &'static str {
-    match (finding.tally.anomalies(), finding.tally.turned_away()) {
-        (0, _) if !finding.is_exhaustive() => "open",
-        (0, 0) => "safe",
-        (0, _) => "refused",
-        _ => "lost",
+/// The class of a cell. Its colour is not all that tells: each cell begins with a sign.
+fn class(finding: &FindingData) -> &'static str {
+    let is_anomalous = finding.found().next().is_some();
+    match (is_anomalous, finding.refused.is_empty()) {
+        (true, _) => "lost",
+        (false, _) if !finding.exhaustive => "open",
+        (false, true) => "safe",
+        (false, false) => "refused",
     }
 }
 
-fn write_detail(page: &mut String, finding: &Finding) {
+fn write_detail(page: &mut String, finding: &FindingData) {
     let _ = writeln!(
         page,
         "<article id=\"{}\">\n<p><a href=\"#\">← the matrix</a></p>\n\
          <h2><code>{}</code>{} on {}</h2>\n<p>{}.</p>",
         anchor(finding),
-        finding.strategy(),
+        finding.strategy,
         finding.several_instances(),
         escaped(&place(finding)),
-        escaped(&sentence(&verdict(finding))),
+        escaped(&sentence(&finding.verdict)),
     );
-    match shown(finding) {
+    match finding.shown() {
         Some((heading, example)) => {
-            let clients = finding.plan.clients;
+            let clients = finding.clients;
             let _ = writeln!(
                 page,
                 "<h3>{heading}: <code>{}</code></h3>\n<pre>{}</pre>\n\
                  <details><summary>The same as SQL</summary><pre>{}</pre></details>",
                 example.schedule,
-                escaped(&super::timeline::draw(example, clients)),
-                escaped(&super::script::write(finding, example)),
+                escaped(&timeline::draw(example, clients)),
+                escaped(&sql::script(finding, example)),
             );
         }
         None => page.push_str("<p>No schedule goes wrong, and no client is refused.</p>\n"),

@@ -2,37 +2,34 @@
 
 use std::fmt::Write as _;
 
-use super::super::{Client, Example, Row, What};
-use crate::step::Ending;
+use super::super::Client;
+use super::{ExampleData, StepData};
 
-/// How wide a client's column is. Two of them fit a terminal of 80 characters.
+/// The width of a client's column. Two of them fit a terminal of 80 characters.
 const WIDTH: usize = 37;
 
-/// Draws what happened: each statement with its values in its client's column, what it read or
-/// wrote, where it waited, and the moment at which something was lost.
-pub(super) fn draw(example: &Example, clients: usize) -> String {
+/// Draws what happened: each statement with its values in its client's column, what it read or wrote,
+/// where it waited, and where it went wrong.
+pub(super) fn draw(example: &ExampleData, clients: usize) -> String {
     let mut text = String::from("     ");
     for client in Client::first(clients) {
         let _ = write!(text, "{:WIDTH$} ", format!("client {client}"));
     }
     let mut lines = vec![text.trim_end().to_owned()];
-    for (index, row) in example.trace.rows.iter().enumerate() {
-        lines.extend(draw_row(row, example));
-        if let Some(moment) = example.moment.as_ref().filter(|it| it.row == index) {
-            lines.push(format!("     ✗ {}", moment.words));
+    for (index, step) in example.steps.iter().enumerate() {
+        lines.extend(draw_step(step));
+        if let Some(highlight) = example.highlight.as_ref().filter(|it| it.index == index) {
+            lines.push(format!("     ✗ {}", highlight.words));
         }
     }
     lines.join("\n") + "\n"
 }
 
-fn draw_row(row: &Row, example: &Example) -> Vec<String> {
-    let indent = row.client.index() * (WIDTH + 1);
-    let number = row
-        .number()
-        .map(|number| number.to_string())
-        .unwrap_or_default();
-    let mut margin = format!("{number:>3}");
-    let lines = wrapped(&described(row, example), WIDTH);
+fn draw_step(step: &StepData) -> Vec<String> {
+    let indent = step.client.index() * (WIDTH + 1);
+    let number = step.step.map(|number| number.to_string());
+    let mut margin = format!("{:>3}", number.unwrap_or_default());
+    let lines = wrapped(&described(step), WIDTH);
     let draw = |line| {
         let drawn = format!("{margin:4} {:indent$}{line}", "");
         margin.clear();
@@ -41,31 +38,17 @@ fn draw_row(row: &Row, example: &Example) -> Vec<String> {
     lines.into_iter().map(draw).collect()
 }
 
-/// The row in words: the statement as it could be typed, and its result.
-fn described(row: &Row, example: &Example) -> String {
-    let statement = example.statement(&row.step);
-    let statement = statement.unwrap_or_else(|| row.step.without_sql());
-    match &row.what {
-        What::Waits => format!("{statement} … waits for a lock"),
-        What::Resumed(number, ending) => format!("… {number} goes on{}", result(row, ending)),
-        What::Happened(ending) | What::Besides(ending) => {
-            format!("{statement}{}", result(row, ending))
-        }
+/// The step in words: the statement as it can be typed, and its result.
+fn described(step: &StepData) -> String {
+    match step.resumes {
+        Some(number) => format!("… {number} goes on{}", step.result()),
+        None if step.wait => format!("{} … waits for a lock", step.text()),
+        None => format!("{}{}", step.text(), step.result()),
     }
 }
 
-/// What came of a statement, to be written behind it.
-pub(super) fn result(row: &Row, ending: &Ending) -> String {
-    match ending {
-        Ending::Done(Some(value)) if row.is_read() => format!(" → {value}"),
-        Ending::Done(_) => String::new(),
-        Ending::MatchedNoRow => " → no row".to_owned(),
-        Ending::Failed { refusal, .. } => format!(" ✗ {refusal}"),
-    }
-}
-
-/// Breaks a statement into lines that are no wider than that, the later ones indented: before a clause
-/// if possible, else at a space.
+/// Breaks a statement into lines of at most this width, the later ones indented. It breaks before a
+/// clause if possible, else at a space.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for clause in clauses(text) {

@@ -23,6 +23,8 @@
 //! change. Either of the two may overwrite the other. Other instances are such processes, and so
 //! are the commands. Strategies that lose updates among themselves lose them to a change as well.
 
+pub mod explored;
+
 use std::fmt;
 
 use serde::Serialize;

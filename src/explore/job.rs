@@ -1,0 +1,416 @@
+//! One exploration as a job: subjects on one engine or on all of them, at one level or at all.
+//!
+//! A job owns its data and tells what happens as [`Event`]s. A consumer, be it a terminal or a page, needs
+//! nothing else.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::places::{modes, places};
+use super::{Finding, Plan, RunError, Schedules, Stop, Subject, Tally, explore};
+use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
+use crate::engine::local;
+use crate::engine::{
+    BESIDE_THE_CLIENTS, Database, Engine, Flavour, Lanes, OpenError, Scratch, Settings,
+};
+
+/// One exploration.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// What is explored.
+    pub subjects: Vec<Arc<Subject>>,
+    /// Where it is explored.
+    pub place: Place,
+    /// The search plan. `instances` below overrides the plan's.
+    pub plan: Plan,
+    /// The number of instances of the service. None explores each number that can make a difference.
+    pub instances: Option<usize>,
+    /// The largest number of runs at once.
+    pub parallel: usize,
+    /// Ends the job early.
+    pub stop: Arc<Stop>,
+}
+
+/// Where subjects are explored.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// On this database, which must have no other user.
+    On(Database),
+    /// On one engine: that of the URL or, without one, the lab's default. The job writes nothing into a
+    /// database of somebody else's, but makes one of its own beside it.
+    OneEngine(Option<DatabaseUrl>, Settings),
+    /// On every engine that is found here, in every mode and at every level. If a URL is given, only on
+    /// its engine; if the settings name a level, only at that one.
+    EveryEngine(Option<DatabaseUrl>, Settings),
+}
+
+/// Something that happens in a job.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The exploration of a subject begins.
+    Started(Exploring),
+    /// A run was judged.
+    Progress {
+        /// What is being explored.
+        exploring: Exploring,
+        /// The number of runs so far.
+        schedules: u64,
+        /// The number of them with an anomaly.
+        anomalies: u64,
+    },
+    /// The exploration of a subject has ended.
+    Found(Box<Finding>),
+    /// An engine is not here. The text names it and says why.
+    Missing(String),
+    /// One line that a person should read.
+    Note(String),
+    /// The job has ended, early if there is a reason.
+    Ended(Option<String>),
+}
+
+/// A subject on an engine.
+#[derive(Debug, Clone)]
+pub struct Exploring {
+    /// The subject's name.
+    pub subject: Cow<'static, str>,
+    /// The engine, at its level.
+    pub engine: Engine,
+    /// The number of instances of the service.
+    pub instances: usize,
+}
+
+/// Takes the events of a job, one after the other. It must not block.
+pub type Events<'e> = &'e (dyn Fn(Event) + Sync);
+
+/// What a job has led to, also if it ended early.
+#[derive(Debug, Default)]
+pub struct Exploration {
+    /// One for each subject, engine, level and number of instances.
+    pub findings: Vec<Finding>,
+    /// The engines that are not here, and why.
+    pub missing: Vec<String>,
+    /// Why it ended early. None if it ran to its end or was stopped.
+    pub error: Option<JobError>,
+}
+
+impl Exploration {
+    /// Whether a subject showed an anomaly although its card promises that it never does.
+    pub fn broke_a_promise(&self) -> bool {
+        let broke = |it: &Finding| it.promises_safety && it.tally.anomalies() > 0;
+        self.findings.iter().any(broke)
+    }
+}
+
+/// The largest number of runs at once, unless told otherwise. Enough for them to share the engine's
+/// commits.
+pub const PARALLEL: usize = 8;
+
+impl Job {
+    /// Runs the job to its end.
+    pub async fn run(&self, events: Events<'_>) -> Exploration {
+        let mut exploration = Exploration::default();
+        let result = match &self.place {
+            Place::On(database) => {
+                let mut session = JobSession::new(self, events, &mut exploration);
+                session.explore(database).await
+            }
+            Place::OneEngine(url, settings) => {
+                self.on_one_engine(url.as_ref(), settings, events, &mut exploration)
+                    .await
+            }
+            Place::EveryEngine(url, settings) => {
+                self.on_every_engine(url.as_ref(), settings, events, &mut exploration)
+                    .await
+            }
+        };
+        exploration.error = result.err();
+        events(Event::Ended(
+            exploration.error.as_ref().map(JobError::to_string),
+        ));
+        exploration
+    }
+
+    async fn on_one_engine(
+        &self,
+        url: Option<&DatabaseUrl>,
+        settings: &Settings,
+        events: Events<'_>,
+        exploration: &mut Exploration,
+    ) -> Result<(), JobError> {
+        let note = |line: &str| events(Event::Note(line.to_owned()));
+        let opened = choice::open_as_it_is(url, Lifetime::Temporary, settings, &note).await?;
+        let mut session = JobSession::new(self, events, exploration);
+        let result = session.beside(&opened).await;
+        // A private server that has ended says why, and that is the better explanation.
+        opened.close().await?;
+        result
+    }
+
+    async fn on_every_engine(
+        &self,
+        url: Option<&DatabaseUrl>,
+        settings: &Settings,
+        events: Events<'_>,
+        exploration: &mut Exploration,
+    ) -> Result<(), JobError> {
+        let note = |line: &str| events(Event::Note(line.to_owned()));
+        let mut first_error = None;
+        for (url, place) in places(url, settings) {
+            if self.stop.is_stopped() {
+                break;
+            }
+            let opened = choice::open_as_it_is(Some(&url), Lifetime::Temporary, &place, &note);
+            let mut session = JobSession::new(self, events, exploration);
+            if let Err(error) = session.in_every_mode(opened.await, settings).await {
+                let missing = format!("{url}: {error}");
+                events(Event::Missing(missing.clone()));
+                exploration.missing.push(missing);
+                let is_not_here = matches!(
+                    &error,
+                    JobError::Engine(ChoiceError::Local(local::Error::NotFound { .. }))
+                );
+                if !is_not_here {
+                    // The other engines have nothing to do with it.
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    /// One plan for each number of instances.
+    fn plans(&self, subject: &Subject) -> Vec<Plan> {
+        let instances = match (self.instances, &self.plan.schedules) {
+            (Some(instances), _) => vec![instances],
+            // It is a schedule of one instance, or of several.
+            (None, Schedules::One(_)) => vec![1],
+            (None, Schedules::All { .. } | Schedules::Sample { .. }) => {
+                subject.about.instances(self.plan.clients)
+            }
+        };
+        let plan = |instances| Plan {
+            instances,
+            ..self.plan.clone()
+        };
+        instances.into_iter().map(plan).collect()
+    }
+}
+
+/// A job at work on one engine.
+struct JobSession<'j> {
+    job: &'j Job,
+    events: Events<'j>,
+    exploration: &'j mut Exploration,
+    /// Whether it was said that there are fewer lanes than wanted. It is said once.
+    told_of_lanes: bool,
+}
+
+impl<'j> JobSession<'j> {
+    fn new(job: &'j Job, events: Events<'j>, exploration: &'j mut Exploration) -> Self {
+        Self {
+            job,
+            events,
+            exploration,
+            told_of_lanes: false,
+        }
+    }
+
+    fn note(&self, line: String) {
+        (self.events)(Event::Note(line));
+    }
+
+    /// Explores on the database that was opened or, if it is somebody else's, beside it.
+    async fn beside(&mut self, opened: &Opened) -> Result<(), JobError> {
+        let scratch = self.scratch(opened).await?;
+        let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
+        let result = self.explore(ground).await;
+        self.close_scratch(scratch, result).await
+    }
+
+    async fn in_every_mode(
+        &mut self,
+        opened: Result<Opened, ChoiceError>,
+        asked: &Settings,
+    ) -> Result<(), JobError> {
+        let opened = opened?;
+        let scratch = self.scratch(&opened).await?;
+        let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
+        let mut result = Ok(());
+        for settings in modes(ground, asked) {
+            if result.is_err() || self.job.stop.is_stopped() {
+                break;
+            }
+            result = match ground.with(&settings).await {
+                Ok(database) => {
+                    let explored = self.explore(&database).await;
+                    database.close().await;
+                    explored
+                }
+                Err(error) => Err(error.into()),
+            };
+        }
+        let result = self.close_scratch(scratch, result).await;
+        // A private server that has ended says why, and that is the better explanation.
+        opened.close().await?;
+        result
+    }
+
+    /// Explores all subjects on one database at one level.
+    async fn explore(&mut self, database: &Database) -> Result<(), JobError> {
+        let clients = self.job.plan.clients;
+        let lanes = database.lanes(clients, self.job.parallel).await?;
+        self.must_have_a_lane(&lanes)?;
+        let mut result = lanes.must_show_waits(clients).await.map_err(JobError::from);
+        for subject in &self.job.subjects {
+            for plan in self.job.plans(subject) {
+                if result.is_err() || self.job.stop.is_stopped() {
+                    break;
+                }
+                result = self.explore_one(&lanes, subject, &plan).await;
+            }
+        }
+        let closed = lanes.close().await;
+        self.and_closed(result, closed)
+    }
+
+    async fn explore_one(
+        &mut self,
+        lanes: &Lanes,
+        subject: &Arc<Subject>,
+        plan: &Plan,
+    ) -> Result<(), JobError> {
+        let exploring = Exploring {
+            subject: subject.about.name.clone(),
+            engine: lanes.lanes[0].database.engine().clone(),
+            instances: plan.instances,
+        };
+        (self.events)(Event::Started(exploring.clone()));
+        let progress = |tally: &Tally| {
+            (self.events)(Event::Progress {
+                exploring: exploring.clone(),
+                schedules: tally.schedules,
+                anomalies: tally.anomalies(),
+            });
+        };
+        let exploring_it = explore(&lanes.lanes, subject, plan, &self.job.stop, &progress);
+        let (finding, ended) = exploring_it.await;
+        (self.events)(Event::Found(Box::new(finding.clone())));
+        self.exploration.findings.push(finding);
+        ended.map_err(|error| JobError::Run(exploring.subject, error))
+    }
+
+    fn must_have_a_lane(&mut self, lanes: &Lanes) -> Result<(), JobError> {
+        let Some(because) = &lanes.fewer_because else {
+            return Ok(());
+        };
+        let count = lanes.lanes.len();
+        if count == 0 {
+            return Err(JobError::TooFewConnections {
+                clients: self.job.plan.clients,
+                because: because.clone(),
+            });
+        }
+        if !self.told_of_lanes {
+            let wanted = self.job.parallel;
+            self.note(format!(
+                "{count} instead of {wanted} runs at once: {because}"
+            ));
+            self.told_of_lanes = true;
+        }
+        Ok(())
+    }
+
+    /// Makes a database beside the one that was opened, if that one is somebody else's.
+    async fn scratch(&self, opened: &Opened) -> Result<Option<Scratch>, OpenError> {
+        opened.database.must_be_direct()?;
+        let is_innodb = matches!(
+            opened.database.engine().flavour,
+            Flavour::MySql | Flavour::MariaDb
+        );
+        if !is_innodb {
+            // Each lane brings its own tables.
+            return Ok(None);
+        }
+        if opened.is_private() {
+            opened.database.migrate().await?;
+            return Ok(None);
+        }
+        let scratch = opened.database.scratch().await?;
+        self.note(format!(
+            "exploring in a database of its own: {}",
+            scratch.name()
+        ));
+        Ok(Some(scratch))
+    }
+
+    async fn close_scratch(
+        &self,
+        scratch: Option<Scratch>,
+        result: Result<(), JobError>,
+    ) -> Result<(), JobError> {
+        match scratch {
+            Some(scratch) => self.and_closed(result, scratch.close().await),
+            None => result,
+        }
+    }
+
+    /// The first error is the one to return. What was left behind after it is said all the same.
+    fn and_closed(
+        &self,
+        result: Result<(), JobError>,
+        closed: Result<(), OpenError>,
+    ) -> Result<(), JobError> {
+        if let (Err(_), Err(left)) = (&result, &closed) {
+            self.note(left.to_string());
+        }
+        result.and(closed.map_err(JobError::from))
+    }
+}
+
+/// Why an exploration ended early.
+#[derive(Debug)]
+pub enum JobError {
+    /// No server of the engine could be started or reached.
+    Engine(ChoiceError),
+    /// The database could not be opened as it was asked for.
+    Open(OpenError),
+    /// Fewer connections than a run needs.
+    TooFewConnections {
+        /// The number of clients.
+        clients: usize,
+        /// Why there are not more.
+        because: String,
+    },
+    /// A run did not come to its end.
+    Run(Cow<'static, str>, RunError),
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(error) => error.fmt(f),
+            Self::Open(error) => error.fmt(f),
+            Self::TooFewConnections { clients, because } => write!(
+                f,
+                "{clients} clients need {} connections, one each and two to watch them: {because}",
+                clients + BESIDE_THE_CLIENTS
+            ),
+            Self::Run(subject, error) => write!(f, "{subject}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for JobError {}
+
+impl From<ChoiceError> for JobError {
+    fn from(error: ChoiceError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<OpenError> for JobError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}

@@ -1,0 +1,92 @@
+//! One run as SQL, to be pasted into one terminal for each client.
+
+use std::fmt::Write as _;
+
+use super::super::{Client, SHOWN_ID};
+use super::{ExampleData, FindingData, StepData};
+use crate::engine::{Engine, Flavour, Journal};
+
+/// The run as SQL: for each step in its order, which terminal to paste it into, and what to see.
+pub(super) fn script(finding: &FindingData, example: &ExampleData) -> String {
+    let clients: Vec<_> = Client::first(finding.clients)
+        .map(|client| client.to_string())
+        .collect();
+    let mut text = format!(
+        "-- Terminals {}: connect each to one database that Racy has migrated. In each, first:\n",
+        clients.join(" and ")
+    );
+    for line in session_setup(&finding.engine) {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(
+        text,
+        "-- In one of them; it sets up number {SHOWN_ID}, for which they race:\n{}",
+        finding.setup_sql
+    );
+    let mut last = None;
+    for step in &example.steps {
+        let is_to_be_typed = step.sql.is_some() && step.resumes.is_none();
+        if is_to_be_typed && last != Some(step.client) {
+            let _ = writeln!(text, "-- Terminal {}:", step.client);
+            last = Some(step.client);
+        }
+        write_step(&mut text, step);
+    }
+    if let Some(highlight) = &example.highlight {
+        let _ = writeln!(text, "-- {}", highlight.words);
+    }
+    let _ = writeln!(text, "-- In any:\n{}", finding.inspect_sql);
+    text
+}
+
+/// What gives a terminal's session the same settings as the explorer's.
+fn session_setup(engine: &Engine) -> Vec<String> {
+    let level = engine.isolation.sql();
+    match engine.flavour {
+        Flavour::MySql => vec![format!("SET SESSION TRANSACTION ISOLATION LEVEL {level};")],
+        Flavour::MariaDb => vec![
+            format!("SET SESSION TRANSACTION ISOLATION LEVEL {level};"),
+            format!(
+                "SET SESSION innodb_snapshot_isolation = {};",
+                if engine.snapshot_isolation {
+                    "ON"
+                } else {
+                    "OFF"
+                }
+            ),
+        ],
+        Flavour::Postgres => vec![format!(
+            "SET default_transaction_isolation = '{}';",
+            level.to_lowercase()
+        )],
+        Flavour::Sqlite => vec![
+            "-- (sqlite3 3.42 or later, for the defaults in Racy's tables)".to_owned(),
+            match engine.journal {
+                Some(Journal::Rollback) => "PRAGMA journal_mode = DELETE;",
+                _ => "PRAGMA journal_mode = WAL;",
+            }
+            .to_owned(),
+            "PRAGMA foreign_keys = ON;".to_owned(),
+            "PRAGMA busy_timeout = 50000;".to_owned(),
+        ],
+    }
+}
+
+fn write_step(text: &mut String, step: &StepData) {
+    let result = step.result();
+    if let Some(number) = step.resumes {
+        let client = step.client;
+        let _ = writeln!(text, "-- ({client}'s statement {number} goes on{result})");
+        return;
+    }
+    let remark = if step.wait {
+        " -- waits".to_owned()
+    } else if result.is_empty() {
+        result
+    } else {
+        format!(" --{result}")
+    };
+    if let Some(statement) = &step.sql {
+        let _ = writeln!(text, "{statement};{remark}");
+    }
+}

@@ -1,0 +1,104 @@
+//! Findings for a person at a terminal, and as Markdown.
+
+use std::fmt::Write as _;
+
+use super::{FindingData, Report, sql, timeline};
+use crate::step::Action;
+
+/// The findings for a terminal.
+pub fn text(report: &Report) -> String {
+    let mut text = String::new();
+    if report.findings.is_empty() {
+        text.push_str("Nothing was explored.\n");
+    }
+    for finding in &report.findings {
+        let (strategy, instances) = (&finding.strategy, finding.several_instances());
+        let _ = writeln!(text, "{strategy}{instances} on {}", finding.engine);
+        let _ = writeln!(text, "{}\n", finding.verdict);
+        for (count, what) in counts(finding) {
+            let _ = writeln!(text, "{count:>8}  {what}");
+        }
+        if finding.schedules > 0 {
+            let _ = writeln!(text, "{:>8}  with a wait for a lock\n", finding.waited);
+        }
+        if let Some((heading, example)) = finding.shown() {
+            let _ = writeln!(text, "{heading}: {}\n", example.schedule);
+            text.push_str(&timeline::draw(example, finding.clients));
+            let script = sql::script(finding, example);
+            let _ = writeln!(text, "\nThe same as SQL:\n\n{script}");
+        }
+    }
+    text.push_str(about_thinking(report));
+    text
+}
+
+/// The findings as Markdown.
+pub fn markdown(report: &Report) -> String {
+    let mut text = String::new();
+    for finding in &report.findings {
+        let (strategy, instances) = (&finding.strategy, finding.several_instances());
+        let _ = writeln!(text, "## `{strategy}`{instances} on {}\n", finding.engine);
+        let _ = writeln!(
+            text,
+            "{}.\n\n| schedules | |\n|--:|---|",
+            sentence(&finding.verdict)
+        );
+        for (count, what) in counts(finding) {
+            let _ = writeln!(text, "| {count} | {what} |");
+        }
+        let _ = writeln!(text, "| {} | with a wait for a lock |\n", finding.waited);
+        if let Some((heading, example)) = finding.shown() {
+            let drawn = timeline::draw(example, finding.clients);
+            let script = sql::script(finding, example);
+            let _ = writeln!(text, "{heading}: `{}`\n", example.schedule);
+            let _ = writeln!(text, "```text\n{drawn}```\n\n```sql\n{script}```\n");
+        }
+    }
+    text.push_str(about_thinking(report));
+    text
+}
+
+/// Each verdict and the number of schedules with it, the worst first.
+fn counts(finding: &FindingData) -> Vec<(u64, String)> {
+    let anomalies = finding.found();
+    let anomalies = anomalies.map(|(anomaly, count)| (count, anomaly.title.to_owned()));
+    let refused = finding.refused.iter().map(|refused| {
+        let what = match (refused.fault, &refused.code) {
+            (Some(fault), Some(code)) => format!("refused: {fault} ({code})"),
+            (Some(fault), None) => format!("refused: {fault}"),
+            (None, _) => "declined by the strategy".to_owned(),
+        };
+        (refused.schedules, what)
+    });
+    let safe = Some((finding.safe, "safe".to_owned())).filter(|(count, _)| *count > 0);
+    anomalies.chain(refused).chain(safe).collect()
+}
+
+/// The text with its first letter in upper case.
+pub(super) fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// Why a schedule does not say when a client thinks. Empty if no example shows a think.
+pub(super) fn about_thinking(report: &Report) -> &'static str {
+    let thinks = |finding: &FindingData| {
+        let examples = finding.counterexample.iter();
+        let examples = examples
+            .chain(&finding.refused_example)
+            .chain(&finding.replayed);
+        examples
+            .flat_map(|it| &it.steps)
+            .any(|it| it.action == Action::Think)
+    };
+    if report.findings.iter().any(thinks) {
+        "A think (the long delay) is a step without a statement. It touches nothing, so a schedule does \
+         not say\nwhen it happens, and the explorer needs no time for it. That is why a strategy ends the \
+         same with the long\ndelay and without: a delay changes how often an update is lost, never \
+         whether it can be.\n"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,491 @@
+//! The scheduler: it lets one client at a time take one step.
+//!
+//! Each client parks at its [`Gate`] before each step. The scheduler lets one of them go, and waits
+//! until every client is at rest again: parked before its next step, done, or waiting for a lock,
+//! which the engine is asked. Only then is the next one let go. So the same decisions lead to the
+//! same run, as far as the engine does the same again.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::gate::{Event, Gate};
+use super::trace::{Row, What};
+use super::{
+    Client, ClientResult, Clients, Divergence, Fixture, ParkedClient, Policy, Run, RunError,
+    Schedule, Trace,
+};
+use crate::engine::{ConnectionId, Database, Fault, FaultKind, Standstill};
+use crate::step::{Ending, Record, Step};
+
+/// Why the scheduler stopped early.
+pub(super) enum Stopped {
+    Diverged(Divergence),
+    Engine(Fault),
+    /// The client is gone without a result.
+    Gone(Client),
+    /// The client neither moves nor waits.
+    Silent(Client),
+    /// A wait that no schedule makes that long.
+    TimedOut {
+        client: Client,
+        label: Cow<'static, str>,
+        seen: bool,
+    },
+}
+
+impl From<Divergence> for Stopped {
+    fn from(divergence: Divergence) -> Self {
+        Self::Diverged(divergence)
+    }
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Engine(fault)
+    }
+}
+
+pub(super) struct Scheduler<'d> {
+    database: &'d Database,
+    seats: Vec<Seat>,
+    events: mpsc::UnboundedReceiver<(Client, Event)>,
+    schedule: Schedule,
+    trace: Trace,
+    /// The clients whose waits the engine does not queue (on SQLite, or for a lock in the process), the
+    /// longest waiting first.
+    held_up: Vec<Client>,
+    /// Aborts the clients where the run is dropped.
+    _tasks: JoinSet<()>,
+}
+
+/// What the scheduler knows of one client.
+struct Seat {
+    client: Client,
+    connection: Option<ConnectionId>,
+    state: State,
+    /// The step that was let go last, until it has happened.
+    under_way: Option<UnderWay>,
+    result: Option<ClientResult>,
+}
+
+enum State {
+    /// Does something, or waits for a lock in the engine.
+    Moving,
+    /// Is parked before a step.
+    Parked(Step, oneshot::Sender<()>),
+    /// Waits for a lock outside the engine.
+    HeldUp(oneshot::Sender<bool>),
+    /// Has the answer to its step, and does nothing with it until it is told to.
+    AnswerHeld(oneshot::Sender<()>),
+    /// Has come to its end.
+    Done,
+}
+
+/// A step that was let go and has not happened yet.
+struct UnderWay {
+    number: usize,
+    step: Step,
+    /// It waits, and others were let go meanwhile.
+    waits: bool,
+    /// The engine has shown that it waits.
+    seen: bool,
+}
+
+/// How long a step is given to happen before the engine is asked whether it waits. Decides nothing:
+/// asked too early, the engine says no, and asked late, time is lost.
+const BEFORE_ASKING: Duration = Duration::from_millis(1);
+
+/// A wait cycle that lasts longer than this is one that InnoDB's deadlock detector has missed. The
+/// detector breaks a cycle within a millisecond or never, and cannot be asked which.
+const CIRCLES_LAST: Duration = Duration::from_millis(100);
+
+/// When no client can be let go and nothing has happened for this long, the waits are noted. It
+/// decides only what is said of a wait that times out.
+const BEFORE_NOTING: Duration = Duration::from_millis(100);
+
+/// The longest pause between two questions to the engine.
+const MOST_BETWEEN_QUESTIONS: Duration = Duration::from_millis(16);
+
+/// A client that has shown no sign for this many times the longest statement is silent.
+const SILENT_AFTER_STATEMENTS: u32 = 2;
+
+/// The longest statement if the database's settings do not limit it.
+const LONGEST_STATEMENT: Duration = Duration::from_secs(60);
+
+impl<'d> Scheduler<'d> {
+    pub(super) fn start(
+        database: &'d Database,
+        clients: &Arc<dyn Clients>,
+        fixture: Fixture,
+        count: usize,
+    ) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        let mut seats = Vec::new();
+        for client in Client::first(count) {
+            let gate = Gate::new(client, sender.clone());
+            let (clients, database) = (Arc::clone(clients), database.clone());
+            tasks.spawn(async move { clients.start(client, gate, &database, fixture).await });
+            seats.push(Seat {
+                client,
+                connection: None,
+                state: State::Moving,
+                under_way: None,
+                result: None,
+            });
+        }
+        Self {
+            database,
+            seats,
+            events,
+            schedule: Schedule::default(),
+            trace: Trace::default(),
+            held_up: Vec::new(),
+            _tasks: tasks,
+        }
+    }
+
+    /// Lets clients go until all are done, and returns true. False if the policy broke the run off.
+    pub(super) async fn drive(&mut self, policy: &mut dyn Policy) -> Result<bool, Stopped> {
+        loop {
+            self.settle().await?;
+            let parked = self.parked();
+            if !parked.is_empty() {
+                match policy.choose(&parked)? {
+                    Some(client) => self.let_go(client)?,
+                    None => return Ok(false),
+                }
+            } else if !self.held_up.is_empty() {
+                // No client is left that could release the lock: SQLite's busy handler would give up too.
+                self.answer_held_up(0, false);
+            } else {
+                policy.end()?;
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Lets all clients come to their end, in any order, so that no open transaction is in the next
+    /// run's way.
+    pub(super) async fn leave_nothing_open(mut self) {
+        while let Some(next) = self.parked().first().map(|it| it.client) {
+            let gone = self.let_go(next);
+            if gone.is_err() || self.settle().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn into_run(self, fixture: Fixture) -> Result<Run, RunError> {
+        let results = self.seats.into_iter().map(|seat| {
+            let client = seat.client;
+            seat.result.ok_or(RunError::Gone(client))
+        });
+        Ok(Run {
+            fixture,
+            results: results.collect::<Result<_, _>>()?,
+            schedule: self.schedule,
+            trace: self.trace,
+        })
+    }
+
+    fn parked(&self) -> Vec<ParkedClient<'_>> {
+        let parked = self.seats.iter().filter_map(|seat| match &seat.state {
+            State::Parked(step, _) => Some(ParkedClient {
+                client: seat.client,
+                step,
+            }),
+            State::Moving | State::HeldUp(_) | State::AnswerHeld(_) | State::Done => None,
+        });
+        parked.collect()
+    }
+
+    fn let_go(&mut self, client: Client) -> Result<(), Stopped> {
+        let seat = &mut self.seats[client.index()];
+        match std::mem::replace(&mut seat.state, State::Moving) {
+            State::Parked(step, go) => {
+                self.schedule.0.push(client);
+                seat.under_way = Some(UnderWay {
+                    number: self.schedule.0.len(),
+                    step,
+                    waits: false,
+                    seen: false,
+                });
+                go.send(()).map_err(|()| Stopped::Gone(client))
+            }
+            // A policy chooses among the parked clients alone.
+            State::Moving | State::HeldUp(_) | State::AnswerHeld(_) | State::Done => {
+                Err(Stopped::Gone(client))
+            }
+        }
+    }
+
+    /// Waits until no client moves any more. Then lets the clients that SQLite has sent away try again,
+    /// the longest waiting first, and hands out the answers that are held.
+    ///
+    /// SQLite itself keeps no order, and lets others come first. That is the same schedule with the step
+    /// let go later, or with the clients' names exchanged. A client that the very last step sent
+    /// away does not try again, because nothing has changed since.
+    async fn settle(&mut self) -> Result<(), Stopped> {
+        let first_row = self.trace.rows.len();
+        let already_held_up = self.held_up.len();
+        self.come_to_rest().await?;
+        let mut candidate = 0;
+        let mut candidates = already_held_up.min(self.held_up.len());
+        while candidate < candidates {
+            let before = self.held_up.len();
+            self.answer_held_up(candidate, true);
+            self.come_to_rest().await?;
+            if self.held_up.len() < before {
+                // The client that got through may have made way for one that came before it.
+                (candidate, candidates) = (0, candidates - 1);
+            } else {
+                candidate += 1;
+            }
+        }
+        self.put_in_order(first_row);
+        while let Some(client) = self.next_answer() {
+            self.hand_out_answer(client);
+            self.come_to_rest().await?;
+        }
+        Ok(())
+    }
+
+    /// The client whose answer is handed out next: the one that moved, then the others by name.
+    fn next_answer(&self) -> Option<Client> {
+        let mover = self.schedule.0.last().copied();
+        let holds = |seat: &&Seat| matches!(seat.state, State::AnswerHeld(_));
+        let clients = self.seats.iter().filter(holds).map(|seat| seat.client);
+        clients.min_by_key(|client| (Some(*client) != mover, *client))
+    }
+
+    fn hand_out_answer(&mut self, client: Client) {
+        let seat = &mut self.seats[client.index()];
+        if let State::AnswerHeld(go) = std::mem::replace(&mut seat.state, State::Moving) {
+            // If the client is gone, `come_to_rest` says so.
+            let _ = go.send(());
+        }
+    }
+
+    fn answer_held_up(&mut self, place: usize, try_again: bool) {
+        let client = self.held_up[place];
+        let seat = &mut self.seats[client.index()];
+        if let State::HeldUp(go) = std::mem::replace(&mut seat.state, State::Moving) {
+            // If the client is gone, `come_to_rest` says so.
+            let _ = go.send(try_again);
+        }
+    }
+
+    async fn come_to_rest(&mut self) -> Result<(), Stopped> {
+        let mut patience = BEFORE_ASKING;
+        let mut seen_since = None;
+        let mut last_sign = Instant::now();
+        loop {
+            while let Ok((client, event)) = self.events.try_recv() {
+                self.take_in(client, event)?;
+            }
+            let moving: Vec<_> = self.moving().collect();
+            let Some(first) = moving.first().copied() else {
+                return Ok(());
+            };
+            let is_worth_asking = self.is_worth_asking();
+            let pause = if is_worth_asking {
+                patience
+            } else {
+                BEFORE_NOTING
+            };
+            match timeout(pause, self.events.recv()).await {
+                Ok(Some((client, event))) => {
+                    self.take_in(client, event)?;
+                    (patience, seen_since) = (BEFORE_ASKING, None);
+                    last_sign = Instant::now();
+                }
+                Ok(None) => return Err(Stopped::Gone(first)),
+                Err(_elapsed) if last_sign.elapsed() >= self.silence() => {
+                    return Err(Stopped::Silent(first));
+                }
+                Err(_elapsed) if !is_worth_asking => self.note_who_is_seen_to_wait().await?,
+                Err(_elapsed) => {
+                    let seen = self.standstill(&moving).await?;
+                    let since = *seen_since.get_or_insert_with(Instant::now);
+                    match self.lasts(seen) {
+                        None => seen_since = None,
+                        Some(time) if since.elapsed() >= time => {
+                            self.note_waits();
+                            return Ok(());
+                        }
+                        Some(_) => {}
+                    }
+                    patience = (2 * patience).min(MOST_BETWEEN_QUESTIONS);
+                }
+            }
+        }
+    }
+
+    /// The time without a sign after which a client is silent. No statement takes that long.
+    fn silence(&self) -> Duration {
+        let longest = self.database.settings().answer_within;
+        SILENT_AFTER_STATEMENTS * longest.unwrap_or(LONGEST_STATEMENT)
+    }
+
+    fn moving(&self) -> impl Iterator<Item = Client> {
+        let moving = |seat: &&Seat| matches!(seat.state, State::Moving);
+        self.seats.iter().filter(moving).map(|seat| seat.client)
+    }
+
+    /// Whether a client is parked that could be let go instead. If none is, something is bound to happen:
+    /// the engine breaks a wait cycle, or a wait times out.
+    fn is_worth_asking(&self) -> bool {
+        let is_parked = |seat: &Seat| matches!(seat.state, State::Parked(..));
+        self.seats.iter().any(is_parked)
+    }
+
+    async fn note_who_is_seen_to_wait(&mut self) -> Result<(), Fault> {
+        for seat in &mut self.seats {
+            if let (Some(connection), Some(under_way)) = (seat.connection, &mut seat.under_way) {
+                under_way.seen |= self.database.waits_for_lock(connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the engine says of all clients that move, unless something has happened since it was asked.
+    async fn standstill(&mut self, moving: &[Client]) -> Result<Standstill, Fault> {
+        let connections = moving
+            .iter()
+            .map(|client| self.seats[client.index()].connection);
+        let Some(connections) = connections.collect::<Option<Vec<_>>>() else {
+            return Ok(Standstill::No);
+        };
+        let seen = self.database.standstill(&connections).await?;
+        Ok(if self.events.is_empty() {
+            seen
+        } else {
+            Standstill::No
+        })
+    }
+
+    /// How long a standstill has to be seen before it counts. None if it is none.
+    fn lasts(&self, seen: Standstill) -> Option<Duration> {
+        match seen {
+            Standstill::No => None,
+            Standstill::Queue => Some(self.database.looks_for_deadlocks_after()),
+            Standstill::Circle => Some(CIRCLES_LAST),
+        }
+    }
+
+    fn note_waits(&mut self) {
+        for seat in &mut self.seats {
+            if matches!(seat.state, State::Moving) {
+                note_wait(seat, &mut self.trace);
+            }
+        }
+    }
+
+    fn take_in(&mut self, client: Client, event: Event) -> Result<(), Stopped> {
+        let seat = &mut self.seats[client.index()];
+        match event {
+            Event::Connected(connection) => seat.connection = connection,
+            Event::Parked(step, go) => seat.state = State::Parked(step, go),
+            Event::AnswerHeld(go) => seat.state = State::AnswerHeld(go),
+            Event::BrokeOff(fault) => return Err(fault.into()),
+            Event::Gone => return Err(Stopped::Gone(client)),
+            Event::HeldUp(go) => {
+                seat.state = State::HeldUp(go);
+                note_wait(seat, &mut self.trace);
+                if !self.held_up.contains(&client) {
+                    self.held_up.push(client);
+                }
+            }
+            Event::Happened(record) => {
+                self.held_up.retain(|it| *it != client);
+                self.must_be_a_refusal(client, &record)?;
+                self.note(client, record);
+            }
+            Event::Ended(result) => {
+                seat.state = State::Done;
+                if let Some(fault) = result.fault.as_ref().filter(|it| it.is_no_outcome()) {
+                    return Err(fault.clone().into());
+                }
+                seat.result = Some(result);
+            }
+        }
+        Ok(())
+    }
+
+    /// A lock timeout belongs to the schedule only if no other client could have been let go
+    /// instead, and if the engine has shown the wait. Otherwise the explorer has caused it, and it
+    /// is no refusal.
+    fn must_be_a_refusal(&self, client: Client, record: &Record) -> Result<(), Stopped> {
+        let Ending::Failed { kind, .. } = &record.ending else {
+            return Ok(());
+        };
+        let under_way = self.seats[client.index()].under_way.as_ref();
+        let seen = under_way.is_none_or(|it| it.waits || it.seen);
+        let timed_out = *kind == FaultKind::LockTimeout.name();
+        if timed_out && (!seen || self.is_worth_asking()) {
+            return Err(Stopped::TimedOut {
+                client,
+                label: record.step.label.clone(),
+                seen,
+            });
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, client: Client, record: Record) {
+        let seat = &mut self.seats[client.index()];
+        let what = match seat.under_way.take() {
+            None => What::Besides(record.ending),
+            Some(under_way) if under_way.waits => What::Resumed(under_way.number, record.ending),
+            Some(_) => What::Happened(record.ending),
+        };
+        self.trace.rows.push(Row {
+            client,
+            after: self.schedule.0.len(),
+            step: record.step,
+            what,
+        });
+    }
+
+    /// What several clients do after one step happens at the same time. It is written down in an order
+    /// that is the same in every run, causes first: the step, what its client did besides, the
+    /// clients that were refused, the clients that could go on.
+    fn put_in_order(&mut self, first_row: usize) {
+        let rows = &mut self.trace.rows[first_row..];
+        let gives_way = |row: &Row| matches!(row.what, What::Resumed(_, Ending::Failed { .. }));
+        let giving_way: Vec<_> = rows
+            .iter()
+            .filter(|row| gives_way(row))
+            .map(|row| row.client)
+            .collect();
+        let mover = self.schedule.0.last().copied();
+        rows.sort_by_key(|row| {
+            let is_mover = Some(row.client) == mover;
+            (
+                row.number().is_none(),
+                !is_mover,
+                !giving_way.contains(&row.client),
+                row.client,
+            )
+        });
+    }
+}
+
+fn note_wait(seat: &mut Seat, trace: &mut Trace) {
+    let Some(under_way) = seat.under_way.as_mut().filter(|it| !it.waits) else {
+        return;
+    };
+    under_way.waits = true;
+    trace.rows.push(Row {
+        client: seat.client,
+        after: under_way.number,
+        step: under_way.step.clone(),
+        what: What::Waits,
+    });
+}

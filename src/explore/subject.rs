@@ -1,0 +1,277 @@
+//! What is explored: facts, fixtures, clients and a judge.
+//!
+//! The four parts are apart because they come from different places. A strategy of ours brings all
+//! four. A file that a user writes brings other clients and another judge, and works on a database
+//! of its own instead of a row. Facts are plain data, so that a finding can own them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{Client, Gate, Trace};
+use crate::engine::{Database, Engine, Fault, Session};
+use crate::verdict::{Anomaly, Outcome, Verdict};
+
+/// What a subject's functions return.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What is explored.
+#[derive(Clone)]
+pub struct Subject {
+    /// The facts about it.
+    pub about: About,
+    /// What its runs work on.
+    pub fixtures: Fixtures,
+    /// Makes the clients of one run, served by this number of instances of the service. State that they
+    /// keep besides the database is new in each run.
+    pub clients: Arc<dyn Fn(usize) -> Arc<dyn Clients> + Send + Sync>,
+    /// Decides how a run ended.
+    pub judge: Arc<dyn Judge>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Subject");
+        shown.field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+/// The facts about a subject. They hold no code: a finding takes a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Its name among all that can be explored.
+    pub name: Cow<'static, str>,
+    /// The anomalies that it can show, the worst first.
+    pub anomalies: Vec<&'static Anomaly>,
+    /// The word in a cell without an anomaly: `0 of 36 lost`.
+    pub nothing: &'static str,
+    /// SQL that a person runs to set up row [`SHOWN_ID`], or the whole database, as for a run.
+    pub setup_sql: Cow<'static, str>,
+    /// SQL that shows a person what became of it.
+    pub inspect_sql: Cow<'static, str>,
+    /// Whether all clients do the same. Schedules that differ only in the clients' names end alike then.
+    pub clients_are_alike: bool,
+    /// Whether an instance of the service keeps state that its clients share, for instance a mutex. With
+    /// an instance for each client such a subject can end differently.
+    pub shares_memory: bool,
+}
+
+impl About {
+    /// The numbers of instances that can make a difference to this number of clients.
+    pub fn instances(&self, clients: usize) -> Vec<usize> {
+        if self.shares_memory && clients > 1 {
+            vec![1, clients]
+        } else {
+            vec![1]
+        }
+    }
+}
+
+/// The id that reports show for a run's row, so that all runs read the same.
+pub const SHOWN_ID: i64 = 1;
+
+/// The second that reports show for the time of a run, so that all runs read the same.
+pub const SHOWN_SECOND: i64 = 1_700_000_000;
+
+/// What one run works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fixture {
+    /// A row, known by its id. Other runs may work on other rows of the same tables.
+    Row(i64),
+    /// All of the lane's database.
+    WholeDatabase,
+}
+
+impl Fixture {
+    /// The row's id. 0 if the fixture is the whole database: its clients name its rows themselves.
+    pub fn id(self) -> i64 {
+        match self {
+            Self::Row(id) => id,
+            Self::WholeDatabase => 0,
+        }
+    }
+}
+
+/// Where the fixtures of a subject come from.
+#[derive(Debug, Clone)]
+pub enum Fixtures {
+    /// A row for each run.
+    Rows(Arc<dyn Rows>),
+    /// A database for each lane, which is brought back to its beginning before each run.
+    WholeDatabase(Arc<dyn Restore>),
+}
+
+/// Makes and removes the rows that runs work on.
+pub trait Rows: fmt::Debug + Send + Sync {
+    /// Makes this number of rows, each for one run, and returns their ids.
+    fn make<'a>(
+        &'a self,
+        database: &'a Database,
+        count: usize,
+    ) -> Pending<'a, Result<Vec<i64>, Fault>>;
+
+    /// Removes rows and all that runs have left with them.
+    fn remove<'a>(
+        &'a self,
+        database: &'a Database,
+        ids: &'a [i64],
+    ) -> Pending<'a, Result<(), Fault>>;
+
+    /// Whether no other value of a statement can be mistaken for this id, so that reports can show
+    /// [`SHOWN_ID`] in its place. Rows with other ids are left unused.
+    fn id_is_unambiguous(&self, id: i64) -> bool;
+
+    /// The engine's current second, if the clients read the clock. A run that crosses a second is
+    /// repeated, so that the counts do not depend on when runs begin. None if no client reads it.
+    fn clock_second<'a>(
+        &'a self,
+        _database: &'a Database,
+    ) -> Option<Pending<'a, Result<i64, Fault>>> {
+        None
+    }
+}
+
+/// Brings a lane's database back to its beginning.
+pub trait Restore: fmt::Debug + Send + Sync {
+    /// Called before each run. The first time, the database is empty.
+    fn restore<'a>(&'a self, database: &'a Database) -> Pending<'a, Result<(), Fault>>;
+}
+
+/// The clients of one run, with the state that they share besides the database.
+///
+/// This is the seam behind which a client may be anything: a function over a session ([`InSession`]), a
+/// script, or statements that were caught on the wire. All that the scheduler knows of a client comes
+/// through its [`Gate`].
+pub trait Clients: fmt::Debug + Send + Sync {
+    /// Runs one client to its end, and tells its gate each thing that happens to it. A gate that is
+    /// dropped before [`Gate::ended`] ends the run with an error.
+    fn start<'a>(
+        &'a self,
+        client: Client,
+        gate: Gate,
+        database: &'a Database,
+        fixture: Fixture,
+    ) -> Pending<'a, ()>;
+}
+
+/// Clients that are functions over a session, as our strategies are.
+pub trait InSession: fmt::Debug + Send + Sync {
+    /// Runs one client to its end, in a session whose steps the gate observes.
+    fn perform<'a>(
+        &'a self,
+        client: Client,
+        session: Session<'a>,
+        fixture: Fixture,
+    ) -> Pending<'a, ClientResult>;
+}
+
+impl<T: InSession> Clients for T {
+    fn start<'a>(
+        &'a self,
+        client: Client,
+        gate: Gate,
+        database: &'a Database,
+        fixture: Fixture,
+    ) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let connected = async {
+                let mut session = database.session(&gate).await?;
+                gate.connected(session.connection_id().await?);
+                Ok(session)
+            };
+            match connected.await {
+                Ok(session) => {
+                    let result = self.perform(client, session, fixture).await;
+                    gate.ended(result);
+                }
+                Err(fault) => gate.broke_off(fault),
+            }
+        })
+    }
+}
+
+/// Decides how a run ended.
+pub trait Judge: fmt::Debug + Send + Sync {
+    /// Judges a run by what is in the database and by how its clients ended.
+    fn judge<'a>(
+        &'a self,
+        database: &'a Database,
+        fixture: Fixture,
+        results: &'a [ClientResult],
+    ) -> Pending<'a, Result<Verdict, Fault>>;
+
+    /// Where in a run with an anomaly it went wrong. None if no single row shows it.
+    fn highlight(&self, _trace: &Trace, _results: &[ClientResult]) -> Option<Highlight> {
+        None
+    }
+
+    /// Whether the subject promises that on this engine, served by this number of instances, no run
+    /// ever has an anomaly.
+    fn promises_safety(&self, _engine: &Engine, _instances: usize) -> bool {
+        false
+    }
+}
+
+/// How one client ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientResult {
+    /// What became of what it was asked for.
+    pub outcome: Outcome,
+    /// The engine's refusal. None if the engine did not refuse.
+    pub fault: Option<Fault>,
+    /// What was wrong with what it read, whatever the database holds afterwards.
+    pub saw: Option<&'static Anomaly>,
+}
+
+impl ClientResult {
+    /// A client that was served.
+    pub const APPLIED: Self = Self {
+        outcome: Outcome::Applied,
+        fault: None,
+        saw: None,
+    };
+
+    /// A client that was not served. `fault` is None if the strategy itself turned it away.
+    pub fn failed(outcome: Outcome, fault: Option<Fault>) -> Self {
+        Self {
+            outcome,
+            fault,
+            saw: None,
+        }
+    }
+
+    /// A client of which nothing was kept. `fault` is None if the strategy itself turned it away.
+    pub fn refused(fault: Option<Fault>) -> Self {
+        Self::failed(Outcome::Refused, fault)
+    }
+}
+
+/// The verdict of a run, given its worst anomaly. Without one it is the worst that happened to a client.
+pub fn verdict_of(anomaly: Option<&'static Anomaly>, results: &[ClientResult]) -> Verdict {
+    if let Some(anomaly) = anomaly {
+        Verdict::Anomaly(anomaly)
+    } else if let Some(fault) = refusal(results) {
+        Verdict::Refused(fault.kind)
+    } else if results.iter().any(|it| it.outcome != Outcome::Applied) {
+        Verdict::Declined
+    } else {
+        Verdict::Safe
+    }
+}
+
+/// The refusal that stands for all refusals of a run. It depends neither on the clients' names nor on
+/// which client came first.
+pub fn refusal(results: &[ClientResult]) -> Option<&Fault> {
+    let faults = results.iter().filter_map(|client| client.fault.as_ref());
+    faults.min_by_key(|fault| (fault.kind, &fault.code))
+}
+
+/// The row of a trace in which a run went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Highlight {
+    /// The row's index in the trace.
+    pub row: usize,
+    /// What happened there, in words.
+    pub words: String,
+}
