@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use indicatif::ProgressBar;
-use make_requests::{Anomaly, Book, Exports, Orders, Pace, Plan, Report, Target};
+use make_requests::{Anomaly, Book, Exports, Orders, Pace, Plan, Report, Target, timeline};
 use serde::Serialize;
 
 use super::service::RunningService;
@@ -146,10 +146,9 @@ impl AuditedExhibit {
     }
 
     fn summarize(self, strategy: &StrategyPlan, engine: &Engine, report: &Report) -> AuditedResult {
-        let acknowledged = report.acknowledged();
+        let acknowledged = report.answers.acknowledged();
         let refusals = refusals(std::slice::from_ref(report));
         let refused = refusals.iter().map(|refusals| refusals.requests).sum();
-        let collided = report.collision().is_some();
         AuditedResult {
             strategy: strategy.full_name,
             engine: engine.clone(),
@@ -159,9 +158,9 @@ impl AuditedExhibit {
             refusals,
             unclear: report.answers.len() - acknowledged - refused,
             anomalies: report.anomalies(),
-            wall_ms: u64::try_from(report.wall().as_millis()).unwrap_or(u64::MAX),
+            wall_ms: u64::try_from(report.answers.wall().as_millis()).unwrap_or(u64::MAX),
             must_be_safe: strategy.must_be_safe,
-            timeline: report.timeline().filter(|_| collided),
+            timeline: report.incident().map(|pair| timeline::draw(&pair)),
             exhibit: self,
         }
     }

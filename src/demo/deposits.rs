@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use indicatif::ProgressBar;
-use make_requests::{Deposits, Pace, Plan, Report};
+use make_requests::{Deposits, Pace, Plan, Report, timeline};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
@@ -145,13 +145,17 @@ fn summarize(
     account: &Account,
     reports: &[Report],
 ) -> DepositsResult {
-    let acknowledged = reports.iter().map(Report::acknowledged).sum();
+    let acknowledged = reports.iter().map(|it| it.answers.acknowledged()).sum();
     let answers: usize = reports.iter().map(|report| report.answers.len()).sum();
     let refusals = refusals(reports);
     let refused = refusals.iter().map(|refusals| refusals.requests).sum();
     let answered = i128::from(account.opening_balance) + i128::from(AMOUNT) * acknowledged as i128;
     let expected = account.expected.max(answered);
-    let wall = reports.iter().map(Report::wall).max().unwrap_or_default();
+    let wall = reports
+        .iter()
+        .map(|it| it.answers.wall())
+        .max()
+        .unwrap_or_default();
     DepositsResult {
         strategy: strategy.name,
         instances: reports.len(),
@@ -169,9 +173,7 @@ fn summarize(
         wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
         must_be_safe: strategy.setting().promises_safety(engine, reports.len()),
         timeline: match reports {
-            [report] => report
-                .lost_update()
-                .map(|(first, second)| make_requests::timeline::draw(first, second)),
+            [report] => report.incident().map(|pair| timeline::draw(&pair)),
             _ => None,
         },
     }

@@ -149,7 +149,7 @@ fn move_bar(bar: &ProgressBar) -> impl FnMut(Progress) + '_ {
 /// The refusals of all instances, by fault and code.
 fn refusals(reports: &[Report]) -> Vec<Refusals> {
     let mut kinds = BTreeMap::new();
-    for problems in reports.iter().flat_map(Report::refused) {
+    for problems in reports.iter().flat_map(|it| it.answers.refused()) {
         *kinds.entry((problems.fault, problems.code)).or_default() += problems.requests;
     }
     let refusals = kinds.into_iter();

@@ -93,7 +93,7 @@ async fn make_requests_finds_what_is_lost(engine: TestEngine) {
     let steps = tokio::spawn(hold_until_all_are_before("insert transaction", arrivals, 5));
     let plan = five_deposits(&service, "non_atomic_no_delay", Pace::Together);
     let report = make_requests::run(&plan, |_| {}).await.unwrap();
-    assert_eq!(report.verdict(), Verdict::LostUpdate { lost: 400 });
+    assert_eq!(report.verdict().name(), "lost_update");
     assert_eq!(lab.account().await.lost, 400);
     let timeline = report.timeline().unwrap();
     assert!(timeline.contains("100 unseen: "), "{timeline}");

@@ -145,8 +145,8 @@ async fn make_requests_deposits_twice_without_keys_and_once_with_them(engine: Te
         service.stop().await;
         steps.await.unwrap();
 
-        assert_eq!(report.acknowledged(), 1, "{report:?}");
-        assert!(report.sent_again() >= 1);
+        assert_eq!(report.answers.acknowledged(), 1, "{report:?}");
+        assert!(report.answers.sent_again() >= 1);
         let transactions = lab.account().await.transactions;
         if idempotency {
             assert_eq!(report.verdict(), make_requests::Verdict::Safe);

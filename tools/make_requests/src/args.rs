@@ -9,8 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use make_requests::output::Format;
 use make_requests::{
-    Amount, BaseUrl, Book, Deposits, Exhibit, Exports, Orders, Pace, Plan, Requests, Target,
-    TargetName, parse_timeout,
+    Amount, BaseUrl, Pace, Plan, Requests, TargetName, TargetOptions, parse_timeout,
 };
 
 /// Fire concurrent requests at a service and say what went wrong.
@@ -149,27 +148,18 @@ impl RunArguments {
         }
     }
 
-    /// The plan; fails where an option was given that the target has no use for.
+    /// The plan. An option that has no meaning for the target is refused.
     pub(crate) fn into_plan(self) -> Result<Plan, clap::Error> {
-        self.refuse_what_has_no_use()?;
-        let strategy = self.target.strategy;
-        let account = self.account.unwrap_or(1);
-        let target: Target = match self.target.exhibit {
-            Exhibit::Deposits => Deposits {
-                strategy,
-                account,
-                amount: self.amount.unwrap_or_default(),
-                retry_timeouts: self.retry_timeouts,
-                idempotency: self.idempotency,
-            }
-            .into(),
-            Exhibit::Orders => Orders {
-                strategy,
-                book: Book::fresh(),
-            }
-            .into(),
-            Exhibit::Exports => Exports { strategy, account }.into(),
+        let options = TargetOptions {
+            account: self.account,
+            amount: self.amount,
+            retry_timeouts: self.retry_timeouts,
+            idempotency: self.idempotency,
         };
+        let target = self
+            .target
+            .target(&options)
+            .map_err(|error| Arguments::command().error(ErrorKind::ArgumentConflict, error))?;
         Ok(Plan {
             base_url: self.base_url,
             target,
@@ -177,28 +167,6 @@ impl RunArguments {
             requests: self.requests,
             timeout: self.timeout,
         })
-    }
-
-    fn refuse_what_has_no_use(&self) -> Result<(), clap::Error> {
-        let TargetName { exhibit, strategy } = &self.target;
-        let (kind, useless) = match exhibit {
-            Exhibit::Deposits => return Ok(()),
-            Exhibit::Orders => ("orders", self.account.is_some().then_some("--account")),
-            Exhibit::Exports => ("exports", None),
-        };
-        let only_for_deposits = [
-            ("--amount", self.amount.is_some()),
-            ("--retry-timeouts", self.retry_timeouts),
-            ("--idempotency", self.idempotency),
-        ];
-        let given = only_for_deposits.into_iter().filter(|(_, given)| *given);
-        let Some(option) = useless.or(given.map(|(option, _)| option).next()) else {
-            return Ok(());
-        };
-        Err(Arguments::command().error(
-            ErrorKind::ArgumentConflict,
-            format!("{option} has no use for {kind}: leave it out, or choose another target than {kind}/{strategy}"),
-        ))
     }
 }
 

@@ -1,14 +1,13 @@
-//! Requests all together: every request waits on its own open connection, complete to the last
-//! byte, until one loop lets them all go.
+//! Requests all together: each waits on its own open connection, complete to the last byte, until
+//! one loop releases them all.
 //!
-//! 1. [`Burst::prepare`] opens a connection per request, then has each ask for the audit, all at
-//!    the same time. Afterwards the server has accepted every connection, and whatever it sets up
-//!    on first use (a task, a connection to its database) is set up.
-//! 2. [`Burst::fire`] shuts the connections' [`Gate`]s and hands every request to hyper, which
-//!    serialises it into its gate and flushes. A flush of a shut gate means: the request is
-//!    complete and held. No byte of it has left, so that the server's clock for it has not
-//!    started either.
-//! 3. When all are held, [`release`] writes them, one system call per request, nothing between.
+//! 1. [`Burst::prepare`] opens one connection for each request. Then every connection reads the
+//!    probe URL, all at the same time. Afterwards the server has accepted every connection and has
+//!    set up what it needs for it, such as a task or a connection to its database.
+//! 2. [`Burst::fire`] shuts the connections' [`Gate`]s and hands every request to hyper. hyper
+//!    writes the request into its gate and flushes. A flush of a shut gate shows that the request
+//!    is complete and held. No byte of it has left, so the server has not seen it yet.
+//! 3. When all are held, [`release`] writes them: one system call for each, and nothing between.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,20 +17,21 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::header::{self, ACCEPT, CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::answer::{Answer, Inspection, Outcome};
-use crate::consumer::Consumer;
+use crate::answer::Answer;
+use crate::answers::Answers;
 use crate::error::Error;
 use crate::gate::{Gate, GatedStream};
 use crate::key::IDEMPOTENCY_KEY;
-use crate::ordinary::{self, Client};
 use crate::plan::Plan;
+use crate::poster::{Poster, Settled};
+use crate::service::{JSON, USER_AGENT};
 use crate::tasks::joined;
 use crate::transport::{Received, TransportError, receive, within};
 use crate::volley::{Progress, Volley};
@@ -42,12 +42,12 @@ pub(crate) struct Burst {
     connections: Vec<Connection>,
 }
 
-/// An open connection that nobody else uses.
+/// An open connection for one request.
 #[derive(Debug)]
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
     gate: Arc<Gate>,
-    /// Reads and writes for the sender; ends when this connection is dropped.
+    /// Reads and writes for the sender. It ends when this connection is dropped.
     _driver: JoinSet<()>,
 }
 
@@ -70,24 +70,16 @@ impl Burst {
         Ok(Self { connections })
     }
 
-    /// Releases one request on every connection and waits for the answers. With the first of them the consumer
-    /// starts: before, there would be nothing to read.
-    pub(crate) async fn fire(
-        self,
-        client: &Client,
-        consumer: &mut Consumer,
-        progress: &mut impl FnMut(Progress),
-    ) -> Volley {
-        let gates: Vec<_> = self
-            .connections
-            .iter()
-            .map(|c| Arc::clone(&c.gate))
-            .collect();
+    /// Releases one request on every connection, and waits for the answers. The first answer is
+    /// halfway: before it there was nothing to look at.
+    pub(crate) async fn fire(self, poster: &Poster, progress: &mut impl FnMut(Progress)) -> Volley {
+        let connections = self.connections.iter();
+        let gates: Vec<_> = connections.map(|it| Arc::clone(&it.gate)).collect();
         let mut in_flight = JoinSet::new();
         let mut held = Vec::with_capacity(gates.len());
-        for (connection, index) in self.connections.into_iter().zip(0..) {
+        for (connection, request) in self.connections.into_iter().zip(1..) {
             held.push(connection.gate.shut());
-            in_flight.spawn(post(connection, client.clone(), index));
+            in_flight.spawn(post(connection, poster.clone(), request));
         }
         for request in held {
             wait_until_held(request).await;
@@ -96,21 +88,29 @@ impl Burst {
 
         let mut answers = Vec::with_capacity(in_flight.len());
         while let Some(finished) = in_flight.join_next().await {
-            let ended: Ended = joined(finished);
+            let settled: Settled = joined(finished);
             if answers.is_empty() {
-                consumer.start();
+                poster.auditor.halfway();
             }
-            let answer = ended.into_answer(&releases);
-            progress(Progress::Answered {
-                request: answer.request,
-            });
-            answers.push(answer);
+            let request = settled.request;
+            progress(Progress::Answered { request });
+            answers.push(with_start(settled, &releases));
         }
-        Volley { answers, releases }
+        Volley {
+            answers: Answers::new(answers),
+            releases,
+        }
     }
 }
 
-/// Runs all the work at the same time and waits for all of it, or for the first failure.
+/// The answer with its start: the stamp before its release. Requests are numbered from 1.
+fn with_start(settled: Settled, releases: &[Instant]) -> Answer {
+    let released = settled.request as usize - 1;
+    let started = releases.get(released).copied().unwrap_or(settled.ended);
+    settled.started_at(started)
+}
+
+/// Does all work at the same time, and waits until all is done or one part fails.
 async fn all<T: Send + 'static>(
     work: impl Iterator<Item = impl Future<Output = Result<T, TransportError>> + Send + 'static>,
 ) -> Result<Vec<T>, TransportError> {
@@ -122,7 +122,7 @@ async fn all<T: Send + 'static>(
     Ok(done)
 }
 
-/// Looks the host up once, so that a burst asks the name service one question, not a hundred.
+/// Looks the host up once, so that a burst does not ask the name service once per connection.
 async fn resolve(plan: &Plan) -> Result<Arc<[SocketAddr]>, TransportError> {
     within(plan.timeout, async {
         let addresses = tokio::net::lookup_host(plan.base_url.host_and_port())
@@ -143,7 +143,7 @@ async fn open(plan: Plan, addresses: Arc<[SocketAddr]>) -> Result<Connection, Tr
         let (sender, driver) = http1::handshake(io)
             .await
             .map_err(|error| TransportError::on_connection(&error))?;
-        // The driver's errors reach the sender too.
+        // The sender gets the driver's errors too.
         let driver = [async { drop(driver.await) }].into_iter().collect();
         Ok(Connection {
             sender,
@@ -160,14 +160,14 @@ async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Fetches the audit over the connection: any answer will do.
+/// Reads the probe URL over the connection. Any answer will do.
 async fn warm(mut connection: Connection, plan: Plan) -> Result<Connection, TransportError> {
     within(plan.timeout, async {
-        let request = request(&plan, "GET", &plan.probe_url())
+        let request = request_head(&plan, "GET", &plan.probe_url())
             .body(Full::default())
             .map_err(|error| TransportError::on_connection(&error))?;
         send(&mut connection.sender, request).await?;
-        // A server that hangs up after each answer leaves nothing to keep warm.
+        // A server that closes the connection after each answer cannot be warmed.
         connection
             .sender
             .ready()
@@ -179,73 +179,36 @@ async fn warm(mut connection: Connection, plan: Plan) -> Result<Connection, Tran
     Ok(connection)
 }
 
-/// How one request ended, before it is known when it was released.
-struct Ended {
-    index: usize,
-    at: Instant,
-    sent: u32,
-    outcome: Outcome,
-    inspection: Option<Inspection>,
-}
-
-impl Ended {
-    /// The stamp before a release is the one after the release before it.
-    fn into_answer(self, releases: &[Instant]) -> Answer {
-        let started = releases.get(self.index).copied().unwrap_or(self.at);
-        Answer {
-            request: number(self.index),
-            started,
-            ended: self.at,
-            sent: self.sent,
-            outcome: self.outcome,
-            inspection: self.inspection,
-        }
-    }
-}
-
-/// Requests are numbered from 1, in the order of release.
-fn number(index: usize) -> u32 {
-    u32::try_from(index + 1).unwrap_or(u32::MAX)
-}
-
-/// Sends one request into the connection's gate and waits for the answer. The timeout starts
-/// here, the few milliseconds before the release included. Where it is sent again, the others are
-/// long gone, and it goes the ordinary way.
-async fn post(mut connection: Connection, client: Client, index: usize) -> Ended {
-    let plan = &client.plan;
+/// Sends one request into the connection's gate and waits for the answer. The timeout starts here,
+/// a few milliseconds before the release. If the request is sent again, the burst is long over, so
+/// it goes over an ordinary connection.
+async fn post(mut connection: Connection, poster: Poster, request: u32) -> Settled {
+    let plan = &poster.plan;
     let answer = within(plan.timeout, async {
-        let body = plan.target.body(number(index));
-        let mut post = request(plan, "POST", &plan.post_url());
-        if let Some(key) = client.key(number(index)) {
+        let body = poster.body(request);
+        let mut post = request_head(plan, "POST", &plan.post_url());
+        if let Some(key) = poster.key(request) {
             post = post.header(IDEMPOTENCY_KEY, key);
         }
-        let request = post
+        let post = post
             .header(CONTENT_TYPE, body.content_type)
             .body(Full::from(body.text))
             .map_err(|error| TransportError::on_connection(&error))?;
-        send(&mut connection.sender, request).await
+        send(&mut connection.sender, post).await
     })
     .await;
-    let first = Outcome::of(answer);
-    let (outcome, sent) = client.insist(number(index), first).await;
-    let at = Instant::now();
-    Ended {
-        index,
-        at,
-        sent,
-        inspection: client.inspect_answer(&outcome).await,
-        outcome,
-    }
+    let first = poster.outcome(answer);
+    poster.settle(request, first).await
 }
 
-fn request(plan: &Plan, method: &str, url: &Url) -> hyper::http::request::Builder {
+fn request_head(plan: &Plan, method: &str, url: &Url) -> hyper::http::request::Builder {
     let query = url.query().map(|query| format!("?{query}"));
     Request::builder()
         .method(method)
         .uri(format!("{}{}", url.path(), query.unwrap_or_default()))
         .header(HOST, plan.base_url.authority())
-        .header(USER_AGENT, ordinary::USER_AGENT)
-        .header(ACCEPT, ordinary::JSON)
+        .header(header::USER_AGENT, USER_AGENT)
+        .header(ACCEPT, JSON)
 }
 
 async fn send(
@@ -259,16 +222,16 @@ async fn send(
     receive(response).await
 }
 
-/// An error means that the connection ended before it held its request. The request's own task
-/// tells so; nobody needs to wait for it.
+/// Waits until the gate holds its request, or until the connection ended before that. In the second
+/// case the request's own task reports the error.
 async fn wait_until_held(request: oneshot::Receiver<()>) {
     drop(request.await);
 }
 
-/// The barrier: writes every held request, and notes the time before the first and after each.
+/// Writes every held request, and notes the time before the first and after each.
 ///
-/// The loop does nothing else, since every microsecond in it is one in which the first request
-/// is ahead of the last. What a socket did not take is left to its connection afterwards.
+/// The loop does nothing else: each microsecond in it puts the first request further ahead of the
+/// last. The connection writes later what its socket did not take at once.
 fn release(gates: Vec<Arc<Gate>>) -> Vec<Instant> {
     let requests: Vec<_> = gates.iter().map(|gate| gate.take_held()).collect();
     let mut written = Vec::with_capacity(gates.len());

@@ -10,37 +10,37 @@ use crate::transport::TransportError;
 /// Why an audit could not be read, or a burst could not be prepared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// Nobody answered.
+    /// No answer came.
     NoAnswer {
-        /// What was asked.
+        /// The URL of the request.
         url: String,
-        /// Why no answer arrived.
+        /// Why not.
         cause: TransportError,
     },
-    /// An answer began well, and the connection closed before its end.
+    /// A download began, and its connection closed before the end.
     BrokenOff {
-        /// What was asked.
+        /// The URL of the request.
         url: String,
-        /// How it ended.
+        /// How the connection ended.
         cause: TransportError,
     },
-    /// The service answered that there is no such account.
+    /// The service does not know the account.
     UnknownAccount {
-        /// The account that was asked for.
+        /// The account's number.
         account: i64,
-        /// What was asked.
+        /// The URL of the request.
         url: String,
     },
-    /// The answer was not what was asked for.
-    Unfit(Unfit),
+    /// An answer was of another kind than expected.
+    Unexpected(UnexpectedAnswer),
     /// One of a burst's connections could not be opened or warmed.
     NotWarm {
         /// How many connections the burst needs.
         connections: u32,
-        /// What became of the one that failed.
+        /// Why one of them failed.
         cause: TransportError,
     },
-    /// The HTTP client itself could not be made.
+    /// The HTTP client could not be made.
     Client(String),
 }
 
@@ -59,9 +59,9 @@ impl fmt::Display for Error {
             Self::UnknownAccount { account, url } => write!(
                 f,
                 "account {account} is unknown: {url} answered 404; \
-                 GET /accounts lists those there are, --account names another"
+                 GET /accounts lists all accounts, and --account chooses one"
             ),
-            Self::Unfit(unfit) => unfit.fmt(f),
+            Self::Unexpected(answer) => answer.fmt(f),
             Self::NotWarm { connections, cause } => write!(
                 f,
                 "a burst needs {connections} open connections, and one failed ({cause}); \
@@ -84,38 +84,38 @@ impl Error {
     }
 }
 
-/// An answer that was not what was asked for.
+/// An answer of another kind than expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfit {
-    /// What was asked.
+pub struct UnexpectedAnswer {
+    /// The URL of the request.
     pub url: String,
     /// The answer's status.
     pub status: u16,
-    /// What the answer should have been.
-    pub wanted: &'static str,
-    /// What it lacked.
+    /// What the answer should have been, e.g. `an audit of orders`.
+    pub expected: &'static str,
+    /// What was wrong with it.
     pub cause: String,
 }
 
-impl Unfit {
-    /// An answer whose status alone says enough.
-    pub(crate) fn of_status(url: &Url, status: StatusCode, wanted: &'static str) -> Self {
+impl UnexpectedAnswer {
+    /// An answer whose status says enough.
+    pub(crate) fn of_status(url: &Url, status: StatusCode, expected: &'static str) -> Self {
         let name = status.canonical_reason().unwrap_or("an unknown status");
         Self {
             url: url.to_string(),
             status: status.as_u16(),
-            wanted,
+            expected,
             cause: name.to_owned(),
         }
     }
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for UnexpectedAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             url,
             status,
-            wanted,
+            expected,
             cause,
         } = self;
         if *status >= 500 {
@@ -123,13 +123,13 @@ impl fmt::Display for Unfit {
         }
         write!(
             f,
-            "{url} answered {status}, but not with {wanted} ({cause}); is this the right service?"
+            "{url} answered {status}, but not with {expected} ({cause}); is this the right service?"
         )
     }
 }
 
-impl From<Unfit> for Error {
-    fn from(unfit: Unfit) -> Self {
-        Self::Unfit(unfit)
+impl From<UnexpectedAnswer> for Error {
+    fn from(answer: UnexpectedAnswer) -> Self {
+        Self::Unexpected(answer)
     }
 }

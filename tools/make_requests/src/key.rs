@@ -1,16 +1,16 @@
-//! What a deposit is called, so that a service knows it again.
+//! Idempotency keys: by its key a service recognises a deposit that is sent again.
 
-/// The keys of one run: no two runs have the same.
+/// The header that carries a key.
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The keys of one run. No two runs have the same.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keys {
     run: u128,
 }
 
-/// The header that carries a key.
-pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
 impl Keys {
-    /// Those of a run that has not begun yet.
+    /// Draws the keys of a new run.
     pub(crate) fn of_a_new_run() -> Self {
         Self {
             run: fastrand::u128(..),

@@ -20,56 +20,68 @@
 //!     timeout: std::time::Duration::from_secs(120),
 //! };
 //! let report = make_requests::run(&plan, |_| {}).await?;
-//! println!("lost: {:?}, {}", report.lost(), report.verdict());
+//! println!("{}", report.verdict());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The crate knows HTTP and the few routes it uses, and nothing of the service behind them:
+//! The crate knows HTTP and the few routes that it uses, and nothing of the service behind them:
 //!
 //! | exhibit | a request | the audit |
 //! |---|---|---|
 //! | deposits | `POST /demo/{strategy}/` | `GET /accounts/{id}` |
-//! | orders | `POST /orders/{strategy}/` | `POST /orders/process` ships, `GET /orders/audit?book={n}` |
+//! | orders | `POST /orders/{strategy}/` | `GET /orders/audit?book={n}` |
 //! | exports | `POST /exports/{strategy}/` | `GET /exports/{file}`, `GET /exports/{file}/audit` |
+//!
+//! During a run of orders, `POST /orders/process` lets the service's consumer ship some of them.
 //!
 //! # Map
 //!
-//! In reading order:
+//! In reading order. No file uses one that comes later, and no circle joins two files.
 //!
-//! - `error`, `invalid`, `words`, `volley`: what the others share.
-//! - `plan`, `target`: what a run shall do, parsed.
-//! - `run`: the run itself: look at what is raced for, fire, look again.
-//! - `ordinary`, `spaced`: requests through reqwest, one every so often.
-//! - `burst`, `gate`: requests all together, each held back complete on its own open connection
+//! - `invalid`, `words`, `body`, `tasks`, `key`: small parts that the others share.
+//! - `amount`, `strategy`, `base_url`: input, parsed.
+//! - `transport`, `error`: why an answer did not come, and why a run could not begin.
+//! - `service`: requests in the ordinary way, for audits and for spaced runs.
+//! - `receipt`, `answer`, `latency`, `answers`: what came back for each request, and for all.
+//! - `audit`, `fields`, `pair`, [`timeline`]: what audits count, and two requests side by side.
+//! - `verdict`: what a run says about its target.
+//! - `race`: what an exhibit must tell. Its traits are the only way in which the tool knows one.
+//! - `exhibits`: deposits, orders and exports, a module and a line of the registry for each.
+//! - `target_name`, `plan`: what a run shall do.
+//! - `volley`, `poster`, `spaced`: requests one after another.
+//! - `gate`, `burst`: requests all together, each held back complete on its own open connection
 //!   until one loop releases them.
-//! - `consumer`: ships orders while others are being written.
-//! - `key`: what a deposit is called that may be sent several times.
-//! - `answer`, `transport`: what came back, or why nothing did.
-//! - `account`, `audit`, `evidence`: what the service's audits said around the run.
-//! - `report`, `verdict`: the facts of a run, and what follows from them.
-//! - `pair`, [`timeline`]: two requests that show what happened, side by side.
+//! - `report`, `run`: the run itself, and its result.
 //! - [`output`]: a report as text, JSON or CSV.
 
-mod account;
+mod amount;
 mod answer;
+mod answers;
 mod audit;
+mod base_url;
+mod body;
 mod burst;
-mod consumer;
 mod credentials;
 mod error;
-mod evidence;
+mod exhibits;
+mod fields;
 mod gate;
 mod invalid;
 mod key;
-mod ordinary;
+mod latency;
 pub mod output;
 mod pair;
 mod plan;
+mod poster;
+mod race;
+mod receipt;
 mod report;
 mod run;
+mod service;
 mod spaced;
-mod target;
+mod strategy;
+mod target_name;
 mod tasks;
 pub mod timeline;
 mod transport;
@@ -77,20 +89,24 @@ mod verdict;
 mod volley;
 mod words;
 
-pub use account::Account;
-pub use answer::{
-    Action, Answer, Deposited, Exported, Inspection, Made, Ordered, Outcome, Problem, Receipt, Step,
-};
-pub use audit::{Anomaly, BookAudit, FileAudit, Id, Shipment, Shipped};
-pub use consumer::Consumption;
+pub use amount::Amount;
+pub use answer::{Answer, Outcome, Problem};
+pub use answers::{Answers, ProblemCount, TransportErrorCount};
+pub use audit::Anomaly;
+pub use base_url::BaseUrl;
 pub use credentials::without_credentials;
-pub use error::{Error, Unfit};
-pub use evidence::{Books, Evidence, Files, OrderBook};
+pub use error::{Error, UnexpectedAnswer};
+pub use exhibits::{Book, Deposits, Exports, Orders};
 pub use invalid::Invalid;
-pub use plan::{BaseUrl, Pace, Plan, Requests, parse_timeout};
-pub use report::{Latency, Problems, Report, TransportErrors};
+pub use latency::Latency;
+pub use pair::Pair;
+pub use plan::{Pace, Plan, Requests, parse_timeout};
+pub use race::{Target, TargetOptions};
+pub use receipt::{Action, Receipt, Step};
+pub use report::Report;
 pub use run::run;
-pub use target::{Amount, Book, Deposits, Exhibit, Exports, Orders, Strategy, Target, TargetName};
+pub use strategy::Strategy;
+pub use target_name::TargetName;
 pub use transport::{TransportError, TransportErrorKind};
-pub use verdict::{Doubt, Verdict};
+pub use verdict::{Doubt, Trace, Verdict};
 pub use volley::Progress;

@@ -1,37 +1,41 @@
-//! One run: look at what is raced for, fire, look again.
+//! One run: look at the service, fire, look again.
+
+use std::sync::Arc;
 
 use crate::burst::Burst;
-use crate::consumer::Consumer;
 use crate::error::Error;
-use crate::evidence::Before;
-use crate::ordinary::Client;
 use crate::plan::{Pace, Plan};
+use crate::poster::Poster;
 use crate::report::Report;
+use crate::service::Service;
 use crate::spaced;
-use crate::volley::Progress;
+use crate::volley::{Progress, Volley};
 
-/// Fires the plan's requests and reports what became of them.
+/// Fires the plan's requests, and reports what became of them.
 ///
 /// # Errors
 ///
-/// [`Error`] where nothing was fired. Whatever goes wrong later is told by the report.
+/// Nothing was fired. What goes wrong after the first request is part of the report.
 pub async fn run(plan: &Plan, mut progress: impl FnMut(Progress)) -> Result<Report, Error> {
-    let client = Client::new(plan)?;
-    let before = Before::look(&client).await?;
+    let service = Service::new(&plan.base_url, plan.timeout)?;
+    let auditor = plan.target.race().look(&service).await?;
     progress(Progress::Probed);
 
-    let mut consumer = Consumer::new(&client);
-    let fired = match plan.pace {
+    let poster = Poster::new(plan, service, Arc::clone(&auditor));
+    let Volley { answers, releases } = match plan.pace {
         Pace::Together => {
             let burst = Burst::prepare(plan).await?;
             progress(Progress::Warm);
-            burst.fire(&client, &mut consumer, &mut progress).await
+            burst.fire(&poster, &mut progress).await
         }
-        Pace::Every(wait) => spaced::fire(&client, wait, &mut consumer, &mut progress).await,
+        Pace::Every(wait) => spaced::fire(&poster, wait, &mut progress).await,
     };
 
-    let evidence = before
-        .into_evidence(&client, consumer, &fired.answers)
-        .await;
-    Ok(Report::new(plan.clone(), evidence, fired))
+    let evidence = auditor.finish(&answers).await;
+    Ok(Report {
+        plan: plan.clone(),
+        answers,
+        releases,
+        evidence,
+    })
 }

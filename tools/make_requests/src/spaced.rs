@@ -5,22 +5,21 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::answer::Answer;
-use crate::consumer::Consumer;
-use crate::ordinary::Client;
+use crate::answers::Answers;
+use crate::poster::Poster;
 use crate::tasks::joined;
 use crate::volley::{Progress, Volley};
 
-/// Starts one request every `wait`, the first at once, and the consumer beside the one in the middle.
+/// Starts one request after each `wait`, the first at once. The request in the middle is halfway.
 pub(crate) async fn fire(
-    client: &Client,
+    poster: &Poster,
     wait: Duration,
-    consumer: &mut Consumer,
     progress: &mut impl FnMut(Progress),
 ) -> Volley {
     let mut clock = tokio::time::interval(wait);
     let mut in_flight = JoinSet::new();
     let mut answers = Vec::new();
-    let requests = client.plan.requests.get();
+    let requests = poster.plan.requests.get();
     let middle = requests.div_ceil(2);
     let mut unsent = 1..=requests;
 
@@ -28,9 +27,9 @@ pub(crate) async fn fire(
         tokio::select! {
             _ = clock.tick(), if !unsent.is_empty() => {
                 if let Some(request) = unsent.next() {
-                    in_flight.spawn(post(client.clone(), request));
+                    in_flight.spawn(post(poster.clone(), request));
                     if request == middle {
-                        consumer.start();
+                        poster.auditor.halfway();
                     }
                 }
             }
@@ -42,22 +41,13 @@ pub(crate) async fn fire(
         }
     }
     Volley {
-        answers,
+        answers: Answers::new(answers),
         releases: Vec::new(),
     }
 }
 
-async fn post(client: Client, request: u32) -> Answer {
+async fn post(poster: Poster, request: u32) -> Answer {
     let started = Instant::now();
-    let first = client.post(request).await;
-    let (outcome, sent) = client.insist(request, first).await;
-    let ended = Instant::now();
-    Answer {
-        request,
-        started,
-        ended,
-        sent,
-        inspection: client.inspect_answer(&outcome).await,
-        outcome,
-    }
+    let first = poster.post(request).await;
+    poster.settle(request, first).await.started_at(started)
 }

@@ -4,55 +4,35 @@ use std::fmt;
 
 use crate::audit::Anomaly;
 use crate::error::Error;
-use crate::target::Exhibit;
 
 /// What a run says about its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Every request was acknowledged and nothing went wrong.
     Safe,
-    /// Nothing went wrong, but somebody was turned away.
+    /// Nothing went wrong, but some requests were refused.
     Refused,
-    /// The account's balance and its transactions drifted apart during the run.
-    LostUpdate {
-        /// By how much the balance fell behind; negative where it is too high.
-        lost: i128,
+    /// Something went wrong.
+    Anomaly {
+        /// One word for machines, e.g. `lost_update`.
+        name: String,
+        /// What went wrong, and how often or by how much.
+        explanation: String,
     },
-    /// The balance and the transactions agree, and both lack deposits that were acknowledged.
-    LostDeposits {
-        /// How many acknowledged deposits have no transaction.
-        deposits: u64,
-    },
-    /// Nothing was lost, but deposits that were sent again were made again.
-    DoubleDeposits {
-        /// How many transactions there are more than requests that may have been kept.
-        deposits: u64,
-    },
-    /// The audits found what must not be: of a book of orders, or of exported files.
-    Anomalies(Vec<Anomaly>),
-    /// The run proves neither.
+    /// The run proves nothing.
     CouldNotTell(Doubt),
 }
 
 /// Why a run proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
-    /// The audit could not be read afterwards.
+    /// The audit after the run could not be read.
     NoAudit(Error),
-    /// The consumer could not ship after the last order, so that nobody has seen what it would ship.
-    NothingShipped(Error),
-    /// Some files could not be downloaded to their end, or not be audited.
-    Unseen {
-        /// How many.
-        looks: usize,
-        /// Why one of them could not.
-        cause: Error,
-    },
-    /// No answer said which file it wrote.
-    NoFiles,
+    /// A part of the result could not be examined, for the reason in the text.
+    NotExamined(String),
     /// Every request was answered with 404.
     UnknownTarget {
-        /// Where the requests went.
+        /// The URL of the requests.
         url: String,
         /// What the service said about it.
         detail: Option<String>,
@@ -62,41 +42,55 @@ pub enum Doubt {
         /// How many.
         requests: usize,
     },
-    /// Fewer requests left a trace than were acknowledged, and an account may have been changed by somebody else.
-    Vanished {
-        /// Of what.
-        exhibit: Exhibit,
-        /// How many acknowledged requests left no trace: a deposit's transaction, an order in its book.
+    /// Fewer requests left a trace than were acknowledged, and other clients may be the reason.
+    NoTrace {
+        /// How many.
         requests: u64,
+        /// Which trace is missing.
+        trace: Trace,
     },
-    /// No request was acknowledged, so there was nothing to go wrong.
+    /// No request was acknowledged, so nothing could go wrong.
     NoneAcknowledged,
 }
 
+/// The trace that an acknowledged request leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// What misses it, e.g. `deposits left no transaction`.
+    pub(crate) missing: &'static str,
+    /// Where it should be, e.g. `account`.
+    pub(crate) place: &'static str,
+}
+
 impl Verdict {
+    /// The verdict that these anomalies make. None if none of them is wrong.
+    pub(crate) fn of(anomalies: &[Anomaly]) -> Option<Self> {
+        let wrong: Vec<_> = anomalies.iter().filter(|it| it.is_wrong()).collect();
+        let counted = |anomaly: &&Anomaly| format!("{} × {}", anomaly.count, anomaly.in_words());
+        Some(Self::Anomaly {
+            name: wrong.first()?.name.clone(),
+            explanation: wrong.iter().map(counted).collect::<Vec<_>>().join(", "),
+        })
+    }
+
     /// The process's exit status: 0 nothing wrong, 1 an anomaly found, 2 could not tell.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Safe | Self::Refused => 0,
-            Self::LostUpdate { .. }
-            | Self::LostDeposits { .. }
-            | Self::DoubleDeposits { .. }
-            | Self::Anomalies(_) => 1,
+            Self::Anomaly { .. } => 1,
             Self::CouldNotTell(_) => 2,
         }
     }
 
-    /// The verdict as one word for machines; of several anomalies the one that the audit lists first.
+    /// The verdict as one word for machines. Of several anomalies it is the one that the audit
+    /// lists first.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Safe => "safe",
             Self::Refused => "refused",
-            Self::LostUpdate { .. } => "lost_update",
-            Self::LostDeposits { .. } => "lost_deposits",
-            Self::DoubleDeposits { .. } => "double_deposits",
-            Self::Anomalies(anomalies) => anomalies.first().map_or("anomaly", |it| &it.name),
+            Self::Anomaly { name, .. } => name,
             Self::CouldNotTell(_) => "could_not_tell",
         }
     }
@@ -108,32 +102,10 @@ impl fmt::Display for Verdict {
             Self::Safe => {
                 f.write_str("safe: every request was acknowledged and nothing went wrong")
             }
-            Self::Refused => f.write_str("refused: some were turned away, and nothing went wrong"),
-            Self::LostUpdate { lost } => {
-                let (by, direction) =
-                    (lost.unsigned_abs(), if *lost > 0 { "less" } else { "more" });
-                write!(
-                    f,
-                    "lost update: the balance is {by} {direction} than the account's own \
-                     transactions add up to"
-                )
+            Self::Refused => {
+                f.write_str("refused: some requests were refused, and nothing went wrong")
             }
-            Self::LostDeposits { deposits } => write!(
-                f,
-                "lost deposits: {deposits} of the acknowledged deposits left no transaction, and \
-                 the balance lacks them too: no audit can see that"
-            ),
-            Self::DoubleDeposits { deposits } => write!(
-                f,
-                "double deposits: {deposits} more transactions than requests, because what was \
-                 sent again was made again"
-            ),
-            Self::Anomalies(anomalies) => {
-                let found = anomalies
-                    .iter()
-                    .map(|it| format!("{} × {}", it.count, it.in_words()));
-                f.write_str(&found.collect::<Vec<_>>().join(", "))
-            }
+            Self::Anomaly { explanation, .. } => f.write_str(explanation),
             Self::CouldNotTell(doubt) => write!(f, "could not tell: {doubt}"),
         }
     }
@@ -145,6 +117,7 @@ impl fmt::Display for Doubt {
             Self::NoAudit(error) => {
                 write!(f, "the audit could not be read after the run: {error}")
             }
+            Self::NotExamined(reason) => f.write_str(reason),
             Self::UnknownTarget { url, detail } => {
                 write!(
                     f,
@@ -158,26 +131,14 @@ impl fmt::Display for Doubt {
                 f,
                 "nothing went wrong so far, but {requests} of the requests brought no clear answer"
             ),
-            Self::NothingShipped(error) => {
-                write!(f, "the consumer could not ship the last orders: {error}")
-            }
-            Self::Unseen { looks, cause } => write!(
+            Self::NoTrace {
+                requests,
+                trace: Trace { missing, place },
+            } => write!(
                 f,
-                "nothing went wrong so far, but {looks} of the looks at a file failed: {cause}"
+                "{requests} of the acknowledged {missing} in the {place}: the service did not keep \
+                 them, or another client changed the {place} meanwhile"
             ),
-            Self::NoFiles => f.write_str("no answer said which file it wrote"),
-            Self::Vanished { exhibit, requests } => {
-                let (trace, place) = match exhibit {
-                    Exhibit::Deposits => ("deposits left no transaction", "account"),
-                    Exhibit::Orders => ("orders left no head", "book"),
-                    Exhibit::Exports => ("exports left no file", "folder"),
-                };
-                write!(
-                    f,
-                    "{requests} of the acknowledged {trace} in the {place}: they were not kept, or \
-                     somebody else changed the {place} meanwhile"
-                )
-            }
             Self::NoneAcknowledged => {
                 f.write_str("no request was acknowledged, so nothing could go wrong")
             }

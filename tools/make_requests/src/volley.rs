@@ -2,16 +2,16 @@
 
 use std::time::Instant;
 
-use crate::answer::Answer;
+use crate::answers::Answers;
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// The service answered and knows what is raced for.
+    /// The service answered and knows what the requests race for.
     Probed,
-    /// Every connection of a burst is open and warm; the release is next.
+    /// Every connection of a burst is open and warm. The release comes next.
     Warm,
-    /// A request was answered, or given up.
+    /// A request was answered, or the wait for its answer was given up.
     Answered {
         /// The request's number, counted from 1.
         request: u32,
@@ -21,8 +21,7 @@ pub enum Progress {
 /// What firing the requests brought, as it was observed.
 #[derive(Debug)]
 pub(crate) struct Volley {
-    /// In any order.
-    pub(crate) answers: Vec<Answer>,
-    /// A burst's moments before its first release and after each.
+    pub(crate) answers: Answers,
+    /// The moment before a burst's first release, and the moment after each.
     pub(crate) releases: Vec<Instant>,
 }

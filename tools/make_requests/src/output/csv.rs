@@ -1,31 +1,27 @@
-//! A report as a table: a header, and one row per request in the order of release.
+//! A report as a table: a header, and one row for each request in the order of release.
 
 use std::io::{self, Write};
 use std::time::Instant;
 
-use super::microseconds;
-use crate::answer::{Answer, Made, Outcome, Problem};
+use crate::answer::{Answer, Outcome, Problem};
+use crate::latency::microseconds;
 use crate::report::Report;
-use crate::target::Exhibit;
+use crate::words::or_empty;
 
-/// Writes the table. What is not known is an empty field.
-///
-/// # Errors
-///
-/// Whatever the writer says.
+/// Writes the table. A field is empty if its value is not known.
 pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let mut table = ::csv::Writer::from_writer(out);
-    let [first, second] = made_columns(report.plan.target.exhibit());
-    let header = COLUMNS.into_iter().chain([first, second]);
+    let product = report.plan.target.race().exhibit().csv_columns;
+    let header = COLUMNS.into_iter().chain(product);
     table.write_record(header).map_err(io::Error::from)?;
-    for answer in &report.answers {
-        let row = row(answer, report.started().unwrap_or(answer.started));
+    for answer in report.answers.iter() {
+        let row = row(answer, report.answers.started().unwrap_or(answer.started));
         table.write_record(row).map_err(io::Error::from)?;
     }
     table.flush()
 }
 
-/// The columns that every table has, in their order.
+/// The columns of every table, in their order. Two more tell what the request made.
 const COLUMNS: [&str; 7] = [
     "request",
     "started_us",
@@ -36,42 +32,21 @@ const COLUMNS: [&str; 7] = [
     "code",
 ];
 
-/// The last two columns: what a request made.
-fn made_columns(exhibit: Exhibit) -> [&'static str; 2] {
-    match exhibit {
-        Exhibit::Deposits => ["balance_read", "balance_written"],
-        Exhibit::Orders => ["order", "customer_no"],
-        Exhibit::Exports => ["export", "file"],
-    }
-}
-
 fn row(answer: &Answer, first_start: Instant) -> [String; 9] {
     let problem = problem(&answer.outcome);
-    let [first, second] = made(answer);
+    let product = answer.receipt().map(|receipt| receipt.product());
+    let [first, second] = product.map_or_else(Default::default, |it| it.csv_fields());
     [
         answer.request.to_string(),
         microseconds(answer.started.saturating_duration_since(first_start)).to_string(),
         microseconds(answer.latency()).to_string(),
-        field(answer.status()),
+        or_empty(answer.status()),
         name(&answer.outcome).to_owned(),
-        field(problem.and_then(|problem| problem.fault.as_ref())),
-        field(problem.and_then(|problem| problem.code.as_ref())),
+        or_empty(problem.and_then(|problem| problem.fault.as_ref())),
+        or_empty(problem.and_then(|problem| problem.code.as_ref())),
         first,
         second,
     ]
-}
-
-fn made(answer: &Answer) -> [String; 2] {
-    match answer.receipt().map(|receipt| &receipt.made) {
-        Some(Made::Deposit(it)) => [field(it.balance_read), field(it.balance_written)],
-        Some(Made::Order(it)) => [field(it.order.as_ref()), it.customer_no.to_string()],
-        Some(Made::Export(it)) => [it.export.to_string(), it.file.clone()],
-        None => [String::new(), String::new()],
-    }
-}
-
-fn field<T: ToString>(value: Option<T>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 fn problem(outcome: &Outcome) -> Option<&Problem> {

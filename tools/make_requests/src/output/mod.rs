@@ -1,7 +1,6 @@
 //! A report in the form that its reader wants.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use crate::report::Report;
 
@@ -13,31 +12,22 @@ pub use self::csv::write as write_csv;
 pub use self::json::write as write_json;
 pub use self::text::{write as write_text, write_summary};
 
-/// The forms that a report can take.
+/// The forms of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Sentences, figures and a drawing, for people.
     Text,
     /// One JSON object.
     Json,
-    /// A header and one row per request.
+    /// A header and one row for each request.
     Csv,
 }
 
 /// Writes the report in the given form.
-///
-/// # Errors
-///
-/// Whatever the writer says.
 pub fn write(format: Format, report: &Report, out: &mut impl Write) -> io::Result<()> {
     match format {
         Format::Text => write_text(report, out),
         Format::Json => write_json(report, out),
         Format::Csv => write_csv(report, out),
     }
-}
-
-/// A duration in whole microseconds, for machines.
-fn microseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

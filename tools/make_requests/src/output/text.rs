@@ -1,49 +1,31 @@
-//! A report as text: what was done, the figures, what they mean, and two requests drawn.
+//! A report as text: the figures, what they mean, and a drawing of two requests.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::audit::{Anomaly, Shipped};
-use crate::consumer::Consumption;
-use crate::evidence::{Books, Evidence, OrderBook};
+use crate::answers::{Answers, ProblemCount, TransportErrorCount};
+use crate::audit::Anomaly;
 use crate::plan::Pace;
-use crate::report::{Problems, Report, TransportErrors};
-use crate::target::{Deposits, Exhibit, Exports, Orders, Target};
+use crate::report::Report;
+use crate::timeline;
 
-/// Room for the names of the figures that every report has.
+/// The width of the longest name that every report has.
 const NAME_WIDTH: usize = 17;
 
 /// Writes the whole report.
-///
-/// # Errors
-///
-/// Whatever the writer says.
 pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write_summary(report, out)?;
-    let Some(drawing) = report.timeline() else {
+    let Some((caption, pair)) = report.shown_pair() else {
         return Ok(());
     };
-    let caption = match report.plan.target.exhibit() {
-        Exhibit::Deposits if report.lost_update().is_some() => "between which an update was lost",
-        Exhibit::Orders if report.collision().is_some() => "which took the same order number",
-        Exhibit::Exports if report.collision().is_some() => {
-            "which wrote the same file at the same time"
-        }
-        _ => "which overlapped",
-    };
+    let drawing = timeline::draw(&pair);
     write!(out, "\nTwo of the requests, {caption}:\n\n{drawing}")
 }
 
 /// Writes the report without the drawing.
-///
-/// # Errors
-///
-/// Whatever the writer says.
 pub fn write_summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}\n", headline(report))?;
-    let figures: Vec<_> = figures(report).collect();
+    let figures = figures(report);
     let longest = figures.iter().map(|(name, _)| name.chars().count()).max();
     let width = longest.unwrap_or(0).max(NAME_WIDTH);
     for (name, value) in figures {
@@ -57,101 +39,79 @@ pub fn write_summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn headline(report: &Report) -> String {
-    let plan = &report.plan;
-    let pace = match (plan.pace, report.spread()) {
+    let pace = match (report.plan.pace, report.spread()) {
         (Pace::Every(wait), _) => format!("one every {} s", wait.as_secs_f64()),
         (Pace::Together, None) => "all together".to_owned(),
         (Pace::Together, Some(spread)) => {
             format!("all together, released within {}", milliseconds(spread))
         }
     };
-    let what = plan.target.exhibit().many(report.answers.len());
-    let aim = match &plan.target {
-        Target::Deposits(Deposits {
-            amount, account, ..
-        }) => format!("of {amount} into account {account}"),
-        Target::Orders(Orders { book, .. }) => format!("in book {book}"),
-        Target::Exports(Exports { account, .. }) => format!("of account {account}"),
-    };
-    format!("{}: {what} {aim}, {pace}", plan.target)
+    let requests = report.requests_in_words();
+    format!("{}: {requests}, {pace}", report.plan.target)
 }
 
-/// All figures in their order, each with its name.
-fn figures(report: &Report) -> impl Iterator<Item = (String, String)> {
-    let fixed = |figures: Vec<(&str, String)>| -> Vec<_> {
-        let named = figures.into_iter();
-        named
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
-    };
+/// All figures with their names, in their order.
+fn figures(report: &Report) -> Vec<(String, String)> {
+    let named = |(name, value): (&str, String)| (name.to_owned(), value);
+    let answers = outcomes(&report.answers).into_iter().map(named);
+    let evidence = report.evidence.figures(&report.answers);
     let anomalies = report.anomalies().into_iter();
-    let anomalies = anomalies.map(|anomaly| (anomaly.in_words(), finding(&anomaly)));
-    fixed(answers(report))
-        .into_iter()
-        .chain(fixed(audited(report)))
+    let anomalies = anomalies.map(|anomaly| (anomaly.in_words(), occurrences(&anomaly)));
+    answers
+        .chain(evidence.into_iter().map(named))
         .chain(anomalies)
-        .chain(fixed(times(report)))
+        .chain(times(&report.answers).into_iter().map(named))
+        .collect()
 }
 
-fn answers(report: &Report) -> Vec<(&'static str, String)> {
-    let mut figures = vec![
-        ("acknowledged", report.acknowledged().to_string()),
-        ("refused", problems(&report.refused())),
-    ];
+/// How the requests ended. The rare outcomes are left out if there are none.
+fn outcomes(answers: &Answers) -> Vec<(&'static str, String)> {
+    let transport_errors = transport_errors(&answers.transport_errors());
     let rare = [
-        ("failed half way", problems(&report.partial())),
-        ("outcome unknown", problems(&report.unknown())),
-        (
-            "transport errors",
-            transport_errors(&report.transport_errors()),
-        ),
+        ("failed half way", problems(&answers.partial())),
+        ("outcome unknown", problems(&answers.unknown())),
+        ("transport errors", transport_errors),
+        ("sent again", answers.sent_again().to_string()),
     ];
-    let again = ("sent again", report.sent_again().to_string());
-    let rare = rare.into_iter().chain([again]);
+    let mut figures = vec![
+        ("acknowledged", answers.acknowledged().to_string()),
+        ("refused", problems(&answers.refused())),
+    ];
     figures.extend(rare.into_iter().filter(|(_, value)| value != "0"));
     figures
 }
 
-/// What the audits say of the whole.
-fn audited(report: &Report) -> Vec<(&'static str, String)> {
-    match &report.evidence {
-        Evidence::Deposits(books) => balances(report, books),
-        Evidence::Orders(book) => orders(book),
-        Evidence::Exports(_) => vec![("files", files(report))],
-    }
-}
-
-/// How often an anomaly was found, and one of them.
-fn finding(anomaly: &Anomaly) -> String {
+/// How often an anomaly was found, and one occurrence.
+fn occurrences(anomaly: &Anomaly) -> String {
     match &anomaly.example {
         Some(example) if anomaly.count > 0 => format!("{}: {example}", anomaly.count),
         _ => anomaly.count.to_string(),
     }
 }
 
-fn times(report: &Report) -> Vec<(&'static str, String)> {
-    let wall = ("wall time", milliseconds(report.wall()));
-    latency(report).into_iter().chain([wall]).collect()
+fn times(answers: &Answers) -> Vec<(&'static str, String)> {
+    let wall = ("wall time", milliseconds(answers.wall()));
+    latency(answers).into_iter().chain([wall]).collect()
 }
 
-fn problems(problems: &[Problems]) -> String {
-    counted(
-        problems
-            .iter()
-            .map(|kind| (kind.requests, kind.to_string())),
-    )
+fn latency(answers: &Answers) -> Option<(&'static str, String)> {
+    let figures = answers.latency()?.figures();
+    let figures = figures.map(|(name, value)| format!("{name} {}", milliseconds(value)));
+    Some(("latency", figures.join(", ")))
 }
 
-fn transport_errors(errors: &[TransportErrors]) -> String {
-    counted(
-        errors
-            .iter()
-            .map(|e| (e.requests, format!("{} ({})", e.kind, e.detail))),
-    )
+fn problems(problems: &[ProblemCount]) -> String {
+    let kinds = problems.iter();
+    total(kinds.map(|kind| (kind.requests, kind.to_string())))
 }
 
-/// The total, and what it is made of.
-fn counted(kinds: impl Iterator<Item = (usize, String)>) -> String {
+fn transport_errors(errors: &[TransportErrorCount]) -> String {
+    let kinds = errors.iter();
+    total(kinds.map(|it| (it.requests, format!("{} ({})", it.kind, it.detail))))
+}
+
+/// The total, and how many there are of each kind.
+fn total(kinds: impl Iterator<Item = (usize, String)>) -> String {
     let mut total = 0;
     let mut parts = Vec::new();
     for (requests, kind) in kinds {
@@ -163,65 +123,6 @@ fn counted(kinds: impl Iterator<Item = (usize, String)>) -> String {
     } else {
         format!("{total}: {}", parts.join(", "))
     }
-}
-
-fn balances(report: &Report, books: &Books) -> Vec<(&'static str, String)> {
-    let expected = report.expected_balance().map(RangeInclusive::into_inner);
-    let expected = expected.map(|(least, most)| match least == most {
-        true => least.to_string(),
-        false => format!("{least} to {most}"),
-    });
-    let after = books.after.as_ref().ok();
-    vec![
-        ("expected balance", known(expected)),
-        (
-            "actual balance",
-            known(after.map(|account| account.balance)),
-        ),
-        ("lost", known(report.lost())),
-    ]
-}
-
-fn orders(book: &OrderBook) -> Vec<(&'static str, String)> {
-    let after = book.after.as_ref().ok();
-    let mut figures = vec![
-        ("orders", known(after.map(|audit| audit.orders))),
-        ("lines", known(after.map(|audit| audit.lines))),
-    ];
-    if let Some(Consumption { in_between, after }) = &book.consumption {
-        let orders = |run: &Result<Shipped, _>| known(run.as_ref().ok().map(|it| it.shipped.len()));
-        let (in_between, after) = (orders(in_between), orders(after));
-        figures.push((
-            "shipped",
-            format!("{in_between} in between, {after} afterwards"),
-        ));
-    }
-    figures
-}
-
-/// How many different files the looks were at.
-fn files(report: &Report) -> String {
-    let looks: Vec<_> = report.inspections().map(|look| &look.file).collect();
-    let files: BTreeSet<_> = looks.iter().collect();
-    let times = if looks.len() == 1 { "time" } else { "times" };
-    format!("{}, looked at {} {times}", files.len(), looks.len())
-}
-
-fn known<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(|| "not known".to_owned(), |value| value.to_string())
-}
-
-fn latency(report: &Report) -> Option<(&'static str, String)> {
-    let latency = report.latency()?;
-    let figures = [
-        ("min", latency.min),
-        ("p50", latency.p50),
-        ("p90", latency.p90),
-        ("p99", latency.p99),
-        ("max", latency.max),
-    ];
-    let figures = figures.map(|(name, value)| format!("{name} {}", milliseconds(value)));
-    Some(("latency", figures.join(", ")))
 }
 
 fn milliseconds(duration: Duration) -> String {

@@ -161,7 +161,7 @@ fn refusals_are_counted_by_fault_and_code() {
     );
     assert_contains(
         &text,
-        "refused: some were turned away, and nothing went wrong",
+        "refused: some requests were refused, and nothing went wrong",
     );
 
     let bank = bank_that_keeps(2, |_, _| deadlock());
@@ -317,7 +317,7 @@ fn an_unknown_account_is_named() {
     let output = run(&Bank::new(Ledger::deposit), &["--account", "7"]);
     assert_exit(&output, 2);
     assert_contains(&stderr(&output), "account 7 is unknown");
-    assert_contains(&stderr(&output), "GET /accounts lists those there are");
+    assert_contains(&stderr(&output), "GET /accounts lists all accounts");
 }
 
 #[test]
@@ -526,7 +526,7 @@ fn wrong_usage_says_what_would_be_right() {
             &["--target", "../accounts"],
             "a target is a name of letters",
         ),
-        (&["--target", "orders"], "orders/NAME is one"),
+        (&["--target", "orders"], "as in orders/NAME"),
         (
             &["--target", "orders/x", "--account", "1"],
             "--account has no use for orders",

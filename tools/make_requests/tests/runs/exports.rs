@@ -161,7 +161,7 @@ fn a_file_that_cannot_be_looked_at_proves_nothing() {
     let gone = Folder::open(|folder| receipt(folder.next_export(), "gone.csv"));
     let output = run_at(&gone.url(), FOUR_AT_ONCE);
     assert_exit(&output, 2);
-    assert_contains(&stdout(&output), "5 of the looks at a file failed: ");
+    assert_contains(&stdout(&output), "5 of the inspections of files failed: ");
 
     let silent = Folder::open(|_| ok(&json!({})));
     let output = run_at(&silent.url(), FOUR_AT_ONCE);

@@ -270,7 +270,10 @@ fn the_consumer_comes_while_orders_are_half_written() {
     let output = run_at(&service.url(), FOUR_AT_ONCE);
     assert_exit(&output, 1);
     let text = stdout(&output);
-    assert_contains(&text, "  shipped            4 in between, 0 afterwards\n");
+    assert_contains(
+        &text,
+        "  shipped            4 during the run, 0 afterwards\n",
+    );
     assert_contains(&text, "  shipped incomplete 3: one of them\n");
     assert_contains(&text, "\n3 × shipped incomplete\n");
 }
