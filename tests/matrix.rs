@@ -87,14 +87,20 @@ fn timeline(finding: &Finding) -> String {
 /// The page's sections, and the page without them.
 fn parts<'p>(page: &'p str, (begin, end): (&str, &str)) -> (String, Vec<&'p str>) {
     let (mut frame, mut sections, mut rest) = (String::new(), Vec::new(), page);
-    while let Some(at) = rest.find(&format!("\n{begin}")) {
-        let (before, section) = rest.split_at(at + 1);
+    while let Some(at) = line_that_begins(rest, begin) {
+        let (before, section) = rest.split_at(at);
         let length = section.find(end).expect("a section has an end") + end.len();
         frame.push_str(before);
         sections.push(&section[..length]);
         rest = &section[length..];
     }
     (frame + rest, sections)
+}
+
+/// Where a line begins with these words.
+fn line_that_begins(text: &str, words: &str) -> Option<usize> {
+    let mut places = text.match_indices(words).map(|(at, _)| at);
+    places.find(|at| *at == 0 || text[..*at].ends_with('\n'))
 }
 
 /// As tools/matrix does it.
