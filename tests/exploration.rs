@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use racy::engine::{Database, Fault, Isolation, Journal, Session, Settings};
+use racy::engine::{Database, Fault, Isolation, Journal, LaneKind, Session, Settings};
 use racy::exhibits::card::{Count, Expectation};
 use racy::exhibits::deposits::{
     Commits, Delay, Deposit, LOST_UPDATE, Memory, Receipt, Refusal, STRATEGIES, Strategy,
@@ -521,7 +521,7 @@ impl BesideAClock {
             ..Subject::clone(&subject(&READ_AND_WRITE))
         });
         let plan = plan(schedules, 2);
-        let lanes = database.lanes(2, 1).await.unwrap();
+        let lanes = database.lanes(2, 1, LaneKind::Rows).await.unwrap();
         let stop = Stop::default();
         let explored = explore::explore(&lanes.lanes, &race, &plan, &stop, &|_| ()).await;
         lanes.close().await.unwrap();

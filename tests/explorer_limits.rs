@@ -4,6 +4,7 @@
 use std::process::Output;
 use std::sync::OnceLock;
 
+use racy::engine::LaneKind;
 use racy::engine::Settings;
 use racy::engine::local::LocalServer;
 use racy::exhibits::deposits::Strategy;
@@ -214,7 +215,7 @@ async fn a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal(engine:
         ..Settings::default()
     };
     let lab = Lab::at(Fresh::on(alone.server).await, settings).await;
-    let lanes = lab.database.lanes(2, 1).await.unwrap();
+    let lanes = lab.database.lanes(2, 1, LaneKind::Rows).await.unwrap();
     alone.run(off).await;
     let plan = Plan {
         schedules: Schedules::All { reduced: false },

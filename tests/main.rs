@@ -35,6 +35,7 @@ mod matrix;
 mod metrics;
 mod orders;
 mod outages;
+mod outside;
 mod pooler;
 mod presets;
 mod reaching;

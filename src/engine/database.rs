@@ -16,8 +16,8 @@ use super::pool::{Pool, PoolUse};
 use super::waits::{self, Standstill, WaitReports};
 use super::work::{self, Work};
 use super::{
-    Address, Fault, Flavour, Isolation, Journal, Lanes, OpenError, SchemaGap, Scratch, Session,
-    Settings, migrate, mysql, named_lock, pooler, postgres, reach, sqlite,
+    Address, Fault, Flavour, Isolation, Journal, LaneKind, Lanes, OpenError, SchemaGap, Scratch,
+    Session, Settings, migrate, mysql, named_lock, pooler, postgres, reach, sqlite,
 };
 use crate::step::{Observer, Unobserved};
 
@@ -396,10 +396,18 @@ impl Database {
     ///   rows for conflicting ones.
     /// - SQLite: each is a file of its own, because a lock is one on the whole file.
     ///
+    /// That is for runs on rows. For runs on whole databases each lane is an empty database, schema
+    /// or file of its own, on every engine.
+    ///
     /// # Errors
     /// [`OpenError::NoLane`] if PostgreSQL's user may not create schemas.
-    pub async fn lanes(&self, clients: usize, wanted: usize) -> Result<Lanes, OpenError> {
-        lane::lanes(self, clients, wanted).await
+    pub async fn lanes(
+        &self,
+        clients: usize,
+        wanted: usize,
+        kind: LaneKind,
+    ) -> Result<Lanes, OpenError> {
+        lane::lanes(self, clients, wanted, kind).await
     }
 }
 

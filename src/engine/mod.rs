@@ -65,7 +65,7 @@ pub use dialect::{Flavour, Isolation};
 pub use error::OpenError;
 pub use fault::{Fault, FaultKind};
 pub use file_lock::FileLock;
-pub use lane::{BESIDE_THE_CLIENTS, Lane, Lanes, Scratch};
+pub use lane::{BESIDE_THE_CLIENTS, Lane, LaneKind, Lanes, Scratch};
 pub use pool::PoolUse;
 pub use schema::SchemaGap;
 pub use session::{Kept, Session};

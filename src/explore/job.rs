@@ -12,7 +12,7 @@ use super::{Finding, Plan, RunError, Schedules, Stop, Subject, Tally, explore};
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
 use crate::engine::local;
 use crate::engine::{
-    BESIDE_THE_CLIENTS, Database, Engine, Flavour, Lanes, OpenError, Scratch, Settings,
+    BESIDE_THE_CLIENTS, Database, Engine, Flavour, LaneKind, Lanes, OpenError, Scratch, Settings,
 };
 
 /// One exploration.
@@ -258,11 +258,27 @@ impl<'j> JobSession<'j> {
 
     /// Explores all subjects on one database at one level.
     async fn explore(&mut self, database: &Database) -> Result<(), JobError> {
+        for kind in [LaneKind::Rows, LaneKind::WholeDatabase] {
+            let is_of_the_kind = |it: &&Arc<Subject>| it.fixtures.lane_kind() == kind;
+            let subjects: Vec<_> = self.job.subjects.iter().filter(is_of_the_kind).collect();
+            if !subjects.is_empty() {
+                self.explore_in_lanes(database, kind, &subjects).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn explore_in_lanes(
+        &mut self,
+        database: &Database,
+        kind: LaneKind,
+        subjects: &[&Arc<Subject>],
+    ) -> Result<(), JobError> {
         let clients = self.job.plan.clients;
-        let lanes = database.lanes(clients, self.job.parallel).await?;
+        let lanes = database.lanes(clients, self.job.parallel, kind).await?;
         self.must_have_a_lane(&lanes)?;
         let mut result = lanes.must_show_waits(clients).await.map_err(JobError::from);
-        for subject in &self.job.subjects {
+        for subject in subjects {
             for plan in self.job.plans(subject) {
                 if result.is_err() || self.job.stop.is_stopped() {
                     break;

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::{Client, Gate, Trace};
-use crate::engine::{Database, Engine, Fault, Session};
+use crate::engine::{Database, Engine, Fault, LaneKind, Session};
 use crate::verdict::{Anomaly, Outcome, Verdict};
 
 /// What a subject's functions return.
@@ -100,6 +100,16 @@ pub enum Fixtures {
     Rows(Arc<dyn Rows>),
     /// A database for each lane, which is brought back to its beginning before each run.
     WholeDatabase(Arc<dyn Restore>),
+}
+
+impl Fixtures {
+    /// The kind of lanes that the runs need.
+    pub(super) fn lane_kind(&self) -> LaneKind {
+        match self {
+            Self::Rows(_) => LaneKind::Rows,
+            Self::WholeDatabase(_) => LaneKind::WholeDatabase,
+        }
+    }
 }
 
 /// Makes and removes the rows that runs work on.

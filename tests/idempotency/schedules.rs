@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use racy::accounts;
-use racy::engine::{Database, Fault, Session};
+use racy::engine::{Database, Fault, LaneKind, Session};
 use racy::exhibits::AccountFixtures;
 use racy::exhibits::deposits::{
     Deposit, DepositAnswer, Memory, Retry, STRATEGIES, Strategy, UNBALANCED,
@@ -41,7 +41,7 @@ async fn verdicts(database: &Database, subject: Arc<Subject>) -> Vec<Verdict> {
         instances: 2,
         ..plan(ALL, 2)
     };
-    let lanes = database.lanes(2, 2).await.unwrap();
+    let lanes = database.lanes(2, 2, LaneKind::Rows).await.unwrap();
     let stop = Stop::default();
     let (finding, ended) = explore::explore(&lanes.lanes, &subject, &plan, &stop, &|_| ()).await;
     ended.unwrap();

@@ -22,6 +22,15 @@ use scratch::{administer, database_beside, drop_database, open_place};
 /// Connections that serve no client: one asks which clients wait, one sets up and judges.
 pub const BESIDE_THE_CLIENTS: usize = 2;
 
+/// What the runs of a lane work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneKind {
+    /// Rows of this service's tables. Lanes may share a database.
+    Rows,
+    /// All of a database. Each lane has one of its own, which is empty at first.
+    WholeDatabase,
+}
+
 /// A place for one run at a time.
 #[derive(Debug)]
 pub struct Lane {
@@ -37,15 +46,18 @@ pub struct Lanes {
     pub lanes: Vec<Lane>,
     /// Why there are not more. None if there are as many as were wanted.
     pub fewer_because: Option<String>,
+    kind: LaneKind,
+    /// A place with this service's tables, if the lanes have none: waits are tried out there.
+    trial_place: Option<Lane>,
 }
 
 impl Lanes {
     /// Makes sure that every wait will be seen, with this number of clients in each lane.
     pub async fn must_show_waits(&self, clients: usize) -> Result<(), OpenError> {
-        let Some(first) = self.lanes.first() else {
+        let Some(first) = self.trial_place.as_ref().or(self.lanes.first()) else {
             return Ok(());
         };
-        let connections = if lanes_share_connections(&first.database) {
+        let connections = if lanes_share_connections(&first.database, self.kind) {
             self.lanes.len() * clients
         } else {
             clients
@@ -59,7 +71,7 @@ impl Lanes {
     /// The first refusal, with the names of everything that could not be dropped.
     pub async fn close(self) -> Result<(), OpenError> {
         let mut closing = JoinSet::new();
-        for lane in self.lanes {
+        for lane in self.lanes.into_iter().chain(self.trial_place) {
             closing.spawn(lane.close());
         }
         let closed = closing.join_all().await;
@@ -125,14 +137,20 @@ pub(super) async fn lanes(
     database: &Database,
     clients: usize,
     wanted: usize,
+    kind: LaneKind,
 ) -> Result<Lanes, OpenError> {
     let room = database.room().await?;
-    let fit = lanes_for(database, clients, room.connections).min(wanted);
+    let fit = lanes_for(database, clients, room.connections, kind).min(wanted);
     let mut opened = Lanes {
         lanes: Vec::new(),
         fewer_because: (fit < wanted).then_some(room.why),
+        kind,
+        trial_place: match kind {
+            LaneKind::Rows => None,
+            LaneKind::WholeDatabase => lane(database, 0, LaneKind::Rows).await?.ok(),
+        },
     };
-    let filled = if lanes_share_connections(database) {
+    let filled = if lanes_share_connections(database, kind) {
         fill_together(database, clients, fit, &mut opened).await
     } else {
         fill_apart(database, clients, fit, &mut opened).await
@@ -145,13 +163,13 @@ pub(super) async fn lanes(
     Ok(opened)
 }
 
-fn lanes_share_connections(database: &Database) -> bool {
-    database.engine.flavour == Flavour::MySql
+fn lanes_share_connections(database: &Database, kind: LaneKind) -> bool {
+    kind == LaneKind::Rows && database.engine.flavour == Flavour::MySql
 }
 
 /// How many lanes this number of connections is enough for.
-fn lanes_for(database: &Database, clients: usize, connections: usize) -> usize {
-    if lanes_share_connections(database) {
+fn lanes_for(database: &Database, clients: usize, connections: usize, kind: LaneKind) -> usize {
+    if lanes_share_connections(database, kind) {
         connections.saturating_sub(BESIDE_THE_CLIENTS) / clients
     } else {
         connections / (clients + BESIDE_THE_CLIENTS)
@@ -171,7 +189,7 @@ async fn fill_together(
     };
     let (connections, refused) = database.warm_up(needed).await?;
     opened.fewer_because = refused.or(opened.fewer_because.take());
-    let fit = lanes_for(database, clients, connections).min(fit);
+    let fit = lanes_for(database, clients, connections, opened.kind).min(fit);
     let lane = || Lane {
         database: database.clone(),
         resource: LaneResource::Nothing,
@@ -207,9 +225,10 @@ async fn make_lanes(
     opened: &mut Lanes,
 ) -> (Vec<Lane>, Result<(), OpenError>) {
     let mut making = JoinSet::new();
+    let kind = opened.kind;
     for number in 0..fit {
         let database = database.clone();
-        making.spawn(async move { lane(&database, number).await });
+        making.spawn(async move { lane(&database, number, kind).await });
     }
     let mut made = Vec::new();
     let mut result = Ok(());
@@ -247,25 +266,30 @@ async fn take_in(lane: Lane, clients: usize, opened: &mut Lanes) -> Result<(), O
 /// A lane, or the reason why this user may have no more than the first.
 type LaneOrReason = Result<Lane, String>;
 
-async fn lane(database: &Database, number: usize) -> Result<LaneOrReason, OpenError> {
+async fn lane(
+    database: &Database,
+    number: usize,
+    kind: LaneKind,
+) -> Result<LaneOrReason, OpenError> {
     match &database.address {
-        Address::MySql(options) if number > 0 => lane_beside(database, options).await,
-        Address::MySql(_) => Ok(Ok(Lane {
+        Address::MySql(_) if number == 0 && kind == LaneKind::Rows => Ok(Ok(Lane {
             database: database.clone(),
             resource: LaneResource::Nothing,
         })),
-        Address::Postgres(options) => schema(database, options).await.map(Ok),
-        Address::Sqlite(_) => file(database).await.map(Ok),
+        Address::MySql(options) => lane_beside(database, options, kind).await,
+        Address::Postgres(options) => schema(database, options, kind).await.map(Ok),
+        Address::Sqlite(_) => file(database, kind).await.map(Ok),
     }
 }
 
 async fn lane_beside(
     home: &Database,
     options: &MySqlConnectOptions,
+    kind: LaneKind,
 ) -> Result<LaneOrReason, OpenError> {
     let place = Place::named("racy_explore_lane_");
     let name = place.name.clone();
-    match database_beside(home, options, place).await {
+    match database_beside(home, options, place, kind).await {
         Ok(database) => Ok(Ok(Lane {
             database,
             resource: LaneResource::Database(Box::new(home.clone()), name),
@@ -278,7 +302,11 @@ async fn lane_beside(
     }
 }
 
-async fn schema(home: &Database, options: &PgConnectOptions) -> Result<Lane, OpenError> {
+async fn schema(
+    home: &Database,
+    options: &PgConnectOptions,
+    kind: LaneKind,
+) -> Result<Lane, OpenError> {
     home.must_be_direct()?;
     let place = Arc::new(Place::named("racy_lane_"));
     administer(home, &format!("CREATE SCHEMA {}", place.name))
@@ -286,7 +314,7 @@ async fn schema(home: &Database, options: &PgConnectOptions) -> Result<Lane, Ope
         .map_err(OpenError::NoLane)?;
     let resource = LaneResource::Schema(Box::new(home.clone()), place.name.clone());
     let within = Address::Postgres(Box::new(options.clone()));
-    match open_place(home, &within, &place).await {
+    match open_place(home, &within, &place, kind).await {
         Ok(database) => Ok(Lane { database, resource }),
         Err(error) => {
             // The first error is the one worth reporting.
@@ -296,7 +324,7 @@ async fn schema(home: &Database, options: &PgConnectOptions) -> Result<Lane, Ope
     }
 }
 
-async fn file(home: &Database) -> Result<Lane, OpenError> {
+async fn file(home: &Database, kind: LaneKind) -> Result<Lane, OpenError> {
     let folder = tempfile::Builder::new()
         .prefix("racy-")
         .permissions(Permissions::from_mode(0o700))
@@ -305,7 +333,9 @@ async fn file(home: &Database) -> Result<Lane, OpenError> {
     let options = SqliteConnectOptions::new().filename(folder.path().join("lane.sqlite"));
     let address = Address::Sqlite(Box::new(options));
     let database = Database::connect(&address, &home.settings).await?;
-    database.migrate().await?;
+    if kind == LaneKind::Rows {
+        database.migrate().await?;
+    }
     Ok(Lane {
         database,
         resource: LaneResource::Folder(folder),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::time::timeout;
 
+use super::LaneKind;
 use super::place::Place;
 use crate::engine::{Address, Database, Fault, OpenError};
 
@@ -40,22 +41,23 @@ pub(in crate::engine) async fn scratch(home: &Database) -> Result<Scratch, OpenE
     let place = Place::named("racy_explore_");
     let name = place.name.clone();
     Ok(Scratch {
-        database: database_beside(home, options, place).await?,
+        database: database_beside(home, options, place, LaneKind::Rows).await?,
         home: home.clone(),
         name,
     })
 }
 
-/// Makes a database for the explorer, marks it, and opens and migrates it.
+/// Makes a database for the explorer, marks and opens it, and migrates it for runs on rows.
 pub(super) async fn database_beside(
     home: &Database,
     options: &MySqlConnectOptions,
     place: Place,
+    kind: LaneKind,
 ) -> Result<Database, OpenError> {
     make_database(home, &place.name).await?;
     let within = Address::MySql(Box::new(options.clone().database(&place.name)));
     let place = Arc::new(place);
-    match open_place(home, &within, &place).await {
+    match open_place(home, &within, &place, kind).await {
         Ok(database) => Ok(database),
         Err(error) => {
             drop_database(home, place.name.clone()).await?;
@@ -88,13 +90,16 @@ pub(super) async fn open_place(
     home: &Database,
     within: &Address,
     place: &Arc<Place>,
+    kind: LaneKind,
 ) -> Result<Database, OpenError> {
     for statement in place.mark() {
         administer(home, &statement).await?;
     }
     let database = Database::connect_in(within, &home.settings, Some(place)).await?;
-    let migrated = timeout(ADMINISTRATION, database.migrate()).await;
-    migrated.unwrap_or_else(|_elapsed| Err(no_answer().into()))?;
+    if kind == LaneKind::Rows {
+        let migrated = timeout(ADMINISTRATION, database.migrate()).await;
+        migrated.unwrap_or_else(|_elapsed| Err(no_answer().into()))?;
+    }
     Ok(database)
 }
 
