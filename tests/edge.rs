@@ -8,7 +8,7 @@ use racy::engine::Database;
 use racy::exhibits::deposits::{
     Deposit, Failure, Memory, Pace, Receipt, Refusal, STRATEGIES, Strategy,
 };
-use racy::keeper::{self, Actor, NotChanged};
+use racy::keeper::{self, Actor, ChangeError};
 use racy::step::Unobserved;
 use racy::verdict::Outcome;
 use serde_json::Value;
@@ -146,7 +146,7 @@ async fn a_sum_wider_than_a_bigint_is_shown_read_and_reset(engine: TestEngine) {
     service.stop().await;
 
     let deleted = keeper::delete_transactions(&lab.database, KEEPER, 1).await;
-    assert!(matches!(deleted, Err(NotChanged::TooMuch)), "{deleted:?}");
+    assert!(matches!(deleted, Err(ChangeError::TooMuch)), "{deleted:?}");
     assert_eq!(balance(&lab, 1).await, wide);
     keeper::reset_account(&lab.database, KEEPER, 1)
         .await

@@ -52,7 +52,7 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(10);
 
 /// Why somebody was not signed in.
 #[derive(Debug)]
-pub enum Refused {
+pub enum SignInError {
     /// There is no such user with that password.
     Wrong,
     /// There were too many wrong guesses. The first of them stops counting after so long.
@@ -61,7 +61,7 @@ pub enum Refused {
     Fault(Fault),
 }
 
-impl From<Fault> for Refused {
+impl From<Fault> for SignInError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
@@ -69,20 +69,20 @@ impl From<Fault> for Refused {
 
 /// Why a user was not made.
 #[derive(Debug)]
-pub enum NotMade {
+pub enum CreateUserError {
     /// There is one of that name.
     Taken(Username),
     /// The database did not answer, or refused.
     Fault(Fault),
 }
 
-impl From<Fault> for NotMade {
+impl From<Fault> for CreateUserError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
 }
 
-impl fmt::Display for NotMade {
+impl fmt::Display for CreateUserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Taken(username) => write!(f, "there is a user {username} already"),
@@ -91,24 +91,24 @@ impl fmt::Display for NotMade {
     }
 }
 
-impl std::error::Error for NotMade {}
+impl std::error::Error for CreateUserError {}
 
 /// Makes a user who may do everything.
 ///
 /// # Errors
-/// [`NotMade`].
+/// [`CreateUserError`].
 pub async fn create_superuser(
     database: &Database,
     username: &Username,
     password: Password,
-) -> Result<(), NotMade> {
+) -> Result<(), CreateUserError> {
     let hash = hash::hash(password).await?;
     let insert = "INSERT INTO users (username, password_hash, created_at) VALUES (?, ?, ?)";
     let values = [username.as_str().into(), hash.as_str().into(), now().into()];
     match database.insert(insert, &values).await {
         Ok(_number) => Ok(()),
         Err(fault) if fault.kind == FaultKind::UniqueViolation => {
-            Err(NotMade::Taken(username.clone()))
+            Err(CreateUserError::Taken(username.clone()))
         }
         Err(fault) => Err(fault.into()),
     }
@@ -117,13 +117,13 @@ pub async fn create_superuser(
 /// Signs somebody in, who types from that address: opens a session, and returns its token.
 ///
 /// # Errors
-/// [`Refused`]. It takes as long for a user whom there is not as for a wrong password.
+/// [`SignInError`]. It takes as long for a user whom there is not as for a wrong password.
 pub async fn sign_in(
     database: &Database,
     username: &str,
     password: Password,
     address: IpAddr,
-) -> Result<Token, Refused> {
+) -> Result<Token, SignInError> {
     // What cannot be a name is nobody's. It is not told from a name that could be.
     let username = Username::parse(username).ok();
     let username = username.as_ref().map_or("", Username::as_str);
@@ -136,11 +136,11 @@ pub async fn sign_in(
     })?;
     let guess = match guessing::note(database, username, address).await? {
         Noted::Within(guess) => guess,
-        Noted::TooMany { ends_in } => return Err(Refused::TooManyGuesses(ends_in)),
+        Noted::TooMany { ends_in } => return Err(SignInError::TooManyGuesses(ends_in)),
     };
     let (user, hash) = find(database, username).await?.unzip();
     let is_right = hash::is_right(password, hash).await?;
-    let user = user.filter(|_| is_right).ok_or(Refused::Wrong)?;
+    let user = user.filter(|_| is_right).ok_or(SignInError::Wrong)?;
     guessing::take_out(database, guess).await?;
     Ok(open_session(database, &user).await?)
 }
@@ -300,7 +300,7 @@ mod tests {
             let address = Ipv4Addr::LOCALHOST.into();
             let refused = sign_in(&opened.database, username, typed, address).await;
             assert!(
-                matches!(refused, Err(Refused::Wrong)),
+                matches!(refused, Err(SignInError::Wrong)),
                 "{username:?}: {refused:?}"
             );
             assert_eq!(LOOKED_AT.get(), before + 1, "{username:?}");

@@ -2,21 +2,42 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
-use super::App;
+use super::app::App;
 use super::input::natural;
 use super::paging::PageQuery;
-use super::problem::{AlwaysPossible, Problem};
+use super::part::Part;
+use super::problem::Problem;
+use super::problem::declared::{AlwaysPossible, EngineRefused, UnknownAccount, UnknownPage};
 use crate::accounts::{self, Account, Transaction};
+
+/// The accounts, as everyone may read them.
+pub(super) const PART: Part = Part {
+    routes,
+    paths: Paths::openapi,
+    shown_by: None,
+};
+
+fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/accounts", get(list))
+        .route("/accounts/{id}", get(show))
+        .route("/accounts/{id}/transactions", get(transactions))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(list, show, transactions))]
+struct Paths;
 
 /// A page of accounts.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AccountPage {
+struct AccountPage {
     accounts: Vec<Account>,
     /// What to give as `after` for the next page; null on the last.
     next: Option<i64>,
@@ -24,7 +45,7 @@ pub(super) struct AccountPage {
 
 /// A page of transactions.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TransactionPage {
+struct TransactionPage {
     transactions: Vec<Transaction>,
     /// What to give as `after` for the next page; null on the last.
     next: Option<i64>,
@@ -40,12 +61,12 @@ pub(super) struct TransactionPage {
     params(PageQuery),
     responses(
         (status = 200, description = "A page of accounts", body = AccountPage),
-        (status = 400, description = "The page asked for is not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
+        UnknownPage,
+        EngineRefused,
         AlwaysPossible,
     )
 )]
-pub(super) async fn list(
+async fn list(
     State(app): State<Arc<App>>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<AccountPage>, Problem> {
@@ -65,13 +86,12 @@ pub(super) async fn list(
     params(("id" = i64, Path, description = "The account's number")),
     responses(
         (status = 200, description = "The account", body = Account),
-        (status = 400, description = "The account's number is no integer", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
+        UnknownAccount,
+        EngineRefused,
         AlwaysPossible,
     )
 )]
-pub(super) async fn show(
+async fn show(
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Account>, Problem> {
@@ -88,13 +108,13 @@ pub(super) async fn show(
     params(("id" = i64, Path, description = "The account's number"), PageQuery),
     responses(
         (status = 200, description = "A page of transactions", body = TransactionPage),
-        (status = 400, description = "The page asked for is not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
+        UnknownAccount,
+        UnknownPage,
+        EngineRefused,
         AlwaysPossible,
     )
 )]
-pub(super) async fn transactions(
+async fn transactions(
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<PageQuery>, QueryRejection>,

@@ -1,8 +1,8 @@
-//! Runs each request to its end, whoever still listens.
+//! Runs each request to its end, also if its client leaves.
 //!
 //! A handler's future is dropped when its client leaves. If the database work hung on that future,
 //! a client could stop a deposit between any two of its steps. So the work of a request runs in a
-//! task of its own, which the connection merely waits for, and which a shutdown waits for too.
+//! task of its own. The connection merely waits for that task, and so does a shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,15 +25,18 @@ use crate::observe::timeline::Arrival;
 pub(super) struct Completion {
     /// The requests under way.
     pub(super) tasks: TaskTracker,
-    /// As many permits as there are workers; none where their number is not limited.
+    /// One permit for each worker. None if their number is not limited.
     pub(super) workers: Option<Arc<Semaphore>>,
     /// How long a client may take to send a body.
     pub(super) body_timeout: Duration,
-    /// How long a client is kept waiting for an answer.
+    /// How long a client waits for an answer, at most.
     pub(super) request_timeout: Duration,
+    /// Where a client can see whether an unanswered request was carried out. None if these requests
+    /// change nothing.
+    pub(super) shown_by: Option<&'static str>,
 }
 
-/// No deposit needs more.
+/// The largest body that is read, in bytes. An order with the most lines takes less than 5 KB.
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// Reads the request, then carries it out in a task of its own.
@@ -49,10 +52,11 @@ pub(super) async fn run_to_the_end(
         Err(problem) => return problem.into_response(),
     };
     request.extensions_mut().insert(Arrival::now());
+    let shown_by = completion.shown_by.filter(|_| !request.method().is_safe());
 
     let workers = completion.workers.clone();
     let work = async move {
-        // Held until the work is done, like a synchronous worker, also when the client has left.
+        // Held until the work is done, also when the client has left, like a synchronous worker.
         let _worker = match workers {
             Some(workers) => Some(workers.acquire_owned().await),
             None => None,
@@ -67,7 +71,9 @@ pub(super) async fn run_to_the_end(
             tracing::error!(%panic, "a request's task panicked");
             Problem::internal().into_response()
         }
-        Err(_elapsed) => Problem::took_too_long(completion.request_timeout).into_response(),
+        Err(_elapsed) => {
+            Problem::took_too_long(completion.request_timeout, shown_by).into_response()
+        }
     }
 }
 

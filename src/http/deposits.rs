@@ -2,30 +2,58 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::routing::post;
+use axum::{Json, Router};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
-use super::App;
+use super::app::App;
+use super::exchange::{Count, Exchange, strategy_in_path};
 use super::fields::Fields;
 use super::input::integer;
-use super::problem::{AlwaysPossible, Problem};
+use super::part::Part;
+use super::problem::Problem;
+use super::problem::declared::{AlwaysPossible, UnknownBodyType, problems};
+use super::problem::strategy::Product;
 use crate::exhibits::deposits::key::{InvalidKey, Key};
+use crate::exhibits::deposits::keys::Conflict;
 use crate::exhibits::deposits::{
     Commits, Deposit, DepositAnswer, Failure, OnceKey, Place, Receipt, Refusal, STRATEGIES,
     Strategy,
 };
-use crate::observe::metrics::{AnswerKind, AnsweredRequest};
-use crate::observe::timeline::{Arrival, TimelineStep, timeline};
-use crate::recorder::Recorder;
+use crate::observe::metrics::AnswerKind;
+use crate::observe::timeline::{Arrival, TimelineStep};
+use crate::step::Observer;
 use crate::verdict::Outcome;
+
+/// The deposits.
+pub(super) const PART: Part = Part {
+    routes,
+    paths: Paths::openapi,
+    shown_by: Some(DEPOSIT.shown_by),
+};
+
+const DEPOSIT: Product = Product {
+    name: "deposit",
+    shown_by: "the account",
+};
+
+fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/demo/{strategy}", post(make))
+        .route("/demo/{strategy}/", post(make))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(make))]
+struct Paths;
 
 /// The answer to a deposit that was made.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DepositMade {
+struct DepositMade {
     /// The strategy that made it.
     strategy: &'static str,
     /// The account's number.
@@ -48,13 +76,24 @@ pub(super) struct DepositMade {
     dead_code,
     reason = "describes the body to OpenAPI; `parse` reads it field by field"
 )]
-pub(super) struct DepositBody {
+struct DepositBody {
     /// The account's number.
     #[schema(example = 1, minimum = 0)]
     account: i64,
     /// What to add to its balance.
     #[schema(example = 100, minimum = 0)]
     amount: i64,
+}
+
+problems! {
+    /// Of a deposit.
+    DepositProblems {
+        400 => "A field is missing, no integer, negative or out of range; or the key is none",
+        404 => "There is no such account or strategy",
+        409 => "The engine refused, or the strategy gave up after several attempts; or the deposit \
+            with this key is in flight: Retry-After tells when to ask again",
+        422 => "The balance would overflow; or the key is that of another deposit",
+    }
 }
 
 /// Make a deposit
@@ -70,8 +109,11 @@ pub(super) struct DepositBody {
     path = "/demo/{strategy}/",
     tag = "deposits",
     params(
-        ("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists them", example = "atomic_long_delay"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The client's own name for this deposit: 1 to 255 visible ASCII characters, in double quotes or without them", example = "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+        ("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists \
+            them", example = "atomic_long_delay"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The client's own name for this \
+            deposit: 1 to 255 visible ASCII characters, in double quotes or without them",
+            example = "8e03978e-40d5-43dd-bc93-6894a57f9324"),
     ),
     request_body(content(
         (DepositBody = "application/x-www-form-urlencoded"),
@@ -80,89 +122,76 @@ pub(super) struct DepositBody {
     )),
     responses(
         (status = 200, description = "The deposit was made", body = DepositMade, headers(
-            ("Idempotency-Replayed" = Option<String>, description = "`true` where it was made before, under the same key")
+            ("Idempotency-Replayed" = Option<String>, description = "`true` where it was made \
+                before, under the same key")
         )),
-        (status = 400, description = "A field is missing, no integer, negative or out of range; or the key is none", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused, or the strategy gave up after several attempts; or the deposit with this key is in flight: Retry-After tells when to ask again", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The balance would overflow; or the key is that of another deposit", body = Problem, content_type = "application/problem+json"),
+        DepositProblems,
+        UnknownBodyType,
         AlwaysPossible,
     )
 )]
-pub(super) async fn make(
+async fn make(
     State(app): State<Arc<App>>,
-    strategy: Result<Path<String>, PathRejection>,
+    name: Result<Path<String>, PathRejection>,
     Extension(arrival): Extension<Arrival>,
     request: Request,
 ) -> Result<(HeaderMap, Json<DepositMade>), Problem> {
-    let Path(name) = strategy.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
-    let strategy = Strategy::named(&name).ok_or_else(|| {
-        Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.name))
-    })?;
-    let asked = Asked::read(request, &app).await.inspect_err(|problem| {
-        app.metrics.count_invalid(strategy.name, problem.status);
-    })?;
-    let deposit = asked.deposit;
-    app.warn_if_the_pool_hides_the_race();
+    let known = STRATEGIES.each_ref().map(|strategy| strategy.name);
+    let strategy = strategy_in_path(name, Strategy::named, &known)?;
+    let request = DepositRequest::read(request, &app).await;
+    let request = app.count_if_invalid(strategy.name, request)?;
+    let Deposit {
+        account, amount, ..
+    } = request.deposit;
 
-    let recorder = Recorder::around(app.observer.clone());
+    let exchange = Exchange::begin(&app, arrival);
+    let result = perform(&app, strategy, &request, exchange.observer()).await;
+    count_batch(&app, strategy, &result);
+    let count = Count {
+        strategy: strategy.name,
+        kind: answer_kind(&result),
+        in_a_batch: strategy.commits == Commits::Together,
+    };
+    let result = result.map_err(|failure| Problem::of_deposit(account, amount, failure));
+    app.learn_about_room(result.as_ref().err());
+    let answer = exchange.end(count, result)?;
+
+    Ok((
+        replay_header(answer.receipt.replayed),
+        Json(DepositMade {
+            strategy: strategy.name,
+            account,
+            amount,
+            receipt: answer.receipt.receipt,
+            outcome: Outcome::Applied,
+            arrived_at_us: answer.arrived_at_us,
+            timeline: answer.timeline,
+        }),
+    ))
+}
+
+async fn perform(
+    app: &App,
+    strategy: &Strategy,
+    request: &DepositRequest,
+    observer: &dyn Observer,
+) -> Result<DepositAnswer, Failure> {
+    let DepositRequest { deposit, once } = request;
     let pace = strategy.pace(&app.long_delay, app.retry);
-    let result = match &asked.once {
+    match once {
         None => strategy
-            .perform(&app.database, &deposit, &app.memory, pace, &recorder)
+            .perform(&app.database, deposit, &app.memory, pace, observer)
             .await
             .map(DepositAnswer::now),
         Some(once) => {
             strategy
-                .perform_once(&app.database, &deposit, once, &app.memory, pace, &recorder)
+                .perform_once(&app.database, deposit, once, &app.memory, pace, observer)
                 .await
         }
-    };
-
-    let records = recorder.into_records();
-    count_batch(&app, strategy, &result);
-    let (outcome, attempts) = ended(&result);
-    let replayed = result.as_ref().is_ok_and(|made| made.replayed);
-    let result =
-        result.map_err(|failure| Problem::of_deposit(deposit.account, deposit.amount, failure));
-    let problem = result.as_ref().err();
-    app.note_whether_there_is_room(problem);
-    let kind = if replayed {
-        AnswerKind::Replay
-    } else {
-        AnswerKind::Write { outcome, attempts }
-    };
-    app.metrics.count(&AnsweredRequest {
-        strategy: strategy.name,
-        kind,
-        status: problem.map_or(200, |problem| problem.status),
-        took: arrival.instant.elapsed(),
-        fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
-        records: &records,
-        in_a_batch: strategy.commits == Commits::Together,
-    });
-
-    let arrived_at_us = arrival.epoch_us();
-    let timeline = timeline(records, &arrival);
-    match result {
-        Ok(made) => {
-            let answer = DepositMade {
-                strategy: strategy.name,
-                account: deposit.account,
-                amount: deposit.amount,
-                receipt: made.receipt,
-                outcome: Outcome::Applied,
-                arrived_at_us,
-                timeline,
-            };
-            Ok((headers(made), Json(answer)))
-        }
-        Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
     }
 }
 
-/// Each batch has one deposit that is its first.
+/// Counts a batch once, with its first deposit.
 fn count_batch(app: &App, strategy: &Strategy, result: &Result<DepositAnswer, Failure>) {
     let place = result.as_ref().ok().and_then(|made| made.receipt.batch);
     if let Some(Place { number: 1, of }) = place {
@@ -170,40 +199,43 @@ fn count_batch(app: &App, strategy: &Strategy, result: &Result<DepositAnswer, Fa
     }
 }
 
-/// What became of a deposit, and how often it was tried.
-fn ended(result: &Result<DepositAnswer, Failure>) -> (Outcome, u32) {
+fn answer_kind(result: &Result<DepositAnswer, Failure>) -> AnswerKind {
     match result {
-        Ok(made) => (Outcome::Applied, made.receipt.attempts),
-        Err(failure) => {
-            let attempts = match failure.refusal {
-                Refusal::GaveUp { attempts } => attempts,
+        Ok(made) if made.replayed => AnswerKind::Replay,
+        Ok(made) => AnswerKind::Write {
+            outcome: Outcome::Applied,
+            attempts: made.receipt.attempts,
+        },
+        Err(Failure { refusal, outcome }) => AnswerKind::Write {
+            outcome: *outcome,
+            attempts: match refusal {
+                Refusal::GaveUp { attempts } => *attempts,
                 Refusal::UnknownAccount
                 | Refusal::Overflow { .. }
                 | Refusal::Key(_)
                 | Refusal::Engine(_) => 1,
-            };
-            (failure.outcome, attempts)
-        }
+            },
+        },
     }
 }
 
-/// What tells a first answer that is given again.
-fn headers(made: DepositAnswer) -> HeaderMap {
-    let name = HeaderName::from_static("idempotency-replayed");
-    let told = made
-        .replayed
-        .then_some((name, HeaderValue::from_static("true")));
-    told.into_iter().collect()
+/// Tells a first answer that is given again from one that is new.
+fn replay_header(replayed: bool) -> HeaderMap {
+    let header = (
+        HeaderName::from_static("idempotency-replayed"),
+        HeaderValue::from_static("true"),
+    );
+    replayed.then_some(header).into_iter().collect()
 }
 
 /// What a request asks for.
-struct Asked {
+struct DepositRequest {
     deposit: Deposit,
-    /// Under which key, where it has one.
+    /// The idempotency key, if the request has one.
     once: Option<OnceKey>,
 }
 
-impl Asked {
+impl DepositRequest {
     async fn read(request: Request, app: &App) -> Result<Self, Problem> {
         let key = key(request.headers())?;
         let terms = app.keys;
@@ -223,7 +255,7 @@ fn key(headers: &HeaderMap) -> Result<Option<Key>, Problem> {
     if given.next().is_some() {
         return Err(wrong("there are several of it".to_owned()));
     }
-    // What is no text is no visible ASCII either.
+    // A value that is no text has characters that no key may have, and so has the empty one.
     let key = value.to_str().unwrap_or_default().trim().parse();
     key.map(Some)
         .map_err(|invalid: InvalidKey| wrong(invalid.to_string()))
@@ -238,4 +270,72 @@ async fn parse(request: Request) -> Result<Deposit, Problem> {
         amount: integer("amount", fields.take("amount"))?,
         claim: None,
     })
+}
+
+impl Problem {
+    /// A deposit that was not acknowledged.
+    pub fn of_deposit(account: i64, amount: i64, failure: Failure) -> Self {
+        let problem = match failure.refusal {
+            Refusal::UnknownAccount => Self::unknown_account(account),
+            Refusal::Overflow { balance } => Self::overflow(balance, amount),
+            Refusal::GaveUp { attempts } => Self::gave_up(attempts),
+            Refusal::Key(conflict) => Self::of_key(conflict),
+            Refusal::Engine(fault) => Self::from(fault),
+        };
+        problem.with_outcome(failure.outcome, DEPOSIT)
+    }
+
+    /// 422: the balance plus the amount is more than a balance can hold.
+    fn overflow(balance: i128, amount: i64) -> Self {
+        Self {
+            balance: Some(balance),
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "overflow",
+                "The balance would overflow",
+                format!(
+                    "The balance is {balance}; with {amount} more it would be over {}.",
+                    i64::MAX
+                ),
+            )
+        }
+    }
+
+    /// 409 or 422: the idempotency key does not allow the deposit.
+    fn of_key(conflict: Conflict) -> Self {
+        let conflicts = |name, title, detail| Self::new(StatusCode::CONFLICT, name, title, detail);
+        match conflict {
+            Conflict::InFlight { retry_after } => Self {
+                retryable: true,
+                retry_after: Some(retry_after),
+                ..conflicts(
+                    "key-in-flight",
+                    "The deposit with this key is in flight",
+                    "The first request with this Idempotency-Key is still being carried out. Send \
+                     the same again after Retry-After seconds: it is made once.",
+                )
+            },
+            Conflict::OtherDeposit => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "key-of-another-deposit",
+                "The key is that of another deposit",
+                "This Idempotency-Key was sent before with another strategy, account or amount. A \
+                 new deposit needs a key of its own.",
+            ),
+            Conflict::ClaimLost => Self {
+                retryable: true,
+                ..conflicts(
+                    "key-taken-over",
+                    "Another request has taken the key over",
+                    "This took longer than a request may last, and another request with the same \
+                     Idempotency-Key has taken over. Nothing was kept of this one.",
+                )
+            },
+            Conflict::KeptInPart => conflicts(
+                "key-kept-in-part",
+                "The deposit with this key was kept in part",
+                "The first request with this Idempotency-Key failed half way.",
+            ),
+        }
+    }
 }

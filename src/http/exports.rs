@@ -1,38 +1,65 @@
 //! `POST /exports/{strategy}/`: an account's transactions as a CSV file on the server; and `GET /exports/{file}`:
 //! the file. Open to everyone.
 
-use std::io::{self, Read as _};
-use std::pin::Pin;
+use std::io::Read as _;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
-use axum::http::{HeaderName, header};
-use hyper::body::{Frame, SizeHint};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use serde::Serialize;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
-use super::App;
+use super::app::App;
+use super::download::DownloadBody;
+use super::exchange::{Count, Exchange, strategy_in_path};
 use super::fields::Fields;
 use super::input::integer;
-use super::problem::{AlwaysPossible, Problem};
+use super::part::Part;
+use super::problem::Problem;
+use super::problem::declared::{AlwaysPossible, UnknownBodyType, problems};
+use super::problem::strategy::Product;
 use crate::engine::Fault;
 use crate::exhibits::exports::audit::Audit;
-use crate::exhibits::exports::{Download, Export, ExportRequest, FileName, STRATEGIES, Strategy};
-use crate::observe::metrics::{AnswerKind, AnsweredRequest};
-use crate::observe::timeline::{Arrival, TimelineStep, timeline};
-use crate::recorder::Recorder;
+use crate::exhibits::exports::{
+    Download, Export, ExportRequest, FileName, Refusal, STRATEGIES, Strategy,
+};
+use crate::observe::metrics::AnswerKind;
+use crate::observe::timeline::{Arrival, TimelineStep};
 use crate::verdict::Outcome;
+
+/// The exports.
+pub(super) const PART: Part = Part {
+    routes,
+    paths: Paths::openapi,
+    shown_by: Some(EXPORT.shown_by),
+};
+
+const EXPORT: Product = Product {
+    name: "export",
+    shown_by: "the export",
+};
+
+fn routes() -> Router<Arc<App>> {
+    Router::new()
+        // A POST names a strategy, a GET a file.
+        .route("/exports/{name}", post(make).get(download))
+        .route("/exports/{name}/", post(make))
+        .route("/exports/{name}/audit", get(audit))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(make, download, audit))]
+struct Paths;
 
 /// The answer to an export that is ready.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ExportMade {
+struct ExportMade {
     /// The strategy that made it.
     strategy: &'static str,
     /// The account's number.
@@ -58,7 +85,7 @@ pub(super) struct ExportMade {
     dead_code,
     reason = "describes the body to OpenAPI; `make` reads it field by field"
 )]
-pub(super) struct ExportBody {
+struct ExportBody {
     /// The account's number.
     #[schema(example = 1, minimum = 0)]
     account: i64,
@@ -66,12 +93,32 @@ pub(super) struct ExportBody {
 
 /// A file's audit.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ExportAudit {
+struct ExportAudit {
     /// The file's name.
     #[schema(value_type = String)]
     file: FileName,
     #[serde(flatten)]
     audit: Audit,
+}
+
+problems! {
+    /// Of an export that is to be made.
+    ExportProblems {
+        400 => "The account is missing, no integer, negative or out of range",
+        404 => "There is no such account or strategy",
+        409 => "The engine refused, or the lock file was not to be had in time",
+        507 => "There is no room for it. (Where the export folder cannot be used at all: 503.) \
+            Refused, as after every other fault, means that nothing of this export is left. It does \
+            not mean that nothing has changed: shared_file and file_lock have emptied the file \
+            before they fail, so that the export that was there is gone, and shared_file removes it \
+            even with what others have written into it, who are told that theirs is ready",
+    }
+
+    /// Of an export that is to be downloaded or audited.
+    UnknownExport {
+        400 => "This is no export's name",
+        404 => "There is no export of this name, perhaps no longer",
+    }
 }
 
 /// Make an export
@@ -82,7 +129,8 @@ pub(super) struct ExportAudit {
     post,
     path = "/exports/{strategy}/",
     tag = "exports",
-    params(("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists them", example = "shared_file")),
+    params(("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists \
+        them", example = "shared_file")),
     request_body(content(
         (ExportBody = "application/x-www-form-urlencoded"),
         (ExportBody = "multipart/form-data"),
@@ -90,69 +138,76 @@ pub(super) struct ExportAudit {
     )),
     responses(
         (status = 200, description = "The export is ready", body = ExportMade),
-        (status = 400, description = "The account is missing, no integer, negative or out of range", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused, or the lock file was not to be had in time", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
+        UnknownBodyType,
         AlwaysPossible,
-        (status = 507, description = "There is no room for it. (Where the export folder cannot be used at all: 503.) Refused, as after every other fault, means that nothing of this export is left. It does not mean that nothing has changed: shared_file and file_lock have emptied the file before they fail, so that the export that was there is gone, and shared_file removes it even with what others have written into it, who are told that theirs is ready", body = Problem, content_type = "application/problem+json"),
+        ExportProblems,
     )
 )]
-pub(super) async fn make(
+async fn make(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
     Extension(arrival): Extension<Arrival>,
     request: Request,
 ) -> Result<Json<ExportMade>, Problem> {
-    let Path(name) = name.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
-    let strategy = Strategy::named(&name).ok_or_else(|| {
-        Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.name))
-    })?;
-    let account = parse_account(request)
-        .await
-        .inspect_err(|problem| app.metrics.count_invalid(strategy.name, problem.status))?;
-    app.warn_if_the_pool_hides_the_race();
+    let known = STRATEGIES.each_ref().map(|strategy| strategy.name);
+    let strategy = strategy_in_path(name, Strategy::named, &known)?;
+    let account = app.count_if_invalid(strategy.full_name, parse_account(request).await)?;
 
-    let recorder = Recorder::around(app.observer.clone());
+    let exchange = Exchange::begin(&app, arrival);
     let exported = strategy
         .perform(
             &app.database,
             &app.exports,
             &ExportRequest { account },
-            &recorder,
+            exchange.observer(),
         )
         .await;
-    let left_out = recorder.left_out();
-    let records = recorder.into_records();
-    let exported = exported.map_err(|refusal| Problem::of_export(account, refusal));
-    let problem = exported.as_ref().err();
-    app.metrics.count(&AnsweredRequest {
-        strategy: strategy.name,
+    let outcome = exported
+        .as_ref()
+        .map_or(Outcome::Refused, |_| Outcome::Applied);
+    let count = Count {
+        strategy: strategy.full_name,
         kind: AnswerKind::Write {
-            outcome: problem.map_or(Outcome::Applied, |_| Outcome::Refused),
+            outcome,
             attempts: 1,
         },
-        status: problem.map_or(200, |problem| problem.status),
-        took: arrival.instant.elapsed(),
-        fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
-        records: &records,
         in_a_batch: false,
-    });
+    };
+    let exported = exported.map_err(|refusal| Problem::of_export(account, refusal));
+    let answer = exchange.end(count, exported)?;
 
-    let arrived_at_us = arrival.epoch_us();
-    let timeline = timeline(records, &arrival);
-    match exported {
-        Ok(export) => Ok(Json(ExportMade {
-            strategy: strategy.name,
-            account,
-            url: format!("/exports/{}", export.file),
-            export,
-            outcome: Outcome::Applied,
-            arrived_at_us,
-            timeline,
-            steps_left_out: (left_out > 0).then_some(left_out),
-        })),
-        Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
+    Ok(Json(ExportMade {
+        strategy: strategy.name,
+        account,
+        url: format!("/exports/{}", answer.receipt.file),
+        export: answer.receipt,
+        outcome,
+        arrived_at_us: answer.arrived_at_us,
+        timeline: answer.timeline,
+        steps_left_out: answer.steps_left_out,
+    }))
+}
+
+impl Problem {
+    /// An export that was not made.
+    fn of_export(account: i64, refusal: Refusal) -> Self {
+        let problem = match refusal {
+            Refusal::UnknownAccount => Self::unknown_account(account),
+            Refusal::Fault(fault) => Self::from(fault),
+        };
+        problem.with_outcome(Outcome::Refused, EXPORT)
+    }
+
+    /// 404: there is no such export.
+    fn unknown_export(name: &FileName) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown-export",
+            "There is no such export",
+            format!(
+                "There is no export {name}. Exports are deleted some time after they were made."
+            ),
+        )
     }
 }
 
@@ -175,12 +230,11 @@ async fn parse_account(request: Request) -> Result<i64, Problem> {
             ("Content-Disposition" = String, description = "That it is to be saved, and under which name"),
             ("Content-Length" = u64, description = "How long it is"),
         )),
-        (status = 400, description = "This is no export's name", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no export of this name, perhaps no longer", body = Problem, content_type = "application/problem+json"),
+        UnknownExport,
         AlwaysPossible,
     )
 )]
-pub(super) async fn download(
+async fn download(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<([(HeaderName, String); 3], Body), Problem> {
@@ -194,7 +248,7 @@ pub(super) async fn download(
         ),
         (header::CONTENT_LENGTH, download.length().to_string()),
     ];
-    Ok((headers, Body::new(Sent::from(download))))
+    Ok((headers, Body::new(DownloadBody::from(download))))
 }
 
 /// Audit an export
@@ -208,12 +262,11 @@ pub(super) async fn download(
     params(("file" = String, Path, description = "The file's name", example = "transactions.csv")),
     responses(
         (status = 200, description = "What the file holds, and what is wrong with it", body = ExportAudit),
-        (status = 400, description = "This is no export's name", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no export of this name, perhaps no longer", body = Problem, content_type = "application/problem+json"),
+        UnknownExport,
         AlwaysPossible,
     )
 )]
-pub(super) async fn audit(
+async fn audit(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ExportAudit>, Problem> {
@@ -254,87 +307,4 @@ async fn open(app: &App, name: &FileName) -> Result<Download, Problem> {
     opened
         .map_err(|error| Fault::of_file("the export could not be opened", &error))?
         .ok_or_else(|| Problem::unknown_export(name))
-}
-
-/// A download on its way to the client, a piece at a time.
-struct Sent(Reading);
-
-enum Reading {
-    /// Somebody has to ask for the next piece.
-    Idle(Download),
-    /// It is being read.
-    Busy {
-        left: u64,
-        reading: JoinHandle<io::Result<(Download, Vec<u8>)>>,
-    },
-    /// It has come to its end, or was broken off.
-    Over,
-}
-
-/// As much is read at once.
-const PIECE: usize = 64 * 1024;
-
-impl From<Download> for Sent {
-    fn from(download: Download) -> Self {
-        Self(Reading::Idle(download))
-    }
-}
-
-impl Reading {
-    fn begin(mut download: Download) -> Self {
-        if download.left() == 0 {
-            return Self::Over;
-        }
-        Self::Busy {
-            left: download.left(),
-            reading: tokio::task::spawn_blocking(move || {
-                let piece = download.read(PIECE)?;
-                Ok((download, piece))
-            }),
-        }
-    }
-
-    fn left(&self) -> u64 {
-        match self {
-            Self::Idle(download) => download.left(),
-            Self::Busy { left, .. } => *left,
-            Self::Over => 0,
-        }
-    }
-}
-
-impl hyper::body::Body for Sent {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0 = match std::mem::replace(&mut self.0, Reading::Over) {
-            Reading::Idle(download) => Reading::begin(download),
-            other => other,
-        };
-        let Reading::Busy { reading, .. } = &mut self.0 else {
-            return Poll::Ready(None);
-        };
-        let read = ready!(Pin::new(reading).poll(context));
-        self.0 = Reading::Over;
-        Poll::Ready(Some(match read {
-            Ok(Ok((download, piece))) => {
-                self.0 = Reading::Idle(download);
-                Ok(Frame::data(piece.into()))
-            }
-            Ok(Err(error)) => Err(error),
-            Err(stopped) => Err(io::Error::other(stopped)),
-        }))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.left() == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.left())
-    }
 }

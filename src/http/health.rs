@@ -2,24 +2,44 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
-use super::App;
+use super::app::App;
+use super::part::Part;
 use super::problem::Problem;
+use super::problem::declared::problems;
+
+/// The health checks.
+pub(super) const PART: Part = Part {
+    routes,
+    paths: Paths::openapi,
+    shown_by: None,
+};
+
+fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(live, ready))]
+struct Paths;
 
 /// The answer of a lab in good health.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Health {
+struct Health {
     /// Always `ok`.
     status: &'static str,
 }
 
 /// The answer of an instance that can do its work.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Readiness {
+struct Readiness {
     /// Always `ok`.
     status: &'static str,
     /// The instance's name.
@@ -37,8 +57,16 @@ const OK: Json<Health> = Json(Health { status: "ok" });
     tag = "health",
     responses((status = 200, description = "It is there", body = Health))
 )]
-pub(super) async fn live() -> Json<Health> {
+async fn live() -> Json<Health> {
     OK
+}
+
+problems! {
+    /// Of an instance that cannot do its work.
+    NotReady {
+        503 => "No deposit could be made: the database is out of reach, at a limit, read-only or \
+            full, or lacks a right or a table; the problem's type says which",
+    }
 }
 
 /// Can it do its work?
@@ -52,10 +80,10 @@ pub(super) async fn live() -> Json<Health> {
     tag = "health",
     responses(
         (status = 200, description = "A deposit could be made", body = Readiness),
-        (status = 503, description = "No deposit could be made: the database is out of reach, at a limit, read-only or full, or lacks a right or a table; the problem's type says which", body = Problem, content_type = "application/problem+json"),
+        NotReady,
     )
 )]
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>, Problem> {
+async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>, Problem> {
     let asked = async {
         app.kept.could_deposit().await?;
         app.room.must_be_there(&app.kept).await

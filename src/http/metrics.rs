@@ -2,12 +2,39 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, header};
+use axum::routing::get;
+use utoipa::OpenApi;
 
-use super::App;
+use super::app::App;
+use super::part::Part;
 use super::problem::Problem;
+use super::problem::declared::problems;
 use crate::observe::metrics::{CONTENT_TYPE, FolderUse, ScrapeFacts};
+
+/// The metrics.
+pub(super) const PART: Part = Part {
+    routes,
+    paths: Paths::openapi,
+    shown_by: None,
+};
+
+fn routes() -> Router<Arc<App>> {
+    Router::new().route("/metrics", get(scrape))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(scrape))]
+struct Paths;
+
+problems! {
+    /// Of a scrape.
+    ScrapeProblems {
+        500 => "A mistake in the lab itself",
+    }
+}
 
 /// Show metrics
 ///
@@ -18,24 +45,30 @@ use crate::observe::metrics::{CONTENT_TYPE, FolderUse, ScrapeFacts};
     path = "/metrics",
     tag = "health",
     responses(
-        (status = 200, description = "The metrics", body = String, content_type = "text/plain; version=0.0.4; charset=utf-8"),
-        (status = 500, description = "A mistake in the lab itself", body = Problem, content_type = "application/problem+json"),
+        (
+            status = 200,
+            description = "The metrics",
+            body = String,
+            content_type = "text/plain; version=0.0.4; charset=utf-8",
+        ),
+        ScrapeProblems,
     )
 )]
-pub(super) async fn scrape(
+async fn scrape(
     State(app): State<Arc<App>>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     // Before the scrape itself takes a connection.
     let pool = app.pool_use();
     let database_up = app.kept.ping().await.is_ok();
-    let accounts = match database_up {
-        true => app.auditor.losses(&app.kept).await,
-        false => None,
+    let accounts = if database_up {
+        app.auditor.losses(&app.kept).await
+    } else {
+        None
     };
-    let exports = app.exports.clone();
-    let held = tokio::task::spawn_blocking(move || exports.held().ok()).await;
+    let folder = app.exports.clone();
+    let use_of_folder = tokio::task::spawn_blocking(move || folder.held().ok()).await;
     let facts = ScrapeFacts {
-        exports: held.ok().flatten().map(|held| FolderUse {
+        exports: use_of_folder.ok().flatten().map(|held| FolderUse {
             files: held.files,
             bytes: held.bytes,
         }),

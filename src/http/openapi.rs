@@ -5,9 +5,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::{accounts, admin, deposits, exports, health, metrics, orders, statements, strategies};
+use super::part::Part;
+use super::problem::Problem;
 
-/// The OpenAPI document at `/openapi.json`.
+/// What the OpenAPI document says beside its paths.
 #[derive(Debug, OpenApi)]
 #[openapi(
     info(
@@ -17,36 +18,25 @@ use super::{accounts, admin, deposits, exports, health, metrics, orders, stateme
             response names the instance that gave it (`X-Racy-Instance`) and its request (`X-Request-Id`).",
         license(name = "MIT", identifier = "MIT"),
     ),
-    paths(
-        deposits::make,
-        accounts::list,
-        accounts::show,
-        accounts::transactions,
-        statements::show,
-        orders::write,
-        orders::process,
-        orders::audit,
-        exports::make,
-        exports::download,
-        exports::audit,
-        admin::open,
-        admin::reset,
-        admin::delete_transactions,
-        admin::delete_transaction,
-        admin::changes,
-        strategies::list,
-        health::live,
-        health::ready,
-        metrics::scrape,
-    ),
-    modifiers(&WaysToSignIn, &OneHost)
+    components(schemas(Problem))
 )]
-pub(super) struct Description;
+struct Frame;
 
-/// How to be somebody.
-struct WaysToSignIn;
+/// The OpenAPI document that describes these parts.
+pub(super) fn describe<'p>(parts: impl IntoIterator<Item = &'p Part>) -> utoipa::openapi::OpenApi {
+    let mut document = Frame::openapi();
+    for part in parts {
+        document.merge((part.paths)());
+    }
+    SignInMethods.modify(&mut document);
+    OneHost.modify(&mut document);
+    document
+}
 
-impl Modify for WaysToSignIn {
+/// How a client shows which user it is.
+struct SignInMethods;
+
+impl Modify for SignInMethods {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let token = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
@@ -62,8 +52,7 @@ impl Modify for WaysToSignIn {
     }
 }
 
-/// Every request has to name one host. Where something else may be wrong with it, that is
-/// described.
+/// Every request has to name one host. An operation with a 400 of its own describes that one.
 struct OneHost;
 
 impl Modify for OneHost {
@@ -91,57 +80,37 @@ fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use utoipa::__dev::SchemaReferences;
-    use utoipa::openapi::RefOr;
-    use utoipa::openapi::schema::Schema;
-
     use super::*;
+    use crate::http::parts;
 
-    type Schemas = Vec<(String, RefOr<Schema>)>;
-
-    /// What every operation registers, before one name is kept of several.
-    fn registered() -> (usize, Schemas) {
-        let mut schemas = Vec::new();
-        let operations: [fn(&mut Schemas); 20] = [
-            deposits::__path_make::schemas,
-            accounts::__path_list::schemas,
-            accounts::__path_show::schemas,
-            accounts::__path_transactions::schemas,
-            statements::__path_show::schemas,
-            orders::__path_write::schemas,
-            orders::__path_process::schemas,
-            orders::__path_audit::schemas,
-            exports::__path_make::schemas,
-            exports::__path_download::schemas,
-            exports::__path_audit::schemas,
-            admin::__path_open::schemas,
-            admin::__path_reset::schemas,
-            admin::__path_delete_transactions::schemas,
-            admin::__path_delete_transaction::schemas,
-            admin::__path_changes::schemas,
-            strategies::__path_list::schemas,
-            health::__path_live::schemas,
-            health::__path_ready::schemas,
-            metrics::__path_scrape::schemas,
-        ];
-        for schemas_of in operations {
-            schemas_of(&mut schemas);
+    /// The document has one schema for each name, so a second type of that name would be described
+    /// as the first. (Within one part, the answers of the tests would not fit their description.)
+    #[test]
+    fn two_types_have_two_names() {
+        let mut by_name = BTreeMap::new();
+        for part in parts() {
+            let components = (part.paths)().components.unwrap_or_default();
+            for (name, schema) in components.schemas {
+                let first = by_name
+                    .entry(name.clone())
+                    .or_insert_with(|| schema.clone());
+                assert!(*first == schema, "two types are called {name}");
+            }
         }
-        (operations.len(), schemas)
+        assert!(by_name.len() > 30, "{}", by_name.len());
     }
 
     #[test]
-    fn two_types_have_two_names() {
-        let (count, schemas) = registered();
-        let mut description = Description::openapi();
-        let paths = description.paths.paths.values_mut();
-        assert_eq!(paths.flat_map(operations).count(), count);
-
-        let mut named: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();
-        for (name, schema) in schemas {
-            let first = named.entry(name.clone()).or_insert_with(|| schema.clone());
-            assert!(*first == schema, "two types are called {name}");
-        }
-        assert!(named.len() > 30, "{}", named.len());
+    fn no_operation_is_lost_when_the_parts_are_merged() {
+        let count = |mut document: utoipa::openapi::OpenApi| {
+            document
+                .paths
+                .paths
+                .values_mut()
+                .flat_map(operations)
+                .count()
+        };
+        let separately: usize = parts().map(|part| count((part.paths)())).sum();
+        assert_eq!(count(describe(parts())), separately);
     }
 }

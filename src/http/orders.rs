@@ -5,33 +5,61 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, Request, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::{IntoParams, OpenApi, PartialSchema, ToSchema};
 
-use super::App;
+use super::app::App;
+use super::exchange::{Count, Exchange, strategy_in_path};
 use super::fields::Fields;
 use super::input::natural;
-use super::problem::{AlwaysPossible, Problem};
+use super::part::Part;
+use super::problem::Problem;
+use super::problem::declared::{AlwaysPossible, EngineRefused, UnknownBodyType, problems};
+use super::problem::strategy::Product;
 use crate::exhibits::orders::audit::Audit;
 use crate::exhibits::orders::consumer::{self, Shipment};
 use crate::exhibits::orders::{
     Failure, ITEMS, ItemNo, MOST_LINES, MOST_OF_AN_ITEM, Order, OrderId, OrderLine, PAIRS,
     RandomIds, Receipt, Refusal, STRATEGIES, Strategy, books,
 };
-use crate::observe::metrics::{AnswerKind, AnsweredRequest};
-use crate::observe::timeline::{Arrival, TimelineStep, timeline};
-use crate::recorder::Recorder;
+use crate::observe::metrics::AnswerKind;
+use crate::observe::timeline::{Arrival, TimelineStep};
 use crate::verdict::Outcome;
+
+/// The orders.
+pub(super) const PART: Part = Part {
+    routes,
+    paths: Paths::openapi,
+    shown_by: Some(ORDER.shown_by),
+};
+
+const ORDER: Product = Product {
+    name: "order",
+    shown_by: "the book's audit",
+};
+
+fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/orders/{strategy}", post(write))
+        .route("/orders/{strategy}/", post(write))
+        .route("/orders/process", post(process))
+        .route("/orders/audit", get(audit))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(write, process, audit))]
+struct Paths;
 
 /// The answer to an order that was written.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct OrderWritten {
+struct OrderWritten {
     /// The strategy that wrote it.
     strategy: &'static str,
     /// The book in which it is numbered.
@@ -56,7 +84,7 @@ pub(super) struct OrderWritten {
     dead_code,
     reason = "describes the body to OpenAPI; `parse` reads it field by field"
 )]
-pub(super) struct OrderBody {
+struct OrderBody {
     /// Who orders.
     #[schema(example = 12345, minimum = 1)]
     customer_no: i64,
@@ -77,7 +105,7 @@ pub(super) struct OrderBody {
 /// Some of an item.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "as above")]
-pub(super) struct OrderLineBody {
+struct OrderLineBody {
     /// Which item.
     #[schema(value_type = ItemNumber, inline, example = "10105")]
     item_no: String,
@@ -100,6 +128,27 @@ impl PartialSchema for ItemNumber {
 
 impl ToSchema for ItemNumber {}
 
+problems! {
+    /// Of an order.
+    OrderProblems {
+        400 => "A field is missing or wrong: the answer names it, and nothing was written",
+        404 => "There is no such strategy",
+        409 => "The engine refused, or the strategy gave up after several attempts",
+        415 => "The body is not JSON",
+    }
+
+    /// Of the consumer.
+    ConsumerProblems {
+        400 => "The book is none",
+        409 => "The engine refused; what was shipped before is on record",
+    }
+
+    /// Of an audit.
+    AuditProblems {
+        400 => "The book is none",
+    }
+}
+
 /// Write an order
 ///
 /// Writes the order's head and its lines, in the way of the strategy. With some of them, two orders get the same number
@@ -108,79 +157,70 @@ impl ToSchema for ItemNumber {}
     post,
     path = "/orders/{strategy}/",
     tag = "orders",
-    params(("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists those of the orders", example = "max_id_head_first")),
+    params(("strategy" = String, Path, description = "A strategy's name, as GET /strategies lists \
+        those of the orders", example = "max_id_head_first")),
     request_body = OrderBody,
     responses(
         (status = 200, description = "The order was written", body = OrderWritten),
-        (status = 400, description = "A field is missing or wrong: the answer names it, and nothing was written", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such strategy", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused, or the strategy gave up after several attempts", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        OrderProblems,
         AlwaysPossible,
     )
 )]
-pub(super) async fn write(
+async fn write(
     State(app): State<Arc<App>>,
-    strategy: Result<Path<String>, PathRejection>,
+    name: Result<Path<String>, PathRejection>,
     Extension(arrival): Extension<Arrival>,
     request: Request,
 ) -> Result<Json<OrderWritten>, Problem> {
-    let Path(name) = strategy.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
-    let strategy = Strategy::named(&name).ok_or_else(|| {
-        Problem::unknown_strategy(&name, &STRATEGIES.each_ref().map(|known| known.name))
-    })?;
-    let order = parse(request).await.inspect_err(|problem| {
-        app.metrics
-            .count_invalid(strategy.full_name, problem.status);
-    })?;
-    app.warn_if_the_pool_hides_the_race();
+    let known = STRATEGIES.each_ref().map(|strategy| strategy.name);
+    let strategy = strategy_in_path(name, Strategy::named, &known)?;
+    let order = app.count_if_invalid(strategy.full_name, parse(request).await)?;
     books::open(&app.database, order.book).await?;
 
-    let recorder = Recorder::around(app.observer.clone());
+    let exchange = Exchange::begin(&app, arrival);
     let pauses = app.retry.pauses();
-    let performed = strategy.perform(&app.database, &order, pauses, &recorder);
+    let performed = strategy.perform(&app.database, &order, pauses, exchange.observer());
     let result = performed.await;
-
-    let records = recorder.into_records();
-    let (outcome, attempts) = ended(&result);
-    let result = result.map_err(Problem::of_order);
-    let problem = result.as_ref().err();
-    app.note_whether_there_is_room(problem);
-    app.metrics.count(&AnsweredRequest {
+    let count = Count {
         strategy: strategy.full_name,
-        kind: AnswerKind::Write { outcome, attempts },
-        status: problem.map_or(200, |problem| problem.status),
-        took: arrival.instant.elapsed(),
-        fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
-        records: &records,
+        kind: answer_kind(&result),
         in_a_batch: false,
-    });
+    };
+    let result = result.map_err(Problem::of_order);
+    app.learn_about_room(result.as_ref().err());
+    let answer = exchange.end(count, result)?;
 
-    let arrived_at_us = arrival.epoch_us();
-    let timeline = timeline(records, &arrival);
-    match result {
-        Ok(receipt) => Ok(Json(OrderWritten {
-            strategy: strategy.name,
-            book: order.book,
-            order: receipt.order,
-            customer_no: order.customer_no,
-            outcome: Outcome::Applied,
-            attempts: receipt.attempts,
-            arrived_at_us,
-            timeline,
-        })),
-        Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
-    }
+    Ok(Json(OrderWritten {
+        strategy: strategy.name,
+        book: order.book,
+        order: answer.receipt.order,
+        customer_no: order.customer_no,
+        outcome: Outcome::Applied,
+        attempts: answer.receipt.attempts,
+        arrived_at_us: answer.arrived_at_us,
+        timeline: answer.timeline,
+    }))
 }
 
-/// What became of an order, and how often it was tried.
-fn ended(result: &Result<Receipt, Failure>) -> (Outcome, u32) {
-    match result {
+fn answer_kind(result: &Result<Receipt, Failure>) -> AnswerKind {
+    let (outcome, attempts) = match result {
         Ok(receipt) => (Outcome::Applied, receipt.attempts),
         Err(Failure { refusal, outcome }) => match refusal {
             Refusal::GaveUp { attempts } => (*outcome, *attempts),
             Refusal::Engine(_) => (*outcome, 1),
         },
+    };
+    AnswerKind::Write { outcome, attempts }
+}
+
+impl Problem {
+    /// An order that was not acknowledged.
+    fn of_order(failure: Failure) -> Self {
+        let problem = match failure.refusal {
+            Refusal::GaveUp { attempts } => Self::gave_up(attempts),
+            Refusal::Engine(fault) => Self::from(fault),
+        };
+        problem.with_outcome(failure.outcome, ORDER)
     }
 }
 
@@ -274,7 +314,7 @@ fn parsed<T: FromStr<Err = String>>(name: &str, json: &str) -> Result<T, Problem
 /// Which book.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "describes the body to OpenAPI")]
-pub(super) struct BookBody {
+struct BookBody {
     /// The book; 1 unless given.
     #[schema(example = 1, minimum = 1)]
     book: Option<i64>,
@@ -282,7 +322,7 @@ pub(super) struct BookBody {
 
 /// What the consumer has shipped.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Processed {
+struct Processed {
     /// The book.
     book: i64,
     /// The orders that waited in it.
@@ -306,36 +346,31 @@ pub(super) struct Processed {
     )),
     responses(
         (status = 200, description = "What was shipped", body = Processed),
-        (status = 400, description = "The book is none", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused; what was shipped before is on record", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
+        ConsumerProblems,
+        UnknownBodyType,
         AlwaysPossible,
     )
 )]
-pub(super) async fn process(
+async fn process(
     State(app): State<Arc<App>>,
     Extension(arrival): Extension<Arrival>,
     request: Request,
 ) -> Result<Json<Processed>, Problem> {
     let book = book(Fields::read(request, &["book"]).await?.take("book"))?;
-    app.warn_if_the_pool_hides_the_race();
-    let recorder = Recorder::around(app.observer.clone());
-    let processed = consumer::perform(&app.database, book, &recorder).await;
-    let timeline = timeline(recorder.into_records(), &arrival);
-    match processed {
-        Ok(shipped) => Ok(Json(Processed {
-            book,
-            shipped,
-            timeline,
-        })),
-        Err(fault) => Err(Problem::from(fault).with_timeline(arrival.epoch_us(), timeline)),
-    }
+    let exchange = Exchange::begin(&app, arrival);
+    let shipped = consumer::perform(&app.database, book, exchange.observer()).await;
+    let answer = exchange.end_uncounted(shipped.map_err(Problem::from))?;
+    Ok(Json(Processed {
+        book,
+        shipped: answer.receipt,
+        timeline: answer.timeline,
+    }))
 }
 
 /// Which book is to be audited.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct BookQuery {
+struct BookQuery {
     /// The book; 1 unless given.
     #[param(value_type = Option<i64>, minimum = 1)]
     book: Option<String>,
@@ -353,12 +388,12 @@ pub(super) struct BookQuery {
     params(BookQuery),
     responses(
         (status = 200, description = "The audit", body = Audit),
-        (status = 400, description = "The book is none", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
+        AuditProblems,
+        EngineRefused,
         AlwaysPossible,
     )
 )]
-pub(super) async fn audit(
+async fn audit(
     State(app): State<Arc<App>>,
     query: Result<Query<BookQuery>, QueryRejection>,
 ) -> Result<Json<Audit>, Problem> {

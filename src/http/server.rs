@@ -15,13 +15,12 @@ use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use super::Service;
 use super::admission::{Admission, Admitted, SAY_QUICKLY};
 use super::caller::Caller;
+use super::service::Service;
 use super::socket::Socket;
 
 /// Serves until `stop` is done; then takes no more connections, and finishes the requests that are
@@ -30,16 +29,9 @@ use super::socket::Socket;
 pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Output = ()>) {
     let service = Arc::new(service);
     let admission = Admission::of(service.limits.connections);
-    let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
     let serve = |(stream, peer): (TcpStream, SocketAddr), admitted: Admitted| {
-        let served = serve_connection(
-            stream,
-            peer.ip(),
-            admitted,
-            service.clone(),
-            stopping.clone(),
-        );
+        let served = serve_connection(stream, peer.ip(), admitted, service.clone());
         connections.spawn(served);
     };
     let mut stop = std::pin::pin!(stop);
@@ -58,7 +50,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
             serve(accepted, admitted);
         }
     }
-    stopping.cancel();
+    service.stopping.cancel();
     connections.close();
     connections.wait().await;
     service.requests.close();
@@ -105,12 +97,11 @@ async fn serve_connection(
     peer: IpAddr,
     admitted: Admitted,
     service: Arc<Service>,
-    stopping: CancellationToken,
 ) {
     let connected = &admitted.connected;
     let mut connection = pin!(connection(stream, peer, &admitted, &service));
     let last_call = async {
-        stopping.cancelled().await;
+        service.stopping.cancelled().await;
         sleep(LAST_CALL).await;
     };
     let patience = service.limits.write_timeout;

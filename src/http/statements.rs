@@ -2,27 +2,45 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::{IntoParams, OpenApi, PartialSchema, ToSchema};
 
-use super::App;
 use super::accounts::number_in_path;
+use super::app::App;
+use super::exchange::{Count, Exchange};
 use super::paging::Limit;
-use super::problem::{AlwaysPossible, Problem};
+use super::part::Part;
+use super::problem::Problem;
+use super::problem::declared::{AlwaysPossible, EngineRefused, problems};
 use crate::exhibits::statements::{READERS, Reader, Statement, StatementRequest};
-use crate::observe::metrics::{AnswerKind, AnsweredRequest};
-use crate::observe::timeline::{Arrival, TimelineStep, timeline};
-use crate::recorder::Recorder;
+use crate::observe::metrics::AnswerKind;
+use crate::observe::timeline::{Arrival, TimelineStep};
+
+/// The statements.
+pub(super) const PART: Part = Part {
+    routes,
+    paths: Paths::openapi,
+    shown_by: None,
+};
+
+fn routes() -> Router<Arc<App>> {
+    Router::new().route("/accounts/{id}/statement", get(show))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(show))]
+struct Paths;
 
 /// How the statement is to be read.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct StatementQuery {
+struct StatementQuery {
     /// Which way; also by its whole name, as the explorer and the metrics give it.
     #[param(value_type = ReaderName, inline, example = "snapshot")]
     strategy: Option<String>,
@@ -36,11 +54,11 @@ struct ReaderName;
 
 impl PartialSchema for ReaderName {
     fn schema() -> RefOr<Schema> {
-        let names_within = READERS.iter().map(|reader| reader.name);
-        let names = READERS.iter().map(|reader| reader.full_name);
+        let names = READERS.iter().map(|reader| reader.name);
+        let full_names = READERS.iter().map(|reader| reader.full_name);
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .enum_values(Some(names_within.chain(names)))
+            .enum_values(Some(names.chain(full_names)))
             .into()
     }
 }
@@ -49,7 +67,7 @@ impl ToSchema for ReaderName {}
 
 /// A statement, and how it was read.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct StatementRead {
+struct StatementRead {
     /// The strategy that read it.
     strategy: &'static str,
     /// The account's number.
@@ -60,6 +78,15 @@ pub(super) struct StatementRead {
     arrived_at_us: u64,
     /// Every step, with its time since the request arrived.
     timeline: Vec<TimelineStep>,
+}
+
+problems! {
+    /// Of a statement.
+    StatementProblems {
+        400 => "The account's number is no integer, the limit is out of range, or no strategy is \
+            named",
+        404 => "There is no such account or strategy",
+    }
 }
 
 /// Show a statement
@@ -75,13 +102,12 @@ pub(super) struct StatementRead {
     params(("id" = i64, Path, description = "The account's number"), StatementQuery),
     responses(
         (status = 200, description = "The statement", body = StatementRead),
-        (status = 400, description = "The account's number is no integer, the limit is out of range, or no strategy is named", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such account or strategy", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
+        StatementProblems,
+        EngineRefused,
         AlwaysPossible,
     )
 )]
-pub(super) async fn show(
+async fn show(
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<StatementQuery>, QueryRejection>,
@@ -93,30 +119,28 @@ pub(super) async fn show(
         account,
         limit: limit.most(),
     };
-    app.warn_if_the_pool_hides_the_race();
 
-    let recorder = Recorder::around(app.observer.clone());
-    let read = reader.perform(&app.database, &wanted, &recorder).await;
-    let read = read
+    let exchange = Exchange::begin(&app, arrival);
+    let read = reader.perform(&app.database, &wanted, exchange.observer());
+    let statement = read
+        .await
         .map_err(Problem::from)
-        .and_then(|read| read.ok_or_else(|| Problem::unknown_account(account)));
-    let records = recorder.into_records();
-    let problem = read.as_ref().err();
-    app.metrics.count(&AnsweredRequest {
-        strategy: reader.name,
-        kind: problem.map_or(AnswerKind::Read, |_| AnswerKind::ReadRefused),
-        status: problem.map_or(200, |problem| problem.status),
-        took: arrival.instant.elapsed(),
-        fault: problem.and_then(|problem| Some((problem.fault?, problem.code.as_deref()))),
-        records: &records,
+        .and_then(|statement| statement.ok_or_else(|| Problem::unknown_account(account)));
+    let count = Count {
+        strategy: reader.full_name,
+        kind: statement
+            .as_ref()
+            .map_or(AnswerKind::ReadRefused, |_| AnswerKind::Read),
         in_a_batch: false,
-    });
+    };
+    let answer = exchange.end(count, statement)?;
+
     Ok(Json(StatementRead {
         strategy: reader.name,
         account,
-        statement: read?,
-        arrived_at_us: arrival.epoch_us(),
-        timeline: timeline(records, &arrival),
+        statement: answer.receipt,
+        arrived_at_us: answer.arrived_at_us,
+        timeline: answer.timeline,
     }))
 }
 

@@ -2,20 +2,37 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
-use super::App;
-use super::problem::AlwaysPossible;
+use super::app::App;
+use super::part::Part;
+use super::problem::declared::AlwaysPossible;
 use crate::engine::Engine;
 use crate::exhibits::card::Expectation;
 use crate::exhibits::{EXHIBITS, Exhibit, Specimen};
 
+/// The strategies' cards.
+pub(super) const PART: Part = Part {
+    routes,
+    paths: Paths::openapi,
+    shown_by: None,
+};
+
+fn routes() -> Router<Arc<App>> {
+    Router::new().route("/strategies", get(list))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(list))]
+struct Paths;
+
 /// All strategies, and the engine they run on here.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Strategies {
+struct Strategies {
     #[serde(flatten)]
     engine: Engine,
     /// The strategies of all exhibits, in the order in which they are taught.
@@ -113,7 +130,7 @@ impl StrategyCard {
         AlwaysPossible,
     )
 )]
-pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Strategies> {
+async fn list(State(app): State<Arc<App>>) -> Json<Strategies> {
     let engine = app.database.engine();
     let strategies = EXHIBITS.iter().flat_map(|exhibit| {
         let specimens = (exhibit.specimens)().into_iter();

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Actor, Edit, NotChanged, edit_in};
+use super::{Actor, ChangeError, Edit, edit_in};
 use crate::accounts;
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::deposits::{
@@ -231,11 +231,11 @@ impl KeeperAndDepositors {
         let edit = self.change.edit(appended_id(account));
         match edit_in(session, actor, account, edit).await {
             Ok(_deleted) => ClientResult::APPLIED,
-            Err(NotChanged::Fault(fault)) => ClientResult::refused(Some(fault)),
+            Err(ChangeError::Fault(fault)) => ClientResult::refused(Some(fault)),
             Err(
-                NotChanged::UnknownAccount(_)
-                | NotChanged::UnknownTransaction { .. }
-                | NotChanged::TooMuch,
+                ChangeError::UnknownAccount(_)
+                | ChangeError::UnknownTransaction { .. }
+                | ChangeError::TooMuch,
             ) => ClientResult::refused(None),
         }
     }

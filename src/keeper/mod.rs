@@ -1,27 +1,27 @@
-//! The keeper's work: accounts are opened and reset, transactions deleted. Each change is one
-//! transaction with the note of who made it.
+//! The keeper's work: accounts are opened and reset, and transactions deleted. Each change is one
+//! transaction, together with the note of who made it.
 //!
-//! It may be made amid deposits of every strategy. The books are right before and after, as far as
-//! the strategies keep them right among themselves. So a change takes, or changes, all that
-//! deposits rely on:
+//! Deposits of every strategy may run at the same time. The accounts are right before and after a
+//! change, as far as the strategies keep them right among themselves. So a change takes or changes
+//! everything that a deposit relies on:
 //!
 //! | what deposits rely on | what a change does |
 //! |---|---|
-//! | a lock in the process (`mutex_in_process`) | takes that of its own instance; those of others it cannot |
+//! | a lock in the process (`mutex_in_process`) | takes its own instance's, and no other |
 //! | the account's named lock (`advisory_lock`) | takes it |
-//! | the account's row, locked or written in one statement, also for a foreign key | locks it before it reads |
-//! | the isolation level (`serializable_retry`) | writes the row: the engine sees it |
-//! | the version (`optimistic_retry`) | counts it up |
-//! | the time of the last change (`timestamp_check`) | sets it, in whole seconds, which is as little as always |
-//! | its slot (`partitioned`) | empties all of them in a reset, under the row's lock |
+//! | the account's row: locked, written at once, or a foreign key | locks it before it reads |
+//! | the isolation level (`serializable_retry`) | writes the row, which the engine sees |
+//! | the version (`optimistic_retry`) | increments it |
+//! | the time of the last change (`timestamp_check`) | sets it, in whole seconds as always |
+//! | its slot (`partitioned`) | empties all slots in a reset, under the row's lock |
 //!
-//! The locks are taken in the order of the table, as the strategies take them, so that they cause
-//! no deadlock. Each is waited for as long as a deposit would wait (`--lock-wait-timeout`). A
-//! change that the engine refuses because of other clients is made again.
+//! A change takes the locks in the order of the table, as the strategies do, so that they cause no
+//! deadlock. It waits for each as long as a deposit would (`--lock-wait-timeout`). If other clients
+//! are the reason why the engine refuses a change, it is tried again.
 //!
-//! What cannot be had: a deposit by `mutex_in_process` in *another* process does not notice the
-//! change. Either of the two may overwrite the other. Other instances are such processes, and so
-//! are the commands. Strategies that lose updates among themselves lose them to a change as well.
+//! One thing cannot be had: a deposit by `mutex_in_process` in *another* process does not notice the
+//! change, and either may overwrite the other. Other instances are such processes, and so are the
+//! commands. Strategies that lose updates among themselves lose them to a change as well.
 
 pub mod explored;
 
@@ -43,17 +43,17 @@ use crate::step::{Argument, Unobserved};
 pub struct Actor<'a> {
     /// The user's name, or what stands for it.
     pub name: &'a str,
-    /// The memory of the instance of the service that makes the change: its locks are taken as
-    /// well. None in a process that serves no deposits.
+    /// The memory of the instance of the service that makes the change, whose locks are taken too.
+    /// None in a process that serves no deposits.
     pub memory: Option<&'a Memory>,
 }
 
-/// What is done to an account that is there.
+/// A change to an existing account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edit {
     /// See [`reset_account`].
     Reset,
-    /// See [`delete_transaction`]; its number.
+    /// See [`delete_transaction`]; the transaction's number.
     DeleteTransaction(i64),
     /// See [`delete_transactions`].
     DeleteTransactions,
@@ -61,7 +61,7 @@ pub enum Edit {
 
 /// Why a change was not made.
 #[derive(Debug)]
-pub enum NotChanged {
+pub enum ChangeError {
     /// There is no account of this number.
     UnknownAccount(i64),
     /// The account has no such transaction.
@@ -71,13 +71,13 @@ pub enum NotChanged {
         /// The transaction's number.
         id: i64,
     },
-    /// A balance would be more than a BIGINT holds; reset the account instead.
+    /// A balance would be more than a BIGINT holds. Resetting the account helps.
     TooMuch,
     /// The database did not answer, or refused.
     Fault(Fault),
 }
 
-impl fmt::Display for NotChanged {
+impl fmt::Display for ChangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownAccount(id) => write!(f, "there is no account {id}"),
@@ -92,9 +92,9 @@ impl fmt::Display for NotChanged {
     }
 }
 
-impl std::error::Error for NotChanged {}
+impl std::error::Error for ChangeError {}
 
-impl MayBeFault for NotChanged {
+impl MayBeFault for ChangeError {
     fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Fault(fault) => Some(fault),
@@ -103,16 +103,13 @@ impl MayBeFault for NotChanged {
     }
 }
 
-impl From<Fault> for NotChanged {
+impl From<Fault> for ChangeError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
 }
 
 /// Opens an account, and returns its number.
-///
-/// # Errors
-/// As the engine refuses.
 pub async fn open_account(
     database: &Database,
     actor: &str,
@@ -139,44 +136,35 @@ async fn open(work: &mut Work, actor: &str, opening_balance: i64) -> Result<i64,
     Ok(account)
 }
 
-/// Puts an account back to its opening balance, without any transaction, and says how many
-/// there were. Its version goes on: whoever read the account before must not take it for the same.
-///
-/// # Errors
-/// [`NotChanged`].
+/// Puts an account back to its opening balance and deletes its transactions. Returns their number.
+/// The version is incremented, so that a deposit that has read the account before sees the change.
 pub async fn reset_account(
     database: &Database,
     actor: Actor<'_>,
     account: i64,
-) -> Result<u64, NotChanged> {
+) -> Result<u64, ChangeError> {
     edit(database, actor, account, Edit::Reset).await
 }
 
 /// Deletes one of an account's transactions. Its amount moves into the opening balance: deleting a
-/// record changes neither what the account holds nor what was lost.
-///
-/// # Errors
-/// [`NotChanged`].
+/// record changes neither the balance nor what was lost.
 pub async fn delete_transaction(
     database: &Database,
     actor: Actor<'_>,
     account: i64,
     transaction: i64,
-) -> Result<(), NotChanged> {
+) -> Result<(), ChangeError> {
     let one = Edit::DeleteTransaction(transaction);
     edit(database, actor, account, one).await.map(|_one| ())
 }
 
-/// Deletes all of an account's transactions, as [`delete_transaction`] does one, and says how many they
-/// were.
-///
-/// # Errors
-/// [`NotChanged`].
+/// Deletes all of an account's transactions, as [`delete_transaction`] does one. Returns their
+/// number.
 pub async fn delete_transactions(
     database: &Database,
     actor: Actor<'_>,
     account: i64,
-) -> Result<u64, NotChanged> {
+) -> Result<u64, ChangeError> {
     edit(database, actor, account, Edit::DeleteTransactions).await
 }
 
@@ -185,23 +173,19 @@ async fn edit(
     actor: Actor<'_>,
     account: i64,
     edit: Edit,
-) -> Result<u64, NotChanged> {
+) -> Result<u64, ChangeError> {
     let session = database.session(&Unobserved).await?;
     let session = session.pausing(pauses_between_tries());
     edit_in(session, actor, account, edit).await
 }
 
-/// Edits an account in a session that is there already, and says how many transactions were
-/// deleted.
-///
-/// # Errors
-/// [`NotChanged`].
+/// Edits an account in an open session. Returns how many transactions were deleted.
 pub async fn edit_in(
     mut s: Session<'_>,
     actor: Actor<'_>,
     account: i64,
     edit: Edit,
-) -> Result<u64, NotChanged> {
+) -> Result<u64, ChangeError> {
     let done = loop {
         let done = attempt(&mut s, actor, account, edit).await;
         let fault = done.as_ref().err().and_then(MayBeFault::fault);
@@ -214,13 +198,13 @@ pub async fn edit_in(
     done
 }
 
-/// One attempt leaves no lock behind, however it ends.
+/// Makes one attempt, which leaves no lock behind, however it ends.
 async fn attempt(
     s: &mut Session<'_>,
     actor: Actor<'_>,
     account: i64,
     edit: Edit,
-) -> Result<u64, NotChanged> {
+) -> Result<u64, ChangeError> {
     let in_process = match actor.memory {
         Some(memory) => Some(s.lock_in_process(&memory.lock_of(account)).await?),
         None => None,
@@ -229,7 +213,7 @@ async fn attempt(
     if done.is_err() {
         s.rollback().await?;
     }
-    // Only after the transaction has ended: the next client to get a lock sees its outcome.
+    // Not before the transaction has ended: the next client to get a lock must see its outcome.
     s.unlock_by_name().await;
     if let Some(guard) = in_process {
         s.unlock_in_process(guard).await;
@@ -242,7 +226,7 @@ async fn in_transaction(
     actor: &str,
     account: i64,
     edit: Edit,
-) -> Result<u64, NotChanged> {
+) -> Result<u64, ChangeError> {
     s.begin_alone(account).await?;
     let before = lock(s, account).await?;
     let (deleted, what) = match edit {
@@ -258,7 +242,7 @@ async fn in_transaction(
     ];
     s.run("note change", NOTE_CHANGE, values).await?;
     s.commit().await.map_err(|fault| match fault.kind {
-        // SQLite's session has waited for the readers as long as for a lock.
+        // The session has waited for SQLite's readers as long as it would for a lock.
         FaultKind::Busy => Fault::lock_timeout("others were still reading"),
         _ => fault,
     })?;
@@ -267,25 +251,25 @@ async fn in_transaction(
 
 /// An account whose row is locked, as it is before the change.
 #[derive(Debug, Clone, Copy)]
-struct Locked {
+struct LockedAccount {
     id: i64,
     opening_balance: i64,
-    /// The column's.
+    /// What the column `balance` holds. The account may hold more in its slots.
     balance: i64,
 }
 
-async fn lock(s: &mut Session<'_>, account: i64) -> Result<Locked, NotChanged> {
+async fn lock(s: &mut Session<'_>, account: i64) -> Result<LockedAccount, ChangeError> {
     let sql = "SELECT opening_balance, balance FROM accounts WHERE id = ? FOR UPDATE";
     let found = s.row("lock account", sql, &[account]).await?;
-    let [opening_balance, balance] = found.ok_or(NotChanged::UnknownAccount(account))?;
-    Ok(Locked {
+    let [opening_balance, balance] = found.ok_or(ChangeError::UnknownAccount(account))?;
+    Ok(LockedAccount {
         id: account,
         opening_balance,
         balance,
     })
 }
 
-async fn reset(s: &mut Session<'_>, before: Locked) -> Result<(u64, String), NotChanged> {
+async fn reset(s: &mut Session<'_>, before: LockedAccount) -> Result<(u64, String), ChangeError> {
     let deleted = delete_all_records(s, before.id).await?;
     write(s, before.id, before.opening_balance, before.opening_balance).await?;
     let empty = "UPDATE account_slots SET balance = 0 WHERE account_id = ?";
@@ -295,14 +279,14 @@ async fn reset(s: &mut Session<'_>, before: Locked) -> Result<(u64, String), Not
 
 async fn delete_one(
     s: &mut Session<'_>,
-    before: Locked,
+    before: LockedAccount,
     transaction: i64,
-) -> Result<(u64, String), NotChanged> {
+) -> Result<(u64, String), ChangeError> {
     let which = [transaction, before.id];
     let select =
         "SELECT amount, CAST(appended AS SIGNED) FROM transactions WHERE id = ? AND account_id = ?";
     let found = s.row("read transaction", select, &which).await?;
-    let [amount, appended] = found.ok_or(NotChanged::UnknownTransaction {
+    let [amount, appended] = found.ok_or(ChangeError::UnknownTransaction {
         account: before.id,
         id: transaction,
     })?;
@@ -312,8 +296,11 @@ async fn delete_one(
     Ok((1, format!("transaction {transaction} of {amount} deleted")))
 }
 
-async fn delete_all(s: &mut Session<'_>, before: Locked) -> Result<(u64, String), NotChanged> {
-    // No transaction is added while the row is locked: a new one locks it too, for its foreign key.
+async fn delete_all(
+    s: &mut Session<'_>,
+    before: LockedAccount,
+) -> Result<(u64, String), ChangeError> {
+    // While the row is locked no transaction is added: its foreign key would lock the row too.
     let (sum, appended) = sums_of_transactions(s, before.id).await?;
     let deleted = delete_all_records(s, before.id).await?;
     move_into_balances(s, before, sum, appended).await?;
@@ -325,8 +312,8 @@ async fn delete_all_records(s: &mut Session<'_>, account: i64) -> Result<u64, Fa
     s.run("delete transactions", delete, &[account]).await
 }
 
-/// Of all, and of those that no balance contains. The halves of each amount are summed apart, as in
-/// `accounts`: no sum can leave 64 bits.
+/// The sum of all transactions, and the sum of those that the column `balance` does not contain. The
+/// halves of each amount are summed separately, as in `accounts`, so that no sum exceeds 64 bits.
 async fn sums_of_transactions(s: &mut Session<'_>, account: i64) -> Result<(i128, i128), Fault> {
     let select = "SELECT CAST(COALESCE(SUM(amount >> 32), 0) AS SIGNED), \
                          CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED), \
@@ -341,24 +328,24 @@ async fn sums_of_transactions(s: &mut Session<'_>, account: i64) -> Result<(i128
     ))
 }
 
-/// The deleted amounts count as part of the opening balance. Those that were only appended move
-/// into the balance column as well.
+/// Adds the deleted amounts to the opening balance. Amounts that were only appended are added to the
+/// column `balance` as well.
 async fn move_into_balances(
     s: &mut Session<'_>,
-    before: Locked,
+    before: LockedAccount,
     deleted: i128,
     appended: i128,
-) -> Result<(), NotChanged> {
+) -> Result<(), ChangeError> {
     let sum = |balance: i64, amount: i128| {
-        i64::try_from(i128::from(balance) + amount).map_err(|_| NotChanged::TooMuch)
+        i64::try_from(i128::from(balance) + amount).map_err(|_| ChangeError::TooMuch)
     };
     let opening_balance = sum(before.opening_balance, deleted)?;
     let balance = sum(before.balance, appended)?;
     Ok(write(s, before.id, opening_balance, balance).await?)
 }
 
-/// Writes both balances, the version and the time: a deposit that has read the account before sees
-/// by them that it has changed.
+/// Writes both balances, the version and the time. By the last two a deposit that has read the
+/// account before sees the change.
 async fn write(
     s: &mut Session<'_>,
     account: i64,
@@ -372,29 +359,26 @@ async fn write(
     Ok(())
 }
 
-/// A change that somebody made outside the deposit endpoints.
+/// A change that a user made to an account, as it is on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Change {
     /// The change's number.
     pub id: i64,
-    /// Who made it.
+    /// The name of the user who made it.
     pub username: String,
     /// When, in microseconds since 1970-01-01 UTC.
     pub at_us: i64,
-    /// To which account.
+    /// The number of the account.
     pub account: i64,
-    /// What.
+    /// What was done, in words.
     pub what: String,
 }
 
-/// Notes who changed what, in the change's own transaction: neither is there without the other.
+/// Notes who changed what, in the change's own transaction, so that neither exists without the other.
 const NOTE_CHANGE: &str =
     "INSERT INTO changes (username, at, account_id, what) VALUES (?, ?, ?, ?)";
 
-/// Reads who changed what, the newest first: at most so many with a smaller number than that.
-///
-/// # Errors
-/// As the engine refuses.
+/// Lists at most `limit` changes with a number below `before`, the newest first.
 pub async fn changes(database: &Database, before: i64, limit: i64) -> Result<Vec<Change>, Fault> {
     let select = "SELECT id, username, at, account_id, what FROM changes \
                   WHERE id < ? ORDER BY id DESC LIMIT ?";

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use racy::engine::{self, Database, FaultKind};
 use racy::exhibits::deposits::{Deposit, Memory, Pace, Receipt, Strategy};
-use racy::keeper::{self, NotChanged};
+use racy::keeper::{self, ChangeError};
 use racy::step::Unobserved;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -266,7 +266,7 @@ async fn what_is_not_changed_keeps_nobody_waiting() {
     for _ in 0..100 {
         let unknown = keeper::delete_transaction(&lab.database, ADA, 1, 99).await;
         assert!(
-            matches!(unknown, Err(NotChanged::UnknownTransaction { .. })),
+            matches!(unknown, Err(ChangeError::UnknownTransaction { .. })),
             "{unknown:?}"
         );
         assert!(!lab.has_open_transactions().await);
@@ -305,7 +305,7 @@ async fn an_opening_balance_does_not_overflow() {
     assert_eq!(again.balance_written, Some(i64::MAX));
 
     let deleted = keeper::delete_transactions(&lab.database, ADA, account).await;
-    assert!(matches!(deleted, Err(NotChanged::TooMuch)), "{deleted:?}");
+    assert!(matches!(deleted, Err(ChangeError::TooMuch)), "{deleted:?}");
     let left = racy::accounts::find(&lab.database, account).await;
     let left = left.unwrap().unwrap();
     assert_eq!(left.transactions, 2, "nothing was deleted");

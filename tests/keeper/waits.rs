@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use racy::engine::{Database, FaultKind, Settings};
 use racy::exhibits::deposits::{Memory, Receipt, Strategy};
-use racy::keeper::{self, Actor, Edit, NotChanged};
+use racy::keeper::{self, Actor, ChangeError, Edit};
 use racy::step::Unobserved;
 
 use super::ADA;
@@ -46,7 +46,7 @@ async fn editor(
     database: &Database,
     memory: &Arc<Memory>,
     edit: Edit,
-) -> Client<Result<u64, NotChanged>> {
+) -> Client<Result<u64, ChangeError>> {
     let memory = Arc::clone(memory);
     Client::start_with(database, move |session| {
         Box::pin(async move {
@@ -133,7 +133,7 @@ async fn a_change_waits_no_longer_than_a_deposit_does(engine: TestEngine) {
         depositor.go_to(parked).await;
         let editor = editor(&lab.database, &memory, Edit::Reset).await;
         let refused = editor.finish().await.unwrap_err();
-        let NotChanged::Fault(fault) = refused else {
+        let ChangeError::Fault(fault) = refused else {
             panic!("{name}: {refused}");
         };
         assert_eq!(fault.kind, FaultKind::LockTimeout, "{name}: {fault}");

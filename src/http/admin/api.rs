@@ -2,22 +2,52 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
+use super::from_this_site_only;
 use super::signed_in::SignedIn;
 use crate::accounts::Account;
-use crate::http::App;
 use crate::http::accounts::{find_account, number_in_path};
+use crate::http::app::App;
 use crate::http::fields::Fields;
 use crate::http::input::natural;
 use crate::http::paging::{BackwardsQuery, Limit};
-use crate::http::problem::{AlwaysPossible, Problem};
+use crate::http::part::Part;
+use crate::http::problem::Problem;
+use crate::http::problem::declared::{
+    AlwaysPossible, EngineRefused, UnknownAccount, UnknownBodyType, UnknownPage, problems,
+};
 use crate::keeper::{self, Change};
+
+/// What the keeper may do, for scripts and for pages with a script.
+pub(in crate::http) const PART: Part = Part {
+    routes,
+    paths: Paths::openapi,
+    shown_by: Some("the accounts"),
+};
+
+fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/accounts", post(open))
+        .route("/accounts/{id}/reset", post(reset))
+        .route("/accounts/{id}/transactions", delete(delete_transactions))
+        .route(
+            "/accounts/{id}/transactions/{transaction}",
+            delete(delete_transaction),
+        )
+        .route("/changes", get(changes))
+        .route_layer(from_this_site_only())
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(open, reset, delete_transactions, delete_transaction, changes))]
+struct Paths;
 
 /// What the new account holds at first.
 #[derive(Debug, ToSchema)]
@@ -25,7 +55,7 @@ use crate::keeper::{self, Change};
     dead_code,
     reason = "describes the body to OpenAPI; `opening_balance` reads it"
 )]
-pub(super) struct NewAccount {
+struct NewAccount {
     /// Zero unless given.
     #[schema(example = 1000, minimum = 0)]
     opening_balance: Option<i64>,
@@ -33,17 +63,52 @@ pub(super) struct NewAccount {
 
 /// What was deleted.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Deleted {
+struct Deleted {
     /// How many transactions.
     deleted: u64,
 }
 
 /// A page of changes.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ChangePage {
+struct ChangePage {
     changes: Vec<Change>,
     /// What to give as `before` for the next page; null on the last.
     next: Option<i64>,
+}
+
+problems! {
+    /// Of an operation for users.
+    SignedInOnly {
+        401 => "Nobody is signed in",
+    }
+
+    /// Of an operation that changes something.
+    KeeperOnly {
+        401 => "Nobody is signed in",
+        403 => "A page of another site has sent the request",
+    }
+
+    /// Of opening an account.
+    OpeningProblems {
+        400 => "The opening balance is no integer, negative or out of range",
+        409 => "Others kept the database from being written for too long",
+    }
+
+    /// Of a change to an account for which others race.
+    AccountInUse {
+        409 => "Others held the account's locks for too long, or were in the way at every try",
+    }
+
+    /// Of a change that moves amounts into the opening balance.
+    OpeningBalanceOverflow {
+        422 => "The opening balance would overflow",
+    }
+
+    /// Of an operation on one transaction, which its path names.
+    UnknownTransaction {
+        400 => "A number is no integer",
+        404 => "There is no such account or transaction",
+    }
 }
 
 /// Open an account
@@ -61,16 +126,14 @@ pub(super) struct ChangePage {
         (status = 201, description = "The account was opened", body = Account, headers(
             ("Location" = String, description = "Where it is")
         )),
-        (status = 400, description = "The opening balance is no integer, negative or out of range", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Others kept the database from being written for too long", body = Problem, content_type = "application/problem+json"),
+        OpeningProblems,
+        KeeperOnly,
+        UnknownBodyType,
         AlwaysPossible,
     ),
     security(("token" = []), ("session" = []))
 )]
-pub(super) async fn open(
+async fn open(
     SignedIn(user): SignedIn,
     State(app): State<Arc<App>>,
     request: Request,
@@ -107,16 +170,14 @@ pub(super) async fn opening_balance(request: Request) -> Result<i64, Problem> {
     params(("id" = i64, Path, description = "The account's number")),
     responses(
         (status = 200, description = "The account as it is now", body = Account),
-        (status = 400, description = "The account's number is no integer", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Others held the account's locks for too long, or were in the way at every try", body = Problem, content_type = "application/problem+json"),
+        UnknownAccount,
+        KeeperOnly,
+        AccountInUse,
         AlwaysPossible,
     ),
     security(("token" = []), ("session" = []))
 )]
-pub(super) async fn reset(
+async fn reset(
     SignedIn(user): SignedIn,
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
@@ -137,17 +198,15 @@ pub(super) async fn reset(
     params(("id" = i64, Path, description = "The account's number")),
     responses(
         (status = 200, description = "How many were deleted", body = Deleted),
-        (status = 400, description = "The account's number is no integer", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such account", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Others held the account's locks for too long, or were in the way at every try", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The opening balance would overflow", body = Problem, content_type = "application/problem+json"),
+        UnknownAccount,
+        KeeperOnly,
+        AccountInUse,
+        OpeningBalanceOverflow,
         AlwaysPossible,
     ),
     security(("token" = []), ("session" = []))
 )]
-pub(super) async fn delete_transactions(
+async fn delete_transactions(
     SignedIn(user): SignedIn,
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
@@ -171,17 +230,15 @@ pub(super) async fn delete_transactions(
     ),
     responses(
         (status = 200, description = "It was deleted", body = Deleted),
-        (status = 400, description = "A number is no integer", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "A page of another site has sent the request", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such account or transaction", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Others held the account's locks for too long, or were in the way at every try", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The opening balance would overflow", body = Problem, content_type = "application/problem+json"),
+        UnknownTransaction,
+        KeeperOnly,
+        AccountInUse,
+        OpeningBalanceOverflow,
         AlwaysPossible,
     ),
     security(("token" = []), ("session" = []))
 )]
-pub(super) async fn delete_transaction(
+async fn delete_transaction(
     SignedIn(user): SignedIn,
     State(app): State<Arc<App>>,
     ids: Result<Path<(String, String)>, PathRejection>,
@@ -201,14 +258,14 @@ pub(super) async fn delete_transaction(
     params(BackwardsQuery),
     responses(
         (status = 200, description = "A page of changes", body = ChangePage),
-        (status = 400, description = "The page asked for is not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The engine refused", body = Problem, content_type = "application/problem+json"),
+        UnknownPage,
+        SignedInOnly,
+        EngineRefused,
         AlwaysPossible,
     ),
     security(("token" = []), ("session" = []))
 )]
-pub(super) async fn changes(
+async fn changes(
     SignedIn(_user): SignedIn,
     State(app): State<Arc<App>>,
     query: Result<Query<BackwardsQuery>, QueryRejection>,

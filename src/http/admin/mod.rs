@@ -15,36 +15,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, get, post};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::App;
+use super::app::App;
 use super::problem::Problem;
 use crate::auth::User;
 use crate::keeper::Actor;
 
-pub(super) use api::{
-    __path_changes, __path_delete_transaction, __path_delete_transactions, __path_open,
-    __path_reset,
-};
+pub(super) use api::PART;
 pub(super) use pages::show_problems;
-
-/// For scripts, and for pages with a script.
-pub(super) fn api() -> Router<Arc<App>> {
-    Router::new()
-        .route("/accounts", post(api::open))
-        .route("/accounts/{id}/reset", post(api::reset))
-        .route(
-            "/accounts/{id}/transactions",
-            delete(api::delete_transactions),
-        )
-        .route(
-            "/accounts/{id}/transactions/{transaction}",
-            delete(api::delete_transaction),
-        )
-        .route("/changes", get(api::changes))
-        .route_layer(from_this_site_only())
-}
 
 /// For people.
 pub(super) fn pages() -> Router<Arc<App>> {

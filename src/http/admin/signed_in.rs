@@ -9,7 +9,7 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
 use crate::auth::{self, Token, User};
-use crate::http::App;
+use crate::http::app::App;
 use crate::http::problem::Problem;
 
 const COOKIE: &str = "racy_session";
