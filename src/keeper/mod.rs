@@ -19,9 +19,9 @@
 //! deadlock. It waits for each as long as a deposit would (`--lock-wait-timeout`). If other clients
 //! are the reason why the engine refuses a change, it is tried again.
 //!
-//! One thing cannot be had: a deposit by `mutex_in_process` in *another* process does not notice the
-//! change, and either may overwrite the other. Other instances are such processes, and so are the
-//! commands. Strategies that lose updates among themselves lose them to a change as well.
+//! One thing cannot be had: a deposit by `mutex_in_process` in *another* process does not notice
+//! the change, and either may overwrite the other. Other instances are such processes, and so are
+//! the commands. Strategies that lose updates among themselves lose them to a change as well.
 
 pub mod explored;
 
@@ -312,8 +312,9 @@ async fn delete_all_records(s: &mut Session<'_>, account: i64) -> Result<u64, Fa
     s.run("delete transactions", delete, &[account]).await
 }
 
-/// The sum of all transactions, and the sum of those that the column `balance` does not contain. The
-/// halves of each amount are summed separately, as in `accounts`, so that no sum exceeds 64 bits.
+/// The sum of all transactions, and the sum of those that the column `balance` does not contain.
+/// The halves of each amount are summed separately, as in `accounts`, so that no sum exceeds 64
+/// bits.
 async fn sums_of_transactions(s: &mut Session<'_>, account: i64) -> Result<(i128, i128), Fault> {
     let select = "SELECT CAST(COALESCE(SUM(amount >> 32), 0) AS SIGNED), \
                          CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED), \
@@ -328,8 +329,8 @@ async fn sums_of_transactions(s: &mut Session<'_>, account: i64) -> Result<(i128
     ))
 }
 
-/// Adds the deleted amounts to the opening balance. Amounts that were only appended are added to the
-/// column `balance` as well.
+/// Adds the deleted amounts to the opening balance. Amounts that were only appended are added to
+/// the column `balance` as well.
 async fn move_into_balances(
     s: &mut Session<'_>,
     before: LockedAccount,
@@ -374,7 +375,8 @@ pub struct Change {
     pub what: String,
 }
 
-/// Notes who changed what, in the change's own transaction, so that neither exists without the other.
+/// Notes who changed what. It is part of the change's transaction, so neither exists without the
+/// other.
 const NOTE_CHANGE: &str =
     "INSERT INTO changes (username, at, account_id, what) VALUES (?, ?, ?, ?)";
 
