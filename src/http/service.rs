@@ -107,7 +107,7 @@ impl Service {
 /// Metrics with series for every strategy.
 fn metrics() -> Metrics {
     let readers = || (statements::EXHIBIT.specimens)().into_iter();
-    let is_reader = |name| readers().any(|reader| reader.full_name() == name);
+    let is_reader = |name: &str| readers().any(|reader| reader.full_name() == name);
     let writers = exhibits::names().filter(|name| !is_reader(name));
     Metrics::new(writers).with_readers(readers().map(Specimen::full_name))
 }
