@@ -107,7 +107,8 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
             .write(
                 "compare and swap",
                 new_balance,
-                "UPDATE accounts SET balance = ?, version = version + 1 WHERE id = ? AND version = ?",
+                "UPDATE accounts SET balance = ?, version = version + 1 \
+                 WHERE id = ? AND version = ?",
                 &[new_balance, d.account, version],
             )
             .await?;

@@ -3,7 +3,7 @@
 use crate::exhibits::card::{Count, anomalous};
 use crate::verdict::Anomaly;
 
-/// An export that was said to be ready, or was downloaded, has rows of several exports.
+/// An export that was reported as ready, or was downloaded, has rows of several exports.
 pub static MIXED_EXPORT: Anomaly = Anomaly {
     rank: 0,
     name: "mixed_export",
@@ -13,7 +13,8 @@ pub static MIXED_EXPORT: Anomaly = Anomaly {
     meaning: "an export has rows of several exports",
 };
 
-/// An export that was said to be ready, or was downloaded, cannot be parsed, or its rows are not complete or not in order.
+/// An export that was reported as ready, or was downloaded, cannot be parsed, or its rows are not
+/// complete or not in order.
 pub static BROKEN_EXPORT: Anomaly = Anomaly {
     rank: 1,
     name: "broken_export",

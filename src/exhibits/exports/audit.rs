@@ -10,15 +10,15 @@ use utoipa::ToSchema;
 use super::lines::{self, Lines};
 use super::sheet::{END, ExportId, HEADER};
 
-/// What a file holds, and what is wrong with it.
+/// The contents of a file, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FileAudit)]
 pub struct Audit {
-    /// How many rows it has, of whatever export.
+    /// The number of rows, of all exports.
     pub rows: u64,
     /// The exports of which it has rows or a trailer, at most 100 of them.
     pub exports: BTreeSet<ExportId>,
-    /// Every kind of anomaly, also those that it does not have.
+    /// All kinds of anomalies, also those that were not found.
     pub anomalies: [AnomalyCount; 4],
 }
 
@@ -26,11 +26,11 @@ pub struct Audit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FileAnomaly)]
 pub struct AnomalyCount {
-    /// Its name.
+    /// The kind's name.
     pub name: &'static str,
-    /// How often it was found; 0 where it was not.
+    /// How often it was found.
     pub count: u64,
-    /// The first one, in words; null where there is none.
+    /// The first one, in a sentence; null if there is none.
     pub example: Option<String>,
 }
 
@@ -54,7 +54,8 @@ impl AnomalyCount {
 }
 
 impl Audit {
-    /// Reads a file. Whatever cannot be read in it is an anomaly and no error, also where the disk refuses.
+    /// Reads a file. A line that cannot be read is an anomaly and no error, and so is an error of
+    /// the disk.
     pub fn of(file: impl Read) -> Self {
         let mut auditor = Auditor::default();
         let mut lines = Lines::of(file);
@@ -71,7 +72,7 @@ impl Audit {
         auditor.into_audit()
     }
 
-    /// Whether rows of several exports are in it.
+    /// Whether it has rows of several exports.
     pub fn is_mixed(&self) -> bool {
         self.anomalies[1].is_there()
     }
@@ -82,16 +83,16 @@ impl Audit {
     }
 }
 
-/// What was read so far.
+/// The audit of the lines so far.
 #[derive(Debug)]
 struct Auditor {
     lines: u64,
     rows: u64,
     exports: BTreeSet<ExportId>,
     first: Option<ExportId>,
-    /// The last row's number and its transaction's.
+    /// The number of the last row and of its transaction.
     last: Option<(u64, i64)>,
-    /// How many rows the trailer says there are.
+    /// The number of rows that the trailer states.
     trailer: Option<u64>,
     unparsable: AnomalyCount,
     mixed: AnomalyCount,
@@ -116,7 +117,7 @@ impl Default for Auditor {
     }
 }
 
-/// A line of a file.
+/// A line of an export.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     Row {
@@ -131,7 +132,7 @@ enum Line {
 }
 
 impl Auditor {
-    /// More than that are not listed, so that no file makes the audit large.
+    /// The largest number of exports that are listed, so that no file makes the audit large.
     const MOST_EXPORTS: usize = 100;
 
     fn take_in(&mut self, read: lines::Line<'_>) {
@@ -158,7 +159,7 @@ impl Auditor {
         self.belongs_to(export);
         if self.trailer.is_some() {
             self.wrong_row_count
-                .found(|| format!("row {number} of export {export} comes after the end"));
+                .found(|| format!("row {number} of export {export} comes after the last line"));
         }
         let (before, id_before) = self.last.unwrap_or((0, i64::MIN));
         if number != before + 1 || id <= id_before {
@@ -171,7 +172,8 @@ impl Auditor {
     fn end(&mut self, export: ExportId, rows: u64) {
         self.belongs_to(export);
         if self.trailer.is_some() {
-            self.wrong_row_count.found(|| "it ends twice".to_owned());
+            self.wrong_row_count
+                .found(|| "it has more than one last line".to_owned());
         }
         self.trailer = Some(rows);
     }
@@ -197,10 +199,10 @@ impl Auditor {
             Some(said) if said == rows => {}
             Some(said) => self
                 .wrong_row_count
-                .found(|| format!("it has {rows} rows and says that it has {said}")),
+                .found(|| format!("it has {rows} rows, and its last line says {said}")),
             None => self
                 .wrong_row_count
-                .found(|| format!("it has {rows} rows and no end")),
+                .found(|| format!("it has {rows} rows and no last line that says how many")),
         }
         Audit {
             rows,
@@ -248,18 +250,19 @@ impl Line {
     }
 }
 
-/// The beginning of a line, as far as it can be shown.
+/// The beginning of a line, short enough for an example.
 fn shown(line: lines::Line<'_>) -> String {
     const LONGEST: usize = 40;
     let mut fields: Vec<_> = line.fields().map(String::from_utf8_lossy).collect();
     if line.is_too_long {
-        // Perhaps there is not one whole field.
+        // There may be no whole field.
         fields = vec![String::from_utf8_lossy(line.beginning())];
     }
     let text: String = fields.join(",").chars().take(LONGEST).collect();
-    match line.is_too_long {
-        true => format!("{text:?}, and it is longer than any row"),
-        false => format!("{text:?}"),
+    if line.is_too_long {
+        format!("{text:?}, and it is longer than any row")
+    } else {
+        format!("{text:?}")
     }
 }
 

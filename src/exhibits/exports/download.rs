@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-/// An open export. As long as it is open, the janitor does not delete it.
+/// An open export. While it is open, the janitor does not delete it.
 #[derive(Debug)]
 pub struct Download {
     file: File,
@@ -21,7 +21,7 @@ impl Download {
         })
     }
 
-    /// The open file, for whoever reads all of it.
+    /// The open file, for a caller that reads all of it.
     pub fn into_file(self) -> File {
         self.file
     }
@@ -36,17 +36,17 @@ impl Download {
         self.left
     }
 
-    /// Reads the next bytes, at most that many; none at the end.
+    /// Reads the next bytes, at most `most`. Empty at the end.
     ///
     /// # Errors
-    /// As the operating system says; or [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), where somebody has
-    /// made the file shorter since it was opened.
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the file has become shorter since it was
+    /// opened; or the operating system's error.
     pub fn read(&mut self, most: usize) -> io::Result<Vec<u8>> {
         let wanted = self.left.min(u64::try_from(most).unwrap_or(u64::MAX));
         let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or(most));
         let read = (&mut self.file).take(wanted).read_to_end(&mut bytes)?;
         if read as u64 != wanted {
-            let why = "somebody has made the file shorter meanwhile";
+            let why = "the file has become shorter since it was opened";
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
         }
         self.left -= wanted;

@@ -6,14 +6,14 @@ use utoipa::ToSchema;
 use super::{ExportId, FileName};
 use crate::engine::Fault;
 
-/// What is to be exported.
+/// What a client asks for: an export of an account's transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportRequest {
     /// The account's number.
     pub account: i64,
 }
 
-/// What was written into a file.
+/// The totals of an export that was written into a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ExportTotals {
     pub(super) export: ExportId,
@@ -22,7 +22,7 @@ pub(super) struct ExportTotals {
 }
 
 impl ExportTotals {
-    /// It is to be had under this name.
+    /// The export that is ready under this name.
     pub(super) fn into(self, file: FileName) -> Export {
         Export {
             export: self.export,
@@ -36,24 +36,24 @@ impl ExportTotals {
 /// An export that is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Export {
-    /// The number that every row of it has.
+    /// The number that is in each of its rows.
     pub export: ExportId,
-    /// Its name.
+    /// The name of its file.
     #[schema(value_type = String)]
     pub file: FileName,
-    /// How many transactions it has.
+    /// How many transactions it contains.
     pub rows: u64,
     /// How many bytes were written.
     pub bytes: u64,
 }
 
-/// Why there is no export. Nothing is left of it then; what it has emptied or removed for that, be it an earlier export
-/// or one that somebody else was writing into the same file, does not come back.
+/// Why there is no export. Nothing is left of it then. A file that it had emptied before is lost,
+/// be it an earlier export or one that another client was writing into the same file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// There is no such account.
     UnknownAccount,
-    /// The engine refused, a lock was not to be had in time, or the file could not be written.
+    /// The engine refused, a wait for a lock took too long, or the file could not be written.
     Fault(Fault),
 }
 

@@ -16,21 +16,22 @@ use super::{ExportRequest, ExportTotals};
 use crate::engine::{Fault, Session};
 use crate::step::{Action, Argument, Effect};
 
-/// A file that is open for an export to be written into it. Unless it is [finished](Self::finish), it is removed:
-/// nobody is to find half an export.
+/// A file into which an export is written. It is removed when it is dropped, unless it was
+/// [finished](Self::finish) or renamed: half an export must not be found.
 #[derive(Debug)]
 pub(super) struct ExportFile {
     file: Arc<File>,
     partial: Partial,
     export: ExportId,
-    /// So many bytes are written at once.
+    /// How many bytes are collected before they are written.
     chunk: usize,
-    /// Whether anybody else may have it open.
+    /// The effect of a write on other clients. [`Effect::Local`] if no other client can have the
+    /// file open.
     effect: Effect,
 }
 
 impl ExportFile {
-    /// Opens the file that others may write and read as well, and empties it.
+    /// Opens a file that other clients may write and read as well, and empties it.
     pub(super) async fn overwrite(
         s: &mut Session<'_>,
         folder: &Folder,
@@ -46,7 +47,7 @@ impl ExportFile {
         Ok(Self::new(opened, folder, Effect::Conflicts))
     }
 
-    /// Makes a file that nobody else knows.
+    /// Creates a file that no other client knows.
     pub(super) async fn create(
         s: &mut Session<'_>,
         folder: &Folder,
@@ -78,14 +79,14 @@ impl ExportFile {
         }
     }
 
-    /// Writes the header, all rows and the trailer, chunk by chunk, and says what was written.
+    /// Writes the header, all rows and the trailer, chunk by chunk.
     pub(super) async fn fill(
         &mut self,
         s: &mut Session<'_>,
-        wanted: &ExportRequest,
+        request: &ExportRequest,
         mut rows: Rows,
     ) -> Result<ExportTotals, Fault> {
-        let mut sheet = Sheet::begin(self.export, wanted.account)?;
+        let mut sheet = Sheet::begin(self.export, request.account)?;
         let mut bytes = 0;
         while let Some(row) = rows.next(s).await? {
             if let Some(chunk) = sheet.full(self.chunk)? {
@@ -122,9 +123,10 @@ impl ExportFile {
         Ok(bytes)
     }
 
-    /// Gives the file the name that everybody knows, in one instant and in the place of whatever had it. Before that
-    /// it is brought to the disk: else a crash of the machine could leave the name and not what it is the name of. The
-    /// two are one step, because nobody can tell when the first of them happened.
+    /// Gives the file the shared name, in one instant, and replaces the file that had it. Before
+    /// that the file is brought to the disk: otherwise a crash of the machine could leave the name
+    /// without the content. The two are one step, because no client can observe when the first of
+    /// them happens.
     pub(super) async fn rename(
         mut self,
         s: &mut Session<'_>,
@@ -143,7 +145,7 @@ impl ExportFile {
         Ok(())
     }
 
-    /// It is whole.
+    /// Keeps the file, which is whole.
     pub(super) fn finish(mut self) {
         self.partial.path = None;
     }
@@ -151,7 +153,7 @@ impl ExportFile {
 
 const NONE: [Argument; 0] = [];
 
-/// Removes the file at this path, as long as there is one and the path still leads to this file.
+/// A file that may be half written. Dropping it removes the file, if the path still leads to it.
 #[derive(Debug)]
 struct Partial {
     file: Arc<File>,
@@ -170,13 +172,14 @@ impl Drop for Partial {
 }
 
 fn remove(path: &Path, file: &File) -> io::Result<()> {
-    match bears(path, file)? {
-        true => fs::remove_file(path),
-        false => Ok(()),
+    if bears(path, file)? {
+        fs::remove_file(path)
+    } else {
+        Ok(())
     }
 }
 
-/// Does work on files on a thread of its own. It is done to its end, also where nobody waits for it any more.
+/// Does work on files on a thread of its own. The work ends even if its caller no longer waits.
 pub(super) async fn blocking<T: Send + 'static>(
     what: &'static str,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,

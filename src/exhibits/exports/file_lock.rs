@@ -48,13 +48,10 @@ pub const CARD: Card = Card {
     source: include_str!("file_lock.rs"),
 };
 
-/// What a reader gets while somebody exports.
+/// What is expected of one client that downloads and one that exports.
 pub const WITH_READER: &[Expectation] = &on_every_engine(&[mixed_export(6), broken(22), safe(17)]);
 
 /// Exports the account's transactions.
-///
-/// # Errors
-/// [`Refusal`].
 pub async fn export(
     s: &mut Session<'_>,
     folder: &Folder,

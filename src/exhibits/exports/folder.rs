@@ -13,23 +13,23 @@ use std::time::SystemTime;
 use super::download::Download;
 use super::name::{self, FileName};
 
-/// Where the exports are.
+/// The folder that contains the exports.
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
     chunk: usize,
 }
 
-/// What the exports take.
+/// The space that the exports take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FolderUsage {
-    /// How many files there are, also those that are being written.
+    /// The number of files, including those that are being written.
     pub files: u64,
-    /// How many bytes they have.
+    /// The number of bytes in them.
     pub bytes: u64,
 }
 
-/// A file in the folder that is one of ours.
+/// An export or a temporary file in the folder.
 #[derive(Debug)]
 pub(super) struct ExportEntry {
     pub(super) path: PathBuf,
@@ -38,11 +38,11 @@ pub(super) struct ExportEntry {
 }
 
 impl Folder {
-    /// As many bytes are written at once, unless told otherwise: enough for the calls not to count, and few
-    /// enough for many exports at a time.
+    /// How many bytes are written at once by default. It is enough to make the cost of a call
+    /// negligible, and little enough for many exports at a time.
     const CHUNK: usize = 64 * 1024;
 
-    /// The folder at this path, which need not be there yet.
+    /// The folder at this path, which need not exist yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -50,7 +50,8 @@ impl Folder {
         }
     }
 
-    /// Sets how many bytes have to be there before they are written; never less than a row.
+    /// Sets how many bytes are collected before they are written. At least one row is written at
+    /// once.
     pub fn with_chunks_of(self, bytes: usize) -> Self {
         Self {
             chunk: bytes,
@@ -58,7 +59,7 @@ impl Folder {
         }
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -67,23 +68,18 @@ impl Folder {
         self.chunk
     }
 
-    /// Makes it, where it is not there, for nobody but this user; and sees whether files can be made in it.
-    ///
-    /// # Errors
-    /// Where it cannot be made or used.
+    /// Creates the folder if it does not exist, for this user only. Checks that files can be
+    /// created and locked in it.
     pub fn create(&self) -> io::Result<()> {
         let mut folder = fs::DirBuilder::new();
         folder.recursive(true).mode(0o700).create(&self.path)?;
-        // Locks are what the folder has to be good for, beside room.
+        // A file system without locks would be of no use.
         let trial = self.path.join(TRIAL);
         let file = File::options().create(true).append(true).open(trial)?;
         file.lock_shared()
     }
 
-    /// Opens an export to be downloaded; none where there is none of that name.
-    ///
-    /// # Errors
-    /// Where it is there and cannot be opened.
+    /// Opens an export for a download. None if there is no export of that name.
     pub fn open(&self, name: &FileName) -> io::Result<Option<Download>> {
         let found = open_existing(
             &self.path.join(name.as_str()),
@@ -92,7 +88,7 @@ impl Folder {
         found.map(Download::of).transpose()
     }
 
-    /// Opens an export to be written over, or makes it. It is empty then.
+    /// Opens an export to be overwritten and empties it, or creates it.
     pub(super) fn overwrite(&self, name: &FileName) -> io::Result<(File, PathBuf)> {
         let path = self.path.join(name.as_str());
         loop {
@@ -102,14 +98,14 @@ impl Folder {
             }
             match create_new(&path) {
                 Ok(file) => return Ok((file, path)),
-                // Somebody was faster: then there is one to be opened.
+                // Another client has just created it, so it can be opened now.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Makes a file that nobody else has.
+    /// Creates a file. Fails if a file of that name exists.
     pub(super) fn create_file(&self, name: &str) -> io::Result<(File, PathBuf)> {
         let path = self.path.join(name);
         let file = create_new(&path)?;
@@ -121,10 +117,7 @@ impl Folder {
         self.path.join(name.lock())
     }
 
-    /// What the exports take, also those that are being written.
-    ///
-    /// # Errors
-    /// Where the folder cannot be read.
+    /// The space that the exports take, including those that are being written.
     pub fn held(&self) -> io::Result<FolderUsage> {
         let mut held = FolderUsage::default();
         for found in self.files()? {
@@ -134,14 +127,15 @@ impl Folder {
         Ok(held)
     }
 
-    /// All files of ours, except for locks.
+    /// All exports and temporary files. Lock files are not among them.
     pub(super) fn files(&self) -> io::Result<impl Iterator<Item = io::Result<ExportEntry>>> {
         let entries = fs::read_dir(&self.path)?;
         Ok(entries.filter_map(|entry| found(entry).transpose()))
     }
 }
 
-/// Tells at the start whether the folder can be used. It is never removed, because it is a lock file.
+/// The file that shows at the start whether the folder can be used. It is never removed, because it
+/// is a lock file.
 const TRIAL: &str = ".trial.lock";
 
 fn found(entry: io::Result<fs::DirEntry>) -> io::Result<Option<ExportEntry>> {
@@ -151,7 +145,7 @@ fn found(entry: io::Result<fs::DirEntry>) -> io::Result<Option<ExportEntry>> {
     if !name.to_str().is_some_and(is_ours) {
         return Ok(None);
     }
-    // Of a link, the link itself.
+    // If it is a symbolic link, this is the metadata of the link itself.
     match entry.metadata() {
         Ok(metadata) if metadata.is_file() => Ok(Some(ExportEntry {
             path: entry.path(),
@@ -164,7 +158,7 @@ fn found(entry: io::Result<fs::DirEntry>) -> io::Result<Option<ExportEntry>> {
     }
 }
 
-/// Opens the regular file of this name, and marks it as in use; none where there is none.
+/// Opens the regular file of this name, and marks it as in use. None if there is no such file.
 fn open_existing(path: &Path, options: &OpenOptions) -> io::Result<Option<File>> {
     loop {
         let Some(named) = named(path)? else {
@@ -176,10 +170,10 @@ fn open_existing(path: &Path, options: &OpenOptions) -> io::Result<Option<File>>
             Err(error) => return Err(error),
         };
         if !is_same(&named, &file.metadata()?) {
-            // Something else was put into its place meanwhile, perhaps a link to elsewhere.
+            // Something else has taken its place meanwhile, perhaps a link to elsewhere.
             continue;
         }
-        // Nobody but the janitor is waited for, and only for as long as a deletion takes.
+        // Only the janitor can make this wait, for as long as a deletion takes.
         file.lock_shared()?;
         if bears(path, &file)? {
             return Ok(Some(file));
@@ -187,7 +181,7 @@ fn open_existing(path: &Path, options: &OpenOptions) -> io::Result<Option<File>>
     }
 }
 
-/// Makes the file, and marks it as in use. A link in its place is not followed but refused.
+/// Creates the file, and marks it as in use. A link in its place is refused, not followed.
 fn create_new(path: &Path) -> io::Result<File> {
     let mut new = File::options();
     let file = new.write(true).create_new(true).mode(0o600).open(path)?;
@@ -195,17 +189,17 @@ fn create_new(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The regular file that bears the name; none where there is none.
+/// The metadata of the regular file at this path. None if there is no file.
 fn named(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
-        Ok(_) => Err(io::Error::other("it is no regular file")),
+        Ok(_) => Err(io::Error::other("it is not a regular file")),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Whether it is this file that bears the name, and not another one or none.
+/// Whether the path leads to this file, and not to another one or to none.
 pub(super) fn bears(path: &Path, file: &File) -> io::Result<bool> {
     let file = file.metadata()?;
     Ok(named(path)?.is_some_and(|named| is_same(&named, &file)))

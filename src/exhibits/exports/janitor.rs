@@ -18,33 +18,33 @@ use super::file::blocking;
 use super::folder::{ExportEntry, Folder, bears};
 use crate::engine::FileLock;
 
-/// Which folder to sweep, and when.
+/// The folder to sweep, and when.
 #[derive(Debug, Clone)]
 pub struct Janitor {
     /// The folder.
     pub folder: Folder,
-    /// Exports that were last written that long ago are deleted.
+    /// The age at which exports are deleted, counted from their last write.
     pub ttl: Duration,
-    /// From one sweep to the next.
+    /// The time from one sweep to the next.
     pub every: Duration,
 }
 
-/// What a sweep has come to.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SweepResult {
-    /// How many files were deleted.
+    /// The number of deleted files.
     pub files: u64,
-    /// How many bytes they had.
+    /// The number of bytes in them.
     pub bytes: u64,
-    /// How many are old enough, but in use.
+    /// The number of files that are old enough, but in use.
     pub in_use: u64,
 }
 
-/// Who has it sweeps. Nobody waits for it.
+/// The lock file. Its holder sweeps, and no other instance waits for it.
 const LOCK: &str = ".janitor.lock";
 
 impl Janitor {
-    /// Sweeps now, and again and again.
+    /// Sweeps now and after each interval, without end.
     pub async fn run(self) {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -68,10 +68,11 @@ impl Janitor {
         }
     }
 
-    /// Deletes what is old enough at this time and not in use. None where somebody else is sweeping.
+    /// Deletes the files that are old enough at this time and not in use. None if another instance
+    /// is sweeping.
     ///
     /// # Errors
-    /// Where the folder cannot be read. What cannot be deleted is logged.
+    /// The folder cannot be read. A file that cannot be deleted is no error: it is logged.
     pub fn sweep(&self, now: SystemTime) -> io::Result<Option<SweepResult>> {
         let Some(_lock) = FileLock::try_take(&self.folder.path().join(LOCK))? else {
             return Ok(None);
@@ -79,12 +80,12 @@ impl Janitor {
         let mut swept = SweepResult::default();
         for found in self.folder.files()? {
             let found = found?;
-            // One from the future is not old.
+            // A file from the future is not old.
             let age = now.duration_since(found.modified).unwrap_or_default();
             if age >= self.ttl
                 && let Err(error) = delete(&found, &mut swept)
             {
-                // The others are swept all the same.
+                // The other files are swept all the same.
                 let file = found.path.display();
                 tracing::warn!("exports: {file} could not be deleted: {error}");
             }
@@ -93,7 +94,7 @@ impl Janitor {
     }
 }
 
-/// Deletes a file, unless somebody uses it or it has been written again since it was found.
+/// Deletes a file, unless it is in use or was written again since it was found.
 fn delete(found: &ExportEntry, swept: &mut SweepResult) -> io::Result<()> {
     let file = match File::open(&found.path) {
         Ok(file) => file,

@@ -5,13 +5,13 @@ use std::io::{BufRead as _, BufReader, Read};
 
 use csv_core::{ReadRecordResult, Reader};
 
-/// Ten times what the longest row takes.
+/// The largest number of bytes that are kept of a line: ten times the longest row.
 const LONGEST: usize = 1024;
 
-/// More fields than any row has.
+/// The largest number of fields that are kept of a line: more than any row has.
 const MOST_FIELDS: usize = 16;
 
-/// Reads a file as CSV, line by line. A line with quoted line breaks is one.
+/// Reads a file as CSV, line by line. A line with quoted line breaks counts as one.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     file: BufReader<R>,
@@ -25,7 +25,7 @@ pub(super) struct Lines<R> {
 pub(super) struct Line<'l> {
     text: &'l [u8],
     ends: &'l [usize],
-    /// Whether there is more of it than any row has.
+    /// Whether it is longer than any row, so that only its beginning was kept.
     pub(super) is_too_long: bool,
 }
 
@@ -39,25 +39,19 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The next line; None at the end.
-    ///
-    /// # Errors
-    /// As the operating system says.
+    /// The next line. None at the end.
     pub(super) fn next(&mut self) -> std::io::Result<Option<Line<'_>>> {
         let (mut bytes, mut fields, mut is_too_long) = (0, 0, false);
-        // The rest of a line that is too long goes here, and is not kept.
+        // The rest of a line that is too long goes here, and is dropped.
         let (mut spilled, mut spilled_ends) = ([0; LONGEST], [0; MOST_FIELDS]);
         loop {
             let input = self.file.fill_buf()?;
-            let (result, read, written, ended) = match is_too_long {
-                true => self
-                    .parser
-                    .read_record(input, &mut spilled, &mut spilled_ends),
-                false => self.parser.read_record(
-                    input,
-                    &mut self.text[bytes..],
-                    &mut self.ends[fields..],
-                ),
+            let (result, read, written, ended) = if is_too_long {
+                self.parser
+                    .read_record(input, &mut spilled, &mut spilled_ends)
+            } else {
+                self.parser
+                    .read_record(input, &mut self.text[bytes..], &mut self.ends[fields..])
             };
             self.file.consume(read);
             if !is_too_long {
@@ -81,7 +75,7 @@ impl<R: Read> Lines<R> {
 }
 
 impl<'l> Line<'l> {
-    /// Its fields, as far as they are known.
+    /// The fields that were kept.
     pub(super) fn fields(self) -> impl Iterator<Item = &'l [u8]> {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
         let text = self.text;
@@ -90,7 +84,7 @@ impl<'l> Line<'l> {
             .map(move |(begin, end)| &text[begin..end])
     }
 
-    /// What it begins with, also within a field that was not read to its end.
+    /// The text that was kept. It may end within a field.
     pub(super) fn beginning(self) -> &'l [u8] {
         self.text
     }

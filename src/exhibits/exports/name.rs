@@ -7,11 +7,12 @@ use serde::{Serialize, Serializer};
 
 use crate::engine::Fault;
 
-/// The name of an export in the export folder: `transactions.csv`, or one with 16 hexadecimal digits.
+/// The name of an export in the export folder: `transactions.csv`, or a name with 16 hexadecimal
+/// digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FileName(String);
 
-/// A text that is no export's name.
+/// The complaint about a text that is no export's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidFileName;
 
@@ -20,15 +21,12 @@ const SUFFIX: &str = ".csv";
 const RANDOM_BYTES: usize = 8;
 
 impl FileName {
-    /// The name that everybody shares.
+    /// The name that all clients share.
     pub fn shared() -> Self {
         Self(format!("{STEM}{SUFFIX}"))
     }
 
-    /// A name of its own, drawn at random.
-    ///
-    /// # Errors
-    /// Where the system has no random numbers.
+    /// A name for one export alone, drawn at random.
     pub(super) fn draw() -> Result<Self, Fault> {
         let mut bytes = [0; RANDOM_BYTES];
         getrandom::fill(&mut bytes)
@@ -37,12 +35,12 @@ impl FileName {
         Ok(Self(format!("{STEM}-{digits}{SUFFIX}")))
     }
 
-    /// The name of what is to become the export, as long as it is written. It is no export's.
+    /// The name of the temporary file into which the export is written. It is no export's name.
     pub(super) fn temporary(&self) -> String {
         format!(".{}{TEMPORARY}", self.0)
     }
 
-    /// The name of the lock file beside it. It is no export's either.
+    /// The name of the lock file beside the export. It is no export's name either.
     pub(super) fn lock(&self) -> String {
         format!("{}.lock", self.0)
     }
@@ -53,10 +51,10 @@ impl FileName {
     }
 }
 
-/// What the name of an export that is still to be renamed ends with.
+/// The end of a temporary file's name.
 const TEMPORARY: &str = ".part";
 
-/// Whether this is the name of a temporary file of ours.
+/// Whether this is the name of an export's temporary file.
 pub(super) fn is_temporary(name: &str) -> bool {
     let inner = name
         .strip_prefix('.')
@@ -76,9 +74,10 @@ impl FromStr for FileName {
             None => middle.is_empty(),
             Some(digits) => digits.len() == 2 * RANDOM_BYTES && digits.bytes().all(is_hexadecimal),
         });
-        match is_one {
-            true => Ok(Self(text.to_owned())),
-            false => Err(InvalidFileName),
+        if is_one {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidFileName)
         }
     }
 }
@@ -93,7 +92,8 @@ impl fmt::Display for InvalidFileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "an export is called {STEM}{SUFFIX}, or {STEM}- with {} hexadecimal digits and {SUFFIX}",
+            "an export is called {STEM}{SUFFIX}, or {STEM}- with {} hexadecimal digits \
+             and {SUFFIX}",
             2 * RANDOM_BYTES
         )
     }

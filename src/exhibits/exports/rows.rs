@@ -7,15 +7,15 @@ use super::{ExportRequest, Refusal};
 use crate::accounts::Transaction;
 use crate::engine::{Fault, Session};
 
-/// How many transactions are read at once.
+/// The number of transactions in a page.
 const PAGE: i64 = 1000;
 
-/// The transactions from the first to the last, in the order of their numbers.
+/// An account's transactions, in the order of their numbers.
 #[derive(Debug)]
 pub(super) struct Rows {
     account: i64,
     page: vec::IntoIter<Transaction>,
-    /// After which number the next page begins; none where there is no other.
+    /// The number after which the next page begins. None if there is no other page.
     next: Option<i64>,
 }
 
@@ -23,24 +23,21 @@ impl Rows {
     /// Reads the first page.
     ///
     /// # Errors
-    /// [`Refusal::UnknownAccount`], or as the engine refuses.
-    pub(super) async fn of(s: &mut Session<'_>, wanted: &ExportRequest) -> Result<Self, Refusal> {
+    /// [`Refusal::UnknownAccount`], or the engine's refusal.
+    pub(super) async fn of(s: &mut Session<'_>, request: &ExportRequest) -> Result<Self, Refusal> {
         let mut rows = Self {
-            account: wanted.account,
+            account: request.account,
             page: Vec::new().into_iter(),
             next: None,
         };
         rows.read(s, 0).await?;
-        if rows.page.len() == 0 && !exists(s, wanted.account).await? {
+        if rows.page.len() == 0 && !exists(s, request.account).await? {
             return Err(Refusal::UnknownAccount);
         }
         Ok(rows)
     }
 
-    /// The next transaction; none where there is no other.
-    ///
-    /// # Errors
-    /// As the engine refuses.
+    /// The next transaction. None at the end.
     pub(super) async fn next(&mut self, s: &mut Session<'_>) -> Result<Option<Transaction>, Fault> {
         if self.page.len() == 0
             && let Some(after) = self.next
@@ -50,8 +47,8 @@ impl Rows {
         Ok(self.page.next())
     }
 
-    /// Reads a page. The statement names no other table: joined with the accounts, MySQL sorts all rows that are
-    /// left, for each page, and a million of them take minutes.
+    /// Reads a page. The statement names no other table. If it were joined with the accounts, MySQL
+    /// would sort all remaining rows for each page, which takes minutes for a million of them.
     async fn read(&mut self, s: &mut Session<'_>, after: i64) -> Result<(), Fault> {
         let rows = s
             .rows::<3>(
@@ -76,7 +73,7 @@ impl Rows {
     }
 }
 
-/// Whether there is such an account, which an account's transactions answer as well, where it has any.
+/// Whether there is such an account. Asked only if no transaction has shown it already.
 async fn exists(s: &mut Session<'_>, account: i64) -> Result<bool, Fault> {
     let sql = "SELECT id FROM accounts WHERE id = ?";
     let rows = s.rows::<1>("look for the account", sql, &[account]).await?;

@@ -54,13 +54,10 @@ pub const CARD: Card = Card {
     source: include_str!("shared_file.rs"),
 };
 
-/// What a reader gets while somebody exports.
+/// What is expected of one client that downloads and one that exports.
 pub const WITH_READER: &[Expectation] = &on_every_engine(&[mixed_export(3), broken(14), safe(9)]);
 
 /// Exports the account's transactions.
-///
-/// # Errors
-/// [`Refusal`].
 pub async fn export(
     s: &mut Session<'_>,
     folder: &Folder,

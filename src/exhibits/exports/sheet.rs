@@ -27,16 +27,17 @@ use crate::engine::Fault;
 /// The header.
 pub(super) const HEADER: [&str; 6] = ["export", "row", "id", "account", "amount", "created_at_us"];
 
-/// What a trailer has in the place of a transaction's number.
+/// The text that a trailer has in the place of a transaction's number.
 pub(super) const END: &str = "end";
 
-/// Which export it is: a number drawn for it, which is in every row.
+/// The number of an export. It is drawn at random, and is in every row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(transparent)]
 pub struct ExportId(pub u64);
 
 impl ExportId {
-    /// Draws one. It always has 15 digits, which is as many as a spreadsheet keeps, and JavaScript keeps more.
+    /// Draws a number. It always has 15 digits: a spreadsheet keeps no more, and JavaScript keeps
+    /// these too.
     pub fn draw() -> Self {
         const FIFTEEN_DIGITS: std::ops::Range<u64> = 100_000_000_000_000..1_000_000_000_000_000;
         Self(fastrand::u64(FIFTEEN_DIGITS))
@@ -49,28 +50,28 @@ impl fmt::Display for ExportId {
     }
 }
 
-/// Lines that are to be written together.
+/// Lines that are written together.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) bytes: Vec<u8>,
-    /// The numbers of the first row and of the last one in it; none where there is no row in it.
+    /// The numbers of its first and last row. None if it has no row.
     pub(super) rows: Option<(i64, i64)>,
 }
 
-/// The lines of an export that are not written yet.
+/// An export as it grows: the lines that are not written yet.
 #[derive(Debug)]
 pub(super) struct Sheet {
     export: ExportId,
     account: i64,
     lines: csv::Writer<Vec<u8>>,
-    /// How many rows there were so far.
+    /// The number of rows so far.
     rows: i64,
-    /// How many of them were taken away.
+    /// How many of them are in chunks that were taken.
     taken: i64,
 }
 
 impl Sheet {
-    /// An export of this account's transactions.
+    /// Begins an export of this account's transactions.
     pub(super) fn begin(export: ExportId, account: i64) -> Result<Self, Fault> {
         let mut sheet = Self {
             export,
@@ -100,7 +101,7 @@ impl Sheet {
         self.lines.write_record(fields).map_err(unwritten)
     }
 
-    /// Takes the lines away that are there, where they have a row and as many bytes as that.
+    /// Takes the lines so far, if they have a row and at least `bytes` bytes. None if not.
     pub(super) fn full(&mut self, bytes: usize) -> Result<Option<Chunk>, Fault> {
         if self.rows == self.taken {
             return Ok(None);
@@ -108,13 +109,14 @@ impl Sheet {
         self.lines
             .flush()
             .map_err(|error| unwritten(error.into()))?;
-        match self.lines.get_ref().len() >= bytes {
-            true => self.take().map(Some),
-            false => Ok(None),
+        if self.lines.get_ref().len() >= bytes {
+            self.take().map(Some)
+        } else {
+            Ok(None)
         }
     }
 
-    /// Adds the trailer, and takes the last lines away.
+    /// Adds the trailer, and takes the last lines.
     pub(super) fn end(&mut self) -> Result<Chunk, Fault> {
         let (export, rows) = (self.export.to_string(), self.rows.to_string());
         let trailer = [&export, &rows, &*text(END), "", "", ""];
@@ -122,7 +124,7 @@ impl Sheet {
         self.take()
     }
 
-    /// How many rows there were so far.
+    /// The number of rows so far.
     pub(super) fn rows(&self) -> u64 {
         self.rows.unsigned_abs()
     }
@@ -144,19 +146,21 @@ fn lines() -> csv::Writer<Vec<u8>> {
     lines.terminator(Terminator::CRLF).from_writer(Vec::new())
 }
 
-/// Memory does not refuse to be written; but the library's writer could be any other.
+/// Writing to memory does not fail, but the library's writer has an error for any target.
 fn unwritten(error: csv::Error) -> Fault {
     Fault::other(format!("the CSV could not be written: {error}"))
 }
 
-/// A text as it may stand in a field: a spreadsheet takes one that begins with one of these characters for a
-/// formula, and carries it out. The quote in front makes it a text again. Numbers are no texts, and stay as they are.
+/// A text that is safe in a field. A spreadsheet takes a text that begins with one of these
+/// characters for a formula, and runs it. A quote in front makes it a text again. Numbers are not
+/// texts, and stay as they are.
 ///
 /// <https://owasp.org/www-community/attacks/CSV_Injection>
 pub(super) fn text(text: &str) -> Cow<'_, str> {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => Cow::Owned(format!("'{text}")),
-        false => Cow::Borrowed(text),
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 

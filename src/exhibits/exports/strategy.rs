@@ -7,10 +7,10 @@ use crate::engine::{Database, Session};
 use crate::exhibits::card::{Card, Expectation};
 use crate::step::Observer;
 
-/// What a strategy's function returns.
+/// The future that a strategy's function returns.
 type ExportFuture<'f> = Pin<Box<dyn Future<Output = Result<Export, Refusal>> + Send + 'f>>;
 
-/// One way to export, as it is registered.
+/// One way to export: an entry of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct Strategy {
     /// Its name among the strategies of all exhibits.
@@ -19,7 +19,7 @@ pub struct Strategy {
     pub name: &'static str,
     /// What its file says about it.
     pub card: &'static Card,
-    /// What the schedules of one who downloads and one who exports lead to, engine by engine.
+    /// What is expected of one client that downloads and one that exports.
     pub with_reader: &'static [Expectation],
     /// The function itself.
     pub export: for<'f> fn(&'f mut Session<'_>, &'f Folder, &'f ExportRequest) -> ExportFuture<'f>,
@@ -32,31 +32,25 @@ impl Strategy {
     }
 
     /// Exports on a connection from the pool.
-    ///
-    /// # Errors
-    /// [`Refusal`].
     pub async fn perform(
         &self,
         database: &Database,
         folder: &Folder,
-        wanted: &ExportRequest,
+        request: &ExportRequest,
         observer: &dyn Observer,
     ) -> Result<Export, Refusal> {
         let session = database.session(observer).await?;
-        self.perform_in(session, folder, wanted).await
+        self.perform_in(session, folder, request).await
     }
 
-    /// As [`perform`](Self::perform), in a session that is there already.
-    ///
-    /// # Errors
-    /// As [`perform`](Self::perform).
+    /// As [`perform`](Self::perform), in a session that is open already.
     pub async fn perform_in(
         &self,
         mut session: Session<'_>,
         folder: &Folder,
-        wanted: &ExportRequest,
+        request: &ExportRequest,
     ) -> Result<Export, Refusal> {
-        let exported = (self.export)(&mut session, folder, wanted).await;
+        let exported = (self.export)(&mut session, folder, request).await;
         session.end().await;
         exported
     }

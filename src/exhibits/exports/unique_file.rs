@@ -39,13 +39,10 @@ pub const CARD: Card = Card {
     source: include_str!("unique_file.rs"),
 };
 
-/// What a reader gets of an earlier export while somebody exports.
+/// What is expected of one client that downloads an earlier export and one that exports.
 pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(35)]);
 
 /// Exports the account's transactions.
-///
-/// # Errors
-/// [`Refusal`].
 pub async fn export(
     s: &mut Session<'_>,
     folder: &Folder,

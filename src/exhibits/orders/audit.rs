@@ -13,33 +13,33 @@ use crate::engine::{Database, Fault, Row, Session, again};
 use crate::step::Unobserved;
 use crate::verdict;
 
-/// What is in a book, and what is wrong with it.
+/// The contents of a book, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = BookAudit)]
 pub struct Audit {
-    /// Which book.
+    /// The book.
     pub book: i64,
-    /// How many heads are in it.
+    /// The number of heads in the book.
     pub orders: i64,
-    /// How many lines.
+    /// The number of lines in the book.
     pub lines: i64,
-    /// Every kind of anomaly there may be, always in the same order.
+    /// All kinds of anomalies, also those that were not found, always in the same order.
     pub anomalies: Vec<AnomalyCount>,
 }
 
-/// One kind of anomaly.
+/// One kind of anomaly, and how often it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = BookAnomaly)]
 pub struct AnomalyCount {
-    /// Which.
+    /// The kind.
     pub name: AnomalyName,
     /// How often it was found.
     pub count: i64,
-    /// One of them, in a sentence; null where there is none.
+    /// One of them, in a sentence; null if there is none.
     pub example: Option<String>,
 }
 
-/// What may be wrong.
+/// The kinds of anomalies in a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BookAnomalyName)]
@@ -52,9 +52,9 @@ pub enum AnomalyName {
     IncompleteOrder,
     /// An order was shipped before all of its lines were there.
     ShippedIncomplete,
-    /// An order was not shipped. It may only be waiting: no anomaly by itself.
+    /// An order was not shipped. No anomaly by itself, because it may be waiting.
     NeverShipped,
-    /// A number between two others is no order's: no anomaly by itself.
+    /// A number between two others belongs to no order. No anomaly by itself.
     Gap,
 }
 
@@ -68,7 +68,7 @@ impl AnomalyName {
         Self::Gap,
     ];
 
-    /// The anomaly of a run in which it is found. None if it is none by itself.
+    /// The anomaly of a run in which this kind is found. None if it is no anomaly by itself.
     fn anomaly(self) -> Option<&'static verdict::Anomaly> {
         match self {
             Self::DuplicateNumber => Some(&DUPLICATE_NUMBER),
@@ -81,10 +81,7 @@ impl AnomalyName {
 }
 
 impl Audit {
-    /// Audits what these tables have of a book.
-    ///
-    /// # Errors
-    /// The engine's fault.
+    /// Audits the part of a book that is in these tables.
     pub async fn of(database: &Database, book: i64, pairs: &[&Pair]) -> Result<Self, Fault> {
         again(|| Self::once(database, book, pairs)).await
     }
@@ -189,13 +186,13 @@ impl Audit {
         if let Some([lowest, highest, used]) = row {
             let gaps = highest - lowest + 1 - used;
             self.add(AnomalyName::Gap, gaps, || {
-                format!("of the numbers {lowest} to {highest}, {gaps} are no order's")
+                format!("of the numbers {lowest} to {highest}, {gaps} belong to no order")
             });
         }
         Ok(())
     }
 
-    /// After all tables of orders.
+    /// Compares the shipments with the orders, which were counted before.
     async fn look_at_shipments(&mut self, s: &mut Session<'_>) -> Result<(), Fault> {
         let incomplete = "SELECT order_id, customer_no, lines_due, line_count FROM shipments \
                           WHERE book = ? AND line_count < lines_due ORDER BY id";
@@ -212,8 +209,11 @@ impl Audit {
         self.add(
             AnomalyName::NeverShipped,
             marked - shipments.unwrap_or_default(),
-            || "an order is marked and has no shipment of its own: it shares its number with another, or whoever marked it \
-                 did not come to an end".to_owned(),
+            || {
+                "an order is marked and has no shipment of its own: it shares its number with \
+                 another, or the consumer that marked it was interrupted"
+                    .to_owned()
+            },
         );
         Ok(())
     }
@@ -224,7 +224,7 @@ impl Audit {
     }
 }
 
-/// The rows that a question about a book is answered with.
+/// Reads the rows of one of the audit's statements.
 async fn read(
     s: &mut Session<'_>,
     label: &'static str,
@@ -234,7 +234,7 @@ async fn read(
     s.records(label, sql, &[book]).await
 }
 
-/// The columns behind the first.
+/// The integers after a row's first column.
 fn numbers<const N: usize>(row: &Row) -> Result<[i64; N], Fault> {
     let mut numbers = [0; N];
     for (column, number) in (1..).zip(&mut numbers) {

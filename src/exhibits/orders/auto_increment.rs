@@ -52,7 +52,7 @@ pub const CARD: Card = Card {
     source: include_str!("auto_increment.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] =
     &on_every_engine_but_dirty(&[shipped_incomplete(3), safe(9)], &[safe(5)]);
 

@@ -54,11 +54,11 @@ pub const CARD: Card = Card {
     source: include_str!("bakery.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] =
     &on_every_engine(&[shipped_incomplete(6), safe(15)]);
 
-/// Writes the order when it is its turn, each statement in autocommit.
+/// Writes the order when the client's turn has come, each statement in autocommit.
 ///
 /// # Errors
 /// The refusal of a statement, or a wait for the turn that took too long. What was written is kept.
@@ -70,14 +70,14 @@ pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
     )
     .await?;
     let queued = queue(s, o).await;
-    // A ticket is no part of the order.
+    // The ticket is no part of the order.
     s.count_anew();
     let written = match queued {
         Ok(()) => write_next(s, o).await,
         Err(fault) => Err(fault),
     };
     let kept = s.kept();
-    // Also where it came to nothing: all others wait for this one.
+    // Also if it came to nothing, because all others wait for this client.
     tidy_up(
         s,
         "leave",
@@ -103,7 +103,7 @@ async fn write_next(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Fault> {
     Ok(Receipt::at_first_try(number))
 }
 
-/// Two may draw the same ticket.
+/// Takes a ticket after the highest. Two clients may draw the same.
 async fn take_ticket(s: &mut Session<'_>, o: &Order) -> Result<i64, Fault> {
     let highest = s
         .read(
@@ -123,7 +123,8 @@ async fn take_ticket(s: &mut Session<'_>, o: &Order) -> Result<i64, Fault> {
     Ok(ticket)
 }
 
-/// Until nobody has a smaller ticket, or is about to have one. Of two with the same, the smaller token comes first.
+/// Waits until no other client has a smaller ticket or is choosing one. Of two equal tickets, the
+/// one with the smaller token comes first.
 async fn wait_for_turn(s: &mut Session<'_>, o: &Order, ticket: i64) -> Result<(), Fault> {
     s.wait_until_none(
         "wait for turn",

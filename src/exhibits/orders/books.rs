@@ -2,10 +2,7 @@
 
 use crate::engine::{Database, Fault, FaultKind};
 
-/// Makes sure that there is this book, so that its numbers can be counted.
-///
-/// # Errors
-/// The engine's fault.
+/// Creates the book if it does not exist, so that its numbers can be counted.
 pub async fn open(database: &Database, book: i64) -> Result<(), Fault> {
     let known = "SELECT last_number FROM order_numbers WHERE book = ?";
     if !database.rows(known, &[book.into()]).await?.is_empty() {
@@ -13,7 +10,7 @@ pub async fn open(database: &Database, book: i64) -> Result<(), Fault> {
     }
     let open = "INSERT INTO order_numbers (book, last_number) VALUES (?, 0)";
     match database.execute(open, &[book.into()]).await {
-        // Somebody else was faster.
+        // Another client has opened it meanwhile.
         Err(fault) if fault.kind == FaultKind::UniqueViolation => Ok(()),
         opened => opened.map(|_| ()),
     }

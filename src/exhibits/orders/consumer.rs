@@ -16,28 +16,28 @@ use super::{OrderId, PAIRS};
 use crate::engine::{Database, Fault, Session};
 use crate::step::{Argument, Observer};
 
-/// An order that was shipped.
+/// A shipped order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Shipment {
-    /// What it is known by.
+    /// Its number or UUID.
     pub order: OrderId,
-    /// Who gets it.
+    /// The customer who gets it.
     pub customer_no: i64,
     /// How many lines were found.
     pub lines: i64,
 }
 
-/// A head that waits.
+/// A head that waits for the consumer.
 struct WaitingHead {
     order: OrderId,
     customer_no: i64,
     lines_due: i64,
 }
 
-/// Ships all that waits in a book, on a connection from the pool.
+/// Ships all orders that wait in a book, on a connection from the pool.
 ///
 /// # Errors
-/// The engine's fault. What was shipped before it is on record.
+/// The engine's fault. Orders that were shipped before it are on record.
 pub async fn perform(
     database: &Database,
     book: i64,
@@ -55,10 +55,7 @@ pub async fn perform(
     processed.map(|()| shipped)
 }
 
-/// Ships all that waits in one pair of tables.
-///
-/// # Errors
-/// As the engine refuses.
+/// Ships all orders of a book that wait in one pair of tables, and adds them to `shipped`.
 pub async fn process(
     s: &mut Session<'_>,
     book: i64,
@@ -67,12 +64,13 @@ pub async fn process(
 ) -> Result<(), Fault> {
     for head in waiting(s, book, pair).await? {
         let of_order = || [book.into(), Argument::from(&head.order)];
-        // Lines that come later than this are not shipped.
+        // Lines that are written after this are not shipped.
         let quantities = s.rows::<1>("read lines", pair.lines, of_order()).await?;
         let quantity: i64 = quantities.iter().flatten().flatten().sum();
         let lines = i64::try_from(quantities.len()).unwrap_or(i64::MAX);
         if s.run("mark head", pair.mark, of_order()).await? == 0 {
-            // Another consumer was faster, or it was another head of the same number.
+            // Another consumer was faster, or the mark was made for another head with the same
+            // number.
             continue;
         }
         s.write(

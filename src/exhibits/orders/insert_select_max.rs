@@ -55,11 +55,12 @@ pub const CARD: Card = Card {
     source: include_str!("insert_select_max.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] =
     &on_every_engine(&[shipped_incomplete(31), safe(5)]);
 
-/// Writes the head with a number that its own statement finds, and the lines under the one that is the highest then.
+/// Writes the head with a number that its own statement finds, and the lines under the number that
+/// is the highest after that.
 ///
 /// # Errors
 /// The refusal of a statement. What was written before it is kept.
@@ -75,7 +76,8 @@ pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
         ],
     )
     .await?;
-    // The number that was given is not told. This is the highest by now, and perhaps of somebody who came later.
+    // The number that was given is not reported. This is the highest by now, and perhaps that of a
+    // later client.
     let guess = s
         .read(
             "read highest number",
@@ -90,7 +92,9 @@ pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
     })
 }
 
-/// One statement; whether its reading and its writing are one step too is up to the engine and the level.
-pub const INSERT_HEAD: &str = "INSERT INTO order_head (book, id, customer_no, delivery_date, processed, line_count) \
-    SELECT b.book, COALESCE((SELECT MAX(h.id) FROM order_head h WHERE h.book = b.book), 0) + 1, ?, ?, 0, ? \
-    FROM order_numbers b WHERE b.book = ?";
+/// One statement. Whether its reading and its writing are one step depends on the engine and the
+/// level.
+pub const INSERT_HEAD: &str = "INSERT INTO order_head \
+    (book, id, customer_no, delivery_date, processed, line_count) \
+    SELECT b.book, COALESCE((SELECT MAX(h.id) FROM order_head h WHERE h.book = b.book), 0) + 1, \
+    ?, ?, 0, ? FROM order_numbers b WHERE b.book = ?";

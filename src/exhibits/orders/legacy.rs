@@ -17,12 +17,12 @@ pub(super) async fn next_number(s: &mut Session<'_>, o: &Order) -> Result<i64, F
     Ok(highest.unwrap_or_default() + 1)
 }
 
-/// How often a statement is tried without which others would be kept waiting.
+/// Attempts at a clean-up statement. Without it, other writers would stay blocked.
 const TRIES: u64 = 30;
 
-/// Runs a statement by which a writer makes room for others. It is tried again where the engine refuses it because of
-/// somebody else's: PostgreSQL at SERIALIZABLE does so with single statements that overlap. The pauses grow, and a schedule
-/// in which one statement ends before the next begins has none.
+/// Runs a clean-up statement, by which a writer makes room for others. A collision is tried again:
+/// PostgreSQL at SERIALIZABLE refuses even single statements that overlap. The pauses grow. In the
+/// explorer there are none, because one statement ends before the next begins.
 pub(super) async fn tidy_up(
     s: &mut Session<'_>,
     label: &'static str,
@@ -40,7 +40,7 @@ pub(super) async fn tidy_up(
     s.run(label, sql, args).await.map(|_| ())
 }
 
-/// Writes the head, for the consumer to take.
+/// Writes the head, which the consumer may take from now on.
 pub(super) async fn insert_head(s: &mut Session<'_>, o: &Order, number: i64) -> Result<(), Fault> {
     s.write(
         "insert head",
@@ -59,7 +59,7 @@ pub(super) async fn insert_head(s: &mut Session<'_>, o: &Order, number: i64) -> 
     Ok(())
 }
 
-/// Writes the lines, each by a statement of its own.
+/// Writes the lines, one statement each.
 pub(super) async fn insert_lines(s: &mut Session<'_>, o: &Order, number: i64) -> Result<(), Fault> {
     for line in &o.lines {
         s.write(

@@ -50,7 +50,7 @@ pub const CARD: Card = Card {
     source: include_str!("max_id_head_first.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] =
     &on_every_engine(&[shipped_incomplete(12), safe(5)]);
 
@@ -60,7 +60,7 @@ pub const BESIDE_THE_CONSUMER: &[Expectation] =
 /// The refusal of a statement. What was written before it is kept.
 pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
     let number = next_number(s, o).await?;
-    // Whoever reads now gets the same number.
+    // A client that reads now gets the same number.
     insert_head(s, o, number).await?;
     // The consumer takes what it finds now.
     insert_lines(s, o, number).await?;

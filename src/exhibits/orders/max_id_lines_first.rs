@@ -43,7 +43,7 @@ pub const CARD: Card = Card {
     source: include_str!("max_id_lines_first.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] = &on_every_engine(&[safe(5)]);
 
 /// Writes the order lines first, each statement in autocommit.
@@ -52,7 +52,7 @@ pub const BESIDE_THE_CONSUMER: &[Expectation] = &on_every_engine(&[safe(5)]);
 /// The refusal of a statement. What was written before it is kept.
 pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
     let number = next_number(s, o).await?;
-    // Lines take no number: whoever reads before the head is there gets the same.
+    // Lines take no number: a client that reads before the head is there gets the same.
     insert_lines(s, o, number).await?;
     // What the consumer finds from here on is whole.
     insert_head(s, o, number).await?;

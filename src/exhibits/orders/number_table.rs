@@ -57,14 +57,14 @@ pub const CARD: Card = Card {
     source: include_str!("number_table.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] =
     &on_every_engine_but_dirty(&[shipped_incomplete(10), safe(14)], &[safe(8)]);
 
 /// Writes the order in one transaction that takes its number from the row that counts.
 ///
 /// # Errors
-/// The refusal of a statement or of the commit. Nothing is kept then, also of the counting.
+/// The refusal of a statement or of the commit. Nothing is kept then; the number is taken back too.
 pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
     s.begin_for_update().await?;
     // Others wait here.

@@ -10,18 +10,18 @@ use uuid::Uuid;
 
 use crate::step::Argument;
 
-/// What a client asks for: that its order be written into a book.
+/// What a client asks for: an order that is to be written into a book.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// The book in which it gets its number.
     pub book: i64,
-    /// Who orders.
+    /// The customer who orders.
     pub customer_no: i64,
-    /// When it is to be delivered.
+    /// The day of delivery.
     pub delivery_date: DeliveryDate,
-    /// What is ordered: 1 to [`MOST_LINES`] lines.
+    /// The ordered items: 1 to [`MOST_LINES`] lines.
     pub lines: Vec<OrderLine>,
-    /// What was drawn for it.
+    /// The random numbers that were drawn for it.
     pub drawn: RandomIds,
 }
 
@@ -32,26 +32,26 @@ impl Order {
     }
 }
 
-/// An order has no more lines than that.
+/// The largest number of lines of an order.
 pub const MOST_LINES: usize = 100;
 
-/// A line's quantity is no more than that, and at least 1.
+/// The largest quantity of a line. The smallest is 1.
 pub const MOST_OF_AN_ITEM: i64 = 10_000;
 
-/// Some of an item.
+/// An item and its quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderLine {
-    /// Which item.
+    /// The item.
     pub item_no: ItemNo,
-    /// How many of it: 1 to [`MOST_OF_AN_ITEM`].
+    /// The quantity: 1 to [`MOST_OF_AN_ITEM`].
     pub quantity: i64,
 }
 
-/// The number of an item that there is.
+/// The number of an existing item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ItemNo(&'static str);
 
-/// All items that there are. They play no part in the race, so that they need no table.
+/// All items. They play no part in the race, so they need no table.
 pub const ITEMS: [ItemNo; 6] = [
     ItemNo("10105"),
     ItemNo("10106"),
@@ -62,7 +62,7 @@ pub const ITEMS: [ItemNo; 6] = [
 ];
 
 impl ItemNo {
-    /// As orders spell it.
+    /// The number as orders spell it.
     pub fn text(self) -> &'static str {
         self.0
     }
@@ -86,12 +86,13 @@ impl From<ItemNo> for Argument {
     }
 }
 
-/// A day of the calendar, as the legacy interface keeps it: 20261201 for the first of December 2026.
+/// A day of the calendar, as the legacy interface stores it: 20261201 for the first of December
+/// 2026.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryDate(i64);
 
 impl DeliveryDate {
-    /// The one in all examples.
+    /// The date in all examples.
     pub(super) const SHOWN: Self = Self(20_261_201);
 
     /// The date as one number.
@@ -118,7 +119,7 @@ impl DeliveryDate {
     }
 }
 
-/// How many days a month has; none where it is no month.
+/// How many days a month has; 0 if there is no such month.
 fn days_of(year: i64, month: i64) -> i64 {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     match month {
@@ -139,20 +140,18 @@ impl FromStr for DeliveryDate {
     }
 }
 
-/// What is drawn for an order before anything is written, so that a strategy needs neither dice nor a clock.
+/// The random numbers of an order. They are drawn before anything is written, so that a strategy
+/// needs neither a random number nor a clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RandomIds {
-    /// What tells its writer from all others.
+    /// The number that tells its writer from all others.
     pub token: i64,
-    /// Its name, where the client gives it one.
+    /// Its name, if the strategy lets the client name it.
     pub uuid: Uuid,
 }
 
 impl RandomIds {
-    /// At random, and by the clock.
-    ///
-    /// # Errors
-    /// Where the system has no random numbers.
+    /// Draws them at random, and takes the UUID's time from the clock.
     pub fn at_random() -> Result<Self, getrandom::Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
@@ -166,19 +165,21 @@ impl RandomIds {
     }
 }
 
-/// The UUID, version 7, of this millisecond since 1970-01-01 UTC and of the first ten of these bytes. The crate
-/// sets the version's bits; its own `v7` would bring a second source of random numbers.
+/// The UUID, version 7, of a millisecond since 1970-01-01 UTC and the first ten of the bytes. The
+/// crate sets the version's bits. Its own `v7` feature would bring a second source of random
+/// numbers.
 pub(super) fn uuid_v7(millis: u64, random: [u8; 16]) -> Uuid {
     let [a, b, c, d, e, f, g, h, i, j, ..] = random;
     let bytes = [a, b, c, d, e, f, g, h, i, j];
     uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
 }
 
-/// What an order is known by.
+/// The identity of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum OrderId {
-    /// A number within its book or, where the engine gives the numbers, within all of them.
+    /// A number. It is unique within its book or, if the engine gives the numbers, within all
+    /// books.
     Number(i64),
     /// A UUID, as text.
     Uuid(String),

@@ -2,17 +2,17 @@
 
 use super::OrderId;
 
-/// What a strategy says of an order that it has written.
+/// What a strategy reports about an order that it has written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// What the order is known by; none where the strategy cannot learn it.
+    /// The order's number or UUID. None if the strategy cannot learn it.
     pub order: Option<OrderId>,
-    /// How often it was tried, this last time included.
+    /// How many attempts were made, the successful one included.
     pub attempts: u32,
 }
 
 impl Receipt {
-    /// An order that was written at the first try.
+    /// The receipt of a first attempt.
     pub(super) fn at_first_try(order: impl Into<OrderId>) -> Self {
         Self {
             order: Some(order.into()),

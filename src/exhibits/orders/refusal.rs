@@ -6,7 +6,7 @@ use crate::verdict::Outcome;
 /// Why a strategy did not write an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// Every attempt was lost to somebody else.
+    /// Every attempt failed because of another client.
     GaveUp {
         /// How many there were.
         attempts: u32,
@@ -21,7 +21,7 @@ impl From<Fault> for Refusal {
     }
 }
 
-/// An order that was not acknowledged: why, and what it left behind.
+/// Why an order was not acknowledged, and what it left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Why it was not written.
@@ -31,7 +31,7 @@ pub struct Failure {
 }
 
 impl From<Fault> for Failure {
-    /// A fault before anything was begun.
+    /// The failure of an order that had not begun yet.
     fn from(fault: Fault) -> Self {
         Self {
             refusal: fault.into(),

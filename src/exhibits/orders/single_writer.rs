@@ -57,7 +57,7 @@ pub const CARD: Card = Card {
     source: include_str!("single_writer.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
     on(InnoDb, RU, &[shipped_incomplete(23), safe(36)]),
     on(InnoDb, FROM_RC, &[safe(12)]),
@@ -68,12 +68,14 @@ pub const BESIDE_THE_CONSUMER: &[Expectation] = &[
     on(SqliteRollback, SQLITE_LEVEL, &[safe(8)]),
 ];
 
-/// Writes the order while holding the lock that means the book.
+/// Writes the order while holding the lock that stands for the book.
 ///
 /// # Errors
-/// The refusal of a statement or of the commit, or a wait for the lock that took too long. Nothing is kept then.
+/// The refusal of a statement or of the commit, or a wait for the lock that took too long. Nothing
+/// is kept then.
 pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
-    // Whatever the session's level: in a snapshot from before the wait the highest number would be an old one.
+    // Whatever the session's level is: a snapshot from before the wait would show an old highest
+    // number.
     s.begin_at(Isolation::ReadCommitted).await?;
     // Others wait here.
     s.lock_by_name(o.book).await?;

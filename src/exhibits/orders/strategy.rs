@@ -9,23 +9,23 @@ use crate::exhibits::card::{Card, Expectation};
 use crate::step::Observer;
 use crate::verdict::Outcome;
 
-/// What a strategy's function returns.
+/// The future that a strategy's function returns.
 type WriteFuture<'f> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'f>>;
 
-/// One way to write an order, as it is registered.
+/// One way to write an order: an entry of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct Strategy {
     /// Its name, which is also its endpoint.
     pub name: &'static str,
     /// Its name among the strategies of all exhibits.
     pub full_name: &'static str,
-    /// What its file says about it, where two write.
+    /// What its file says about it. The expectations are for two writers.
     pub card: &'static Card,
-    /// What is expected where one writes and the consumer reads.
+    /// What is expected of one writer and the consumer.
     pub beside_the_consumer: &'static [Expectation],
-    /// Where it writes.
+    /// The tables into which it writes.
     pub pair: &'static Pair,
-    /// How many lines an order has in the explorer.
+    /// The number of lines of an order in the explorer.
     pub lines_explored: usize,
     /// The function itself.
     pub write: for<'f> fn(&'f mut Session<'_>, &'f Order) -> WriteFuture<'f>,
@@ -37,11 +37,9 @@ impl Strategy {
         STRATEGIES.iter().find(|strategy| strategy.name == name)
     }
 
-    /// Writes one order on a connection from the pool, into a book that is [open](super::books::open). `pauses` says how long
-    /// to pause before each further attempt, and with that how many there may be.
-    ///
-    /// # Errors
-    /// The refusal, and whether it left anything behind.
+    /// Writes one order on a connection from the pool, into a book that is
+    /// [open](super::books::open). `pauses` has the pause before each further attempt, and its
+    /// length limits the attempts.
     pub async fn perform(
         &self,
         database: &Database,
@@ -53,10 +51,7 @@ impl Strategy {
         self.perform_in(session.pausing(pauses), order).await
     }
 
-    /// As [`perform`](Self::perform), in a session that is there already.
-    ///
-    /// # Errors
-    /// As [`perform`](Self::perform).
+    /// As [`perform`](Self::perform), in a session that is open already.
     pub async fn perform_in(
         &self,
         mut session: Session<'_>,

@@ -1,33 +1,34 @@
-//! Where orders are kept: three pairs of tables, each of heads and lines, with the same columns.
+//! The tables of orders: three pairs with the same columns, each of heads and lines.
 
 use super::OrderId;
 use crate::engine::{Fault, Row};
 
-/// A pair of tables, and what the consumer and the audit ask of it.
+/// A pair of tables, and the statements that the consumer and the audit run on it.
 #[derive(Debug)]
 pub struct Pair {
-    /// Whether an order is known by a UUID.
+    /// Whether an order's id is a UUID.
     by_uuid: bool,
-    /// The heads that wait, of a book: id, customer, lines due.
+    /// Reads the heads of a book that wait for the consumer: id, customer, lines due.
     pub(super) waiting: &'static str,
-    /// The quantities of the lines of a book's order.
+    /// Reads the quantities of an order's lines.
     pub(super) lines: &'static str,
-    /// Marks the heads of a book's order.
+    /// Marks an order's head as processed.
     pub(super) mark: &'static str,
-    /// How many heads are in a book, how many of them wait, and how many lines.
+    /// Counts a book's heads, its waiting heads, and its lines.
     pub(super) counts: &'static str,
-    /// The first of the heads that wait, of a book.
+    /// Reads the first head of a book that waits.
     pub(super) first_waiting: &'static str,
-    /// The ids in a book that several heads have: id, heads, two of the customers.
+    /// Reads the ids in a book that several heads share: id, heads, two of the customers.
     pub(super) duplicates: &'static str,
-    /// The ids in a book whose lines are of several customers: id, customers, two of them.
+    /// Reads the ids in a book with lines of several customers: id, customers, two of them.
     pub(super) mixed: &'static str,
-    /// The heads in a book that have fewer lines of their own than are due: id, customer, lines due, lines.
+    /// Reads the heads of a book with fewer lines of their own than are due: id, customer, lines
+    /// due, lines.
     pub(super) incomplete: &'static str,
-    /// The lowest and the highest number in a book, and how many of those between are in use; none where ids are no
-    /// numbers.
+    /// Reads the lowest and the highest number of a book, and how many of the numbers from the one
+    /// to the other are in use. None if ids are not numbers.
     pub(super) numbers: Option<&'static str>,
-    /// Removes a book's lines, and then its heads.
+    /// Delete a book's lines, and then its heads.
     pub(super) remove: [&'static str; 2],
 }
 
@@ -69,7 +70,8 @@ macro_rules! pair {
                 " WHERE book = ? GROUP BY id HAVING COUNT(*) > 1 ORDER BY id"
             ),
             mixed: concat!(
-                "SELECT order_id, COUNT(DISTINCT written_by), MIN(written_by), MAX(written_by) FROM ",
+                "SELECT order_id, COUNT(DISTINCT written_by), MIN(written_by), MAX(written_by) \
+                 FROM ",
                 $line,
                 " WHERE book = ? GROUP BY order_id \
                  HAVING COUNT(DISTINCT written_by) > 1 ORDER BY order_id"
@@ -92,7 +94,7 @@ macro_rules! pair {
     };
 }
 
-/// The legacy interface: no number is unique.
+/// The legacy interface, in which no number is unique.
 pub static LEGACY: Pair = pair!(
     "order_head", "orderline",
     by_uuid: false,
@@ -104,7 +106,8 @@ pub static LEGACY: Pair = pair!(
     )
 );
 
-/// Numbered by the engine. It counts through all books, so that the numbers between two of a book's are other books'.
+/// The tables whose orders are numbered by the engine. It counts through all books, so a number
+/// between two of a book may belong to another book.
 pub static NUMBERED: Pair = pair!(
     "orders", "order_items",
     by_uuid: false,
@@ -116,22 +119,23 @@ pub static NUMBERED: Pair = pair!(
     )
 );
 
-/// Named by the client.
+/// The tables whose orders are named by the client.
 pub static NAMED: Pair = pair!(
     "uuid_orders", "uuid_order_items",
     by_uuid: true,
     numbers: None
 );
 
-/// All of them.
+/// All pairs.
 pub static PAIRS: [&Pair; 3] = [&LEGACY, &NUMBERED, &NAMED];
 
 impl Pair {
-    /// What the order of this row is known by.
+    /// The id of the order that a row is about.
     pub(super) fn id(&self, row: &Row) -> Result<OrderId, Fault> {
-        match self.by_uuid {
-            true => row.text(0).map(OrderId::Uuid),
-            false => row.integer(0).map(OrderId::Number),
+        if self.by_uuid {
+            row.text(0).map(OrderId::Uuid)
+        } else {
+            row.integer(0).map(OrderId::Number)
         }
     }
 }

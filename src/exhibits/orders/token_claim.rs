@@ -63,14 +63,15 @@ pub const CARD: Card = Card {
     source: include_str!("token_claim.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] = &on_every_engine(&[safe(6)]);
 
-/// Claims a number with a head that the consumer does not take yet, and writes the order if nobody else has claimed it.
+/// Claims a number with a head that the consumer does not take yet. Writes the order if no other
+/// client has claimed the number.
 ///
 /// # Errors
-/// The refusal of a statement, after which what was written before it is kept; or that every number was claimed by
-/// somebody else as well, and nothing is kept.
+/// The refusal of a statement: what was written before it is kept. Or [`Refusal::GaveUp`] if
+/// another client had claimed the number in each attempt: nothing is kept then.
 pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
     let mut attempts = 0;
     loop {
@@ -96,7 +97,7 @@ pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
     }
 }
 
-/// From the claim on, everybody who claims this number sees it.
+/// From the claim on, every other client that claims the number sees it.
 async fn write_if_alone(s: &mut Session<'_>, o: &Order, number: i64) -> Result<bool, Fault> {
     if !is_alone(s, o, number).await? {
         return Ok(false);
@@ -109,12 +110,14 @@ async fn write_if_alone(s: &mut Session<'_>, o: &Order, number: i64) -> Result<b
     Ok(true)
 }
 
-/// A head that looks as if the consumer had taken it, with the writer's token in the spare field.
+/// Writes a head that looks as if the consumer had taken it, with the writer's token in the spare
+/// field.
 async fn claim(s: &mut Session<'_>, o: &Order, number: i64) -> Result<(), Fault> {
     s.write(
         "claim number",
         number,
-        "INSERT INTO order_head (book, id, customer_no, delivery_date, processed, line_count, token) \
+        "INSERT INTO order_head \
+         (book, id, customer_no, delivery_date, processed, line_count, token) \
          VALUES (?, ?, ?, ?, 1, ?, ?)",
         &[
             o.book,
@@ -169,7 +172,7 @@ async fn withdraw(s: &mut Session<'_>, o: &Order, number: i64) -> Result<(), Fau
         &[o.book, number, o.drawn.token],
     )
     .await?;
-    // Of this attempt nothing is kept.
+    // Nothing of this attempt is kept.
     s.count_anew();
     Ok(())
 }

@@ -64,7 +64,7 @@ pub const CARD: Card = Card {
     source: include_str!("transaction.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] =
     &on_every_engine_but_dirty(&[shipped_incomplete(3), safe(10)], &[safe(6)]);
 
@@ -74,7 +74,7 @@ pub const BESIDE_THE_CONSUMER: &[Expectation] =
 /// The refusal of a statement or of the commit. Nothing is kept then.
 pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
     s.begin().await?;
-    // Whoever reads before the commit gets the same number.
+    // A client that reads before the commit gets the same number.
     let number = next_number(s, o).await?;
     insert_head(s, o, number).await?;
     insert_lines(s, o, number).await?;

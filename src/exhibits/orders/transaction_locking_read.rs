@@ -67,7 +67,7 @@ pub const CARD: Card = Card {
     source: include_str!("transaction_locking_read.rs"),
 };
 
-/// What is expected where one writes and the consumer reads.
+/// What is expected of one writer and the consumer.
 pub const BESIDE_THE_CONSUMER: &[Expectation] =
     &on_every_engine_but_dirty(&[shipped_incomplete(3), safe(10)], &[safe(6)]);
 
@@ -77,7 +77,7 @@ pub const BESIDE_THE_CONSUMER: &[Expectation] =
 /// The refusal of a statement or of the commit. Nothing is kept then.
 pub async fn write(s: &mut Session<'_>, o: &Order) -> Result<Receipt, Refusal> {
     s.begin_for_update().await?;
-    // Not MAX(id): PostgreSQL locks no rows of which it shows but an aggregate.
+    // Not MAX(id): PostgreSQL accepts no FOR UPDATE with an aggregate.
     let highest = s
         .read(
             "lock highest number",

@@ -3,7 +3,8 @@
 use crate::exhibits::card::{Count, anomalous};
 use crate::verdict::Anomaly;
 
-/// The database is right, but a client has read parts of it that never were together (A5A of Berenson et al.).
+/// The database is right, but a client has read parts of it from different moments (A5A of Berenson
+/// et al.).
 pub static READ_SKEW: Anomaly = Anomaly {
     rank: 0,
     name: "read_skew",

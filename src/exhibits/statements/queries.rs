@@ -4,20 +4,20 @@ use super::StatementRequest;
 use crate::accounts::{Transaction, of_halves};
 use crate::engine::{Fault, Session};
 
-/// What an account holds.
+/// An account's balance, and the balance with which it was opened.
 pub(super) struct AccountBalance {
     pub(super) balance: i128,
     pub(super) opening_balance: i64,
 }
 
-/// What its transactions add up to.
+/// The number of an account's transactions, and their sum.
 pub(super) struct TransactionTotals {
     pub(super) transactions: i64,
     pub(super) sum: i128,
 }
 
 impl TransactionTotals {
-    /// Whether these can be the newest of what was summed up, of which so many were wanted.
+    /// Whether these can be the newest `limit` of the transactions that were summed up.
     pub(super) fn agrees_with(&self, latest: &[Transaction], limit: i64) -> bool {
         let listed = i64::try_from(latest.len()).unwrap_or(i64::MAX);
         let all_are_listed = self.transactions <= limit;
@@ -27,12 +27,13 @@ impl TransactionTotals {
     }
 }
 
-/// What the account holds in all places, read in one statement; none where there is no such account.
+/// The account's balance in all places, read by one SQL statement. None if there is no such
+/// account.
 pub(super) async fn balance(
     s: &mut Session<'_>,
-    wanted: &StatementRequest,
+    request: &StatementRequest,
 ) -> Result<Option<AccountBalance>, Fault> {
-    // Halves of amounts are summed apart, because their sums cannot leave 64 bits.
+    // The two halves of the amounts are summed separately, so that no sum exceeds 64 bits.
     let row = s
         .row(
             "read balance",
@@ -46,7 +47,7 @@ pub(super) async fn balance(
                  (SELECT CAST(COALESCE(SUM((t.amount & 4294967295) * t.appended), 0) AS SIGNED) \
                   FROM transactions t WHERE t.account_id = a.id) \
              FROM accounts a WHERE a.id = ?",
-            &[wanted.account],
+            &[request.account],
         )
         .await?;
     let held = |[
@@ -63,10 +64,10 @@ pub(super) async fn balance(
     Ok(row.map(held))
 }
 
-/// What all of the account's transactions add up to.
+/// The number and the sum of all of the account's transactions.
 pub(super) async fn sum(
     s: &mut Session<'_>,
-    wanted: &StatementRequest,
+    request: &StatementRequest,
 ) -> Result<TransactionTotals, Fault> {
     let row = s
         .row(
@@ -74,7 +75,7 @@ pub(super) async fn sum(
             "SELECT CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED), \
                  CAST(COALESCE(SUM(amount >> 32), 0) AS SIGNED), COUNT(*) \
              FROM transactions WHERE account_id = ?",
-            &[wanted.account],
+            &[request.account],
         )
         .await?;
     let [lower, upper, transactions] = row.unwrap_or_default();
@@ -84,17 +85,17 @@ pub(super) async fn sum(
     })
 }
 
-/// The newest of them.
+/// The newest of the account's transactions, at most as many as are asked for.
 pub(super) async fn latest(
     s: &mut Session<'_>,
-    wanted: &StatementRequest,
+    request: &StatementRequest,
 ) -> Result<Vec<Transaction>, Fault> {
     let rows = s
         .rows::<3>(
             "list transactions",
             "SELECT id, amount, created_at FROM transactions \
              WHERE account_id = ? ORDER BY id DESC LIMIT ?",
-            &[wanted.account, wanted.limit],
+            &[request.account, request.limit],
         )
         .await?;
     let transaction = |row: [Option<i64>; 3]| {

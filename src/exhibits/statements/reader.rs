@@ -7,10 +7,10 @@ use crate::engine::{Database, Fault, Session};
 use crate::exhibits::card::Card;
 use crate::step::Observer;
 
-/// What a strategy's function returns; no statement where there is no such account.
+/// The future that a strategy's function returns. None if there is no such account.
 type ReadFuture<'f> = Pin<Box<dyn Future<Output = Result<Option<Statement>, Fault>> + Send + 'f>>;
 
-/// One way to read a statement, as it is registered.
+/// One way to read a statement: an entry of the registry.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
     /// Its name among the strategies of all exhibits.
@@ -30,30 +30,24 @@ impl Reader {
         readers.find(|reader| [reader.name, reader.full_name].contains(&name))
     }
 
-    /// Reads one statement on a connection from the pool; none where there is no such account.
-    ///
-    /// # Errors
-    /// The engine's fault.
+    /// Reads one statement on a connection from the pool. None if there is no such account.
     pub async fn perform(
         &self,
         database: &Database,
-        wanted: &StatementRequest,
+        request: &StatementRequest,
         observer: &dyn Observer,
     ) -> Result<Option<Statement>, Fault> {
         let session = database.session(observer).await?;
-        self.perform_in(session, wanted).await
+        self.perform_in(session, request).await
     }
 
-    /// As [`perform`](Self::perform), in a session that is there already.
-    ///
-    /// # Errors
-    /// As [`perform`](Self::perform).
+    /// As [`perform`](Self::perform), in a session that is open already.
     pub async fn perform_in(
         &self,
         mut session: Session<'_>,
-        wanted: &StatementRequest,
+        request: &StatementRequest,
     ) -> Result<Option<Statement>, Fault> {
-        let statement = (self.read)(&mut session, wanted).await;
+        let statement = (self.read)(&mut session, request).await;
         session.end().await;
         statement
     }

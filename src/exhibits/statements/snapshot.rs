@@ -49,9 +49,6 @@ pub const CARD: Card = Card {
 };
 
 /// Reads the statement from one snapshot.
-///
-/// # Errors
-/// As the engine refuses.
 pub async fn read(
     s: &mut Session<'_>,
     wanted: &StatementRequest,

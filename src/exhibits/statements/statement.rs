@@ -6,50 +6,51 @@ use utoipa::ToSchema;
 use super::queries::{AccountBalance, TransactionTotals};
 use crate::accounts::Transaction;
 
-/// Which statement is wanted.
+/// What a client asks for: a statement of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatementRequest {
     /// The account's number.
     pub account: i64,
-    /// At most so many transactions are listed. The sums are of all of them.
+    /// The largest number of transactions that are listed. The sums are of all transactions.
     pub limit: i64,
 }
 
 /// An account's balance, and the transactions that should make it up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Statement {
-    /// What the account holds: its balance column, its slots, and the transactions that were only appended.
+    /// The balance: the balance column, the slots, and the transactions that were only appended.
     #[schema(value_type = i128)]
     pub balance: i128,
-    /// What it held at first.
+    /// The balance with which the account was opened.
     pub opening_balance: i64,
-    /// How many transactions are on record, also those that are not listed.
+    /// The number of transactions, including those that are not listed.
     pub transactions: i64,
-    /// What they amount to, also those that are not listed.
+    /// The sum of all transactions, including those that are not listed.
     #[schema(value_type = i128)]
     pub transactions_sum: i128,
-    /// What the account should hold: the opening balance plus the sum.
+    /// The balance that the account should have: the opening balance plus the sum.
     #[schema(value_type = i128)]
     pub expected: i128,
-    /// Whether balance and expected are the same.
+    /// Whether the balance is the expected one.
     pub balances: bool,
-    /// Whether the listed transactions can be those that were summed up: they are as many, or as many as were
-    /// wanted; and where all are listed, they amount to the same. Where not all are, one that was committed between
-    /// the sum and the list goes unnoticed.
+    /// Whether the listed transactions can be those that were summed up. Their number must be the
+    /// same, or the limit if there are more. If all are listed, their sum must be the same too. If
+    /// not all are listed, a transaction that was committed between the sum and the list goes
+    /// unnoticed.
     pub list_agrees: bool,
-    /// The newest transactions, the newest first.
+    /// The latest transactions, the newest first.
     pub latest: Vec<Transaction>,
 }
 
 impl Statement {
     pub(super) fn new(
-        wanted: &StatementRequest,
+        request: &StatementRequest,
         held: AccountBalance,
         recorded: TransactionTotals,
         latest: Vec<Transaction>,
     ) -> Self {
         let expected = i128::from(held.opening_balance) + recorded.sum;
-        let list_agrees = recorded.agrees_with(&latest, wanted.limit);
+        let list_agrees = recorded.agrees_with(&latest, request.limit);
         Self {
             balance: held.balance,
             opening_balance: held.opening_balance,

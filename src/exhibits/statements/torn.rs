@@ -56,9 +56,6 @@ const BETWEEN_TWO_QUERIES: &[Count] = &[skewed(20), safe(36)];
 const DIRTY: &[Count] = &[skewed(31), safe(25)];
 
 /// Reads the statement query by query.
-///
-/// # Errors
-/// As the engine refuses.
 pub async fn read(
     s: &mut Session<'_>,
     wanted: &StatementRequest,
@@ -66,7 +63,7 @@ pub async fn read(
     let Some(held) = balance(s, wanted).await? else {
         return Ok(None);
     };
-    // Whatever is committed here is in the transactions and not in the balance.
+    // A deposit that is committed here is in the transactions and not in the balance.
     let recorded = sum(s, wanted).await?;
     let latest = latest(s, wanted).await?;
     Ok(Some(Statement::new(wanted, held, recorded, latest)))
