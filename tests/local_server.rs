@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use racy::engine::local::{Binary, Error, Folder, LocalServer, Origin, Product, Wanted};
+use racy::engine::local::{Binary, Error, Folder, LocalServer, Origin, Product, ServerKind};
 use racy::engine::{Address, Database, Settings};
 use sqlx::ConnectOptions;
 
@@ -249,7 +249,7 @@ async fn a_server_that_dies_is_reported_and_cleaned_up_after(engine: TestEngine)
     let has_ended = || std::future::ready(!server.is_running());
     until("the supervisor has ended", has_ended).await;
     match server.stop().await {
-        Err(Error::Ended { .. }) => assert_nothing_left(&run).await,
+        Err(Error::ServerEnded { .. }) => assert_nothing_left(&run).await,
         other => panic!("{other:?}"),
     }
 }
@@ -296,7 +296,7 @@ fn fake_server(folder: &Path, body: &str) -> Binary {
             .unwrap()
             .success()
     );
-    let binary = Binary::at(&path, Wanted::MySql).unwrap();
+    let binary = Binary::at(&path, ServerKind::MySql).unwrap();
     assert_eq!(binary.origin, Origin::Named("RACY_MYSQLD"));
     binary
 }
@@ -320,7 +320,7 @@ async fn a_server_that_fails_to_start_shows_the_end_of_its_log() {
             let error = LocalServer::start(&binary, folder.clone())
                 .await
                 .unwrap_err();
-            let Error::Ended { status, log, .. } = &error else {
+            let Error::ServerEnded { status, log, .. } = &error else {
                 panic!("{error:?}")
             };
             assert_eq!(status.code(), Some(3));

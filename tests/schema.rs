@@ -301,6 +301,9 @@ async fn a_schema_that_is_not_up_to_date_is_refused_where_it_may_not_be_changed(
     engine: TestEngine,
 ) {
     let fresh = engine.fresh().await;
+    if let Address::Sqlite(options) = &fresh.address {
+        std::fs::write(options.get_filename(), "").unwrap();
+    }
     let url = fresh.url(engine);
     let ask = async |command: &[&str]| {
         let arguments = [command, &["--database-url", &url]].concat();

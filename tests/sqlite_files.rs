@@ -9,7 +9,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 
-use crate::support::process::racy_by;
+use crate::commands::{output, text};
+use crate::support::process::{racy, racy_by};
 
 /// The user and the group that own nothing.
 const NOBODY: u32 = 65534;
@@ -251,4 +252,17 @@ fn users_who_share_a_database_share_its_lock_file() {
 /// Only root can become another user.
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0)
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_exist_is_not_made_where_the_schema_may_not_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("missing.db").display());
+    let arguments = ["account", "list", "--no-migrate", "--database-url", &url];
+    let output = output(racy(&arguments)).await;
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the file does not exist"), "{said}");
+    assert!(said.contains("racy migrate makes it"), "{said}");
+    assert_eq!(contents(folder.path()), []);
 }

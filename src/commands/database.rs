@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use crate::engine::choice::{self, DatabaseUrl, Lifetime, Opened};
+use crate::engine::choice::{self, DatabaseUrl, Lifetime, OpenDatabase};
 use crate::engine::{self, Isolation, Journal};
 
 /// Which database, and how to use it.
@@ -102,7 +102,7 @@ impl EngineOptions {
         &self,
         lifetime: Lifetime,
         say: &(dyn Fn(&str) + Sync),
-    ) -> Result<Opened, Box<dyn Error>> {
+    ) -> Result<OpenDatabase, Box<dyn Error>> {
         let url = self.database_url()?;
         Ok(choice::open(url.as_ref(), lifetime, &self.settings(), say).await?)
     }
@@ -151,7 +151,7 @@ impl DatabaseOptions {
         &self,
         lifetime: Lifetime,
         say: &(dyn Fn(&str) + Sync),
-    ) -> Result<Opened, Box<dyn Error>> {
+    ) -> Result<OpenDatabase, Box<dyn Error>> {
         if !self.no_migrate {
             return self.engine.open(lifetime, say).await;
         }

@@ -1,5 +1,4 @@
-//! Which engine it is going to be: the one that `--database-url` names, or what is taken where it says
-//! nothing.
+//! Opens the database that `--database-url` names, or a default if there is no URL.
 
 use std::fmt;
 use std::fs::Permissions;
@@ -11,35 +10,37 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::local::{self, Folder, Found, LocalServer, PassedOver, Reason, Wanted};
+use super::local::{
+    self, Folder, LocalServer, RejectReason, RejectedProgram, ServerFound, ServerKind,
+};
 use super::parameters::postgres_variables;
 pub use super::url::DatabaseUrl;
-use super::{Address, Database, Flavour, OpenError, Settings};
+use super::{Address, Database, Flavour, OpenError, Settings, sqlite_file};
 
-/// What becomes of data that the lab keeps by itself.
+/// How long data of the lab's own lives: in a private server, or in a file without a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
-    /// It is there again at the next start.
+    /// The next start finds it again.
     Kept,
-    /// What [`Kept`](Self::Kept) would open, for a moment: where a lab has it open, it is worked on there,
-    /// and one that wants to open it waits.
+    /// The same data as [`Kept`](Self::Kept), opened for a short time. If a lab has it open, this
+    /// process joins that lab. A lab that starts meanwhile waits.
     Shared,
-    /// It is removed at the end.
+    /// The data is removed at the end.
     Temporary,
 }
 
-/// Why an engine could not be had.
+/// Why no database could be opened.
 #[derive(Debug)]
 pub enum ChoiceError {
-    /// No such server was found, or it did not start, or it ended unasked.
+    /// No private server was found, or it did not start, or it ended before it was told to.
     Local(local::Error),
-    /// There is no place for the lab's own data.
+    /// The lab's own data has no place.
     Folder(String),
-    /// The database did not open.
+    /// The database could not be opened.
     Open {
-        /// Which database.
+        /// Where the database is.
         place: String,
-        /// Why.
+        /// Why it could not be opened.
         error: OpenError,
     },
 }
@@ -71,21 +72,25 @@ impl From<local::Error> for ChoiceError {
     }
 }
 
-/// A database that is open and migrated, with the private server or folder it lives in.
+/// A database that is open, with the private server or folder it lives in.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenDatabase {
     /// The database.
     pub database: Database,
     /// Where it is, for people.
     place: String,
-    private: Private,
+    home: Home,
 }
 
-/// Removed, respectively stopped, when it is dropped.
+/// What ends together with the database. A folder is removed when this is dropped, and a server
+/// stops.
 #[derive(Debug)]
-enum Private {
-    Nothing,
-    Folder { _removed_on_drop: TempDir },
+enum Home {
+    /// Nothing: the database is a file or a server of the user's.
+    Foreign,
+    Folder {
+        _removed_on_drop: TempDir,
+    },
     Server(Box<LocalServer>),
 }
 
@@ -94,16 +99,18 @@ pub const HOW_TO_CHANGE: &str = "--database-url with local:mysql, local:mariadb,
                                  sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE \
                                  (postgres:// likewise)";
 
-impl Opened {
-    /// Whether it goes with this value, and nobody else works in it.
+impl OpenDatabase {
+    /// Whether the database ends with this value, and no other process uses it.
     pub fn is_private(&self) -> bool {
-        !matches!(self.private, Private::Nothing)
+        !matches!(self.home, Home::Foreign)
     }
 
-    /// Done when the private server has ended, which it should not; never, where there is none.
+    /// Waits until the private server has ended, which it should not. Waits for ever if there is
+    /// none.
     pub async fn server_ended(&mut self) {
         const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
-        let Private::Server(server) = &mut self.private else {
+
+        let Home::Server(server) = &mut self.home else {
             return std::future::pending().await;
         };
         while server.is_running() {
@@ -114,35 +121,37 @@ impl Opened {
     /// Closes the connections, and stops the private server if there is one.
     ///
     /// # Errors
-    /// [`local::Error::Ended`] with the end of its log, where the private server had ended before.
+    /// [`local::Error::ServerEnded`], with the end of its log, if the private server had ended
+    /// before.
     pub async fn close(self) -> Result<(), ChoiceError> {
         self.database.close().await;
-        if let Private::Server(server) = self.private {
+        if let Home::Server(server) = self.home {
             server.stop().await?;
         }
         Ok(())
     }
 }
 
-/// Opens the database that the URL names, or the default where there is none: a private server
-/// where one is found, else a SQLite file. Migrates it. What is chosen, why, and how to change it
-/// goes to `say`, line by line, as it becomes known.
+/// Opens the database that the URL names, and migrates it. Without a URL, opens a private server if
+/// one is found, else a SQLite file. `say` gets what is chosen, why, and how to change it, line by
+/// line as it becomes known.
 ///
 /// # Errors
-/// [`ChoiceError`], in words that say what to do.
+/// In words that say what to do.
 pub async fn open(
     url: Option<&DatabaseUrl>,
     lifetime: Lifetime,
     settings: &Settings,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Opened, ChoiceError> {
+) -> Result<OpenDatabase, ChoiceError> {
     let opened = open_as_it_is(url, lifetime, settings, say).await?;
     let migrated = opened.database.migrate().await;
     migrated.map_err(|error| ChoiceError::open(&opened.place, error))?;
     Ok(opened)
 }
 
-/// As [`open`], but refuses a schema that is not up to date instead of migrating it.
+/// As [`open`], but refuses a schema that is not up to date instead of migrating it. A SQLite file
+/// that does not exist is refused as well.
 ///
 /// # Errors
 /// As [`open`].
@@ -151,8 +160,14 @@ pub async fn open_up_to_date(
     lifetime: Lifetime,
     settings: &Settings,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Opened, ChoiceError> {
-    let opened = open_as_it_is(url, lifetime, settings, say).await?;
+) -> Result<OpenDatabase, ChoiceError> {
+    let opener = Opener {
+        lifetime,
+        settings,
+        say,
+        may_make_file: false,
+    };
+    let opened = opener.open(url).await?;
     let up_to_date = opened.database.require_schema().await;
     up_to_date.map_err(|error| ChoiceError::open(&opened.place, error))?;
     Ok(opened)
@@ -167,58 +182,61 @@ pub async fn open_as_it_is(
     lifetime: Lifetime,
     settings: &Settings,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Opened, ChoiceError> {
-    let opening = Opening {
+) -> Result<OpenDatabase, ChoiceError> {
+    let opener = Opener {
         lifetime,
         settings,
         say,
+        may_make_file: true,
     };
-    let opened = match url {
-        Some(url) => opening.named(url).await?,
-        None => opening.default().await?,
-    };
-    say(&format!("to change the engine: {HOW_TO_CHANGE}"));
-    Ok(opened)
+    opener.open(url).await
 }
 
-/// What is the same for every engine while one is being opened.
-struct Opening<'o> {
+/// Opens one database. Holds what does not depend on the engine.
+struct Opener<'o> {
     lifetime: Lifetime,
     settings: &'o Settings,
     say: &'o (dyn Fn(&str) + Sync),
+    /// Whether a SQLite file that does not exist is made.
+    may_make_file: bool,
 }
 
-impl Opening<'_> {
-    async fn named(&self, url: &DatabaseUrl) -> Result<Opened, ChoiceError> {
+impl Opener<'_> {
+    async fn open(&self, url: Option<&DatabaseUrl>) -> Result<OpenDatabase, ChoiceError> {
+        let opened = match url {
+            Some(url) => self.named(url).await?,
+            None => self.default().await?,
+        };
+        (self.say)(&format!("to change the engine: {HOW_TO_CHANGE}"));
+        Ok(opened)
+    }
+
+    async fn named(&self, url: &DatabaseUrl) -> Result<OpenDatabase, ChoiceError> {
         let why = format!("{url} was asked for");
+        let server = async |address| {
+            self.connect(&address, &url.to_string(), &why, Home::Foreign)
+                .await
+        };
         match url {
-            DatabaseUrl::MySql(options) => {
-                let address = Address::MySql(options.clone());
-                self.connect(&address, &url.to_string(), &why, Private::Nothing)
-                    .await
-            }
-            DatabaseUrl::Postgres(options) => {
-                let address = Address::Postgres(options.clone());
-                self.connect(&address, &url.to_string(), &why, Private::Nothing)
-                    .await
-            }
+            DatabaseUrl::MySql(options) => server(Address::MySql(options.clone())).await,
+            DatabaseUrl::Postgres(options) => server(Address::Postgres(options.clone())).await,
             DatabaseUrl::SqliteFile(path) => self.sqlite(path, &why).await,
             DatabaseUrl::SqliteTemporary => self.temporary_sqlite(&why).await,
-            DatabaseUrl::Local(wanted) => {
-                let found = find(*wanted).await?;
+            DatabaseUrl::Local(kind) => {
+                let found = find(*kind).await?;
                 self.local(&found, &why).await
             }
         }
     }
 
-    async fn default(&self) -> Result<Opened, ChoiceError> {
-        match find(Wanted::Any).await {
+    async fn default(&self) -> Result<OpenDatabase, ChoiceError> {
+        match find(ServerKind::Any).await {
             Ok(found) => {
                 let why = "no database was named, and a server to start was found";
                 self.local(&found, why).await
             }
-            Err(local::Error::NotFound { passed_over, .. }) => {
-                self.say_what_was_passed_over(&passed_over);
+            Err(local::Error::NotFound { rejected, .. }) => {
+                self.say_what_was_rejected(&rejected);
                 let why = "no database was named, and no MySQL or MariaDB server to start was \
                            found (tools/get-mysql fetches one)";
                 match self.lifetime {
@@ -230,37 +248,41 @@ impl Opening<'_> {
         }
     }
 
-    async fn kept_sqlite(&self, why: &str) -> Result<Opened, ChoiceError> {
+    async fn kept_sqlite(&self, why: &str) -> Result<OpenDatabase, ChoiceError> {
         let root = local::default_root()?;
-        std::fs::create_dir_all(&root)
-            .map_err(|error| ChoiceError::Folder(format!("{}: {error}", root.display())))?;
+        if self.may_make_file {
+            std::fs::create_dir_all(&root)
+                .map_err(|error| ChoiceError::Folder(format!("{}: {error}", root.display())))?;
+        }
         self.sqlite(&root.join("racy.sqlite"), why).await
     }
 
-    async fn sqlite(&self, path: &Path, why: &str) -> Result<Opened, ChoiceError> {
+    async fn sqlite(&self, path: &Path, why: &str) -> Result<OpenDatabase, ChoiceError> {
+        let place = format!("sqlite:{}", path.display());
+        if !self.may_make_file {
+            sqlite_file::must_exist(path).map_err(|error| ChoiceError::open(&place, error))?;
+        }
         let options = SqliteConnectOptions::new().filename(path);
         let address = Address::Sqlite(Box::new(options));
-        let place = format!("sqlite:{}", path.display());
-        self.connect(&address, &place, why, Private::Nothing).await
+        self.connect(&address, &place, why, Home::Foreign).await
     }
 
-    async fn temporary_sqlite(&self, why: &str) -> Result<Opened, ChoiceError> {
+    async fn temporary_sqlite(&self, why: &str) -> Result<OpenDatabase, ChoiceError> {
         let folder = tempfile::Builder::new()
             .prefix("racy-")
             .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .map_err(|error| ChoiceError::Folder(format!("no temporary folder: {error}")))?;
         let options = SqliteConnectOptions::new().filename(folder.path().join("racy.sqlite"));
-        let private = Private::Folder {
+        let home = Home::Folder {
             _removed_on_drop: folder,
         };
         let address = Address::Sqlite(Box::new(options));
-        self.connect(&address, "a temporary file", why, private)
-            .await
+        self.connect(&address, "a temporary file", why, home).await
     }
 
-    async fn local(&self, found: &Found, why: &str) -> Result<Opened, ChoiceError> {
-        self.say_what_was_passed_over(&found.passed_over);
+    async fn local(&self, found: &ServerFound, why: &str) -> Result<OpenDatabase, ChoiceError> {
+        self.say_what_was_rejected(&found.rejected);
         let server = match self.lifetime {
             Lifetime::Temporary => self.start(found, Folder::Temporary).await?,
             Lifetime::Kept => {
@@ -268,14 +290,14 @@ impl Opening<'_> {
                 self.start(found, Folder::Kept(root)).await?
             }
             Lifetime::Shared => match self.visit(found).await? {
-                Visited::Running(address, place) => {
+                SharedServer::OfAnotherLab(address, place) => {
                     (self.say)(&format!(
-                        "joining the lab that runs already on: {}",
+                        "joining the lab that already runs: {}",
                         found.binary
                     ));
-                    return self.connect(&address, &place, why, Private::Nothing).await;
+                    return self.connect(&address, &place, why, Home::Foreign).await;
                 }
-                Visited::Started(server) => *server,
+                SharedServer::Started(server) => *server,
             },
         };
         let place = format!(
@@ -288,36 +310,41 @@ impl Opening<'_> {
             .await
             .map_err(|error| ChoiceError::open(&place, error))?;
         if self.lifetime == Lifetime::Kept {
-            server.announce(LOCAL_DATABASE)?;
+            server.publish(LOCAL_DATABASE)?;
             (self.say)(&format!(
                 "for another instance on the same server: --database-url '{}'",
                 server.url(LOCAL_DATABASE)
             ));
         }
-        let private = Private::Server(Box::new(server));
-        self.connect(&address, &place, why, private).await
+        let home = Home::Server(Box::new(server));
+        self.connect(&address, &place, why, home).await
     }
 
-    async fn start(&self, found: &Found, folder: Folder) -> Result<LocalServer, local::Error> {
+    async fn start(
+        &self,
+        found: &ServerFound,
+        folder: Folder,
+    ) -> Result<LocalServer, local::Error> {
         (self.say)(&format!("starting a private server: {}", found.binary));
         LocalServer::start(&found.binary, folder).await
     }
 
-    /// Finds the lab that has the data open, or else starts a server on it. A lab may come between the two:
-    /// then it is looked for again.
-    async fn visit(&self, found: &Found) -> Result<Visited, ChoiceError> {
+    /// Finds the lab that has the data open, or starts a server on the data. Looks again if a lab
+    /// starts between the two.
+    async fn visit(&self, found: &ServerFound) -> Result<SharedServer, ChoiceError> {
         const LOOKS: u32 = 3;
+
         let root = local::default_root()?;
         let mut looks = 0;
         loop {
             looks += 1;
             if let Some(url) = local::running_elsewhere(&found.binary, &root).await? {
                 let (address, place) = server_at(&url)?;
-                return Ok(Visited::Running(address, place));
+                return Ok(SharedServer::OfAnotherLab(address, place));
             }
             match self.start(found, Folder::Visited(root.clone())).await {
                 Err(local::Error::NotYetUp { .. }) if looks < LOOKS => {}
-                started => return Ok(Visited::Started(Box::new(started?))),
+                started => return Ok(SharedServer::Started(Box::new(started?))),
             }
         }
     }
@@ -327,8 +354,8 @@ impl Opening<'_> {
         address: &Address,
         place: &str,
         why: &str,
-        private: Private,
-    ) -> Result<Opened, ChoiceError> {
+        home: Home,
+    ) -> Result<OpenDatabase, ChoiceError> {
         let database = Database::connect(address, self.settings)
             .await
             .map_err(|error| ChoiceError::open(place, error))?;
@@ -337,23 +364,22 @@ impl Opening<'_> {
             (self.say)(&remark);
         }
         (self.say)(&format!("why this one: {why}"));
-        self.say_what_is_between(&database, place).await?;
-        Ok(Opened {
+        self.say_how_it_is_reached(&database, place).await?;
+        Ok(OpenDatabase {
             database,
             place: place.to_owned(),
-            private,
+            home,
         })
     }
 
-    /// Whether the connection is encrypted, and what it has from PostgreSQL's variables.
-    async fn say_what_is_between(
+    /// Says whether the connection is encrypted, and which of PostgreSQL's variables are set.
+    async fn say_how_it_is_reached(
         &self,
         database: &Database,
         place: &str,
     ) -> Result<(), ChoiceError> {
         let encryption = database.encryption().await;
-        let encryption = encryption.map_err(|error| ChoiceError::open(place, error))?;
-        if let Some(encryption) = encryption {
+        if let Some(encryption) = encryption.map_err(|error| ChoiceError::open(place, error))? {
             (self.say)(&encryption);
         }
         let variables = match database.engine().flavour {
@@ -362,46 +388,50 @@ impl Opening<'_> {
         };
         if !variables.is_empty() {
             (self.say)(&format!(
-                "what the URL leaves out is taken from the environment, where these are set: {}",
+                "the environment supplies what the URL leaves out; these variables are set: {}",
                 variables.join(", ")
             ));
         }
         Ok(())
     }
 
-    /// A server of the other product is no news to somebody who named the one that is wanted.
-    fn say_what_was_passed_over(&self, passed_over: &[PassedOver]) {
-        for one in passed_over {
-            if !matches!(one.reason, Reason::OtherProduct(_)) {
-                (self.say)(&format!("passed over: {one}"));
+    /// Names the programs that were not used, except those of another product: the user has chosen
+    /// the product.
+    fn say_what_was_rejected(&self, rejected: &[RejectedProgram]) {
+        for one in rejected {
+            if !matches!(one.reason, RejectReason::OtherProduct(_)) {
+                (self.say)(&format!("not used: {one}"));
             }
         }
     }
 }
 
-/// What a visitor finds.
-enum Visited {
-    /// A lab that has the data open; where it is, and in words.
-    Running(Address, String),
-    /// None; a server was started on the data.
+/// A server on data that labs share.
+enum SharedServer {
+    /// A lab has the data open: its server's address, and the same in words.
+    OfAnotherLab(Address, String),
+    /// No lab had the data open, and this server was started on it.
     Started(Box<LocalServer>),
 }
 
-/// The server that another lab tells of.
+/// Parses the URL that another lab has published.
 fn server_at(url: &str) -> Result<(Address, String), ChoiceError> {
-    let mistaken = |what: String| ChoiceError::Folder(format!("what another lab tells: {what}"));
-    let url: DatabaseUrl = url.parse().map_err(mistaken)?;
+    let unusable =
+        |what: String| ChoiceError::Folder(format!("the URL that another lab published: {what}"));
+    let url: DatabaseUrl = url.parse().map_err(unusable)?;
     let place = url.to_string();
     match url {
         DatabaseUrl::MySql(options) => Ok((Address::MySql(options), place)),
         DatabaseUrl::Postgres(options) => Ok((Address::Postgres(options), place)),
-        _ => Err(mistaken(place)),
+        DatabaseUrl::SqliteFile(_) | DatabaseUrl::SqliteTemporary | DatabaseUrl::Local(_) => {
+            Err(unusable(place))
+        }
     }
 }
 
-/// The search runs programs to ask who they are, and so may take a moment.
-async fn find(wanted: Wanted) -> Result<Found, local::Error> {
-    tokio::task::spawn_blocking(move || local::find(wanted))
+/// Searches for a server. In a blocking task, because it runs programs and waits for their answers.
+async fn find(kind: ServerKind) -> Result<ServerFound, local::Error> {
+    tokio::task::spawn_blocking(move || local::find(kind))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

@@ -37,6 +37,20 @@ pub(super) async fn checked(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(real)
 }
 
+/// Refuses a file that does not exist, where no file may be made.
+///
+/// # Errors
+/// [`OpenError::File`], which says how to make one.
+pub(super) fn must_exist(path: &Path) -> Result<(), OpenError> {
+    if path.exists() {
+        Ok(())
+    } else {
+        Err(OpenError::File(
+            "the file does not exist; racy migrate makes it".to_owned(),
+        ))
+    }
+}
+
 /// Makes the lock file beside the database, which is there by now.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
-use super::local::Wanted;
+use super::local::ServerKind;
 use super::parameters::{MYSQL, POSTGRES, check_postgres_variables, is_a_port};
 
 /// What `--database-url` names.
@@ -26,7 +26,7 @@ pub enum DatabaseUrl {
     /// locking than they share a file.
     SqliteTemporary,
     /// `local:`, `local:mysql`, `local:mariadb`, `local:postgres`: a private server that the lab starts itself.
-    Local(Wanted),
+    Local(ServerKind),
 }
 
 /// The forms that it takes, for people.
@@ -46,10 +46,10 @@ impl FromStr for DatabaseUrl {
             ("postgres" | "postgresql", _) => postgres_url(rest),
             ("sqlite", "" | ":memory:" | "//:memory:") => Ok(Self::SqliteTemporary),
             ("sqlite", path) => sqlite_path(path),
-            ("local", "") => Ok(Self::Local(Wanted::Any)),
-            ("local", "mysql") => Ok(Self::Local(Wanted::MySql)),
-            ("local", "mariadb") => Ok(Self::Local(Wanted::MariaDb)),
-            ("local", "postgres" | "postgresql") => Ok(Self::Local(Wanted::Postgres)),
+            ("local", "") => Ok(Self::Local(ServerKind::Any)),
+            ("local", "mysql") => Ok(Self::Local(ServerKind::MySql)),
+            ("local", "mariadb") => Ok(Self::Local(ServerKind::MariaDb)),
+            ("local", "postgres" | "postgresql") => Ok(Self::Local(ServerKind::Postgres)),
             // Never the whole text: it may hold a password.
             ("local", _) => Err(format!(
                 "local: starts mysql, mariadb or postgres; give {FORMS}"
@@ -247,10 +247,10 @@ impl fmt::Display for DatabaseUrl {
             }
             Self::SqliteFile(path) => write!(f, "sqlite:{}", path.display()),
             Self::SqliteTemporary => f.write_str("sqlite::memory:"),
-            Self::Local(Wanted::Any) => f.write_str("local:"),
-            Self::Local(Wanted::MySql) => f.write_str("local:mysql"),
-            Self::Local(Wanted::MariaDb) => f.write_str("local:mariadb"),
-            Self::Local(Wanted::Postgres) => f.write_str("local:postgres"),
+            Self::Local(ServerKind::Any) => f.write_str("local:"),
+            Self::Local(ServerKind::MySql) => f.write_str("local:mysql"),
+            Self::Local(ServerKind::MariaDb) => f.write_str("local:mariadb"),
+            Self::Local(ServerKind::Postgres) => f.write_str("local:postgres"),
         }
     }
 }

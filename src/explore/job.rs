@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::places::{modes, places};
 use super::{Finding, Plan, RunError, Schedules, Stop, Subject, Tally, explore};
-use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, Opened};
+use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
 use crate::engine::local;
 use crate::engine::{
     BESIDE_THE_CLIENTS, Database, Engine, Flavour, LaneKind, Lanes, OpenError, Scratch, Settings,
@@ -221,7 +221,7 @@ impl<'j> JobSession<'j> {
     }
 
     /// Explores on the database that was opened or, if it is somebody else's, beside it.
-    async fn beside(&mut self, opened: &Opened) -> Result<(), JobError> {
+    async fn beside(&mut self, opened: &OpenDatabase) -> Result<(), JobError> {
         let scratch = self.scratch(opened).await?;
         let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
         let result = self.explore(ground).await;
@@ -230,7 +230,7 @@ impl<'j> JobSession<'j> {
 
     async fn in_every_mode(
         &mut self,
-        opened: Result<Opened, ChoiceError>,
+        opened: Result<OpenDatabase, ChoiceError>,
         asked: &Settings,
     ) -> Result<(), JobError> {
         let opened = opened?;
@@ -338,7 +338,7 @@ impl<'j> JobSession<'j> {
     }
 
     /// Makes a database beside the one that was opened, if that one is somebody else's.
-    async fn scratch(&self, opened: &Opened) -> Result<Option<Scratch>, OpenError> {
+    async fn scratch(&self, opened: &OpenDatabase) -> Result<Option<Scratch>, OpenError> {
         opened.database.must_be_direct()?;
         let is_innodb = matches!(
             opened.database.engine().flavour,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::choice::DatabaseUrl;
-use crate::engine::local::Wanted;
+use crate::engine::local::ServerKind;
 use crate::engine::{Database, Journal, Settings};
 
 /// What the explorer adds to the settings that were asked for, so that no client waits long for what
@@ -43,7 +43,7 @@ pub(super) fn places(
     match url {
         Some(DatabaseUrl::SqliteFile(_) | DatabaseUrl::SqliteTemporary) => sqlite.into(),
         Some(url) => vec![(url.clone(), plain)],
-        None => [Wanted::MySql, Wanted::MariaDb, Wanted::Postgres]
+        None => [ServerKind::MySql, ServerKind::MariaDb, ServerKind::Postgres]
             .map(server)
             .into_iter()
             .chain(sqlite)

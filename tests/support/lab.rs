@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use racy::accounts::{self, Account};
-use racy::engine::local::{self, Binary, Folder, LocalServer, Wanted};
+use racy::engine::local::{self, Binary, Folder, LocalServer, ServerKind};
 use racy::engine::{Address, ConnectionId, Database, Isolation, Settings};
 use racy::exhibits::card::{EVERY_LEVEL, POSTGRES_LEVELS, SQLITE_LEVEL};
 use racy::exhibits::deposits::{Deposit, Failure, LOST_UPDATE, Receipt, Refusal};
@@ -87,9 +87,9 @@ impl TestEngine {
     /// The server program to start. A machine without one fails the test: nothing is skipped.
     pub fn binary(self) -> Binary {
         let wanted = match self {
-            Self::MySql => Wanted::MySql,
-            Self::MariaDb => Wanted::MariaDb,
-            Self::Postgres => Wanted::Postgres,
+            Self::MySql => ServerKind::MySql,
+            Self::MariaDb => ServerKind::MariaDb,
+            Self::Postgres => ServerKind::Postgres,
             Self::Sqlite => panic!("SQLite is no server"),
         };
         let found = local::find(wanted).unwrap_or_else(|error| panic!("{error}"));

@@ -17,7 +17,7 @@ use super::database::DatabaseOptions;
 use super::signals::Signals;
 use super::{CommandResult, FAILED, log};
 use crate::descriptors::{self, Share};
-use crate::engine::choice::{Lifetime, Opened};
+use crate::engine::choice::{Lifetime, OpenDatabase};
 use crate::http::{self, Service};
 use crate::step::Unobserved;
 use options::ServiceOptions;
@@ -77,7 +77,7 @@ impl Args {
         &self,
         listener: TcpListener,
         service: Service,
-        mut opened: Opened,
+        mut opened: OpenDatabase,
         mut signals: Signals,
     ) -> CommandResult {
         let requests = service.requests();
@@ -134,7 +134,7 @@ impl Args {
         share
     }
 
-    fn warn_of_a_pool_that_does_not_fit(&self, opened: &Opened, kept: u32) {
+    fn warn_of_a_pool_that_does_not_fit(&self, opened: &OpenDatabase, kept: u32) {
         let connections = opened.database.connections();
         match self.service.workers {
             Some(workers) if (connections as usize) < workers => tracing::warn!(

@@ -1,13 +1,14 @@
-//! The unprivileged user as whom a server runs that refuses to be root's.
+//! The unprivileged user who runs a server that refuses to run as root.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Error, Product};
+use super::error::Error;
+use super::product::Product;
 
-/// PostgreSQL's own user, as Debian and macOS call it, and the one that every system has.
+/// PostgreSQL's own user, as Debian and macOS name it, and a user that every system has.
 const NAMES: [&str; 3] = ["postgres", "_postgres", "nobody"];
 
 const WRITE_AND_ENTER: u32 = 0o3;
@@ -22,10 +23,10 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// As whom this product's server has to run; none where it runs as whoever runs this.
+    /// The user who has to run this product's server. None if the current user can.
     ///
     /// # Errors
-    /// [`Error::NoAccount`] where there is no such user.
+    /// [`Error::NoAccount`] if this system has no such user.
     pub(super) fn needed_by(product: Product) -> Result<Option<Self>, Error> {
         if !product.refuses_root() || id(&["-u"]) != Some(0) {
             return Ok(None);
@@ -42,58 +43,56 @@ impl Account {
         })
     }
 
-    /// Makes it the owner of a folder.
-    ///
-    /// # Errors
-    /// [`Error::Folder`], as the system refuses.
+    /// Makes this user the owner of a folder.
     pub(super) fn take_over(&self, path: &Path) -> Result<(), Error> {
-        chown(path, Some(self.uid), Some(self.gid)).map_err(|source| Error::Folder {
-            path: path.to_owned(),
-            source,
-        })
+        chown(path, Some(self.uid), Some(self.gid)).map_err(|source| Error::folder(path, source))
     }
 
-    /// Makes it the owner of a folder that is root's, and with it of what will be in there. What is a
-    /// third user's stays that user's.
+    /// Makes this user the owner of a folder that belongs to root. A folder of a third user stays
+    /// as it is.
     ///
     /// # Errors
-    /// [`Error::Folder`], as the system refuses; [`Error::KeptOut`] where it is of no use to it.
+    /// [`Error::KeptOut`] if this user may not enter the folder. [`Error::Folder`] if its owner
+    /// cannot be changed.
     pub(super) fn settle_in(&self, folder: &Path) -> Result<(), Error> {
         if folder.metadata().is_ok_and(|metadata| metadata.uid() == 0) {
             self.take_over(folder)?;
         }
-        self.check_the_way_to(folder)
+        self.check_path_to(folder)
     }
 
-    /// Whether it can get to a folder, and into it.
+    /// Checks that this user may enter every folder of the path.
     ///
     /// # Errors
-    /// [`Error::KeptOut`] where it cannot.
-    pub(super) fn check_the_way_to(&self, folder: &Path) -> Result<(), Error> {
+    /// [`Error::KeptOut`] with the first folder that this user may not enter.
+    pub(super) fn check_path_to(&self, folder: &Path) -> Result<(), Error> {
         let account = self.name;
-        let kept_out_by = self.is_kept_out_by(folder);
-        kept_out_by.map_or(Ok(()), |folder| Err(Error::KeptOut { account, folder }))
+        self.closed_folder_on_path_to(folder)
+            .map_or(Ok(()), |folder| Err(Error::KeptOut { account, folder }))
     }
 
-    /// The first folder on the way to `folder`, itself included, that it may not enter.
-    fn is_kept_out_by(&self, folder: &Path) -> Option<PathBuf> {
-        let mut way: Vec<_> = folder.ancestors().collect();
-        way.reverse();
-        let closed = way.into_iter().find(|folder| !self.may(ENTER, folder));
-        closed.map(Path::to_owned)
+    /// The first folder of the path that this user may not enter. The path includes its last
+    /// folder.
+    fn closed_folder_on_path_to(&self, folder: &Path) -> Option<PathBuf> {
+        let mut path: Vec<_> = folder.ancestors().collect();
+        path.reverse();
+        path.into_iter()
+            .find(|folder| !self.may(ENTER, folder))
+            .map(Path::to_owned)
     }
 
-    /// Whether it may make and remove files in this folder.
+    /// Whether this user may make and remove files in this folder.
     pub(super) fn may_work_in(&self, folder: &Path) -> bool {
-        self.is_kept_out_by(folder).is_none() && self.may(WRITE_AND_ENTER, folder)
+        self.closed_folder_on_path_to(folder).is_none() && self.may(WRITE_AND_ENTER, folder)
     }
 
-    fn may(&self, wanted: u32, folder: &Path) -> bool {
-        let metadata = folder.metadata();
-        metadata.is_ok_and(|metadata| self.rights(&metadata) & wanted == wanted)
+    fn may(&self, rights: u32, folder: &Path) -> bool {
+        folder
+            .metadata()
+            .is_ok_and(|metadata| self.rights(&metadata) & rights == rights)
     }
 
-    /// The owner's, the group's or everybody's bits, whichever count for this account.
+    /// The permission bits that count for this user: the owner's, the group's or everybody's.
     fn rights(&self, metadata: &Metadata) -> u32 {
         match (metadata.uid() == self.uid, metadata.gid() == self.gid) {
             (true, _) => metadata.mode() >> 6,
@@ -103,7 +102,7 @@ impl Account {
     }
 }
 
-/// What `id` answers: it knows users that are in no file, on every system.
+/// The number that the program `id` prints. On every system it knows users that are in no file.
 fn id(arguments: &[&str]) -> Option<u32> {
     let answer = Command::new("id").args(arguments).output().ok()?;
     String::from_utf8(answer.stdout).ok()?.trim().parse().ok()
@@ -116,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// Whoever owns the folder, and somebody else.
+    /// The owner of the folder, and another user of another group.
     fn owner_and_stranger(folder: &Path) -> (Account, Account) {
         let metadata = folder.metadata().unwrap();
         let owner = Account {
@@ -141,10 +140,13 @@ mod tests {
         let (owner, stranger) = owner_and_stranger(&root);
         fs::set_permissions(&root, Permissions::from_mode(0o711)).unwrap();
         fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
-        assert_eq!(stranger.is_kept_out_by(&inner), Some(closed.clone()));
-        assert_eq!(owner.is_kept_out_by(&inner), None);
+        assert_eq!(
+            stranger.closed_folder_on_path_to(&inner),
+            Some(closed.clone())
+        );
+        assert_eq!(owner.closed_folder_on_path_to(&inner), None);
         fs::set_permissions(&closed, Permissions::from_mode(0o711)).unwrap();
-        assert_eq!(stranger.is_kept_out_by(&inner), None);
+        assert_eq!(stranger.closed_folder_on_path_to(&inner), None);
         assert!(!stranger.may_work_in(&inner));
         assert!(owner.may_work_in(&inner));
     }

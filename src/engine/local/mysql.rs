@@ -1,4 +1,4 @@
-//! MySQL and MariaDB: the two servers that speak MySQL's protocol, and are found and run alike.
+//! MySQL and MariaDB, whose servers are found and run alike.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
-use super::find::{Search, folders_of, resolved};
-use super::folder::Layout;
-use super::server::Orders;
-use super::{Product, Version};
+use super::paths::{folders_of, resolved};
+use super::product::{Product, Version};
+use super::recipe::{Launch, Layout, Search};
 
-/// How a server is looked for.
+/// How to search for a server.
 pub(super) static SEARCH: Search = Search {
     variable: "RACY_MYSQLD",
     programs: &["mysqld", "mariadbd"],
@@ -19,18 +18,18 @@ pub(super) static SEARCH: Search = Search {
     usual_folders,
     version_option: &["--no-defaults", "--version"],
     parse_version,
-    how_to_get: "neither one fetched by tools/get-mysql, nor a mysqld or mariadbd in PATH or the usual \
-                 folders. Run tools/get-mysql, install one, or name one in RACY_MYSQLD",
+    how_to_get: "tools/get-mysql has fetched none, and PATH and the usual folders have no mysqld or \
+                 mariadbd. Run tools/get-mysql, install a server, or name one in RACY_MYSQLD",
 };
 
-/// The names of the program that makes MariaDB's data directory. MySQL's server does it itself.
+/// The names of the program that makes MariaDB's data directory.
 const MARIADB_INITIALISERS: [&str; 2] = ["mariadb-install-db", "mysql_install_db"];
 
-/// What that program runs, and Debian ships in another package (`mariadb-client-core`).
+/// A program that the initialiser runs. Debian ships it in another package (`mariadb-client-core`).
 const MARIADB_HELPER: &str = "my_print_defaults";
 
-/// Where servers are installed that PATH does not lead to: an ordinary user's PATH has no sbin
-/// folders, and Homebrew links only one of several servers.
+/// Where servers are that PATH may not lead to. An ordinary user's PATH has no sbin folders, and
+/// Homebrew links only one of several servers.
 const USUAL_FOLDERS: [&str; 10] = [
     "usr/sbin",
     "usr/local/sbin",
@@ -44,13 +43,14 @@ const USUAL_FOLDERS: [&str; 10] = [
     "usr/local/opt/mysql/bin",
 ];
 
-/// The oldest versions that know what is used here (expressions as column defaults,
-/// `--auth-root-authentication-method`).
+/// The oldest version that can be used: it has expressions as column defaults.
 pub(super) const OLDEST_MYSQL: Version = Version {
     major: 8,
     minor: 0,
     patch: Some(13),
 };
+
+/// The oldest version that can be used: it has `--auth-root-authentication-method`.
 pub(super) const OLDEST_MARIADB: Version = Version {
     major: 10,
     minor: 4,
@@ -65,7 +65,9 @@ fn usual_folders(root: &Path) -> Vec<PathBuf> {
 }
 
 /// The initialiser that belongs to the server: under the same prefix if possible, else in PATH.
-/// Where it is incomplete, the name of what is missing.
+///
+/// # Errors
+/// The name of the program that is missing.
 pub(super) fn mariadb_initialiser(
     server: &Path,
     path: Option<&OsStr>,
@@ -93,7 +95,7 @@ fn prefix_of(program: &Path) -> Option<PathBuf> {
     program.parent().and_then(Path::parent).map(Path::to_owned)
 }
 
-/// Reads `mysqld  Ver 9.7.4-2 for Linux on x86_64 ((Debian))`.
+/// Parses `mysqld  Ver 9.7.4-2 for Linux on x86_64 ((Debian))`.
 fn parse_version(answer: &str) -> Option<(Product, Version)> {
     let mut words = answer.split_whitespace();
     words.find(|word| *word == "Ver")?;
@@ -120,8 +122,8 @@ pub(super) fn socket_in(run: &Path) -> PathBuf {
     run.join("server.sock")
 }
 
-pub(super) fn orders(product: Product, layout: &Layout, as_root: bool) -> Orders {
-    Orders {
+pub(super) fn launch(product: Product, layout: &Layout, as_root: bool) -> Launch {
+    Launch {
         initialiser_flags: initialiser_flags(product, as_root),
         server_arguments: server_arguments(product, layout, as_root),
         stop: "TERM",
@@ -130,20 +132,23 @@ pub(super) fn orders(product: Product, layout: &Layout, as_root: bool) -> Orders
 }
 
 fn initialiser_flags(product: Product, as_root: bool) -> &'static str {
-    match (product == Product::MariaDb, as_root) {
-        (false, false) => "--no-defaults --initialize-insecure --datadir=",
-        (false, true) => "--no-defaults --initialize-insecure --user=root --datadir=",
-        (true, false) => {
+    if product == Product::MariaDb {
+        if as_root {
+            "--no-defaults --auth-root-authentication-method=normal --skip-test-db --user=root \
+             --datadir="
+        } else {
             "--no-defaults --auth-root-authentication-method=normal --skip-test-db --datadir="
         }
-        (true, true) => {
-            "--no-defaults --auth-root-authentication-method=normal --skip-test-db --user=root --datadir="
-        }
+    } else if as_root {
+        "--no-defaults --initialize-insecure --user=root --datadir="
+    } else {
+        "--no-defaults --initialize-insecure --datadir="
     }
 }
 
-/// The server's options: where it lives and who may reach it, and nothing that would change how it
-/// works. Its log is its standard error, so that what the loader or a wrapper has to say is in it too.
+/// The server's options: where its files are and who may reach it, and nothing that would change
+/// how it works. Its log is its standard error, so that messages of the loader or of a wrapper are
+/// in it too.
 fn server_arguments(product: Product, layout: &Layout, as_root: bool) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec![
         "--no-defaults".into(),
@@ -153,11 +158,11 @@ fn server_arguments(product: Product, layout: &Layout, as_root: bool) -> Vec<OsS
         "--skip-networking".into(),
     ];
     if product == Product::MySql {
-        // Its second protocol would listen on a port and a socket of its own.
+        // MySQL's second protocol would listen on another port and socket.
         arguments.push("--mysqlx=OFF".into());
     }
     if as_root {
-        // Servers refuse to run as root unless told so.
+        // The servers run as root only with this option.
         arguments.push("--user=root".into());
     }
     arguments
@@ -169,8 +174,8 @@ fn option(name: &str, path: &Path) -> OsString {
     option
 }
 
-/// The options of a connection to no database, as the only user there is at first: root, without a
-/// password. No TLS either: a socket in a private folder has nothing to hide its traffic from.
+/// The options of a connection to no database, as the only user of a new server: root, without a
+/// password. Without TLS, because no other user can reach a socket in a private folder.
 pub(super) fn options(run: &Path) -> MySqlConnectOptions {
     MySqlConnectOptions::new()
         .socket(socket_in(run))
@@ -178,7 +183,7 @@ pub(super) fn options(run: &Path) -> MySqlConnectOptions {
         .ssl_mode(MySqlSslMode::Disabled)
 }
 
-/// Makes a database where there is none of that name, which needs no quotes.
+/// Creates a database if it does not exist. `name` needs no quotes.
 pub(super) async fn create_database(run: &Path, name: &str) -> sqlx::Result<MySqlConnectOptions> {
     let mut connection = options(run).connect().await?;
     let create = format!("CREATE DATABASE IF NOT EXISTS {name}");
@@ -187,7 +192,7 @@ pub(super) async fn create_database(run: &Path, name: &str) -> sqlx::Result<MySq
     Ok(options(run).database(name))
 }
 
-/// How another lab names this database.
+/// The URL by which another lab reaches this database.
 pub(super) fn url(run: &Path, database: &str) -> String {
     let socket = socket_in(run).to_string_lossy().replace('/', "%2F");
     format!("mysql://root@localhost/{database}?socket={socket}")

@@ -1,4 +1,4 @@
-//! PostgreSQL: how it is found, initialised, run and stopped.
+//! PostgreSQL: how its server is found, initialised, run and stopped.
 
 use std::ffi::OsString;
 use std::fs;
@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
-use super::find::{Search, resolved};
-use super::folder::Layout;
-use super::server::Orders;
-use super::{Product, Version};
+use super::paths::resolved;
+use super::product::{Product, Version};
+use super::recipe::{Launch, Layout, Search};
 
-/// How a server is looked for.
+/// How to search for a server.
 pub(super) static SEARCH: Search = Search {
     variable: "RACY_POSTGRES",
     programs: &["postgres"],
@@ -20,12 +19,12 @@ pub(super) static SEARCH: Search = Search {
     usual_folders,
     version_option: &["--version"],
     parse_version,
-    how_to_get: "there is no postgres in PATH or the usual folders. Install one (Debian: apt-get \
-                 install postgresql), or name one in RACY_POSTGRES",
+    how_to_get: "PATH and the usual folders have no postgres. Install one (Debian: apt-get install \
+                 postgresql), or name one in RACY_POSTGRES",
 };
 
-/// Folders with one server per version, which is the number at the end: Debian's, the PostgreSQL
-/// project's own on Red Hat, Homebrew's on both kinds of Mac.
+/// Folders with one server for each version: parent, and name before the version's number. They are
+/// Debian's, the PostgreSQL project's own on Red Hat, and Homebrew's on both kinds of Mac.
 const NUMBERED_FOLDERS: [(&str, &str); 4] = [
     ("usr/lib/postgresql", ""),
     ("usr", "pgsql-"),
@@ -33,6 +32,7 @@ const NUMBERED_FOLDERS: [(&str, &str); 4] = [
     ("usr/local/opt", "postgresql@"),
 ];
 
+/// Folders with one server.
 const USUAL_FOLDERS: [&str; 5] = [
     "usr/bin",
     "usr/local/bin",
@@ -41,8 +41,8 @@ const USUAL_FOLDERS: [&str; 5] = [
     "Applications/Postgres.app/Contents/Versions/latest/bin",
 ];
 
-/// The first with identity columns, and with versions of two numbers, of which the first alone says
-/// whose data directories are compatible.
+/// The first version with identity columns. It is also the first one with versions of two numbers, of
+/// which the first alone decides whether data directories are compatible.
 pub(super) const OLDEST: Version = Version {
     major: 10,
     minor: 0,
@@ -52,13 +52,13 @@ pub(super) const OLDEST: Version = Version {
 /// The program that makes a data directory.
 const INITIALISER: &str = "initdb";
 
-/// Part of the socket's name. Nothing listens on it.
+/// Only part of the socket's name. The server does not listen on this port.
 const PORT: u16 = 5432;
 
-/// The name of the one user there is at first.
+/// The only user of a new server.
 const USER: &str = "postgres";
 
-/// The database for those who have none of their own yet.
+/// The database for clients that have no other yet.
 const MAINTENANCE: &str = "postgres";
 
 fn usual_folders(root: &Path) -> Vec<PathBuf> {
@@ -69,7 +69,7 @@ fn usual_folders(root: &Path) -> Vec<PathBuf> {
     numbered.chain(plain).collect()
 }
 
-/// `…/16/bin`, `…/15/bin`: the `bin` folders below those that are called `name` and a number.
+/// `…/16/bin`, `…/15/bin`: the `bin` folders below the folders called `name` and a number.
 fn newest_first(parent: &Path, name: &str) -> Vec<PathBuf> {
     let folders = fs::read_dir(parent).into_iter().flatten().flatten();
     let mut numbered: Vec<(u16, PathBuf)> = folders
@@ -83,7 +83,7 @@ fn newest_first(parent: &Path, name: &str) -> Vec<PathBuf> {
     numbered.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; `18beta1` counts as 18.0.
+/// Parses `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; `18beta1` counts as 18.0.
 fn parse_version(answer: &str) -> Option<(Product, Version)> {
     let (_, version) = answer.split_once("(PostgreSQL) ")?;
     let digits = version
@@ -98,7 +98,10 @@ fn parse_version(answer: &str) -> Option<(Product, Version)> {
     Some((Product::Postgres, version))
 }
 
-/// The initialiser beside the server; the name of what is missing where there is none.
+/// The initialiser beside the server.
+///
+/// # Errors
+/// The name of the program that is missing.
 pub(super) fn initialiser(server: &Path) -> Result<PathBuf, &'static str> {
     [server.to_owned(), resolved(server)]
         .iter()
@@ -107,42 +110,42 @@ pub(super) fn initialiser(server: &Path) -> Result<PathBuf, &'static str> {
         .ok_or(INITIALISER)
 }
 
-/// Named after a port, because PostgreSQL names its socket so.
+/// PostgreSQL names its socket after a port.
 pub(super) fn socket_in(run: &Path) -> PathBuf {
     run.join(format!(".s.PGSQL.{PORT}"))
 }
 
-pub(super) fn orders(layout: &Layout) -> Orders {
-    Orders {
-        // Whoever gets into the socket's folder is trusted. Encoding and locale are those that every
-        // system has, so that the same data means the same everywhere.
+pub(super) fn launch(layout: &Layout) -> Launch {
+    Launch {
+        // Every user who may enter the socket's folder is trusted. Every system has this encoding
+        // and locale, so the data is sorted and compared alike everywhere.
         initialiser_flags: "--username=postgres --auth=trust --encoding=UTF8 --locale=C --pgdata=",
         server_arguments: server_arguments(layout),
-        // The "fast shutdown": TERM would wait for the clients to leave.
+        // The "fast shutdown". TERM would wait until the clients leave.
         stop: "INT",
-        // The "immediate shutdown". KILL would leave its helpers behind, which are in process groups
-        // of their own.
+        // The "immediate shutdown". KILL would leave the helpers running, because each is in a
+        // process group of its own.
         stop_at_once: "QUIT",
     }
 }
 
-/// Where it lives, who may reach it and how many at once, and nothing that would change how it works. Its log is its
-/// standard error.
+/// The server's options: where its files are, who may reach it, and how many clients at once; nothing
+/// else that would change how it works. Its log is its standard error.
 fn server_arguments(layout: &Layout) -> Vec<OsString> {
     let mut arguments = vec![
         "-D".into(),
         layout.data.clone().into(),
         "--listen_addresses=".into(),
-        // The pool may have a hundred; the keeper's commands come beside it.
+        // The pool opens a hundred at most. The rest is for other commands beside it.
         "--max_connections=200".into(),
         format!("--port={PORT}").into(),
         setting("unix_socket_directories", quoted(&layout.run)),
         setting("external_pid_file", layout.pid_file().into()),
     ];
     if layout.is_temporary() {
-        // The memory that its helpers share has a name in the system, which stays there when somebody
-        // kills the server. The next start on the same data tidies up, but here there is none: files
-        // go with the folder.
+        // The helpers share memory that has a name in the system. If the server is killed, the name
+        // stays until the next start on the same data, which never comes here. As a file, the memory
+        // is removed with the folder.
         arguments.push("--dynamic_shared_memory_type=mmap".into());
     }
     arguments
@@ -154,7 +157,7 @@ fn setting(name: &str, value: OsString) -> OsString {
     option
 }
 
-/// An item of a list of folders, in which a comma would separate two.
+/// A folder in quotes. PostgreSQL takes a list of folders, which commas separate.
 fn quoted(folder: &Path) -> OsString {
     let mut quoted = OsString::from("\"");
     quoted.push(folder);
@@ -162,8 +165,8 @@ fn quoted(folder: &Path) -> OsString {
     quoted
 }
 
-/// The options of a connection to this database on the server in that folder. No TLS: a socket in a
-/// private folder has nothing to hide its traffic from.
+/// The options of a connection to this database of the server in that folder. Without TLS, because no
+/// other user can reach a socket in a private folder.
 fn options(run: &Path, database: &str) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()
         .socket(run)
@@ -173,12 +176,12 @@ fn options(run: &Path, database: &str) -> PgConnectOptions {
         .ssl_mode(PgSslMode::Disable)
 }
 
-/// The options of a connection to no database of anybody's.
+/// The options of a connection to no database of a user's.
 pub(super) fn maintenance_options(run: &Path) -> PgConnectOptions {
     options(run, MAINTENANCE)
 }
 
-/// Makes a database where there is none of that name, which needs no quotes.
+/// Creates a database if it does not exist. `name` needs no quotes.
 pub(super) async fn create_database(run: &Path, name: &str) -> sqlx::Result<PgConnectOptions> {
     let mut connection = maintenance_options(run).connect().await?;
     let exists: bool =
@@ -194,7 +197,7 @@ pub(super) async fn create_database(run: &Path, name: &str) -> sqlx::Result<PgCo
     Ok(options(run, name))
 }
 
-/// How another lab names this database.
+/// The URL by which another lab reaches this database.
 pub(super) fn url(run: &Path, database: &str) -> String {
     let folder = run.to_string_lossy().replace('/', "%2F");
     format!("postgres://{USER}@localhost:{PORT}/{database}?host={folder}&sslmode=disable")

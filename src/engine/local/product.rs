@@ -1,36 +1,22 @@
-//! Whose server it is, and of which version.
+//! The products whose servers can be started, and their versions.
 
-use std::ffi::OsStr;
 use std::fmt;
-use std::path::{Path, PathBuf};
 
-use super::find::Search;
-use super::folder::Layout;
-use super::server::Orders;
-use super::{mysql, postgres};
-
-/// What a search for a server may bring back.
+/// Which servers a search accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum ServerKind {
     /// The first usable MySQL or MariaDB.
     Any,
     /// MySQL only.
     MySql,
     /// MariaDB only.
     MariaDb,
-    /// PostgreSQL.
+    /// PostgreSQL only.
     Postgres,
 }
 
-impl Wanted {
-    /// How it is looked for.
-    pub(super) fn search(self) -> &'static Search {
-        match self {
-            Self::Any | Self::MySql | Self::MariaDb => &mysql::SEARCH,
-            Self::Postgres => &postgres::SEARCH,
-        }
-    }
-
+impl ServerKind {
+    /// Whether a server of this product is one of the kind.
     pub(super) fn accepts(self, product: Product) -> bool {
         match self {
             Self::Any => product != Product::Postgres,
@@ -41,7 +27,7 @@ impl Wanted {
     }
 }
 
-impl fmt::Display for Wanted {
+impl fmt::Display for ServerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Any => f.write_str("MySQL or MariaDB"),
@@ -52,10 +38,11 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// Whose server it is. MySQL and MariaDB speak one protocol and differ in almost everything else.
+/// The product that a server program belongs to. MySQL and MariaDB speak one protocol and differ
+/// in almost everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Product {
-    /// Oracle's MySQL, and its derivatives that call themselves so.
+    /// Oracle's MySQL, or a derivative that reports itself as MySQL.
     MySql,
     /// MariaDB.
     MariaDb,
@@ -64,7 +51,7 @@ pub enum Product {
 }
 
 impl Product {
-    /// The name in the names of kept folders.
+    /// The word for this product in the names of kept folders.
     pub(super) fn slug(self) -> &'static str {
         match self {
             Self::MySql => "mysql",
@@ -73,32 +60,12 @@ impl Product {
         }
     }
 
-    /// The oldest version that can be used here.
-    pub(super) fn oldest(self) -> Version {
-        match self {
-            Self::MySql => mysql::OLDEST_MYSQL,
-            Self::MariaDb => mysql::OLDEST_MARIADB,
-            Self::Postgres => postgres::OLDEST,
-        }
-    }
-
-    /// The program that makes a data directory for this server; the name of what is missing where it
-    /// cannot be had. `path` is PATH.
-    pub(super) fn initialiser(
-        self,
-        server: &Path,
-        path: Option<&OsStr>,
-    ) -> Result<PathBuf, &'static str> {
-        match self {
-            Self::MySql => Ok(server.to_owned()),
-            Self::MariaDb => mysql::mariadb_initialiser(server, path),
-            Self::Postgres => postgres::initialiser(server),
-        }
-    }
-
-    /// Whether its server runs as anybody but root, whatever it is told.
+    /// Whether the server refuses to run as root, whatever its options are.
     pub(super) fn refuses_root(self) -> bool {
-        self == Self::Postgres
+        match self {
+            Self::MySql | Self::MariaDb => false,
+            Self::Postgres => true,
+        }
     }
 
     /// The part of a version within which data directories are compatible, e.g. `9.7`.
@@ -106,22 +73,6 @@ impl Product {
         match self {
             Self::MySql | Self::MariaDb => format!("{}.{}", version.major, version.minor),
             Self::Postgres => version.major.to_string(),
-        }
-    }
-
-    /// The unix socket of a server that runs in this folder.
-    pub(super) fn socket_in(self, run: &Path) -> PathBuf {
-        match self {
-            Self::MySql | Self::MariaDb => mysql::socket_in(run),
-            Self::Postgres => postgres::socket_in(run),
-        }
-    }
-
-    /// How a server is initialised, run and stopped.
-    pub(super) fn orders(self, layout: &Layout, as_root: bool) -> Orders {
-        match self {
-            Self::MySql | Self::MariaDb => mysql::orders(self, layout, as_root),
-            Self::Postgres => postgres::orders(layout),
         }
     }
 }
@@ -143,7 +94,7 @@ pub struct Version {
     pub major: u16,
     /// The 7 of 9.7.4.
     pub minor: u16,
-    /// The 4 of 9.7.4. PostgreSQL's versions have none.
+    /// The 4 of 9.7.4. None for PostgreSQL, whose versions have two numbers.
     pub patch: Option<u16>,
 }
 
