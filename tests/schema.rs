@@ -335,7 +335,7 @@ async fn a_schema_that_is_not_up_to_date_is_refused_where_it_may_not_be_changed(
         let (status, said) = ask(command).await;
         assert_eq!(status, Some(2), "{said}");
         assert!(
-            said.contains("a newer one, or another, has applied migration 9999"),
+            said.contains("a newer version or another program has applied migration 9999"),
             "{said}"
         );
     }

@@ -89,7 +89,7 @@ async fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
         fs::write(&path, &text).unwrap();
         let before = contents(folder.path());
         let why = why_not(&path).await;
-        assert!(why.contains("is no SQLite database"), "{why}");
+        assert!(why.contains("is not a SQLite database"), "{why}");
         assert!(contents(folder.path()) == before);
     }
 }
@@ -125,17 +125,17 @@ async fn a_place_that_cannot_be_used_is_told_with_its_reason() {
     fs::write(at("one"), "").unwrap();
     fs::hard_link(at("one"), at("other")).unwrap();
     for (name, words) in [
-        ("missing/racy.db", "missing is not there; make it first"),
+        ("missing/racy.db", "missing does not exist; make it first"),
         ("folder", "is a folder; name a file in it"),
         ("file/racy.db", "leads through a file"),
-        ("dangling", "a symbolic link to a file that is not there"),
+        ("dangling", "a symbolic link to a file that does not exist"),
         ("one", "several names (hard links)"),
     ] {
         let why = why_not(&at(name)).await;
         assert!(why.contains(words), "{name}: {why}");
     }
     let why = why_not(Path::new("/dev/null")).await;
-    assert!(why.contains("/dev/null is no file"), "{why}");
+    assert!(why.contains("/dev/null is not a file"), "{why}");
     let left = contents(folder.path());
     let left: Vec<_> = left.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(left, ["dangling", "file", "folder", "one", "other"]);

@@ -343,10 +343,10 @@ impl Connection {
 }
 
 /// Waits at most this long for the answer. If None, there is no limit.
-pub(super) async fn answered<T>(
+pub(super) async fn answered<T, E: From<Fault>>(
     patience: Option<Duration>,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     let Some(patience) = patience else {
         return work.await;
     };
@@ -354,6 +354,7 @@ pub(super) async fn answered<T>(
         Err(Fault::unavailable(format!(
             "the database has not answered a statement for {} seconds",
             patience.as_secs()
-        )))
+        ))
+        .into())
     })
 }

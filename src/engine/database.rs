@@ -10,7 +10,7 @@ use sqlx::{MySql, Postgres, Sqlite};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::connection::{Connection, ConnectionId, Row, Value};
+use super::connection::{Connection, ConnectionId, Row, Value, answered};
 use super::lane::{self, Place};
 use super::pool::{Pool, PoolUse};
 use super::waits::{self, Standstill, WaitReports};
@@ -106,9 +106,6 @@ impl Database {
         settings: &Settings,
         place: Option<&Arc<Place>>,
     ) -> Result<Self, OpenError> {
-        /// A slow server may take this long, even if clients queue for less.
-        const AT_LEAST: Duration = Duration::from_secs(10);
-
         let connecting = async {
             match address {
                 Address::MySql(options) => mysql::connect(options, settings, place).await,
@@ -116,7 +113,7 @@ impl Database {
                 Address::Sqlite(options) => sqlite::connect(options, settings).await,
             }
         };
-        match timeout(AT_LEAST.max(settings.acquire_timeout), connecting).await {
+        match timeout(settings.opening_within(), connecting).await {
             Ok(Err(OpenError::Connect(fault))) => {
                 Err(OpenError::Connect(reach::explained(address, fault).await))
             }
@@ -157,7 +154,7 @@ impl Database {
     }
 }
 
-/// Facts. What is said of encryption is in `reach`.
+/// Facts. What is said of encryption is in `encryption`.
 impl Database {
     /// What is known about the engine.
     pub fn engine(&self) -> &Engine {
@@ -233,11 +230,14 @@ impl Database {
     }
 
     async fn schema_gap(&self) -> Result<Option<SchemaGap>, OpenError> {
-        match &self.pools {
-            Pools::MySql(pool) => migrate::mysql_gap(pool).await,
-            Pools::Postgres(pool) => migrate::postgres_gap(pool).await,
-            Pools::Sqlite(pool) => migrate::sqlite_gap(pool).await,
-        }
+        let gap = async {
+            match &self.pools {
+                Pools::MySql(pool) => migrate::mysql_gap(pool).await,
+                Pools::Postgres(pool) => migrate::postgres_gap(pool).await,
+                Pools::Sqlite(pool) => migrate::sqlite_gap(pool).await,
+            }
+        };
+        answered(Some(self.settings.opening_within()), gap).await
     }
 }
 

@@ -1,185 +1,66 @@
-//! The schema, brought up to date by whichever instance comes first, while the others wait.
+//! Brings the schema up to date. Of several instances, the first one migrates while the others
+//! wait.
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use std::time::Duration;
+
 use sqlx::{
-    AssertSqlSafe, Connection as _, MySql, MySqlConnection, PgConnection, Postgres,
-    SqlSafeStr as _, Sqlite,
+    AssertSqlSafe, Connection as _, MySql, MySqlConnection, PgConnection, Postgres, Sqlite,
+    Transaction,
 };
 
+use super::connection::answered;
+use super::migrations::{self, KEYED_TABLES, KEYLESS, NOTES, foreign_table, migrator};
 use super::pool::{Pool, hang_up};
 use super::schema::{self, SchemaGap};
 use super::sqlite_file::what_is_foreign;
 use super::{Fault, FaultKind, OpenError};
 
-/// One engine's migrations: number, description and SQL, in order. Applied ones are never edited.
-type Migrations = &'static [(i64, &'static str, &'static str)];
+/// How long an instance waits for another one that migrates.
+const LOCK_SECONDS: i64 = 60;
 
-const MYSQL_MIGRATIONS: Migrations = &[
-    (
-        1,
-        "deposits",
-        include_str!("../../migrations/mysql/0001_deposits.sql"),
-    ),
-    (
-        2,
-        "keeper",
-        include_str!("../../migrations/mysql/0002_keeper.sql"),
-    ),
-    (
-        3,
-        "cures",
-        include_str!("../../migrations/mysql/0003_cures.sql"),
-    ),
-    (
-        4,
-        "changed at",
-        include_str!("../../migrations/mysql/0004_changed_at.sql"),
-    ),
-    (
-        5,
-        "idempotency keys",
-        include_str!("../../migrations/mysql/0005_idempotency_keys.sql"),
-    ),
-    (
-        6,
-        "orders",
-        include_str!("../../migrations/mysql/0006_orders.sql"),
-    ),
-    (
-        7,
-        "row numbers",
-        include_str!("../../migrations/mysql/0007_row_numbers.sql"),
-    ),
-];
+/// How long the lock and the checks before a migration may take. The migrations themselves have no
+/// limit, because a change to a large table may take long.
+const CHECKS_WITHIN: Duration = Duration::from_secs(LOCK_SECONDS.cast_unsigned() + 10);
 
-const POSTGRES_MIGRATIONS: Migrations = &[
-    (
-        1,
-        "deposits",
-        include_str!("../../migrations/postgres/0001_deposits.sql"),
-    ),
-    (
-        2,
-        "keeper",
-        include_str!("../../migrations/postgres/0002_keeper.sql"),
-    ),
-    (
-        3,
-        "cures",
-        include_str!("../../migrations/postgres/0003_cures.sql"),
-    ),
-    (
-        4,
-        "changed at",
-        include_str!("../../migrations/postgres/0004_changed_at.sql"),
-    ),
-    (
-        5,
-        "idempotency keys",
-        include_str!("../../migrations/postgres/0005_idempotency_keys.sql"),
-    ),
-    (
-        6,
-        "orders",
-        include_str!("../../migrations/postgres/0006_orders.sql"),
-    ),
-    (
-        7,
-        "row numbers",
-        include_str!("../../migrations/postgres/0007_row_numbers.sql"),
-    ),
-];
-
-const SQLITE_MIGRATIONS: Migrations = &[
-    (
-        1,
-        "deposits",
-        include_str!("../../migrations/sqlite/0001_deposits.sql"),
-    ),
-    (
-        2,
-        "keeper",
-        include_str!("../../migrations/sqlite/0002_keeper.sql"),
-    ),
-    (
-        3,
-        "cures",
-        include_str!("../../migrations/sqlite/0003_cures.sql"),
-    ),
-    (
-        4,
-        "changed at",
-        include_str!("../../migrations/sqlite/0004_changed_at.sql"),
-    ),
-    (
-        5,
-        "idempotency keys",
-        include_str!("../../migrations/sqlite/0005_idempotency_keys.sql"),
-    ),
-    (
-        6,
-        "orders",
-        include_str!("../../migrations/sqlite/0006_orders.sql"),
-    ),
-    (
-        7,
-        "row numbers",
-        include_str!("../../migrations/sqlite/0007_row_numbers.sql"),
-    ),
-];
-
-/// MySQL's migration that makes tables without a primary key. Servers that want one refuse it,
-/// unless [`KEYED_TABLES`] has made the same tables before, with a key. It stays as it was applied
-/// elsewhere.
-const KEYLESS_MIGRATION: i64 = 6;
-
-const KEYED_TABLES: &str = include_str!("../../migrations/mysql/before_0006.sql");
-
-/// What lies between the schema and what this program works on.
+/// How the schema differs from the one that this program works on.
 pub(super) async fn mysql_gap(pool: &Pool<MySql>) -> Result<Option<SchemaGap>, OpenError> {
     let mut connection = pool.acquire().await?;
-    let noted = schema::noted_on_mysql(connection.get()?).await?;
+    let applied = schema::applied_on_mysql(connection.get()?).await?;
     connection.give_back();
-    Ok(schema::gap(&migrations(MYSQL_MIGRATIONS), &noted))
+    Ok(schema::gap(&migrator(migrations::MYSQL), &applied))
 }
 
-/// What lies between the schema and what this program works on.
+/// How the schema differs from the one that this program works on.
 pub(super) async fn postgres_gap(pool: &Pool<Postgres>) -> Result<Option<SchemaGap>, OpenError> {
     let mut connection = pool.acquire().await?;
-    let noted = schema::noted_on_postgres(connection.get()?).await?;
+    let applied = schema::applied_on_postgres(connection.get()?).await?;
     connection.give_back();
-    Ok(schema::gap(&migrations(POSTGRES_MIGRATIONS), &noted))
+    Ok(schema::gap(&migrator(migrations::POSTGRES), &applied))
 }
 
-/// What lies between the schema and what this program works on.
+/// How the schema differs from the one that this program works on.
 pub(super) async fn sqlite_gap(pool: &Pool<Sqlite>) -> Result<Option<SchemaGap>, OpenError> {
     let mut connection = pool.acquire().await?;
-    let noted = schema::noted_on_sqlite(connection.get()?).await?;
+    let applied = schema::applied_on_sqlite(connection.get()?).await?;
     connection.give_back();
-    Ok(schema::gap(&migrations(SQLITE_MIGRATIONS), &noted))
+    Ok(schema::gap(&migrator(migrations::SQLITE), &applied))
 }
 
 // All of these use `run_direct`, because the bounds of `run` keep the future from being `Send`.
 
-/// One instance migrates and the others wait, by a named lock. sqlx's own waits for ever, which it
-/// spells in a way that MariaDB takes for "not at all".
+/// Migrates under a named lock. sqlx has a lock of its own, which is not used: it waits without
+/// limit, which it spells in a way that MariaDB understands as "not at all".
 pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
-    // Not one of the pool's any more: whatever happens, the lock goes when the connection does.
+    // Detached from the pool, so that the lock ends with the connection, whatever happens.
     let mut connection = pool.acquire().await?.detach()?;
-    // A lock's name is the server's, not the database's, and at most 64 characters long.
-    let locked: Option<i64> = sqlx::query_scalar(
-        "SELECT CAST(GET_LOCK(CONCAT('racy ', SHA2(DATABASE(), 224)), ?) AS SIGNED)",
-    )
-    .bind(MIGRATION_LOCK_SECONDS)
-    .fetch_one(&mut connection)
+    answered(Some(CHECKS_WITHIN), async {
+        lock_mysql(&mut connection).await?;
+        forget_half_a_migration(&mut connection).await
+    })
     .await?;
-    if locked != Some(1) {
-        return Err(others_take_too_long());
-    }
-    forget_half_a_migration(&mut connection).await?;
-    let mut migrations = migrations(MYSQL_MIGRATIONS);
+    let mut migrations = migrator(migrations::MYSQL);
     let migrations = migrations.set_locking(false);
-    let before = Some(KEYLESS_MIGRATION - 1);
+    let before = Some(KEYLESS - 1);
     migrations
         .run_direct(before, &mut connection, false)
         .await?;
@@ -189,45 +70,60 @@ pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// How long an instance waits for another one that migrates.
-const MIGRATION_LOCK_SECONDS: i64 = 60;
+async fn lock_mysql(connection: &mut MySqlConnection) -> Result<(), OpenError> {
+    // The name of a lock holds for the whole server, not for the database. It has at most 64
+    // characters.
+    let locked: Option<i64> = sqlx::query_scalar(
+        "SELECT CAST(GET_LOCK(CONCAT('racy ', SHA2(DATABASE(), 224)), ?) AS SIGNED)",
+    )
+    .bind(LOCK_SECONDS)
+    .fetch_one(connection)
+    .await?;
+    if locked == Some(1) {
+        Ok(())
+    } else {
+        Err(another_instance_takes_too_long())
+    }
+}
 
-fn others_take_too_long() -> OpenError {
+fn another_instance_takes_too_long() -> OpenError {
     OpenError::Migrate(format!(
-        "another instance has been at it for {MIGRATION_LOCK_SECONDS} seconds"
+        "another instance has been migrating it for {LOCK_SECONDS} seconds"
     ))
 }
 
-/// InnoDB commits every CREATE TABLE by itself, so that a migration can be cut off half way, by a
-/// signal or a crash. Ours can be repeated: the note that one was begun is removed, and it is run
-/// again. Tables that were there before any note are somebody else's, and are left alone.
+/// Makes a migration that was cut off run again. InnoDB commits every CREATE TABLE by itself, so a
+/// signal or a crash can end a migration half way. Ours can be repeated: the note that one was begun
+/// is removed.
 async fn forget_half_a_migration(connection: &mut MySqlConnection) -> Result<(), OpenError> {
     let tables: Vec<String> = sqlx::query_scalar(
-        "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
-         WHERE table_schema = DATABASE() \
-         AND table_name IN ('_sqlx_migrations', 'accounts', 'transactions')",
+        "SELECT CAST(LOWER(table_name) AS CHAR) FROM information_schema.tables \
+         WHERE table_schema = DATABASE()",
     )
     .fetch_all(&mut *connection)
     .await?;
-    if tables.iter().any(|table| table == "_sqlx_migrations") {
-        for ours in migrations(MYSQL_MIGRATIONS).iter() {
-            sqlx::query(
-                "DELETE FROM _sqlx_migrations \
-                 WHERE success = FALSE AND version = ? AND checksum = ?",
-            )
-            .bind(ours.version)
-            .bind(ours.checksum.as_ref())
-            .execute(&mut *connection)
-            .await?;
-        }
-        return Ok(());
+    if !tables.iter().any(|table| table == NOTES) {
+        return refuse_foreign_tables(migrations::MYSQL, &tables);
     }
-    refuse_somebody_elses(&tables)
+    for ours in migrator(migrations::MYSQL).iter() {
+        sqlx::query(
+            "DELETE FROM _sqlx_migrations WHERE success = FALSE AND version = ? AND checksum = ?",
+        )
+        .bind(ours.version)
+        .bind(ours.checksum.as_ref())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
 }
 
-/// `tables` are those of our names in a database in which no migration was ever noted.
-fn refuse_somebody_elses(tables: &[String]) -> Result<(), OpenError> {
-    match tables.first() {
+/// Refuses a database without notes of migrations that has a table by the name of one of ours: the
+/// table is another program's. `tables` are all tables of the database.
+fn refuse_foreign_tables(
+    migrations: migrations::Migrations,
+    tables: &[String],
+) -> Result<(), OpenError> {
+    match foreign_table(migrations, tables) {
         None => Ok(()),
         Some(table) => Err(OpenError::Migrate(format!(
             "it has a table {table} that Racy did not make; give Racy a database of its own"
@@ -235,24 +131,24 @@ fn refuse_somebody_elses(tables: &[String]) -> Result<(), OpenError> {
     }
 }
 
-/// One transaction around all migrations, so that none can be cut off half way, and an advisory lock
-/// that goes with it.
+/// Migrates in one transaction, so that no migration can be cut off half way. An advisory lock ends
+/// with the transaction.
 pub(super) async fn postgres(pool: &Pool<Postgres>) -> Result<(), OpenError> {
+    // At another level the snapshot would be taken before the lock, and would not show what another
+    // instance has migrated in the meantime.
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
     let is_pooled = pool.greeting().is_pooled();
     let beginning = pool.greeting().behind_a_pooler.clone();
     let mut connection = pool.acquire().await?.detach()?;
-    // READ COMMITTED, because a snapshot would be taken before the lock is there, and would not show
-    // what another instance has migrated in the meantime.
-    const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
     let begin = match beginning.filter(|_| is_pooled) {
         // sqlx prepares statements under names that another client may have left there.
         Some(beginning) => format!("{}; DEALLOCATE ALL", beginning.spell(BEGIN)),
         None => BEGIN.to_owned(),
     };
-    let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await?;
-    wait_for_other_instances(&mut transaction).await?;
-    look_for_somebody_elses_tables(&mut transaction).await?;
-    migrations(POSTGRES_MIGRATIONS)
+    let ready = begin_and_check(&mut connection, begin);
+    let mut transaction = answered(Some(CHECKS_WITHIN), ready).await?;
+    migrator(migrations::POSTGRES)
         .set_locking(false)
         .run_direct(None, &mut *transaction, false)
         .await?;
@@ -266,82 +162,68 @@ pub(super) async fn postgres(pool: &Pool<Postgres>) -> Result<(), OpenError> {
     Ok(())
 }
 
-async fn wait_for_other_instances(connection: &mut PgConnection) -> Result<(), OpenError> {
-    // The session's own lock timeout is about rows.
+async fn begin_and_check(
+    connection: &mut PgConnection,
+    begin: String,
+) -> Result<Transaction<'_, Postgres>, OpenError> {
+    let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await?;
+    lock_postgres(&mut transaction).await?;
+    check_tables(&mut transaction).await?;
+    Ok(transaction)
+}
+
+async fn lock_postgres(connection: &mut PgConnection) -> Result<(), OpenError> {
+    // The session's own lock timeout is meant for rows.
     sqlx::query("SELECT set_config('lock_timeout', $1, true)")
-        .bind(format!("{MIGRATION_LOCK_SECONDS}s"))
+        .bind(format!("{LOCK_SECONDS}s"))
         .execute(&mut *connection)
         .await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
-        .bind(MIGRATION_LOCK)
+        .bind(LOCK_NUMBER)
         .execute(connection)
         .await
         .map_err(|error| match Fault::from(error) {
-            fault if fault.kind == FaultKind::LockTimeout => others_take_too_long(),
+            fault if fault.kind == FaultKind::LockTimeout => another_instance_takes_too_long(),
             fault => fault.into(),
         })?;
     Ok(())
 }
 
-/// A lock's number is the database's. This one spells "racy" in ASCII.
-const MIGRATION_LOCK: i64 = 0x7261_6379;
+/// The number of the advisory lock, within the database. It spells "racy" in ASCII.
+const LOCK_NUMBER: i64 = 0x7261_6379;
 
-/// Looks where the migrations would put theirs: into the first schema of the search path.
-async fn look_for_somebody_elses_tables(connection: &mut PgConnection) -> Result<(), OpenError> {
+/// Checks the schema in which the migrations would make their tables: the first one of the search
+/// path.
+async fn check_tables(connection: &mut PgConnection) -> Result<(), OpenError> {
     let tables: Vec<String> = sqlx::query_scalar(
-        "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = current_schema() \
-         AND tablename IN ('_sqlx_migrations', 'accounts', 'transactions')",
+        "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = current_schema()",
     )
     .fetch_all(connection)
     .await?;
-    if tables.iter().any(|table| table == "_sqlx_migrations") {
+    if tables.iter().any(|table| table == NOTES) {
         return Ok(());
     }
-    refuse_somebody_elses(&tables)
+    refuse_foreign_tables(migrations::POSTGRES, &tables)
 }
 
-/// SQLite has no named locks: there a transaction around all migrations does the same.
+/// Migrates in one transaction, which is also the lock: SQLite has no named locks.
 pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
     let mut connection = pool.acquire().await?.detach()?;
-    let patience = format!("PRAGMA busy_timeout = {}", 1000 * MIGRATION_LOCK_SECONDS);
-    sqlx::raw_sql(AssertSqlSafe(patience))
+    let busy_timeout = format!("PRAGMA busy_timeout = {}", 1000 * LOCK_SECONDS);
+    sqlx::raw_sql(AssertSqlSafe(busy_timeout))
         .execute(&mut connection)
         .await?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    // Another program may have come since the file was opened.
+    // Another program may have used the file since it was opened.
     if let Some(why) = what_is_foreign(&mut transaction).await? {
         return Err(OpenError::Migrate(format!(
             "{why}; give Racy a database of its own"
         )));
     }
-    migrations(SQLITE_MIGRATIONS)
+    migrator(migrations::SQLITE)
         .run_direct(None, &mut *transaction, false)
         .await?;
     transaction.commit().await?;
     hang_up(connection).await;
     Ok(())
-}
-
-/// Whether the migrations that a SQLite database notes begin with ours. One that notes none is no
-/// other program's, and counts as ours.
-pub(super) fn is_ours(applied: &[(i64, Vec<u8>)]) -> bool {
-    let ours = migrations(SQLITE_MIGRATIONS);
-    let is_ours = |(version, checksum): &(i64, Vec<u8>)| {
-        let mut ours = ours.iter();
-        ours.any(|it| it.version == *version && it.checksum.as_ref() == checksum.as_slice())
-    };
-    applied.first().is_none_or(is_ours)
-}
-
-fn migrations(migrations: Migrations) -> Migrator {
-    let migrations = migrations.iter().map(|(number, description, sql)| {
-        Migration::new(
-            *number,
-            (*description).into(),
-            MigrationType::Simple,
-            sql.into_sql_str(),
-            false,
-        )
-    });
-    Migrator::with_migrations(migrations.collect())
 }

@@ -10,9 +10,9 @@
 //! - `mysql`, `postgres`, `sqlite`: what each engine is told and asked when a connection is opened.
 //! - `presets`: the session variables that our statements rely on. `greeting`: how each connection
 //!   is told them, and asked for them. `pooler`: what is done behind a pooler.
-//! - `reach`: why a server cannot be reached, and whether the way to it is encrypted.
+//! - `reach`: why a server cannot be reached. `encryption`: whether the connection is encrypted.
 //! - `sqlite_file`: to whom a SQLite file belongs, before anything in it is changed.
-//! - `migrate`: the schema, brought up to date. `schema`: how far it is.
+//! - `migrate`: the schema, brought up to date. `migrations`: the statements. `schema`: how far it is.
 //!
 //! Talking:
 //! - `pool`: the pool. `connection`: one of its connections, of any driver.
@@ -33,6 +33,7 @@ mod codes;
 mod connection;
 mod database;
 mod dialect;
+mod encryption;
 mod error;
 mod fault;
 mod file_lock;
@@ -40,6 +41,7 @@ mod greeting;
 mod lane;
 pub mod local;
 mod migrate;
+mod migrations;
 mod mysql;
 mod named_lock;
 mod parameters;

@@ -1,25 +1,27 @@
-//! How many connections there is room for: what the server, the database and the user are allowed,
-//! less what is in use now.
+//! How many connections there is room for: what the server, the database and the user may have,
+//! minus what is in use now.
 
 use sqlx::{MySql, Postgres, Row as _};
 
+use super::connection::answered;
 use super::pool::Pool;
 use super::{Database, Fault, Pools};
 
-/// Server connections that are left free for other clients.
+/// Server connections left free for other clients.
 const LEFT_TO_OTHERS: i64 = 3;
 
-/// How many connections may be taken.
+/// How many connections may be opened.
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) connections: usize,
-    /// What keeps them from being more.
+    /// Why they are not more.
     pub(super) why: String,
 }
 
-/// What is allowed and what of it is in use, with the setting in words.
+/// A limit of connections, and what of it is in use.
 struct Limit {
-    what: &'static str,
+    /// The setting, in words.
+    setting: &'static str,
     most: i64,
     used: i64,
     left_to_others: i64,
@@ -28,27 +30,25 @@ struct Limit {
 impl Limit {
     fn room(&self) -> Room {
         let Self {
-            what,
+            setting,
             most,
             used,
             left_to_others,
         } = self;
-        let others = match left_to_others {
-            0 => String::new(),
-            some => format!(", and {some} are left to others"),
+        let others = if *left_to_others == 0 {
+            String::new()
+        } else {
+            format!(", and {left_to_others} are left to others")
         };
         Room {
             connections: usize::try_from(most - used - left_to_others).unwrap_or_default(),
-            why: format!("{what} allows {most} connections, of which {used} are in use{others}"),
+            why: format!("{setting} allows {most} connections, of which {used} are in use{others}"),
         }
     }
 }
 
 impl Database {
-    /// How many connections the explorer may take now, those of this database's own pool included.
-    ///
-    /// # Errors
-    /// As the engine refuses to say.
+    /// How many connections the explorer may open now, including those of this database's own pool.
     pub(super) async fn room(&self) -> Result<Room, Fault> {
         let own = Room {
             connections: self.settings.connections as usize,
@@ -57,15 +57,14 @@ impl Database {
                 self.settings.connections
             ),
         };
-        let (limits, reused) = match &self.pools {
+        let limits = answered(Some(self.settings.opening_within()), self.limits()).await?;
+        let reused = match &self.pools {
             Pools::MySql(pool) => {
-                let limits = mysql_limits(pool).await?;
                 let usage = pool.usage();
-                (limits, usage.idle + usage.in_use)
+                usage.idle + usage.in_use
             }
-            // The lanes are elsewhere, with connections of their own.
-            Pools::Postgres(pool) => (postgres_limits(pool).await?, 0),
-            Pools::Sqlite(_) => (Vec::new(), 0),
+            // The lanes are in other places, with connections of their own.
+            Pools::Postgres(_) | Pools::Sqlite(_) => 0,
         };
         let rooms = limits.iter().map(|limit| {
             let room = limit.room();
@@ -75,19 +74,25 @@ impl Database {
             }
         });
         Ok(rooms.fold(own, |tightest, room| {
-            match room.connections < tightest.connections {
-                true => room,
-                false => tightest,
+            if room.connections < tightest.connections {
+                room
+            } else {
+                tightest
             }
         }))
     }
 
+    async fn limits(&self) -> Result<Vec<Limit>, Fault> {
+        match &self.pools {
+            Pools::MySql(pool) => mysql_limits(pool).await,
+            Pools::Postgres(pool) => postgres_limits(pool).await,
+            Pools::Sqlite(_) => Ok(Vec::new()),
+        }
+    }
+
     /// Opens this number of connections at once, or as many as the server grants, and leaves them
     /// idle in the pool. Returns their number and, if they are fewer than wanted, the server's
-    /// reason.
-    ///
-    /// # Errors
-    /// As the engine refuses for any other reason.
+    /// reason. Any other refusal is an error.
     pub(super) async fn warm_up(&self, wanted: usize) -> Result<(usize, Option<String>), Fault> {
         let mut opened = Vec::new();
         let mut refused = None;
@@ -106,8 +111,8 @@ impl Database {
     }
 }
 
-/// `max_connections`, and what the account's own `max_user_connections` allows, which the session's
-/// variable shows.
+/// The server's `max_connections`, and the user's `max_user_connections` if there is one. The
+/// session's variable shows the latter.
 async fn mysql_limits(pool: &Pool<MySql>) -> Result<Vec<Limit>, Fault> {
     let mut pooled = pool.acquire().await?;
     let (most, of_user, used_by_user): (i64, i64, i64) = sqlx::query_as(
@@ -123,25 +128,26 @@ async fn mysql_limits(pool: &Pool<MySql>) -> Result<Vec<Limit>, Fault> {
     pooled.give_back();
     let used: String = used.try_get("Value")?;
     let server = Limit {
-        what: "max_connections",
+        setting: "max_connections",
         most,
         used: used.parse().unwrap_or_default(),
         left_to_others: LEFT_TO_OTHERS,
     };
     let user = Limit {
-        what: "max_user_connections",
+        setting: "max_user_connections",
         most: of_user,
         used: used_by_user,
         left_to_others: 0,
     };
-    Ok(match of_user {
-        0 => vec![server],
-        _ => vec![server, user],
-    })
+    if of_user == 0 {
+        Ok(vec![server])
+    } else {
+        Ok(vec![server, user])
+    }
 }
 
-/// `max_connections` less what is reserved, and what the role and the database allow. The last
-/// three do not hold for superusers.
+/// `max_connections` minus what is reserved, and the limits of the role and the database. Only
+/// `max_connections` holds for a superuser.
 async fn postgres_limits(pool: &Pool<Postgres>) -> Result<Vec<Limit>, Fault> {
     let mut pooled = pool.acquire().await?;
     let (most, reserved, used): (i64, i64, i64) = sqlx::query_as(
@@ -167,8 +173,8 @@ async fn postgres_limits(pool: &Pool<Postgres>) -> Result<Vec<Limit>, Fault> {
     .fetch_one(pooled.get()?)
     .await?;
     pooled.give_back();
-    let limit = |what, most, used, left_to_others| Limit {
-        what,
+    let limit = |setting, most, used, left_to_others| Limit {
+        setting,
         most,
         used,
         left_to_others,
@@ -178,7 +184,7 @@ async fn postgres_limits(pool: &Pool<Postgres>) -> Result<Vec<Limit>, Fault> {
     }
     let left = reserved.max(LEFT_TO_OTHERS);
     let mut limits = vec![limit("max_connections", most, used, left)];
-    for (what, most, used) in [
+    for (setting, most, used) in [
         ("the role's CONNECTION LIMIT", of_role, used_by_role),
         (
             "the database's CONNECTION LIMIT",
@@ -186,9 +192,9 @@ async fn postgres_limits(pool: &Pool<Postgres>) -> Result<Vec<Limit>, Fault> {
             used_in_database,
         ),
     ] {
-        // -1 stands for none.
+        // -1 means that there is no limit.
         if most >= 0 {
-            limits.push(limit(what, most, used, 0));
+            limits.push(limit(setting, most, used, 0));
         }
     }
     Ok(limits)

@@ -47,6 +47,14 @@ impl Settings {
         Duration::from_secs(seconds.into())
     }
 
+    /// How long an answer may take while a database is opened.
+    pub(super) fn opening_within(&self) -> Duration {
+        /// A slow server may take this long, even if clients queue for less.
+        const AT_LEAST: Duration = Duration::from_secs(10);
+
+        AT_LEAST.max(self.acquire_timeout)
+    }
+
     /// Refuses what an engine other than InnoDB does not have, before anything is sent to it.
     pub(super) fn check(&self, flavour: Flavour) -> Result<(), OpenError> {
         if self.snapshot_isolation.is_some() {

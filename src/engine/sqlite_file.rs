@@ -1,11 +1,11 @@
-//! A SQLite database's file, looked at before anything in it or beside it is changed.
+//! Checks a SQLite file before anything in it or beside it is changed.
 //!
 //! Opening a database for work switches its journal mode, which rewrites its header and makes files
-//! beside it. So first of all it is asked whose it is, and a file of another program is left as it
-//! is.
+//! beside it. So the first question is to whom the file belongs, and a file of another program is
+//! left as it is.
 //!
-//! The file is never opened past SQLite: closing it would give up all POSIX locks that other
-//! connections of this process hold on it.
+//! Only SQLite opens the file. If this program closed a file handle of its own, all POSIX locks
+//! that other connections of this process hold on the file would be lost.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -19,17 +19,17 @@ use tokio::time::sleep;
 
 use super::file_lock::FileLock;
 use super::named_lock::file_beside;
-use super::{Fault, OpenError, migrate};
+use super::{Fault, OpenError, migrations};
 
-/// The real path of a database file that is ours to open, or still to be made.
+/// The real path of a database file that belongs to Racy or does not exist yet.
 ///
 /// # Errors
-/// [`OpenError::File`] where it is another program's, or cannot be used.
+/// [`OpenError::File`] if it is another program's, or cannot be used.
 pub(super) async fn checked(path: &Path) -> Result<PathBuf, OpenError> {
     let real = real_path(path).map_err(OpenError::File)?;
     let bytes = fs::metadata(&real).map_or(0, |found| found.len());
     if bytes > 0 {
-        look(&real).await.map_err(|why| {
+        check_owner(&real).await.map_err(|why| {
             OpenError::File(format!("{why}; give Racy a file of its own: sqlite:PATH"))
         })?;
     }
@@ -51,15 +51,16 @@ pub(super) fn must_exist(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Makes the lock file beside the database, which is there by now.
+/// Makes the lock file beside the database, which exists by now.
 ///
 /// # Errors
-/// [`OpenError::File`] where this user may not use it.
+/// [`OpenError::File`] if this user may not use it.
 pub(super) fn prepare_lock(database: &Path) -> Result<(), OpenError> {
     let lock = file_beside(database);
     FileLock::prepare(&lock, database).map_err(|error| {
         OpenError::File(format!(
-            "the lock file {}: {error}; all who write the database need to write this file",
+            "the lock file {}: {error}; every user who writes the database must be able to write \
+             this file",
             lock.display()
         ))
     })
@@ -71,80 +72,84 @@ fn real_path(path: &Path) -> Result<PathBuf, String> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => return in_real_folder(path),
-        Err(error) => return Err(of_the_way(path, &error)),
+        Err(error) => return Err(unreachable_path(path, &error)),
     };
-    let real = fs::canonicalize(path).map_err(|error| match found.is_symlink() {
-        true => format!("{shown} is a symbolic link to a file that is not there"),
-        false => of_the_way(path, &error),
+    let real = fs::canonicalize(path).map_err(|error| {
+        if found.is_symlink() {
+            format!("{shown} is a symbolic link to a file that does not exist")
+        } else {
+            unreachable_path(path, &error)
+        }
     })?;
-    let found = fs::metadata(&real).map_err(|error| of_the_way(path, &error))?;
+    let found = fs::metadata(&real).map_err(|error| unreachable_path(path, &error))?;
     if found.is_dir() {
         Err(format!("{shown} is a folder; name a file in it"))
     } else if !found.is_file() {
-        Err(format!("{shown} is no file"))
+        Err(format!("{shown} is not a file"))
     } else if found.nlink() > 1 {
-        // SQLite would keep a journal for each name.
+        // SQLite would keep one journal for each name.
         Err(format!("{shown} has several names (hard links); keep one"))
     } else {
         Ok(real)
     }
 }
 
-/// A file that is not there yet, in a folder that is.
+/// The real path of a file that does not exist yet, in a folder that does.
 fn in_real_folder(path: &Path) -> Result<PathBuf, String> {
     let name = path
         .file_name()
-        .ok_or_else(|| format!("{} names no file", path.display()))?;
+        .ok_or_else(|| format!("{} does not name a file", path.display()))?;
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     match fs::canonicalize(folder) {
         Ok(real) if real.is_dir() => Ok(real.join(name)),
-        Ok(_) => Err(format!("{} is no folder", folder.display())),
+        Ok(_) => Err(format!("{} is not a folder", folder.display())),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(format!(
-            "the folder {} is not there; make it first",
+            "the folder {} does not exist; make it first",
             folder.display()
         )),
-        Err(error) => Err(of_the_way(path, &error)),
+        Err(error) => Err(unreachable_path(path, &error)),
     }
 }
 
-fn of_the_way(path: &Path, error: &io::Error) -> String {
+fn unreachable_path(path: &Path, error: &io::Error) -> String {
     match error.kind() {
-        ErrorKind::NotADirectory => format!("the way to {} leads through a file", path.display()),
+        ErrorKind::NotADirectory => format!("the path {} leads through a file", path.display()),
         ErrorKind::PermissionDenied => {
-            format!("this user may not go to {}", path.display())
+            format!("this user may not reach {}", path.display())
         }
         _ => format!("{}: {error}", path.display()),
     }
 }
 
-/// SQLite keeps its journal beside the database, and the lab its lock file.
+/// Checks that files can be made beside the database: SQLite's journal, and the lab's lock file.
 fn check_folder(path: &Path) -> Result<(), String> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    // A file without a name: it leaves nothing behind.
+    // This file has no name, so it leaves nothing behind.
     tempfile::tempfile_in(folder).map(drop).map_err(|error| {
         format!(
-            "no file can be made in the folder {}: {error}; the database's journal and its lock file \
-             belong there",
+            "no file can be made in the folder {}: {error}; the database's journal and its lock \
+             file must be there",
             folder.display()
         )
     })
 }
 
-/// Whose it is. A change that is under way may be in the way for a moment.
-async fn look(path: &Path) -> Result<(), String> {
-    const LOOKS: u32 = 3;
+/// Refuses a file of another program. Tries again, because another client's change may block the
+/// file for a moment.
+async fn check_owner(path: &Path) -> Result<(), String> {
+    const ATTEMPTS: u32 = 3;
     const PAUSE: Duration = Duration::from_millis(50);
 
-    let mut looks = 0;
+    let mut attempts = 0;
     loop {
-        looks += 1;
+        attempts += 1;
         match look_once(path).await {
             Ok(Some(why)) => return Err(why),
             Ok(None) => return Ok(()),
-            Err(_) if looks < LOOKS => sleep(PAUSE).await,
+            Err(_) if attempts < ATTEMPTS => sleep(PAUSE).await,
             Err(error) => return Err(unreadable(path, error)),
         }
     }
@@ -156,15 +161,15 @@ fn unreadable(path: &Path, error: sqlx::Error) -> String {
 
     let (path, fault) = (path.display(), Fault::from(error));
     match fault.code.as_deref() {
-        Some(NOT_A_DATABASE) => format!("{path} is no SQLite database"),
+        Some(NOT_A_DATABASE) => format!("{path} is not a SQLite database"),
         Some(CANNOT_OPEN) => format!("{path} may not be read by this user"),
         _ => format!("{path} cannot be read: {fault}"),
     }
 }
 
-/// Reads it in a way that changes nothing: without locks and without files beside it. What another
-/// connection has written and not yet moved into the file is seen only through these, so they are
-/// used where they are there.
+/// Reads the file without changing anything: it takes no locks and makes no files beside it. If the
+/// files beside it exist, they are used, because only they show what another connection has written
+/// and not yet moved into the file.
 async fn look_once(path: &Path) -> sqlx::Result<Option<String>> {
     let has = |suffix: &str| {
         let mut beside = path.as_os_str().to_owned();
@@ -191,13 +196,13 @@ async fn look_with(options: &SqliteConnectOptions) -> sqlx::Result<Option<String
     found
 }
 
-/// Why a database is another program's; None if it is empty or ours.
+/// Why a database is another program's. None if it is empty or Racy's.
 pub(super) async fn what_is_foreign(
     connection: &mut SqliteConnection,
 ) -> sqlx::Result<Option<String>> {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
-         ORDER BY name <> 'accounts', name",
+         ORDER BY name",
     )
     .fetch_all(&mut *connection)
     .await?;
@@ -206,7 +211,7 @@ pub(super) async fn what_is_foreign(
             sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
                 .fetch_all(&mut *connection)
                 .await?;
-        return Ok((!migrate::is_ours(&applied)).then(|| {
+        return Ok((!are_ours(&applied)).then(|| {
             "it has migrations (_sqlx_migrations) that are another program's".to_owned()
         }));
     }
@@ -215,7 +220,7 @@ pub(super) async fn what_is_foreign(
             "it has a table {table} that Racy did not make"
         )));
     }
-    // An empty database may be marked by the program that is going to fill it.
+    // A program may have marked an empty database that it is going to fill.
     let application: i64 = sqlx::query_scalar("PRAGMA application_id")
         .fetch_one(&mut *connection)
         .await?;
@@ -223,6 +228,18 @@ pub(super) async fn what_is_foreign(
         .fetch_one(&mut *connection)
         .await?;
     Ok(((application, version) != (0, 0)).then(|| {
-        format!("it is marked as another program's (application_id {application}, user_version {version})")
+        format!(
+            "it is marked as another program's (application_id {application}, user_version \
+             {version})"
+        )
     }))
+}
+
+/// Whether the noted migrations begin with one of ours. A database that notes none counts as ours.
+fn are_ours(applied: &[(i64, Vec<u8>)]) -> bool {
+    let ours = migrations::migrator(migrations::SQLITE);
+    applied.first().is_none_or(|(version, checksum)| {
+        let mut ours = ours.iter();
+        ours.any(|it| it.version == *version && it.checksum.as_ref() == checksum.as_slice())
+    })
 }

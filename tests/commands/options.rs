@@ -52,7 +52,7 @@ const WRONG_OPTIONS: [(&str, &str); 9] = [
 const WRONG_DATABASES: [(&str, &str); 5] = [
     (
         "migrate --database-url sqlite:/nowhere/lab.db",
-        "the folder /nowhere is not there",
+        "the folder /nowhere does not exist",
     ),
     (
         "demo --database-url sqlite::memory: --isolation read-committed",
