@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::{Database, Fault, Session, Work, again};
+use crate::engine::{Database, Fault, Session, Work, WriteProbe, again};
 use crate::step::Unobserved;
 
 /// The slots over which an account's balance can be spread: so many, numbered from 0.
@@ -15,6 +15,21 @@ pub(crate) const OPEN_SLOTS: &str = "INSERT INTO account_slots (account_id, slot
     FROM accounts, (SELECT 0 AS slot UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 \
                     UNION SELECT 5 UNION SELECT 6 UNION SELECT 7) slots \
     WHERE accounts.id = ?";
+
+/// Tells whether a deposit could be made.
+pub const WRITE_PROBE: WriteProbe = WriteProbe {
+    write_nothing: &[
+        "UPDATE accounts SET balance = balance WHERE 1 = 0",
+        "INSERT INTO transactions (account_id, amount) SELECT id, 0 FROM accounts WHERE 1 = 0",
+    ],
+    read_nothing: &[
+        "SELECT balance FROM accounts WHERE 1 = 0",
+        "SELECT amount FROM transactions WHERE 1 = 0",
+    ],
+    insert: "INSERT INTO idempotency_keys (name, fingerprint, owner, state, claimed_at) \
+             VALUES (?, ?, 0, 0, 0)",
+    delete: "DELETE FROM idempotency_keys WHERE fingerprint = ?",
+};
 
 /// An account and what its transactions say it should hold, read in one statement.
 ///

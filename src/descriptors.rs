@@ -1,25 +1,27 @@
-//! How many files the process may have open, and what they are for.
+//! How many files the process may have open, and how many connections they suffice for.
 //!
-//! A connection is an open file, and so is an export that it asks for. When no more files may be
-//! opened, no client is let in and no export is written. To prevent that, the number of clients
-//! follows from the number of files.
+//! A connection is an open file, and a file that is read or written for a client is another one. If
+//! no more files may be opened, no client is accepted and no file is written. To prevent that, the
+//! number of connections is limited by the number of files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::http::RESERVED_PLACES;
 
-/// What the process itself needs: standard input and output, the listener, the runtime, a private
+/// The files of the process itself: standard input and output, the listener, the runtime, a private
 /// server.
 const OWN: u64 = 24;
 
-/// A connection to a server is one file; SQLite has the database, its log and the log's index.
+/// The files of one database connection. A server's is one file. SQLite's are the database, its log
+/// and the log's index.
 const OF_A_DATABASE_CONNECTION: u64 = 3;
 
-/// The client's socket, and the file that is read or written for it.
+/// The files of one client: its socket, and the file that is read or written for it.
 const OF_A_CLIENT: u64 = 2;
 
-/// Raises the limit of open files to this number, or to the most that is allowed, and returns it.
-/// Not higher: the private server inherits the limit, and MySQL allocates memory for each file.
+/// Raises the limit of open files to this number, or to the largest that is allowed, and returns the
+/// limit. It is not raised further, because the private server inherits it, and MySQL allocates
+/// memory for each file.
 pub fn raise_to(needed: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let current = current.unwrap_or(u64::MAX);
@@ -37,24 +39,24 @@ pub fn raise_to(needed: u64) -> u64 {
     }
 }
 
-/// How many connections there may be.
+/// How many connections there may be at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// To the database.
+    /// Connections to the database.
     pub database: u32,
-    /// From clients, beside those that are kept for the keeper, health and metrics.
+    /// Connections from clients, without those reserved for the keeper, health and metrics.
     pub clients: u32,
 }
 
 impl Share {
-    /// The most files that are open at once with these connections.
+    /// How many files are open at most with these connections.
     pub fn files(self) -> u64 {
         let clients = u64::from(self.clients) + RESERVED_PLACES as u64;
         OWN + u64::from(self.database) * OF_A_DATABASE_CONNECTION + clients * OF_A_CLIENT
     }
 
-    /// The part of it that fits into this number of files. Where they are too few, the database
-    /// gets at most half of them, unless the clients need less.
+    /// The connections that this number of files suffices for. If they are too few, the database
+    /// gets at most half of them, or more if the clients need less.
     #[must_use]
     pub fn limited_to(self, files: u64) -> Self {
         let reserved = RESERVED_PLACES as u64 * OF_A_CLIENT;
@@ -84,7 +86,7 @@ mod tests {
     };
 
     #[test]
-    fn where_files_are_many_everybody_gets_what_is_wanted() {
+    fn where_files_are_many_no_connection_is_lost() {
         assert_eq!(WANTED.limited_to(u64::MAX), WANTED);
         assert_eq!(WANTED.limited_to(WANTED.files()), WANTED);
     }
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_do_not_want_is_for_the_database() {
+    fn the_database_gets_what_the_clients_do_not_need() {
         let few = Share {
             database: 100,
             clients: 10,

@@ -1,6 +1,7 @@
 //! What a database may do to a lab that has done nothing wrong: what the client is told, and
 //! whether the instance says that it is ready.
 
+use racy::accounts;
 use racy::engine::{Address, Database, FaultKind, Settings};
 use racy::exhibits::deposits::{Failure, Refusal, Strategy};
 use racy::step::Unobserved;
@@ -56,8 +57,14 @@ fn fault_of(failure: &Failure) -> FaultKind {
 
 async fn a_healthy_lab_is_ready_and_nothing_is_written_for_it(engine: TestEngine) {
     let lab = engine.lab().await;
-    lab.database.could_deposit().await.unwrap();
-    lab.database.write_and_remove().await.unwrap();
+    lab.database
+        .could_write(&accounts::WRITE_PROBE)
+        .await
+        .unwrap();
+    lab.database
+        .write_and_remove(&accounts::WRITE_PROBE)
+        .await
+        .unwrap();
     let account = lab.account().await;
     assert_eq!((account.balance, account.transactions), (0, 0));
     let keys = "SELECT id FROM idempotency_keys";

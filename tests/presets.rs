@@ -189,7 +189,7 @@ async fn a_preset_that_the_user_may_not_change_is_refused_in_words(engine: TestE
     let refused = Database::connect(&address, &Settings::default()).await;
     let said = refused.unwrap_err().to_string();
     for words in [
-        "session_replication_role is replica, and has to be origin",
+        "session_replication_role is replica, and must be origin",
         "foreign keys are not checked",
         "ALTER ROLE",
     ] {

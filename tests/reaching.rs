@@ -124,7 +124,7 @@ async fn a_failed_connection_says_its_cause(engine: TestEngine) {
     for (url, words) in [
         (
             unknown_host,
-            "no host of the name no-such-host.invalid is found".to_owned(),
+            "the host name no-such-host.invalid is not found".to_owned(),
         ),
         (here(free), format!("nothing listens at 127.0.0.1:{free}")),
         (
@@ -146,7 +146,7 @@ async fn a_server_that_says_nothing_is_told(engine: TestEngine) {
     let url = url_to(&fresh, engine, silent);
     // Soon, because it is waited for until the time is up.
     let told = told_within(&url, Duration::from_millis(100)).await;
-    let words = format!("127.0.0.1:{silent} takes the connection and then says nothing");
+    let words = format!("127.0.0.1:{silent} accepts the connection and then says nothing");
     assert!(told.contains(&words), "{told}");
 }
 

@@ -189,12 +189,13 @@ impl Connection {
     ) -> Result<u64, Fault> {
         let patience = self.patience();
         let done = answered(patience, async {
-            let alone = self.begin_alone().await?;
+            let has_begun = self.begin_for_one_statement().await?;
             let done = on!(self, it => {
                 let statement = prepared!(it, sql, values);
                 statement.execute(it.get()?).await.map(|done| done.rows_affected())
             });
-            self.end_alone(alone, done.map_err(Fault::from)).await
+            self.end_for_one_statement(has_begun, done.map_err(Fault::from))
+                .await
         });
         let done = done.await;
         self.learn(done)
@@ -208,9 +209,9 @@ impl Connection {
     ) -> Result<i64, Fault> {
         let patience = self.patience();
         let done = answered(patience, async {
-            let alone = self.begin_alone().await?;
+            let has_begun = self.begin_for_one_statement().await?;
             let done = self.insert_one(sql, values).await;
-            self.end_alone(alone, done).await
+            self.end_for_one_statement(has_begun, done).await
         });
         let done = done.await;
         self.learn(done)
@@ -246,9 +247,9 @@ impl Connection {
     ) -> Result<Vec<Row>, Fault> {
         let patience = self.patience();
         let done = answered(patience, async {
-            let alone = self.begin_alone().await?;
+            let has_begun = self.begin_for_one_statement().await?;
             let done = self.all_rows(sql, values).await;
-            self.end_alone(alone, done).await
+            self.end_for_one_statement(has_begun, done).await
         });
         let done = done.await;
         self.learn(done)

@@ -9,7 +9,8 @@
 //!   `parameters`, what may stand after its `?`. [`local`]: a private server started by the lab.
 //! - `mysql`, `postgres`, `sqlite`: what each engine is told and asked when a connection is opened.
 //! - `presets`: the session variables that our statements rely on. `greeting`: how each connection
-//!   is told them, and asked for them. `pooler`: what is done behind a pooler.
+//!   is told them, and asked for them. `pooler`: a pooler in between;
+//!   `pooler_search` looks for one, and `behind_pooler` runs statements behind it.
 //! - `reach`: why a server cannot be reached. `encryption`: whether the connection is encrypted.
 //! - `sqlite_file`: to whom a SQLite file belongs, before anything in it is changed.
 //! - `migrate`: the schema, brought up to date. `migrations`: the statements. `schema`: how far it is.
@@ -28,6 +29,7 @@
 //! - `waits`: which connections wait for a lock?
 
 mod alone;
+mod behind_pooler;
 pub mod choice;
 mod codes;
 mod connection;
@@ -47,6 +49,7 @@ mod named_lock;
 mod parameters;
 mod pool;
 mod pooler;
+mod pooler_search;
 mod postgres;
 mod presets;
 mod reach;
@@ -69,6 +72,7 @@ pub use fault::{Fault, FaultKind};
 pub use file_lock::FileLock;
 pub use lane::{BESIDE_THE_CLIENTS, Lane, LaneKind, Lanes, Scratch};
 pub use pool::PoolUse;
+pub use ready::WriteProbe;
 pub use schema::SchemaGap;
 pub use session::{Kept, Session};
 pub use settings::{Address, Journal, Settings};

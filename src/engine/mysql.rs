@@ -6,8 +6,9 @@ use std::sync::Arc;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, MySqlConnection};
 
-use super::greeting::{Greeting, Greets as _};
+use super::greeting::{Greeting, TextProtocol as _};
 use super::pool::Pool;
+use super::pooler_search::is_in_between;
 use super::presets::{CLOCK, INNODB, INNODB_CHOICES, unusual_choices};
 use super::{
     Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings, pooler,
@@ -57,7 +58,7 @@ async fn refuse_a_pooler(
     options: &MySqlConnectOptions,
     connection: &mut MySqlConnection,
 ) -> Result<(), OpenError> {
-    if pooler::is_in_between(options, connection, NUMBER_IN_A_TRANSACTION, END).await? {
+    if is_in_between(options, connection, NUMBER_IN_A_TRANSACTION, END).await? {
         let reason = pooler::refused("nothing can be done about that here");
         return Err(OpenError::Pooler(reason));
     }
@@ -87,7 +88,7 @@ impl Variables {
             "{ALL_ROWS}; SHOW SESSION VARIABLES WHERE Variable_name IN ({})",
             names.join(", ")
         );
-        let rows = connection.hear(&question).await?.into_iter();
+        let rows = connection.ask(&question).await?.into_iter();
         let variables = rows.filter_map(|row| {
             let [name, value] = row.try_into().ok()?;
             Some((name.to_ascii_lowercase(), value))

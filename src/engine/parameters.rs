@@ -1,48 +1,48 @@
-//! The parameters after a database URL's `?`: which ones there are, and what each takes.
+//! The parameters after a database URL's `?`: which ones there are, and which values each takes.
 //!
-//! sqlx passes over a name that it does not know. `?ssl_mode=REQUIRED` would then connect in plain
-//! text without a word. So every name and every value is checked here before sqlx sees it, and a
-//! mistake is answered with the nearest right spelling.
+//! sqlx ignores a name that it does not know, so `?ssl_mode=REQUIRED` would connect in plain text
+//! without any message. So every name and every value is checked here before sqlx sees it. A mistake
+//! is answered with the nearest correct spelling.
 
 use std::path::Path;
 
-/// What a server's URL may say after its `?`.
-pub(super) struct Parameters {
+/// The parameters that a URL of one engine may have.
+pub(super) struct KnownParameters {
     known: &'static [Parameter],
-    /// What other programs call a thing, and what it is called here.
-    elsewhere: &'static [(&'static str, &'static str)],
+    /// Names of other programs, each with the name here.
+    foreign_names: &'static [(&'static str, &'static str)],
     /// The TLS modes that check the server's certificate.
     verifying: [&'static str; 2],
 }
 
 struct Parameter {
-    /// What it is called, in the spelling that is recommended; then its other names.
+    /// The recommended name, then its other spellings.
     names: &'static [&'static str],
-    takes: Takes,
+    value: ValueKind,
 }
 
 #[derive(Clone, Copy)]
-enum Takes {
+enum ValueKind {
     Text,
     Number,
     Port,
     Folder,
-    /// A file that has to be there.
+    /// A file that must exist.
     File,
     OneOf(&'static [&'static str]),
 }
 
-const fn parameter(names: &'static [&'static str], takes: Takes) -> Parameter {
-    Parameter { names, takes }
+const fn parameter(names: &'static [&'static str], value: ValueKind) -> Parameter {
+    Parameter { names, value }
 }
 
 /// MySQL's and MariaDB's.
-pub(super) static MYSQL: Parameters = Parameters {
+pub(super) static MYSQL: KnownParameters = KnownParameters {
     known: &[
-        parameter(&["socket"], Takes::Text),
+        parameter(&["socket"], ValueKind::Text),
         parameter(
             &["ssl-mode", "sslmode"],
-            Takes::OneOf(&[
+            ValueKind::OneOf(&[
                 "DISABLED",
                 "PREFERRED",
                 "REQUIRED",
@@ -50,15 +50,15 @@ pub(super) static MYSQL: Parameters = Parameters {
                 "VERIFY_IDENTITY",
             ]),
         ),
-        parameter(&["ssl-ca", "sslca"], Takes::File),
-        parameter(&["ssl-cert", "sslcert"], Takes::File),
-        parameter(&["ssl-key", "sslkey"], Takes::File),
-        parameter(&["charset"], Takes::Text),
-        parameter(&["collation"], Takes::Text),
-        parameter(&["timezone", "time-zone"], Takes::Text),
-        parameter(&["statement-cache-capacity"], Takes::Number),
+        parameter(&["ssl-ca", "sslca"], ValueKind::File),
+        parameter(&["ssl-cert", "sslcert"], ValueKind::File),
+        parameter(&["ssl-key", "sslkey"], ValueKind::File),
+        parameter(&["charset"], ValueKind::Text),
+        parameter(&["collation"], ValueKind::Text),
+        parameter(&["timezone", "time-zone"], ValueKind::Text),
+        parameter(&["statement-cache-capacity"], ValueKind::Number),
     ],
-    elsewhere: &[
+    foreign_names: &[
         ("unix_socket", "socket"),
         ("unixsocket", "socket"),
         ("tls", "ssl-mode"),
@@ -70,27 +70,27 @@ pub(super) static MYSQL: Parameters = Parameters {
     verifying: ["VERIFY_CA", "VERIFY_IDENTITY"],
 };
 
-/// PostgreSQL's. `options[NAME]` sets a variable of the session's.
-pub(super) static POSTGRES: Parameters = Parameters {
+/// PostgreSQL's. `options[NAME]` sets a variable of the session.
+pub(super) static POSTGRES: KnownParameters = KnownParameters {
     known: &[
-        parameter(&["host"], Takes::Folder),
-        parameter(&["hostaddr"], Takes::Text),
-        parameter(&["port"], Takes::Port),
-        parameter(&["dbname"], Takes::Text),
-        parameter(&["user"], Takes::Text),
-        parameter(&["password"], Takes::Text),
+        parameter(&["host"], ValueKind::Folder),
+        parameter(&["hostaddr"], ValueKind::Text),
+        parameter(&["port"], ValueKind::Port),
+        parameter(&["dbname"], ValueKind::Text),
+        parameter(&["user"], ValueKind::Text),
+        parameter(&["password"], ValueKind::Text),
         parameter(
             &["sslmode", "ssl-mode"],
-            Takes::OneOf(&["disable", "prefer", "require", "verify-ca", "verify-full"]),
+            ValueKind::OneOf(&["disable", "prefer", "require", "verify-ca", "verify-full"]),
         ),
-        parameter(&["sslrootcert", "ssl-root-cert", "ssl-ca"], Takes::File),
-        parameter(&["sslcert", "ssl-cert"], Takes::File),
-        parameter(&["sslkey", "ssl-key"], Takes::File),
-        parameter(&["application_name"], Takes::Text),
-        parameter(&["options"], Takes::Text),
-        parameter(&["statement-cache-capacity"], Takes::Number),
+        parameter(&["sslrootcert", "ssl-root-cert", "ssl-ca"], ValueKind::File),
+        parameter(&["sslcert", "ssl-cert"], ValueKind::File),
+        parameter(&["sslkey", "ssl-key"], ValueKind::File),
+        parameter(&["application_name"], ValueKind::Text),
+        parameter(&["options"], ValueKind::Text),
+        parameter(&["statement-cache-capacity"], ValueKind::Number),
     ],
-    elsewhere: &[
+    foreign_names: &[
         ("socket", "host"),
         ("unix_socket", "host"),
         ("tls", "sslmode"),
@@ -103,11 +103,11 @@ pub(super) static POSTGRES: Parameters = Parameters {
     verifying: ["verify-ca", "verify-full"],
 };
 
-/// What a URL says after its `?`, every name and value of which is known.
-pub(super) struct Given<'q>(Vec<(String, &'q str)>);
+/// The parameters of one URL. All of them are known, and have valid values.
+pub(super) struct UrlParameters<'q>(Vec<(String, &'q str)>);
 
-impl Given<'_> {
-    /// Whether a parameter is there, by the name that is recommended.
+impl UrlParameters<'_> {
+    /// Whether the URL has this parameter. `name` is the recommended name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.value(name).is_some()
     }
@@ -118,20 +118,20 @@ impl Given<'_> {
     }
 }
 
-impl Parameters {
-    /// Reads what stands after the `?`.
+impl KnownParameters {
+    /// Parses the text after the `?`.
     ///
     /// # Errors
-    /// What is wrong, and what would be right. A value is never shown, because it may be a secret;
-    /// nor is a name where the text could be the end of a password.
-    pub(super) fn read<'q>(&self, query: &'q str) -> Result<Given<'q>, String> {
+    /// What is wrong, and what would be right. It never contains a value, which may be a secret, nor
+    /// a name that could be the end of a password.
+    pub(super) fn read<'q>(&self, query: &'q str) -> Result<UrlParameters<'q>, String> {
         let mut given: Vec<(String, &str)> = Vec::new();
         let mut has_password = false;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = name.replace("%5B", "[").replace("%5b", "[");
             let name = name.replace("%5D", "]").replace("%5d", "]");
-            // After an unencoded & a name may be the rest of a password.
+            // After an unencoded &, a name may be the rest of a password.
             let may_be_shown = pair.contains('=') && !query.contains('@') && !has_password;
             let name = self.recommended(&name, may_be_shown)?;
             has_password |= name == "password";
@@ -141,7 +141,7 @@ impl Parameters {
             self.check(&name, value)?;
             given.push((name, value));
         }
-        let given = Given(given);
+        let given = UrlParameters(given);
         self.check_certificates(&given)?;
         Ok(given)
     }
@@ -158,13 +158,14 @@ impl Parameters {
         if takes_variables && variable.is_some_and(is_a_word) {
             return Ok(name.to_owned());
         }
-        let what = match may_be_shown && is_a_word(name) {
-            true => format!("{name} is no parameter that is known here"),
-            false => "it has a parameter that is not known here".to_owned(),
+        let what = if may_be_shown && is_a_word(name) {
+            format!("{name} is not a known parameter")
+        } else {
+            "it has an unknown parameter".to_owned()
         };
         Err(match self.nearest(name) {
             Some(nearest) => format!("{what}; write {nearest}=…"),
-            None => format!("{what}; there are {}", self.names().join(", ")),
+            None => format!("{what}; the known ones are {}", self.names().join(", ")),
         })
     }
 
@@ -174,8 +175,11 @@ impl Parameters {
 
     fn nearest(&self, name: &str) -> Option<&'static str> {
         let name = name.to_ascii_lowercase();
-        let elsewhere = self.elsewhere.iter().find(|(theirs, _)| *theirs == name);
-        if let Some((_, ours)) = elsewhere {
+        let foreign = self
+            .foreign_names
+            .iter()
+            .find(|(theirs, _)| *theirs == name);
+        if let Some((_, ours)) = foreign {
             return Some(*ours);
         }
         let alike = |known: &Parameter| {
@@ -190,26 +194,26 @@ impl Parameters {
 
     fn check(&self, name: &str, value: &str) -> Result<(), String> {
         let known = self.known.iter().find(|it| it.names[0] == name);
-        match known.map(|it| it.takes) {
-            Some(Takes::Number) if value.parse::<usize>().is_err() => {
+        match known.map(|it| it.value) {
+            Some(ValueKind::Number) if value.parse::<usize>().is_err() => {
                 Err(format!("{name} takes a whole number"))
             }
-            Some(Takes::Port) if !is_a_port(value) => {
+            Some(ValueKind::Port) if !is_a_port(value) => {
                 Err(format!("{name} takes a number from 1 to 65535"))
             }
-            Some(Takes::Folder) if value.contains(',') => {
-                Err(format!("{name} takes one host or folder, no list of them"))
+            Some(ValueKind::Folder) if value.contains(',') => {
+                Err(format!("{name} takes one host or folder, not a list"))
             }
-            Some(Takes::File) => check_file(name, &decoded(value)),
-            Some(Takes::OneOf(choices)) => check_choice(name, value, choices),
+            Some(ValueKind::File) => check_file(name, &decoded(value)),
+            Some(ValueKind::OneOf(choices)) => check_choice(name, value, choices),
             _ if value.is_empty() => Err(format!("{name} has no value; write {name}=…")),
             _ => Ok(()),
         }
     }
 
-    /// Refuses a CA's certificate that no mode uses: the server would seem to be checked, and is
-    /// not.
-    fn check_certificates(&self, given: &Given<'_>) -> Result<(), String> {
+    /// Refuses a CA's certificate that the mode does not use: the server would seem to be checked,
+    /// and would not be.
+    fn check_certificates(&self, given: &UrlParameters<'_>) -> Result<(), String> {
         let name = |one: &str| {
             let known = self.known.iter().find(|it| it.names.contains(&one));
             known.map_or("", |it| it.names[0])
@@ -273,7 +277,7 @@ fn is_a_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(may)
 }
 
-/// A value as sqlx reads it: `+` is a space, `%2F` a slash.
+/// A value as sqlx decodes it: `+` is a space, `%2F` is a slash.
 fn decoded(value: &str) -> String {
     let bytes = value.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -293,7 +297,7 @@ fn decoded(value: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// How many letters have to be put in, left out or changed to make one word of the other.
+/// How many letters must be inserted, removed or changed to turn one word into the other.
 fn edits(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
@@ -309,7 +313,7 @@ fn edits(one: &str, other: &str) -> usize {
     row[other.len()]
 }
 
-/// The variables with which PostgreSQL's programs, and sqlx, fill in what a URL leaves out.
+/// The variables from which PostgreSQL's programs and sqlx take what a URL leaves out.
 const POSTGRES_VARIABLES: [&str; 13] = [
     "PGHOST",
     "PGHOSTADDR",
@@ -326,18 +330,18 @@ const POSTGRES_VARIABLES: [&str; 13] = [
     "PGOPTIONS",
 ];
 
-/// Which of PostgreSQL's variables are set.
+/// Those of PostgreSQL's variables that are set.
 pub(super) fn postgres_variables() -> Vec<&'static str> {
     let set = |name: &&str| std::env::var_os(name).is_some();
     POSTGRES_VARIABLES.into_iter().filter(set).collect()
 }
 
-/// Refuses what sqlx would take for not set: a mode or a port that does not exist.
+/// Refuses a mode or a port that does not exist, which sqlx would treat as not set.
 ///
 /// # Errors
-/// Which variable is wrong, and what it takes.
+/// Which variable is wrong, and which values it takes.
 pub(super) fn check_postgres_variables(
-    given: &Given<'_>,
+    given: &UrlParameters<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<(), String> {
     for (name, parameter) in [("PGSSLMODE", "sslmode"), ("PGPORT", "port")] {
@@ -355,7 +359,7 @@ pub(super) fn check_postgres_variables(
 mod tests {
     use super::*;
 
-    fn mistake(parameters: &Parameters, query: &str) -> String {
+    fn mistake(parameters: &KnownParameters, query: &str) -> String {
         match parameters.read(query) {
             Ok(_) => "none".to_owned(),
             Err(mistake) => mistake,
@@ -396,7 +400,7 @@ mod tests {
         }
         let far = mistake(&MYSQL, "connect_timeout=3");
         assert!(
-            far.starts_with("connect_timeout is no parameter that is known here; there are socket"),
+            far.starts_with("connect_timeout is not a known parameter; the known ones are socket"),
             "{far}"
         );
     }
@@ -423,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_twice_or_has_no_effect_is_refused() {
+    fn a_parameter_that_is_given_twice_or_has_no_effect_is_refused() {
         let twice = mistake(&MYSQL, "ssl-mode=REQUIRED&sslmode=DISABLED");
         assert_eq!(twice, "ssl-mode is given twice; give it once");
         let twice = mistake(&POSTGRES, "options[a]=1&options%5Ba%5D=2");
@@ -440,7 +444,7 @@ mod tests {
         );
         let half = mistake(&MYSQL, "ssl-cert=/dev/null");
         assert!(half.contains("belong together"), "{half}");
-        assert!(mistake(&POSTGRES, "options[=1").contains("not known"));
+        assert!(mistake(&POSTGRES, "options[=1").contains("unknown parameter"));
     }
 
     #[test]
@@ -456,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_sqlx_would_pass_over_is_refused() {
+    fn a_variable_that_sqlx_would_ignore_is_refused() {
         let checked = |query, name: &str, value: &str| {
             let given = POSTGRES.read(query).unwrap();
             check_postgres_variables(&given, |asked| (asked == name).then(|| value.to_owned()))

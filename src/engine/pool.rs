@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Fault;
-use super::greeting::{Greeting, Greets};
+use super::greeting::{Greeting, TextProtocol};
 use super::pooler::{self, BehindAPooler};
 
 /// Closes a connection that has done its work. Errors do not matter any more: a server that speaks
@@ -98,7 +98,7 @@ impl<DB: Database> Clone for Pool<DB> {
     }
 }
 
-impl<DB: Database<Connection: Greets>> Pool<DB> {
+impl<DB: Database<Connection: TextProtocol>> Pool<DB> {
     /// An empty pool: connects to nothing yet.
     pub(super) fn new(
         options: <DB::Connection as Connection>::Options,
@@ -243,7 +243,7 @@ impl<DB: Database<Connection: Greets>> Pool<DB> {
     }
 }
 
-impl<DB: Database<Connection: Greets>> Shared<DB> {
+impl<DB: Database<Connection: TextProtocol>> Shared<DB> {
     /// A new connection, and the engine's number for it.
     async fn connect(&self) -> Result<(DB::Connection, Option<i64>), Fault> {
         let mut connection = self.options.connect().await?;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 
-use super::greeting::{Greeting, Greets as _, accepted};
+use super::greeting::{Greeting, TextProtocol as _, accepted};
 use super::pool::Pool;
-use super::pooler::{self, Beginning};
+use super::pooler::Beginning;
+use super::pooler_search::is_in_between;
 use super::presets::{POSTGRES, POSTGRES_CHOICES, unusual_choices};
 use super::{
     Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings,
@@ -33,8 +34,8 @@ pub(super) async fn connect(
     let mut connection = options.connect().await?;
     // A place of the explorer's was made over a connection that is known to be direct.
     let question = NUMBER_IN_A_TRANSACTION;
-    let is_pooled = place.is_none()
-        && pooler::is_in_between(&options, &mut connection, question, "ROLLBACK").await?;
+    let is_pooled =
+        place.is_none() && is_in_between(&options, &mut connection, question, "ROLLBACK").await?;
     let variables = Variables::ask(&mut connection, asked_search_path(address)).await?;
     let isolation = variables.isolation(settings)?;
     let greeting = greeting(&variables, isolation, settings, place.map(Arc::as_ref));
@@ -88,7 +89,7 @@ impl Variables {
         let set_path = search_path.map(|path| format!("SET LOCAL search_path = {path}; "));
         let begin = format!("BEGIN; {}", set_path.unwrap_or_default());
         let variables = Self::read(connection, &begin).await?;
-        connection.hear("ROLLBACK").await?;
+        connection.ask("ROLLBACK").await?;
         Ok(variables)
     }
 
@@ -109,7 +110,7 @@ impl Variables {
              UNION ALL SELECT 'current_schema', COALESCE(CAST(current_schema() AS TEXT), '')",
             names.join(", ")
         );
-        let rows = connection.hear(&question).await?.into_iter();
+        let rows = connection.ask(&question).await?.into_iter();
         let variables = rows.filter_map(|row| {
             let [name, value] = row.try_into().ok()?;
             Some((name, value))
@@ -274,10 +275,10 @@ async fn try_behind_a_pooler(
         is_pooled: AtomicBool::new(true),
         ..greeting
     };
-    connection.hear(&beginning.spell("BEGIN")).await?;
+    connection.ask(&beginning.spell("BEGIN")).await?;
     let asked = greeting.greet(connection).await;
     let found = Variables::read(connection, "").await;
-    connection.hear("ROLLBACK").await?;
+    connection.ask("ROLLBACK").await?;
     asked?;
     Ok((greeting, found?))
 }

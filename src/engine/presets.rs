@@ -1,29 +1,29 @@
 //! The session variables that our statements rely on.
 //!
-//! A server, a role, `init_connect` or a pooler may preset them, and then a statement means
-//! something else without a word. So each connection is told all of them, and is asked for them in
-//! the same round trip (see `greeting`). A server that will not have one of them is refused in
-//! words.
+//! A server, a role, `init_connect` or a pooler may preset them, and then a statement silently means
+//! something else. So each connection sets all of them, and reads them back in the same round trip
+//! (see `greeting`). A server on which one of them cannot be set is refused.
 //!
-//! In no table, on purpose:
-//! - What the user may choose, and what refuses aloud: isolation, limits of time, read-only. It is
-//!   respected, and announced as it was read back: [`INNODB_CHOICES`], [`POSTGRES_CHOICES`].
-//! - What changes no statement of ours: `low_priority_updates`, `innodb_table_locks`, `old_mode`,
-//!   `group_concat_max_len`, `div_precision_increment`, `auto_increment_increment`, `row_security`,
-//!   `DateStyle`, `bytea_output`, `zero_damaged_pages`.
-//! - What sqlx sets by itself for every connection: character set and time zone; on SQLite the
-//!   checks of foreign keys. Nothing outside the process presets what SQLite does.
+//! These variables are not set, on purpose:
+//! - Those that the user may choose, and that cause an error rather than another meaning: isolation,
+//!   limits of time, read-only. They are left alone, read back and announced: [`INNODB_CHOICES`],
+//!   [`POSTGRES_CHOICES`].
+//! - Those that change none of our statements: `low_priority_updates`, `innodb_table_locks`,
+//!   `old_mode`, `group_concat_max_len`, `div_precision_increment`, `auto_increment_increment`,
+//!   `row_security`, `DateStyle`, `bytea_output`, `zero_damaged_pages`.
+//! - Those that sqlx sets for every connection: character set and time zone; on SQLite the checks of
+//!   foreign keys. Nothing outside the process presets SQLite's variables.
 
 use super::Flavour;
 
 /// One variable, and the value that our statements rely on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Preset {
-    /// Its name. A version of the engine that does not have it is not told.
+    /// Its name. It is not set on a version of the engine that does not have it.
     pub(super) name: &'static str,
     /// The value as SQL spells it.
     pub(super) value: &'static str,
-    /// What would go wrong otherwise.
+    /// What goes wrong with another value.
     pub(super) why: &'static str,
 }
 
@@ -31,7 +31,8 @@ const fn preset(name: &'static str, value: &'static str, why: &'static str) -> P
     Preset { name, value, why }
 }
 
-/// MySQL's and MariaDB's, in the order in which they are set: setting one may change another.
+/// MySQL's and MariaDB's, in the order in which they are set. The order matters: setting one may
+/// change another.
 #[rustfmt::skip]
 pub(super) const INNODB: &[Preset] = &[
     preset("completion_type", "0", "a COMMIT begins the next transaction, or hangs up"),
@@ -54,7 +55,7 @@ const SQL_MODE: &str = "'PIPES_AS_CONCAT,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUT
 
 const UNLIMITED: &str = "18446744073709551615";
 
-/// Reads as the time. Set to zero it goes on by itself.
+/// The session's clock. Reads as the time; set to zero, it follows the real time.
 pub(super) const CLOCK: &str = "timestamp";
 
 /// PostgreSQL's.
@@ -71,15 +72,16 @@ pub(super) const POSTGRES: &[Preset] = &[
     preset("enable_seqscan", "on", SSI),
 ];
 
-/// It remembers what was read as the plan reads it: rows by an index, or a table as a whole.
+/// At SERIALIZABLE, PostgreSQL remembers what a query has read: rows if its plan uses an index, else
+/// the whole table.
 const SSI: &str = "SERIALIZABLE refuses other transactions than usual";
 
-/// A variable that is the user's to choose.
+/// A variable that the user may choose.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Choice {
     /// Its name.
     pub(super) name: &'static str,
-    /// The engine's own value, which is not worth a word; None where each value is.
+    /// The engine's own value, which is not announced. None if every value is announced.
     pub(super) usual: Option<&'static str>,
 }
 
@@ -118,8 +120,8 @@ pub(super) const POSTGRES_CHOICES: &[Choice] = &[
 ];
 
 impl Flavour {
-    /// The session variables that our statements rely on, with the values that they need. Not every
-    /// version of the engine has them all.
+    /// The session variables that our statements rely on, with the values that they need. Some
+    /// versions of the engine do not have all of them.
     pub fn relies_on(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let presets = match self {
             Self::MySql | Self::MariaDb => INNODB,
@@ -130,7 +132,7 @@ impl Flavour {
     }
 }
 
-/// Whether two spellings stand for one value: `ON` and `1`, or the same modes in another order.
+/// Whether two spellings mean one value: `ON` and `1`, or the same modes in another order.
 pub(super) fn are_the_same(one: &str, other: &str) -> bool {
     words_of(one) == words_of(other)
 }

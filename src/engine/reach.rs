@@ -1,38 +1,39 @@
-//! Why a database cannot be reached, in words; and whether what is said to it is encrypted.
+//! Why a database cannot be reached, in words.
 //!
 //! The pool says that a connection failed, and of what kind the failure was. A user who has just
 //! typed a URL needs more: which part of it is wrong. So the connection is tried once more, alone,
-//! and what goes wrong then is put in words.
+//! and its failure is explained.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions as _, MySql, Postgres};
+use sqlx::ConnectOptions as _;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use super::pool::{Pool, hang_up};
+use super::pool::hang_up;
 use super::url::host_and_port;
-use super::{Address, Database, Fault, Pools, TRIAL};
+use super::{Address, Fault, TRIAL};
 
-/// Where a server listens, and what it is expected to be.
+/// The server that a URL names.
 struct Server {
     product: &'static str,
-    place: Place,
-    /// How its URL names the CA's certificate.
+    endpoint: Endpoint,
+    /// The URL's parameter for the CA's certificate.
     ca: &'static str,
 }
 
-enum Place {
+/// Where a server listens.
+enum Endpoint {
     Socket(PathBuf),
     Port(String, u16),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(path) => path.display().fmt(f),
@@ -41,8 +42,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// The fault with its cause, where it can be found out. What the server itself has answered is left
-/// as it is.
+/// The fault with its cause, if the cause can be found. An answer of the server itself stays as it
+/// is.
 pub(super) async fn explained(address: &Address, fault: Fault) -> Fault {
     if fault.code.is_some() {
         return fault;
@@ -64,12 +65,13 @@ pub(super) async fn explained(address: &Address, fault: Fault) -> Fault {
     }
 }
 
-/// What became of a second try.
+/// How a second attempt failed.
 enum Refusal {
-    /// It went well, or the server has answered.
+    /// It did not: it succeeded, or the server itself has answered.
     None,
     /// There was no answer in time.
     Silence,
+    /// With this error.
     Error(sqlx::Error),
 }
 
@@ -90,9 +92,9 @@ async fn refusal<C: sqlx::Connection>(
 fn mysql(options: &MySqlConnectOptions) -> Server {
     Server {
         product: "MySQL",
-        place: match options.get_socket() {
-            Some(socket) => Place::Socket(socket.clone()),
-            None => Place::Port(options.get_host().to_owned(), options.get_port()),
+        endpoint: match options.get_socket() {
+            Some(socket) => Endpoint::Socket(socket.clone()),
+            None => Endpoint::Port(options.get_host().to_owned(), options.get_port()),
         },
         ca: "ssl-ca",
     }
@@ -104,9 +106,11 @@ fn postgres(options: &PgConnectOptions) -> Server {
     let folder = folder.or_else(|| host.starts_with('/').then(|| Path::new(host)));
     Server {
         product: "PostgreSQL",
-        place: match folder {
-            Some(folder) => Place::Socket(folder.join(format!(".s.PGSQL.{}", options.get_port()))),
-            None => Place::Port(host.to_owned(), options.get_port()),
+        endpoint: match folder {
+            Some(folder) => {
+                Endpoint::Socket(folder.join(format!(".s.PGSQL.{}", options.get_port())))
+            }
+            None => Endpoint::Port(host.to_owned(), options.get_port()),
         },
         ca: "sslrootcert",
     }
@@ -114,9 +118,9 @@ fn postgres(options: &PgConnectOptions) -> Server {
 
 impl Server {
     async fn cause(&self, refusal: Refusal) -> Option<String> {
-        let missing = match &self.place {
-            Place::Socket(path) => no_socket(path),
-            Place::Port(host, port) => no_host(host, *port).await,
+        let missing = match &self.endpoint {
+            Endpoint::Socket(path) => no_socket(path),
+            Endpoint::Port(host, port) => no_host(host, *port).await,
         };
         if missing.is_some() {
             return missing;
@@ -127,12 +131,12 @@ impl Server {
             Refusal::Error(sqlx::Error::Io(error)) => Some(self.broken(&error)),
             Refusal::Error(sqlx::Error::Tls(error)) => Some(format!(
                 "no encrypted connection to {}: {error}",
-                self.place
+                self.endpoint
             )),
             Refusal::Error(sqlx::Error::Protocol(_)) => Some(format!(
-                "what answers at {} does not speak the protocol of {}; is it another server, or \
+                "what answers at {} does not speak the protocol of {}; is it another server or \
                  another port?",
-                self.place, self.product
+                self.endpoint, self.product
             )),
             Refusal::Error(sqlx::Error::Configuration(error)) => Some(error.to_string()),
             Refusal::Error(_) => None,
@@ -140,61 +144,63 @@ impl Server {
     }
 
     async fn silence(&self) -> String {
-        let (place, product) = (&self.place, self.product);
-        let connected = match place {
-            Place::Socket(_) => true,
-            Place::Port(host, port) => {
+        let (endpoint, product) = (&self.endpoint, self.product);
+        let connected = match endpoint {
+            Endpoint::Socket(_) => true,
+            Endpoint::Port(host, port) => {
                 let tried = timeout(TRIAL, TcpStream::connect((host.as_str(), *port))).await;
                 matches!(tried, Ok(Ok(_)))
             }
         };
         if connected {
             format!(
-                "{place} takes the connection and then says nothing that {product} would say; is it \
-                 another server, or another port?"
+                "{endpoint} accepts the connection and then says nothing that {product} would say; \
+                 is it another server or another port?"
             )
         } else {
-            format!("{place} does not answer; is it the right host, and does a firewall let it?")
+            format!(
+                "{endpoint} does not answer; is it the right host, and does a firewall block it?"
+            )
         }
     }
 
     fn broken(&self, error: &io::Error) -> String {
-        let (place, product) = (&self.place, self.product);
+        let (endpoint, product) = (&self.endpoint, self.product);
         match error.kind() {
             ErrorKind::ConnectionRefused => {
                 format!(
-                    "nothing listens at {place} (connection refused); does {product} run there?"
+                    "nothing listens at {endpoint} (connection refused); does {product} run there?"
                 )
             }
-            ErrorKind::PermissionDenied => format!("{place} may not be used by this user"),
+            ErrorKind::PermissionDenied => format!("{endpoint} may not be used by this user"),
             ErrorKind::InvalidData => self.no_tls(error),
             ErrorKind::UnexpectedEof
             | ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe => format!(
-                "{place} hung up without an answer; is it a server of {product}, and does it let \
-                 this host in?"
+                "{endpoint} closed the connection without an answer; is it a {product} server, and \
+                 does it accept this host?"
             ),
-            kind => format!("{place} cannot be reached: {kind}"),
+            kind => format!("{endpoint} cannot be reached: {kind}"),
         }
     }
 
-    /// rustls hands its errors out within the connection's, and only as text.
+    /// Explains an error of rustls, which is inside the connection's error, and only as text.
     fn no_tls(&self, error: &io::Error) -> String {
-        let (place, ca) = (&self.place, self.ca);
+        let (endpoint, ca) = (&self.endpoint, self.ca);
         let text = error.to_string();
         let has = |words: &[&str]| words.iter().any(|it| text.contains(it));
         if has(&["UnknownIssuer"]) {
             format!(
-                "the certificate of {place} was issued by a CA that is not known here; name the \
-                 CA's certificate: {ca}=FILE"
+                "an unknown CA has issued the certificate of {endpoint}; name the CA's certificate: \
+                 {ca}=FILE"
             )
         } else if has(&["NotValidForName", "not valid for name"]) {
-            format!("the certificate of {place} is for another host's name: {text}")
+            format!("the certificate of {endpoint} is for another host's name: {text}")
         } else if has(&["Expired", "expired"]) {
-            format!("the certificate of {place} has expired: {text}")
+            format!("the certificate of {endpoint} has expired: {text}")
         } else {
-            format!("no encrypted connection to {place}: {text}")
+            format!("no encrypted connection to {endpoint}: {text}")
         }
     }
 }
@@ -203,7 +209,7 @@ fn no_socket(path: &Path) -> Option<String> {
     let shown = path.display();
     match std::fs::metadata(path) {
         Ok(found) if found.file_type().is_socket() => None,
-        Ok(_) => Some(format!("{shown} is no socket")),
+        Ok(_) => Some(format!("{shown} is not a socket")),
         Err(error) if error.kind() == ErrorKind::NotFound => Some(format!(
             "there is no socket {shown}; does the server run, and put its socket there?"
         )),
@@ -214,9 +220,7 @@ fn no_socket(path: &Path) -> Option<String> {
 async fn no_host(host: &str, port: u16) -> Option<String> {
     match timeout(TRIAL, lookup_host((host, port))).await {
         Ok(Ok(_)) => None,
-        Ok(Err(_)) => Some(format!("no host of the name {host} is found")),
-        Err(_elapsed) => Some(format!(
-            "the name of the host {host} is not resolved in time"
-        )),
+        Ok(Err(_)) => Some(format!("the host name {host} is not found")),
+        Err(_elapsed) => Some(format!("the host name {host} is not resolved in time")),
     }
 }

@@ -1,4 +1,4 @@
-//! What `--database-url` may say.
+//! The URLs that `--database-url` accepts.
 
 use std::env;
 use std::fmt;
@@ -12,24 +12,24 @@ use sqlx::postgres::PgConnectOptions;
 use super::local::ServerKind;
 use super::parameters::{MYSQL, POSTGRES, check_postgres_variables, is_a_port};
 
-/// What `--database-url` names.
+/// The database that `--database-url` names.
 #[derive(Clone)]
 pub enum DatabaseUrl {
-    /// `mysql://user:password@host:port/database`: a server that somebody else runs.
+    /// `mysql://user:password@host:port/database`: a server that runs already.
     MySql(Box<MySqlConnectOptions>),
     /// `postgres://user:password@host:port/database`: the same.
     Postgres(Box<PgConnectOptions>),
     /// `sqlite:PATH`: a file.
     SqliteFile(PathBuf),
-    /// `sqlite::memory:`, or `sqlite:` alone: a database that is gone afterwards. A file in a
-    /// private folder all the same, because SQLite's connections share memory by other rules of
-    /// locking than they share a file.
+    /// `sqlite::memory:`, or `sqlite:` alone: a database that is removed afterwards. It is a file in
+    /// a private folder, because SQLite's locks work differently for connections that share memory.
     SqliteTemporary,
-    /// `local:`, `local:mysql`, `local:mariadb`, `local:postgres`: a private server that the lab starts itself.
+    /// `local:`, `local:mysql`, `local:mariadb`, `local:postgres`: a private server that the lab
+    /// starts itself.
     Local(ServerKind),
 }
 
-/// The forms that it takes, for people.
+/// The forms of the URL, for people.
 const FORMS: &str = "mysql://USER:PASSWORD@HOST:PORT/DATABASE, \
                          postgres://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:PATH, \
                          sqlite::memory:, local:, local:mysql, local:mariadb or local:postgres";
@@ -50,31 +50,29 @@ impl FromStr for DatabaseUrl {
             ("local", "mysql") => Ok(Self::Local(ServerKind::MySql)),
             ("local", "mariadb") => Ok(Self::Local(ServerKind::MariaDb)),
             ("local", "postgres" | "postgresql") => Ok(Self::Local(ServerKind::Postgres)),
-            // Never the whole text: it may hold a password.
+            // No error shows the text, because it may contain a password.
             ("local", _) => Err(format!(
                 "local: starts mysql, mariadb or postgres; give {FORMS}"
             )),
-            _ => Err(format!(
-                "it names no engine that is known here; give {FORMS}"
-            )),
+            _ => Err(format!("it names no known engine; give {FORMS}")),
         }
     }
 }
 
-/// A server's URL in its parts, as they stand there.
-struct Parts<'t> {
+/// The parts of a server's URL, not decoded.
+struct UrlParts<'t> {
     host: &'t str,
     database: &'t str,
     query: &'t str,
 }
 
-impl<'t> Parts<'t> {
-    /// Splits what follows `mysql:` and `postgres:`. No complaint shows a piece of the text,
-    /// because a password with a `/` in it ends anywhere.
+impl<'t> UrlParts<'t> {
+    /// Splits what follows `mysql:` or `postgres:`. No error shows a piece of the text, because a
+    /// password with a `/` in it may end in any part.
     fn of(rest: &'t str) -> Result<Self, String> {
         let text = rest
             .strip_prefix("//")
-            .ok_or("two slashes follow the engine's name")?;
+            .ok_or("two slashes must follow the engine's name")?;
         if text.contains(|it: char| it.is_whitespace() || it.is_control()) {
             return Err(to_be_encoded("a space or a control character"));
         }
@@ -95,7 +93,7 @@ impl<'t> Parts<'t> {
         check_host(host)?;
         let database = path.strip_prefix('/').unwrap_or(path);
         if database.contains('/') {
-            return Err("the database's name is all that follows the host: …HOST/DATABASE".into());
+            return Err("only the database's name may follow the host: …HOST/DATABASE".into());
         }
         Ok(Self {
             host,
@@ -107,12 +105,12 @@ impl<'t> Parts<'t> {
 
 fn to_be_encoded(what: &str) -> String {
     format!(
-        "{what} has a meaning of its own in a URL; percent-encode the user and the password: / is \
-         %2F, # is %23, ? is %3F, @ is %40, : is %3A, % is %25, a space is %20"
+        "{what} has another meaning in a URL; percent-encode the user and the password: / is %2F, \
+          # is %23, ? is %3F, @ is %40, : is %3A, % is %25, a space is %20"
     )
 }
 
-/// Whether there is a `%` that does not begin two hexadecimal digits.
+/// Whether there is a `%` without two hexadecimal digits after it.
 fn has_a_stray_percent(text: &str) -> bool {
     text.split('%').skip(1).any(|after| {
         let digits = after.as_bytes().get(..2);
@@ -120,18 +118,19 @@ fn has_a_stray_percent(text: &str) -> bool {
     })
 }
 
-/// A host, an IPv6 address in brackets, or nothing; and perhaps a port.
+/// Checks a host with an optional port. The host may be a name, an IPv6 address in brackets, or
+/// empty.
 fn check_host(host: &str) -> Result<(), String> {
     let port = if let Some(rest) = host.strip_prefix('[') {
         let (address, port) = rest.split_once(']').unwrap_or((rest, ""));
         if address.parse::<Ipv6Addr>().is_err() {
-            return Err("what stands in brackets is no IPv6 address, such as [::1]".to_owned());
+            return Err("the text in brackets is not an IPv6 address, such as [::1]".to_owned());
         }
         port
     } else {
         let colon = host.find(':').unwrap_or(host.len());
         if host.parse::<Ipv6Addr>().is_ok() {
-            return Err("an IPv6 address stands in brackets: [::1]".to_owned());
+            return Err("an IPv6 address must be in brackets: [::1]".to_owned());
         }
         &host[colon..]
     };
@@ -139,24 +138,24 @@ fn check_host(host: &str) -> Result<(), String> {
         None if port.is_empty() => Ok(()),
         Some(number) if is_a_port(number) => Ok(()),
         _ => Err(
-            "the port after the host is no number from 1 to 65535. (If that is no port but a piece \
-             of the user or the password: percent-encode / # ? @ : and % there, / is %2F)"
+            "the port after the host is not a number from 1 to 65535. (If it is not a port but a \
+             piece of the user or the password: percent-encode / # ? @ : and % there, / is %2F)"
                 .to_owned(),
         ),
     }
 }
 
 fn mysql_url(rest: &str) -> Result<DatabaseUrl, String> {
-    let told =
+    let with_advice =
         |mistake: String| format!("{mistake}; give mysql://USER:PASSWORD@HOST:PORT/DATABASE");
-    let parts = Parts::of(rest).map_err(told)?;
+    let parts = UrlParts::of(rest).map_err(with_advice)?;
     if parts.database.is_empty() {
         return Err("it names no database; add one: mysql://…/DATABASE".to_owned());
     }
     MYSQL.read(parts.query)?;
     let options = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))
-        .map_err(|error| told(error.to_string()))?;
-    // sqlx leaves the brackets on, and then looks for a host of that name.
+        .map_err(|error| with_advice(error.to_string()))?;
+    // sqlx keeps the brackets, and would look for a host with that name.
     let options = match without_brackets(options.get_host()) {
         Some(address) => options.clone().host(address),
         None => options,
@@ -165,19 +164,21 @@ fn mysql_url(rest: &str) -> Result<DatabaseUrl, String> {
 }
 
 fn postgres_url(rest: &str) -> Result<DatabaseUrl, String> {
-    let told =
+    let with_advice =
         |mistake: String| format!("{mistake}; give postgres://USER:PASSWORD@HOST:PORT/DATABASE");
-    let parts = Parts::of(rest).map_err(told)?;
+    let parts = UrlParts::of(rest).map_err(with_advice)?;
     let given = POSTGRES.read(parts.query)?;
     if given.has("dbname") && !parts.database.is_empty() {
-        return Err("it names a database, and another one as dbname; name one".to_owned());
+        return Err(
+            "it names a database in its path and another one as dbname; name one".to_owned(),
+        );
     }
     if given.has("hostaddr") && (given.has("host") || !parts.host.is_empty()) {
         return Err("hostaddr would replace the host; name one of the two".to_owned());
     }
     check_postgres_variables(&given, |name| env::var(name).ok())?;
     let options = PgConnectOptions::from_str(&format!("postgres:{rest}"))
-        .map_err(|error| told(error.to_string()))?;
+        .map_err(|error| with_advice(error.to_string()))?;
     if options.get_database().is_none_or(str::is_empty) {
         return Err("it names no database; add one: postgres://…/DATABASE".to_owned());
     }
@@ -192,7 +193,7 @@ fn without_brackets(host: &str) -> Option<&str> {
     host.strip_prefix('[')?.strip_suffix(']')
 }
 
-/// A host and its port as a URL spells them.
+/// A host and its port, as a URL spells them.
 pub(super) fn host_and_port(host: &str, port: u16) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")
@@ -205,11 +206,11 @@ fn sqlite_path(path: &str) -> Result<DatabaseUrl, String> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() || path.contains('?') {
         return Err(
-            "a SQLite file is named by its path alone, without options: sqlite:PATH".to_owned(),
+            "name a SQLite file by its path alone, without options: sqlite:PATH".to_owned(),
         );
     }
     if path.starts_with("file:") {
-        return Err("a SQLite file is named by its path alone: leave file: out".to_owned());
+        return Err("name a SQLite file by its path alone: leave file: out".to_owned());
     }
     if path.starts_with(':') {
         return Err("a temporary SQLite database is called sqlite::memory:".to_owned());
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_told_what_would_be() {
+    fn the_error_for_an_unknown_url_lists_the_known_ones() {
         for text in ["", "bank.db", "oracle:x", "local:oracle"] {
             let answer = parsed(text);
             assert!(answer.starts_with("error: "), "{text}: {answer}");
@@ -330,16 +331,16 @@ mod tests {
             panic!("it is MySQL's");
         };
         assert_eq!(options.get_host(), "::1");
-        assert!(parsed("mysql://u@::1/bank").contains("in brackets: [::1]"));
-        assert!(parsed("mysql://u@[bank]/bank").contains("no IPv6 address"));
+        assert!(parsed("mysql://u@::1/bank").contains("must be in brackets: [::1]"));
+        assert!(parsed("mysql://u@[bank]/bank").contains("not an IPv6 address"));
     }
 
     #[test]
-    fn a_url_that_says_more_than_is_heard_is_refused() {
+    fn a_url_with_a_part_that_would_be_ignored_is_refused() {
         for (text, words) in [
-            ("mysql://u@h/bank/more", "all that follows the host"),
-            ("mysql://u@h/bank/", "all that follows the host"),
-            ("postgres://u@h//bank", "all that follows the host"),
+            ("mysql://u@h/bank/more", "only the database's name"),
+            ("mysql://u@h/bank/", "only the database's name"),
+            ("postgres://u@h//bank", "only the database's name"),
             ("mysql:u@h/bank", "two slashes"),
             ("mysql://u@h/bank#x", "%23"),
             ("mysql://u@h/bank?unix_socket=/s", "write socket="),
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_a_password_is_to_be_percent_encoded() {
+    fn a_password_must_be_percent_encoded() {
         for scheme in ["mysql", "postgres"] {
             for secret in [
                 "se/cret",

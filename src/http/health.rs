@@ -12,6 +12,7 @@ use super::app::App;
 use super::part::Part;
 use super::problem::Problem;
 use super::problem::declared::problems;
+use crate::accounts;
 
 /// The health checks.
 pub(super) const PART: Part = Part {
@@ -85,7 +86,7 @@ problems! {
 )]
 async fn ready(State(app): State<Arc<App>>) -> Result<Json<Readiness>, Problem> {
     let asked = async {
-        app.kept.could_deposit().await?;
+        app.kept.could_write(&accounts::WRITE_PROBE).await?;
         app.room.must_be_there(&app.kept).await
     };
     asked.await.map_err(Problem::not_ready)?;

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::problem::Problem;
+use crate::accounts;
 use crate::engine::{Database, Fault, FaultKind, Flavour};
 
 /// How long a trial's end is waited for.
@@ -64,7 +65,7 @@ impl Room {
         let database = database.clone();
         let trial = tokio::spawn(async move {
             let _one_at_a_time = permit;
-            database.write_and_remove().await
+            database.write_and_remove(&accounts::WRITE_PROBE).await
         });
         match timeout(TRIAL, trial).await {
             Err(_elapsed) => Err(still_waiting()),

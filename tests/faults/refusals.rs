@@ -168,7 +168,10 @@ async fn a_refusal_to_write_is_no_doubt(engine: TestEngine) {
         .unwrap_err();
     assert_eq!(engine_fault(&failure), FaultKind::ReadOnly, "{failure:?}");
     assert_eq!(failure.outcome, Outcome::Refused, "{failure:?}");
-    let not_ready = database.could_deposit().await.unwrap_err();
+    let not_ready = database
+        .could_write(&accounts::WRITE_PROBE)
+        .await
+        .unwrap_err();
     assert_eq!(not_ready.kind, FaultKind::ReadOnly, "{not_ready}");
     database.close().await;
     lab.database.close().await;
@@ -190,7 +193,10 @@ async fn a_standby_that_only_reads_is_no_doubt(engine: TestEngine) {
     let failure = client.finish().await.unwrap_err();
     assert_eq!(engine_fault(&failure), FaultKind::ReadOnly, "{failure:?}");
     assert_eq!(failure.outcome, Outcome::Refused, "{failure:?}");
-    let not_ready = database.could_deposit().await.unwrap_err();
+    let not_ready = database
+        .could_write(&accounts::WRITE_PROBE)
+        .await
+        .unwrap_err();
     assert_eq!(not_ready.kind, FaultKind::ReadOnly, "{not_ready}");
 }
 

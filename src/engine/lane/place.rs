@@ -1,6 +1,6 @@
 //! How a place of the explorer's own is told from every other one.
 
-use crate::engine::greeting::Needed;
+use crate::engine::greeting::Requirement;
 
 /// A schema or a database that was made for one exploration. It contains a mark that no other place
 /// has.
@@ -34,9 +34,9 @@ impl Place {
 
     /// What a connection asks to make sure that it is in this place. `current` is the SQL
     /// expression for the name of the schema or database in which the connection looks tables up.
-    pub(in crate::engine) fn needed(&self, current: &str) -> [Needed; 2] {
+    pub(in crate::engine) fn needed(&self, current: &str) -> [Requirement; 2] {
         let why = "something would be written that is not the explorer's own";
-        let needed = |name: &str, expression: String, value: &str| Needed {
+        let needed = |name: &str, expression: String, value: &str| Requirement {
             name: name.to_owned(),
             expression,
             value: value.to_owned(),
