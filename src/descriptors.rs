@@ -19,8 +19,8 @@ const OF_A_DATABASE_CONNECTION: u64 = 3;
 /// The files of one client: its socket, and the file that is read or written for it.
 const OF_A_CLIENT: u64 = 2;
 
-/// Raises the limit of open files to this number, or to the largest that is allowed, and returns the
-/// limit. It is not raised further, because the private server inherits it, and MySQL allocates
+/// Raises the limit of open files to this number, or to the largest that is allowed, and returns
+/// the limit. It is not raised further, because the private server inherits it, and MySQL allocates
 /// memory for each file.
 pub fn raise_to(needed: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

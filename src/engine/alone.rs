@@ -9,8 +9,8 @@ use crate::step::Effect;
 /// How the transaction begins, whatever the session's isolation level is.
 ///
 /// It has the engine's default level, at which a locking read waits and then sees the newest rows.
-/// At a higher level PostgreSQL (40001) and MariaDB with `innodb_snapshot_isolation` (1020) refuse a
-/// client that has waited, and among busy clients every attempt would wait. On InnoDB, READ
+/// At a higher level PostgreSQL (40001) and MariaDB with `innodb_snapshot_isolation` (1020) refuse
+/// a client that has waited, and among busy clients every attempt would wait. On InnoDB, READ
 /// COMMITTED would do as well, but not with a statement-based binary log.
 struct Beginning {
     sql: &'static str,
@@ -44,8 +44,8 @@ impl Flavour {
 }
 
 impl Session<'_> {
-    /// Begins a transaction that holds the named lock with this key. When it has locked the row that
-    /// the key stands for as well, no other client gets between. After the transaction,
+    /// Begins a transaction that holds the named lock with this key. When it has locked the row
+    /// that the key stands for as well, no other client gets between. After the transaction,
     /// [`unlock_by_name`](Self::unlock_by_name) releases the named lock.
     ///
     /// # Errors

@@ -93,8 +93,8 @@ fn another_instance_takes_too_long() -> OpenError {
 }
 
 /// Makes a migration that was cut off run again. InnoDB commits every CREATE TABLE by itself, so a
-/// signal or a crash can end a migration half way. Ours can be repeated: the note that one was begun
-/// is removed.
+/// signal or a crash can end a migration half way. Ours can be repeated: the note that one was
+/// begun is removed.
 async fn forget_half_a_migration(connection: &mut MySqlConnection) -> Result<(), OpenError> {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT CAST(LOWER(table_name) AS CHAR) FROM information_schema.tables \

@@ -1,8 +1,8 @@
 //! The parameters after a database URL's `?`: which ones there are, and which values each takes.
 //!
 //! sqlx ignores a name that it does not know, so `?ssl_mode=REQUIRED` would connect in plain text
-//! without any message. So every name and every value is checked here before sqlx sees it. A mistake
-//! is answered with the nearest correct spelling.
+//! without any message. So every name and every value is checked here before sqlx sees it. A
+//! mistake is answered with the nearest correct spelling.
 
 use std::path::Path;
 
@@ -122,8 +122,8 @@ impl KnownParameters {
     /// Parses the text after the `?`.
     ///
     /// # Errors
-    /// What is wrong, and what would be right. It never contains a value, which may be a secret, nor
-    /// a name that could be the end of a password.
+    /// What is wrong, and what would be right. It never contains a value, which may be a secret,
+    /// nor a name that could be the end of a password.
     pub(super) fn read<'q>(&self, query: &'q str) -> Result<UrlParameters<'q>, String> {
         let mut given: Vec<(String, &str)> = Vec::new();
         let mut has_password = false;

@@ -1,18 +1,18 @@
 //! The session variables that our statements rely on.
 //!
-//! A server, a role, `init_connect` or a pooler may preset them, and then a statement silently means
-//! something else. So each connection sets all of them, and reads them back in the same round trip
-//! (see `greeting`). A server on which one of them cannot be set is refused.
+//! A server, a role, `init_connect` or a pooler may preset them, and then a statement silently
+//! means something else. So each connection sets all of them, and reads them back in the same round
+//! trip (see `greeting`). A server on which one of them cannot be set is refused.
 //!
 //! These variables are not set, on purpose:
-//! - Those that the user may choose, and that cause an error rather than another meaning: isolation,
-//!   limits of time, read-only. They are left alone, read back and announced: [`INNODB_CHOICES`],
-//!   [`POSTGRES_CHOICES`].
+//! - Those that the user may choose, and that cause an error rather than another meaning:
+//!   isolation, limits of time, read-only. They are left alone, read back and announced:
+//!   [`INNODB_CHOICES`], [`POSTGRES_CHOICES`].
 //! - Those that change none of our statements: `low_priority_updates`, `innodb_table_locks`,
 //!   `old_mode`, `group_concat_max_len`, `div_precision_increment`, `auto_increment_increment`,
 //!   `row_security`, `DateStyle`, `bytea_output`, `zero_damaged_pages`.
-//! - Those that sqlx sets for every connection: character set and time zone; on SQLite the checks of
-//!   foreign keys. Nothing outside the process presets SQLite's variables.
+//! - Those that sqlx sets for every connection: character set and time zone; on SQLite the checks
+//!   of foreign keys. Nothing outside the process presets SQLite's variables.
 
 use super::Flavour;
 
@@ -72,8 +72,8 @@ pub(super) const POSTGRES: &[Preset] = &[
     preset("enable_seqscan", "on", SSI),
 ];
 
-/// At SERIALIZABLE, PostgreSQL remembers what a query has read: rows if its plan uses an index, else
-/// the whole table.
+/// At SERIALIZABLE, PostgreSQL remembers what a query has read: rows if its plan uses an index,
+/// else the whole table.
 const SSI: &str = "SERIALIZABLE refuses other transactions than usual";
 
 /// A variable that the user may choose.

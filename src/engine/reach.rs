@@ -192,8 +192,8 @@ impl Server {
         let has = |words: &[&str]| words.iter().any(|it| text.contains(it));
         if has(&["UnknownIssuer"]) {
             format!(
-                "an unknown CA has issued the certificate of {endpoint}; name the CA's certificate: \
-                 {ca}=FILE"
+                "an unknown CA has issued the certificate of {endpoint}; name the CA's \
+                 certificate: {ca}=FILE"
             )
         } else if has(&["NotValidForName", "not valid for name"]) {
             format!("the certificate of {endpoint} is for another host's name: {text}")

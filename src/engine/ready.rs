@@ -27,8 +27,8 @@ pub struct WriteProbe {
 const ROWS_TO_TRY: i64 = 40;
 
 impl Database {
-    /// Asks whether the database takes writes, as far as that can be known without writing. Waits at
-    /// most three seconds for the answer.
+    /// Asks whether the database takes writes, as far as that can be known without writing. Waits
+    /// at most three seconds for the answer.
     ///
     /// # Errors
     /// Why it takes none.

@@ -21,8 +21,9 @@ pub enum DatabaseUrl {
     Postgres(Box<PgConnectOptions>),
     /// `sqlite:PATH`: a file.
     SqliteFile(PathBuf),
-    /// `sqlite::memory:`, or `sqlite:` alone: a database that is removed afterwards. It is a file in
-    /// a private folder, because SQLite's locks work differently for connections that share memory.
+    /// `sqlite::memory:`, or `sqlite:` alone: a database that is removed afterwards. It is a file
+    /// in a private folder, because SQLite's locks work differently for connections that share
+    /// memory.
     SqliteTemporary,
     /// `local:`, `local:mysql`, `local:mariadb`, `local:postgres`: a private server that the lab
     /// starts itself.

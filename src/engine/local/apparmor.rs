@@ -7,9 +7,9 @@ use super::paths::resolved;
 
 /// The AppArmor profile that is in force for `program`, if any.
 ///
-/// Ubuntu's profile for `/usr/sbin/mysqld` allows only the system server's folders. A private server
-/// would then fail with errors that are hard to understand, so this is checked beforehand. Only root
-/// may ask the kernel which profiles are loaded, so the profiles' files are read instead.
+/// Ubuntu's profile for `/usr/sbin/mysqld` allows only the system server's folders. A private
+/// server would then fail with errors that are hard to understand, so this is checked beforehand.
+/// Only root may ask the kernel which profiles are loaded, so the profiles' files are read instead.
 pub(super) fn confining_profile(root: &Path, program: &Path) -> Option<PathBuf> {
     let enabled = fs::read_to_string(root.join("sys/module/apparmor/parameters/enabled")).ok()?;
     if enabled.trim() != "Y" {

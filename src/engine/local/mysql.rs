@@ -18,8 +18,8 @@ pub(super) static SEARCH: Search = Search {
     usual_folders,
     version_option: &["--no-defaults", "--version"],
     parse_version,
-    how_to_get: "tools/get-mysql has fetched none, and PATH and the usual folders have no mysqld or \
-                 mariadbd. Run tools/get-mysql, install a server, or name one in RACY_MYSQLD",
+    how_to_get: "tools/get-mysql has fetched none, and PATH and the usual folders have no mysqld \
+                 or mariadbd. Run tools/get-mysql, install a server, or name one in RACY_MYSQLD",
 };
 
 /// The names of the program that makes MariaDB's data directory.

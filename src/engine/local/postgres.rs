@@ -41,8 +41,8 @@ const USUAL_FOLDERS: [&str; 5] = [
     "Applications/Postgres.app/Contents/Versions/latest/bin",
 ];
 
-/// The first version with identity columns. It is also the first one with versions of two numbers, of
-/// which the first alone decides whether data directories are compatible.
+/// The first version with identity columns. It is also the first one with versions of two numbers,
+/// of which the first alone decides whether data directories are compatible.
 pub(super) const OLDEST: Version = Version {
     major: 10,
     minor: 0,
@@ -129,8 +129,8 @@ pub(super) fn launch(layout: &Layout) -> Launch {
     }
 }
 
-/// The server's options: where its files are, who may reach it, and how many clients at once; nothing
-/// else that would change how it works. Its log is its standard error.
+/// The server's options: where its files are, who may reach it, and how many clients at once;
+/// nothing else that would change how it works. Its log is its standard error.
 fn server_arguments(layout: &Layout) -> Vec<OsString> {
     let mut arguments = vec![
         "-D".into(),
@@ -144,8 +144,8 @@ fn server_arguments(layout: &Layout) -> Vec<OsString> {
     ];
     if layout.is_temporary() {
         // The helpers share memory that has a name in the system. If the server is killed, the name
-        // stays until the next start on the same data, which never comes here. As a file, the memory
-        // is removed with the folder.
+        // stays until the next start on the same data, which never comes here. As a file, the
+        // memory is removed with the folder.
         arguments.push("--dynamic_shared_memory_type=mmap".into());
     }
     arguments
@@ -165,8 +165,8 @@ fn quoted(folder: &Path) -> OsString {
     quoted
 }
 
-/// The options of a connection to this database of the server in that folder. Without TLS, because no
-/// other user can reach a socket in a private folder.
+/// The options of a connection to this database of the server in that folder. Without TLS, because
+/// no other user can reach a socket in a private folder.
 fn options(run: &Path, database: &str) -> PgConnectOptions {
     PgConnectOptions::new_without_pgpass()
         .socket(run)
