@@ -8,6 +8,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
 use sqlx::mysql::MySqlConnectOptions;
@@ -17,7 +18,10 @@ use tokio::time::timeout;
 
 use super::pool::hang_up;
 use super::url::host_and_port;
-use super::{Address, Fault, TRIAL};
+use super::{Address, Fault};
+
+/// How long each attempt to find the cause may take.
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(2);
 
 /// The server that a URL names.
 struct Server {
@@ -50,11 +54,11 @@ pub(super) async fn explained(address: &Address, fault: Fault) -> Fault {
     }
     let (server, refusal) = match address {
         Address::MySql(options) => {
-            let tried = timeout(TRIAL, options.connect()).await;
+            let tried = timeout(ATTEMPT_WITHIN, options.connect()).await;
             (mysql(options), refusal(tried).await)
         }
         Address::Postgres(options) => {
-            let tried = timeout(TRIAL, options.connect()).await;
+            let tried = timeout(ATTEMPT_WITHIN, options.connect()).await;
             (postgres(options), refusal(tried).await)
         }
         Address::Sqlite(_) => return fault,
@@ -148,7 +152,8 @@ impl Server {
         let connected = match endpoint {
             Endpoint::Socket(_) => true,
             Endpoint::Port(host, port) => {
-                let tried = timeout(TRIAL, TcpStream::connect((host.as_str(), *port))).await;
+                let tried =
+                    timeout(ATTEMPT_WITHIN, TcpStream::connect((host.as_str(), *port))).await;
                 matches!(tried, Ok(Ok(_)))
             }
         };
@@ -218,7 +223,7 @@ fn no_socket(path: &Path) -> Option<String> {
 }
 
 async fn no_host(host: &str, port: u16) -> Option<String> {
-    match timeout(TRIAL, lookup_host((host, port))).await {
+    match timeout(ATTEMPT_WITHIN, lookup_host((host, port))).await {
         Ok(Ok(_)) => None,
         Ok(Err(_)) => Some(format!("the host name {host} is not found")),
         Err(_elapsed) => Some(format!("the host name {host} is not resolved in time")),

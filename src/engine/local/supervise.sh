@@ -7,8 +7,8 @@
 #   RUN          the private temporary folder, removed at the end
 #   INITIALISER  the program that makes the data directory; empty if there is one already
 #   FLAGS        its options, separated by spaces; the last one lacks its value, the folder FRESH
-#   FRESH        the folder that the initialiser works in. It is renamed to DATA if that succeeds, and
-#                removed if not. So half a data directory never has the name of a whole one.
+#   FRESH        the folder that the initialiser works in. It is renamed to DATA if that succeeds,
+#                and removed if not. So half a data directory never has the name of a whole one.
 #   DATA         the data directory
 #
 # Standard input is a pipe. Racy alone holds the other end, and never writes to it. When Racy ends,
@@ -25,7 +25,7 @@ shift 6
 # ended.
 exec 3<&0 </dev/null 4>&1 >&2
 
-# A signal for the whole session, for instance from systemd stopping a service, reaches the server by
+# A signal for the whole session, for instance when systemd stops a service, reaches the server by
 # itself. This script must outlive the server, because it has a folder to remove.
 trap '' TERM HUP INT
 
