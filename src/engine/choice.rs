@@ -17,7 +17,7 @@ use super::parameters::postgres_variables;
 pub use super::url::DatabaseUrl;
 use super::{Address, Database, Flavour, OpenError, Settings, sqlite_file};
 
-/// How long data of the lab's own lives: in a private server, or in a file without a name.
+/// How long the lab's own data lives: in a private server, or in a SQLite file that no URL names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
     /// The next start finds it again.
@@ -310,11 +310,7 @@ impl Opener<'_> {
             .await
             .map_err(|error| ChoiceError::open(&place, error))?;
         if self.lifetime == Lifetime::Kept {
-            server.publish(LOCAL_DATABASE)?;
-            (self.say)(&format!(
-                "for another instance on the same server: --database-url '{}'",
-                server.url(LOCAL_DATABASE)
-            ));
+            self.publish(&server)?;
         }
         let home = Home::Server(Box::new(server));
         self.connect(&address, &place, why, home).await
@@ -327,6 +323,16 @@ impl Opener<'_> {
     ) -> Result<LocalServer, local::Error> {
         (self.say)(&format!("starting a private server: {}", found.binary));
         LocalServer::start(&found.binary, folder).await
+    }
+
+    /// Makes the server known to other labs, and says its URL.
+    fn publish(&self, server: &LocalServer) -> Result<(), local::Error> {
+        server.publish(LOCAL_DATABASE)?;
+        (self.say)(&format!(
+            "for another instance on the same server: --database-url '{}'",
+            server.url(LOCAL_DATABASE)
+        ));
+        Ok(())
     }
 
     /// Finds the lab that has the data open, or starts a server on the data. Looks again if a lab
