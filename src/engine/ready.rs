@@ -52,7 +52,7 @@ impl Database {
             Address::MySql(_) | Address::Postgres(_) => probe.write_nothing,
         };
         let mut connection = self.connection().await?;
-        for sql in statements {
+        for &sql in statements {
             let nothing: [Value<'_>; 0] = [];
             let sql = self.engine.flavour.spell(sql);
             connection.execute(&sql, nothing).await?;
