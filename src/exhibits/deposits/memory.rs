@@ -50,7 +50,7 @@ impl Memory {
     }
 
     /// This instance's lock for the account. All clients that ask while one holds it share it.
-    pub fn lock_of(&self, account: i64) -> Arc<Mutex<()>> {
+    pub(crate) fn lock_of(&self, account: i64) -> Arc<Mutex<()>> {
         shared(&self.locks, account, Mutex::default)
     }
 }

@@ -73,6 +73,7 @@ pub mod lock_without_transaction;
 mod memory;
 pub mod mutex_in_process;
 pub mod non_atomic;
+mod once;
 pub mod optimistic_retry;
 mod pace;
 pub mod partitioned;

@@ -56,7 +56,7 @@ pub async fn perform(
 }
 
 /// Ships all orders of a book that wait in one pair of tables, and adds them to `shipped`.
-pub async fn process(
+pub(super) async fn process(
     s: &mut Session<'_>,
     book: i64,
     pair: &Pair,

@@ -59,9 +59,10 @@ pub use order::{
 pub use receipt::Receipt;
 pub use refusal::{Failure, Refusal};
 pub use strategy::Strategy;
-pub use tables::{LEGACY, NAMED, NUMBERED, PAIRS, Pair};
+pub use tables::{PAIRS, Pair};
 
 use legacy::{insert_head, insert_lines, next_number, tidy_up};
+use tables::{LEGACY, NAMED, NUMBERED};
 
 macro_rules! strategy {
     ($name:ident, $pair:ident, lines_explored: $lines_explored:literal) => {

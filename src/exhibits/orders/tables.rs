@@ -95,7 +95,7 @@ macro_rules! pair {
 }
 
 /// The legacy interface, in which no number is unique.
-pub static LEGACY: Pair = pair!(
+pub(super) static LEGACY: Pair = pair!(
     "order_head", "orderline",
     by_uuid: false,
     numbers: Some(
@@ -108,7 +108,7 @@ pub static LEGACY: Pair = pair!(
 
 /// The tables whose orders are numbered by the engine. It counts through all books, so a number
 /// between two of a book may belong to another book.
-pub static NUMBERED: Pair = pair!(
+pub(super) static NUMBERED: Pair = pair!(
     "orders", "order_items",
     by_uuid: false,
     numbers: Some(
@@ -120,7 +120,7 @@ pub static NUMBERED: Pair = pair!(
 );
 
 /// The tables whose orders are named by the client.
-pub static NAMED: Pair = pair!(
+pub(super) static NAMED: Pair = pair!(
     "uuid_orders", "uuid_order_items",
     by_uuid: true,
     numbers: None
