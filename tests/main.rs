@@ -39,6 +39,7 @@ mod outside;
 mod pooler;
 mod presets;
 mod reaching;
+mod rooms;
 mod schema;
 mod sessions;
 mod sqlite_files;

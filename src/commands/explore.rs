@@ -19,14 +19,15 @@ use crate::explore::{
     self, Client, Event, Exploration, Job, JobError, PARALLEL, Place, PlanRequest, PolicyName,
     Subject,
 };
+use crate::keeper::{self, explored::Change};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Exploring")]
 pub(super) struct Args {
-    /// The strategies to explore [default: all].
+    /// The strategies, and changes of the keeper, to explore [default: all].
     #[arg(
         value_name = "STRATEGY",
-        value_parser = PossibleValuesParser::new(exhibits::names()),
+        value_parser = PossibleValuesParser::new(names()),
         help_heading = None::<&str>
     )]
     strategies: Vec<String>,
@@ -174,13 +175,19 @@ impl Args {
         }
     }
 
-    /// The subjects of the strategies that are named, or all.
+    /// The subjects that are named, or all.
     fn subjects(&self) -> Vec<Arc<Subject>> {
-        let is_wanted =
-            |name: &str| self.strategies.is_empty() || self.strategies.iter().any(|it| it == name);
-        exhibits::specimens()
-            .filter(|specimen| is_wanted(specimen.full_name()))
+        let is_wanted = |name: &str| {
+            let names = &self.strategies;
+            names.is_empty() || names.iter().any(|it| it == name)
+        };
+        let strategies = exhibits::specimens().filter(|it| is_wanted(it.full_name()));
+        let changes = Change::ALL
+            .into_iter()
+            .filter(|it| is_wanted(it.full_name()));
+        strategies
             .flat_map(exhibits::subjects_of)
+            .chain(changes.flat_map(keeper::explored::subjects_of))
             .collect()
     }
 
@@ -245,6 +252,11 @@ async fn explore(job: &Job) -> Exploration {
     let exploration = job.run(&show).await;
     bar.finish_and_clear();
     exploration
+}
+
+/// The names of all that can be explored.
+fn names() -> impl Iterator<Item = &'static str> {
+    exhibits::names().chain(Change::ALL.map(Change::full_name))
 }
 
 /// A spinner on standard error. It shows nothing if that is no terminal.
