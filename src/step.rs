@@ -44,7 +44,7 @@ pub enum Effect {
     /// Local: it touches nothing that others see or lock. Independent of every other step.
     Local,
     /// Read-only: it sees what others change, and neither changes, locks nor releases anything. Nor
-    /// does a rollback, if the strategy gives up after it. Independent of other such steps.
+    /// does a rollback, if the strategy gives up after it. Independent of other reads.
     Reads,
     /// It may change, lock or release something that others see or wait for. Always a safe answer
     /// for a step of which nothing is known.
@@ -120,7 +120,7 @@ impl<const N: usize> From<[Argument; N]> for Arguments {
 pub struct Step {
     /// What kind of action it is.
     pub action: Action,
-    /// A few words for people, e.g. `read balance`.
+    /// A few words for people, e.g. `read value`.
     pub label: Cow<'static, str>,
     /// The statement as the engine gets it. None for a delay, and for a step on a file.
     pub sql: Option<Cow<'static, str>>,

@@ -26,29 +26,26 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+    /// A fault that this program has found itself.
+    fn without_code(kind: FaultKind, message: impl Into<String>) -> Self {
         Self {
-            kind: FaultKind::Unavailable,
+            kind,
             code: None,
             message: message.into(),
         }
     }
 
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::without_code(FaultKind::Unavailable, message)
+    }
+
     pub(crate) fn lock_timeout(message: impl Into<String>) -> Self {
-        Self {
-            kind: FaultKind::LockTimeout,
-            code: None,
-            message: message.into(),
-        }
+        Self::without_code(FaultKind::LockTimeout, message)
     }
 
     /// SQLite is busy, or a wait in its place did not end yet.
     pub(crate) fn busy(message: impl Into<String>) -> Self {
-        Self {
-            kind: FaultKind::Busy,
-            code: None,
-            message: message.into(),
-        }
+        Self::without_code(FaultKind::Busy, message)
     }
 
     /// What the operating system says of a file, after `what` was tried.
@@ -67,11 +64,7 @@ impl Fault {
     }
 
     pub(crate) fn other(message: impl Into<String>) -> Self {
-        Self {
-            kind: FaultKind::Other,
-            code: None,
-            message: message.into(),
-        }
+        Self::without_code(FaultKind::Other, message)
     }
 
     /// The fault as it is after a wait until the lock wait timeout: SQLite that is still busy then
