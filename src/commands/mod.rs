@@ -3,7 +3,8 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `demo`, `serve`, `explore`, `watch`, `orders`, `keeper`, `migrate`, `healthcheck` | the command of that name; `keeper` holds `createsuperuser`, `account`, `transactions` and `token` |
+//! | `demo`, `serve`, `explore`, `watch`, `orders`, `migrate`, `healthcheck` | the command itself |
+//! | `keeper` | `createsuperuser`, `account`, `transactions` and `token` |
 //! | `documents` | `completions` and `man` |
 //! | `database` | which database: the options that most commands share |
 //! | `times` | how a time is written |

@@ -1,5 +1,5 @@
-//! Orders and exports: the anomalies that their audits found, while the consumer shipped and clients
-//! downloaded.
+//! Orders and exports: the anomalies that their audits found, while the consumer shipped and
+//! clients downloaded.
 
 use std::fmt::Write as _;
 

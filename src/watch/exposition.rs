@@ -1,13 +1,13 @@
-//! Prometheus' text format, read: one sample per line, with comments in between.
+//! A reader of Prometheus' text format: one sample per line, with comments in between.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr as _;
 
-/// One value of one series.
+/// One value of one series of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// The metric's name, with the suffix that tells a histogram's parts apart.
+    /// The metric's name. The parts of a histogram have different suffixes.
     pub name: String,
     /// The labels.
     pub labels: BTreeMap<String, String>,
@@ -16,37 +16,34 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// A label's value; empty where there is no such label, which is the same to Prometheus.
+    /// A label's value. It is empty if there is no such label: to Prometheus that is the same.
     pub fn label(&self, name: &str) -> &str {
         self.labels.get(name).map_or("", String::as_str)
     }
 }
 
-/// A line that is no sample.
+/// A line that is neither a sample nor a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed {
+pub struct MalformedLine {
     line: usize,
     why: &'static str,
 }
 
-impl fmt::Display for Malformed {
+impl fmt::Display for MalformedLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, why } = self;
         write!(f, "line {line} is not in Prometheus' text format: {why}")
     }
 }
 
-impl std::error::Error for Malformed {}
+impl std::error::Error for MalformedLine {}
 
-/// Reads all samples.
-///
-/// # Errors
-/// The first line that is none, and why.
-pub fn parse(text: &str) -> Result<Vec<Sample>, Malformed> {
+/// Reads all samples. The error is the first line that is malformed.
+pub fn parse(text: &str) -> Result<Vec<Sample>, MalformedLine> {
     let lines = (1..).zip(text.lines().map(str::trim));
     let samples = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     samples
-        .map(|(number, line)| sample(line).map_err(|why| Malformed { line: number, why }))
+        .map(|(number, line)| sample(line).map_err(|why| MalformedLine { line: number, why }))
         .collect()
 }
 
@@ -56,7 +53,7 @@ fn sample(line: &str) -> Result<Sample, &'static str> {
         Some(rest) => labels(rest)?,
         None => (BTreeMap::new(), rest),
     };
-    // A timestamp may follow, which nobody here needs.
+    // A timestamp may follow, which is not needed here.
     let value = rest.split_whitespace().next().ok_or("it has no value")?;
     Ok(Sample {
         name: name.to_owned(),
@@ -76,7 +73,7 @@ fn name(text: &str) -> Result<(&str, &str), &'static str> {
     }
 }
 
-/// Reads labels up to the closing brace, and returns what follows it.
+/// Reads labels up to the closing brace. Returns them with the text that follows.
 fn labels(mut text: &str) -> Result<(BTreeMap<String, String>, &str), &'static str> {
     let mut labels = BTreeMap::new();
     loop {
@@ -100,7 +97,7 @@ fn labels(mut text: &str) -> Result<(BTreeMap<String, String>, &str), &'static s
     }
 }
 
-/// Reads a label's value up to the closing quote, and returns what follows it.
+/// Reads a label's value up to the closing quote. Returns it with the text that follows.
 fn quoted(text: &str) -> Result<(String, &str), &'static str> {
     let mut value = String::new();
     let mut characters = text.chars();

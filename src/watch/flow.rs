@@ -1,21 +1,22 @@
-//! What flows through a strategy: totals, as the service counts them, and rates, which are two totals and the
-//! time between them. Both are the same sums, so both are a [`Flow`].
+//! The requests that flow through a strategy. The service counts totals. A rate is the difference
+//! of two totals, divided by the time between them. Both have the same fields, so both are a
+//! [`Flow`].
 
 use super::exposition::Sample;
 
-/// So many of each: since the service began, or in a second.
+/// Numbers of requests: since the service began, or per second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Flow {
     pub(super) requests: f64,
     pub(super) applied: f64,
-    /// Answered with 409: somebody else was in the way.
+    /// Requests that were answered with 409, because another request was in the way.
     pub(super) conflicts: f64,
     pub(super) retries: f64,
     pub(super) durations: Buckets,
 }
 
 impl Flow {
-    /// Counts a sample in, if it is one of those that are shown.
+    /// Adds a sample, if it belongs to one of the numbers.
     pub(super) fn count(&mut self, sample: &Sample) {
         match sample.name.as_str() {
             "racy_requests_total" => {
@@ -37,7 +38,7 @@ impl Flow {
         }
     }
 
-    /// What flowed per second, from an earlier total to this one.
+    /// The rate per second, from an earlier total to this one.
     pub(super) fn per_second(&self, earlier: &Self, seconds: f64) -> Self {
         let mut rate = Self::default();
         rate.add(self, seconds.recip());
@@ -45,28 +46,29 @@ impl Flow {
         rate
     }
 
-    /// Adds another flow, so many times.
-    pub(super) fn add(&mut self, other: &Self, times: f64) {
-        self.requests += other.requests * times;
-        self.applied += other.applied * times;
-        self.conflicts += other.conflicts * times;
-        self.retries += other.retries * times;
+    /// Adds another flow, multiplied by a factor.
+    pub(super) fn add(&mut self, other: &Self, factor: f64) {
+        self.requests += other.requests * factor;
+        self.applied += other.applied * factor;
+        self.conflicts += other.conflicts * factor;
+        self.retries += other.retries * factor;
         for (bound, number) in &other.durations.0 {
-            self.durations.add(*bound, number * times);
+            self.durations.add(*bound, number * factor);
         }
     }
 }
 
-/// A histogram: how many took no longer than each bound. The last bound is infinite.
+/// A histogram: for each bound, the number of requests that took at most that many seconds. The
+/// last bound is infinite.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Buckets(Vec<(f64, f64)>);
 
-/// A quantile, as far as buckets tell.
+/// A quantile, as exactly as buckets tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Quantile {
-    /// About so many seconds.
+    /// About this number of seconds.
     About(f64),
-    /// More than so many seconds.
+    /// More than this number of seconds.
     Beyond(f64),
 }
 
@@ -81,8 +83,8 @@ impl Buckets {
         }
     }
 
-    /// The time within which this share of all was done, as if those of a bucket were spread over it evenly;
-    /// none where there was nothing.
+    /// The time in which this share of all requests was done. It assumes that the requests of a
+    /// bucket are spread over it evenly. None if there were no requests.
     pub(super) fn quantile(&self, share: f64) -> Option<Quantile> {
         let (_, all) = self.0.last().filter(|(_, all)| *all > 0.0)?;
         let rank = all * share;

@@ -1,5 +1,6 @@
-//! The instances of the service. Behind a proxy each answer may come from another one, and each counts for
-//! itself: totals are compared with earlier ones of the same instance, and the rates are added up.
+//! The instances of the service. Behind a proxy each answer may come from another instance, and
+//! each instance counts for itself. So totals are compared with earlier ones of the same instance,
+//! and then the rates of all instances are added up.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,15 +8,15 @@ use std::time::{Duration, Instant};
 use super::exposition::Sample;
 use super::flow::Flow;
 
-/// What one instance said at one moment.
+/// The metrics of one instance at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Reading {
-    /// When its process started: another time, another process, which counts from zero.
+    /// When the process started. A different time means a new process, which counts from zero.
     started: f64,
     totals: BTreeMap<String, Flow>,
     pool: Pool,
     database_up: bool,
-    lost: BTreeMap<i64, Lost>,
+    lost: BTreeMap<i64, AccountLoss>,
 }
 
 /// Database connections.
@@ -29,9 +30,9 @@ pub(super) struct Pool {
 
 /// What was lost in an account.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Lost {
+pub(super) struct AccountLoss {
     pub(super) amount: f64,
-    /// At least so many deposits.
+    /// The least number of updates that must be missing to explain the amount.
     pub(super) updates: f64,
 }
 
@@ -63,13 +64,13 @@ impl Reading {
         }
     }
 
-    fn lost(&mut self, sample: &Sample, set: impl FnOnce(&mut Lost)) {
+    fn lost(&mut self, sample: &Sample, set: impl FnOnce(&mut AccountLoss)) {
         if let Ok(account) = sample.label("account").parse() {
             set(self.lost.entry(account).or_default());
         }
     }
 
-    fn what_was_lost(&self) -> Option<BTreeMap<i64, Lost>> {
+    fn losses(&self) -> Option<BTreeMap<i64, AccountLoss>> {
         let lost = self.lost.iter().filter(|(_, lost)| lost.amount != 0.0);
         let lost = lost.map(|(account, lost)| (*account, *lost)).collect();
         (!self.lost.is_empty()).then_some(lost)
@@ -88,38 +89,38 @@ impl Reading {
     }
 }
 
-/// Those that were heard of lately.
+/// The instances that have answered lately.
 #[derive(Debug)]
 pub(super) struct Instances {
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<String, InstanceState>,
     forget_after: Duration,
 }
 
 #[derive(Debug)]
-struct Known {
+struct InstanceState {
     reading: Reading,
     at: Instant,
-    /// Since the reading before; none where this is the first.
+    /// The rates since the reading before. None if this is the first reading.
     rates: Option<BTreeMap<String, Flow>>,
 }
 
-/// All instances together.
+/// What all instances do together.
 #[derive(Debug, PartialEq)]
 pub(super) struct Summary<'i> {
-    /// Their names.
+    /// The names of the instances.
     pub(super) instances: Vec<&'i str>,
-    /// Per second, of the strategies that have ever been asked for something.
+    /// The rates per second of each strategy that has had a request since the service began.
     pub(super) rates: BTreeMap<&'i str, Flow>,
-    /// The length of the longest name of a strategy, asked or not.
+    /// The length of the longest strategy name, also of strategies without a request.
     pub(super) longest_name: usize,
     pub(super) pool: Pool,
     pub(super) database_up: bool,
-    /// The accounts in which something was lost; none where they were not looked at.
-    pub(super) lost: Option<BTreeMap<i64, Lost>>,
+    /// The accounts in which something was lost. None if the service could not read the accounts.
+    pub(super) lost: Option<BTreeMap<i64, AccountLoss>>,
 }
 
 impl Instances {
-    /// None yet. An instance is forgotten that was not heard of for so long.
+    /// No instances yet. An instance that has not answered for this time is forgotten.
     pub(super) fn new(forget_after: Duration) -> Self {
         Self {
             known: BTreeMap::new(),
@@ -127,7 +128,7 @@ impl Instances {
         }
     }
 
-    /// Takes a reading of one of them.
+    /// Takes a reading of one instance.
     pub(super) fn hear(&mut self, instance: String, reading: Reading, at: Instant) {
         self.known
             .retain(|_, known| at.duration_since(known.at) <= self.forget_after);
@@ -135,11 +136,11 @@ impl Instances {
         let before = before.filter(|before| before.reading.started == reading.started);
         let rates =
             before.map(|before| reading.rates_since(&before.reading, at.duration_since(before.at)));
-        let known = Known { reading, at, rates };
+        let known = InstanceState { reading, at, rates };
         self.known.insert(instance, known);
     }
 
-    /// What they do together; none as long as none was heard of twice.
+    /// The summary. None until one instance has answered twice.
     pub(super) fn summary(&self) -> Option<Summary<'_>> {
         let latest = self.known.values().max_by_key(|known| known.at)?;
         let rated = self.known.values().filter_map(|known| known.rates.as_ref());
@@ -157,9 +158,9 @@ impl Instances {
             rates,
             longest_name,
             pool: self.pool(),
-            // They share one database: the latest word on it counts.
+            // All instances share one database, so the latest reading of it counts.
             database_up: latest.reading.database_up,
-            lost: latest.reading.what_was_lost(),
+            lost: latest.reading.losses(),
         })
     }
 
@@ -221,11 +222,11 @@ mod tests {
         assert_eq!(requests(&instances), Some(10.0));
 
         let summary = instances.summary().unwrap();
-        assert_eq!(summary.rates.len(), 1, "nobody has asked for the other");
+        assert_eq!(summary.rates.len(), 1, "the other strategy had no request");
         assert_eq!(summary.longest_name, 6);
         assert_eq!((summary.pool.in_use, summary.pool.limit), (2.0, 8.0));
         assert!(summary.database_up);
-        let lost = Lost {
+        let lost = AccountLoss {
             amount: 900.0,
             updates: 9.0,
         };

@@ -1,7 +1,15 @@
-//! `racy watch`: how the strategies of a running service fare, live.
+//! A live view of what the strategies of a running service do.
 //!
-//! It knows the service as any client does: it fetches [`/metrics`](crate::observe::metrics) again and
-//! again, and shows what has changed in between.
+//! It knows the service as any client does: it fetches [`/metrics`](crate::observe::metrics) in
+//! intervals, and shows what has changed in between.
+//!
+//! | file | |
+//! |---|---|
+//! | `service` | where the service is, and its answer |
+//! | `exposition` | the answer as samples |
+//! | `flow` | totals and rates of a strategy's requests |
+//! | `instances` | one instance or several, together |
+//! | `table`, `screen` | the figures as lines, and where they appear |
 
 mod exposition;
 mod flow;
@@ -16,35 +24,32 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-pub use exposition::{Malformed, Sample, parse};
-pub use screen::Screen;
-pub use service::ServiceUrl;
+pub use exposition::{MalformedLine, Sample, parse};
+pub(crate) use screen::Screen;
+pub(crate) use service::ServiceUrl;
 
 use instances::{Instances, Reading};
 
-/// An instance that was not heard of in so many readings is taken for gone.
+/// An instance that has not answered in this number of readings is forgotten.
 const READINGS_UNTIL_GONE: u32 = 10;
 
 /// What to watch.
 #[derive(Debug, Clone)]
-pub struct Watch {
+pub(crate) struct Watch {
     /// The service.
-    pub service: ServiceUrl,
+    pub(crate) service: ServiceUrl,
     /// How long to wait between two readings.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
     /// Whether to end after the first figures.
-    pub once: bool,
+    pub(crate) once: bool,
 }
 
 impl Watch {
-    /// Shows figures until the terminal or the pipe's reader is gone. A service that is gone is
-    /// waited for.
-    ///
-    /// # Errors
-    /// Where nothing can be written; where only one look is wanted, also why there was none.
-    pub async fn run(&self, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
+    /// Shows figures until the terminal or the pipe's reader is gone. If the service is gone, it
+    /// waits for it; with `once`, that is an error.
+    pub(crate) async fn run(&self, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
         tokio::select! {
-            ended = self.show_on(screen) => ended,
+            result = self.show_on(screen) => result,
             () = screen::reader_left() => Ok(()),
         }
     }
@@ -66,7 +71,7 @@ impl Watch {
                 continue;
             };
             match screen.show(&summary) {
-                // Whoever read it has seen enough.
+                // The reader has seen enough.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 Err(error) => return Err(error.into()),
                 Ok(()) if self.once => return Ok(()),

@@ -13,7 +13,7 @@ use super::table;
 
 /// Standard output.
 #[derive(Debug)]
-pub struct Screen(Kind);
+pub(crate) struct Screen(Kind);
 
 #[derive(Debug)]
 enum Kind {
@@ -28,17 +28,18 @@ enum Kind {
 }
 
 impl Screen {
-    /// Standard output, whichever kind it is.
-    pub fn on_stdout() -> Self {
-        Self(match io::stdout().is_terminal() {
-            true => Kind::Terminal {
+    /// Standard output: a terminal or a pipe.
+    pub(crate) fn on_stdout() -> Self {
+        Self(if io::stdout().is_terminal() {
+            Kind::Terminal {
                 picture: picture(),
                 figures: String::new(),
-            },
-            false => Kind::Pipe {
+            }
+        } else {
+            Kind::Pipe {
                 has_header: false,
                 last_complaint: String::new(),
-            },
+            }
         })
     }
 
@@ -71,15 +72,15 @@ impl Screen {
         }
     }
 
-    /// Says why there are no newer figures: on a terminal above the last ones, otherwise once, on standard
-    /// error.
+    /// Says why there are no newer figures. On a terminal it appears above the last figures.
+    /// Otherwise it is written to standard error, once for each new complaint.
     pub(super) fn complain(&mut self, complaint: &str) {
         match &mut self.0 {
             Kind::Terminal { picture, figures } => {
                 picture.set_message(format!("{complaint}\n{figures}").trim_end().to_owned());
             }
             Kind::Pipe { last_complaint, .. } if last_complaint != complaint => {
-                // If nobody reads it, there is nobody to tell.
+                // If that fails, there is no place left for a complaint.
                 let _ = writeln!(io::stderr(), "{complaint}");
                 complaint.clone_into(last_complaint);
             }
@@ -88,16 +89,16 @@ impl Screen {
     }
 
     /// Leaves the last figures where they are.
-    pub fn leave(self) {
+    pub(crate) fn leave(self) {
         if let Kind::Terminal { picture, .. } = self.0 {
             picture.abandon();
         }
     }
 }
 
-/// Done when standard output has no reader any more: its terminal is gone, or the pipe's reader.
-/// The system tells, so that nothing has to be written to notice it. It does so even where the
-/// signal for the end of a terminal is ignored. A file always has a reader: there it is never done.
+/// Waits until standard output has no reader any more: its terminal or the pipe's reader is gone.
+/// The system reports this even if nothing is written, and even if the process ignores the signal
+/// for the end of a terminal. A file always has a reader, so there it waits forever.
 #[expect(
     deprecated,
     reason = "what replaces it is unsafe, and standard output is open as long as the process lives"
@@ -112,7 +113,7 @@ pub(super) async fn reader_left() {
     pending::<()>().await;
 }
 
-/// A progress bar is a text that is redrawn in place; this one has no bar.
+/// A text that is redrawn in place: a progress bar without its bar.
 fn picture() -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}");
     ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout())

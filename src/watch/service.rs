@@ -1,4 +1,4 @@
-//! The service that is watched: where it is, and how its metrics are fetched.
+//! The service that is watched: its address, and how its metrics are fetched.
 
 use std::error::Error;
 use std::fmt;
@@ -13,15 +13,16 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Longer than the service waits for its database, so that it can say that there was no answer.
+/// How long to wait for an answer. It is longer than the service waits for its database, so that
+/// the service can report that the database did not answer.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// A thousand accounts and all strategies take a fraction of it.
+/// The most bytes of an answer. A thousand accounts and all strategies take a fraction of it.
 const LONGEST_ANSWER: usize = 8 * 1024 * 1024;
 
-/// Where a service is: `http://HOST:PORT`, with the path under which a proxy may have put it.
+/// The address of a service: `http://HOST:PORT`, and the path if it is behind a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceUrl {
+pub(crate) struct ServiceUrl {
     authority: Authority,
     path: String,
 }
@@ -38,13 +39,13 @@ impl FromStr for ServiceUrl {
             return wrong("a scheme or a host is missing");
         };
         if *scheme != Scheme::HTTP {
-            return wrong("only http:// is spoken here");
+            return wrong("only http:// works here");
         }
         if authority.as_str().contains('@') {
             return wrong("a user and a password are not needed");
         }
         if uri.query().is_some() {
-            return wrong("there is nothing to ask after a ?");
+            return wrong("nothing may follow a ?");
         }
         Ok(Self {
             authority: authority.clone(),
@@ -59,20 +60,17 @@ impl fmt::Display for ServiceUrl {
     }
 }
 
-/// What the service says of itself.
+/// The answer of one instance.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// Which of its instances has answered.
+    /// The name of the instance.
     pub(super) instance: String,
-    /// Its metrics.
+    /// The metrics.
     pub(super) text: String,
 }
 
 impl ServiceUrl {
-    /// Asks `GET /metrics`.
-    ///
-    /// # Errors
-    /// Why there is no answer, or none of use.
+    /// Fetches `/metrics`.
     pub(super) async fn metrics(&self) -> Result<Answer, String> {
         let answer = timeout(PATIENCE, self.ask()).await;
         let answer =
@@ -85,7 +83,7 @@ impl ServiceUrl {
         let address = format!("{}:{port}", self.authority.host());
         let stream = TcpStream::connect(address).await?;
         let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Carries the request and its answer; an error of it is the request's as well.
+        // Carries the request and its answer. Its errors are reported by the request, too.
         tokio::spawn(connection);
         let request = Request::get(format!("{}/metrics", self.path))
             .header(header::HOST, self.authority.as_str())
@@ -135,7 +133,7 @@ mod tests {
             ("http://", "no URL"),
             ("https://lab", "only http://"),
             ("http://ada:secret@lab", "not needed"),
-            ("http://lab/?x=1", "after a ?"),
+            ("http://lab/?x=1", "may follow a ?"),
         ] {
             let error = text.parse::<ServiceUrl>().unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

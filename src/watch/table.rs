@@ -3,23 +3,23 @@
 use std::fmt::Write as _;
 
 use super::flow::{Flow, Quantile};
-use super::instances::{Lost, Pool, Summary};
+use super::instances::{AccountLoss, Pool, Summary};
 
-/// The names of the columns. The first is as wide as a strategy's name may be.
+/// The names of the columns. The first column is as wide as the longest name of a strategy.
 pub(super) fn header(summary: &Summary<'_>) -> String {
     let columns = ["req/s", "applied/s", "conflict", "retries", "p50", "p99"];
     row("strategy", summary.longest_name, columns.map(str::to_owned))
 }
 
-/// A line for each strategy, and what is about all of them.
+/// A line for each strategy, then the lines about all of them.
 pub(super) fn lines(summary: &Summary<'_>) -> Vec<String> {
     let mut lines = rows(summary, summary.rates.iter());
     lines.extend(of_all(summary));
     lines
 }
 
-/// The same with its header, as a picture whose end is cut off where a terminal is too small for it: first what
-/// is about all strategies, last those of which nothing is asked at the moment.
+/// The same lines with a header, for a terminal. A terminal that is too small cuts off the end. So
+/// the lines about all strategies come first, and strategies without requests come last.
 pub(super) fn picture(summary: &Summary<'_>) -> Vec<String> {
     let mut rates: Vec<_> = summary.rates.iter().collect();
     rates.sort_by_key(|(_, rate)| rate.requests <= 0.0);
@@ -35,13 +35,13 @@ fn rows<'r>(
 ) -> Vec<String> {
     let row = |(strategy, rate): (&&str, &Flow)| row(strategy, summary.longest_name, cells(rate));
     let rows: Vec<_> = rates.map(row).collect();
-    match rows.is_empty() {
-        true => vec!["nobody has asked for anything yet".to_owned()],
-        false => rows,
+    if rows.is_empty() {
+        return vec!["no requests yet".to_owned()];
     }
+    rows
 }
 
-/// The pool, the money, and the instances where there are several.
+/// The pool, what was lost, and the instances if there are several.
 fn of_all(summary: &Summary<'_>) -> Vec<String> {
     let mut lines = vec![pool(&summary.pool), lost(summary)];
     if summary.instances.len() > 1 {
@@ -50,7 +50,7 @@ fn of_all(summary: &Summary<'_>) -> Vec<String> {
     lines
 }
 
-/// With them, a row with a name of 29 letters fits a terminal of 80 columns.
+/// The widths of the columns. A row with a name of 29 letters fits a terminal of 80 columns.
 const WIDTHS: [usize; 6] = [6, 9, 8, 7, 7, 8];
 
 fn row(first: &str, longest_name: usize, others: [String; 6]) -> String {
@@ -96,21 +96,23 @@ fn pool(pool: &Pool) -> String {
     )
 }
 
-/// Beyond so many accounts, the line would be too long to be read.
+/// The most accounts in a line. With more, the line would be too long to read.
 const ACCOUNTS_SHOWN: usize = 3;
 
 fn lost(summary: &Summary<'_>) -> String {
     let Some(lost) = &summary.lost else {
-        return match summary.database_up {
-            true => "lost: unknown, the accounts take too long to read".to_owned(),
-            false => "lost: unknown, the database does not answer".to_owned(),
+        let why = if summary.database_up {
+            "the accounts take too long to read"
+        } else {
+            "the database does not answer"
         };
+        return format!("lost: unknown, {why}");
     };
     if lost.is_empty() {
         return "lost: nothing".to_owned();
     }
-    let in_account = |(account, lost): (&i64, &Lost)| {
-        let Lost { amount, updates } = lost;
+    let in_account = |(account, lost): (&i64, &AccountLoss)| {
+        let AccountLoss { amount, updates } = lost;
         format!("{amount} in account {account} ({updates} updates or more)")
     };
     let mut parts: Vec<_> = lost.iter().take(ACCOUNTS_SHOWN).map(in_account).collect();
@@ -176,7 +178,7 @@ lost: nothing";
     }
 
     #[test]
-    fn a_terminal_that_is_too_small_cuts_off_who_is_idle() {
+    fn a_terminal_that_is_too_small_cuts_off_idle_strategies() {
         let rates = BTreeMap::from([
             ("a_is_idle", Flow::default()),
             ("busy", busy()),
@@ -199,7 +201,7 @@ lost: nothing";
 
     #[test]
     fn what_was_lost_is_told_by_account() {
-        let lost = Lost {
+        let lost = AccountLoss {
             amount: 900.0,
             updates: 9.0,
         };
@@ -208,7 +210,7 @@ lost: nothing";
         summary.instances.push("y");
         let shown = lines(&summary).join("\n");
         for words in [
-            "nobody has asked for anything",
+            "no requests yet",
             "lost: 900 in account 1 (9 updates or more), 900 in account 2",
             "and in 2 further accounts",
             "instances: x, y",

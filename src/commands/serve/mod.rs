@@ -125,8 +125,8 @@ impl Args {
         let share = requested.limited_to(files);
         if share != requested {
             tracing::warn!(
-                "only {files} files may be open: there are at most {} connections of clients and {} \
-                 to the database; ulimit -n allows more",
+                "only {files} files may be open: there are at most {} connections of clients and \
+                 {} to the database; ulimit -n allows more",
                 share.clients,
                 share.database
             );
