@@ -1,4 +1,4 @@
-//! Accounts as the outside sees them: each with its audit, and the transactions on record.
+//! Accounts as clients see them: each with its audit, and the transactions on record.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,17 +6,17 @@ use utoipa::ToSchema;
 use crate::engine::{Database, Fault, Session, Work, WriteProbe, again};
 use crate::step::Unobserved;
 
-/// The slots over which an account's balance can be spread: so many, numbered from 0.
+/// The number of slots over which an account's balance can be spread. They are numbered from 0.
 pub const SLOTS: i64 = 8;
 
-/// Makes an account's slots, when it is opened; its number is the one value.
+/// Makes the slots of an account that is opened. Its one value is the account's number.
 pub(crate) const OPEN_SLOTS: &str = "INSERT INTO account_slots (account_id, slot) \
     SELECT accounts.id, slots.slot \
     FROM accounts, (SELECT 0 AS slot UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 \
                     UNION SELECT 5 UNION SELECT 6 UNION SELECT 7) slots \
     WHERE accounts.id = ?";
 
-/// Tells whether a deposit could be made.
+/// Tells whether a transaction could be recorded.
 pub const WRITE_PROBE: WriteProbe = WriteProbe {
     write_nothing: &[
         "UPDATE accounts SET balance = balance WHERE 1 = 0",
@@ -33,8 +33,8 @@ pub const WRITE_PROBE: WriteProbe = WriteProbe {
 
 /// An account and what its transactions say it should hold, read in one statement.
 ///
-/// What it holds is the sum of three places, so that every strategy may deposit into every account: the
-/// balance column, its slots (`partitioned`), and the transactions that no balance contains (`append_only`).
+/// What it holds is the sum of three places, so that every strategy works on every account: the balance
+/// column, the slots, and the transactions that were only appended, which no balance contains.
 ///
 /// The sums are wider than the columns, because lost updates leave more on record than a balance
 /// could ever hold.
@@ -42,19 +42,20 @@ pub const WRITE_PROBE: WriteProbe = WriteProbe {
 pub struct Account {
     /// The account's number.
     pub id: i64,
-    /// What the account holds: its balance column, its slots, and the transactions that were only appended.
+    /// What the account holds: its balance column, its slots, and the transactions that were only
+    /// appended.
     #[schema(value_type = i128)]
     pub balance: i128,
     /// What it held at first.
     pub opening_balance: i64,
     /// Counts the changes made by strategies that compare and swap, and by the keeper.
     pub version: i64,
-    /// How many transactions are on record.
+    /// The number of transactions on record.
     pub transactions: i64,
-    /// The largest of them; zero where there is none.
+    /// The largest of them. Zero if there is none.
     #[serde(skip)]
     pub largest: i64,
-    /// What they amount to.
+    /// Their sum.
     #[schema(value_type = i128)]
     pub transactions_sum: i128,
     /// What the account should hold: the opening balance plus the sum.
@@ -66,8 +67,9 @@ pub struct Account {
 }
 
 impl Account {
-    /// How many deposits are missing from the balance, at least: so many of the largest amount on record
-    /// make up what was lost. It is exact where all amounts are the same, and zero where nothing was lost.
+    /// The least number of updates that must be missing from the balance: this number of the largest
+    /// amount on record makes up what was lost. It is exact if all amounts are the same, and zero if
+    /// nothing was lost.
     pub fn lost_updates(&self) -> u128 {
         // More than the records say is no loss.
         let lost = u128::try_from(self.lost).unwrap_or(0);
@@ -83,7 +85,7 @@ impl Account {
 pub struct Transaction {
     /// The transaction's number.
     pub id: i64,
-    /// What was deposited.
+    /// The amount.
     pub amount: i64,
     /// When, in microseconds since 1970-01-01 UTC, by the database's clock.
     pub created_at_us: i64,
@@ -94,29 +96,22 @@ pub struct Transaction {
 pub struct Page {
     /// Only items with a greater number than this.
     pub after: i64,
-    /// At most that many.
+    /// The largest number of items.
     pub limit: i64,
 }
 
-/// Reads an account; none if there is no such account.
-///
-/// # Errors
-/// The engine's fault.
+/// Reads an account. None if there is no such account.
 pub async fn find(database: &Database, id: i64) -> Result<Option<Account>, Fault> {
     let accounts = read(database, id.saturating_sub(1), 1).await?;
     Ok(accounts.into_iter().find(|account| account.id == id))
 }
 
 /// Reads a page of accounts, by number.
-///
-/// # Errors
-/// The engine's fault.
 pub async fn list(database: &Database, page: Page) -> Result<Vec<Account>, Fault> {
     read(database, page.after, page.limit).await
 }
 
-/// A mere look is no race: where PostgreSQL refuses it at SERIALIZABLE because of what others do, it is
-/// taken again.
+/// Reading the audit is not part of the race, so serialization failures (PostgreSQL) are retried.
 async fn read(database: &Database, after: i64, limit: i64) -> Result<Vec<Account>, Fault> {
     again(|| read_once(database, after, limit)).await
 }
@@ -183,13 +178,13 @@ fn account(row: [Option<i64>; 12]) -> Account {
     }
 }
 
-/// What a sum amounts to whose terms' upper and lower 32 bits were summed apart.
+/// The sum of terms whose upper and lower 32 bits were summed apart.
 pub(crate) fn of_halves(upper: i64, lower: i64) -> i128 {
     (i128::from(upper) << 32) + i128::from(lower)
 }
 
-/// All that an account holds, read in one statement within a client's own work; None if there is
-/// no such account.
+/// All that an account holds, read in one statement within a client's own work. None if there is no
+/// such account.
 pub(crate) async fn held(s: &mut Session<'_>, account: i64) -> Result<Option<i128>, Fault> {
     let row = s
         .row::<5>(
@@ -222,10 +217,7 @@ pub(crate) async fn held(s: &mut Session<'_>, account: i64) -> Result<Option<i12
     ))
 }
 
-/// Reads a page of an account's transactions, in the order in which they were numbered.
-///
-/// # Errors
-/// The engine's fault.
+/// Reads a page of an account's transactions, in the order of their numbers.
 pub async fn transactions(
     database: &Database,
     account: i64,
@@ -253,9 +245,6 @@ pub async fn transactions(
 }
 
 /// Opens a new account, and returns its number.
-///
-/// # Errors
-/// The engine's fault.
 pub async fn open(database: &Database, opening_balance: i64) -> Result<i64, Fault> {
     let mut work = database.begin_work().await?;
     let opened = open_in(&mut work, opening_balance).await;

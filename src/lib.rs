@@ -1,32 +1,40 @@
 //! # Racy: a laboratory of race conditions
 //!
-//! A service in which money gets lost on purpose. This page is the map; read the crate in this
-//! order:
+//! A service in which money gets lost on purpose, and an explorer that shows why. This page is the map.
+//! Read the crate in this order:
 //!
-//! 1. [`exhibits::deposits`]: the exhibit. One file per strategy, its explanation above its code: begin with
-//!    [`exhibits::deposits::non_atomic`]. [`accounts`] is where the money is counted afterwards.
-//!    [`exhibits::statements`] reads what is written there, whole or torn. [`exhibits::orders`] is the second exhibit: numbers that
-//!    are given twice, and orders that are read half written. [`exhibits::exports`] is the third: a CSV file that
-//!    everybody writes.
-//! 2. [`step`]: the step and the observer around it, which make a strategy a specimen. [`verdict`]: what
-//!    may become of it; [`exhibits::card`]: what each strategy says about itself and expects, engine by engine.
-//! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals.
-//! 4. [`observe`]: the timeline that is recorded on the way, and the metrics of all of them; [`watch`] shows
-//!    those live.
-//! 5. [`http`]: the service around it.
-//! 6. [`demo`]: all of it in one command.
-//! 7. [`explore`]: every schedule of a strategy's clients, instead of the luck of a load test.
-//!    [`survey`] says which strategies it explores on which engines.
-//! 8. [`keeper`]: accounts are reset between two lessons; [`auth`]: by whom.
-//! 9. [`commands`]: the command line, one file for each command. [`descriptors`]: how many
-//!    connections the process may have open.
+//! 1. [`exhibits`]: what clients race for. Each strategy is one file, its explanation above its code.
+//!    Begin with [`exhibits::deposits::non_atomic`]. The other exhibits are [`exhibits::statements`]
+//!    (reading an account while it changes), [`exhibits::orders`] (order numbers) and
+//!    [`exhibits::exports`] (a CSV file that several clients write).
+//! 2. [`step`]: one visible action of a strategy, and the observer that stands around it.
+//!    [`verdict`]: how a client and a run can end. [`exhibits::card`]: what a strategy is expected to do.
+//! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals. It is
+//!    the only room that knows the database driver.
+//! 4. [`explore`]: every schedule of a few clients, instead of the luck of a load test. The gate at
+//!    which a client parks is [`explore::Gate`]; a whole exploration is an [`explore::Job`].
+//! 5. [`accounts`]: what several exhibits share. [`recorder`] keeps the steps of a request.
+//! 6. [`observe`]: timelines for people, and the metrics. [`watch`] shows the metrics live.
+//! 7. [`http`]: the service, one router for each exhibit.
+//! 8. [`keeper`]: changes to accounts between two lessons. [`auth`]: the users who may make them.
+//! 9. [`demo`]: all strategies under load, in one command.
+//! 10. [`commands`]: one file for each command. [`descriptors`] shares out the open files.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
-//! response. Dependencies point one way as well: `http` knows `deposits`, `statements`, `orders` and `exports`,
-//! these know `engine`, `engine` knows `step`; never the other way round. `explore` knows `engine` and `step` and
-//! no strategy: what it explores is handed to it (each exhibit has a module `explored`). What crosses
-//! the border to the outside (an isolation level, a fault, a receipt) carries its spelling for the API and
-//! the command line with it, so serde, utoipa and clap appear in every room.
+//! response. Dependencies point down as well: `commands` → `http`, `demo` → `exhibits` → `explore` →
+//! `engine` → `step`. A room that several exhibits share names none of them, and a test reads the
+//! sources to keep it so. What crosses the border to the outside (an isolation level, a fault, a receipt)
+//! carries its spelling for the API and the command line, so serde, utoipa and clap appear in
+//! every room.
+//!
+//! To find something:
+//!
+//! | question | place |
+//! |---|---|
+//! | Where is a deadlock's code classified? | [`engine`], `codes.rs` |
+//! | What is a lane? | [`engine::Lane`] |
+//! | How is a strategy added? | `CONTRIBUTING.md` |
+//! | Which test fails if a card lies? | `tests/exploration.rs`, `the_cards_and_the_matrix_say_what_is_found` |
 
 pub mod accounts;
 pub mod auth;

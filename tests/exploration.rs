@@ -327,7 +327,7 @@ async fn a_replay_that_diverges_says_where(engine: TestEngine) {
     for (text, where_and_why) in [
         (
             "A A B",
-            "at step 4: the schedule ends, but somebody is not done: next could be A (write balance) \
+            "at step 4: the schedule ends, but not all clients are done: next could be A (write balance) \
              or B (read balance)",
         ),
         (
@@ -336,7 +336,7 @@ async fn a_replay_that_diverges_says_where(engine: TestEngine) {
         ),
         (
             "A A A B B B A",
-            "at step 7: it is A's turn, but everybody is done",
+            "at step 7: it is A's turn, but all clients are done",
         ),
     ] {
         let found = found(

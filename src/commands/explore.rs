@@ -24,7 +24,9 @@ use crate::keeper::{self, explored::Change};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Exploring")]
 pub(super) struct Args {
-    /// The strategies, and changes of the keeper, to explore [default: all].
+    /// The strategies or changes of the keeper to explore [default: all strategies].
+    ///
+    /// A change of the keeper's is explored beside a deposit by each strategy, which takes minutes.
     #[arg(
         value_name = "STRATEGY",
         value_parser = PossibleValuesParser::new(names()),
@@ -175,16 +177,14 @@ impl Args {
         }
     }
 
-    /// The subjects that are named, or all.
+    /// The subjects that are named or, without a name, those of all strategies.
     fn subjects(&self) -> Vec<Arc<Subject>> {
-        let is_wanted = |name: &str| {
-            let names = &self.strategies;
-            names.is_empty() || names.iter().any(|it| it == name)
-        };
-        let strategies = exhibits::specimens().filter(|it| is_wanted(it.full_name()));
+        let is_named = |name: &str| self.strategies.iter().any(|it| it == name);
+        let strategies = exhibits::specimens()
+            .filter(|it| self.strategies.is_empty() || is_named(it.full_name()));
         let changes = Change::ALL
             .into_iter()
-            .filter(|it| is_wanted(it.full_name()));
+            .filter(|it| is_named(it.full_name()));
         strategies
             .flat_map(exhibits::subjects_of)
             .chain(changes.flat_map(keeper::explored::subjects_of))

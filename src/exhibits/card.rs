@@ -1,5 +1,5 @@
-//! The card of a strategy, of whatever exhibit: its explanation, its source, and what it is expected to do,
-//! engine by engine.
+//! The card of a strategy: its explanation, its source, and what it is expected to do, engine by
+//! engine.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,9 +39,9 @@ impl Mode {
     }
 }
 
-/// What all schedules of two clients lead to on an engine at some isolation levels: these verdicts in
-/// so many of them, and no other in any, as long as nobody waits for a lock longer than the engine
-/// lets them. The explorer finds the same, or a test fails.
+/// What all schedules of two clients lead to on an engine at some isolation levels: these verdicts, and
+/// no others. It holds if no client waits for a lock longer than the engine allows. The explorer
+/// finds the same, or a test fails.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct Expectation {
     /// The engine.
@@ -125,7 +125,7 @@ pub const fn on_every_engine(verdicts: &'static [Count]) -> [Expectation; 5] {
     ]
 }
 
-/// The same on every engine at every level, but for READ UNCOMMITTED, which InnoDB alone has.
+/// The same on every engine at every level, except at READ UNCOMMITTED, which InnoDB alone has.
 pub const fn on_every_engine_but_dirty(
     dirty: &'static [Count],
     verdicts: &'static [Count],
@@ -155,13 +155,13 @@ pub const fn on(
 }
 
 impl Expectation {
-    /// That of these which is about this engine at its isolation level.
+    /// Of these, the one about this engine at its isolation level.
     pub fn on<'e>(engine: &Engine, all: &'e [Self]) -> Option<&'e Self> {
         all.iter()
             .find(|it| it.engine == Mode::of(engine) && it.isolation.contains(&engine.isolation))
     }
 
-    /// Whether nothing may ever be lost.
+    /// Whether no schedule has an anomaly.
     pub fn is_safe(&self) -> bool {
         self.verdicts.iter().all(|it| !it.verdict.is_anomaly())
     }
@@ -243,14 +243,8 @@ impl Card {
         docs.join("\n")
     }
 
-    /// What is expected on this engine at its isolation level, where the card says anything.
+    /// What is expected on this engine at its isolation level. None if the card does not say.
     pub fn expected_on(&self, engine: &Engine) -> Option<&'static Expectation> {
         Expectation::on(engine, self.expected)
-    }
-
-    /// Whether nothing may ever be lost on this engine at its isolation level, by one instance of the
-    /// service. Refusals may be many.
-    pub fn must_be_safe_on(&self, engine: &Engine) -> bool {
-        self.expected_on(engine).is_some_and(Expectation::is_safe)
     }
 }

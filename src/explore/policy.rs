@@ -1,4 +1,4 @@
-//! The policies: who moves next, and which further runs follow from a run.
+//! The policies: which client moves next, and which further runs follow from a run.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,19 +8,19 @@ use fastrand::Rng;
 use super::{Client, Schedule};
 use crate::step::{Effect, Step};
 
-/// Decides for one run who moves next.
+/// Decides for one run which client moves next.
 pub trait Policy: fmt::Debug + Send {
-    /// Which of these clients takes the step that it stands before; none where the rest of this run
-    /// would show nothing that another does not.
+    /// Chooses the client that takes the step before which it is parked. None if the rest of this run
+    /// would show nothing that another run does not show.
     ///
     /// # Errors
-    /// [`Divergence`] where the run does not go as this policy knows that it should.
-    fn choose(&mut self, standing: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence>;
+    /// [`Divergence`] if the run does not go as this policy knows that it should.
+    fn choose(&mut self, parked: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence>;
 
-    /// Everybody is done.
+    /// All clients are done.
     ///
     /// # Errors
-    /// [`Divergence`] where the run should have gone on.
+    /// [`Divergence`] if the run should have gone on.
     fn end(&self) -> Result<(), Divergence> {
         Ok(())
     }
@@ -28,13 +28,13 @@ pub trait Policy: fmt::Debug + Send {
     /// The runs that follow from this one, now that it is over.
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>>;
 
-    /// Whether the run was only to learn from, and is not to be counted.
+    /// Whether the run was only to learn from, and does not count.
     fn is_trial(&self) -> bool {
         false
     }
 
-    /// For so many steps an earlier run has shown how it goes on. Of those that come after them further
-    /// runs may follow; where none do, it is all.
+    /// The number of leading steps that only repeat an earlier run. New branches start after them.
+    /// `usize::MAX` if this policy never branches.
     fn known(&self) -> usize {
         usize::MAX
     }
@@ -42,26 +42,26 @@ pub trait Policy: fmt::Debug + Send {
     /// The same run from its beginning.
     fn again(&self) -> Box<dyn Policy>;
 
-    /// Whether a run that has diverged is worth another try, because it may not do so again; false where
-    /// somebody wants to know that it has.
+    /// Whether a run that has diverged is tried again, because it may not diverge again. False if the
+    /// divergence itself is the answer.
     fn forgives(&self) -> bool {
         false
     }
 }
 
-/// A client that stands before a step.
+/// A client that is parked before a step.
 #[derive(Debug, Clone, Copy)]
 pub struct ParkedClient<'s> {
-    /// Who.
+    /// The client.
     pub client: Client,
-    /// Before which step.
+    /// The step that it takes next.
     pub step: &'s Step,
 }
 
 /// A run did not go as it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Divergence {
-    /// After so many steps.
+    /// The number of steps before it.
     pub after: usize,
     /// What was expected instead.
     pub expected: String,
@@ -75,60 +75,60 @@ impl fmt::Display for Divergence {
 
 impl std::error::Error for Divergence {}
 
-/// Who stands before what, for people.
-fn described(standing: &[ParkedClient<'_>]) -> String {
-    named(standing.iter().map(|it| (it.client, &*it.step.label)))
+/// The parked clients and their steps, for people.
+fn described(parked: &[ParkedClient<'_>]) -> String {
+    named(parked.iter().map(|it| (it.client, &*it.step.label)))
 }
 
-fn named<'s>(standing: impl Iterator<Item = (Client, &'s str)>) -> String {
-    let named: Vec<_> = standing
+fn named<'s>(parked: impl Iterator<Item = (Client, &'s str)>) -> String {
+    let named: Vec<_> = parked
         .map(|(client, label)| format!("{client} ({label})"))
         .collect();
     named.join(" or ")
 }
 
-/// Every schedule, each once: the first run always takes the first client that can move, and for
-/// every other that could have moved a further run follows.
+/// Every schedule, each once. The first run always takes the first client that can move. For every
+/// other client that could have moved, a further run follows.
 ///
 /// With `reduced`, schedules are left out that are bound to end like another one:
-/// - those that differ only in when a step happens that touches nothing shared (a begin that takes no
-///   lock): it happens at once;
-/// - those that differ only in the order of two neighbouring plain reads (partial-order reduction by
-///   sleep sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996);
-/// - those that differ only in the names of the clients, where all do the same.
+/// - Schedules that differ only in when a step happens that touches nothing shared (a begin that takes
+///   no lock). It happens at once.
+/// - Schedules that differ only in the order of two neighbouring plain reads (partial-order reduction by
+///   sleep sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996).
+/// - Schedules that differ only in the names of the clients, if all clients do the same.
 #[derive(Debug, Clone)]
 pub struct Exhaustive {
     reduced: bool,
     /// Whether the clients all do the same.
     alike: bool,
     begins: Branch,
-    /// Once the run is past its beginning: the clients whose next step is covered by a run that takes
-    /// it earlier, as long as nobody does anything that it could meet.
+    /// The clients whose next step need not be tried here: another run takes it earlier. A client wakes
+    /// up when another one takes a step that its own step conflicts with.
     asleep: Vec<Client>,
-    /// The clients that have done something that others could notice.
+    /// The clients that have taken a step with an effect on others.
     noticed: Vec<Client>,
     made: Vec<Decision>,
     branches: Vec<Branch>,
 }
 
-/// How a further run begins, and who is asleep then.
+/// The beginning of a further run, and the clients that are asleep after it.
 #[derive(Debug, Clone, Default)]
 struct Branch {
     decisions: Vec<Decision>,
     asleep: Vec<Client>,
 }
 
-/// Who was let go, and between whom it was decided.
+/// The client that was let go, and the parked clients to choose from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Decision {
-    standing: Vec<(Client, Cow<'static, str>)>,
+    parked: Vec<(Client, Cow<'static, str>)>,
     chosen: Client,
 }
 
 impl Decision {
-    fn between(standing: &[ParkedClient<'_>], chosen: Client) -> Self {
+    fn between(parked: &[ParkedClient<'_>], chosen: Client) -> Self {
         Self {
-            standing: standing
+            parked: parked
                 .iter()
                 .map(|it| (it.client, it.step.label.clone()))
                 .collect(),
@@ -155,60 +155,61 @@ impl Exhaustive {
         }
     }
 
-    /// The decision of the earlier run, which must have been between the same.
+    /// Repeats the decision of the earlier run. The clients to choose from have to be the same.
     fn repeat(
         &self,
         decision: &Decision,
-        standing: &[ParkedClient<'_>],
+        parked: &[ParkedClient<'_>],
     ) -> Result<Client, Divergence> {
-        match Decision::between(standing, decision.chosen) == *decision {
-            true => Ok(decision.chosen),
-            false => Err(Divergence {
+        if Decision::between(parked, decision.chosen) == *decision {
+            Ok(decision.chosen)
+        } else {
+            Err(Divergence {
                 after: self.made.len(),
                 expected: format!(
                     "in an earlier run it was between {}, and now it is between {}",
                     named(
                         decision
-                            .standing
+                            .parked
                             .iter()
                             .map(|(client, label)| (*client, &**label))
                     ),
-                    described(standing)
+                    described(parked)
                 ),
-            }),
+            })
         }
     }
 
-    /// Takes the first that is awake, and notes a branch for each of the others.
-    fn branch_out(&mut self, standing: &[ParkedClient<'_>]) -> Option<Client> {
+    /// Takes the first client that is awake, and notes a branch for each of the others.
+    fn branch_out(&mut self, parked: &[ParkedClient<'_>]) -> Option<Client> {
         if self.reduced
-            && let Some(unnoticed) = standing.iter().find(|it| it.step.effect == Effect::Local)
+            && let Some(unnoticed) = parked.iter().find(|it| it.step.effect == Effect::Local)
         {
             return Some(unnoticed.client);
         }
-        let awake: Vec<_> = standing
+        let awake: Vec<_> = parked
             .iter()
             .filter(|it| self.is_awake(it.client))
             .collect();
         let (first, others) = awake.split_first()?;
         for (number, other) in others.iter().enumerate() {
             let mut decisions = self.made.clone();
-            decisions.push(Decision::between(standing, other.client));
+            decisions.push(Decision::between(parked, other.client));
             let mut asleep = Vec::new();
             if self.reduced {
                 let before = awake[..=number].iter().map(|it| it.client);
                 asleep.extend(self.asleep.iter().copied().chain(before));
-                asleep.retain(|client| commutes(*client, other, standing));
+                asleep.retain(|client| commutes(*client, other, parked));
             }
             self.branches.push(Branch { decisions, asleep });
         }
         self.asleep
-            .retain(|client| commutes(*client, first, standing));
+            .retain(|client| commutes(*client, first, parked));
         Some(first.client)
     }
 
     fn is_awake(&self, client: Client) -> bool {
-        // Of clients that are alike, those whom nobody has noticed yet come in the order of their names.
+        // Clients that are alike and have had no effect yet move in the order of their names.
         let is_next =
             || !self.alike || Client::first(client.index()).all(|it| self.noticed.contains(&it));
         !self.reduced
@@ -216,26 +217,26 @@ impl Exhaustive {
     }
 }
 
-fn commutes(client: Client, with: &ParkedClient<'_>, standing: &[ParkedClient<'_>]) -> bool {
-    let step = standing.iter().find(|it| it.client == client);
+fn commutes(client: Client, with: &ParkedClient<'_>, parked: &[ParkedClient<'_>]) -> bool {
+    let step = parked.iter().find(|it| it.client == client);
     step.is_some_and(|it| Effect::commutes_with(it.step.effect, with.step.effect))
 }
 
 impl Policy for Exhaustive {
-    fn choose(&mut self, standing: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
+    fn choose(&mut self, parked: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
         let chosen = match self.begins.decisions.get(self.made.len()) {
-            Some(decision) => Some(self.repeat(decision, standing)?),
-            None => self.branch_out(standing),
+            Some(decision) => Some(self.repeat(decision, parked)?),
+            None => self.branch_out(parked),
         };
         let Some(chosen) = chosen else {
             return Ok(None);
         };
         let is_noticed =
             |it: &ParkedClient<'_>| it.client == chosen && it.step.effect != Effect::Local;
-        if standing.iter().any(is_noticed) && !self.noticed.contains(&chosen) {
+        if parked.iter().any(is_noticed) && !self.noticed.contains(&chosen) {
             self.noticed.push(chosen);
         }
-        self.made.push(Decision::between(standing, chosen));
+        self.made.push(Decision::between(parked, chosen));
         Ok(Some(chosen))
     }
 
@@ -259,38 +260,38 @@ impl Policy for Exhaustive {
 }
 
 /// Random schedules, drawn the way PCT does (Burckhardt et al., "A Randomized Scheduler with
-/// Probabilistic Guarantees of Finding Bugs", 2010): every client gets a random priority and the
-/// highest that can move does, except that at a few random steps the one whose turn it is falls to
-/// the lowest. A race that takes few switches is found far more often than by throwing dice at
-/// every step.
+/// Probabilistic Guarantees of Finding Bugs", 2010). Every client gets a random priority, and of those
+/// that can move the highest moves. At a few random steps, the client whose turn it is falls to the
+/// lowest priority. This finds a race that takes few switches far more often than dice at every step.
 #[derive(Debug, Clone)]
 pub struct Random {
     draw: Draw,
-    /// Which run it is, of how many.
+    /// The number of this run, from 1. 0 is the trial before them.
     number: u64,
+    /// The number of runs to draw.
     runs: u64,
-    /// The clients, the one with the highest priority last.
+    /// The clients by priority, the highest last.
     priorities: Vec<Client>,
     /// The steps before which the priorities change.
     changes: Vec<usize>,
     made: usize,
 }
 
-/// What all runs of a sample are drawn from.
+/// What all runs of a sample have in common.
 #[derive(Debug, Clone, Copy)]
 struct Draw {
     seed: u64,
     clients: usize,
-    /// How many steps a run has; none until the first has shown it.
+    /// The number of steps of a run. None until the trial has shown it.
     length: Option<usize>,
 }
 
 impl Random {
-    /// At most so many switches that priorities alone do not bring about.
+    /// The most switches of a run that priorities alone do not bring about.
     const MOST_CHANGES: usize = 3;
 
-    /// The one before so many runs. It changes no priorities, so that it takes the clients one after
-    /// the other; the others learn from it how long a run is, and it is not counted.
+    /// The trial before this number of runs. It changes no priorities, so that it takes the clients one
+    /// after the other. The runs learn from it how long a run is, and it does not count.
     pub fn new(seed: u64, runs: u32, clients: usize) -> Self {
         let draw = Draw {
             seed,
@@ -325,8 +326,8 @@ impl Draw {
 }
 
 impl Policy for Random {
-    fn choose(&mut self, standing: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
-        let can_move = |client: &Client| standing.iter().any(|it| it.client == *client);
+    fn choose(&mut self, parked: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
+        let can_move = |client: &Client| parked.iter().any(|it| it.client == *client);
         for _ in self.changes.iter().filter(|step| **step == self.made) {
             if let Some(at) = self.priorities.iter().rposition(can_move) {
                 let falls = self.priorities.remove(at);
@@ -345,7 +346,7 @@ impl Policy for Random {
         Box::new(self.draw.policy(self.number, self.runs))
     }
 
-    /// From each run two follow, so that none need be drawn long before its turn.
+    /// Two runs follow from each run, so that no run is drawn long before its turn.
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
         let draw = Draw {
             length: self.draw.length.or(Some(self.made)),
@@ -362,7 +363,7 @@ impl Policy for Random {
     }
 }
 
-/// One schedule, exactly as it was given.
+/// One schedule, exactly as it is given.
 #[derive(Debug, Clone)]
 pub struct Replay {
     schedule: Schedule,
@@ -377,21 +378,21 @@ impl Replay {
 }
 
 impl Policy for Replay {
-    fn choose(&mut self, standing: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
+    fn choose(&mut self, parked: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
         let diverged = |expected| Divergence {
             after: self.made,
             expected,
         };
         let Some(client) = self.schedule.0.get(self.made) else {
             return Err(diverged(format!(
-                "the schedule ends, but somebody is not done: next could be {}",
-                described(standing)
+                "the schedule ends, but not all clients are done: next could be {}",
+                described(parked)
             )));
         };
-        if !standing.iter().any(|it| it.client == *client) {
+        if !parked.iter().any(|it| it.client == *client) {
             return Err(diverged(format!(
                 "it is {client}'s turn, but {client} waits or is done: next could be {}",
-                described(standing)
+                described(parked)
             )));
         }
         self.made += 1;
@@ -403,7 +404,7 @@ impl Policy for Replay {
             None => Ok(()),
             Some(client) => Err(Divergence {
                 after: self.made,
-                expected: format!("it is {client}'s turn, but everybody is done"),
+                expected: format!("it is {client}'s turn, but all clients are done"),
             }),
         }
     }
@@ -432,8 +433,8 @@ mod tests {
         }
     }
 
-    /// Runs clients of so many steps each, which meet as `effect` says and never wait, to the end of
-    /// everything the policy asks for.
+    /// Runs clients with these numbers of steps, which all have this effect and never wait, until the
+    /// policy asks for no further run.
     fn schedules(first: impl Policy + 'static, steps: &[usize], effect: Effect) -> Vec<Schedule> {
         let step = step(effect);
         let mut to_run: Vec<Box<dyn Policy>> = vec![Box::new(first)];
@@ -443,18 +444,18 @@ mod tests {
             let mut schedule = Schedule::default();
             let complete = loop {
                 let clients = Client::first(steps.len());
-                let standing: Vec<_> = clients
+                let parked: Vec<_> = clients
                     .filter(|client| left[client.index()] > 0)
                     .map(|client| ParkedClient {
                         client,
                         step: &step,
                     })
                     .collect();
-                if standing.is_empty() {
+                if parked.is_empty() {
                     policy.end().unwrap();
                     break true;
                 }
-                let Some(client) = policy.choose(&standing).unwrap() else {
+                let Some(client) = policy.choose(&parked).unwrap() else {
                     break false;
                 };
                 left[client.index()] -= 1;

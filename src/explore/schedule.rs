@@ -1,4 +1,4 @@
-//! Who moved when: clients and schedules, as people write them.
+//! Which client moved when: clients and schedules, as people write them.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use serde::Serialize;
 pub struct Client(u8);
 
 impl Client {
-    /// More than that many clients have more schedules than anybody can wait for.
+    /// The largest number of clients. More have more schedules than can be waited for.
     pub const MOST: usize = 8;
 
-    /// The first so many clients: A, B, C, …
+    /// The first clients, this number of them: A, B, C, …
     pub fn first(count: usize) -> impl Iterator<Item = Self> + Clone {
         (0..Self::MOST as u8).take(count).map(Self)
     }
@@ -37,10 +37,10 @@ impl Serialize for Client {
 
 /// The order in which the steps of several clients were let go, as a sequence of their names.
 ///
-/// A step that has to wait is named where it was let go, not where its wait ended. Thinking touches
-/// nothing, so that it would make no difference when it happens: it has no place in a schedule. Nor
-/// has the rollback after a refusal, which belongs to the refused step, nor the giving up of a lock in
-/// the process, which belongs to the step before.
+/// A step that has to wait is named where it was let go, not where its wait ended. Three kinds of steps
+/// have no place in a schedule. Thinking touches nothing, so it does not matter when it happens. The
+/// rollback after a refusal belongs to the refused step. Giving up a lock in the process belongs to
+/// the step before.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Schedule(pub Vec<Client>);
 

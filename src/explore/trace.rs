@@ -15,13 +15,13 @@ pub struct Trace {
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// To whom.
+    /// The client to which it happened.
     pub client: Client,
-    /// After so many steps had been let go, this one included.
+    /// The number of steps that had been let go by then, this one included.
     pub after: usize,
-    /// The step it was about.
+    /// The step.
     pub step: Step,
-    /// What.
+    /// What happened to it.
     pub what: What,
 }
 
@@ -34,13 +34,13 @@ pub enum What {
     Waits,
     /// Its wait is over, and it happened. It had been let go as the step of this number.
     Resumed(usize, Ending),
-    /// It happened without having been let go: a think, the rollback after a refusal, or the giving up of a
-    /// lock in the process.
+    /// It happened without having been let go: a think, the rollback after a refusal, or the giving up
+    /// of a lock in the process.
     Besides(Ending),
 }
 
 impl Row {
-    /// How the step ended; none where it waits.
+    /// How the step ended. None if it waits.
     pub fn ending(&self) -> Option<&Ending> {
         match &self.what {
             What::Happened(ending) | What::Resumed(_, ending) | What::Besides(ending) => {
@@ -50,7 +50,7 @@ impl Row {
         }
     }
 
-    /// The step's number in the schedule; none where it has no place there.
+    /// The step's number in the schedule. None if it has no place there.
     pub fn number(&self) -> Option<usize> {
         match self.what {
             What::Happened(_) | What::Waits => Some(self.after),
@@ -63,7 +63,7 @@ impl Row {
         matches!(self.ending(), Some(Ending::Failed { .. }))
     }
 
-    /// The value that was read or written, where the clients race for it.
+    /// The value that was read or written, if it is the one that the clients race for.
     pub fn value(&self) -> Option<i64> {
         match self.ending() {
             Some(Ending::Done(value)) => *value,
@@ -82,7 +82,7 @@ impl Row {
     }
 }
 
-/// What happened to whom in a run, without the values.
+/// What happened to which client in a run, without the values.
 pub(super) type Shape = Vec<(Client, usize, Cow<'static, str>, bool)>;
 
 impl Trace {
@@ -100,7 +100,7 @@ impl Trace {
         .collect()
     }
 
-    /// Whether a client that was refused after so many steps has taken another one.
+    /// Whether a client that was refused after this number of steps has taken another step.
     pub(super) fn goes_on_after_a_refusal(&self, steps: usize) -> bool {
         let rows = self.rows.iter().enumerate();
         let mut refusals = rows.filter(|(_, row)| row.after > steps && row.is_refusal());
@@ -110,7 +110,7 @@ impl Trace {
         })
     }
 
-    /// Whether somebody had to wait for a lock.
+    /// Whether a client had to wait for a lock.
     pub fn has_waits(&self) -> bool {
         self.rows.iter().any(|row| row.what == What::Waits)
     }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_refused_goes_on_if_there_is_another_step_of_theirs() {
+    fn a_refused_client_goes_on_if_it_takes_another_step() {
         let clients: Vec<_> = Client::first(2).collect();
         let (a, b) = (clients[0], clients[1]);
         let done = || What::Happened(Ending::Done(None));
