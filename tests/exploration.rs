@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::matrix;
 use crate::support::TestEngine;
+use crate::support::described::has_schema_named;
 use crate::support::explored::{ALL, explored, job, plan, subject};
 
 on_engines!(
@@ -271,6 +272,8 @@ async fn a_planted_lost_update_is_found(engine: TestEngine) {
         "A overwrites B's 100 unseen: B's deposit is lost"
     );
     assert!(verdict(&finding).starts_with("loses an update in 12 of all 20 schedules"));
+    let report = serde_json::to_value(report_of(&[finding])).unwrap();
+    has_schema_named("Report", &report).unwrap();
 }
 
 async fn a_forgotten_lock_in_one_branch_is_caught(engine: TestEngine) {
@@ -600,7 +603,9 @@ async fn a_wait_is_seen_and_shown(engine: TestEngine) {
     assert!(shown.contains("… waits for a lock"), "{shown}");
     assert!(shown.contains("… 4 goes on → 100"), "{shown}");
 
-    let json = serde_json::to_value(FindingData::of(&finding)).unwrap();
+    let report = serde_json::to_value(report_of(std::slice::from_ref(&finding))).unwrap();
+    has_schema_named("Report", &report).unwrap();
+    let json = &report["findings"][0];
     assert_eq!(json["counterexample"], Value::Null);
     assert_eq!(
         (&json["policy"], &json["exhaustive"]),

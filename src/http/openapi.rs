@@ -7,6 +7,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::part::Part;
 use super::problem::Problem;
+use crate::explore::report::Report;
 
 /// What the OpenAPI document says beside its paths.
 #[derive(Debug, OpenApi)]
@@ -18,7 +19,7 @@ use super::problem::Problem;
             response names the instance that gave it (`X-Racy-Instance`) and its request (`X-Request-Id`).",
         license(name = "MIT", identifier = "MIT"),
     ),
-    components(schemas(Problem))
+    components(schemas(Problem, Report))
 )]
 struct Frame;
 

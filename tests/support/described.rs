@@ -117,6 +117,12 @@ fn resolved(schema: &Value) -> &Value {
     }
 }
 
+/// Whether a value has the schema with this name in the description.
+pub fn has_schema_named(name: &str, value: &Value) -> Result<(), String> {
+    let reference = format!("#/components/schemas/{name}");
+    has_schema(&serde_json::json!({ "$ref": reference }), value)
+}
+
 /// Whether a value has this schema. Knows as much of JSON Schema as the description uses, and takes
 /// no field that is not described.
 fn has_schema(schema: &Value, value: &Value) -> Result<(), String> {
