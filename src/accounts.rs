@@ -33,8 +33,9 @@ pub const WRITE_PROBE: WriteProbe = WriteProbe {
 
 /// An account and what its transactions say it should hold, read in one statement.
 ///
-/// What it holds is the sum of three places, so that every strategy works on every account: the balance
-/// column, the slots, and the transactions that were only appended, which no balance contains.
+/// What it holds is the sum of three places, so that every strategy works on every account: the
+/// balance column, the slots, and the transactions that were only appended, which no balance
+/// contains.
 ///
 /// The sums are wider than the columns, because lost updates leave more on record than a balance
 /// could ever hold.
@@ -67,9 +68,9 @@ pub struct Account {
 }
 
 impl Account {
-    /// The least number of updates that must be missing from the balance: this number of the largest
-    /// amount on record makes up what was lost. It is exact if all amounts are the same, and zero if
-    /// nothing was lost.
+    /// The least number of updates that must be missing from the balance: this number of the
+    /// largest amount on record makes up what was lost. It is exact if all amounts are the same,
+    /// and zero if nothing was lost.
     pub fn lost_updates(&self) -> u128 {
         // More than the records say is no loss.
         let lost = u128::try_from(self.lost).unwrap_or(0);

@@ -1,14 +1,15 @@
 //! # Racy: a laboratory of race conditions
 //!
-//! A service in which money gets lost on purpose, and an explorer that shows why. This page is the map.
-//! Read the crate in this order:
+//! A service in which money gets lost on purpose, and an explorer that shows why. This page is the
+//! map. Read the crate in this order:
 //!
-//! 1. [`exhibits`]: what clients race for. Each strategy is one file, its explanation above its code.
-//!    Begin with [`exhibits::deposits::non_atomic`]. The other exhibits are [`exhibits::statements`]
-//!    (reading an account while it changes), [`exhibits::orders`] (order numbers) and
-//!    [`exhibits::exports`] (a CSV file that several clients write).
+//! 1. [`exhibits`]: what clients race for. Each strategy is one file, its explanation above its
+//!    code. Begin with [`exhibits::deposits::non_atomic`]. The other exhibits are
+//!    [`exhibits::statements`] (reading an account while it changes), [`exhibits::orders`] (order
+//!    numbers) and [`exhibits::exports`] (a CSV file that several clients write).
 //! 2. [`step`]: one visible action of a strategy, and the observer that stands around it.
-//!    [`verdict`]: how a client and a run can end. [`exhibits::card`]: what a strategy is expected to do.
+//!    [`verdict`]: how a client and a run can end. [`exhibits::card`]: what a strategy is expected
+//!    to do.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals. It is
 //!    the only room that knows the database driver.
 //! 4. [`explore`]: every schedule of a few clients, instead of the luck of a load test. The gate at
@@ -21,11 +22,11 @@
 //! 10. [`commands`]: one file for each command. [`descriptors`] shares out the open files.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
-//! response. Dependencies point down as well: `commands` → `http`, `demo` → `exhibits` → `explore` →
-//! `engine` → `step`. A room that several exhibits share names none of them, and a test reads the
-//! sources to keep it so. What crosses the border to the outside (an isolation level, a fault, a receipt)
-//! carries its spelling for the API and the command line, so serde, utoipa and clap appear in
-//! every room.
+//! response. Dependencies point down as well: `commands` → `http`, `demo` → `exhibits` → `explore`
+//! → `engine` → `step`. A room that several exhibits share names none of them, and a test reads the
+//! sources to keep it so. What crosses the border to the outside (an isolation level, a fault, a
+//! receipt) carries its spelling for the API and the command line, so serde, utoipa and clap appear
+//! in every room.
 //!
 //! To find something:
 //!

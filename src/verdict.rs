@@ -43,7 +43,8 @@ impl Outcome {
     }
 }
 
-/// One way in which an exhibit's invariant can be broken. It belongs to the exhibit that can show it.
+/// One way in which an exhibit's invariant can be broken. It belongs to the exhibit that can show
+/// it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Anomaly {
     /// Its place among the exhibit's anomalies, the worst first.
@@ -60,8 +61,8 @@ pub struct Anomaly {
     pub meaning: &'static str,
 }
 
-/// How one run of several clients ended, judged by the exhibit's invariant. The worst that happened in
-/// the run is its verdict.
+/// How one run of several clients ended, judged by the exhibit's invariant. The worst that happened
+/// in the run is its verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(into = "VerdictData")]
 pub enum Verdict {

@@ -1,4 +1,5 @@
-//! Pages against what the explorer finds: the matrix, which tools/matrix writes, and counterexamples.
+//! Pages against what the explorer finds: the matrix, which tools/matrix writes, and
+//! counterexamples.
 //!
 //! Each engine's test compares its own sections and what is around them, so that one engine can be
 //! tested alone. One test without an engine looks whether each page has all sections.

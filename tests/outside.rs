@@ -130,7 +130,8 @@ impl InSession for ReadAndWrite {
     }
 }
 
-/// Eight runs go on at the same time. If two lanes shared a database, the counts would not be exact.
+/// Eight runs go on at the same time. If two lanes shared a database, the counts would not be
+/// exact.
 async fn a_run_works_on_a_whole_database(engine: TestEngine) {
     let lab = engine.lab().await;
     let exploration = explore(&lab.database, || ReadAndWrite).await;
@@ -190,8 +191,8 @@ impl Clients for Application {
     }
 }
 
-/// Holds each statement until the scheduler lets it go, and each answer until all others are at rest.
-/// The first statement goes over another connection than the transaction.
+/// Holds each statement until the scheduler lets it go, and each answer until all others are at
+/// rest. The first statement goes over another connection than the transaction.
 async fn proxy(
     gate: &Gate,
     database: &Database,

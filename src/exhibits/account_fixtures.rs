@@ -1,5 +1,5 @@
-//! Accounts as the explorer's fixtures: each is opened for one run. Deposits, statements and exports
-//! work on accounts, and share these.
+//! Accounts as the explorer's fixtures: each is opened for one run. Deposits, statements and
+//! exports work on accounts, and share these.
 
 use crate::accounts::OPEN_SLOTS;
 use crate::engine::{Database, Fault};
@@ -28,8 +28,8 @@ pub(crate) const INSPECT_SQL: &str = "SELECT balance FROM accounts WHERE id = 1;
 pub struct AccountFixtures {
     /// The number of transactions that each account is opened with.
     pub transactions: usize,
-    /// Whether the clients read the engine's clock. Each run then happens in the second in which its
-    /// account was opened.
+    /// Whether the clients read the engine's clock. Each run then happens in the second in which
+    /// its account was opened.
     pub reads_the_clock: bool,
 }
 

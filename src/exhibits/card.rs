@@ -39,9 +39,9 @@ impl Mode {
     }
 }
 
-/// What all schedules of two clients lead to on an engine at some isolation levels: these verdicts, and
-/// no others. It holds if no client waits for a lock longer than the engine allows. The explorer
-/// finds the same, or a test fails.
+/// What all schedules of two clients lead to on an engine at some isolation levels: these verdicts,
+/// and no others. It holds if no client waits for a lock longer than the engine allows. The
+/// explorer finds the same, or a test fails.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct Expectation {
     /// The engine.
@@ -83,7 +83,8 @@ pub const fn deadlock(schedules: u64) -> Count {
     refused(FaultKind::Deadlock, schedules)
 }
 
-/// The number of schedules without an anomaly in which MariaDB's snapshot isolation refuses a client.
+/// The number of schedules without an anomaly in which MariaDB's snapshot isolation refuses a
+/// client.
 pub const fn conflict(schedules: u64) -> Count {
     refused(FaultKind::SnapshotConflict, schedules)
 }

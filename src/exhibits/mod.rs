@@ -67,8 +67,8 @@ pub trait Specimen: fmt::Debug + Send + Sync {
     /// What the explorer runs in one of its settings.
     fn subject(&self, setting: &Setting) -> Subject;
 
-    /// Whether no setting shows an anomaly on this engine at its isolation level, with one instance of
-    /// the service. Refusals may be many.
+    /// Whether no setting shows an anomaly on this engine at its isolation level, with one instance
+    /// of the service. Refusals may be many.
     fn must_be_safe_on(&self, engine: &Engine) -> bool {
         self.settings()
             .iter()
@@ -126,7 +126,8 @@ impl Setting {
         Expectation::on(engine, apart.unwrap_or(self.expected))
     }
 
-    /// Whether the card promises that this number of instances never shows an anomaly on this engine.
+    /// Whether the card promises that this number of instances never shows an anomaly on this
+    /// engine.
     pub fn promises_safety(&self, engine: &Engine, instances: usize) -> bool {
         let expected = self.expected_on(engine, instances);
         expected.is_some_and(Expectation::is_safe)

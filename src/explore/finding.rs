@@ -22,11 +22,11 @@ pub struct Finding {
     pub plan: Plan,
     /// Whether every schedule that was asked for was run.
     pub complete: bool,
-    /// The number of beginnings of schedules that the engine would not repeat. What follows them is not
-    /// known.
+    /// The number of beginnings of schedules that the engine would not repeat. What follows them is
+    /// not known.
     pub diverged: u64,
-    /// The number of runs that ended in a lock timeout of a client that was not seen to wait. They are
-    /// in none of the counts: how they ended says nothing.
+    /// The number of runs that ended in a lock timeout of a client that was not seen to wait. They
+    /// are in none of the counts: how they ended says nothing.
     pub waits_not_seen: u64,
     /// The time it took, without the opening of the engine.
     pub took: Duration,
@@ -73,8 +73,8 @@ impl Finding {
             && matches!(self.plan.schedules, Schedules::All { .. })
     }
 
-    /// Whether the same schedules may end in another way: of three clients in a deadlock, InnoDB does not
-    /// always choose the same victim.
+    /// Whether the same schedules may end in another way: of three clients in a deadlock, InnoDB
+    /// does not always choose the same victim.
     pub fn has_other_victims(&self) -> bool {
         let is_innodb = matches!(self.engine.flavour, Flavour::MySql | Flavour::MariaDb);
         let is_deadlock = |kind| matches!(kind, FaultKind::Deadlock | FaultKind::LockTimeout);

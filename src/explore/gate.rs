@@ -15,8 +15,8 @@ pub(super) enum Event {
     Connected(Option<ConnectionId>),
     /// It is parked before a step, and goes on when it is told to.
     Parked(Step, oneshot::Sender<()>),
-    /// A lock is in the way of its step and the engine does not wait. Told true, it tries again; told
-    /// false, it gives up.
+    /// A lock is in the way of its step and the engine does not wait. Told true, it tries again;
+    /// told false, it gives up.
     HeldUp(oneshot::Sender<bool>),
     /// A step has ended, well or not.
     Happened(Record),
@@ -56,8 +56,8 @@ impl Gate {
         self.client
     }
 
-    /// The client works on this connection from now on: the engine is asked whether it waits. A client
-    /// may change its connection between two steps.
+    /// The client works on this connection from now on: the engine is asked whether it waits. A
+    /// client may change its connection between two steps.
     pub fn connected(&self, connection: Option<ConnectionId>) {
         self.tell(Event::Connected(connection));
     }
@@ -75,8 +75,8 @@ impl Gate {
         self.close(Event::Ended(result));
     }
 
-    /// The client could not go on, for a reason that says nothing about the race, for instance because
-    /// there was no connection for it. This ends the run with an error.
+    /// The client could not go on, for a reason that says nothing about the race, for instance
+    /// because there was no connection for it. This ends the run with an error.
     pub fn broke_off(&self, fault: Fault) {
         self.close(Event::BrokeOff(fault));
     }
@@ -110,9 +110,9 @@ impl Observer for Gate {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
         let releases_no_row = step.action == Action::Unlock && step.sql.is_none();
         if matches!(step.action, Action::Think | Action::Pause) || releases_no_row {
-            // Time that passes touches nothing, so it does not matter when it passes. A lock outside the
-            // engine that is released later matters only to the client that waits for it. That is
-            // the schedule in which this client was let go later.
+            // Time that passes touches nothing, so it does not matter when it passes. A lock
+            // outside the engine that is released later matters only to the client that waits for
+            // it. That is the schedule in which this client was let go later.
             return Box::pin(std::future::ready(()));
         }
         let (go, gone) = oneshot::channel();

@@ -1,7 +1,7 @@
 //! One exploration as a job: subjects on one engine or on all of them, at one level or at all.
 //!
-//! A job owns its data and tells what happens as [`Event`]s. A consumer, be it a terminal or a page, needs
-//! nothing else.
+//! A job owns its data and tells what happens as [`Event`]s. A consumer, be it a terminal or a
+//! page, needs nothing else.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,7 +24,8 @@ pub struct Job {
     pub place: Place,
     /// The search plan. `instances` below overrides the plan's.
     pub plan: Plan,
-    /// The number of instances of the service. None explores each number that can make a difference.
+    /// The number of instances of the service. None explores each number that can make a
+    /// difference.
     pub instances: Option<usize>,
     /// The largest number of runs at once.
     pub parallel: usize,
@@ -37,11 +38,11 @@ pub struct Job {
 pub enum Place {
     /// On this database, which must have no other user.
     On(Database),
-    /// On one engine: that of the URL or, without one, the lab's default. The job writes nothing into a
-    /// database of somebody else's, but makes one of its own beside it.
+    /// On one engine: that of the URL or, without one, the lab's default. The job writes nothing
+    /// into a database of somebody else's, but makes one of its own beside it.
     OneEngine(Option<DatabaseUrl>, Settings),
-    /// On every engine that is found here, in every mode and at every level. If a URL is given, only on
-    /// its engine; if the settings name a level, only at that one.
+    /// On every engine that is found here, in every mode and at every level. If a URL is given,
+    /// only on its engine; if the settings name a level, only at that one.
     EveryEngine(Option<DatabaseUrl>, Settings),
 }
 

@@ -6,8 +6,8 @@ use crate::engine::choice::DatabaseUrl;
 use crate::engine::local::ServerKind;
 use crate::engine::{Database, Journal, Settings};
 
-/// What the explorer adds to the settings that were asked for, so that no client waits long for what
-/// can end in one way only.
+/// What the explorer adds to the settings that were asked for, so that no client waits long for
+/// what can end in one way only.
 pub fn settings(asked: &Settings) -> Settings {
     /// Far more than a run takes. Some deadlocks of three clients InnoDB does not see.
     const LOCK_WAIT_SECONDS: u32 = 5;

@@ -10,8 +10,8 @@ use crate::step::{Effect, Step};
 
 /// Decides for one run which client moves next.
 pub trait Policy: fmt::Debug + Send {
-    /// Chooses the client that takes the step before which it is parked. None if the rest of this run
-    /// would show nothing that another run does not show.
+    /// Chooses the client that takes the step before which it is parked. None if the rest of this
+    /// run would show nothing that another run does not show.
     ///
     /// # Errors
     /// [`Divergence`] if the run does not go as this policy knows that it should.
@@ -42,8 +42,8 @@ pub trait Policy: fmt::Debug + Send {
     /// The same run from its beginning.
     fn again(&self) -> Box<dyn Policy>;
 
-    /// Whether a run that has diverged is tried again, because it may not diverge again. False if the
-    /// divergence itself is the answer.
+    /// Whether a run that has diverged is tried again, because it may not diverge again. False if
+    /// the divergence itself is the answer.
     fn forgives(&self) -> bool {
         false
     }
@@ -91,10 +91,11 @@ fn named<'s>(parked: impl Iterator<Item = (Client, &'s str)>) -> String {
 /// other client that could have moved, a further run follows.
 ///
 /// With `reduced`, schedules are left out that are bound to end like another one:
-/// - Schedules that differ only in when a step happens that touches nothing shared (a begin that takes
-///   no lock). It happens at once.
-/// - Schedules that differ only in the order of two neighbouring plain reads (partial-order reduction by
-///   sleep sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996).
+/// - Schedules that differ only in when a step happens that touches nothing shared (a begin that
+///   takes no lock). It happens at once.
+/// - Schedules that differ only in the order of two neighbouring plain reads (partial-order
+///   reduction by sleep sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent
+///   Systems", 1996).
 /// - Schedules that differ only in the names of the clients, if all clients do the same.
 #[derive(Debug, Clone)]
 pub struct Exhaustive {
@@ -102,8 +103,8 @@ pub struct Exhaustive {
     /// Whether the clients all do the same.
     alike: bool,
     begins: Branch,
-    /// The clients whose next step need not be tried here: another run takes it earlier. A client wakes
-    /// up when another one takes a step that its own step conflicts with.
+    /// The clients whose next step need not be tried here: another run takes it earlier. A client
+    /// wakes up when another one takes a step that its own step conflicts with.
     asleep: Vec<Client>,
     /// The clients that have taken a step with an effect on others.
     noticed: Vec<Client>,
@@ -260,9 +261,10 @@ impl Policy for Exhaustive {
 }
 
 /// Random schedules, drawn the way PCT does (Burckhardt et al., "A Randomized Scheduler with
-/// Probabilistic Guarantees of Finding Bugs", 2010). Every client gets a random priority, and of those
-/// that can move the highest moves. At a few random steps, the client whose turn it is falls to the
-/// lowest priority. This finds a race that takes few switches far more often than dice at every step.
+/// Probabilistic Guarantees of Finding Bugs", 2010). Every client gets a random priority, and of
+/// those that can move the highest moves. At a few random steps, the client whose turn it is falls
+/// to the lowest priority. This finds a race that takes few switches far more often than dice at
+/// every step.
 #[derive(Debug, Clone)]
 pub struct Random {
     draw: Draw,
@@ -290,8 +292,8 @@ impl Random {
     /// The most switches of a run that priorities alone do not bring about.
     const MOST_CHANGES: usize = 3;
 
-    /// The trial before this number of runs. It changes no priorities, so that it takes the clients one
-    /// after the other. The runs learn from it how long a run is, and it does not count.
+    /// The trial before this number of runs. It changes no priorities, so that it takes the clients
+    /// one after the other. The runs learn from it how long a run is, and it does not count.
     pub fn new(seed: u64, runs: u32, clients: usize) -> Self {
         let draw = Draw {
             seed,
@@ -433,8 +435,8 @@ mod tests {
         }
     }
 
-    /// Runs clients with these numbers of steps, which all have this effect and never wait, until the
-    /// policy asks for no further run.
+    /// Runs clients with these numbers of steps, which all have this effect and never wait, until
+    /// the policy asks for no further run.
     fn schedules(first: impl Policy + 'static, steps: &[usize], effect: Effect) -> Vec<Schedule> {
         let step = step(effect);
         let mut to_run: Vec<Box<dyn Policy>> = vec![Box::new(first)];

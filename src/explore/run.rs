@@ -112,8 +112,8 @@ impl From<Stopped> for RunError {
     }
 }
 
-/// Runs this number of clients in the order that the policy decides. None if the policy broke the run
-/// off because another run shows the same.
+/// Runs this number of clients in the order that the policy decides. None if the policy broke the
+/// run off because another run shows the same.
 ///
 /// The future may be dropped at any time: the clients are dropped with it, which rolls back.
 pub async fn run_schedule(

@@ -37,10 +37,10 @@ impl Serialize for Client {
 
 /// The order in which the steps of several clients were let go, as a sequence of their names.
 ///
-/// A step that has to wait is named where it was let go, not where its wait ended. Three kinds of steps
-/// have no place in a schedule. Thinking touches nothing, so it does not matter when it happens. The
-/// rollback after a refusal belongs to the refused step. Giving up a lock in the process belongs to
-/// the step before.
+/// A step that has to wait is named where it was let go, not where its wait ended. Three kinds of
+/// steps have no place in a schedule. Thinking touches nothing, so it does not matter when it
+/// happens. The rollback after a refusal belongs to the refused step. Giving up a lock in the
+/// process belongs to the step before.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Schedule(pub Vec<Client>);
 

@@ -56,8 +56,8 @@ pub(super) struct Scheduler<'d> {
     events: mpsc::UnboundedReceiver<(Client, Event)>,
     schedule: Schedule,
     trace: Trace,
-    /// The clients whose waits the engine does not queue (on SQLite, or for a lock in the process), the
-    /// longest waiting first.
+    /// The clients whose waits the engine does not queue (on SQLite, or for a lock in the process),
+    /// the longest waiting first.
     held_up: Vec<Client>,
     /// Aborts the clients where the run is dropped.
     _tasks: JoinSet<()>,
@@ -161,7 +161,8 @@ impl<'d> Scheduler<'d> {
                     None => return Ok(false),
                 }
             } else if !self.held_up.is_empty() {
-                // No client is left that could release the lock: SQLite's busy handler would give up too.
+                // No client is left that could release the lock: SQLite's busy handler would give
+                // up too.
                 self.answer_held_up(0, false);
             } else {
                 policy.end()?;
@@ -225,12 +226,12 @@ impl<'d> Scheduler<'d> {
         }
     }
 
-    /// Waits until no client moves any more. Then lets the clients that SQLite has sent away try again,
-    /// the longest waiting first, and hands out the answers that are held.
+    /// Waits until no client moves any more. Then lets the clients that SQLite has sent away try
+    /// again, the longest waiting first, and hands out the answers that are held.
     ///
-    /// SQLite itself keeps no order, and lets others come first. That is the same schedule with the step
-    /// let go later, or with the clients' names exchanged. A client that the very last step sent
-    /// away does not try again, because nothing has changed since.
+    /// SQLite itself keeps no order, and lets others come first. That is the same schedule with the
+    /// step let go later, or with the clients' names exchanged. A client that the very last step
+    /// sent away does not try again, because nothing has changed since.
     async fn settle(&mut self) -> Result<(), Stopped> {
         let first_row = self.trace.rows.len();
         let already_held_up = self.held_up.len();
@@ -338,8 +339,8 @@ impl<'d> Scheduler<'d> {
         self.seats.iter().filter(moving).map(|seat| seat.client)
     }
 
-    /// Whether a client is parked that could be let go instead. If none is, something is bound to happen:
-    /// the engine breaks a wait cycle, or a wait times out.
+    /// Whether a client is parked that could be let go instead. If none is, something is bound to
+    /// happen: the engine breaks a wait cycle, or a wait times out.
     fn is_worth_asking(&self) -> bool {
         let is_parked = |seat: &Seat| matches!(seat.state, State::Parked(..));
         self.seats.iter().any(is_parked)
@@ -354,7 +355,8 @@ impl<'d> Scheduler<'d> {
         Ok(())
     }
 
-    /// What the engine says of all clients that move, unless something has happened since it was asked.
+    /// What the engine says of all clients that move, unless something has happened since it was
+    /// asked.
     async fn standstill(&mut self, moving: &[Client]) -> Result<Standstill, Fault> {
         let connections = moving
             .iter()
@@ -453,9 +455,9 @@ impl<'d> Scheduler<'d> {
         });
     }
 
-    /// What several clients do after one step happens at the same time. It is written down in an order
-    /// that is the same in every run, causes first: the step, what its client did besides, the
-    /// clients that were refused, the clients that could go on.
+    /// What several clients do after one step happens at the same time. It is written down in an
+    /// order that is the same in every run, causes first: the step, what its client did besides,
+    /// the clients that were refused, the clients that could go on.
     fn put_in_order(&mut self, first_row: usize) {
         let rows = &mut self.trace.rows[first_row..];
         let gives_way = |row: &Row| matches!(row.what, What::Resumed(_, Ending::Failed { .. }));

@@ -1,7 +1,8 @@
 //! The search: all runs that a policy asks for, several at once, and what they add up to.
 //!
-//! The search is stateless: all it keeps of a run are the decisions that lead to other runs. Each run
-//! begins with a fixture of its own and repeats the decisions up to the one that it takes differently.
+//! The search is stateless: all it keeps of a run are the decisions that lead to other runs. Each
+//! run begins with a fixture of its own and repeats the decisions up to the one that it takes
+//! differently.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,8 +85,8 @@ pub(super) struct JudgedRun {
     pub(super) second: Option<i64>,
 }
 
-/// Runs the plan's schedules on these lanes, one on each at a time, and hands each run that is judged
-/// to `found`. Returns what was left out and, if a run did not come to its end, why.
+/// Runs the plan's schedules on these lanes, one on each at a time, and hands each run that is
+/// judged to `found`. Returns what was left out and, if a run did not come to its end, why.
 pub(super) async fn search(
     lanes: &[Lane],
     subject: &Arc<Subject>,
@@ -189,8 +190,8 @@ struct Worker {
 }
 
 impl Worker {
-    /// Rows are made together, because each time costs a commit. If the clients read the clock, each
-    /// row is made alone: it has to be made in the second in which it is used.
+    /// Rows are made together, because each time costs a commit. If the clients read the clock,
+    /// each row is made alone: it has to be made in the second in which it is used.
     const ROWS_AT_ONCE: usize = 16;
 
     const TRIES: u32 = 6;
@@ -240,7 +241,8 @@ impl Worker {
     }
 
     /// Runs once, within one second of the engine's clock if the clients read it. A second is much
-    /// longer than a run. Whether the run stayed within it is known afterwards; if not, it is repeated.
+    /// longer than a run. Whether the run stayed within it is known afterwards; if not, it is
+    /// repeated.
     async fn run_within_a_second(
         &mut self,
         clients: usize,

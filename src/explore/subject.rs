@@ -23,8 +23,8 @@ pub struct Subject {
     pub about: About,
     /// What its runs work on.
     pub fixtures: Fixtures,
-    /// Makes the clients of one run, served by this number of instances of the service. State that they
-    /// keep besides the database is new in each run.
+    /// Makes the clients of one run, served by this number of instances of the service. State that
+    /// they keep besides the database is new in each run.
     pub clients: Arc<dyn Fn(usize) -> Arc<dyn Clients> + Send + Sync>,
     /// Decides how a run ended.
     pub judge: Arc<dyn Judge>,
@@ -50,10 +50,11 @@ pub struct About {
     pub setup_sql: Cow<'static, str>,
     /// SQL that shows a person what became of it.
     pub inspect_sql: Cow<'static, str>,
-    /// Whether all clients do the same. Schedules that differ only in the clients' names end alike then.
+    /// Whether all clients do the same. Schedules that differ only in the clients' names end alike
+    /// then.
     pub clients_are_alike: bool,
-    /// Whether an instance of the service keeps state that its clients share, for instance a mutex. With
-    /// an instance for each client such a subject can end differently.
+    /// Whether an instance of the service keeps state that its clients share, for instance a mutex.
+    /// With an instance for each client such a subject can end differently.
     pub shares_memory: bool,
 }
 
@@ -150,9 +151,9 @@ pub trait Restore: fmt::Debug + Send + Sync {
 
 /// The clients of one run, with the state that they share besides the database.
 ///
-/// This is the seam behind which a client may be anything: a function over a session ([`InSession`]), a
-/// script, or statements that were caught on the wire. All that the scheduler knows of a client comes
-/// through its [`Gate`].
+/// This is the seam behind which a client may be anything: a function over a session
+/// ([`InSession`]), a script, or statements that were caught on the wire. All that the scheduler
+/// knows of a client comes through its [`Gate`].
 pub trait Clients: fmt::Debug + Send + Sync {
     /// Runs one client to its end, and tells its gate each thing that happens to it. A gate that is
     /// dropped before [`Gate::ended`] ends the run with an error.
@@ -257,7 +258,8 @@ impl ClientResult {
     }
 }
 
-/// The verdict of a run, given its worst anomaly. Without one it is the worst that happened to a client.
+/// The verdict of a run, given its worst anomaly. Without one it is the worst that happened to a
+/// client.
 pub fn verdict_of(anomaly: Option<&'static Anomaly>, results: &[ClientResult]) -> Verdict {
     if let Some(anomaly) = anomaly {
         Verdict::Anomaly(anomaly)
@@ -270,8 +272,8 @@ pub fn verdict_of(anomaly: Option<&'static Anomaly>, results: &[ClientResult]) -
     }
 }
 
-/// The refusal that stands for all refusals of a run. It depends neither on the clients' names nor on
-/// which client came first.
+/// The refusal that stands for all refusals of a run. It depends neither on the clients' names nor
+/// on which client came first.
 pub fn refusal(results: &[ClientResult]) -> Option<&Fault> {
     let faults = results.iter().filter_map(|client| client.fault.as_ref());
     faults.min_by_key(|fault| (fault.kind, &fault.code))

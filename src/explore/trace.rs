@@ -34,8 +34,8 @@ pub enum What {
     Waits,
     /// Its wait is over, and it happened. It had been let go as the step of this number.
     Resumed(usize, Ending),
-    /// It happened without having been let go: a think, the rollback after a refusal, or the giving up
-    /// of a lock in the process.
+    /// It happened without having been let go: a think, the rollback after a refusal, or the giving
+    /// up of a lock in the process.
     Besides(Ending),
 }
 

@@ -72,8 +72,8 @@ pub fn subjects_of(change: Change) -> Vec<Arc<Subject>> {
 
 /// The change beside a deposit by this strategy.
 ///
-/// With one instance the keeper works in the instance that makes the deposit. With an instance for each
-/// client the keeper is a command, in a process of its own.
+/// With one instance the keeper works in the instance that makes the deposit. With an instance for
+/// each client the keeper is a command, in a process of its own.
 pub fn subject(change: Change, strategy: &'static Strategy) -> Subject {
     let setting = strategy.setting();
     let about = strategy.subject(&setting).about;
@@ -97,8 +97,8 @@ pub fn subject(change: Change, strategy: &'static Strategy) -> Subject {
     }
 }
 
-/// What an account holds at first, in each of two places: 100 in its balance, and 100 that were only
-/// appended.
+/// What an account holds at first, in each of two places: 100 in its balance, and 100 that were
+/// only appended.
 const AMOUNT: i64 = 100;
 
 const APPENDED: &str =
@@ -165,7 +165,8 @@ struct KeptBooks {
 }
 
 impl Judge for KeptBooks {
-    /// Nothing may be missing. Unless the account was reset, everything is there that was ever deposited.
+    /// Nothing may be missing. Unless the account was reset, everything is there that was ever
+    /// deposited.
     fn judge<'a>(
         &'a self,
         database: &'a Database,

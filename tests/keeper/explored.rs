@@ -17,8 +17,8 @@ on_engines!(
         a_change_in_another_process_does_not_know_this_ones_locks;
 );
 
-/// A change to run beside the strategies that rely on different things, each once. Deleting differs from
-/// resetting in what it writes, and deleting one from deleting all in what it moves.
+/// A change to run beside the strategies that rely on different things, each once. Deleting differs
+/// from resetting in what it writes, and deleting one from deleting all in what it moves.
 const PAIRS: [(Change, &[&str]); 3] = [
     (
         Change::Reset,

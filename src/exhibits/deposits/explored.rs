@@ -1,4 +1,5 @@
-//! A deposit strategy as the explorer runs it: clients that deposit into an account opened for them.
+//! A deposit strategy as the explorer runs it: clients that deposit into an account opened for
+//! them.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! An export as the explorer runs it: clients that export an account of two transactions, each run in
-//! a folder of its own, or one client that downloads while the others export.
+//! An export as the explorer runs it: clients that export an account of two transactions, each run
+//! in a folder of its own, or one client that downloads while the others export.
 
 use std::sync::Arc;
 
@@ -170,8 +170,8 @@ impl InSession for Exporters {
     }
 }
 
-/// Exports, and audits the file at the moment at which it is said to be ready. No other client moves
-/// meanwhile.
+/// Exports, and audits the file at the moment at which it is said to be ready. No other client
+/// moves meanwhile.
 async fn write(
     session: Session<'_>,
     strategy: &Strategy,
@@ -197,7 +197,8 @@ async fn audit(folder: &Folder, export: &Export) -> Result<Option<&'static Anoma
     Ok(anomaly_of(audit.as_ref()))
 }
 
-/// Downloads in two pieces, as the service does, what it has exported before the run, and audits it.
+/// Downloads in two pieces, as the service does, what it has exported before the run, and audits
+/// it.
 async fn read(
     mut session: Session<'_>,
     strategy: &Strategy,

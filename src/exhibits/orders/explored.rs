@@ -1,5 +1,5 @@
-//! An order strategy as the explorer runs it: clients that write into a book opened for them, or one
-//! that consumes what the others write.
+//! An order strategy as the explorer runs it: clients that write into a book opened for them, or
+//! one that consumes what the others write.
 
 use std::sync::Arc;
 
@@ -187,8 +187,8 @@ async fn write(
     book: i64,
 ) -> ClientResult {
     let order = order_of(strategy, client, book);
-    // Without pauses there is one attempt. With a second one `token_claim` has 6916 schedules, which end
-    // no differently.
+    // Without pauses there is one attempt. With a second one `token_claim` has 6916 schedules,
+    // which end no differently.
     match strategy.perform_in(session, &order).await {
         Ok(_receipt) => ClientResult::APPLIED,
         Err(Failure { refusal, outcome }) => match refusal {
@@ -227,8 +227,8 @@ fn order_of(strategy: &Strategy, client: Client, book: i64) -> Order {
     }
 }
 
-/// Opens books, each with one shipped order. Empty books at id ± 1 absorb InnoDB's gap locks, so that
-/// parallel runs never block each other.
+/// Opens books, each with one shipped order. Empty books at id ± 1 absorb InnoDB's gap locks, so
+/// that parallel runs never block each other.
 async fn open_books(database: &Database, count: usize) -> Result<Vec<i64>, Fault> {
     let books: Vec<i64> = std::iter::repeat_with(|| fastrand::i64(BOOKS))
         .take(count)
@@ -271,7 +271,8 @@ async fn remove_books(database: &Database, books: &[i64]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The ids of books. A UUID has 48 bits for its milliseconds, and the explorer puts the book's id there.
+/// The ids of books. A UUID has 48 bits for its milliseconds, and the explorer puts the book's id
+/// there.
 const BOOKS: std::ops::Range<i64> = 1 << 40..1 << 48;
 
 const OPEN_NUMBERS: &str = "INSERT INTO order_numbers (book, last_number) VALUES (?, 1)";
@@ -287,7 +288,8 @@ const REMOVE: [&str; 3] = [
 ];
 const REMOVE_NEIGHBOURS: &str = "DELETE FROM order_head WHERE book IN (?, ?)";
 
-/// The row in which a line went under the number of another order, or an order was shipped too early.
+/// The row in which a line went under the number of another order, or an order was shipped too
+/// early.
 fn went_wrong(trace: &Trace) -> Option<Highlight> {
     let rows = || trace.rows.iter().enumerate();
     let lines = || rows().filter(|(_, row)| row.step.label == "insert line" && row.is_write());

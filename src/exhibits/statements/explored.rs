@@ -1,4 +1,5 @@
-//! A statement as the explorer runs it: client A reads one, and every other client deposits meanwhile.
+//! A statement as the explorer runs it: client A reads one, and every other client deposits
+//! meanwhile.
 
 use std::sync::Arc;
 
@@ -63,8 +64,8 @@ impl Specimen for Reader {
     }
 }
 
-/// Judges by what the reader has seen. Whether the database is right is what the writers' own strategy
-/// is explored for.
+/// Judges by what the reader has seen. Whether the database is right is what the writers' own
+/// strategy is explored for.
 #[derive(Debug)]
 struct Balance {
     setting: Setting,

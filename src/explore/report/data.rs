@@ -54,11 +54,11 @@ pub struct FindingData {
     pub exhaustive: bool,
     /// Whether of the schedules that are bound to end alike only one was run.
     pub reduced: bool,
-    /// The number of beginnings of schedules that the engine would not repeat. What follows them is not
-    /// known.
+    /// The number of beginnings of schedules that the engine would not repeat. What follows them is
+    /// not known.
     pub diverged: u64,
-    /// The number of runs that ended in a lock timeout of a client that was not seen to wait. How they
-    /// ended says nothing, so they are in none of the counts.
+    /// The number of runs that ended in a lock timeout of a client that was not seen to wait. How
+    /// they ended says nothing, so they are in none of the counts.
     pub waits_not_seen: u64,
     /// The number of schedules that were run.
     pub schedules: u64,
@@ -147,8 +147,8 @@ pub struct HighlightData {
 /// One thing that happened in a run.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StepData {
-    /// The step's place in the schedule. Null for a think, for the rollback after a refusal, and for the end of
-    /// a wait.
+    /// The step's place in the schedule. Null for a think, for the rollback after a refusal, and
+    /// for the end of a wait.
     pub step: Option<usize>,
     /// The client.
     #[schema(value_type = String)]
@@ -168,7 +168,8 @@ pub struct StepData {
     /// Whether it was a statement that changes rows and found none to change.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub matched_no_row: bool,
-    /// Whether it had to wait for a lock. Its result is in the entry that `resumes` it, and here as well.
+    /// Whether it had to wait for a lock. Its result is in the entry that `resumes` it, and here as
+    /// well.
     pub wait: bool,
     /// The step after which its wait was over.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -177,11 +177,11 @@ pub fn markdown(report: &Report) -> String {
     text
 }
 
-/// The matrix as one page without anything outside itself. Each cell leads to the verdict in words and
-/// to the shortest schedule that goes wrong or, if none does, in which a client is refused.
+/// The matrix as one page without anything outside itself. Each cell leads to the verdict in words
+/// and to the shortest schedule that goes wrong or, if none does, in which a client is refused.
 ///
-/// One line names the versions. Apart from it, what is found on one engine is the same on every machine,
-/// and so is its section, whatever else is in the page.
+/// One line names the versions. Apart from it, what is found on one engine is the same on every
+/// machine, and so is its section, whatever else is in the page.
 pub fn html(report: &Report) -> String {
     let findings = &report.findings[..];
     let mut page = format!(

@@ -1,6 +1,7 @@
 //! Findings for people and for programs.
 //!
-//! [`Report`] is the data. Text, Markdown, the matrix and SQL are drawn from it, and from nothing else.
+//! [`Report`] is the data. Text, Markdown, the matrix and SQL are drawn from it, and from nothing
+//! else.
 
 mod data;
 pub mod matrix;

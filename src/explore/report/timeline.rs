@@ -8,8 +8,8 @@ use super::{ExampleData, StepData};
 /// The width of a client's column. Two of them fit a terminal of 80 characters.
 const WIDTH: usize = 37;
 
-/// Draws what happened: each statement with its values in its client's column, what it read or wrote,
-/// where it waited, and where it went wrong.
+/// Draws what happened: each statement with its values in its client's column, what it read or
+/// wrote, where it waited, and where it went wrong.
 pub(super) fn draw(example: &ExampleData, clients: usize) -> String {
     let mut text = String::from("     ");
     for client in Client::first(clients) {

@@ -1,7 +1,7 @@
 //! The verdict in words.
 //!
-//! It says no more than was run: "safe in all 36 schedules of 2 clients", and for a sample its size and
-//! a bound, never "safe" alone.
+//! It says no more than was run: "safe in all 36 schedules of 2 clients", and for a sample its size
+//! and a bound, never "safe" alone.
 
 use super::super::{Finding, Schedules};
 use crate::verdict::Verdict;
@@ -118,14 +118,14 @@ fn bound(finding: &Finding) -> String {
     }
 }
 
-/// The share of the population that may be bad although none of those drawn was, with 95 % confidence: a
-/// larger share would have shown with a probability of more than 95 %.
+/// The share of the population that may be bad although none of those drawn was, with 95 %
+/// confidence: a larger share would have shown with a probability of more than 95 %.
 fn bound_95(drawn: u64) -> f64 {
     1.0 - 0.05_f64.powf(1.0 / drawn as f64)
 }
 
-/// The share of the population that is bad, with 95 % confidence, if this number of those drawn were
-/// (Wilson's score interval).
+/// The share of the population that is bad, with 95 % confidence, if this number of those drawn
+/// were (Wilson's score interval).
 fn interval_95(bad: u64, drawn: u64) -> (f64, f64) {
     const Z: f64 = 1.96;
     let drawn = drawn as f64;
