@@ -41,8 +41,8 @@
 //! A A A          A inserts, writes 100, commits: B's 100 is lost
 //! ```
 //!
-//! (`racy explore retry_only_statement` finds it on MySQL and MariaDB. `--schedule 'A A B B B B B A
-//! A A'` runs it again, also on PostgreSQL at READ COMMITTED.)
+//! (`racy explore retry_only_statement` finds it on MySQL and MariaDB.
+//! `--schedule 'A A B B B B B A A A'` runs it again, also on PostgreSQL at READ COMMITTED.)
 //!
 //! The one that the loop adds, on InnoDB:
 //!

@@ -18,9 +18,9 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! Among writers: There is none. All 36 schedules of two are safe. With a reader it is 'B B B A B
-//! B', where A downloads and B exports, and A finds an empty file. Of 45 schedules 28 break the
-//! download or mix it.
+//! Among writers: There is none. All 36 schedules of two are safe. With a reader it is
+//! 'B B B A B B', where A downloads and B exports, and A finds an empty file. Of 45 schedules 28
+//! break the download or mix it.
 //!
 //! ## What it costs
 //!
