@@ -13,7 +13,8 @@
 //!   `pooler_search` looks for one, and `behind_pooler` runs statements behind it.
 //! - `reach`: why a server cannot be reached. `encryption`: whether the connection is encrypted.
 //! - `sqlite_file`: to whom a SQLite file belongs, before anything in it is changed.
-//! - `migrate`: the schema, brought up to date. `migrations`: the statements. `schema`: how far it is.
+//! - `migrate`: the schema, brought up to date. `migrations`: the statements. `schema`: how far it
+//!   is.
 //!
 //! Talking:
 //! - `pool`: the pool. `connection`: one of its connections, of any driver.

@@ -1,8 +1,8 @@
 //! Reading and writing.
 //!
 //! Labels and statements are usually literals in a strategy, but need not be. Each method makes a
-//! step of them at once and calls a function that does not depend on their types, so that the larger
-//! part of the work is compiled only once.
+//! step of them at once and calls a function that does not depend on their types, so that the
+//! larger part of the work is compiled only once.
 
 use super::Session;
 use super::steps::{Text, done, sql_of};
