@@ -197,8 +197,8 @@ fn createsuperuser(folder: &Path, more: &[&str]) -> Command {
 /// Passwords that are guessed, and why.
 const WEAK: [(&str, &str); 5] = [
     ("", "is empty"),
-    ("short", "less than 10 characters"),
-    ("password123", "everybody tries"),
+    ("short", "fewer than 10 characters"),
+    ("password123", "guessed first"),
     ("1029384756102", "nothing but digits"),
     ("ada.lovelace!", "contains the username"),
 ];

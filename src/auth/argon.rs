@@ -1,19 +1,19 @@
 //! Argon2id in memory that goes back to the system at once.
 //!
-//! A hash takes 19 MiB. glibc's allocator takes a block of that size from the arena of the thread and
-//! keeps it there for good: fifteen wrong passwords left 240 MB. A block of more than 32 MiB is mapped
-//! by itself, and unmapped when it is freed. So a larger block is reserved than is used; pages that
-//! nobody has written to take no memory.
+//! A hash takes 19 MiB. glibc's allocator takes a block of this size from the thread's arena and
+//! keeps it there: fifteen wrong passwords left 240 MB. A block of more than 32 MiB is mapped by
+//! itself, and unmapped when it is freed. So a larger block is reserved than is used. Pages that
+//! were never written take no memory.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::password_hash::{self, CustomizedPasswordHasher, Error, PasswordHasher};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-/// How many blocks are reserved at least, each of 1 KiB. glibc never takes more than 32 MiB from an
+/// How many blocks of 1 KiB are reserved, at least. glibc never takes more than 32 MiB from an
 /// arena (`DEFAULT_MMAP_THRESHOLD_MAX`).
 const RESERVED_BLOCKS: usize = 33 * 1024;
 
-/// Argon2 with these parameters. Verifies as well, as every hasher does.
+/// Argon2 with these parameters. It can verify as well, as every hasher can.
 #[derive(Debug, Default)]
 pub(super) struct Argon {
     algorithm: Algorithm,

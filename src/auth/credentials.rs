@@ -1,4 +1,4 @@
-//! What a person signs in with: a name and a password, as they come from outside.
+//! What a user signs in with: a name and a password, as they come from outside.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ impl Username {
     /// Reads a name.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A sentence that says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let allowed = |c: char| c.is_alphanumeric() || "@.+-_".contains(c);
         match text.chars().count() {
             0 => Err("the username is empty".to_owned()),
             length if length > Self::LONGEST => Err(format!(
-                "the username has {length} characters; {} are the most",
+                "the username has {length} characters; it may have at most {}",
                 Self::LONGEST
             )),
             _ if !text.chars().all(allowed) => Err(
@@ -40,11 +40,11 @@ impl fmt::Display for Username {
     }
 }
 
-/// A password. Never shown, not even for debugging.
+/// A password. It is never shown, not even for debugging.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
-/// What everybody tries first, and what looks longer than it is.
+/// Passwords that are guessed first, and some that look longer than they are.
 const TRIVIAL: [&str; 20] = [
     "1234567890",
     "12345678910",
@@ -69,22 +69,21 @@ const TRIVIAL: [&str; 20] = [
 ];
 
 impl Password {
-    /// Shorter ones are tried out too quickly.
+    /// Shorter passwords are guessed too quickly.
     const SHORTEST: usize = 10;
 
-    /// Longer ones only keep the processor busy.
+    /// Longer passwords only keep the processor busy.
     const LONGEST: usize = 1000;
 
-    /// A password as somebody typed it who wants to sign in. One that cannot be right is as wrong as
-    /// any other.
+    /// A password as it was typed to sign in. An impossible one is as wrong as any other.
     pub fn typed(text: String) -> Self {
         Self(text)
     }
 
-    /// A password for a new user.
+    /// A password for a new user. With `weak` it may be easy to guess, but not empty.
     ///
     /// # Errors
-    /// Why it would be guessed too easily. With `weak` that is allowed, but an empty one is not.
+    /// A sentence that says why it would be guessed too easily.
     pub fn chosen(text: String, username: &Username, weak: bool) -> Result<Self, String> {
         let length = text.chars().count();
         if length == 0 {
@@ -92,13 +91,13 @@ impl Password {
         }
         if length > Self::LONGEST {
             return Err(format!(
-                "the password has {length} characters; {} are the most",
+                "the password has {length} characters; it may have at most {}",
                 Self::LONGEST
             ));
         }
         match Self::weakness(&text, username).filter(|_| !weak) {
             Some(weakness) => Err(format!(
-                "the password {weakness}; --allow-weak takes it all the same"
+                "the password {weakness}; --allow-weak takes it nevertheless"
             )),
             None => Ok(Self(text)),
         }
@@ -111,13 +110,13 @@ impl Password {
         letters.sort_unstable();
         letters.dedup();
         if text.chars().count() < Self::SHORTEST {
-            Some(format!("has less than {} characters", Self::SHORTEST))
+            Some(format!("has fewer than {} characters", Self::SHORTEST))
         } else if text.chars().all(|c| c.is_ascii_digit()) {
             Some("is nothing but digits".to_owned())
         } else if letters.len() < 5 {
-            Some("has less than five different characters".to_owned())
+            Some("has fewer than five different characters".to_owned())
         } else if TRIVIAL.contains(&lower.as_str()) {
-            Some("is one that everybody tries first".to_owned())
+            Some("is one that is guessed first".to_owned())
         } else if name.chars().count() > 3 && lower.contains(&name) {
             Some("contains the username".to_owned())
         } else {
@@ -168,10 +167,10 @@ mod tests {
     fn a_trivial_password_is_refused_and_the_reason_told() {
         for (password, complaint) in [
             ("", "empty"),
-            ("short", "less than 10"),
+            ("short", "fewer than 10"),
             ("73019264850183", "nothing but digits"),
             ("aaaaaaaaaaab", "different characters"),
-            ("Password123", "everybody tries"),
+            ("Password123", "guessed first"),
             ("xAda.Lovelace1", "contains the username"),
         ] {
             assert!(

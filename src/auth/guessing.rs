@@ -1,8 +1,8 @@
-//! A limit to guessing passwords: so many at a user, and so many from an address.
+//! A limit to guesses at passwords, for each user and for each address.
 //!
-//! A guess is noted *before* the password is looked at, and taken out again if it was right. The other
-//! way round, look first and count afterwards, is this lab's own lesson: a hundred guesses that
-//! arrive together would all read "none so far".
+//! A guess is noted *before* the password is checked, and removed if it was right. To check first
+//! and count afterwards is the mistake that this lab shows: a hundred guesses that arrive together
+//! would all read "none so far".
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,41 +10,42 @@ use std::time::Duration;
 use super::{micros, now};
 use crate::engine::{Database, Fault, Value};
 
-/// So many guesses at one user within [`COUNTS_FOR`], and nobody may guess at that user.
+/// How many guesses at one user's password may be made within [`COUNTS_FOR`], at most.
 const AT_A_USER: i64 = 5;
 
-/// So many from one address, and nobody may guess from there. More, because many may share one.
+/// How many guesses may come from one address in that time, at most. It is more, because many users
+/// may share an address.
 const FROM_AN_ADDRESS: i64 = 20;
 
 /// How long a guess counts.
 const COUNTS_FOR: Duration = Duration::from_mins(5);
 
-/// A guess that is noted.
+/// The number of a noted guess.
 #[derive(Debug)]
 pub(super) struct Guess(i64);
 
-/// What becomes of a guess before it is looked at.
+/// Whether a guess may be checked.
 #[derive(Debug)]
-pub(super) enum Noted {
-    /// It may be looked at.
+pub(super) enum Allowance {
+    /// The guess is noted, and may be checked.
     Within(Guess),
-    /// There have been too many, and this is not one of them.
-    TooMany {
-        /// When the first of them stops counting.
+    /// There have been too many guesses. This one does not count.
+    Exceeded {
+        /// How long until the first of them stops counting.
         ends_in: Duration,
     },
 }
 
-/// Notes a guess.
+/// Notes a guess, unless there have been too many.
 pub(super) async fn note(
     database: &Database,
     username: &str,
     address: IpAddr,
-) -> Result<Noted, Fault> {
+) -> Result<Allowance, Fault> {
     let address = neighbourhood(address);
     let guess = insert(database, username, &address).await?;
-    // It is committed, and so are all that were noted before it: of any number that come at once,
-    // no more than the limit find themselves within it.
+    // The guess is committed, and so are all that were noted before it. So of the guesses that come
+    // at once, at most the limit find themselves within it.
     let since = now() - micros(COUNTS_FOR);
     let at_the_user = "SELECT COUNT(*), MIN(at) FROM guesses WHERE username = ? AND at > ?";
     let at_the_user = count(database, at_the_user, &[username.into(), since.into()]).await?;
@@ -56,23 +57,24 @@ pub(super) async fn note(
         .filter_map(|((count, first), limit)| (count > limit).then_some(first))
         .max();
     let Some(first) = first_of_too_many else {
-        return Ok(Noted::Within(guess));
+        return Ok(Allowance::Within(guess));
     };
-    take_out(database, guess).await?;
+    remove(database, guess).await?;
     let ends_in = u64::try_from(first - since).unwrap_or_default();
-    Ok(Noted::TooMany {
+    Ok(Allowance::Exceeded {
         ends_in: Duration::from_micros(ends_in),
     })
 }
 
-/// Takes out a guess that does not count.
-pub(super) async fn take_out(database: &Database, guess: Guess) -> Result<(), Fault> {
+/// Removes a guess that does not count.
+pub(super) async fn remove(database: &Database, guess: Guess) -> Result<(), Fault> {
     let delete = "DELETE FROM guesses WHERE id = ?";
     database.execute(delete, &[guess.0.into()]).await?;
     Ok(())
 }
 
-/// Whoever has one IPv6 address has the 2⁶⁴ beside it as well: they count as one.
+/// The address under which guesses are counted. A client with one IPv6 address usually has 2⁶⁴ of
+/// them, which count as one.
 fn neighbourhood(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
@@ -84,24 +86,24 @@ fn neighbourhood(address: IpAddr) -> String {
 }
 
 async fn insert(database: &Database, username: &str, address: &str) -> Result<Guess, Fault> {
-    // By number: a range of times would lock everybody's.
-    for guess in old_ones(database).await? {
-        take_out(database, Guess(guess)).await?;
+    // Each is removed by its number: removing a range of times would lock other guesses too.
+    for guess in some_old_guesses(database).await? {
+        remove(database, Guess(guess)).await?;
     }
     let insert = "INSERT INTO guesses (username, address, at) VALUES (?, ?, ?)";
     let values = [username.into(), address.into(), now().into()];
     database.insert(insert, &values).await.map(Guess)
 }
 
-/// Some of those that count no more.
-async fn old_ones(database: &Database) -> Result<Vec<i64>, Fault> {
+/// The numbers of some guesses that no longer count.
+async fn some_old_guesses(database: &Database) -> Result<Vec<i64>, Fault> {
     let select = "SELECT id FROM guesses WHERE at <= ? ORDER BY id LIMIT 50";
     let until = now() - micros(COUNTS_FOR);
     let rows = database.rows(select, &[until.into()]).await?;
     rows.iter().map(|row| row.integer(0)).collect()
 }
 
-/// How many there are, and when the first of them was. There is one at least: the one that asks.
+/// How many guesses there are, and when the first of them was. The guess that asks is one of them.
 async fn count(
     database: &Database,
     select: &'static str,

@@ -1,4 +1,4 @@
-//! Password hashes: slow on purpose, and away from the threads that serve requests.
+//! Password hashes: slow on purpose, and computed on threads of their own.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -9,14 +9,14 @@ use super::Password;
 use super::argon::Argon;
 use crate::engine::Fault;
 
-/// Held while one password is hashed or looked at. Each takes 19 MiB and a processor for some 20
-/// milliseconds, and more at once would only help guessing.
+/// Held while a password is hashed or checked. That takes 19 MiB and a processor for about 20
+/// milliseconds, and several at once would only help guessing.
 pub(super) static TURN: Mutex<()> = Mutex::const_new(());
 
-/// Hashes a password with Argon2id and a salt of its own; in PHC's format.
+/// Hashes a password with Argon2id and a new salt, in PHC's format.
 ///
 /// # Errors
-/// Where the system has no random numbers.
+/// The system has no random numbers.
 pub(super) async fn hash(password: Password) -> Result<String, Fault> {
     let _turn = TURN.lock().await;
     aside(move || {
@@ -27,15 +27,15 @@ pub(super) async fn hash(password: Password) -> Result<String, Fault> {
     .await?
 }
 
-/// Of no password that anybody could have; as costly as any that [`hash`] makes.
+/// The hash of no password that a user could have. It is as costly as any that [`hash`] makes.
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$cmFjeS1ub2JvZHktcmFjeQ$\
                        PqT8ABsSdRhMMAR3wpGNZQM1VVRmxQGFKwBTCPUmKQM";
 
-/// Whether the password is the one that was hashed. Takes as long where there is no hash, because there
-/// is no such user: how long it takes must not tell.
+/// Checks a password against its hash. `hash` is None if there is no such user. That takes as long,
+/// so that the time does not tell which users there are.
 ///
 /// # Errors
-/// Where it could not be run.
+/// The check could not be run.
 pub(super) async fn is_right(password: Password, hash: Option<String>) -> Result<bool, Fault> {
     aside(move || {
         let known = hash.is_some();
@@ -52,7 +52,7 @@ pub(super) async fn is_right(password: Password, hash: Option<String>) -> Result
 
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
     #[cfg(test)]
-    tests::LOOKED_AT.with(|count| count.set(count.get() + 1));
+    tests::HASHES.with(|count| count.set(count.get() + 1));
     let done = spawn_blocking(work).await;
     done.map_err(|error| Fault::other(error.to_string()))
 }
@@ -64,8 +64,8 @@ pub(super) mod tests {
     use super::*;
 
     thread_local! {
-        /// How often the price of a hash was paid.
-        pub(in crate::auth) static LOOKED_AT: Cell<u32> = const { Cell::new(0) };
+            /// How many hashes were computed.
+        pub(in crate::auth) static HASHES: Cell<u32> = const { Cell::new(0) };
     }
 
     fn typed(text: &str) -> Password {

@@ -1,12 +1,12 @@
-//! Who may change what the clients race for: users, their sessions and tokens, and a limit to
-//! guessing. All of it lives in the database, so that every replica knows the same.
+//! The users who may change accounts: their sessions and API tokens, and a limit to guesses at
+//! their passwords. All of it is in the database, so that every replica knows the same.
 //!
 //! | file | |
 //! |---|---|
 //! | `credentials` | names and passwords as they come from outside |
-//! | `hash` | what is kept of a password |
-//! | `guessing` | how often a password may be tried |
-//! | `token` | what a browser or a script shows instead of a password |
+//! | `hash`, `argon` | the hash of a password, which is all that is kept |
+//! | `guessing` | how often a password may be guessed |
+//! | `token` | what a browser or a script sends instead of a password |
 
 mod argon;
 mod credentials;
@@ -24,9 +24,9 @@ pub use credentials::{Password, Username};
 pub use token::Token;
 
 use crate::engine::{Database, Fault, FaultKind, Row, Value};
-use guessing::Noted;
+use guessing::Allowance;
 
-/// Somebody who is signed in.
+/// A user who may change accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The user's number.
@@ -45,17 +45,17 @@ impl User {
 }
 
 /// How long a session lasts.
-pub const SESSION_LASTS: Duration = Duration::from_hours(12);
+const SESSION_LASTS: Duration = Duration::from_hours(12);
 
-/// How long somebody waits for others who are signing in.
+/// How long a sign-in waits for the sign-ins before it, at most.
 const LONGEST_QUEUE: Duration = Duration::from_secs(10);
 
-/// Why somebody was not signed in.
+/// Why a user was not signed in.
 #[derive(Debug)]
 pub enum SignInError {
     /// There is no such user with that password.
     Wrong,
-    /// There were too many wrong guesses. The first of them stops counting after so long.
+    /// There were too many wrong guesses. The first of them stops counting after this time.
     TooManyGuesses(Duration),
     /// The database did not answer, or refused.
     Fault(Fault),
@@ -67,10 +67,10 @@ impl From<Fault> for SignInError {
     }
 }
 
-/// Why a user was not made.
+/// Why a user was not created.
 #[derive(Debug)]
 pub enum CreateUserError {
-    /// There is one of that name.
+    /// There is a user of this name.
     Taken(Username),
     /// The database did not answer, or refused.
     Fault(Fault),
@@ -93,10 +93,7 @@ impl fmt::Display for CreateUserError {
 
 impl std::error::Error for CreateUserError {}
 
-/// Makes a user who may do everything.
-///
-/// # Errors
-/// [`CreateUserError`].
+/// Creates a user who may do everything.
 pub async fn create_superuser(
     database: &Database,
     username: &Username,
@@ -114,20 +111,20 @@ pub async fn create_superuser(
     }
 }
 
-/// Signs somebody in, who types from that address: opens a session, and returns its token.
+/// Signs a user in, who types at that address: opens a session, and returns its token.
 ///
 /// # Errors
-/// [`SignInError`]. It takes as long for a user whom there is not as for a wrong password.
+/// [`SignInError`]. An unknown user takes as long as a wrong password.
 pub async fn sign_in(
     database: &Database,
     username: &str,
     password: Password,
     address: IpAddr,
 ) -> Result<Token, SignInError> {
-    // What cannot be a name is nobody's. It is not told from a name that could be.
+    // An impossible name is treated as an unknown one, which the empty name is too.
     let username = Username::parse(username).ok();
     let username = username.as_ref().map_or("", Username::as_str);
-    // One at a time: right ones are not to be taken for many guesses because they come together.
+    // One at a time, so that right passwords that come together do not count as many guesses.
     let turn = timeout(LONGEST_QUEUE, hash::TURN.lock()).await;
     let _turn = turn.map_err(|_elapsed| Fault {
         kind: FaultKind::Unavailable,
@@ -135,17 +132,17 @@ pub async fn sign_in(
         message: "others are signing in, which takes too long".to_owned(),
     })?;
     let guess = match guessing::note(database, username, address).await? {
-        Noted::Within(guess) => guess,
-        Noted::TooMany { ends_in } => return Err(SignInError::TooManyGuesses(ends_in)),
+        Allowance::Within(guess) => guess,
+        Allowance::Exceeded { ends_in } => return Err(SignInError::TooManyGuesses(ends_in)),
     };
     let (user, hash) = find(database, username).await?.unzip();
     let is_right = hash::is_right(password, hash).await?;
     let user = user.filter(|_| is_right).ok_or(SignInError::Wrong)?;
-    guessing::take_out(database, guess).await?;
+    guessing::remove(database, guess).await?;
     Ok(open_session(database, &user).await?)
 }
 
-/// A user and the hash of the password.
+/// Finds a user and the hash of the password.
 async fn find(database: &Database, username: &str) -> Result<Option<(User, String)>, Fault> {
     let select = "SELECT id, username, password_hash FROM users WHERE username = ?";
     let rows = database.rows(select, &[username.into()]).await?;
@@ -154,7 +151,7 @@ async fn find(database: &Database, username: &str) -> Result<Option<(User, Strin
 }
 
 async fn open_session(database: &Database, user: &User) -> Result<Token, Fault> {
-    for session in sessions_that_are_over(database).await? {
+    for session in some_expired_sessions(database).await? {
         end_session(database, &session).await?;
     }
     let token = Token::new()?;
@@ -172,18 +169,16 @@ async fn end_session(database: &Database, hash: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Some of them, by what they are deleted by: a range of times would lock everybody's.
-async fn sessions_that_are_over(database: &Database) -> Result<Vec<String>, Fault> {
+/// The hashes of some sessions that are over. Each is deleted by its hash, because deleting a range
+/// of times would lock other sessions too.
+async fn some_expired_sessions(database: &Database) -> Result<Vec<String>, Fault> {
     let select =
         "SELECT token_hash FROM sessions WHERE expires_at <= ? ORDER BY token_hash LIMIT 50";
     let rows = database.rows(select, &[now().into()]).await?;
     rows.iter().map(|row| row.text(0)).collect()
 }
 
-/// Whose session it is; none where it is nobody's, or over.
-///
-/// # Errors
-/// As the engine refuses.
+/// Finds the user of a session. None if there is no such session, or if it is over.
 pub async fn by_session(database: &Database, token: &Token) -> Result<Option<User>, Fault> {
     let select = "SELECT u.id, u.username FROM sessions s JOIN users u ON u.id = s.user_id \
                   WHERE s.token_hash = ? AND s.expires_at > ?";
@@ -191,10 +186,7 @@ pub async fn by_session(database: &Database, token: &Token) -> Result<Option<Use
     user(database, select, &[hash.as_str().into(), now().into()]).await
 }
 
-/// Whose API token it is; none where it is nobody's.
-///
-/// # Errors
-/// As the engine refuses.
+/// Finds the user of an API token. None if there is no such token.
 pub async fn by_token(database: &Database, token: &Token) -> Result<Option<User>, Fault> {
     let select = "SELECT u.id, u.username FROM tokens t JOIN users u ON u.id = t.user_id \
                   WHERE t.token_hash = ?";
@@ -210,18 +202,12 @@ async fn user(
     rows.first().map(User::of).transpose()
 }
 
-/// Ends a session, where there is one.
-///
-/// # Errors
-/// As the engine refuses.
+/// Ends a session, if it exists.
 pub async fn sign_out(database: &Database, token: &Token) -> Result<(), Fault> {
     end_session(database, &token.hash()).await
 }
 
-/// Makes an API token for a user; none where there is no such user. The name says what it is for.
-///
-/// # Errors
-/// As the engine refuses.
+/// Creates an API token for a user. Its name says what it is for. None if there is no such user.
 pub async fn create_token(
     database: &Database,
     username: &Username,
@@ -243,11 +229,8 @@ pub async fn create_token(
     Ok(Some(token))
 }
 
-/// Revokes a user's API tokens of that name, and says how many they were; none where there is no such
+/// Revokes a user's API tokens of this name, and returns their number. None if there is no such
 /// user.
-///
-/// # Errors
-/// As the engine refuses.
 pub async fn revoke_tokens(
     database: &Database,
     username: &Username,
@@ -277,14 +260,14 @@ fn micros(duration: Duration) -> i64 {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use super::hash::tests::LOOKED_AT;
+    use super::hash::tests::HASHES;
     use super::*;
     use crate::engine::Settings;
     use crate::engine::choice::{self, DatabaseUrl, Lifetime};
 
-    /// Whoever measures how long it takes learns nothing: the same work is done for all of them.
+    /// The time of an answer tells nothing about a name, because each name costs the same work.
     #[tokio::test]
-    async fn a_password_is_looked_at_also_where_there_is_no_such_user() {
+    async fn a_password_is_checked_also_if_there_is_no_such_user() {
         let sqlite = DatabaseUrl::SqliteTemporary;
         let settings = Settings::default();
         let opened = choice::open(Some(&sqlite), Lifetime::Temporary, &settings, &|_| {});
@@ -295,7 +278,7 @@ mod tests {
             .await
             .unwrap();
         for username in ["ada", "grace", "no name", ""] {
-            let before = LOOKED_AT.get();
+            let before = HASHES.get();
             let typed = Password::typed("a grain of sand".to_owned());
             let address = Ipv4Addr::LOCALHOST.into();
             let refused = sign_in(&opened.database, username, typed, address).await;
@@ -303,7 +286,7 @@ mod tests {
                 matches!(refused, Err(SignInError::Wrong)),
                 "{username:?}: {refused:?}"
             );
-            assert_eq!(LOOKED_AT.get(), before + 1, "{username:?}");
+            assert_eq!(HASHES.get(), before + 1, "{username:?}");
         }
         opened.close().await.unwrap();
     }

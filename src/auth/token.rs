@@ -1,4 +1,4 @@
-//! Tokens: what a browser or a script holds instead of a password.
+//! Tokens: what a browser or a script sends instead of a password.
 
 use std::fmt::{self, Write as _};
 
@@ -6,33 +6,35 @@ use sha2::{Digest as _, Sha256};
 
 use crate::engine::Fault;
 
-/// 256 random bits, in hexadecimal. Whoever has it is signed in; the database has only its hash.
+/// 256 random bits, in hexadecimal. A request that has them is its user's; the database has only
+/// their hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// A new one.
+    /// Creates a token.
     ///
     /// # Errors
-    /// Where the system has no random numbers.
+    /// The system has no random numbers.
     pub(super) fn new() -> Result<Self, Fault> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Fault::other(error.to_string()))?;
         Ok(Self(hexadecimal(&random)))
     }
 
-    /// One that somebody has shown. It may be none of ours.
+    /// A token as a request has it. It may belong to no user.
     pub fn shown(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// The token itself, for the one it is for.
+    /// The token itself, for its user alone.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What the database knows it by. No salt, because nobody guesses 256 bits; and found by an index,
-    /// because how long that takes says something of hashes, not of tokens.
+    /// The hash, which the database has. It needs no salt, because 256 bits cannot be guessed. An
+    /// index may find it, because the time that takes tells something about hashes and not about
+    /// tokens.
     pub(super) fn hash(&self) -> String {
         hexadecimal(&Sha256::digest(self.0.as_bytes()))
     }

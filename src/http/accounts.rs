@@ -1,4 +1,4 @@
-//! `GET /accounts…`: balances with their audit, and the transactions on record. Open to everyone.
+//! `GET /accounts…`: accounts with their audit, and their transactions. Open to everyone.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ struct Paths;
 #[derive(Debug, Serialize, ToSchema)]
 struct AccountPage {
     accounts: Vec<Account>,
-    /// What to give as `after` for the next page; null on the last.
+    /// The `after` of the next page; null on the last page.
     next: Option<i64>,
 }
 
@@ -47,13 +47,13 @@ struct AccountPage {
 #[derive(Debug, Serialize, ToSchema)]
 struct TransactionPage {
     transactions: Vec<Transaction>,
-    /// What to give as `after` for the next page; null on the last.
+    /// The `after` of the next page; null on the last page.
     next: Option<i64>,
 }
 
 /// List accounts
 ///
-/// Each with its audit, in the order of their numbers.
+/// Lists accounts in the order of their numbers, each with its audit.
 #[utoipa::path(
     get,
     path = "/accounts",
@@ -78,7 +78,7 @@ async fn list(
 
 /// Show an account
 ///
-/// With its audit: what it should hold by its transactions, and what was lost.
+/// Shows an account with its audit: what it should hold by its transactions, and what was lost.
 #[utoipa::path(
     get,
     path = "/accounts/{id}",
@@ -100,7 +100,7 @@ async fn show(
 
 /// List an account's transactions
 ///
-/// In the order in which they were numbered.
+/// Lists them in the order of their numbers.
 #[utoipa::path(
     get,
     path = "/accounts/{id}/transactions",
@@ -130,10 +130,7 @@ async fn find(app: &App, id: Result<Path<String>, PathRejection>) -> Result<Acco
     find_account(app, number_in_path(id)?).await
 }
 
-/// The account's number in a path.
-///
-/// # Errors
-/// 400 where it is none.
+/// Reads the account's number in a path.
 pub(super) fn number_in_path(id: Result<Path<String>, PathRejection>) -> Result<i64, Problem> {
     let Path(id) = id.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
     natural("id", &id)
@@ -142,7 +139,7 @@ pub(super) fn number_in_path(id: Result<Path<String>, PathRejection>) -> Result<
 /// Reads an account.
 ///
 /// # Errors
-/// 404 where there is none of this number, else the engine's.
+/// 404 if there is no account of this number, or the engine's refusal.
 pub(super) async fn find_account(app: &App, id: i64) -> Result<Account, Problem> {
     accounts::find(&app.database, id)
         .await?

@@ -1,9 +1,9 @@
-//! How many clients may be connected, and which requests are carried out beyond that.
+//! How many clients may be connection, and which requests are carried out beyond that.
 //!
-//! Where all places are taken, the connection that has been idle for longest has to give its own
-//! up. Where none is idle, a few places remain beyond the ordinary ones. In one of these a client
-//! may say quickly what it wants: whether the service is well, and the keeper's requests, are
-//! answered; everything else is refused.
+//! If all ordinary places are taken, the connection that has been idle for longest has to leave. If
+//! none is idle, there are a few reserved places. A client in a reserved place has little time to
+//! send a request. Health checks and the keeper's requests are then carried out; all others are
+//! refused.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,40 +16,40 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::connected::{Connected, Place};
+use super::connection::{ClientConnection, Place};
 use super::problem::Problem;
 
-/// How many places there are beyond the ordinary ones.
+/// How many reserved places there are, beyond the ordinary ones.
 pub const RESERVED_PLACES: usize = 8;
 
-/// How long a client in a reserved place may take to say what it wants.
-pub(super) const SAY_QUICKLY: Duration = Duration::from_secs(2);
+/// How long a client in a reserved place may take to send its request's headers.
+pub(super) const RESERVED_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a connection that was told to go may take.
-const LEAVE_QUICKLY: Duration = Duration::from_secs(5);
+/// How long a connection that was asked to leave may take.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a place is waited for before it is looked who else could go.
+/// How long to wait for a place before asking another connection to leave.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
-/// The places, and the connections that have them.
+/// All places, and the connections that have them.
 #[derive(Debug)]
 pub(super) struct Admission {
     most: usize,
     ordinary: Arc<Semaphore>,
     reserved: Arc<Semaphore>,
-    connected: Mutex<Register>,
+    register: Mutex<Register>,
 }
 
 #[derive(Debug, Default)]
 struct Register {
     next: u64,
-    connections: BTreeMap<u64, Arc<Connected>>,
+    connections: BTreeMap<u64, Arc<ClientConnection>>,
 }
 
-/// A connection that was let in. Its place is free again when it is dropped.
+/// A connection that has a place. The place is free again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Admitted {
-    pub(super) connected: Arc<Connected>,
+pub(super) struct AdmittedConnection {
+    pub(super) connection: Arc<ClientConnection>,
     number: u64,
     admission: Arc<Admission>,
 }
@@ -61,23 +61,23 @@ impl Admission {
             most,
             ordinary: Arc::new(Semaphore::new(most)),
             reserved: Arc::new(Semaphore::new(RESERVED_PLACES)),
-            connected: Mutex::default(),
+            register: Mutex::default(),
         })
     }
 
-    /// Lets a connection in; None where there is no place left for it at the moment.
-    pub(super) fn try_admit(self: &Arc<Self>) -> Option<Admitted> {
+    /// Gives a new connection a place. None if there is no place at the moment.
+    pub(super) fn try_admit(self: &Arc<Self>) -> Option<AdmittedConnection> {
         let place = self.ordinary_place().or_else(|| {
-            // The place that becomes free is for the next client, or for this one's request.
+            // The place that becomes free is for the next client, or for this client's request.
             self.make_room();
             let permit = Arc::clone(&self.reserved).try_acquire_owned();
             permit.ok().map(Place::Reserved)
         });
-        place.map(|place| self.register(place))
+        place.map(|place| self.add(place))
     }
 
-    /// As [`try_admit`](Self::try_admit), once there is a place.
-    pub(super) async fn admit(self: &Arc<Self>) -> Option<Admitted> {
+    /// As [`try_admit`](Self::try_admit), but waits for a place.
+    pub(super) async fn admit(self: &Arc<Self>) -> Option<AdmittedConnection> {
         if let Some(admitted) = self.try_admit() {
             return Some(admitted);
         }
@@ -85,7 +85,7 @@ impl Admission {
             permit = Arc::clone(&self.ordinary).acquire_owned() => permit.ok().map(Place::Ordinary),
             permit = Arc::clone(&self.reserved).acquire_owned() => permit.ok().map(Place::Reserved),
         };
-        place.map(|place| self.register(place))
+        place.map(|place| self.add(place))
     }
 
     fn ordinary_place(&self) -> Option<Place> {
@@ -93,46 +93,45 @@ impl Admission {
         permit.ok().map(Place::Ordinary)
     }
 
-    fn register(self: &Arc<Self>, place: Place) -> Admitted {
-        let connected = Arc::new(Connected::at(place));
-        let mut register = self.register_of_all();
+    fn add(self: &Arc<Self>, place: Place) -> AdmittedConnection {
+        let connection = Arc::new(ClientConnection::at(place));
+        let mut register = self.lock_register();
         let number = register.next;
         register.next += 1;
-        register.connections.insert(number, Arc::clone(&connected));
-        Admitted {
-            connected,
+        register.connections.insert(number, Arc::clone(&connection));
+        AdmittedConnection {
+            connection,
             number,
             admission: Arc::clone(self),
         }
     }
 
-    fn register_of_all(&self) -> MutexGuard<'_, Register> {
+    fn lock_register(&self) -> MutexGuard<'_, Register> {
         // Nothing panics while it holds the lock.
-        self.connected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.register.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the connection that has been idle for longest in an ordinary place to go. Says whether an
-    /// ordinary place is about to be free: that one's, or the place of another that was told before and
-    /// has not gone yet.
+    /// Asks the connection that has been idle for longest in an ordinary place to leave. Returns
+    /// whether an ordinary place is about to be free: of this connection, or of one that was asked
+    /// before.
     fn make_room(&self) -> bool {
-        let register = self.register_of_all();
+        let register = self.lock_register();
         let ordinary = register.connections.values();
-        let ordinary = ordinary.filter(|connected| !connected.is_in_the_reserve());
+        let ordinary = ordinary.filter(|connection| !connection.is_in_the_reserve());
         let is_leaving = ordinary.clone().any(|it| it.is_leaving());
-        let idle = ordinary.filter_map(|connected| {
-            let since = connected.idle_since()?;
-            Some((since, connected))
+        let idle = ordinary.filter_map(|connection| {
+            let since = connection.idle_since()?;
+            Some((since, connection))
         });
         let longest = idle.min_by_key(|(since, _)| *since);
-        let was_told = longest.inspect(|(_, it)| it.has_to_make_room()).is_some();
+        let was_told = longest.inspect(|(_, it)| it.ask_to_leave()).is_some();
         was_told || is_leaving
     }
 
-    /// Whether a request may be carried out.
-    async fn lets_through(&self, connected: &Connected, is_never_kept_out: bool) -> bool {
-        if is_never_kept_out || !connected.is_in_the_reserve() {
+    /// Whether a request on this connection may be carried out. One that may needs an ordinary
+    /// place, unless it is never refused.
+    async fn lets_through(&self, connection: &ClientConnection, is_never_refused: bool) -> bool {
+        if is_never_refused || !connection.is_in_the_reserve() {
             return true;
         }
         let place = match self.ordinary_place() {
@@ -141,15 +140,15 @@ impl Admission {
         };
         let is_let_through = place.is_some();
         if let Some(place) = place {
-            connected.move_to(place);
+            connection.move_to(place);
         }
         is_let_through
     }
 
-    /// An ordinary place that is about to be free. A new connection may be quicker to take it, and is
-    /// told to go in its turn.
+    /// Waits for an ordinary place that is about to be free. A new connection may be faster to take
+    /// it, and is then asked to leave in its turn.
     async fn ordinary_place_in_time(&self) -> Option<Place> {
-        let give_up = Instant::now() + LEAVE_QUICKLY;
+        let give_up = Instant::now() + LEAVE_TIMEOUT;
         while self.make_room() && Instant::now() < give_up {
             let permit = Arc::clone(&self.ordinary).acquire_owned();
             if let Ok(permit) = timeout(BETWEEN_LOOKS, permit).await {
@@ -160,28 +159,28 @@ impl Admission {
     }
 }
 
-impl Admitted {
-    /// What a request that comes over it is told.
-    pub(super) fn arrived(&self) -> Arrived {
-        Arrived {
-            connected: Arc::clone(&self.connected),
+impl AdmittedConnection {
+    /// What every request on this connection carries as an extension.
+    pub(super) fn origin(&self) -> RequestOrigin {
+        RequestOrigin {
+            connection: Arc::clone(&self.connection),
             admission: Arc::clone(&self.admission),
         }
     }
 }
 
-impl Drop for Admitted {
+impl Drop for AdmittedConnection {
     fn drop(&mut self) {
         self.admission
-            .register_of_all()
+            .lock_register()
             .connections
             .remove(&self.number);
     }
 }
 
-/// What is let through where no place is free: whether the service is well, what the keeper does,
-/// and what the keeper's pages look like.
-fn is_never_kept_out(method: &Method, path: &str) -> bool {
+/// Whether a request is carried out even without an ordinary place: health checks, metrics, the
+/// keeper's requests, and the style sheet of the keeper's pages.
+fn is_never_refused(method: &Method, path: &str) -> bool {
     let is_below = |folder: &str| {
         let rest = path.strip_prefix(folder);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -194,31 +193,32 @@ fn is_never_kept_out(method: &Method, path: &str) -> bool {
         || changes_accounts
 }
 
-/// The connection that a request came over, and what decides about it.
+/// The connection that a request came over, and the admission that decides about it.
 #[derive(Debug, Clone)]
-pub(super) struct Arrived {
-    pub(super) connected: Arc<Connected>,
+pub(super) struct RequestOrigin {
+    pub(super) connection: Arc<ClientConnection>,
     pub(super) admission: Arc<Admission>,
 }
 
-/// Carries a request out, or refuses it where all places are taken. Of a request that came over no
-/// connection, nothing is asked.
+/// Carries a request out, or refuses it if all ordinary places are taken. A request that came over
+/// no connection, as in a test of the router alone, is always carried out.
 pub(super) async fn admit(request: Request, next: Next) -> Response {
-    let Some(arrived) = request.extensions().get::<Arrived>().cloned() else {
+    let Some(origin) = request.extensions().get::<RequestOrigin>().cloned() else {
         return next.run(request).await;
     };
-    let Arrived {
-        connected,
+    let RequestOrigin {
+        connection,
         admission,
-    } = arrived;
-    let underway = connected.begin();
-    let is_never_kept_out = is_never_kept_out(request.method(), request.uri().path());
-    let is_let_through = admission.lets_through(&connected, is_never_kept_out);
-    let mut response = match is_let_through.await {
-        true => next.run(request).await,
-        false => Problem::too_many_clients(admission.most).into_response(),
+    } = origin;
+    let underway = connection.begin();
+    let is_never_refused = is_never_refused(request.method(), request.uri().path());
+    let may_run = admission.lets_through(&connection, is_never_refused).await;
+    let mut response = if may_run {
+        next.run(request).await
+    } else {
+        Problem::too_many_clients(admission.most).into_response()
     };
-    if connected.is_in_the_reserve() {
+    if connection.is_in_the_reserve() {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn health_and_the_keeper_are_never_kept_out() {
+    fn health_and_the_keeper_are_never_refused() {
         for (method, path, is_let_through) in [
             (Method::GET, "/health/ready", true),
             (Method::GET, "/metrics", true),
@@ -248,7 +248,7 @@ mod tests {
             (Method::GET, "/exports/transactions.csv", false),
         ] {
             assert_eq!(
-                is_never_kept_out(&method, path),
+                is_never_refused(&method, path),
                 is_let_through,
                 "{method} {path}"
             );
@@ -259,20 +259,20 @@ mod tests {
     async fn the_connection_that_was_idle_for_longest_makes_room() {
         let admission = Admission::of(2);
         let busy = admission.try_admit().unwrap();
-        let _underway = busy.connected.begin();
+        let _underway = busy.connection.begin();
         let idle = admission.try_admit().unwrap();
         let third = admission.try_admit().unwrap();
-        assert!(third.connected.is_in_the_reserve());
-        // It was told to go, and will not be told again; the other one is busy.
-        assert!(idle.connected.idle_since().is_none());
-        idle.connected.has_to_go(Duration::MAX).await;
+        assert!(third.connection.is_in_the_reserve());
+        // This one was asked to leave, and will not be asked again. The other one is busy.
+        assert!(idle.connection.idle_since().is_none());
+        idle.connection.must_close(Duration::MAX).await;
         drop(idle);
-        let _third_underway = third.connected.begin();
-        assert!(admission.lets_through(&third.connected, false).await);
-        assert!(!third.connected.is_in_the_reserve());
+        let _third_underway = third.connection.begin();
+        assert!(admission.lets_through(&third.connection, false).await);
+        assert!(!third.connection.is_in_the_reserve());
         let fourth = admission.try_admit().unwrap();
-        let _fourth_underway = fourth.connected.begin();
-        assert!(!admission.lets_through(&fourth.connected, false).await);
+        let _fourth_underway = fourth.connection.begin();
+        assert!(!admission.lets_through(&fourth.connection, false).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -280,9 +280,9 @@ mod tests {
         let admission = Admission::of(1);
         let idle = admission.try_admit().unwrap();
         let second = admission.try_admit().unwrap();
-        let _underway = second.connected.begin();
-        let mut let_through = pin!(admission.lets_through(&second.connected, false));
-        assert!(timeout(LEAVE_QUICKLY / 2, &mut let_through).await.is_err());
+        let _underway = second.connection.begin();
+        let mut let_through = pin!(admission.lets_through(&second.connection, false));
+        assert!(timeout(LEAVE_TIMEOUT / 2, &mut let_through).await.is_err());
         drop(idle);
         assert!(let_through.await);
     }
@@ -295,11 +295,11 @@ mod tests {
         drop(first);
         let idle = admission.try_admit().unwrap();
         let asking = admission.try_admit().unwrap();
-        let _underway = asking.connected.begin();
-        let mut let_through = pin!(admission.lets_through(&asking.connected, false));
-        assert!(timeout(LEAVE_QUICKLY / 2, &mut let_through).await.is_err());
-        assert!(idle.connected.is_leaving());
-        assert!(!idle_in_the_reserve.connected.is_leaving());
+        let _underway = asking.connection.begin();
+        let mut let_through = pin!(admission.lets_through(&asking.connection, false));
+        assert!(timeout(LEAVE_TIMEOUT / 2, &mut let_through).await.is_err());
+        assert!(idle.connection.is_leaving());
+        assert!(!idle_in_the_reserve.connection.is_leaving());
         drop(idle);
         assert!(let_through.await);
     }
@@ -312,6 +312,12 @@ mod tests {
             .collect();
         assert!(admission.try_admit().is_none());
         drop(all);
-        assert!(!admission.try_admit().unwrap().connected.is_in_the_reserve());
+        assert!(
+            !admission
+                .try_admit()
+                .unwrap()
+                .connection
+                .is_in_the_reserve()
+        );
     }
 }

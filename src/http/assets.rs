@@ -44,8 +44,8 @@ pub(super) fn router() -> Router {
         .layer(middleware::map_response(protection::protect_page))
 }
 
-/// Swagger UI answers a missing file with nothing or with plain text. This makes it the same problem
-/// as everywhere.
+/// Swagger UI answers a missing file with nothing or with plain text. This makes it the same
+/// problem as everywhere.
 pub(super) async fn show_nothing_as_a_problem(request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let response = next.run(request).await;

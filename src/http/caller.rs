@@ -1,31 +1,33 @@
-//! Who calls: the other end of the connection or, where a proxy stands in between, whom it names.
+//! Who sends a request: the other end of the connection or, behind a proxy, the client that the
+//! proxy names.
 //!
-//! Anybody can write any header. What a proxy says is believed only by a service that was told that
-//! it stands behind one, because then nobody else can reach it.
+//! Any client can write any header. So a proxy's headers are believed only if the settings say that
+//! the service stands behind one, because then no client can reach it directly.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName};
 
-/// The proxy's headers. It has to set the first three itself, whatever its own client wrote there.
+/// The proxy's headers. The proxy has to set these three itself, whatever its client wrote there.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// What some proxies send instead of the first.
+/// What some proxies send instead of `X-Forwarded-For`.
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// Who sent a request: an extension of every request that is served.
+/// Who sent a request. Every request that is served carries it as an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Caller {
-    /// Where it came from.
+    /// The client's address.
     pub(super) address: IpAddr,
-    /// Whether it came over TLS. The service itself speaks none: only a proxy can say so.
+    /// Whether the request came over TLS. The service itself speaks no TLS: only a proxy can say
+    /// so.
     pub(super) secure: bool,
 }
 
 impl Caller {
-    /// Notes in the request who sent it, and removes a request id that is not to be believed.
+    /// Notes in the request who sent it, and removes a request id that no proxy has set.
     pub(super) fn introduce(request: &mut Request, peer: IpAddr, behind_proxy: bool) {
         let headers = request.headers_mut();
         let caller = if behind_proxy {
@@ -51,8 +53,8 @@ impl Caller {
     }
 }
 
-/// The last item of a list in headers. Each proxy adds its own at the end: what comes before it was
-/// said by others, who may say anything.
+/// The last item of a header's list. A proxy adds its item at the end. What comes before it may be
+/// the client's own invention.
 fn last<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let line = headers.get_all(name).iter().next_back()?;
     line.to_str().ok()?.rsplit(',').next().map(str::trim)
@@ -74,7 +76,7 @@ mod tests {
 
     const PEER: &str = "10.0.0.9";
 
-    /// Who is taken for the caller of a request with these headers that comes from [`PEER`].
+    /// The address and the scheme that are believed of a request with these headers from [`PEER`].
     fn caller(behind_proxy: bool, headers: &[(&str, &str)]) -> (String, bool) {
         let request = headers
             .iter()

@@ -88,7 +88,7 @@ struct DepositBody {
 problems! {
     /// Of a deposit.
     DepositProblems {
-        400 => "A field is missing, no integer, negative or out of range; or the key is none",
+        400 => "A field is missing, no integer, negative or out of range; or the key is not valid",
         404 => "There is no such account or strategy",
         409 => "The engine refused, or the strategy gave up after several attempts; or the deposit \
             with this key is in flight: Retry-After tells when to ask again",
@@ -98,12 +98,13 @@ problems! {
 
 /// Make a deposit
 ///
-/// Adds the amount to the account's balance, in the way of the strategy. With some of them, money
-/// gets lost when several requests meet.
+/// Adds the amount to the account's balance, in the strategy's way. With some strategies, money
+/// gets lost when requests meet.
 ///
-/// With an `Idempotency-Key` a deposit that is sent again is not made again: the receipt of the first
-/// one is answered, with the header `Idempotency-Replayed: true`, the time and the timeline of this request.
-/// Strategies in autocommit keep that promise at most once: their own explanation says why.
+/// With an `Idempotency-Key` a deposit that is sent again is not made again. The answer is then the
+/// receipt of the first one, with the header `Idempotency-Replayed: true` and the time and timeline
+/// of this request. Strategies in autocommit keep this promise at most once; their explanation says
+/// why.
 #[utoipa::path(
     post,
     path = "/demo/{strategy}/",
@@ -122,7 +123,7 @@ problems! {
     )),
     responses(
         (status = 200, description = "The deposit was made", body = DepositMade, headers(
-            ("Idempotency-Replayed" = Option<String>, description = "`true` where it was made \
+            ("Idempotency-Replayed" = Option<String>, description = "`true` if it was made \
                 before, under the same key")
         )),
         DepositProblems,
@@ -219,7 +220,7 @@ fn answer_kind(result: &Result<DepositAnswer, Failure>) -> AnswerKind {
     }
 }
 
-/// Tells a first answer that is given again from one that is new.
+/// The header that says that a first answer is given again.
 fn replay_header(replayed: bool) -> HeaderMap {
     let header = (
         HeaderName::from_static("idempotency-replayed"),

@@ -10,31 +10,31 @@ use tokio::task::JoinHandle;
 
 use crate::exhibits::exports::Download;
 
-/// A download on its way to the client, a piece at a time.
-pub(super) struct DownloadBody(Reading);
+/// The body of a download, which is read a piece at a time.
+pub(super) struct DownloadBody(ReadState);
 
-enum Reading {
-    /// Somebody has to ask for the next piece.
+enum ReadState {
+    /// No piece has been asked for.
     Idle(Download),
-    /// It is being read.
+    /// The next piece is being read.
     Busy {
         left: u64,
         reading: JoinHandle<io::Result<(Download, Vec<u8>)>>,
     },
-    /// It has come to its end, or was broken off.
+    /// The file has ended, or the download was broken off.
     Over,
 }
 
-/// As much is read at once.
+/// How many bytes are read at once, at most.
 const PIECE: usize = 64 * 1024;
 
 impl From<Download> for DownloadBody {
     fn from(download: Download) -> Self {
-        Self(Reading::Idle(download))
+        Self(ReadState::Idle(download))
     }
 }
 
-impl Reading {
+impl ReadState {
     fn begin(mut download: Download) -> Self {
         if download.left() == 0 {
             return Self::Over;
@@ -65,18 +65,18 @@ impl hyper::body::Body for DownloadBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0 = match std::mem::replace(&mut self.0, Reading::Over) {
-            Reading::Idle(download) => Reading::begin(download),
+        self.0 = match std::mem::replace(&mut self.0, ReadState::Over) {
+            ReadState::Idle(download) => ReadState::begin(download),
             other => other,
         };
-        let Reading::Busy { reading, .. } = &mut self.0 else {
+        let ReadState::Busy { reading, .. } = &mut self.0 else {
             return Poll::Ready(None);
         };
         let read = ready!(Pin::new(reading).poll(context));
-        self.0 = Reading::Over;
+        self.0 = ReadState::Over;
         Poll::Ready(Some(match read {
             Ok(Ok((download, piece))) => {
-                self.0 = Reading::Idle(download);
+                self.0 = ReadState::Idle(download);
                 Ok(Frame::data(piece.into()))
             }
             Ok(Err(error)) => Err(error),

@@ -1,5 +1,5 @@
-//! `POST /exports/{strategy}/`: an account's transactions as a CSV file on the server; and `GET /exports/{file}`:
-//! the file. Open to everyone.
+//! `POST /exports/{strategy}/` writes an account's transactions into a CSV file on the server, and
+//! `GET /exports/{file}` downloads it. Open to everyone.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ fn routes() -> Router<Arc<App>> {
 #[openapi(paths(make, download, audit))]
 struct Paths;
 
-/// The answer to an export that is ready.
+/// The answer to an export that was made.
 #[derive(Debug, Serialize, ToSchema)]
 struct ExportMade {
     /// The strategy that made it.
@@ -66,7 +66,7 @@ struct ExportMade {
     account: i64,
     #[serde(flatten)]
     export: Export,
-    /// Where it is to be had.
+    /// Where to download it.
     url: String,
     /// Always `applied`.
     outcome: Outcome,
@@ -74,7 +74,7 @@ struct ExportMade {
     arrived_at_us: u64,
     /// The steps, each with its time since the request arrived.
     timeline: Vec<TimelineStep>,
-    /// So many steps in the middle of a long timeline were left out.
+    /// How many steps in the middle of a long timeline were left out; missing if none were.
     #[serde(skip_serializing_if = "Option::is_none")]
     steps_left_out: Option<u64>,
 }
@@ -106,25 +106,26 @@ problems! {
     ExportProblems {
         400 => "The account is missing, no integer, negative or out of range",
         404 => "There is no such account or strategy",
-        409 => "The engine refused, or the lock file was not to be had in time",
-        507 => "There is no room for it. (Where the export folder cannot be used at all: 503.) \
-            Refused, as after every other fault, means that nothing of this export is left. It does \
-            not mean that nothing has changed: shared_file and file_lock have emptied the file \
-            before they fail, so that the export that was there is gone, and shared_file removes it \
-            even with what others have written into it, who are told that theirs is ready",
+        409 => "The engine refused, or the lock file could not be locked in time",
+        507 => "There is no room left for the file. (503 if the export folder cannot be used at \
+            all.) As after every refusal, nothing of this export is left. But something may have \
+            changed: shared_file and file_lock empty the file before they fail, so the export that \
+            was there is gone. shared_file even removes the file with what other clients have \
+            written into it, although they are told that their export is ready",
     }
 
     /// Of an export that is to be downloaded or audited.
     UnknownExport {
         400 => "This is no export's name",
-        404 => "There is no export of this name, perhaps no longer",
+        404 => "There is no export of this name, or no longer",
     }
 }
 
 /// Make an export
 ///
-/// Writes all transactions of the account into a CSV file on the server, in the way of the strategy, and says where it
-/// is. With some of them, several exports at the same time get into each other's file.
+/// Writes all transactions of the account into a CSV file on the server, in the strategy's way, and
+/// says where the file is. With some strategies, exports at the same time write into each other's
+/// file.
 #[utoipa::path(
     post,
     path = "/exports/{strategy}/",
@@ -154,7 +155,7 @@ async fn make(
     let account = app.count_if_invalid(strategy.full_name, parse_account(request).await)?;
 
     let exchange = Exchange::begin(&app, arrival);
-    let exported = strategy
+    let export = strategy
         .perform(
             &app.database,
             &app.exports,
@@ -162,7 +163,7 @@ async fn make(
             exchange.observer(),
         )
         .await;
-    let outcome = exported
+    let outcome = export
         .as_ref()
         .map_or(Outcome::Refused, |_| Outcome::Applied);
     let count = Count {
@@ -173,8 +174,8 @@ async fn make(
         },
         in_a_batch: false,
     };
-    let exported = exported.map_err(|refusal| Problem::of_export(account, refusal));
-    let answer = exchange.end(count, exported)?;
+    let export = export.map_err(|refusal| Problem::of_export(account, refusal));
+    let answer = exchange.end(count, export)?;
 
     Ok(Json(ExportMade {
         strategy: strategy.name,
@@ -218,18 +219,29 @@ async fn parse_account(request: Request) -> Result<i64, Problem> {
 
 /// Download an export
 ///
-/// As the file is at this moment. Where somebody empties it meanwhile, which `shared_file` and `file_lock` do,
-/// the download breaks off.
+/// The file as it is at this moment. If another export empties it meanwhile, as `shared_file` and
+/// `file_lock` do, the download breaks off.
 #[utoipa::path(
     get,
     path = "/exports/{file}",
     tag = "exports",
-    params(("file" = String, Path, description = "The file's name, as POST /exports/{strategy}/ has said it", example = "transactions.csv")),
+    params((
+        "file" = String,
+        Path,
+        description = "The file's name, as POST /exports/{strategy}/ returns it",
+        example = "transactions.csv",
+    )),
     responses(
-        (status = 200, description = "The file", body = String, content_type = "text/csv; charset=utf-8", headers(
-            ("Content-Disposition" = String, description = "That it is to be saved, and under which name"),
-            ("Content-Length" = u64, description = "How long it is"),
-        )),
+        (
+            status = 200,
+            description = "The file",
+            body = String,
+            content_type = "text/csv; charset=utf-8",
+            headers(
+                ("Content-Disposition" = String, description = "The name under which to save it"),
+                ("Content-Length" = u64, description = "Its size in bytes"),
+            ),
+        ),
         UnknownExport,
         AlwaysPossible,
     )
@@ -253,15 +265,20 @@ async fn download(
 
 /// Audit an export
 ///
-/// Whether the file can be parsed, has the rows of one export alone, all of them, and in order. Every anomaly is
-/// listed, also with a count of 0. Two files are audited at a time; others wait for two seconds.
+/// Checks that the file can be parsed, and that it has the rows of one export alone, all of them
+/// and in order. Every anomaly is listed, also with a count of 0. Two files are audited at a time;
+/// a further audit waits for two seconds.
 #[utoipa::path(
     get,
     path = "/exports/{file}/audit",
     tag = "exports",
     params(("file" = String, Path, description = "The file's name", example = "transactions.csv")),
     responses(
-        (status = 200, description = "What the file holds, and what is wrong with it", body = ExportAudit),
+        (
+            status = 200,
+            description = "What the file holds, and what is wrong with it",
+            body = ExportAudit,
+        ),
         UnknownExport,
         AlwaysPossible,
     )
@@ -277,7 +294,7 @@ async fn audit(
         .map_err(|_elapsed| Problem::too_many_audits())?;
     let download = open(&app, &file).await?;
     let audit = tokio::task::spawn_blocking(move || {
-        // Held until the audit is over, even if its client has left.
+        // Held until the audit is over, even if the client leaves.
         let _turn = turn;
         let length = download.length();
         Audit::of(download.into_file().take(length))
@@ -286,7 +303,7 @@ async fn audit(
     Ok(Json(ExportAudit { file, audit }))
 }
 
-/// How many files are audited at a time, at most: each takes a processor.
+/// How many files are audited at a time, at most. Each audit keeps a processor busy.
 pub(super) const MOST_AUDITS: usize = 2;
 
 /// How long an audit waits for its turn.
@@ -295,7 +312,7 @@ const PATIENCE_FOR_AN_AUDIT: Duration = Duration::from_secs(2);
 fn parse(name: Result<Path<String>, PathRejection>) -> Result<FileName, Problem> {
     let Path(name) = name.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
     name.parse()
-        .map_err(|no_name| Problem::invalid(format!("{name:?} is no export's name: {no_name}.")))
+        .map_err(|wrong| Problem::invalid(format!("{name:?} is no export's name: {wrong}.")))
 }
 
 async fn open(app: &App, name: &FileName) -> Result<Download, Problem> {

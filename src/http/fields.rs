@@ -1,5 +1,5 @@
-//! The fields of a request's body, which is a form of either kind, as racy-django's clients send it, or a
-//! JSON object.
+//! The fields of a request's body. It is a form of either kind, as racy-django's clients send it,
+//! or a JSON object.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,16 +14,16 @@ use serde_json::value::RawValue;
 
 use super::problem::Problem;
 
-/// The fields that were asked for, as they came: what a form's field holds, or the text of a JSON value,
-/// so that a number out of range can be named as it was sent.
+/// The fields of a body, as text: a form's values, or the JSON text of an object's values. So a
+/// number out of range can be named as it was sent.
 #[derive(Debug, Default)]
 pub(super) struct Fields(BTreeMap<&'static str, String>);
 
 impl Fields {
-    /// Reads these fields from the body. Those that are missing stay missing, others are ignored.
+    /// Reads the wanted fields from the body. Missing ones stay missing, others are ignored.
     ///
     /// # Errors
-    /// 400 where the body cannot be read or has a field twice, 415 where it is of another type.
+    /// 400 if the body cannot be read or has a field twice, 415 if it is of another type.
     pub(super) async fn read(
         request: Request,
         wanted: &'static [&'static str],
@@ -33,13 +33,14 @@ impl Fields {
             Some("multipart/form-data") => of_multipart(request, wanted).await,
             Some("application/json") => of_json(&body(request).await?, wanted),
             Some(other) => Err(Problem::unsupported_type(other)),
-            // A request without a body has no type either. What it lacks is its fields.
+            // A request without a body has no type either. The complaint is about its missing
+            // fields.
             None if body(request).await?.is_empty() => Ok(Self::default()),
             None => Err(Problem::unsupported_type("missing")),
         }
     }
 
-    /// As [`read`](Self::read), where nothing but a JSON object will do, because it has more than one level.
+    /// As [`read`](Self::read), but takes a JSON object only, because it has more than one level.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -54,21 +55,21 @@ impl Fields {
         }
     }
 
-    /// What the field holds, where it is there.
+    /// Takes a field's text. None if the field is missing.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)
     }
 
-    /// Keeps a field. Only who has it already says no.
+    /// Keeps a field, unless it is there already.
     fn keep(&mut self, name: &'static str, text: String) -> Result<(), String> {
         match self.0.insert(name, text) {
             None => Ok(()),
-            Some(_) => Err(format!("duplicate field `{name}`")),
+            Some(_earlier) => Err(format!("duplicate field `{name}`")),
         }
     }
 }
 
-/// The name as it was asked for.
+/// The wanted field of this name.
 fn known(name: &str, wanted: &'static [&'static str]) -> Option<&'static str> {
     wanted.iter().copied().find(|known| *known == name)
 }
@@ -98,7 +99,7 @@ async fn body(request: Request) -> Result<Bytes, Problem> {
 async fn of_form(mut request: Request, wanted: &'static [&'static str]) -> Result<Fields, Problem> {
     let unreadable =
         |reason: String| Problem::invalid(format!("The form cannot be read: {reason}."));
-    // The type is known by now; axum would compare its spelling once more, and more strictly.
+    // The type is known by now. axum would check it again, and more strictly.
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
     request.headers_mut().insert(header::CONTENT_TYPE, form);
     let Form(pairs) = Form::<Vec<(String, String)>>::from_request(request, &())
@@ -141,7 +142,7 @@ async fn of_multipart(
 }
 
 fn of_json(body: &[u8], wanted: &'static [&'static str]) -> Result<Fields, Problem> {
-    // serde's word for it would be "sequence".
+    // serde would call it a "sequence".
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::invalid(format!(
             "The JSON body is an array; send an object with \"{}\".",
@@ -171,7 +172,7 @@ impl<'de> Visitor<'de> for JsonFields {
         let mut fields = Fields::default();
         while let Some((name, value)) = object.next_entry::<String, &'de RawValue>()? {
             let name = known(&name, self.wanted);
-            // A field that is null is as good as missing.
+            // A field that is null counts as missing.
             if let Some(name) = name.filter(|_| value.get() != "null") {
                 let text = value.get().to_owned();
                 fields.keep(name, text).map_err(serde::de::Error::custom)?;
@@ -181,7 +182,7 @@ impl<'de> Visitor<'de> for JsonFields {
     }
 }
 
-/// The cause at the bottom of an error: what those above say is about Rust and not about the request.
+/// The innermost cause of an error. The causes around it speak of Rust and not of the request.
 fn innermost(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {

@@ -1,4 +1,4 @@
-//! `GET /health/…`: is the process there, and can it do its work?
+//! `GET /health/…`: whether the process is there, and whether it can do its work.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ fn routes() -> Router<Arc<App>> {
 #[openapi(paths(live, ready))]
 struct Paths;
 
-/// The answer of a lab in good health.
+/// The answer of a process that is there.
 #[derive(Debug, Serialize, ToSchema)]
 struct Health {
     /// Always `ok`.
@@ -51,12 +51,12 @@ const OK: Json<Health> = Json(Health { status: "ok" });
 
 /// Is the process there?
 ///
-/// Asks nobody else.
+/// Answers without asking the database.
 #[utoipa::path(
     get,
     path = "/health/live",
     tag = "health",
-    responses((status = 200, description = "It is there", body = Health))
+    responses((status = 200, description = "The process is there", body = Health))
 )]
 async fn live() -> Json<Health> {
     OK
@@ -72,9 +72,9 @@ problems! {
 
 /// Can it do its work?
 ///
-/// Asks the database whether a deposit could be made: that it answers, may be written, and has what
-/// is written into. After a deposit that was refused for lack of room it also asks whether there is
-/// room.
+/// Asks the database whether a deposit could be made: whether it answers, may be written, and has
+/// the tables. After a write that was refused for lack of room it also asks whether there is room
+/// again.
 #[utoipa::path(
     get,
     path = "/health/ready",

@@ -1,5 +1,5 @@
-//! The host that a request is for: a request names exactly one (RFC 9112, 3.2). A second one would
-//! let a proxy and the service disagree about it.
+//! A request names exactly one host (RFC 9112, 3.2). With two, a proxy and the service might read
+//! different ones.
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::problem::Problem;
 
-/// Lets requests through that name one host. HTTP/1.0 knew no such header: there it may be missing.
+/// Refuses a request that does not name exactly one host. In HTTP/1.0 the header may be missing.
 pub(super) async fn only_one(request: Request, next: Next) -> Response {
     match check(request.version(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
@@ -38,12 +38,12 @@ fn check(version: Version, target: &Uri, headers: &HeaderMap) -> Result<(), &'st
     }
 }
 
-/// A host, with or without a port, and nothing before it.
+/// Reads a host, with or without a port, and nothing before it.
 fn authority(text: &str) -> Option<Authority> {
     let authority: Authority = text.parse().ok()?;
     let port = authority.as_str().strip_prefix(authority.host())?;
     let port_fits = port.is_empty() || authority.port_u16().is_some();
-    // A URI's host may have commas, which in a header join what were two.
+    // A URI's host may contain commas. In a header a comma joins what were two headers.
     let is_a_hosts = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%[]:".contains(&byte);
     let host = authority.host();
     let host_fits = !host.is_empty() && host.bytes().all(is_a_hosts);

@@ -1,8 +1,8 @@
-//! Integers as they come from outside, read once and complained about in one way.
+//! Integers in requests: one way to read them, and one way to complain.
 
 use super::problem::Problem;
 
-/// Reads a field that has to be there.
+/// Reads a field that must be present as an integer that is not negative.
 ///
 /// # Errors
 /// 400, which names the field and what is wrong with it.

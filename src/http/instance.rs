@@ -30,9 +30,9 @@ impl FromStr for Instance {
 }
 
 impl Instance {
-    /// Named after the host, which for a container is the container; `racy` where it has no name.
+    /// The name of this host, which in a container is the container's. `racy` if it has none.
     pub fn of_this_host() -> Self {
-        // Linux tells it in a file; elsewhere the environment may.
+        // Linux has it in a file; on other systems it may be in the environment.
         let name = fs::read_to_string("/proc/sys/kernel/hostname");
         let name = name.ok().or_else(|| env::var("HOSTNAME").ok());
         let name = name.and_then(|name| name.trim().parse().ok());
@@ -41,12 +41,12 @@ impl Instance {
 
     /// The name.
     pub fn name(&self) -> &str {
-        // It is ASCII: nothing else was let in.
+        // It is ASCII, because `from_str` takes nothing else.
         self.0.to_str().unwrap_or_default()
     }
 }
 
-/// Says in the response which instance it comes from.
+/// Adds the instance's name to a response.
 pub(super) async fn sign(State(instance): State<Instance>, mut response: Response) -> Response {
     const HEADER: HeaderName = HeaderName::from_static("x-racy-instance");
     response.headers_mut().insert(HEADER, instance.0);

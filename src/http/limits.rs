@@ -1,16 +1,17 @@
-//! What the clients of a service may take together.
+//! The limits of all clients together.
 
 use std::time::Duration;
 
-/// What the clients may take together.
+/// The limits of all clients together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The most connections of clients. A few more are kept for the keeper, health and metrics.
+    /// How many connections clients may have, at most. A few more are reserved for the keeper,
+    /// health and metrics.
     pub connections: usize,
-    /// How many connections to the database are kept for the keeper, health and metrics. Deposits,
-    /// orders and exports share the others. With 0, all share all.
+    /// How many connections to the database are kept for the keeper, health and metrics. The
+    /// strategies share the others. With 0, all requests share all connections.
     pub kept_database_connections: u32,
-    /// How long a client may read nothing of its answer before its connection is closed.
+    /// How long a client may read nothing of its answer. After that its connection is closed.
     pub write_timeout: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what Prometheus scrapes.
+//! `GET /metrics`, for Prometheus.
 
 use std::sync::Arc;
 
@@ -38,8 +38,9 @@ problems! {
 
 /// Show metrics
 ///
-/// In Prometheus' text format, each with its help. Where the database does not answer, `racy_database_up`
-/// is 0 and the accounts are missing; the scrape itself does not fail.
+/// Shows the metrics in Prometheus' text format, each with its help. If the database does not
+/// answer,
+/// `racy_database_up` is 0 and the accounts are missing; the scrape itself does not fail.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -57,7 +58,7 @@ problems! {
 async fn scrape(
     State(app): State<Arc<App>>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
-    // Before the scrape itself takes a connection.
+    // Read before the scrape itself takes a connection.
     let pool = app.pool_use();
     let database_up = app.kept.ping().await.is_ok();
     let accounts = if database_up {

@@ -1,8 +1,8 @@
 //! The HTTP service: one file for each resource.
 //!
 //! A request flows one way: request → handler → strategy → session → step → engine → receipt →
-//! response. The lists in this file say of which parts the API consists; each part brings its routes
-//! and their description. [`serve`] runs the service on a listener until it is told to stop.
+//! response. The lists in this file say of which parts the API consists; each part brings its
+//! routes and their description. [`serve`] runs the service on a listener until it is told to stop.
 //!
 //! | files | |
 //! |---|---|
@@ -15,8 +15,8 @@
 //! | `settings`, `app`, `service`, `server` | from the settings to the accept loop |
 //!
 //! What a client may take is in four files. `limits`: the numbers. `admission`: how many clients
-//! may be connected. `connected`: what one connection is doing, and when it has to go. `socket`:
-//! whether its client reads. `host`, `caller` and `protection` are about headers.
+//! may be connected. `connection`: what one connection is doing, and when it must be closed.
+//! `socket`: whether its client reads. `host`, `caller` and `protection` are about headers.
 
 mod accounts;
 mod admin;
@@ -25,7 +25,7 @@ mod app;
 mod assets;
 mod caller;
 mod completion;
-mod connected;
+mod connection;
 mod deposits;
 mod download;
 mod exchange;

@@ -14,9 +14,9 @@ use crate::explore::report::Report;
 #[openapi(
     info(
         title = "Racy",
-        description = "A laboratory of race conditions: deposits that lose money, orders \
-            that get mixed up, and those that do not. Every \
-            response names the instance that gave it (`X-Racy-Instance`) and its request (`X-Request-Id`).",
+        description = "A laboratory of race conditions: deposits that lose money, orders that get \
+            mixed up, and those that do not. Every response names the instance that gave it \
+            (`X-Racy-Instance`) and its request (`X-Request-Id`).",
         license(name = "MIT", identifier = "MIT"),
     ),
     components(schemas(Problem, Report))
@@ -45,7 +45,7 @@ impl Modify for SignInMethods {
             .build();
         let session = ApiKeyValue::with_description(
             "racy_session",
-            "The cookie of who has signed in at /admin/login.",
+            "The cookie of a user who has signed in at /admin/login.",
         );
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(token));

@@ -1,4 +1,4 @@
-//! `/orders`: one order, written by a strategy; the consumer; and the audit of a book.
+//! `/orders`: a strategy writes an order, the consumer ships what waits, and a book is audited.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -62,15 +62,15 @@ struct Paths;
 struct OrderWritten {
     /// The strategy that wrote it.
     strategy: &'static str,
-    /// The book in which it is numbered.
+    /// The book that numbers it.
     book: i64,
-    /// Its number, or its UUID; null where the strategy cannot learn it.
+    /// Its number, or its UUID; null if the strategy cannot know it.
     order: Option<OrderId>,
-    /// Who ordered.
+    /// The customer's number.
     customer_no: i64,
     /// Always `applied`.
     outcome: Outcome,
-    /// How often it was tried, this last time included.
+    /// The number of attempts, the last one included.
     attempts: u32,
     /// When the request arrived, in microseconds since 1970-01-01 UTC.
     arrived_at_us: u64,
@@ -85,36 +85,36 @@ struct OrderWritten {
     reason = "describes the body to OpenAPI; `parse` reads it field by field"
 )]
 struct OrderBody {
-    /// Who orders.
+    /// The customer's number.
     #[schema(example = 12345, minimum = 1)]
     customer_no: i64,
-    /// When it is to be delivered.
+    /// The day of the delivery.
     #[schema(example = "2026-12-01", format = Date)]
     delivery_date: String,
-    /// What is ordered.
+    /// The order's lines.
     #[schema(min_items = 1, max_items = 100, example = json!([
         { "item_no": "10105", "quantity": 80 },
         { "item_no": "14600", "quantity": 20 },
     ]))]
     orderlines: Vec<OrderLineBody>,
-    /// The book in which it is numbered; 1 unless given.
+    /// The book that numbers it; 1 unless given.
     #[schema(example = 1, minimum = 1)]
     book: Option<i64>,
 }
 
-/// Some of an item.
+/// An order line.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "as above")]
 struct OrderLineBody {
-    /// Which item.
+    /// The item's number.
     #[schema(value_type = ItemNumber, inline, example = "10105")]
     item_no: String,
-    /// How many of it.
+    /// The quantity.
     #[schema(example = 80, minimum = 1, maximum = 10_000)]
     quantity: i64,
 }
 
-/// The items that there are, as OpenAPI describes them.
+/// The item numbers, as OpenAPI describes them.
 struct ItemNumber;
 
 impl PartialSchema for ItemNumber {
@@ -131,7 +131,7 @@ impl ToSchema for ItemNumber {}
 problems! {
     /// Of an order.
     OrderProblems {
-        400 => "A field is missing or wrong: the answer names it, and nothing was written",
+        400 => "A field is missing or wrong; the answer names it, and nothing was written",
         404 => "There is no such strategy",
         409 => "The engine refused, or the strategy gave up after several attempts",
         415 => "The body is not JSON",
@@ -139,20 +139,20 @@ problems! {
 
     /// Of the consumer.
     ConsumerProblems {
-        400 => "The book is none",
+        400 => "The book's number is not valid",
         409 => "The engine refused; what was shipped before is on record",
     }
 
     /// Of an audit.
     AuditProblems {
-        400 => "The book is none",
+        400 => "The book's number is not valid",
     }
 }
 
 /// Write an order
 ///
-/// Writes the order's head and its lines, in the way of the strategy. With some of them, two orders get the same number
-/// when several requests meet, or the consumer ships half of one.
+/// Writes the order's head and its lines, in the strategy's way. With some strategies, two orders
+/// get the same number when requests meet, or the consumer ships half an order.
 #[utoipa::path(
     post,
     path = "/orders/{strategy}/",
@@ -247,7 +247,7 @@ async fn parse(request: Request) -> Result<Order, Problem> {
     })
 }
 
-/// The first book, unless another one is named.
+/// The book's number; 1 unless given.
 fn book(text: Option<String>) -> Result<i64, Problem> {
     text.map_or(Ok(1), |text| integer_within("book", &text, 1..=i64::MAX))
 }
@@ -257,10 +257,10 @@ fn lines(json: &str) -> Result<Vec<OrderLine>, Problem> {
     let lines: Vec<Box<RawValue>> = serde_json::from_str(json)
         .map_err(|_| wrong("is not an array of objects with item_no and quantity".to_owned()))?;
     match lines.len() {
-        0 => Err(wrong("is empty: an order has a line at least".to_owned())),
+        0 => Err(wrong("is empty: an order has at least one line".to_owned())),
         1..=MOST_LINES => (0..).zip(lines).map(line).collect(),
         many => Err(wrong(format!(
-            "has {many} lines: an order has {MOST_LINES} at most"
+            "has {many} lines: an order has at most {MOST_LINES}"
         ))),
     }
 }
@@ -293,17 +293,18 @@ fn required(name: &str, text: Option<String>) -> Result<String, Problem> {
 
 fn integer_within(name: &str, text: &str, range: RangeInclusive<i64>) -> Result<i64, Problem> {
     let value = natural(name, text)?;
-    match range.contains(&value) {
-        true => Ok(value),
-        false => Err(Problem::invalid(format!(
+    if range.contains(&value) {
+        Ok(value)
+    } else {
+        Err(Problem::invalid(format!(
             "The field {name:?} is out of range: {value} is not within {} to {}.",
             range.start(),
             range.end()
-        ))),
+        )))
     }
 }
 
-/// Reads a JSON text as what it stands for.
+/// Reads a JSON string as a value.
 fn parsed<T: FromStr<Err = String>>(name: &str, json: &str) -> Result<T, Problem> {
     let wrong = |what: String| Problem::invalid(format!("The field {name:?} is wrong: {what}."));
     let text: String =
@@ -311,21 +312,22 @@ fn parsed<T: FromStr<Err = String>>(name: &str, json: &str) -> Result<T, Problem
     text.parse().map_err(wrong)
 }
 
-/// Which book.
+/// The book that the consumer works on.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "describes the body to OpenAPI")]
 struct BookBody {
-    /// The book; 1 unless given.
+    /// The book's number; 1 unless given.
     #[schema(example = 1, minimum = 1)]
     book: Option<i64>,
 }
 
 /// What the consumer has shipped.
 #[derive(Debug, Serialize, ToSchema)]
-struct Processed {
-    /// The book.
+#[schema(as = Processed)]
+struct ShipmentReport {
+    /// The book's number.
     book: i64,
-    /// The orders that waited in it.
+    /// The orders that had waited in the book.
     shipped: Vec<Shipment>,
     /// Every step, with its time since the request arrived.
     timeline: Vec<TimelineStep>,
@@ -333,8 +335,8 @@ struct Processed {
 
 /// Let the consumer ship what waits
 ///
-/// Once, as `racy orders process` does: it reads the heads that are not processed, for each its lines, marks it, and
-/// records what it has shipped.
+/// Runs the consumer once, as `racy orders process` does. It reads the heads that are not
+/// processed. For each it reads the lines, marks the head, and records what it has shipped.
 #[utoipa::path(
     post,
     path = "/orders/process",
@@ -345,7 +347,7 @@ struct Processed {
         (BookBody = "multipart/form-data"),
     )),
     responses(
-        (status = 200, description = "What was shipped", body = Processed),
+        (status = 200, description = "What was shipped", body = ShipmentReport),
         ConsumerProblems,
         UnknownBodyType,
         AlwaysPossible,
@@ -355,32 +357,33 @@ async fn process(
     State(app): State<Arc<App>>,
     Extension(arrival): Extension<Arrival>,
     request: Request,
-) -> Result<Json<Processed>, Problem> {
+) -> Result<Json<ShipmentReport>, Problem> {
     let book = book(Fields::read(request, &["book"]).await?.take("book"))?;
     let exchange = Exchange::begin(&app, arrival);
     let shipped = consumer::perform(&app.database, book, exchange.observer()).await;
     let answer = exchange.end_uncounted(shipped.map_err(Problem::from))?;
-    Ok(Json(Processed {
+    Ok(Json(ShipmentReport {
         book,
         shipped: answer.receipt,
         timeline: answer.timeline,
     }))
 }
 
-/// Which book is to be audited.
+/// The book to audit.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct BookQuery {
-    /// The book; 1 unless given.
+    /// The book's number; 1 unless given.
     #[param(value_type = Option<i64>, minimum = 1)]
     book: Option<String>,
 }
 
 /// Audit a book
 ///
-/// How many orders and lines are in it, and what is wrong with them: each anomaly with its name, its count and one
-/// example. Every name is always there. `never_shipped` and `gap` are no anomalies by themselves. Ask when
-/// nobody writes: half of an order looks like an order that lacks lines.
+/// Counts the book's orders and lines, and what is wrong with them: each anomaly has a name, a
+/// count and one example, and every name is listed. `never_shipped` and `gap` are no anomalies by
+/// themselves. Ask when no client writes: an order that is half written looks like one that lacks
+/// lines.
 #[utoipa::path(
     get,
     path = "/orders/audit",

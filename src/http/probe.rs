@@ -1,4 +1,4 @@
-//! Asks a service from the outside whether it can do its work, as a container's health check does.
+//! Asks a service from outside whether it can do its work, for a container's health check.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Longer than the service waits for the database's answer, so that it can say that there was none.
+/// Longer than the service waits for the database, so that it can answer that there was no answer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Asks `GET /health/ready` of the service that listens at this address on this host.
@@ -29,7 +29,7 @@ pub async fn probe(listen: SocketAddr) -> Result<(), String> {
     }
 }
 
-/// Who listens on every address listens on the loopback address too.
+/// A service that listens on every address is asked on the loopback address.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -42,7 +42,7 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 async fn ask(address: SocketAddr) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
     let stream = TcpStream::connect(address).await?;
     let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Carries the request and its answer; an error of it is the request's as well.
+    // Carries the request and its answer. If it fails, the request fails too.
     tokio::spawn(connection);
     let request = Request::get("/health/ready").header(header::HOST, address.to_string());
     let response = requests.send_request(request.body(Body::empty())?).await?;
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_everywhere_is_asked_on_the_loopback_address() {
+    fn a_service_that_listens_everywhere_is_asked_on_the_loopback_address() {
         for (listen, asked) in [
             ("0.0.0.0:8080", "127.0.0.1:8080"),
             ("[::]:8080", "[::1]:8080"),

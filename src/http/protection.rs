@@ -1,4 +1,4 @@
-//! What browsers and caches are to know of an answer.
+//! Headers that tell browsers and caches how to treat an answer.
 
 use axum::http::HeaderValue;
 use axum::http::header::{self, HeaderName};
@@ -9,12 +9,12 @@ const NO_SNIFFING: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("nosniff"),
 );
 
-const TO_OURSELVES: (HeaderName, HeaderValue) = (
+const SAME_ORIGIN: (HeaderName, HeaderValue) = (
     header::REFERRER_POLICY,
     HeaderValue::from_static("same-origin"),
 );
 
-/// An answer to a user who is signed in or signs in: no cache keeps it.
+/// For an answer to a user: no cache may keep it.
 pub(super) async fn keep_private(mut response: Response) -> Response {
     let no_store = HeaderValue::from_static("no-store");
     response
@@ -23,7 +23,8 @@ pub(super) async fn keep_private(mut response: Response) -> Response {
     response
 }
 
-/// A page of ours: without a script, not framed by other sites, and loading nothing from elsewhere.
+/// For a page of the service: it runs no script, no other site frames it, and it loads nothing from
+/// other sites.
 pub(super) async fn protect_page(response: Response) -> Response {
     with_policy(
         response,
@@ -32,8 +33,8 @@ pub(super) async fn protect_page(response: Response) -> Response {
     )
 }
 
-/// Swagger UI: its own scripts, styles that these set, pictures within them, and requests to this
-/// service.
+/// For Swagger UI: it may run its own scripts, set styles, show embedded pictures, and send
+/// requests to this service.
 pub(super) async fn protect_documentation(response: Response) -> Response {
     with_policy(
         response,
@@ -47,6 +48,6 @@ fn with_policy(mut response: Response, policy: &'static str) -> Response {
     let policy = HeaderValue::from_static(policy);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    headers.extend([NO_SNIFFING, TO_OURSELVES]);
+    headers.extend([NO_SNIFFING, SAME_ORIGIN]);
     response
 }

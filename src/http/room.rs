@@ -1,8 +1,8 @@
-//! Whether the database has room for a write, as far as the instance knows.
+//! Whether the database has disk space left, as far as the instance knows.
 //!
-//! It is asked only where it is in doubt, because asking takes a write. An engine that has no room
-//! refuses; but MySQL may keep the COMMIT waiting for room, and then others wait for that client's
-//! locks in vain.
+//! Asking takes a write, so the database is asked only if there is doubt. An engine without space
+//! refuses. But MySQL may let a COMMIT wait for space, and then other clients wait for that
+//! client's locks in vain.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,14 +15,14 @@ use super::problem::Problem;
 use crate::accounts;
 use crate::engine::{Database, Fault, FaultKind, Flavour};
 
-/// How long a trial's end is waited for.
+/// How long to wait for the end of a trial write.
 const TRIAL: Duration = Duration::from_secs(1);
 
-/// What is known about the room in a database.
+/// What is known about the disk space of a database.
 #[derive(Debug)]
 pub(super) struct Room {
     is_in_doubt: AtomicBool,
-    /// One trial at a time: where one waits in the server, each further one would as well.
+    /// One trial at a time: if one waits in the server, each further one would wait too.
     trial: Arc<Semaphore>,
 }
 
@@ -36,7 +36,7 @@ impl Default for Room {
 }
 
 impl Room {
-    /// Learns from how a write ended. `problem` is None if it was made.
+    /// Learns from how a write ended. `problem` is None if it succeeded.
     pub(super) fn learn(&self, flavour: Flavour, problem: Option<&Problem>) {
         let Some(problem) = problem else {
             self.is_in_doubt.store(false, Ordering::Relaxed);
@@ -51,10 +51,11 @@ impl Room {
         }
     }
 
-    /// Tries a write where room is in doubt.
+    /// Tries a write if there is doubt.
     ///
     /// # Errors
-    /// As the database refuses; or that the write, or an earlier one, has not come to its end.
+    /// The database's refusal; or a fault that says that this write, or an earlier one, still
+    /// waits.
     pub(super) async fn must_be_there(&self, database: &Database) -> Result<(), Fault> {
         if !self.is_in_doubt.load(Ordering::Relaxed) {
             return Ok(());
@@ -83,7 +84,6 @@ impl Room {
 
 fn still_waiting() -> Fault {
     Fault::unavailable(
-        "the database takes a write and does not come to its end; its disk may be full, or something \
-         has locked it as a whole",
+        "a write to the database does not end; its disk may be full, or all of it may be locked",
     )
 }

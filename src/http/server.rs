@@ -18,19 +18,19 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use super::admission::{Admission, Admitted, SAY_QUICKLY};
+use super::admission::{Admission, AdmittedConnection, RESERVED_HEADER_TIMEOUT};
 use super::caller::Caller;
 use super::service::Service;
 use super::socket::Socket;
 
-/// Serves until `stop` is done; then takes no more connections, and finishes the requests that are
-/// under way, also those whose clients have left. However long that takes: whoever has less time
-/// drops the future.
+/// Serves until `stop` is done. After that it takes no more connections, ends the streams, and
+/// finishes all other requests, also those whose clients have left. This takes as long as they
+/// take: a caller with less time drops the future.
 pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Output = ()>) {
     let service = Arc::new(service);
     let admission = Admission::of(service.limits.connections);
     let connections = TaskTracker::new();
-    let serve = |(stream, peer): (TcpStream, SocketAddr), admitted: Admitted| {
+    let serve = |(stream, peer): (TcpStream, SocketAddr), admitted: AdmittedConnection| {
         let served = serve_connection(stream, peer.ip(), admitted, service.clone());
         connections.spawn(served);
     };
@@ -58,11 +58,11 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
     service.close().await;
 }
 
-/// Takes the next connection, once there is a place for it; None where it came to nothing.
+/// Takes the next connection and waits for a place for it. None if it could not be accepted.
 async fn accept(
     listener: &TcpListener,
     admission: &Arc<Admission>,
-) -> Option<((TcpStream, SocketAddr), Admitted)> {
+) -> Option<((TcpStream, SocketAddr), AdmittedConnection)> {
     match listener.accept().await {
         Ok(accepted) => Some((accepted, admission.admit().await?)),
         Err(error) => {
@@ -72,11 +72,11 @@ async fn accept(
     }
 }
 
-/// Closes the listener, and yields the connections that nobody had accepted: they would be reset with it, and
-/// some client that was in time would get no answer.
+/// Closes the listener, and yields the connections that it had not accepted yet. They would be
+/// reset with it, and a client that was in time would get no answer.
 fn not_yet_accepted(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
     let listener = listener.into_std().ok();
-    // It does not block: where nobody is left, it says so.
+    // The listener does not block: without a further connection, accept returns an error.
     let accepted = std::iter::from_fn(move || listener.as_ref()?.accept().ok());
     accepted.filter_map(|(stream, peer)| {
         stream.set_nonblocking(true).ok()?;
@@ -84,21 +84,23 @@ fn not_yet_accepted(listener: TcpListener) -> impl Iterator<Item = (TcpStream, S
     })
 }
 
-/// How long after the stop a request is still taken. hyper, when it is told to stop, closes a connection from
-/// which it has read nothing, whatever has arrived by then; this is time enough to read it.
+/// How long after the stop a request is still taken. When hyper is told to stop, it closes a
+/// connection from which it has read nothing, even if a request has arrived. This is enough time to
+/// read it.
 const LAST_CALL: Duration = Duration::from_millis(100);
 
-/// How long a client may read nothing once the service stops.
+/// How long a client may read nothing after the stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Serves one connection, request after request, until it ends, has to go or the service stops.
+/// Serves one connection, request after request, until it ends, must be closed, or the service
+/// stops.
 async fn serve_connection(
     stream: TcpStream,
     peer: IpAddr,
-    admitted: Admitted,
+    admitted: AdmittedConnection,
     service: Arc<Service>,
 ) {
-    let connected = &admitted.connected;
+    let client = &admitted.connection;
     let mut connection = pin!(connection(stream, peer, &admitted, &service));
     let last_call = async {
         service.stopping.cancelled().await;
@@ -108,13 +110,13 @@ async fn serve_connection(
     let ended = tokio::select! {
         biased;
         ended = &mut connection => Ok(ended),
-        reason = connected.has_to_go(patience) => Err(reason),
+        reason = client.must_close(patience) => Err(reason),
         () = last_call => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 biased;
                 ended = connection => Ok(ended),
-                reason = connected.has_to_go(patience.min(LAST_PATIENCE)) => Err(reason),
+                reason = client.must_close(patience.min(LAST_PATIENCE)) => Err(reason),
             }
         }
     };
@@ -125,30 +127,31 @@ async fn serve_connection(
     }
 }
 
-/// How long a request's line and headers may be together: enough for every browser's cookies.
+/// How many bytes a request's line and headers may have: enough for every browser's cookies.
 const LONGEST_HEAD: usize = 32 * 1024;
 
-/// How much of what was read, and of what is to be written, is kept for each connection.
+/// How many bytes are buffered for each connection, of its input and again of its output.
 const BUFFER: usize = 2 * LONGEST_HEAD;
 
 fn connection(
     stream: TcpStream,
     peer: IpAddr,
-    admitted: &Admitted,
+    admitted: &AdmittedConnection,
     service: &Service,
 ) -> impl GracefulConnection<Error = hyper::Error> + Send + 'static {
-    let header_timeout = match admitted.connected.is_in_the_reserve() {
-        true => service.header_timeout.min(SAY_QUICKLY),
-        false => service.header_timeout,
+    let header_timeout = if admitted.connection.is_in_the_reserve() {
+        service.header_timeout.min(RESERVED_HEADER_TIMEOUT)
+    } else {
+        service.header_timeout
     };
-    let socket = Socket::of(stream, Arc::clone(&admitted.connected));
-    let arrived = admitted.arrived();
+    let socket = Socket::of(stream, Arc::clone(&admitted.connection));
+    let origin = admitted.origin();
     let router = service.router.clone();
     let behind_proxy = service.behind_proxy;
     let router = router.map_request(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         Caller::introduce(&mut request, peer, behind_proxy);
-        request.extensions_mut().insert(arrived.clone());
+        request.extensions_mut().insert(origin.clone());
         request
     });
     http1::Builder::new()
@@ -159,8 +162,8 @@ fn connection(
         .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router))
 }
 
-/// A connection that broke before it was accepted is its client's affair. Anything else, such as
-/// too many open files, needs time to get better.
+/// Waits after a failure to accept, such as too many open files. A connection that broke before it
+/// was accepted is no failure of the service.
 async fn recover(error: &std::io::Error) {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(

@@ -1,7 +1,7 @@
-//! A client's socket, which notes what becomes of the bytes.
+//! A client's socket, which notes which bytes come and go.
 //!
-//! A client that reads nothing would keep its answer, and what that is made of, for as long as it
-//! likes: TCP keeps asking it whether there is room, and never gives up. So the service has to.
+//! A client that reads nothing would hold its answer, and the memory for it, without any limit: TCP
+//! keeps asking whether there is room, and never gives up. So the service has to give up.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,30 +14,33 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::connected::Connected;
+use super::connection::ClientConnection;
 
-/// About how many bytes wait in the system to be sent, at most. That a client reads shows only in
-/// the system's taking more of them. The system would take megabytes at once otherwise, and a slow
-/// client would seem to read nothing for minutes.
+/// About how many bytes wait in the system to be sent, at most. The service sees that a client
+/// reads only when the system takes more bytes. Without a limit the system would take megabytes at
+/// once, and a slow client would seem to read nothing for minutes.
 const MOST_NOT_SENT: u32 = 32 * 1024;
 
-/// How long, and how many bytes, are read from a client that was answered before it has sent all.
+/// How long a closed socket still reads, at most. A client that was answered before it had sent all
+/// would lose the answer otherwise.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How many bytes a closed socket still reads, at most.
 const MOST_DISCARDED: usize = 1024 * 1024;
 
+/// A client's socket.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
-    connected: Arc<Connected>,
-    closing: Closing,
+    connection: Arc<ClientConnection>,
+    state: SocketState,
 }
 
-/// How far a socket is closed.
 #[derive(Debug)]
-enum Closing {
-    NotYet,
-    /// All is sent. What still comes in is thrown away: were it left unread, the system would reset
-    /// the connection, and the client would lose the answer.
+enum SocketState {
+    Open,
+    /// Everything is sent, and the bytes that still come in are thrown away. If they were left
+    /// unread, the system would reset the connection, and the client would lose the answer.
     Lingering {
         until: Pin<Box<Sleep>>,
         discarded: usize,
@@ -45,8 +48,8 @@ enum Closing {
 }
 
 impl Socket {
-    pub(super) fn of(stream: TcpStream, connected: Arc<Connected>) -> Self {
-        // An answer that waits for the acknowledgement of another is no measurement.
+    pub(super) fn of(stream: TcpStream, connection: Arc<ClientConnection>) -> Self {
+        // Times would not be comparable if an answer waited for the acknowledgement of another.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
@@ -56,22 +59,22 @@ impl Socket {
         }
         Self {
             stream,
-            connected,
-            closing: Closing::NotYet,
+            connection,
+            state: SocketState::Open,
         }
     }
 
     fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match &written {
-            Poll::Ready(_) => self.connected.has_read(),
-            Poll::Pending => self.connected.has_not_read(),
+            Poll::Ready(_) => self.connection.has_read(),
+            Poll::Pending => self.connection.has_not_read(),
         }
         written
     }
 
-    /// Reads and throws away what still comes. Done at the client's end, and where it is enough.
+    /// Reads and throws away what still comes, until the client closes or a limit is reached.
     fn discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Closing::Lingering { until, discarded } = &mut self.closing else {
+        let SocketState::Lingering { until, discarded } = &mut self.state else {
             return Poll::Ready(());
         };
         let mut buffer = [0; 4096];
@@ -86,7 +89,7 @@ impl Socket {
                     *discarded += buffer.filled().len();
                 }
                 Poll::Ready(_) => break,
-                Poll::Pending if *discarded > 0 || self.connected.has_unanswered_input() => {
+                Poll::Pending if *discarded > 0 || self.connection.has_unanswered_input() => {
                     return Poll::Pending;
                 }
                 Poll::Pending => break,
@@ -105,7 +108,7 @@ impl AsyncRead for Socket {
         let before = buffer.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
         if buffer.filled().len() > before {
-            self.connected.has_sent();
+            self.connection.has_sent();
         }
         Poll::Ready(read)
     }
@@ -139,9 +142,9 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if matches!(self.closing, Closing::NotYet) {
+        if matches!(self.state, SocketState::Open) {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
-            self.closing = Closing::Lingering {
+            self.state = SocketState::Lingering {
                 until: Box::pin(sleep(LINGER)),
                 discarded: 0,
             };

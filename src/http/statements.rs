@@ -37,19 +37,20 @@ fn routes() -> Router<Arc<App>> {
 #[openapi(paths(show))]
 struct Paths;
 
-/// How the statement is to be read.
+/// How to read the statement.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct StatementQuery {
-    /// Which way; also by its whole name, as the explorer and the metrics give it.
+    /// The strategy's name, or its full name, as the explorer and the metrics give it.
     #[param(value_type = ReaderName, inline, example = "snapshot")]
     strategy: Option<String>,
-    /// At most that many transactions are listed, 1 to 1000; 100 unless given. The sums are of all of them.
+    /// At most this many transactions are listed, 1 to 1000; 100 unless given. The sums include all
+    /// transactions.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 1000)]
     limit: Option<String>,
 }
 
-/// The names that are known, as OpenAPI describes them.
+/// The strategies' names, as OpenAPI describes them.
 struct ReaderName;
 
 impl PartialSchema for ReaderName {
@@ -91,10 +92,14 @@ problems! {
 
 /// Show a statement
 ///
-/// The balance and the transactions together, what they add up to, and whether they balance. With `snapshot` they come
-/// from one moment, and balance if the books do: not where an update was lost, nor amid a deposit in autocommit
-/// (`non_atomic_*`, `lock_without_transaction`), which is committed in halves. With `torn` a deposit may come between.
-/// Listed are the newest transactions; GET /accounts/{id}/transactions lists them all, page by page.
+/// The balance and the transactions together, their sums, and whether these agree.
+///
+/// With `snapshot` all of it is read at one moment. Then the sums disagree only if the account is
+/// wrong: an update was lost, or a deposit in autocommit (`non_atomic_*`,
+/// `lock_without_transaction`) is committed in part. With `torn` a deposit may come in between.
+///
+/// The newest transactions are listed; GET /accounts/{id}/transactions lists all of them, page by
+/// page.
 #[utoipa::path(
     get,
     path = "/accounts/{id}/statement",

@@ -1,9 +1,9 @@
 //! The place for long-lived streams, such as server-sent events.
 //!
 //! Other requests run to their end (`completion`): they take a worker, their time is limited, and a
-//! stop waits for them. A stream has no end of its own. So here a request takes no worker and has no
-//! time limit. When the service stops, its body ends at once, as if the handler had nothing more to
-//! say. A handler in this place has to answer at once and to do its waiting in the body.
+//! stop waits for them. A stream has no end of its own. So here a request takes no worker and has
+//! no time limit. When the service stops, its body ends at once, as if the handler had nothing more
+//! to say. A handler in this place has to answer at once and to do its waiting in the body.
 //!
 //! A stream's connection is like all others: it takes one of the places that `admission` gives, and
 //! it is closed if its client reads nothing.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::from_this_site_only;
-use super::signed_in::SignedIn;
+use super::signed_in_user::SignedInUser;
 use crate::accounts::Account;
 use crate::http::accounts::{find_account, number_in_path};
 use crate::http::app::App;
@@ -49,22 +49,23 @@ fn routes() -> Router<Arc<App>> {
 #[openapi(paths(open, reset, delete_transactions, delete_transaction, changes))]
 struct Paths;
 
-/// What the new account holds at first.
+/// The body of a request to open an account.
 #[derive(Debug, ToSchema)]
 #[expect(
     dead_code,
     reason = "describes the body to OpenAPI; `opening_balance` reads it"
 )]
 struct NewAccount {
-    /// Zero unless given.
+    /// What the account holds at first; zero unless given.
     #[schema(example = 1000, minimum = 0)]
     opening_balance: Option<i64>,
 }
 
 /// What was deleted.
 #[derive(Debug, Serialize, ToSchema)]
-struct Deleted {
-    /// How many transactions.
+#[schema(as = Deleted)]
+struct DeletionCount {
+    /// The number of transactions.
     deleted: u64,
 }
 
@@ -72,7 +73,7 @@ struct Deleted {
 #[derive(Debug, Serialize, ToSchema)]
 struct ChangePage {
     changes: Vec<Change>,
-    /// What to give as `before` for the next page; null on the last.
+    /// The `before` of the next page; null on the last page.
     next: Option<i64>,
 }
 
@@ -91,12 +92,13 @@ problems! {
     /// Of opening an account.
     OpeningProblems {
         400 => "The opening balance is no integer, negative or out of range",
-        409 => "Others kept the database from being written for too long",
+        409 => "Other clients kept the database from being written for too long",
     }
 
-    /// Of a change to an account for which others race.
+    /// Of a change to an account that other clients use.
     AccountInUse {
-        409 => "Others held the account's locks for too long, or were in the way at every try",
+        409 => "Other clients held the account's locks for too long, or were in the way of every \
+            attempt",
     }
 
     /// Of a change that moves amounts into the opening balance.
@@ -113,7 +115,7 @@ problems! {
 
 /// Open an account
 ///
-/// For the signed-in only.
+/// Opens an account with an opening balance. Only for users.
 #[utoipa::path(
     post,
     path = "/accounts",
@@ -134,7 +136,7 @@ problems! {
     security(("token" = []), ("session" = []))
 )]
 async fn open(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Account>), Problem> {
@@ -145,10 +147,7 @@ async fn open(
     Ok((StatusCode::CREATED, location, Json(account)))
 }
 
-/// Reads it from the body; zero unless given.
-///
-/// # Errors
-/// 400 or 415, which say what is wrong.
+/// Reads the opening balance from the body; zero unless given.
 pub(super) async fn opening_balance(request: Request) -> Result<i64, Problem> {
     let mut fields = Fields::read(request, &["opening_balance"]).await?;
     let text = fields.take("opening_balance");
@@ -157,12 +156,13 @@ pub(super) async fn opening_balance(request: Request) -> Result<i64, Problem> {
 
 /// Reset an account
 ///
-/// To its opening balance, without any transaction. For the signed-in only.
+/// Puts an account back to its opening balance and deletes its transactions. Only for users.
 ///
-/// The change waits for deposits that are being made, and they for it, so that the books are right
-/// afterwards. It cannot keep out deposits by `mutex_in_process` in another instance, whose lock is
-/// in that instance's memory, nor deposits that lose updates among themselves. Idempotency keys are
-/// kept: a deposit that is sent again after the reset gets its first receipt and is not made again.
+/// The change waits for deposits under way, and they wait for it, so the account is right
+/// afterwards. There are two exceptions: deposits by `mutex_in_process` in another instance, whose
+/// lock is in that instance's memory, and deposits that lose updates among themselves. Idempotency
+/// keys are kept: a deposit that is sent again after the reset gets its first receipt and is not
+/// made again.
 #[utoipa::path(
     post,
     path = "/accounts/{id}/reset",
@@ -178,7 +178,7 @@ pub(super) async fn opening_balance(request: Request) -> Result<i64, Problem> {
     security(("token" = []), ("session" = []))
 )]
 async fn reset(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Account>, Problem> {
@@ -189,15 +189,16 @@ async fn reset(
 
 /// Delete an account's transactions
 ///
-/// Their amounts move into the opening balance: what the account holds and what was lost stay as they are.
-/// For the signed-in only. Amid deposits it is as with a reset.
+/// Deletes all of an account's transactions. Their amounts move into the opening balance, so
+/// neither the balance nor what was lost changes. Only for users. It waits for deposits as a reset
+/// does.
 #[utoipa::path(
     delete,
     path = "/accounts/{id}/transactions",
     tag = "keeper",
     params(("id" = i64, Path, description = "The account's number")),
     responses(
-        (status = 200, description = "How many were deleted", body = Deleted),
+        (status = 200, description = "How many were deleted", body = DeletionCount),
         UnknownAccount,
         KeeperOnly,
         AccountInUse,
@@ -207,19 +208,19 @@ async fn reset(
     security(("token" = []), ("session" = []))
 )]
 async fn delete_transactions(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Json<Deleted>, Problem> {
+) -> Result<Json<DeletionCount>, Problem> {
     let account = number_in_path(id)?;
     let deleted = keeper::delete_transactions(&app.kept, app.actor(&user), account).await?;
-    Ok(Json(Deleted { deleted }))
+    Ok(Json(DeletionCount { deleted }))
 }
 
 /// Delete a transaction
 ///
-/// Its amount moves into the opening balance. For the signed-in only. Amid deposits it is as with a
-/// reset.
+/// Deletes one transaction. Its amount moves into the opening balance. Only for users. It waits for
+/// deposits as a reset does.
 #[utoipa::path(
     delete,
     path = "/accounts/{id}/transactions/{transaction}",
@@ -229,7 +230,7 @@ async fn delete_transactions(
         ("transaction" = i64, Path, description = "The transaction's number"),
     ),
     responses(
-        (status = 200, description = "It was deleted", body = Deleted),
+        (status = 200, description = "The transaction was deleted", body = DeletionCount),
         UnknownTransaction,
         KeeperOnly,
         AccountInUse,
@@ -239,18 +240,19 @@ async fn delete_transactions(
     security(("token" = []), ("session" = []))
 )]
 async fn delete_transaction(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     ids: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Json<Deleted>, Problem> {
+) -> Result<Json<DeletionCount>, Problem> {
     let (account, transaction) = numbers_in_path(ids)?;
     keeper::delete_transaction(&app.kept, app.actor(&user), account, transaction).await?;
-    Ok(Json(Deleted { deleted: 1 }))
+    Ok(Json(DeletionCount { deleted: 1 }))
 }
 
 /// List the changes
 ///
-/// Who opened, reset or cleared which account, the newest first. For the signed-in only.
+/// Lists which user opened, reset or cleared which account, the newest change first. Only for
+/// users.
 #[utoipa::path(
     get,
     path = "/changes",
@@ -266,7 +268,7 @@ async fn delete_transaction(
     security(("token" = []), ("session" = []))
 )]
 async fn changes(
-    SignedIn(_user): SignedIn,
+    SignedInUser(_user): SignedInUser,
     State(app): State<Arc<App>>,
     query: Result<Query<BackwardsQuery>, QueryRejection>,
 ) -> Result<Json<ChangePage>, Problem> {
@@ -274,10 +276,8 @@ async fn changes(
     Ok(Json(ChangePage { changes, next }))
 }
 
-/// A page of changes and where the next one begins; how long it may be, and whether it is the first.
-///
-/// # Errors
-/// 400 for a page that cannot be, else the engine's.
+/// Reads a page of changes and where the next one begins, the page's limit, and whether it is the
+/// first page.
 pub(super) async fn page_of_changes(
     app: &App,
     query: Result<Query<BackwardsQuery>, QueryRejection>,
@@ -288,10 +288,7 @@ pub(super) async fn page_of_changes(
     Ok(((changes, next), limit, before == i64::MAX))
 }
 
-/// The account's and the transaction's numbers in a path.
-///
-/// # Errors
-/// 400 where one is none.
+/// Reads the account's and the transaction's numbers in a path.
 pub(super) fn numbers_in_path(
     ids: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<(i64, i64), Problem> {

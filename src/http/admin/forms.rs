@@ -1,4 +1,4 @@
-//! What the forms on the keeper's pages do. Each leads back to a page, so that reloading it does nothing
+//! What the forms on the keeper's pages do. Each redirects to a page, so that a reload does nothing
 //! twice.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use axum_extra::extract::CookieJar;
 use super::api::{numbers_in_path, opening_balance};
 use super::look;
 use super::pages::{HOME, login_page, way_on};
-use super::signed_in::{SignedIn, forget, remember, session};
+use super::signed_in_user::{SignedInUser, forget, remember, session};
 use crate::auth::{self, Password};
 use crate::http::accounts::number_in_path;
 use crate::http::app::App;
@@ -63,7 +63,7 @@ pub(super) async fn sign_out(
 
 /// `POST /admin/accounts`
 pub(super) async fn open(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Redirect, Problem> {
@@ -74,7 +74,7 @@ pub(super) async fn open(
 
 /// `POST /admin/accounts/{id}/reset`
 pub(super) async fn reset(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Redirect, Problem> {
@@ -85,7 +85,7 @@ pub(super) async fn reset(
 
 /// `POST /admin/accounts/{id}/transactions/delete`
 pub(super) async fn delete_transactions(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Redirect, Problem> {
@@ -96,7 +96,7 @@ pub(super) async fn delete_transactions(
 
 /// `POST /admin/accounts/{id}/transactions/{transaction}/delete`
 pub(super) async fn delete_transaction(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     ids: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Redirect, Problem> {

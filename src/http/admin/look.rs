@@ -1,5 +1,5 @@
-//! What the keeper's pages have in common: plain HTML that needs no script. The look itself is in
-//! `static/racy.css`, which all of the lab's pages share.
+//! What the keeper's pages have in common: plain HTML that needs no script. Their style sheet is
+//! `static/racy.css`, as of all pages.
 
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -9,7 +9,7 @@ use crate::auth::User;
 use crate::http::paging::Limit;
 use crate::http::problem::Complaint;
 
-/// A whole page. Who is signed in can go elsewhere from it.
+/// A whole page. With a user it shows the way to the other pages.
 pub(super) fn page(title: &str, user: Option<&User>, main: Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -49,26 +49,28 @@ fn navigation(user: &User) -> Markup {
     }
 }
 
-/// A button that changes something.
+/// A button that sends a form.
 pub(super) fn button(action: &str, label: &str) -> Markup {
     html! {
         form method="post" action=(action) { button { (label) } }
     }
 }
 
-/// What has just been done.
+/// A line that says what has just been done.
 pub(super) fn done(words: Option<&str>) -> Markup {
     html! {
         @if let Some(words) = words { p.done role="status" { (words) } }
     }
 }
 
-/// What is wrong.
+/// A line that says what is wrong.
 pub(super) fn complaint(complaint: &Complaint) -> Markup {
-    html! { p #complaint.complaint role="alert" { b { (complaint.title) ". " } (complaint.detail) } }
+    html! {
+        p #complaint.complaint role="alert" { b { (complaint.title) ". " } (complaint.detail) }
+    }
 }
 
-/// The way to the next page of a list, and back to its beginning.
+/// Links to the next page of a list, and to its first page.
 pub(super) fn pages(
     path: &str,
     parameter: &str,
@@ -93,7 +95,7 @@ pub(super) fn pages(
     }
 }
 
-/// The page instead of what the response says, which keeps its status and headers.
+/// Replaces a response's body by a page, and keeps its status and headers.
 pub(super) fn instead_of(response: Response, page: Markup) -> Response {
     let (mut parts, _body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);

@@ -1,15 +1,15 @@
-//! The keeper: between two lessons, accounts are opened and reset and transactions deleted. For people
-//! there are pages at `/admin`, which need no JavaScript; for scripts the same is an API.
+//! The keeper: between two lessons, a user opens and resets accounts and deletes transactions.
+//! There are pages at `/admin`, which need no JavaScript, and an API for scripts.
 //!
-//! Who wants to change anything has to be somebody ([`SignedIn`](signed_in::SignedIn)), and if a browser
-//! sends the request, it has to come from one of the service's own pages: a browser adds its cookies to
-//! whatever page of whatever site asks it to, and says which site it was.
+//! Every change needs a user ([`SignedInUser`](signed_in_user::SignedInUser)). And if a browser
+//! sends the request, one of the service's own pages must have caused it: a browser adds its
+//! cookies to requests that any site's page causes, and says which site it was.
 
 mod api;
 mod forms;
 mod look;
 mod pages;
-mod signed_in;
+mod signed_in_user;
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::keeper::Actor;
 pub(super) use api::PART;
 pub(super) use pages::show_problems;
 
-/// For people.
+/// The keeper's pages.
 pub(super) fn pages() -> Router<Arc<App>> {
     Router::new()
         .route("/admin", get(pages::accounts))
@@ -51,8 +51,8 @@ pub(super) fn pages() -> Router<Arc<App>> {
 }
 
 impl App {
-    /// The user who is signed in. A change by this user keeps this instance's deposits out
-    /// meanwhile.
+    /// The user as the author of a change. During the change, no deposit of this instance is made
+    /// to the account.
     fn actor<'a>(&'a self, user: &'a User) -> Actor<'a> {
         Actor {
             name: &user.username,

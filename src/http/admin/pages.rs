@@ -1,4 +1,4 @@
-//! The keeper's pages that show something.
+//! The keeper's pages.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::api::page_of_changes;
 use super::look;
-use super::signed_in::SignedIn;
+use super::signed_in_user::SignedInUser;
 use crate::accounts::{self, Account, Transaction};
 use crate::http::accounts::{find_account, number_in_path};
 use crate::http::app::App;
@@ -21,7 +21,8 @@ use crate::http::paging::{BackwardsQuery, PageQuery};
 use crate::http::problem::{Complaint, Problem};
 use crate::keeper::Change;
 
-/// Shows every problem as a page. Who has only to sign in is led there and back.
+/// Shows every problem as a page. A page that needs a user redirects to the login, which leads
+/// back.
 pub(in crate::http) async fn show_problems(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.uri().path_and_query().map(ToString::to_string);
@@ -45,7 +46,7 @@ pub(in crate::http) async fn show_problems(request: Request, next: Next) -> Resp
     look::instead_of(response, page)
 }
 
-/// Where the keeper begins.
+/// The keeper's first page.
 pub(super) const HOME: &str = "/admin";
 
 fn login_path(next: &str) -> String {
@@ -54,7 +55,8 @@ fn login_path(next: &str) -> String {
     path
 }
 
-/// What is no letter or digit cannot be mistaken for a part of the query.
+/// Encodes everything but letters, digits and slashes, so that nothing of it ends the query's
+/// value.
 fn percent_encoding(text: &str) -> impl Iterator<Item = String> {
     text.bytes().map(|byte| match byte {
         b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
@@ -62,7 +64,7 @@ fn percent_encoding(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Where to go after signing in: one of the keeper's own pages, whatever the link says.
+/// The page after the login. Whatever the link says, it is one of the keeper's own pages.
 pub(super) fn way_on(next: Option<&str>) -> &str {
     let ours = |path: &&str| {
         let below = path.strip_prefix(HOME);
@@ -87,7 +89,7 @@ pub(super) async fn login(query: Result<Query<LoginQuery>, QueryRejection>) -> M
     login_page("", way_on(next.as_deref()), None)
 }
 
-/// The form, with what was typed before and what was wrong with it.
+/// The login form, with the username that was typed before and what was wrong.
 pub(super) fn login_page(username: &str, next: &str, complaint: Option<&Complaint>) -> Markup {
     let is_wrong = complaint.map(|_| "true");
     let form = html! {
@@ -109,8 +111,8 @@ pub(super) fn login_page(username: &str, next: &str, complaint: Option<&Complain
     look::page("Sign in", None, form)
 }
 
-/// What a form has done, for the page to which it leads. One of a few words, so that a link can make a page
-/// say nothing else.
+/// What a form has done, for the page to which it redirects. It is one of a few words, so that a
+/// link cannot make the page say anything else.
 #[derive(Debug, Deserialize)]
 pub(super) struct DoneQuery {
     done: Option<String>,
@@ -126,14 +128,14 @@ fn words(query: Result<Query<DoneQuery>, QueryRejection>) -> Option<&'static str
     }
 }
 
-/// `GET /admin/accounts`, where a form leaves the browser that could not open an account
+/// `GET /admin/accounts`, where the browser is after a form that could not open an account
 pub(super) async fn to_accounts() -> Redirect {
     Redirect::to(HOME)
 }
 
 /// `GET /admin`
 pub(super) async fn accounts(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     query: Result<Query<PageQuery>, QueryRejection>,
     done: Result<Query<DoneQuery>, QueryRejection>,
@@ -151,10 +153,11 @@ pub(super) async fn accounts(
     Ok(look::page("Accounts", Some(&user), main))
 }
 
-/// What a change can and cannot do.
-const AMID_DEPOSITS: &str = "A change waits for deposits that are being made, and they for it: the books are right \
-    afterwards. It cannot keep out deposits by mutex_in_process in another instance, whose lock is in that instance's \
-    memory; nor those that lose updates among themselves.";
+/// What a change does while deposits are made.
+const AMID_DEPOSITS: &str = "A change waits for deposits under way, and they wait for it, so the \
+    account is right afterwards. There are two exceptions: deposits by mutex_in_process in another \
+    instance, whose lock is in that instance's memory, and deposits that lose updates among \
+    themselves.";
 
 fn open_form() -> Markup {
     html! {
@@ -213,7 +216,7 @@ fn reset_button(account: &Account) -> Markup {
 
 /// `GET /admin/accounts/{id}`
 pub(super) async fn account(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
     query: Result<Query<PageQuery>, QueryRejection>,
@@ -232,8 +235,8 @@ pub(super) async fn account(
             (look::button(&format!("{path}/transactions/delete"), "Delete all transactions"))
         }
         p.faint {
-            "A reset takes the account back to its opening balance. Deleting transactions changes neither \
-             what the account holds nor what was lost: their amounts move into the opening balance."
+            "A reset takes the account back to its opening balance. Deleting transactions changes \
+             neither the balance nor what was lost: their amounts move into the opening balance."
         }
         p.faint { (AMID_DEPOSITS) }
         (table_of_transactions(&account, &transactions))
@@ -290,7 +293,7 @@ fn table_of_transactions(account: &Account, transactions: &[Transaction]) -> Mar
 
 /// `GET /admin/changes`
 pub(super) async fn changes(
-    SignedIn(user): SignedIn,
+    SignedInUser(user): SignedInUser,
     State(app): State<Arc<App>>,
     query: Result<Query<BackwardsQuery>, QueryRejection>,
 ) -> Result<Markup, Problem> {
@@ -331,7 +334,7 @@ fn table_of_changes(changes: &[Change]) -> Markup {
     }
 }
 
-/// To the second, in UTC.
+/// A time in UTC, to the second.
 fn time(epoch_us: i64) -> String {
     let since_epoch = Duration::from_micros(u64::try_from(epoch_us).unwrap_or_default());
     httpdate::fmt_http_date(UNIX_EPOCH + since_epoch)
@@ -342,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_led_away_from_the_keepers_pages() {
+    fn no_link_leads_away_from_the_keepers_pages() {
         for ours in ["/admin", "/admin?after=3", "/admin/accounts/1?limit=2"] {
             assert_eq!(way_on(Some(ours)), ours);
         }

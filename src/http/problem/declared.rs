@@ -48,8 +48,8 @@ problems! {
         408 => "The body did not arrive in time",
         413 => "The body is too large",
         500 => "A mistake in the lab itself",
-        503 => "The database is out of reach, at a limit, read-only, or lacks a right or a table, or \
-            too many clients are connected; where another try may succeed, Retry-After tells when",
+        503 => "The database is out of reach, at a limit, read-only, or lacks a right or a table; \
+            or too many clients are connected. If another try may succeed, Retry-After tells when",
         504 => "The answer takes too long; the work goes on",
         507 => "The database has no room left",
     }

@@ -33,8 +33,8 @@ use crate::verdict::Outcome;
 /// An error, for programs and for people.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
-    /// What kind of problem it is, stable: `urn:racy:problem:` and a name, which is the fault's
-    /// where the engine refused.
+    /// The kind of problem, which never changes: `urn:racy:problem:` and a name. If the engine
+    /// refused, it is the fault's name.
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind in words.
@@ -49,17 +49,17 @@ pub struct Problem {
     /// The engine's own code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Whether the same request may well succeed when it is sent again, without a risk of doing
-    /// its work twice.
+    /// Whether the same request may succeed when it is sent again, without the risk that its work
+    /// is done twice.
     pub retryable: bool,
-    /// What became of the deposit, or of the order.
+    /// What became of what was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// The account's balance, where it is the reason.
+    /// The account's balance, if it is the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i128>)]
     pub balance: Option<i128>,
-    /// How often it was tried, where it was given up.
+    /// The number of attempts, if the strategy gave up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
     /// When the request arrived, in microseconds since 1970-01-01 UTC.

@@ -1,4 +1,4 @@
-//! Who sends a request: the session that a browser's cookie names, or a script's API token.
+//! The user who sends a request: by the session in a browser's cookie, or by a script's API token.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::http::problem::Problem;
 
 const COOKIE: &str = "racy_session";
 
-/// The user who sends the request. As the first argument of a handler it lets nobody else in: they
-/// get 401 and learn nothing of what is there.
+/// The user who sends the request. As the first argument of a handler it refuses all other
+/// requests: they get 401 and learn nothing else.
 #[derive(Debug)]
-pub(super) struct SignedIn(pub(super) User);
+pub(super) struct SignedInUser(pub(super) User);
 
-impl FromRequestParts<Arc<App>> for SignedIn {
+impl FromRequestParts<Arc<App>> for SignedInUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
@@ -27,7 +27,7 @@ impl FromRequestParts<Arc<App>> for SignedIn {
             bearer(parts),
             session(&CookieJar::from_headers(&parts.headers)),
         ) {
-            // Who shows a token wants to be that user, and not whoever else is signed in.
+            // A token counts before a session, because its sender has chosen it for this request.
             (Some(token), _) => auth::by_token(&app.kept, &token).await?,
             (None, Some(session)) => auth::by_session(&app.kept, &session).await?,
             (None, None) => None,
@@ -36,26 +36,24 @@ impl FromRequestParts<Arc<App>> for SignedIn {
     }
 }
 
-/// What comes after `Authorization: Bearer`; of any other authorization something that is nobody's.
+/// The token after `Authorization: Bearer`. Any other authorization yields a token of no user.
 fn bearer(parts: &Parts) -> Option<Token> {
     let authorization = parts.headers.get(AUTHORIZATION)?;
     let authorization = authorization.to_str().unwrap_or_default();
     let (scheme, token) = authorization.split_once(' ').unwrap_or_default();
-    Some(match scheme.eq_ignore_ascii_case("bearer") {
-        true => Token::shown(token.trim()),
-        false => Token::shown(""),
-    })
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    Some(Token::shown(if is_bearer { token.trim() } else { "" }))
 }
 
-/// The session that the browser shows.
+/// The session in the browser's cookie.
 pub(super) fn session(cookies: &CookieJar) -> Option<Token> {
     cookies
         .get(COOKIE)
         .map(|cookie| Token::shown(cookie.value()))
 }
 
-/// Tells the browser to show this session until it is closed, and to nobody but the service: neither to
-/// scripts nor, where the page came over TLS, to anybody who listens.
+/// Sets the session's cookie, which the browser keeps until it is closed. No script can read it. If
+/// the page came over TLS, the browser sends it over TLS only.
 pub(super) fn remember(cookies: CookieJar, session: &Token, secure: bool) -> CookieJar {
     let cookie = Cookie::build((COOKIE, session.reveal().to_owned()))
         .path("/")
@@ -65,7 +63,7 @@ pub(super) fn remember(cookies: CookieJar, session: &Token, secure: bool) -> Coo
     cookies.add(cookie)
 }
 
-/// Tells the browser to forget it.
+/// Removes the session's cookie.
 pub(super) fn forget(cookies: CookieJar) -> CookieJar {
     cookies.remove(Cookie::build(COOKIE).path("/"))
 }

@@ -1,8 +1,8 @@
-//! One connection from a client: what it is doing, and when it has to go.
+//! One connection from a client: what it is doing, and when it must be closed.
 //!
-//! Its [`Socket`](super::socket::Socket) notes what becomes of bytes, the service when a request
-//! begins and when its answer is handed over. The task that serves the connection asks
-//! [`has_to_go`](Connected::has_to_go).
+//! Its [`Socket`](super::socket::Socket) notes which bytes come and go. The service notes when a
+//! request begins, and when its answer has been handed over. The task that serves the connection
+//! waits for [`must_close`](ClientConnection::must_close).
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,9 +16,9 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
-/// A connection, as its socket, the service and the others see it.
+/// The state of a connection, which its socket, the service and `admission` share.
 #[derive(Debug)]
-pub(super) struct Connected {
+pub(super) struct ClientConnection {
     state: Mutex<State>,
     changed: Notify,
 }
@@ -26,39 +26,39 @@ pub(super) struct Connected {
 #[derive(Debug)]
 struct State {
     place: Place,
-    /// Whether a request is being carried out, or its answer is not handed over yet.
+    /// Whether a request is being carried out, or its answer has not been handed over yet.
     is_busy: bool,
-    /// Since when it is not busy.
+    /// Since when the connection has not been busy.
     idle_since: Instant,
-    /// Since when the client has read nothing, although there is something to be read.
+    /// Since when the client has read nothing, although an answer waits for it. None if it reads.
     stalled_since: Option<Instant>,
-    /// Whether something was read that no request has come of.
+    /// Whether bytes have come in that are not yet a whole request.
     has_unanswered_input: bool,
-    /// Whether another connection needs its place.
+    /// Whether another connection needs this one's place.
     is_unwanted: bool,
 }
 
 /// The right to be connected.
 #[derive(Debug)]
 pub(super) enum Place {
-    /// One of those that every client may have.
+    /// One of the places for every client.
     Ordinary(
         #[expect(dead_code, reason = "held, and given back when it is dropped")]
         OwnedSemaphorePermit,
     ),
-    /// One of the few beyond them, for one request that may not be kept out.
+    /// One of the few places beyond them, for a request that is never refused.
     Reserved(
         #[expect(dead_code, reason = "held, and given back when it is dropped")]
         OwnedSemaphorePermit,
     ),
 }
 
-/// Why a connection has to go.
+/// Why a connection must be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// The client has read nothing for that long.
+    /// The client has read nothing for this long.
     Stalled(Duration),
-    /// It is idle, and another one needs its place.
+    /// The connection is idle, and another one needs its place.
     Unwanted,
 }
 
@@ -66,12 +66,12 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stalled(patience) => write!(f, "the client has read nothing for {patience:?}"),
-            Self::Unwanted => f.write_str("it was idle, and another one needs its place"),
+            Self::Unwanted => f.write_str("it was idle, and another connection needs its place"),
         }
     }
 }
 
-impl Connected {
+impl ClientConnection {
     pub(super) fn at(place: Place) -> Self {
         Self {
             state: Mutex::new(State {
@@ -91,30 +91,31 @@ impl Connected {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it has one of the places beyond the ordinary ones.
+    /// Whether the connection has one of the reserved places.
     pub(super) fn is_in_the_reserve(&self) -> bool {
         matches!(self.state().place, Place::Reserved(_))
     }
 
-    /// Gives it another place, and its own back.
+    /// Gives the connection another place, and releases its old one.
     pub(super) fn move_to(&self, place: Place) {
         self.state().place = place;
     }
 
-    /// Since when it is idle; None while it is not, or is told to go already.
+    /// Since when the connection has been idle. None if it is busy, or was asked to leave.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
         (!state.is_busy && !state.is_unwanted).then_some(state.idle_since)
     }
 
-    /// Whether it was told to go and is idle, so that its place is about to be free.
+    /// Whether the connection is idle and was asked to leave, so that its place is about to be
+    /// free.
     pub(super) fn is_leaving(&self) -> bool {
         let state = self.state();
         !state.is_busy && state.is_unwanted
     }
 
-    /// Tells it to go as soon as it is idle.
-    pub(super) fn has_to_make_room(&self) {
+    /// Asks the connection to leave as soon as it is idle.
+    pub(super) fn ask_to_leave(&self) {
         self.state().is_unwanted = true;
         self.changed.notify_one();
     }
@@ -129,7 +130,7 @@ impl Connected {
         self.state().stalled_since = None;
     }
 
-    /// Notes that the client has room for no more.
+    /// Notes that the client takes no more bytes.
     pub(super) fn has_not_read(&self) {
         let mut state = self.state();
         if state.stalled_since.is_none() {
@@ -138,17 +139,17 @@ impl Connected {
         }
     }
 
-    /// Whether something was read that no request has come of: more of it may be on its way.
+    /// Whether bytes have come in that are not yet a whole request. More may be on their way.
     pub(super) fn has_unanswered_input(&self) -> bool {
         self.state().has_unanswered_input
     }
 
-    /// Notes that a request has come; over when what is returned is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Underway {
+    /// Notes that a request has come. The request is over when the guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> RequestGuard {
         let mut state = self.state();
         state.is_busy = true;
         state.has_unanswered_input = false;
-        Underway(Arc::clone(self))
+        RequestGuard(Arc::clone(self))
     }
 
     fn end(&self) {
@@ -161,9 +162,9 @@ impl Connected {
         }
     }
 
-    /// Done when the connection has to go. A client that has read nothing for as long as the
-    /// patience lasts has to.
-    pub(super) async fn has_to_go(&self, patience: Duration) -> Reason {
+    /// Waits until the connection must be closed, and returns why. A client that has read nothing
+    /// for `patience` is one reason.
+    pub(super) async fn must_close(&self, patience: Duration) -> Reason {
         loop {
             let changed = self.changed.notified();
             let give_up_at = match self.verdict(patience) {
@@ -180,7 +181,8 @@ impl Connected {
         }
     }
 
-    /// Why it has to go now; or else when to look again, if nothing changes before.
+    /// Why the connection must be closed now. Otherwise the error says when to look again, unless
+    /// something changes before.
     fn verdict(&self, patience: Duration) -> Result<Reason, Option<Instant>> {
         let state = self.state();
         match state.stalled_since {
@@ -192,21 +194,21 @@ impl Connected {
     }
 }
 
-/// A request that is being carried out.
+/// Marks a connection as busy until it is dropped.
 #[derive(Debug)]
-pub(super) struct Underway(Arc<Connected>);
+pub(super) struct RequestGuard(Arc<ClientConnection>);
 
-impl Drop for Underway {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.end();
     }
 }
 
-impl Underway {
-    /// Ends when the answer's body has been handed over, or given up.
+impl RequestGuard {
+    /// Keeps the guard until the answer's body has been handed over, or given up.
     pub(super) fn until_sent(self, response: Response) -> Response {
         response.map(|body| {
-            Body::new(Answer {
+            Body::new(GuardedBody {
                 body,
                 _underway: self,
             })
@@ -214,13 +216,13 @@ impl Underway {
     }
 }
 
-/// A body that says when it is over.
-struct Answer {
+/// A body that holds a request's guard.
+struct GuardedBody {
     body: Body,
-    _underway: Underway,
+    _underway: RequestGuard,
 }
 
-impl hyper::body::Body for Answer {
+impl hyper::body::Body for GuardedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -250,36 +252,36 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    fn connected() -> Arc<Connected> {
+    fn connection() -> Arc<ClientConnection> {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        Arc::new(Connected::at(Place::Ordinary(permit)))
+        Arc::new(ClientConnection::at(Place::Ordinary(permit)))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_reads_nothing_has_to_go_and_one_that_reads_slowly_stays() {
-        let connected = connected();
-        let watched = Arc::clone(&connected);
-        let gone = tokio::spawn(async move { watched.has_to_go(PATIENCE).await });
+    async fn a_client_that_reads_nothing_is_closed_and_one_that_reads_slowly_stays() {
+        let connection = connection();
+        let watched = Arc::clone(&connection);
+        let gone = tokio::spawn(async move { watched.must_close(PATIENCE).await });
         for _ in 0..10 {
-            connected.has_not_read();
+            connection.has_not_read();
             tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
             assert!(!gone.is_finished());
-            connected.has_read();
+            connection.has_read();
         }
-        connected.has_not_read();
+        connection.has_not_read();
         let began = Instant::now();
         assert_eq!(gone.await.unwrap(), Reason::Stalled(PATIENCE));
         assert_eq!(began.elapsed(), PATIENCE);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_unwanted_connection_goes_when_its_answer_is_handed_over() {
-        let connected = connected();
-        let watched = Arc::clone(&connected);
-        let gone = tokio::spawn(async move { watched.has_to_go(PATIENCE).await });
-        let underway = connected.begin();
+    async fn an_unwanted_connection_is_closed_when_its_answer_is_handed_over() {
+        let connection = connection();
+        let watched = Arc::clone(&connection);
+        let gone = tokio::spawn(async move { watched.must_close(PATIENCE).await });
+        let underway = connection.begin();
         let answer = underway.until_sent(Response::new(Body::from("answer")));
-        connected.has_to_make_room();
+        connection.ask_to_leave();
         tokio::time::sleep(PATIENCE * 10).await;
         assert!(!gone.is_finished());
         drop(answer);
