@@ -1,5 +1,5 @@
-//! Making a deposit once for all requests with its key: claim the key, make the deposit, and leave the
-//! key if it was not made. [`keys`](super::keys) says why this is exactly once.
+//! Making a deposit once for all requests with its key: claim the key, make the deposit, and leave
+//! the key if it was not made. [`keys`](super::keys) says why this is exactly once.
 
 use std::ops::ControlFlow;
 

@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 /// What a strategy reports about a deposit that it has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Receipt {
-    /// The balance that was read; null where the strategy reads none.
+    /// The balance that was read; null if the strategy reads none.
     pub balance_read: Option<i64>,
-    /// The balance that was written; null where the strategy writes none.
+    /// The balance that was written; null if the strategy writes none.
     pub balance_written: Option<i64>,
     /// How many attempts were made, the successful one included.
     pub attempts: u32,

@@ -1,4 +1,4 @@
-//! # Everybody renames a file of their own
+//! # Each client renames a file of its own
 //!
 //! The export is written into a temporary file in the same folder and brought to the disk. Then the
 //! file is renamed to `transactions.csv`, over the file that had that name.
@@ -40,7 +40,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
-    title: "Everybody renames a file of their own",
+    title: "Each client renames a file of its own",
     expected: &on_every_engine(&[safe(252)]),
     source: include_str!("atomic_rename.rs"),
 };

@@ -1,4 +1,4 @@
-//! # Everybody writes the same file, one after the other
+//! # All clients write the same file, one after the other
 //!
 //! As `shared_file`, but a writer holds an exclusive lock on a lock file beside it. Others wait
 //! until it is released, as long as for a row's lock.
@@ -43,7 +43,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
-    title: "Everybody writes the same file, one after the other",
+    title: "All clients write the same file, one after the other",
     expected: &on_every_engine(&[safe(36)]),
     source: include_str!("file_lock.rs"),
 };

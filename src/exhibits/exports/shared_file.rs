@@ -1,4 +1,4 @@
-//! # Everybody writes the same file
+//! # All clients write the same file
 //!
 //! `open("transactions.csv", "w")`, the header, row by row, close; then the page links to the file.
 //! Such code is written in an afternoon for one user, and works for one user.
@@ -49,7 +49,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
-    title: "Everybody writes the same file",
+    title: "All clients write the same file",
     expected: &on_every_engine(&[mixed_export(40), broken(8), safe(22)]),
     source: include_str!("shared_file.rs"),
 };

@@ -1,4 +1,4 @@
-//! # Everybody writes a file of their own
+//! # Each client writes a file of its own
 //!
 //! `transactions-8f3a6c21d94be07f.csv`: the name has 64 random bits, and only the client that has
 //! asked for the export is told the name.
@@ -34,7 +34,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
-    title: "Everybody writes a file of their own",
+    title: "Each client writes a file of its own",
     expected: &on_every_engine(&[safe(70)]),
     source: include_str!("unique_file.rs"),
 };

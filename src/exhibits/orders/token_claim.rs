@@ -1,4 +1,4 @@
-//! # Claim a number, and withdraw where one is not alone
+//! # Claim a number, and withdraw if it is claimed twice
 //!
 //! A solution with nothing but the two tables, and a spare field in the head:
 //!
@@ -58,7 +58,7 @@ use crate::exhibits::card::{Card, Expectation, declined, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
-    title: "Claim a number, and withdraw where one is not alone",
+    title: "Claim a number, and withdraw if it is claimed twice",
     expected: &on_every_engine(&[declined(64), safe(112)]),
     source: include_str!("token_claim.rs"),
 };
