@@ -278,7 +278,7 @@ mod tests {
         };
         assert_eq!(audited(1000, 10, 100, 1000), 0);
         assert_eq!(audited(100, 10, 100, 1000), 9);
-        // 300 of 100 + 200 + 300: it was one deposit, or two.
+        // 300 of 100 + 200 + 300: one transaction is missing, or two.
         assert_eq!(audited(300, 3, 300, 600), 1);
         assert_eq!(audited(299, 3, 300, 600), 2);
         // There is more than the records say.

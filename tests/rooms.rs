@@ -335,7 +335,7 @@ fn no_two_files_use_each_other_in_a_circle() {
             while let Some(used) = next.pop() {
                 assert_ne!(
                     used.path, source.path,
-                    "a circle of files goes through it: {seen:?}"
+                    "a circle goes through it and some of {seen:?}"
                 );
                 if seen.insert(used.path.clone()) {
                     next.extend(uses(used));

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::database::EngineOptions;
 use super::terminal::{complain, print};
 use super::{CommandResult, log};
@@ -14,7 +16,7 @@ pub(super) struct Args {
     #[arg(value_enum, default_value_t)]
     exhibits: Selection,
 
-    /// Print the facts as JSON: an array with one object per strategy.
+    /// Print the facts as JSON: a report with its version and one result for each strategy.
     #[arg(long)]
     json: bool,
 
@@ -34,7 +36,8 @@ impl Args {
         let results = shown.map_err(|error| error.to_string())?;
         let any_broken = results.iter().any(StrategyResult::broke_its_promise);
         let text = if self.json {
-            format!("{}\n", serde_json::to_string_pretty(&results)?)
+            let report = json!({ "version": demo::REPORT_VERSION, "results": results });
+            format!("{report:#}\n")
         } else {
             demo::text(results, &platform)
         };

@@ -94,6 +94,10 @@ struct Refusals {
     requests: usize,
 }
 
+/// The version of the demo's JSON report. It changes when a field is renamed, removed or given
+/// another meaning.
+pub(crate) const REPORT_VERSION: u32 = 1;
+
 /// Starts the service over this database on free loopback ports, and shows every strategy of the
 /// selected exhibits.
 pub(crate) async fn run(

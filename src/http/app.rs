@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::exports::MOST_AUDITS;
 use super::instance::Instance;
 use super::problem::Problem;
 use super::room::Room;
@@ -18,6 +17,9 @@ use crate::exhibits::exports::Folder;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::{BatchSteps, Metrics};
 use crate::step::Observer;
+
+/// How many files are audited at a time, at most. Each audit keeps a processor busy.
+const MOST_AUDITS: usize = 2;
 
 /// What the handlers share.
 #[derive(Debug)]

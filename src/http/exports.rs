@@ -303,9 +303,6 @@ async fn audit(
     Ok(Json(ExportAudit { file, audit }))
 }
 
-/// How many files are audited at a time, at most. Each audit keeps a processor busy.
-pub(super) const MOST_AUDITS: usize = 2;
-
 /// How long an audit waits for its turn.
 const PATIENCE_FOR_AN_AUDIT: Duration = Duration::from_secs(2);
 

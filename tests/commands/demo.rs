@@ -33,8 +33,10 @@ async fn the_demo_prints_the_facts_as_json(engine: TestEngine) {
         "{said}"
     );
 
-    let showings: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_shows_every_strategy(&showings);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["version"], 1);
+    let showings = &report["results"];
+    assert_shows_every_strategy(showings);
     for showing in showings.as_array().unwrap() {
         assert_is_consistent(showing);
     }
@@ -101,8 +103,8 @@ async fn the_demo_of_orders_keeps_what_their_cards_promise(engine: TestEngine) {
     let output = output(command).await;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 
-    let showings: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let showings = showings.as_array().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let showings = report["results"].as_array().unwrap();
     let names = showings.iter().map(|one| one["strategy"].as_str().unwrap());
     let strategies = racy::exhibits::orders::STRATEGIES
         .iter()
