@@ -57,7 +57,7 @@ pub struct Anomaly {
     pub does: &'static str,
     /// The word in a cell of the matrix, e.g. `lost`.
     pub word: &'static str,
-    /// What the word means, for the matrix's legend, e.g. `an acknowledged deposit is missing`.
+    /// What the word means, for the matrix's legend, e.g. `an acknowledged update is missing`.
     pub meaning: &'static str,
 }
 
