@@ -18,10 +18,10 @@
 //! | [`number_table`] | from a row that counts |
 //! | [`single_writer`] | as the first, one client at a time, by a named lock |
 //!
-//! Most of them write into the [legacy interface](LEGACY), two tables without a unique key. Orders
-//! are numbered within a *book*. Clients race for a book's numbers as they race for an account's
-//! balance in the deposits. What a strategy promises, it promises for books into which all clients
-//! write with that strategy.
+//! Most of them write into the legacy interface: two tables without a unique key (`tables.rs`).
+//! Orders are numbered within a *book*. Clients race for a book's numbers as they race for an
+//! account's balance in the deposits. What a strategy promises, it promises for books into which
+//! all clients write with that strategy.
 //!
 //! The invariant of the exhibit: an order's number belongs to no other order, its own lines and no
 //! others are under it, and the [consumer] never ships fewer. The [audit] says whether it holds.
