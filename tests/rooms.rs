@@ -276,7 +276,7 @@ fn a_shared_room_names_no_exhibit() {
                 source.path.starts_with(file) && line.contains(words)
             };
             assert!(
-                named.is_none() || ALLOWED.iter().any(|it| is_allowed(it)),
+                named.is_none() || ALLOWED.iter().any(is_allowed),
                 "{}:{}: a shared room speaks of {:?}: {line}",
                 source.path,
                 number + 1,

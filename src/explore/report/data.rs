@@ -225,11 +225,9 @@ impl FindingData {
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
             verdict: words::verdict(finding),
             promises_safety: finding.promises_safety,
-            counterexample: finding
-                .simplest(Verdict::is_anomaly)
-                .map(|it| ExampleData::of(it)),
-            refused_example: finding.simplest(is_refusal).map(|it| ExampleData::of(it)),
-            replayed: finding.replayed().map(|it| ExampleData::of(it)),
+            counterexample: finding.simplest(Verdict::is_anomaly).map(ExampleData::of),
+            refused_example: finding.simplest(is_refusal).map(ExampleData::of),
+            replayed: finding.replayed().map(ExampleData::of),
             legend: legend(&about),
             strategy: about.name.into_owned(),
             nothing: about.nothing,
