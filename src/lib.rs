@@ -47,7 +47,7 @@ pub mod exhibits;
 pub mod explore;
 pub mod http;
 pub mod keeper;
-pub mod observe;
+mod observe;
 pub mod recorder;
 pub mod step;
 pub mod verdict;

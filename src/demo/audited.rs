@@ -15,8 +15,7 @@ use super::{
 };
 use crate::accounts;
 use crate::engine::{Database, Engine, Fault};
-use crate::exhibits::Specimen as _;
-use crate::exhibits::{exports, orders};
+use crate::exhibits::{Exhibit, Specimen, exports, orders};
 use crate::step::Unobserved;
 
 /// The number of transactions to export. Their file has several chunks, between which other
@@ -100,21 +99,25 @@ struct StrategyPlan {
 }
 
 impl AuditedExhibit {
+    fn exhibit(self) -> &'static Exhibit {
+        match self {
+            Self::Orders => &orders::EXHIBIT,
+            Self::Exports => &exports::EXHIBIT,
+        }
+    }
+
+    fn specimens(self) -> Vec<&'static dyn Specimen> {
+        (self.exhibit().specimens)()
+    }
+
     /// The number of all requests.
     pub(super) fn requests(self) -> u64 {
-        let strategies = match self {
-            Self::Orders => orders::STRATEGIES.len(),
-            Self::Exports => exports::STRATEGIES.len(),
-        };
-        u64::from(REQUESTS) * strategies as u64
+        u64::from(REQUESTS) * self.specimens().len() as u64
     }
 
     /// The folder of its strategies.
-    pub(super) fn folder(self) -> &'static str {
-        match self {
-            Self::Orders => "src/exhibits/orders/",
-            Self::Exports => "src/exhibits/exports/",
-        }
+    pub(super) fn folder(self) -> String {
+        format!("src/exhibits/{}/", self.exhibit().name)
     }
 
     /// Shows every strategy. Each order strategy gets a book of its own. All export strategies
@@ -125,10 +128,7 @@ impl AuditedExhibit {
         service: &RunningService,
         bar: &ProgressBar,
     ) -> Result<Vec<AuditedResult>, DemoError> {
-        let strategies = match self {
-            Self::Orders => all_orders(database.engine())?,
-            Self::Exports => all_exports(database).await?,
-        };
+        let strategies = self.strategy_plans(database).await?;
         let mut results = Vec::new();
         for strategy in strategies {
             bar.set_message(strategy.full_name);
@@ -143,6 +143,22 @@ impl AuditedExhibit {
             results.push(self.summarize(&strategy, database.engine(), &report));
         }
         Ok(results)
+    }
+
+    async fn strategy_plans(self, database: &Database) -> Result<Vec<StrategyPlan>, DemoError> {
+        let mut plans = Vec::new();
+        let shared = match self {
+            Self::Orders => SharedThing::NewBook,
+            Self::Exports => SharedThing::Account(open_account_to_export(database).await?),
+        };
+        for specimen in self.specimens() {
+            plans.push(StrategyPlan {
+                full_name: specimen.full_name(),
+                target: shared.target(specimen.name())?,
+                must_be_safe: specimen.must_be_safe_on(database.engine()),
+            });
+        }
+        Ok(plans)
     }
 
     fn summarize(self, strategy: &StrategyPlan, engine: &Engine, report: &Report) -> AuditedResult {
@@ -184,35 +200,27 @@ impl AuditedExhibit {
     }
 }
 
-fn all_orders(engine: &Engine) -> Result<Vec<StrategyPlan>, DemoError> {
-    let plan = |strategy: &orders::Strategy| {
-        let target = Orders {
-            strategy: strategy.name.parse()?,
-            book: Book::fresh(),
-        };
-        Ok(StrategyPlan {
-            full_name: strategy.full_name,
-            target: target.into(),
-            must_be_safe: strategy.must_be_safe_on(engine),
-        })
-    };
-    orders::STRATEGIES.iter().map(plan).collect()
+/// What the requests of one strategy race for.
+enum SharedThing {
+    /// A new order book for each strategy.
+    NewBook,
+    /// The exports of this account.
+    Account(i64),
 }
 
-async fn all_exports(database: &Database) -> Result<Vec<StrategyPlan>, DemoError> {
-    let account = open_account_to_export(database).await?;
-    let plan = |strategy: &exports::Strategy| {
-        let target = Exports {
-            strategy: strategy.name.parse()?,
-            account,
-        };
-        Ok(StrategyPlan {
-            full_name: strategy.full_name,
-            target: target.into(),
-            must_be_safe: strategy.must_be_safe_on(database.engine()),
+impl SharedThing {
+    fn target(&self, strategy: &str) -> Result<Target, DemoError> {
+        Ok(match *self {
+            Self::NewBook => Target::from(Orders {
+                strategy: strategy.parse()?,
+                book: Book::fresh(),
+            }),
+            Self::Account(account) => Target::from(Exports {
+                strategy: strategy.parse()?,
+                account,
+            }),
         })
-    };
-    exports::STRATEGIES.iter().map(plan).collect()
+    }
 }
 
 async fn open_account_to_export(database: &Database) -> Result<i64, Fault> {

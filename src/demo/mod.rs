@@ -196,7 +196,7 @@ pub(crate) fn text(results: Vec<StrategyResult>, platform: &Platform) -> String 
     let mut folders = Vec::new();
     if !deposits.is_empty() {
         parts.push(deposits::text(&deposits, platform));
-        folders.push("src/exhibits/deposits/");
+        folders.push("src/exhibits/deposits/".to_owned());
     }
     for of_one in audited.chunk_by(|one, next| one.exhibit() == next.exhibit()) {
         let exhibit = of_one[0].exhibit();

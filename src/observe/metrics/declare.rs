@@ -65,7 +65,7 @@ metrics! {
         lock_wait_seconds: Family<StrategyLabel, Histogram> =
             Family::new_with_constructor(duration_buckets);
 
-        /// Deposits that were committed together, in each batch of a strategy that batches.
+        /// Requests that were committed together, in each batch of a strategy that batches.
         batch_deposits: Family<StrategyLabel, Histogram> =
             Family::new_with_constructor(batch_size_buckets);
 
@@ -101,7 +101,7 @@ metrics! {
         /// What an account should hold by its transactions, minus what it holds.
         lost_amount: Family<AccountLabel, Gauge<f64, AtomicU64>> = Family::default();
 
-        /// The least number of deposits that must be missing to explain an account's lost amount.
+        /// The least number of updates that must be missing to explain an account's lost amount.
         lost_updates: Family<AccountLabel, Gauge<f64, AtomicU64>> = Family::default();
     }
 }
