@@ -40,14 +40,14 @@
 pub mod accounts;
 pub mod auth;
 pub mod commands;
-mod demo;
+pub mod demo;
 pub mod descriptors;
 pub mod engine;
 pub mod exhibits;
 pub mod explore;
 pub mod http;
 pub mod keeper;
-mod observe;
+pub mod observe;
 pub mod recorder;
 pub mod step;
 pub mod verdict;

@@ -24,7 +24,6 @@ use crate::step::Observer;
 #[derive(Debug)]
 pub struct Service {
     pub(super) router: Router,
-    metrics: Arc<Metrics>,
     pub(super) requests: TaskTracker,
     pub(super) header_timeout: Duration,
     pub(super) limits: Limits,
@@ -61,28 +60,16 @@ impl Service {
             connections => Some(database.beside(connections)),
         };
         let metrics = Arc::new(metrics());
-        let app = App::new(
-            database,
-            kept.clone(),
-            settings,
-            observer,
-            Arc::clone(&metrics),
-        );
+        let app = App::new(database, kept.clone(), settings, observer, metrics);
         Self {
             requests: completion.tasks.clone(),
             stopping: app.stopping.clone(),
             router: router(Arc::new(app), &completion, streams),
-            metrics,
             header_timeout: settings.header_timeout,
             limits: settings.limits,
             kept,
             behind_proxy: settings.behind_proxy,
         }
-    }
-
-    /// What the service counts, so that other parts of the process can count there as well.
-    pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.metrics)
     }
 
     /// The requests under way, also those whose clients have left.

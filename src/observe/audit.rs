@@ -26,7 +26,7 @@ const REST: u32 = 19;
 
 /// Audits the accounts, one audit at a time. While it rests, it answers from the last audit.
 #[derive(Debug, Default)]
-pub struct Auditor {
+pub(crate) struct Auditor {
     last: Mutex<Option<Audit>>,
 }
 
@@ -39,7 +39,7 @@ struct Audit {
 
 impl Auditor {
     /// What was lost in each account. None if the accounts could not be read in time.
-    pub async fn losses(&self, database: &Database) -> Option<Vec<AccountLoss>> {
+    pub(crate) async fn losses(&self, database: &Database) -> Option<Vec<AccountLoss>> {
         let mut last = self.last.lock().await;
         let audit = match last.take() {
             Some(audit) if Instant::now() < audit.next_after => audit,

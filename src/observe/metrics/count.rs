@@ -13,27 +13,27 @@ use crate::verdict::Outcome;
 
 /// A request to a strategy that was answered.
 #[derive(Debug, Clone, Copy)]
-pub struct AnsweredRequest<'r> {
+pub(crate) struct AnsweredRequest<'r> {
     /// The strategy's full name.
-    pub strategy: &'static str,
+    pub(crate) strategy: &'static str,
     /// What the answer says.
-    pub kind: AnswerKind,
+    pub(crate) kind: AnswerKind,
     /// The answer's HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// How long the request took since it arrived.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// The fault that ended the request, with the engine's code for it. It is the fault of a step,
     /// or one that came before the first step.
-    pub fault: Option<(FaultKind, Option<&'r str>)>,
+    pub(crate) fault: Option<(FaultKind, Option<&'r str>)>,
     /// The steps of the request.
-    pub records: &'r [Record],
+    pub(crate) records: &'r [Record],
     /// True if the steps are those of a batch, which [`BatchSteps`] counts.
-    pub in_a_batch: bool,
+    pub(crate) in_a_batch: bool,
 }
 
 /// What an answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnswerKind {
+pub(crate) enum AnswerKind {
     /// How a request to write ended, after this number of attempts.
     Write {
         /// What became of it.
@@ -63,7 +63,7 @@ impl AnswerKind {
 
 /// The metrics of a service.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     pub(super) process: ProcessGauges,
     pub(super) counters: Counters,
 }
@@ -75,7 +75,7 @@ pub struct Metrics {
 impl Metrics {
     /// Metrics in which nothing has happened yet. These strategies, which write, have series from
     /// the beginning, so that the first event is an increase and not only a new series.
-    pub fn new(writers: impl IntoIterator<Item = &'static str>) -> Self {
+    pub(crate) fn new(writers: impl IntoIterator<Item = &'static str>) -> Self {
         let metrics = Self {
             process: ProcessGauges::unused(),
             counters: Counters::unused(),
@@ -95,7 +95,7 @@ impl Metrics {
     }
 
     /// The same, with series for these strategies, which read.
-    pub fn with_readers(self, readers: impl IntoIterator<Item = &'static str>) -> Self {
+    pub(crate) fn with_readers(self, readers: impl IntoIterator<Item = &'static str>) -> Self {
         for reader in readers {
             self.count_request(reader, AnswerKind::Read.outcome(), 200, 0);
         }
@@ -103,12 +103,12 @@ impl Metrics {
     }
 
     /// Counts a request that names a strategy and that the service could not understand.
-    pub fn count_invalid(&self, strategy: &'static str, status: u16) {
+    pub(crate) fn count_invalid(&self, strategy: &'static str, status: u16) {
         self.count_request(strategy, "invalid", status, 1);
     }
 
     /// Counts a request that was answered.
-    pub fn count(&self, request: &AnsweredRequest<'_>) {
+    pub(crate) fn count(&self, request: &AnsweredRequest<'_>) {
         let strategy = request.strategy;
         self.count_request(strategy, request.kind.outcome(), request.status, 1);
         if let AnswerKind::Write { attempts, .. } = request.kind {
@@ -122,7 +122,7 @@ impl Metrics {
     }
 
     /// Counts a batch of requests that were committed together.
-    pub fn count_batch(&self, strategy: &'static str, size: u32) {
+    pub(crate) fn count_batch(&self, strategy: &'static str, size: u32) {
         self.counters
             .batch_deposits
             .get_or_create(&StrategyLabel { strategy })
@@ -197,13 +197,13 @@ impl Metrics {
 /// Counts the steps of batches as they are made. Each step counts once, although every request of
 /// the batch shows it.
 #[derive(Debug)]
-pub struct BatchSteps {
+pub(crate) struct BatchSteps {
     /// The strategy that makes batches.
-    pub strategy: &'static str,
+    pub(crate) strategy: &'static str,
     /// Where the steps are counted.
-    pub metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Also sees every step, and may hold it up.
-    pub next: Arc<dyn Observer>,
+    pub(crate) next: Arc<dyn Observer>,
 }
 
 impl Observer for BatchSteps {

@@ -10,44 +10,44 @@ use crate::engine::PoolUse;
 
 /// The media type of what `/metrics` shows: Prometheus' own text format, which every version of it
 /// and every tool around it reads.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What is true at the moment of a scrape.
 #[derive(Debug, Clone, Copy)]
-pub struct ScrapeFacts<'f> {
+pub(crate) struct ScrapeFacts<'f> {
     /// The pool of database connections.
-    pub pool: PoolUse,
+    pub(crate) pool: PoolUse,
     /// Whether the database answers.
-    pub database_up: bool,
+    pub(crate) database_up: bool,
     /// What was lost in each account, as far as the accounts could be read.
-    pub accounts: &'f [AccountLoss],
+    pub(crate) accounts: &'f [AccountLoss],
     /// The export folder. None if it could not be read.
-    pub exports: Option<FolderUse>,
+    pub(crate) exports: Option<FolderUse>,
 }
 
 /// What was lost in one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AccountLoss {
+pub(crate) struct AccountLoss {
     /// The account's number.
-    pub account: i64,
+    pub(crate) account: i64,
     /// What the account should hold, minus what it holds.
-    pub amount: i128,
+    pub(crate) amount: i128,
     /// The least number of updates that must be missing to explain the amount.
-    pub updates: u128,
+    pub(crate) updates: u128,
 }
 
 /// How full a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FolderUse {
+pub(crate) struct FolderUse {
     /// The number of files.
-    pub files: u64,
+    pub(crate) files: u64,
     /// The size of all files, in bytes.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Metrics {
     /// All metrics as text, for Prometheus.
-    pub fn text(&self, facts: &ScrapeFacts<'_>) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self, facts: &ScrapeFacts<'_>) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.process.registry)?;
         encode_registry(&mut text, &self.counters.registry)?;
