@@ -151,7 +151,8 @@ impl Tally {
 
 impl Example {
     fn of(judged: JudgedRun, subject: &Subject) -> Self {
-        let run = judged.run;
+        let mut run = judged.run;
+        subject.judge.make_repeatable(&mut run.trace);
         let highlight = subject.judge.highlight(&run.trace, &run.results);
         Self {
             highlight: highlight.filter(|_| judged.verdict.is_anomaly()),

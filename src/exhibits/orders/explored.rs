@@ -1,10 +1,12 @@
 //! An order strategy as the explorer runs it: clients that write into a book opened for them, or
 //! one that consumes what the others write.
 
+use std::ptr;
 use std::sync::Arc;
 
 use super::audit::Audit;
 use super::order::uuid_v7;
+use super::tables::NUMBERED;
 use super::{
     ANOMALIES, DeliveryDate, Failure, ITEMS, Order, OrderLine, PAIRS, Pair, RandomIds, Refusal,
     STRATEGIES, Strategy, consumer,
@@ -14,8 +16,9 @@ use crate::exhibits::card::Card;
 use crate::exhibits::{Exhibit, Setting, Specimen};
 use crate::explore::{
     About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
-    Row, Rows, Subject, Trace, verdict_of,
+    Row, Rows, Subject, Trace, What, verdict_of,
 };
+use crate::step::{Argument, Ending};
 use crate::verdict::Verdict;
 
 /// The exhibit, for listings.
@@ -153,8 +156,56 @@ impl Judge for Auditor {
         went_wrong(trace)
     }
 
+    /// Numbers from the engine count on from run to run. They are shown as if the table had been empty.
+    fn make_repeatable(&self, trace: &mut Trace) {
+        if ptr::eq(self.pair, &NUMBERED) {
+            count_from_one(trace);
+        }
+    }
+
     fn promises_safety(&self, engine: &Engine, instances: usize) -> bool {
         self.setting.promises_safety(engine, instances)
+    }
+}
+
+/// Replaces the numbers of orders by 1, 2, … in the order in which lines were written under them. A
+/// number is the second argument of every step that has one.
+fn count_from_one(trace: &mut Trace) {
+    let lines = trace
+        .rows
+        .iter()
+        .filter(|row| row.step.label == "insert line");
+    let mut drawn: Vec<i64> = Vec::new();
+    for number in lines.filter_map(Row::value) {
+        if !drawn.contains(&number) {
+            drawn.push(number);
+        }
+    }
+    let place = |number: i64| {
+        let mut places = (1..).zip(&drawn);
+        places
+            .find(|(_, it)| **it == number)
+            .map_or(number, |(place, _)| place)
+    };
+    for row in &mut trace.rows {
+        if row.step.label == "insert head" {
+            continue;
+        }
+        match row.step.args.get_mut(1) {
+            Some(Argument::Integer(number)) => *number = place(*number),
+            Some(Argument::Text(text)) => {
+                if let Ok(number) = text.parse() {
+                    *text = place(number).to_string();
+                }
+            }
+            None => {}
+        }
+        if row.step.label == "insert line"
+            && let What::Happened(Ending::Done(Some(number)))
+            | What::Resumed(_, Ending::Done(Some(number))) = &mut row.what
+        {
+            *number = place(*number);
+        }
     }
 }
 
