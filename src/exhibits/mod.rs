@@ -22,7 +22,7 @@ use crate::verdict::Anomaly;
 use card::{Card, Expectation};
 
 /// All exhibits, in the order in which they are taught.
-pub static EXHIBITS: [&Exhibit; 4] = [
+pub static EXHIBITS: &[&Exhibit] = &[
     &deposits::EXHIBIT,
     &statements::EXHIBIT,
     &orders::EXHIBIT,

@@ -67,7 +67,7 @@ use part::Part;
 
 /// What takes a worker and runs to its end: the exhibits, and what shows them. Another exhibit is
 /// another file, and another line here.
-const WORK: [&Part; 6] = [
+const WORK: &[&Part] = &[
     &accounts::PART,
     &deposits::PART,
     &statements::PART,

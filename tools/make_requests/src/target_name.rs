@@ -38,7 +38,7 @@ impl FromStr for TargetName {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let with_prefix = |prefix: &str| {
-            let mut exhibits = EXHIBITS.into_iter();
+            let mut exhibits = EXHIBITS.iter().copied();
             exhibits.find(|exhibit| exhibit.prefix == Some(prefix))
         };
         if with_prefix(text).is_some() {

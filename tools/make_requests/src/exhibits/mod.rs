@@ -15,8 +15,8 @@ pub use exports::Exports;
 pub use orders::{Book, Orders};
 
 /// All exhibits.
-pub(crate) static EXHIBITS: [&Exhibit; 3] =
-    [&deposits::EXHIBIT, &orders::EXHIBIT, &exports::EXHIBIT];
+pub(crate) static EXHIBITS: &[&Exhibit] =
+    &[&deposits::EXHIBIT, &orders::EXHIBIT, &exports::EXHIBIT];
 
 /// The exhibit of a target's name that names none.
 pub(crate) static DEFAULT: &Exhibit = &deposits::EXHIBIT;
