@@ -1,4 +1,5 @@
-//! The private server: it starts, is reused, keeps out of other labs' way, and never outlives its owner.
+//! The private server: it starts, is reused, keeps out of other labs' way, and never outlives its
+//! owner.
 //!
 //! On real servers, except where a server has to misbehave.
 
@@ -124,8 +125,8 @@ fn product(engine: TestEngine) -> Product {
     }
 }
 
-/// Questions that a private server answers with 1: nobody else reaches it, and what it has committed
-/// is on the disk.
+/// Questions that a private server answers with 1: nobody else reaches it, and what it has
+/// committed is on the disk.
 fn private_and_durable(engine: TestEngine) -> &'static [&'static str] {
     match engine {
         TestEngine::Postgres => &[

@@ -309,8 +309,8 @@ async fn a_scrape_outlives_the_database(engine: TestEngine) {
 }
 
 /// Checks the rules of the format that a reader relies on. Each metric has its help and its type
-/// before its series, which follow each other. No series is there twice. Counters and histograms are
-/// what they should be.
+/// before its series, which follow each other. No series is there twice. Counters and histograms
+/// are what they should be.
 fn assert_is_valid(text: &str) {
     assert!(text.ends_with('\n'));
     let mut metrics = BTreeSet::new();

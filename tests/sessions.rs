@@ -1,5 +1,5 @@
-//! A session that is dropped anywhere leaves nothing behind: no open transaction, no connection that
-//! would surprise the next client.
+//! A session that is dropped anywhere leaves nothing behind: no open transaction, no connection
+//! that would surprise the next client.
 
 use racy::engine::{Database, Settings};
 use racy::exhibits::deposits::{Deposit, Memory, Pace, Refusal, Strategy};

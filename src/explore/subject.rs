@@ -217,8 +217,8 @@ pub trait Judge: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Replaces numbers in a run's steps that depend on earlier runs, such as ids that the engine drew,
-    /// so that reports of two runs read the same.
+    /// Replaces numbers in a run's steps that depend on earlier runs, such as ids that the engine
+    /// drew, so that reports of two runs read the same.
     fn make_repeatable(&self, _trace: &mut Trace) {}
 
     /// Whether the subject promises that on this engine, served by this number of instances, no run

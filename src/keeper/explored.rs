@@ -2,8 +2,8 @@
 //! other client deposits.
 //!
 //! What is expected: a change is safe in every schedule beside each strategy that is safe among its
-//! own clients, on the same engine and level. Beside a strategy that loses updates, the change or the
-//! deposit can get lost too: the strategy takes no lock that the keeper could respect.
+//! own clients, on the same engine and level. Beside a strategy that loses updates, the change or
+//! the deposit can get lost too: the strategy takes no lock that the keeper could respect.
 
 use std::fmt;
 use std::sync::Arc;

@@ -52,7 +52,8 @@ async fn serve_says_so_when_its_private_server_dies(engine: TestEngine) {
         .to_owned();
     let pid = std::fs::read_to_string(run.join("server.pid")).unwrap();
     let signal = match engine {
-        // Killed, it would leave shared memory in the system, for a next start that never comes here.
+        // Killed, it would leave shared memory in the system, for a next start that never comes
+        // here.
         TestEngine::Postgres => "-QUIT",
         _ => "-KILL",
     };
@@ -86,7 +87,8 @@ async fn a_test_that_ends_early_leaves_nothing_running() {
     .await;
 }
 
-/// The first signal waits for the deposit in flight, which thinks for a minute. The second does not.
+/// The first signal waits for the deposit in flight, which thinks for a minute. The second does
+/// not.
 #[tokio::test]
 async fn a_second_signal_does_not_wait() {
     let folder = tempfile::tempdir().unwrap();

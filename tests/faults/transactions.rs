@@ -97,8 +97,8 @@ async fn a_deadlock_has_one_victim_and_is_rolled_back(engine: TestEngine) {
     assert!(!lab.has_open_transactions().await);
 }
 
-/// InnoDB has rolled the victim's transaction back: what it writes after that is in autocommit, and no
-/// rollback takes it back.
+/// InnoDB has rolled the victim's transaction back: what it writes after that is in autocommit, and
+/// no rollback takes it back.
 async fn what_is_written_after_a_deadlock_is_kept(engine: TestEngine) {
     let lab = engine.lab().await;
     let other = accounts::open(&lab.database, 0).await.unwrap();

@@ -1,5 +1,5 @@
-//! Idempotency keys: a deposit that is sent several times is made once, in every schedule and on every
-//! engine.
+//! Idempotency keys: a deposit that is sent several times is made once, in every schedule and on
+//! every engine.
 
 mod claims;
 mod requests;

@@ -205,7 +205,8 @@ async fn resets_amid_deposits_leave_the_books_right(engine: TestEngine) {
     let mut deposits = deposits(&lab, "row_locking_atomic_long_delay", DEPOSITS);
     let mut deleted = 0;
     let mut finished = 0;
-    // A change after every other deposit, until all are done: they are among each other for certain.
+    // A change after every other deposit, until all are done: they are among each other for
+    // certain.
     while let Some(made) = deposits.join_next().await {
         assert!(made.unwrap());
         finished += 1;
@@ -222,9 +223,10 @@ async fn resets_amid_deposits_leave_the_books_right(engine: TestEngine) {
     assert_eq!(deleted + remaining, DEPOSITS as u64);
 }
 
-/// The deposit's transaction holds the account's row in shared mode, by its foreign key, and the reset waits
-/// for it. When the deposit wants the row for itself, MySQL lets it pass; on MariaDB it waits for the reset: a
-/// circle, in which the engine gives up the reset, which has nothing to undo.
+/// The deposit's transaction holds the account's row in shared mode, by its foreign key, and the
+/// reset waits for it. When the deposit wants the row for itself, MySQL lets it pass; on MariaDB it
+/// waits for the reset: a circle, in which the engine gives up the reset, which has nothing to
+/// undo.
 async fn a_reset_that_is_a_deadlocks_victim_is_done_again(engine: TestEngine) {
     let lab = engine.lab().await;
     let strategy = Strategy::named("atomic_no_delay").unwrap();

@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
-/// Defines each of these tests, which take a [`TestEngine`], once per engine. Those under `servers`,
-/// about what only a server has, such as row locks, are on all engines but SQLite; those under
-/// `innodb` on MySQL and MariaDB alone; those under an engine's name on that engine alone.
+/// Defines each of these tests, which take a [`TestEngine`], once per engine. Those under
+/// `servers`, about what only a server has, such as row locks, are on all engines but SQLite; those
+/// under `innodb` on MySQL and MariaDB alone; those under an engine's name on that engine alone.
 macro_rules! on_engines {
     (
         $(every: $($every:ident),+;)?
@@ -54,8 +54,8 @@ macro_rules! on_engines {
     };
 }
 
-/// A temporary folder that every user may pass through. PostgreSQL, started by root, runs as another
-/// user.
+/// A temporary folder that every user may pass through. PostgreSQL, started by root, runs as
+/// another user.
 pub fn open_folder() -> TempDir {
     let open = Permissions::from_mode(0o711);
     let folder = tempfile::Builder::new().permissions(open).tempdir();

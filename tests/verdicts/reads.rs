@@ -196,8 +196,8 @@ async fn two_atomic_deposits_deadlock(engine: TestEngine) {
     );
 }
 
-/// The same three statements, whose order decides: a shared lock for the foreign key is in the way of the
-/// other client's exclusive one, unless somebody had the exclusive one first.
+/// The same three statements, whose order decides: a shared lock for the foreign key is in the way
+/// of the other client's exclusive one, unless somebody had the exclusive one first.
 async fn a_record_made_first_deadlocks_and_one_made_last_does_not(engine: TestEngine) {
     let lab = engine.lab().await;
     let insert_first = strategy("atomic_update_insert_first");

@@ -59,7 +59,8 @@ async fn who_is_overtaken_each_time_gives_up(engine: TestEngine) {
     assert!(!lab.has_open_transactions().await);
 }
 
-/// At SERIALIZABLE whatever the session's level: both have read, and each is in the way of the other's write.
+/// At SERIALIZABLE whatever the session's level: both have read, and each is in the way of the
+/// other's write.
 async fn a_deadlocks_victim_begins_again(engine: TestEngine) {
     let lab = engine.lab_at(Isolation::ReadCommitted).await;
     let serializable = strategy("serializable_retry");
@@ -77,7 +78,8 @@ async fn a_deadlocks_victim_begins_again(engine: TestEngine) {
     assert_eq!(attempts, [1, 2]);
 }
 
-/// B has lost its first attempt when A has committed. Whether it gets another or not, it gets nowhere.
+/// B has lost its first attempt when A has committed. Whether it gets another or not, it gets
+/// nowhere.
 async fn a_retry_in_the_same_snapshot_never_gets_through(engine: TestEngine) {
     let lab = engine.lab().await;
     let retry = strategy("retry_same_snapshot");
@@ -104,8 +106,8 @@ async fn a_retry_in_the_same_snapshot_never_gets_through(engine: TestEngine) {
     );
 }
 
-/// Account 1 has not been changed for long: A's change shows, and the check is right to turn B away. (In
-/// the very second of another change it does not show, which the explorer arranges.)
+/// Account 1 has not been changed for long: A's change shows, and the check is right to turn B
+/// away. (In the very second of another change it does not show, which the explorer arranges.)
 async fn a_time_that_has_changed_turns_the_second_client_away(engine: TestEngine) {
     let lab = engine.lab().await;
     let check = strategy("timestamp_check");
@@ -154,8 +156,8 @@ async fn a_statement_retried_after_a_deadlock_is_in_no_transaction(engine: TestE
     );
 }
 
-/// 1205 has undone the statement alone: the transaction is whole after the retry. But what is written was computed
-/// before the wait.
+/// 1205 has undone the statement alone: the transaction is whole after the retry. But what is
+/// written was computed before the wait.
 async fn a_statement_retried_after_a_timeout_is_still_in_its_transaction(engine: TestEngine) {
     let impatient = Settings {
         lock_wait_timeout: Some(1),

@@ -156,7 +156,8 @@ impl Judge for Auditor {
         went_wrong(trace)
     }
 
-    /// Numbers from the engine count on from run to run. They are shown as if the table had been empty.
+    /// Numbers from the engine count on from run to run. They are shown as if the table had been
+    /// empty.
     fn make_repeatable(&self, trace: &mut Trace) {
         if ptr::eq(self.pair, &NUMBERED) {
             count_from_one(trace);

@@ -222,8 +222,8 @@ fn a_right_shop_is_safe_although_numbers_have_gaps() {
     }
 }
 
-/// The first is answered, and the consumer comes. The heads of the others are there then, and their lines only after
-/// it has been.
+/// The first is answered, and the consumer comes. The heads of the others are there then, and their
+/// lines only after it has been.
 #[test]
 fn the_consumer_comes_while_orders_are_half_written() {
     let consumer_has_been = Barrier::new(4);
