@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use serde_json::Value;
 
 use crate::receipt::Receipt;
-use crate::transport::{Received, TransportError, TransportErrorKind};
+use crate::transport::{RawAnswer, TransportError, TransportErrorKind};
 use crate::words::printable;
 
 /// One request of a run and how it ended.
@@ -74,10 +74,10 @@ pub enum Outcome {
 impl Outcome {
     /// Reads an answer. It never fails: of a body that makes no sense, the status remains.
     pub(crate) fn read(
-        received: &Received,
+        received: &RawAnswer,
         read_receipt: impl Fn(&[u8]) -> Option<Receipt>,
     ) -> Self {
-        let Received { status, body, .. } = received;
+        let RawAnswer { status, body, .. } = received;
         if status.is_success() {
             return Self::Acknowledged {
                 status: status.as_u16(),
@@ -160,7 +160,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn read(received: &Received, document: &Value) -> Self {
+    fn read(received: &RawAnswer, document: &Value) -> Self {
         let text = |name: &str| match document.get(name)? {
             Value::String(text) => Some(printable(text)),
             Value::Number(number) => Some(number.to_string()),
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     fn read(status: u16, body: &str) -> Outcome {
-        let received = Received {
+        let received = RawAnswer {
             status: StatusCode::from_u16(status).unwrap(),
             retry_after: None,
             body: body.to_owned().into(),

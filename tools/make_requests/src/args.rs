@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use make_requests::output::Format;
 use make_requests::{
@@ -14,14 +14,14 @@ use make_requests::{
 
 /// Fire concurrent requests at a service and say what went wrong.
 ///
-/// Deposits: reads the account, fires the requests, reads the account again, and compares: what was
-/// acknowledged, what the balance should be, what it is, and what was lost.
+/// Deposits: reads the account before and after the requests. Compares the balance with the
+/// deposits that were acknowledged, and with the account's own transactions.
 ///
-/// Orders: each is another customer's, in a book that nobody else uses. The consumer ships once
-/// while requests are in flight and once afterwards; then the book is audited.
+/// Orders: writes orders in a new book, each for another customer. The service's consumer ships
+/// orders once during the run and once after it. Then the service audits the book.
 ///
-/// Exports: each file is downloaded and audited as soon as it is answered, and once more at the end
-/// if several requests wrote it.
+/// Exports: downloads each exported file and has the service audit it. A file that several requests
+/// wrote is examined once more after the last answer.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -70,7 +70,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "NAME", default_value = "atomic_long_delay")]
     target: TargetName,
 
-    /// The time between two requests, fractions are fine; 0 releases all together
+    /// The time between two requests, e.g. 0.5. With 0 all start together
     #[arg(
         long,
         value_name = "SECONDS",
@@ -88,7 +88,7 @@ pub(crate) struct RunArguments {
     )]
     requests: Requests,
 
-    /// The account that all deposits go to, or that is exported [default: 1]
+    /// The account of the deposits or exports [default: 1]
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     account: Option<i64>,
 
@@ -96,58 +96,45 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     amount: Option<Amount>,
 
-    /// Where the service answers; only http://
+    /// The address of the service, http:// only
     #[arg(long, value_name = "URL", default_value = "http://localhost:8080")]
     base_url: BaseUrl,
 
-    /// How long one request may take
+    /// How long to wait for the answer to one request
     #[arg(long, value_name = "SECONDS", default_value = "120", allow_negative_numbers = true,
           value_parser = parse_timeout)]
     timeout: Duration,
 
-    /// Send a deposit again whose answer does not come in time, five times at most
+    /// Send a deposit again if its answer does not come in time, at most five times
     #[arg(long)]
     retry_timeouts: bool,
 
-    /// Give each deposit a key of its own (Idempotency-Key), the same each time it is sent
+    /// Give each deposit its own Idempotency-Key, the same each time it is sent
     #[arg(long)]
     idempotency: bool,
 
-    /// The form of the result
-    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
-    format: FormatArg,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }
 
 const EXIT_STATUS: &str = "\
-Options are taken with one dash as well: -target NAME.
+Options may have one dash instead of two: -target NAME.
 
 Exit status:
-  0  nothing went wrong; some requests may have been refused
-  1  an anomaly: lost updates (the balance fell behind the account's transactions), double deposits
-     (more transactions than requests), or what an audit of orders or of a file found
-  2  could not tell: wrong usage, no answer from the service, an unknown account or target,
-     a request without a clear answer (although nothing went wrong so far), acknowledged requests
-     that left no trace, files that could not be read, or no request acknowledged at all";
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArg {
-    /// For people
-    Text,
-    /// One object
-    Json,
-    /// One row per request; the summary goes to stderr
-    Csv,
-}
+  0  Nothing went wrong. Some requests may have been refused.
+  1  An anomaly was found:
+     - lost updates: the balance fell behind the account's transactions
+     - lost deposits: acknowledged deposits have no transaction
+     - double deposits: there are more transactions than requests
+     - what the audit of a book or of a file found
+  2  It could not be told:
+     - wrong usage, no answer from the service, or an unknown account or target
+     - nothing went wrong so far, but some requests have no clear answer
+     - acknowledged orders are not in the book
+     - a file could not be examined, or no request was acknowledged";
 
 impl RunArguments {
-    pub(crate) fn format(&self) -> Format {
-        match self.format {
-            FormatArg::Text => Format::Text,
-            FormatArg::Json => Format::Json,
-            FormatArg::Csv => Format::Csv,
-        }
-    }
-
     /// The plan. An option that has no meaning for the target is refused.
     pub(crate) fn into_plan(self) -> Result<Plan, clap::Error> {
         let options = TargetOptions {
@@ -170,10 +157,10 @@ impl RunArguments {
     }
 }
 
-/// Gives each long option that came with one dash its second: the Go original took one.
+/// Gives a long option with one dash its second one. The original, written in Go, takes one dash.
 pub(crate) fn with_two_dashes(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut command = Arguments::command();
-    // Only a built command lists --help and --version too.
+    // A command lists --help and --version only after it was built.
     command.build();
     let is_long = |name: &str| {
         command
@@ -201,35 +188,27 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    /// An argument as it is given, and as it is read.
+    const DASHES: &[(&str, &str)] = &[
+        ("-target", "--target"),
+        ("x", "x"),
+        ("-wait=0", "--wait=0"),
+        ("--amount", "--amount"),
+        ("-5", "-5"),
+        ("-base-url=u", "--base-url=u"),
+        ("-h", "-h"),
+        ("-help", "--help"),
+        ("-no", "-no"),
+        ("-", "-"),
+    ];
+
     #[test]
-    fn one_dash_becomes_two_where_an_option_is_known() {
-        let given = [
-            "-target",
-            "x",
-            "-wait=0",
-            "--amount",
-            "-5",
-            "-base-url=u",
-            "-h",
-            "-help",
-            "-no",
-            "-",
-        ];
-        let taken = with_two_dashes(given.iter().map(OsString::from));
-        assert_eq!(
-            taken,
-            [
-                "--target",
-                "x",
-                "--wait=0",
-                "--amount",
-                "-5",
-                "--base-url=u",
-                "-h",
-                "--help",
-                "-no",
-                "-"
-            ]
-        );
+    fn one_dash_becomes_two_if_the_option_is_known() {
+        let given = DASHES.iter().map(|(given, _)| OsString::from(given));
+        let read: Vec<_> = DASHES
+            .iter()
+            .map(|(_, read)| OsString::from(read))
+            .collect();
+        assert_eq!(with_two_dashes(given), read);
     }
 }

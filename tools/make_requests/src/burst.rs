@@ -33,7 +33,7 @@ use crate::plan::Plan;
 use crate::poster::{Poster, Settled};
 use crate::service::{JSON, USER_AGENT};
 use crate::tasks::joined;
-use crate::transport::{Received, TransportError, receive, within};
+use crate::transport::{RawAnswer, TransportError, receive, within};
 use crate::volley::{Progress, Volley};
 
 /// One warm connection for each request of a plan.
@@ -214,7 +214,7 @@ fn request_head(plan: &Plan, method: &str, url: &Url) -> hyper::http::request::B
 async fn send(
     sender: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
-) -> Result<Received, TransportError> {
+) -> Result<RawAnswer, TransportError> {
     let response = sender
         .send_request(request)
         .await

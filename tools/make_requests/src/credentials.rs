@@ -1,9 +1,11 @@
-//! Passwords stay out of what the command line complains about.
+//! Passwords stay out of complaints about the command line.
 
 use clap::error::{ContextKind, ContextValue};
 
-/// A complaint about the command line without the user and the password that an argument of it may
-/// hold, as a URL does: clap shows each argument that it does not understand.
+/// A complaint about the command line, without users and passwords.
+///
+/// clap shows each argument that it does not understand, and such an argument may be a URL with a
+/// password.
 #[must_use]
 pub fn without_credentials(mut error: clap::Error) -> clap::Error {
     let hidden: Vec<(ContextKind, ContextValue)> = error
@@ -24,7 +26,7 @@ pub fn without_credentials(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// What is shown of a text that may hold a password; None if it cannot hold one.
+/// What is shown of a text that may have a password. None if it cannot have one.
 fn hidden(text: &str) -> Option<String> {
     match text.split_once("://") {
         Some((scheme, _)) => Some(format!("{scheme}://…")),

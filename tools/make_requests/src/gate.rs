@@ -1,4 +1,4 @@
-//! A connection whose way out can be shut, so that what is written to it waits.
+//! A connection with a gate on its way out: while the gate is shut, written bytes wait in it.
 
 use std::io;
 use std::pin::Pin;
@@ -9,25 +9,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-/// The way out of one connection, shared by the connection and by whoever releases it.
+/// The way out of one connection. The connection and the burst that releases it share the gate.
 #[derive(Debug)]
 pub(crate) struct Gate {
     socket: TcpStream,
     outbox: Mutex<Outbox>,
 }
 
-/// What was written to the connection and has not reached its socket.
+/// The bytes that were written to the connection and have not reached its socket.
 #[derive(Debug, Default)]
 struct Outbox {
     shut: bool,
-    /// The connection has ended: nothing will be written any more.
+    /// Whether the connection has ended, so that nothing will be written any more.
     ended: bool,
     bytes: Vec<u8>,
-    /// The error of a release, for the connection to find.
+    /// The error of a release. The connection's next flush returns it.
     failed: Option<io::Error>,
-    /// Told once, when a shut gate holds a complete request.
+    /// Is told once, when the shut gate holds a complete request.
     held: Option<oneshot::Sender<()>>,
-    /// The connection, waiting for the gate to open.
+    /// Wakes the connection when the gate opens.
     waiting: Option<Waker>,
 }
 
@@ -39,29 +39,29 @@ impl Gate {
         }
     }
 
-    /// Shuts the gate. The receiver is told when a complete request is held; it fails when the
+    /// Shuts the gate. The receiver is told when a complete request is held. It fails if the
     /// connection ends before that.
     pub(crate) fn shut(&self) -> oneshot::Receiver<()> {
         let (told, held) = oneshot::channel();
         let mut outbox = self.outbox();
         outbox.shut = true;
-        // Dropped at once where nobody is left to write a request.
+        // An ended connection writes no request, so the receiver fails at once.
         outbox.held = (!outbox.ended).then_some(told);
         held
     }
 
-    /// Takes the held bytes out; the gate stays shut.
+    /// Takes the held bytes out. The gate stays shut.
     pub(crate) fn take_held(&self) -> Vec<u8> {
         std::mem::take(&mut self.outbox().bytes)
     }
 
-    /// Writes past the gate, as much as the socket takes at once.
+    /// Writes past the gate as much as the socket takes at once.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.try_write(bytes)
     }
 
     /// Opens the gate after its held bytes were written with this result. The connection writes
-    /// what is left of them before anything else.
+    /// the rest of them before anything else.
     pub(crate) fn open(&self, mut bytes: Vec<u8>, written: io::Result<usize>) {
         let mut outbox = self.outbox();
         outbox.shut = false;
@@ -90,8 +90,8 @@ impl Gate {
         self.poll_socket_write(cx, bytes)
     }
 
-    /// A flush of a shut gate waits for the gate to open. hyper flushes when all of a request
-    /// that is at hand was written, and the deposits' bodies are at hand as a whole.
+    /// A flush of a shut gate waits until the gate opens. hyper flushes when it has written all that
+    /// it has of a request. It has our bodies as a whole, so a flush means a complete request.
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut outbox = self.outbox();
         if !outbox.shut {
@@ -102,13 +102,13 @@ impl Gate {
         }
         outbox.waiting = Some(cx.waker().clone());
         if let Some(held) = outbox.held.take() {
-            // The releasing side may have gone; then nothing is left to tell.
+            // The burst may have been dropped meanwhile: then there is nobody to tell.
             let _ = held.send(());
         }
         Poll::Pending
     }
 
-    /// Writes what a release left behind.
+    /// Writes the bytes that a release left behind.
     fn poll_drain(&self, outbox: &mut Outbox, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(error) = outbox.failed.take() {
             return Poll::Ready(Err(error));
@@ -131,7 +131,7 @@ impl Gate {
     }
 }
 
-/// The connection's end of a [`Gate`]: reads pass, writes go through the gate.
+/// The connection's side of a [`Gate`]: reads pass, and writes go through the gate.
 #[derive(Debug)]
 pub(crate) struct GatedStream(Arc<Gate>);
 
@@ -142,7 +142,7 @@ impl GatedStream {
 }
 
 impl Drop for GatedStream {
-    /// The connection is over: whoever waits for it to hold a request shall wait no longer.
+    /// The connection has ended: the burst must not wait any longer until it holds a request.
     fn drop(&mut self) {
         let mut outbox = self.0.outbox();
         outbox.ended = true;
@@ -184,7 +184,7 @@ impl AsyncWrite for GatedStream {
         self.0.poll_flush(cx)
     }
 
-    /// The socket is closed when the gate is dropped; a half-closed one would be of no use.
+    /// Does nothing: the socket is closed when the gate is dropped.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -223,7 +223,7 @@ mod tests {
         std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx)).await
     }
 
-    /// All that has arrived at the peer. Over loopback that is all that was written.
+    /// All bytes that have arrived at the peer. Over loopback these are all that were written.
     fn arrived(mut peer: &std::net::TcpStream) -> Vec<u8> {
         let mut bytes = Vec::new();
         match peer.read_to_end(&mut bytes) {
@@ -240,7 +240,7 @@ mod tests {
 
         let mut held = gate.shut();
         write_all(&mut stream, b"head ").await;
-        assert!(held.try_recv().is_err(), "told before the flush");
+        assert!(held.try_recv().is_err(), "it was told before the flush");
         write_all(&mut stream, b"body").await;
         let connection = tokio::spawn(async move { flush(&mut stream).await.map(|()| stream) });
         held.await.unwrap();
@@ -257,9 +257,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_socket_did_not_take_follows_in_order() {
+    async fn bytes_that_the_socket_did_not_take_follow_in_order() {
         let (gate, mut stream, peer) = connection().await;
-        // More than any socket's buffers hold, every byte depending on its place.
+        // More than the buffers of any socket hold. Each byte shows its place.
         let long: Vec<u8> = (0..32 << 20_u32).map(|n: u32| (n % 251) as u8).collect();
 
         let held = gate.shut();
@@ -270,7 +270,7 @@ mod tests {
         let written = gate.try_write(&bytes);
         assert!(
             *written.as_ref().unwrap() < long.len(),
-            "all was taken at once"
+            "the socket took everything at once"
         );
         gate.open(bytes, written);
 
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_connection_that_has_ended() {
+    async fn the_wait_for_a_connection_that_has_ended_fails() {
         let (gate, stream, _peer) = connection().await;
         let held = gate.shut();
         drop(stream);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Input that was refused; the message names what was wrong and what would be right.
+/// Input that was refused. The message says what was wrong and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid(pub(crate) String);
 

@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
 
 /// Fires the requests and prints the report. Returns the exit status.
 async fn fire(arguments: RunArguments) -> u8 {
-    let format = arguments.format();
+    let format = arguments.format;
     let plan = arguments.into_plan().unwrap_or_else(|error| stop(error));
     match make_requests::run(&plan, narrator(&plan)).await {
         Ok(report) => exit_status(print(format, &report), report.verdict().exit_status()),

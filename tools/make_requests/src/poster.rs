@@ -9,7 +9,7 @@ use crate::key::Keys;
 use crate::plan::Plan;
 use crate::race::Auditor;
 use crate::service::Service;
-use crate::transport::{Received, TransportError};
+use crate::transport::{RawAnswer, TransportError};
 
 /// How many more times one request may be sent.
 struct Patience {
@@ -99,7 +99,7 @@ impl Poster {
     }
 
     /// Reads an answer, or the reason why there is none.
-    pub(crate) fn outcome(&self, answer: Result<Received, TransportError>) -> Outcome {
+    pub(crate) fn outcome(&self, answer: Result<RawAnswer, TransportError>) -> Outcome {
         match answer {
             Ok(received) => Outcome::read(&received, |body| self.plan.target.race().receipt(body)),
             Err(error) => Outcome::NoAnswer(error),

@@ -11,7 +11,7 @@ use crate::base_url::BaseUrl;
 use crate::body::Body;
 use crate::error::{Error, UnexpectedAnswer};
 use crate::key::IDEMPOTENCY_KEY;
-use crate::transport::{Received, TransportError, TransportErrorKind, drain, receive, within};
+use crate::transport::{RawAnswer, TransportError, TransportErrorKind, drain, receive, within};
 
 /// The `User-Agent` of all requests.
 pub(crate) const USER_AGENT: &str = concat!("make_requests/", env!("CARGO_PKG_VERSION"));
@@ -73,7 +73,7 @@ impl Service {
         url: &Url,
         body: Body,
         key: Option<String>,
-    ) -> Result<Received, TransportError> {
+    ) -> Result<RawAnswer, TransportError> {
         let mut post = self.posting(url, body);
         if let Some(key) = key {
             post = post.header(IDEMPOTENCY_KEY, key);
@@ -120,7 +120,7 @@ impl Service {
         expected: &'static str,
     ) -> Result<T, Error> {
         let received = self.send(request).await;
-        let Received { status, body, .. } =
+        let RawAnswer { status, body, .. } =
             received.map_err(|cause| Error::no_answer(url, cause))?;
         if status != StatusCode::OK {
             return Err(UnexpectedAnswer::of_status(url, status, expected).into());
@@ -132,7 +132,7 @@ impl Service {
         })
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Received, TransportError> {
+    async fn send(&self, request: RequestBuilder) -> Result<RawAnswer, TransportError> {
         within(self.timeout, async {
             let response = request.header(ACCEPT, JSON).send().await;
             let response = response.map_err(|error| TransportError::of_request(&error))?;

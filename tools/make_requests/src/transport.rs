@@ -1,4 +1,4 @@
-//! Why an answer did not arrive, and how to read one that does.
+//! How an answer is read, and why it may not arrive.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,7 +12,7 @@ use hyper::header::RETRY_AFTER;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-/// No answer is longer than this: a receipt takes a few thousand bytes.
+/// The longest answer that is read. A receipt has a few thousand bytes.
 const LONGEST_ANSWER: usize = 1024 * 1024;
 
 /// Why no complete answer arrived.
@@ -20,7 +20,7 @@ const LONGEST_ANSWER: usize = 1024 * 1024;
 pub struct TransportError {
     /// What kind of failure it was.
     pub kind: TransportErrorKind,
-    /// The cause, in the words of whoever noticed it.
+    /// The cause, in the words of the library that reported it.
     pub detail: String,
 }
 
@@ -28,13 +28,13 @@ pub struct TransportError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransportErrorKind {
-    /// No connection could be opened: the request never left.
+    /// No connection could be opened, so the request was not sent.
     Connect,
     /// The answer was not complete in time.
     Timeout,
     /// The connection ended before the answer was complete.
     Closed,
-    /// What arrived was not HTTP.
+    /// The bytes that arrived were not HTTP.
     NotHttp,
     /// The answer was longer than any receipt.
     TooLong,
@@ -83,7 +83,7 @@ impl TransportError {
         }
     }
 
-    /// A failure of an ordinary request, which opens its connection by itself.
+    /// A failure of a request that opened its own connection.
     pub(crate) fn of_request(error: &reqwest::Error) -> Self {
         if error.is_connect() {
             Self::connect(error)
@@ -133,7 +133,7 @@ fn classify_hyper(error: &hyper::Error) -> Option<TransportErrorKind> {
     }
 }
 
-/// An error, and the errors that caused it.
+/// An error and its causes, the outermost first.
 fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
@@ -144,7 +144,7 @@ fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'st
     causes(error).last().unwrap_or(error)
 }
 
-/// Waits for `work`, but no longer than `limit`.
+/// Waits for `work`, at most as long as `limit`.
 pub(crate) async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, TransportError>>,
@@ -154,17 +154,17 @@ pub(crate) async fn within<T>(
         .unwrap_or_else(|_| Err(TransportError::timeout(limit)))
 }
 
-/// An answer, read to its end.
+/// An answer that was read to its end, as it came.
 #[derive(Debug)]
-pub(crate) struct Received {
+pub(crate) struct RawAnswer {
     pub(crate) status: StatusCode,
-    /// When to ask again, where it says so in seconds.
+    /// When to ask again. None if the answer does not say so in seconds.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Bytes,
 }
 
 /// Reads an answer to its end.
-pub(crate) async fn receive<B>(response: Response<B>) -> Result<Received, TransportError>
+pub(crate) async fn receive<B>(response: Response<B>) -> Result<RawAnswer, TransportError>
 where
     B: Body,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -176,14 +176,14 @@ where
         .collect()
         .await
         .map_err(|error| TransportError::on_connection(error.as_ref()))?;
-    Ok(Received {
+    Ok(RawAnswer {
         status,
         retry_after: retry_after.map(Duration::from_secs),
         body: body.to_bytes(),
     })
 }
 
-/// Reads an answer of any length to its end, keeping nothing of it; says how long it was.
+/// Reads a body of any length to its end and keeps nothing of it. Returns its length.
 pub(crate) async fn drain<B>(mut body: B) -> Result<u64, TransportError>
 where
     B: Body<Data = Bytes> + Unpin,

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use clap::ValueEnum;
+
 use crate::report::Report;
 
 mod csv;
@@ -13,13 +15,13 @@ pub use self::json::write as write_json;
 pub use self::text::{write as write_text, write_summary};
 
 /// The forms of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Sentences, figures and a drawing, for people.
+    /// For people
     Text,
-    /// One JSON object.
+    /// One object
     Json,
-    /// A header and one row for each request.
+    /// One row for each request; the summary goes to stderr
     Csv,
 }
 

@@ -1,15 +1,17 @@
 //! A bank that behaves as a test wants.
 
-use std::sync::Mutex;
+use std::sync::{Barrier, Mutex};
+use std::time::Duration;
 
+use make_requests::{Deposits, Pace, Plan};
 use serde_json::json;
 
-use crate::stand_in::{Arrived, Reply, Request, StandIn, ok, problem};
+use crate::stand_in::{LogEntry, Reply, Request, StandIn, ok, problem};
 
 /// A bank with one account.
 pub(crate) struct Bank(StandIn);
 
-/// A deposit as it arrived.
+/// A deposit as the bank received it.
 pub(crate) struct Deposit {
     pub(crate) amount: i64,
     pub(crate) key: Option<String>,
@@ -36,9 +38,9 @@ impl Bank {
         on_account: impl Fn(&Ledger) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let ledger = Ledger::default();
-        let answer = move |arrived: &Arrived| match (&*arrived.method, &*arrived.path) {
+        let answer = move |request: &Request| match (&*request.method, &*request.path) {
             ("GET", "/accounts/1") => on_account(&ledger),
-            ("POST", "/demo/atomic_long_delay/" | "/demo/nested/x/") => match parse(arrived) {
+            ("POST", "/demo/atomic_long_delay/" | "/demo/nested/x/") => match parse(request) {
                 Some(deposit) => on_deposit(&ledger, &deposit),
                 None => problem(400, &json!({"title": "Not a deposit"})),
             },
@@ -55,20 +57,75 @@ impl Bank {
     }
 
     /// All requests so far, in the order of their arrival.
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<LogEntry> {
         self.0.requests()
     }
 }
 
-fn parse(arrived: &Arrived) -> Option<Deposit> {
-    let form = arrived.body.strip_prefix("account=1&amount=")?;
-    Some(Deposit {
-        amount: form.parse().ok()?,
-        key: arrived.key.clone(),
+/// A bank whose clients all meet after they have read, and write one after another.
+pub(crate) fn racing_bank(clients: usize) -> Bank {
+    let all_have_read = Barrier::new(clients);
+    Bank::new(move |ledger, deposit| {
+        let balance = ledger.balance();
+        all_have_read.wait();
+        ledger.write(balance, deposit)
     })
 }
 
-/// What the bank knows about its only account.
+/// A bank that waits for `clients` deposits, and makes each correctly.
+pub(crate) fn correct_bank(clients: usize) -> Bank {
+    let all_have_arrived = Barrier::new(clients);
+    Bank::new(move |ledger, deposit| {
+        all_have_arrived.wait();
+        ledger.deposit(deposit)
+    })
+}
+
+/// A bank that makes the first deposits correctly, and treats the later ones differently.
+pub(crate) fn bank_that_keeps(
+    kept: usize,
+    otherwise: impl Fn(&Ledger, &Deposit) -> Reply + Send + Sync + 'static,
+) -> Bank {
+    Bank::new(move |ledger, deposit| {
+        if ledger.enter() <= kept {
+            ledger.deposit(deposit)
+        } else {
+            otherwise(ledger, deposit)
+        }
+    })
+}
+
+/// A plan of deposits of 100.
+pub(crate) fn plan(bank: &Bank, pace: Pace, requests: u32) -> Plan {
+    Plan {
+        base_url: bank.url().parse().unwrap(),
+        target: deposits().into(),
+        pace,
+        requests: requests.try_into().unwrap(),
+        timeout: Duration::from_secs(20),
+    }
+}
+
+/// Deposits of 100 that are sent once.
+pub(crate) fn deposits() -> Deposits {
+    Deposits {
+        strategy: "atomic_long_delay".parse().unwrap(),
+        account: 1,
+        amount: 100.try_into().unwrap(),
+        retry_timeouts: false,
+        idempotency: false,
+    }
+}
+
+fn parse(request: &Request) -> Option<Deposit> {
+    let form = request.body.strip_prefix("account=1&amount=")?;
+    Some(Deposit {
+        amount: form.parse().ok()?,
+        key: request.key.clone(),
+    })
+}
+
+/// The bank's only account.
 #[derive(Default)]
 pub(crate) struct Ledger(Mutex<Entries>);
 
@@ -84,8 +141,8 @@ impl Ledger {
         self.0.lock().unwrap().balance
     }
 
-    /// Inserts the transaction and writes the balance that was read plus the amount. The receipt
-    /// tells of a short read, and of a think that is longer with each write.
+    /// Inserts the transaction, and writes the balance that was read plus the amount. The receipt
+    /// has a short read, and a think that is longer with each write.
     pub(crate) fn write(&self, balance_read: i64, deposit: &Deposit) -> Reply {
         let mut entries = self.0.lock().unwrap();
         entries.transactions.push(deposit.amount);
@@ -100,8 +157,7 @@ impl Ledger {
         )
     }
 
-    /// Reads and writes without letting anybody in between. The receipt tells of a read that
-    /// waited for everybody who came before.
+    /// Reads and writes in one step. The receipt has a read that waited for all deposits before it.
     pub(crate) fn deposit(&self, deposit: &Deposit) -> Reply {
         let mut entries = self.0.lock().unwrap();
         let balance_read = entries.balance;
@@ -112,12 +168,12 @@ impl Ledger {
         receipt(n, balance_read, deposit.amount, 80 + waited, 5_000)
     }
 
-    /// Inserts the transaction, and fails before the balance is written.
+    /// Inserts the transaction and does not write the balance.
     pub(crate) fn insert_only(&self, deposit: &Deposit) {
         self.0.lock().unwrap().transactions.push(deposit.amount);
     }
 
-    /// Counts the deposits that have come in, this one included.
+    /// Counts the deposits that have arrived, with this one.
     pub(crate) fn enter(&self) -> usize {
         let mut entries = self.0.lock().unwrap();
         entries.entered += 1;
@@ -139,8 +195,8 @@ impl Ledger {
     }
 }
 
-/// The receipt of the n-th write. Its times follow from n alone, so that they can be pinned: all
-/// arrive in the first millisecond.
+/// The receipt of the n-th write. Its times follow from n alone, so that a test can pin them. All
+/// deposits arrive in the first millisecond.
 fn receipt(n: usize, balance_read: i64, amount: i64, read_us: i64, think_us: i64) -> Reply {
     let arrived_at_us = 1_763_804_000_000_000 + 10 * i64::try_from(n).unwrap();
     let balance_written = balance_read + amount;

@@ -1,8 +1,6 @@
 //! What the tool prints about itself: completion scripts and the manual page.
 
-use std::process::Command;
-
-use crate::tool::{assert_contains, assert_exit, stderr, stdout};
+use crate::tool::{assert_contains, assert_exit, binary, stderr, stdout};
 
 /// A line that only the script of this shell has.
 const SHELLS: &[(&str, &str)] = &[
@@ -17,10 +15,7 @@ const SHELLS: &[(&str, &str)] = &[
 ];
 
 fn printed(args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_make_requests"))
-        .args(args)
-        .output()
-        .unwrap();
+    let output = binary().args(args).output().unwrap();
     assert_exit(&output, 0);
     assert_eq!(stderr(&output), "");
     stdout(&output)
@@ -45,25 +40,22 @@ fn the_manual_page_has_the_options_and_the_exit_status() {
 }
 
 #[test]
-fn a_document_is_printed_without_options() {
+fn a_document_has_no_options() {
     for args in [
         &["--wait", "0", "man"][..],
         &["man", "--wait", "0"],
         &["completions"],
         &["completions", "tcsh"],
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_make_requests"))
-            .args(args)
-            .output()
-            .unwrap();
+        let output = binary().args(args).output().unwrap();
         assert_exit(&output, 2);
         assert_eq!(stdout(&output), "");
     }
 }
 
 #[test]
-fn the_names_of_documents_are_no_reserved_words() {
-    let output = Command::new(env!("CARGO_BIN_EXE_make_requests"))
+fn a_target_may_be_called_like_a_document() {
+    let output = binary()
         .args(["-target", "man", "-base-url", "https://completions"])
         .output()
         .unwrap();
@@ -72,11 +64,8 @@ fn the_names_of_documents_are_no_reserved_words() {
 }
 
 #[test]
-fn a_url_in_a_command_s_place_shows_no_password() {
-    let output = Command::new(env!("CARGO_BIN_EXE_make_requests"))
-        .arg("http://user:secret@host")
-        .output()
-        .unwrap();
+fn a_complaint_about_a_command_shows_no_password() {
+    let output = binary().arg("http://user:secret@host").output().unwrap();
     assert_exit(&output, 2);
     assert!(!stderr(&output).contains("secret"), "{}", stderr(&output));
 }

@@ -2,12 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+// What the tests stand on.
 mod bank;
-mod command_line;
+mod folder;
+mod shop;
+mod stand_in;
+mod tool;
+
+// The tests.
+mod accounts;
 mod documents;
 mod exports;
 mod library;
 mod orders;
+mod outcomes;
+mod reports;
 mod resending;
-mod stand_in;
-mod tool;
+mod usage;

@@ -1,7 +1,7 @@
 //! A service behind HTTP that behaves as a test wants: correctly, wrongly, or not at all.
 //!
-//! A thread per connection and blocking reads keep it small, and let a test order its clients
-//! with a barrier. Nothing in it sleeps.
+//! Each connection has a thread with blocking reads, so that a test can order its clients with a
+//! barrier. Nothing in it sleeps.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,16 +15,16 @@ use serde_json::{Value, json};
 pub(crate) struct StandIn {
     address: SocketAddr,
     prefix: &'static str,
-    requests: Arc<Mutex<Vec<Request>>>,
+    log: Arc<Mutex<Vec<LogEntry>>>,
 }
 
-/// What a request is answered with.
+/// The answer to a request.
 pub(crate) enum Reply {
     /// An HTTP answer with a body of some type.
     Http(u16, &'static str, String),
-    /// These bytes, whatever they mean.
+    /// These bytes, which may not be HTTP.
     Raw(&'static [u8]),
-    /// This answer, after which the connection is closed without having said so.
+    /// This answer. Then the connection is closed without notice.
     Last(Box<Reply>),
     /// The connection is closed without an answer.
     HangUp,
@@ -32,44 +32,44 @@ pub(crate) enum Reply {
     Silence,
 }
 
-/// A request that the service saw: over which connection, and its method.
+/// A request that the service received: the number of its connection, and its method.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
+pub(crate) struct LogEntry {
     pub(crate) connection: usize,
     pub(crate) method: String,
 }
 
-/// What of a request a test looks at.
-pub(crate) struct Arrived {
+/// The parts of a request that tests look at.
+pub(crate) struct Request {
     pub(crate) method: String,
-    /// With its query, without the prefix.
+    /// The path with its query and without the prefix.
     pub(crate) path: String,
     pub(crate) key: Option<String>,
     pub(crate) body: String,
 }
 
-type Answer = dyn Fn(&Arrived) -> Reply + Send + Sync;
+type Answer = dyn Fn(&Request) -> Reply + Send + Sync;
 
 impl StandIn {
     /// A service whose routes all start with a prefix.
     pub(crate) fn start(
         prefix: &'static str,
-        answer: impl Fn(&Arrived) -> Reply + Send + Sync + 'static,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let requests = Arc::default();
-        let (answer, seen): (Arc<Answer>, _) = (Arc::new(answer), Arc::clone(&requests));
+        let log = Arc::default();
+        let (answer, shared_log): (Arc<Answer>, _) = (Arc::new(answer), Arc::clone(&log));
         thread::spawn(move || {
             for (connection, stream) in listener.incoming().flatten().enumerate() {
-                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
-                thread::spawn(move || serve(connection, &stream, prefix, &*answer, &seen));
+                let (answer, log) = (Arc::clone(&answer), Arc::clone(&shared_log));
+                thread::spawn(move || serve(connection, &stream, prefix, &*answer, &log));
             }
         });
         Self {
             address,
             prefix,
-            requests,
+            log,
         }
     }
 
@@ -78,8 +78,8 @@ impl StandIn {
     }
 
     /// All requests so far, in the order of their arrival.
-    pub(crate) fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<LogEntry> {
+        self.log.lock().unwrap().clone()
     }
 }
 
@@ -89,18 +89,18 @@ fn serve(
     stream: &TcpStream,
     prefix: &str,
     answer: &Answer,
-    seen: &Mutex<Vec<Request>>,
+    log: &Mutex<Vec<LogEntry>>,
 ) {
     let mut reader = BufReader::new(stream);
-    while let Some(mut arrived) = read_request(&mut reader) {
-        seen.lock().unwrap().push(Request {
+    while let Some(mut request) = read_request(&mut reader) {
+        log.lock().unwrap().push(LogEntry {
             connection,
-            method: arrived.method.clone(),
+            method: request.method.clone(),
         });
-        let reply = match arrived.path.strip_prefix(prefix) {
+        let reply = match request.path.strip_prefix(prefix) {
             Some(path) => {
-                arrived.path = path.to_owned();
-                answer(&arrived)
+                request.path = path.to_owned();
+                answer(&request)
             }
             None => problem(404, &json!({"title": "No such route"})),
         };
@@ -110,7 +110,7 @@ fn serve(
     }
 }
 
-fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Arrived> {
+fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     let mut lines = reader.by_ref().lines().map_while(Result::ok);
     let start = lines.next()?;
     let mut start = start.split(' ');
@@ -127,7 +127,7 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Arrived> {
         .map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Arrived {
+    Some(Request {
         method,
         path,
         key: headers.get("idempotency-key").cloned(),
@@ -135,7 +135,7 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Arrived> {
     })
 }
 
-/// Sends the reply, and says whether the connection goes on.
+/// Sends the reply. Returns whether the connection stays open.
 fn send(mut stream: &TcpStream, reply: Reply) -> bool {
     match reply {
         Reply::Http(status, content_type, body) => {
@@ -151,7 +151,7 @@ fn send(mut stream: &TcpStream, reply: Reply) -> bool {
             false
         }
         Reply::HangUp => false,
-        // The next read ends when the client has given up.
+        // The next read ends when the client closes the connection.
         Reply::Silence => true,
     }
 }
