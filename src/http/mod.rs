@@ -86,7 +86,8 @@ const PROBES: [&Part; 2] = [&health::PART, &metrics::PART];
 const STREAMS: [&Part; 0] = [];
 
 fn parts() -> impl Iterator<Item = &'static Part> {
-    WORK.into_iter()
+    WORK.iter()
+        .copied()
         .chain([KEEPER])
         .chain(PROBES)
         .chain(STREAMS)
