@@ -26,7 +26,7 @@
 //! → `engine` → `step`. A room that several exhibits share names none of them, and a test reads the
 //! sources to keep it so. What crosses the border to the outside (an isolation level, a fault, a
 //! receipt) carries its spelling for the API and the command line, so serde, utoipa and clap appear
-//! in every room.
+//! in the rooms that own such values.
 //!
 //! To find something:
 //!
@@ -34,7 +34,7 @@
 //! |---|---|
 //! | Where is a deadlock's code classified? | [`engine`], `codes.rs` |
 //! | What is a lane? | [`engine::Lane`] |
-//! | How is a strategy added? | `CONTRIBUTING.md` |
+//! | How is a strategy or an exhibit added? | `CONTRIBUTING.md` |
 //! | Which test fails if a card lies? | `tests/exploration.rs`, `the_cards_and_the_matrix_say_what_is_found` |
 
 pub mod accounts;

@@ -65,7 +65,7 @@ pub struct Example {
 }
 
 impl Finding {
-    /// Whether every schedule there is was run, or stands for one that was.
+    /// Whether every schedule there is was run, or is represented by one that was run.
     pub fn is_exhaustive(&self) -> bool {
         self.complete
             && self.diverged == 0

@@ -1,4 +1,5 @@
-//! The gate: a client parks at it before each step, until the scheduler lets it go.
+//! The gate: a client parks at it before each step that others could notice, until the scheduler
+//! lets it go.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,14 +14,14 @@ use crate::step::{Action, Observer, Parked, Record, Step, Turn};
 pub(super) enum Event {
     /// It works on this connection from now on. None on SQLite, which has no ids for connections.
     Connected(Option<ConnectionId>),
-    /// It is parked before a step, and goes on when it is told to.
+    /// It is parked before a step, until the scheduler lets it go.
     Parked(Step, oneshot::Sender<()>),
     /// A lock is in the way of its step and the engine does not wait. Told true, it tries again;
     /// told false, it gives up.
     HeldUp(oneshot::Sender<bool>),
     /// A step has ended, well or not.
     Happened(Record),
-    /// It has the answer to its step and does nothing with it until it is told to.
+    /// It has the answer to its step, and does nothing with it until the scheduler hands it out.
     AnswerHeld(oneshot::Sender<()>),
     /// It has come to its end.
     Ended(ClientResult),
@@ -32,7 +33,7 @@ pub(super) enum Event {
 
 /// One client's way to the scheduler. There is one gate for each client of a run.
 ///
-/// As an [`Observer`] it is told of each step. A client that is not a function over a session calls
+/// It is the [`Observer`] of each step. A client that is not a function over a session calls
 /// the observer's methods itself: `before` when a statement arrives, `after` when it is answered.
 #[derive(Debug)]
 pub struct Gate {
@@ -62,12 +63,13 @@ impl Gate {
         self.tell(Event::Connected(connection));
     }
 
-    /// Holds back the answer to the step that has just happened. The future is done when all other
+    /// Holds back the answer to the step that has just happened: for a client that computes between
+    /// two steps, as an application does. The future is done when all other
     /// clients are at rest, so that at any moment at most one client computes.
     pub async fn hold_answer(&self) {
         let (go, gone) = oneshot::channel();
         self.tell(Event::AnswerHeld(go));
-        until_told(gone).await;
+        until_released(gone).await;
     }
 
     /// The client has come to its end.
@@ -100,7 +102,7 @@ impl Drop for Gate {
 }
 
 /// If the run was dropped instead, waits until this client is dropped as well.
-async fn until_told(gone: oneshot::Receiver<()>) {
+async fn until_released(gone: oneshot::Receiver<()>) {
     if gone.await.is_err() {
         std::future::pending::<()>().await;
     }
@@ -110,14 +112,14 @@ impl Observer for Gate {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
         let releases_no_row = step.action == Action::Unlock && step.sql.is_none();
         if matches!(step.action, Action::Think | Action::Pause) || releases_no_row {
-            // Time that passes touches nothing, so it does not matter when it passes. A lock
-            // outside the engine that is released later matters only to the client that waits for
-            // it. That is the schedule in which this client was let go later.
+            // Time that passes touches nothing, so it does not matter when it passes. A later
+            // release of a lock outside the engine matters only to the client that waits for it,
+            // and another schedule covers it: the one in which that client goes on later.
             return Box::pin(std::future::ready(()));
         }
         let (go, gone) = oneshot::channel();
         self.tell(Event::Parked(step.clone(), go));
-        Box::pin(until_told(gone))
+        Box::pin(until_released(gone))
     }
 
     fn held_up<'a>(&'a self, _step: &'a Step) -> Option<Turn<'a>> {

@@ -39,7 +39,7 @@ pub enum Place {
     /// On this database, which must have no other user.
     On(Database),
     /// On one engine: that of the URL or, without one, the lab's default. The job writes nothing
-    /// into a database of somebody else's, but makes one of its own beside it.
+    /// into a database that has other users, but makes one of its own beside it.
     OneEngine(Option<DatabaseUrl>, Settings),
     /// On every engine that is found here, in every mode and at every level. If a URL is given,
     /// only on its engine; if the settings name a level, only at that one.
@@ -204,7 +204,7 @@ struct JobSession<'j> {
     events: Events<'j>,
     exploration: &'j mut Exploration,
     /// Whether it was said that there are fewer lanes than wanted. It is said once.
-    told_of_lanes: bool,
+    noted_lanes: bool,
 }
 
 impl<'j> JobSession<'j> {
@@ -213,7 +213,7 @@ impl<'j> JobSession<'j> {
             job,
             events,
             exploration,
-            told_of_lanes: false,
+            noted_lanes: false,
         }
     }
 
@@ -221,7 +221,7 @@ impl<'j> JobSession<'j> {
         (self.events)(Event::Note(line));
     }
 
-    /// Explores on the database that was opened or, if it is somebody else's, beside it.
+    /// Explores on the database that was opened or, if that one has other users, beside it.
     async fn beside(&mut self, opened: &OpenDatabase) -> Result<(), JobError> {
         let scratch = self.scratch(opened).await?;
         let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
@@ -328,17 +328,17 @@ impl<'j> JobSession<'j> {
                 because: because.clone(),
             });
         }
-        if !self.told_of_lanes {
+        if !self.noted_lanes {
             let wanted = self.job.parallel;
             self.note(format!(
                 "{count} instead of {wanted} runs at once: {because}"
             ));
-            self.told_of_lanes = true;
+            self.noted_lanes = true;
         }
         Ok(())
     }
 
-    /// Makes a database beside the one that was opened, if that one is somebody else's.
+    /// Makes a database beside the one that was opened, if that one has other users.
     async fn scratch(&self, opened: &OpenDatabase) -> Result<Option<Scratch>, OpenError> {
         opened.database.must_be_direct()?;
         let is_innodb = matches!(

@@ -6,13 +6,13 @@
 //!
 //! - [`Subject`]: what is explored. The room knows no exhibit; a subject is handed to it.
 //! - [`Schedule`]: which client moved when.
-//! - [`Gate`]: parks each client before each step.
+//! - [`Gate`]: parks each client before each step that others could notice.
 //! - [`run_schedule`]: one run. Its scheduler lets one client go at a time.
-//! - [`Policy`]: decides which, and which further runs follow from a run.
+//! - [`Policy`]: decides which client goes next, and which further runs follow from a run.
 //! - [`Trace`]: what happened in a run.
 //! - [`explore()`]: all runs, several at once; what they add up to is a [`Finding`].
 //! - `rules`: what may be asked of an exploration.
-//! - [`Job`]: many explorations, on one engine or on all of them, told as events.
+//! - [`Job`]: one exploration: subjects on one engine or on all of them, told as events.
 //! - [`report`]: findings for people and for programs.
 
 mod finding;

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::{Client, Plan, Schedule, Schedules};
 
-/// What somebody asks of an exploration, before it is known whether the parts fit together.
+/// What is asked of an exploration, before it is known whether the parts fit together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanRequest {
     /// How many clients run at once.

@@ -1,8 +1,8 @@
 //! The scheduler: it lets one client at a time take one step.
 //!
-//! Each client parks at its [`Gate`] before each step. The scheduler lets one of them go, and waits
-//! until every client is at rest again: parked before its next step, done, or waiting for a lock,
-//! which the engine is asked. Only then is the next one let go. So the same decisions lead to the
+//! Each client parks at its [`Gate`] before a step. The scheduler lets one of them go, and waits
+//! until every client is at rest again: parked before its next step, done, or waiting for a lock
+//! (the engine says so). Only then is the next one let go. So the same decisions lead to the
 //! same run, as far as the engine does the same again.
 
 use std::borrow::Cow;
@@ -30,7 +30,7 @@ pub(super) enum Stopped {
     Gone(Client),
     /// The client neither moves nor waits.
     Silent(Client),
-    /// A wait that no schedule makes that long.
+    /// A lock timeout that the explorer itself may have caused.
     TimedOut {
         client: Client,
         label: Cow<'static, str>,
@@ -59,7 +59,7 @@ pub(super) struct Scheduler<'d> {
     /// The clients whose waits the engine does not queue (on SQLite, or for a lock in the process),
     /// the longest waiting first.
     held_up: Vec<Client>,
-    /// Aborts the clients where the run is dropped.
+    /// Aborts the clients when the run is dropped.
     _tasks: JoinSet<()>,
 }
 
@@ -80,7 +80,7 @@ enum State {
     Parked(Step, oneshot::Sender<()>),
     /// Waits for a lock outside the engine.
     HeldUp(oneshot::Sender<bool>),
-    /// Has the answer to its step, and does nothing with it until it is told to.
+    /// Has the answer to its step, and does nothing with it until it is handed out.
     AnswerHeld(oneshot::Sender<()>),
     /// Has come to its end.
     Done,
@@ -96,8 +96,8 @@ struct UnderWay {
     seen: bool,
 }
 
-/// How long a step is given to happen before the engine is asked whether it waits. Decides nothing:
-/// asked too early, the engine says no, and asked late, time is lost.
+/// How long a step is given to happen before the engine is asked whether it waits. It changes
+/// no result: asked too early, the engine says no; asked late, time is lost.
 const BEFORE_ASKING: Duration = Duration::from_millis(1);
 
 /// A wait cycle that lasts longer than this is one that InnoDB's deadlock detector has missed. The
@@ -372,7 +372,7 @@ impl<'d> Scheduler<'d> {
         })
     }
 
-    /// How long a standstill has to be seen before it counts. None if it is none.
+    /// How long a standstill has to be seen before it counts. None if there is no standstill.
     fn lasts(&self, seen: Standstill) -> Option<Duration> {
         match seen {
             Standstill::No => None,

@@ -1,8 +1,9 @@
 //! What is explored: facts, fixtures, clients and a judge.
 //!
-//! The four parts are apart because they come from different places. A strategy of ours brings all
-//! four. A file that a user writes brings other clients and another judge, and works on a database
-//! of its own instead of a row. Facts are plain data, so that a finding can own them.
+//! The four parts are apart because they can come from different places. A strategy of ours brings
+//! all four. Clients can also be no functions over a session, and work on a whole database instead
+//! of a row: tests/outside.rs has such clients. Facts are plain data, so that a finding can own
+//! them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -151,9 +152,8 @@ pub trait Restore: fmt::Debug + Send + Sync {
 
 /// The clients of one run, with the state that they share besides the database.
 ///
-/// This is the seam behind which a client may be anything: a function over a session
-/// ([`InSession`]), a script, or statements that were caught on the wire. All that the scheduler
-/// knows of a client comes through its [`Gate`].
+/// This is the seam behind which a client may be anything, not only a function over a session
+/// ([`InSession`]). All that the scheduler knows of a client comes through its [`Gate`].
 pub trait Clients: fmt::Debug + Send + Sync {
     /// Runs one client to its end, and tells its gate each thing that happens to it. A gate that is
     /// dropped before [`Gate::ended`] ends the run with an error.

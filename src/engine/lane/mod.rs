@@ -1,4 +1,4 @@
-//! Lanes: places in which several runs can go on at the same time without meeting.
+//! Lanes: places for one run at a time each, so that several runs do not meet.
 
 mod place;
 mod scratch;

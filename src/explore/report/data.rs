@@ -36,7 +36,7 @@ pub struct Report {
 /// What was found about one subject on one engine at one level.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FindingData {
-    /// The subject's name: a strategy, and the client beside it.
+    /// The strategy's name, and that of the client beside it, if there is one.
     pub strategy: String,
     /// The engine: `engine`, `engine_version`, `isolation` and its mode.
     #[serde(flatten)]
@@ -50,9 +50,9 @@ pub struct FindingData {
     /// The seed of a random policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Whether every schedule there is was run, or stands for one that was.
+    /// Whether every schedule there is was run, or is represented by one that was run.
     pub exhaustive: bool,
-    /// Whether of the schedules that are bound to end alike only one was run.
+    /// Whether one run stood for all schedules that are bound to end alike.
     pub reduced: bool,
     /// The number of beginnings of schedules that the engine would not repeat. What follows them is
     /// not known.
