@@ -61,8 +61,8 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit, which is cheaper than autocommit's two commits. The caller has
-//! to handle the refusals.
+//! Five round trips; the last is the commit. One commit is cheaper than autocommit's two. The
+//! caller has to handle the refusals.
 //!
 //! ## Where people meet it
 //!

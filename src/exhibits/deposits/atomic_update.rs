@@ -43,10 +43,10 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit. The lock is held from the `UPDATE` to the end of the commit,
-//! over four round trips, and a hot account's throughput is one over that time. One of the four
-//! only serves the receipt's balance. With the insert first there is one round trip less under the
-//! lock, at the price of the deadlocks.
+//! Five round trips; the last is the commit. The lock is held from the `UPDATE` to the end of the
+//! commit, over four round trips, and a hot account's throughput is one over that time. One of the
+//! four only serves the receipt's balance. With the insert first there is one round trip less under
+//! the lock, at the price of the deadlocks.
 //!
 //! ## Where people meet it
 //!

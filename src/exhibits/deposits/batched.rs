@@ -38,11 +38,11 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit for all deposits that came into the account during the commit
-//! before. The hotter the account, the larger the batches, and the less each deposit costs. (A
-//! deposit with an idempotency key adds an `UPDATE` of its own.) A deposit that comes alone costs
-//! what it costs with row locks: if the load is spread over many accounts, nothing is gained. No
-//! client holds a connection while it waits.
+//! Five round trips, of which the last is the commit, for all deposits that came into the account
+//! during the commit before. The hotter the account, the larger the batches, and the less each
+//! deposit costs. (A deposit with an idempotency key adds an `UPDATE` of its own.) A deposit that
+//! comes alone costs what it costs with row locks: if the load is spread over many accounts,
+//! nothing is gained. No client holds a connection while it waits.
 //!
 //! The price is paid in three places:
 //!

@@ -8,7 +8,8 @@
 //! The lock keeps others from writing *from now on*. It does not refresh what was read before it. A
 //! client that committed between the read and the lock is overwritten: a **lost update** (P4),
 //! although this client holds the lock. Having to wait for the lock makes it worse. It means that
-//! another client is writing, so the value in hand is certainly old when the wait is over.
+//! another client is writing. Unless that client rolls back, the value in hand is old when the wait
+//! is over.
 //!
 //! The cure is one line. Read the balance *with* the lock
 //! ([`row_locking_atomic_long_delay`](super::row_locking)), or read it again after the lock:
@@ -43,10 +44,11 @@
 //! again.)
 //!
 //! The six steps of two clients have 148 schedules on InnoDB at REPEATABLE READ and READ COMMITTED,
-//! and on PostgreSQL. Of these, 134 lose an update: more than without any lock, because no deadlock
-//! stops a client any more. At READ UNCOMMITTED 110 do, because some clients read what the other
-//! has not committed yet. PostgreSQL's higher levels and `innodb_snapshot_isolation` refuse the
-//! same 134.
+//! and on PostgreSQL. Of these, 134 lose an update. On InnoDB that is more than the 60 of 112
+//! without the lock, because no deadlock stops a client any more. On PostgreSQL it is less than the
+//! 170 of 182 without the lock. At READ UNCOMMITTED 110 do, because some clients read what the
+//! other has not committed yet. PostgreSQL's higher levels refuse the same 134. So does
+//! `innodb_snapshot_isolation` at REPEATABLE READ.
 //!
 //! At SERIALIZABLE InnoDB has 56: 12 are refused with 1213, and with `innodb_snapshot_isolation` 30
 //! more with 1020. SQLite has 350, of which 14 are safe. In WAL mode 154 are refused with 517 and
@@ -54,7 +56,7 @@
 //!
 //! ## What it costs
 //!
-//! Six round trips and one commit: one round trip more than the lock that works.
+//! Six round trips; the last is the commit. That is one more than the lock that works.
 //!
 //! ## Where people meet it
 //!

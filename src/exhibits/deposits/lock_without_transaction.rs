@@ -78,7 +78,7 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         .await?
         .ok_or(Refusal::UnknownAccount)?;
 
-    // The window: `balance` is a memory, as without the lock.
+    // The window: `balance` may be out of date, as without the lock.
     s.think().await;
 
     let new_balance = d.added_to(balance)?;

@@ -17,7 +17,7 @@
 //! | [`advisory_lock`] | `advisory_lock` |
 //! | [`batched`] | `batched`, whose deposits go through the instance's `writer` for the account |
 //!
-//! These only look like a fix:
+//! These only look like a cure:
 //!
 //! | file | strategy |
 //! |---|---|

@@ -7,8 +7,9 @@
 //!
 //! The new balance is computed from a value that may be old by the time it is written. If another
 //! client writes between this client's read and its write, this client overwrites that value
-//! unseen: a **lost update** (P4). Both rows in `transactions` are there, both clients are told
-//! "done", and the balance lacks one amount.
+//! unseen: a **lost update**. (It is P4 in *A Critique of ANSI SQL Isolation Levels* by Berenson et
+//! al., 1995.) Both rows in `transactions` are there, both clients get a receipt, and the balance
+//! lacks one amount.
 //!
 //! No isolation level helps, not even SERIALIZABLE. A level says what the statements of *one
 //! transaction* may see of other transactions, and here each statement is a transaction of its own.
@@ -80,7 +81,7 @@ pub async fn deposit(s: &mut Session<'_>, d: &Deposit) -> Result<Receipt, Refusa
         .await?
         .ok_or(Refusal::UnknownAccount)?;
 
-    // The window: from here on, `balance` is a memory.
+    // The window: from here on, `balance` may be out of date.
     s.think().await;
 
     let new_balance = d.added_to(balance)?;

@@ -50,9 +50,10 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit if no other client interferes: as cheap as no protection at all.
-//! No lock is held during the delay. On a hot account each success costs the other clients an
-//! attempt, so the work grows with the square of the number of clients. There a lock is cheaper.
+//! Five round trips, of which the last is the commit, if no other client interferes: as cheap as a
+//! transaction without protection. No lock is held during the delay. On a hot account each success
+//! costs the other clients an attempt, so the work grows with the square of the number of clients.
+//! There a lock is cheaper.
 //!
 //! ## Where people meet it
 //!

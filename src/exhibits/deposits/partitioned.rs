@@ -37,8 +37,8 @@
 //!
 //! ## What it costs
 //!
-//! Four round trips and one commit, and an eighth of the waiting: the throughput of a hot account
-//! is up to eight times that of one row. Reading costs eight rows instead of one.
+//! Four round trips, of which the last is the commit, and an eighth of the waiting: the throughput
+//! of a hot account is up to eight times that of one row. Reading costs eight rows instead of one.
 //!
 //! ## Where people meet it
 //!

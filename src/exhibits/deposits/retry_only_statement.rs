@@ -67,9 +67,9 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit, as `atomic_no_delay`, until the loop is needed. Then one round
-//! trip more for each repetition, at most six, and each may wait for a lock as long as the first.
-//! And it costs the money.
+//! Five round trips, of which the last is the commit, as with `atomic_no_delay`, until the loop is
+//! needed. Then one round trip more for each repetition, at most six, and each may wait for a lock
+//! as long as the first. And it costs the money.
 //!
 //! ## Where people meet it
 //!

@@ -48,8 +48,8 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit if no other client interferes. Otherwise eight round trips for
-//! nothing, the `ROLLBACK` included, most of them while all others wait.
+//! Five round trips, of which the last is the commit, if no other client interferes. Otherwise
+//! eight round trips for nothing, the `ROLLBACK` included, most of them while all others wait.
 //!
 //! ## Where people meet it
 //!

@@ -50,9 +50,9 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit, like the transaction without the lock. But the clients of one
-//! account go one at a time. The throughput of a hot account is one over the time from the lock to
-//! the end of the commit, however many clients there are.
+//! Five round trips, of which the last is the commit, like the transaction without the lock. But
+//! the clients of one account go one at a time. The throughput of a hot account is one over the
+//! time from the lock to the end of the commit, however many clients there are.
 //!
 //! ## Where people meet it
 //!

@@ -34,10 +34,10 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit for an attempt. On InnoDB this is a row lock that is taken in
-//! two steps, with a deadlock if two clients are between the steps at once. On a hot account the
-//! plain row lock does the same work without the deadlocks. On PostgreSQL reads lock nothing, and
-//! if collisions are few, a failed attempt is cheaper than waiting.
+//! Five round trips for an attempt; the last is the commit. On InnoDB this is a row lock that is
+//! taken in two steps, with a deadlock if two clients are between the steps at once. On a hot
+//! account the plain row lock does the same work without the deadlocks. On PostgreSQL reads lock
+//! nothing, and if collisions are few, a failed attempt is cheaper than waiting.
 //!
 //! ## Where people meet it
 //!

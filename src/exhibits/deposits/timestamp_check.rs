@@ -49,7 +49,7 @@
 //!
 //! ## What it costs
 //!
-//! Five round trips and one commit: exactly what a version that works costs.
+//! Five round trips; the last is the commit. A version that works costs exactly the same.
 //!
 //! ## Where people meet it
 //!
