@@ -1,6 +1,6 @@
 //! What the service says about itself.
 
-use racy::exhibits::deposits::STRATEGIES;
+use racy::exhibits;
 use racy::http;
 use serde_json::{Value, json};
 
@@ -13,7 +13,9 @@ use crate::support::service::{RunningService, settings};
 async fn every_strategy_is_listed_for_the_engine_that_runs() {
     let (_lab, service) = service().await;
     let answer = service.json("/strategies").await;
-    let names = STRATEGIES.each_ref().map(|it| json!({ "name": it.name }));
+    let names: Vec<_> = exhibits::names()
+        .map(|it| json!({ "full_name": it }))
+        .collect();
     let expected = json!({
         "engine": "sqlite",
         "isolation": "serializable",
