@@ -90,8 +90,8 @@ impl Gate {
         self.poll_socket_write(cx, bytes)
     }
 
-    /// A flush of a shut gate waits until the gate opens. hyper flushes when it has written all that
-    /// it has of a request. It has our bodies as a whole, so a flush means a complete request.
+    /// A flush of a shut gate waits until the gate opens. hyper flushes when it has written all
+    /// that it has of a request. It has our bodies as a whole, so a flush means a complete request.
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut outbox = self.outbox();
         if !outbox.shut {
