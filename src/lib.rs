@@ -21,12 +21,8 @@
 //! 9. [`demo`]: all strategies under load, in one command.
 //! 10. [`commands`]: one file for each command. [`descriptors`] shares out the open files.
 //!
-//! A request flows one way: request → handler → strategy → session → step → engine → receipt →
-//! response. Dependencies point down as well: `commands` → `http`, `demo` → `exhibits` → `explore`
-//! → `engine` → `step`. A room that several exhibits share names none of them, and a test reads the
-//! sources to keep it so. What crosses the border to the outside (an isolation level, a fault, a
-//! receipt) carries its spelling for the API and the command line, so serde, utoipa and clap appear
-//! in the rooms that own such values.
+//! `docs/architecture.md` says how a request flows, and which room may use which. `tests/rooms.rs`
+//! reads the sources to check the latter.
 //!
 //! To find something:
 //!

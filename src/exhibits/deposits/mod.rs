@@ -1,8 +1,7 @@
 //! The first exhibit: deposits. Clients race for an account's balance.
 //!
-//! Each strategy is a file of its own, to be read top to bottom: its idea, why it breaks or holds,
-//! the smallest schedule, what it costs, where people meet it, its card, its code. This file is
-//! their registry.
+//! Each strategy is a file of its own, to be read top to bottom. Begin with [`non_atomic`]. This
+//! file is their registry.
 //!
 //! | file | strategies |
 //! |---|---|
