@@ -1,8 +1,7 @@
 //! The explorer: every interleaving of a strategy's real code, on the real engine.
 //!
-//! Load shows a race when luck allows. The explorer leaves nothing to luck. It runs the very
-//! functions that serve requests, step by step, through every schedule of a number of clients, and
-//! counts how each run ends.
+//! It runs the functions that serve requests, step by step, through every schedule of a number of
+//! clients, and counts how each run ends.
 //!
 //! - [`Subject`]: what is explored. The room knows no exhibit; a subject is handed to it.
 //! - [`Schedule`]: which client moved when.
