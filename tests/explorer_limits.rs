@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::commands::{output, text};
 use crate::support::explored::subject;
-use crate::support::lab::{Fresh, run_at, start};
+use crate::support::lab::{Fresh, left_by_explorers, run_at, start};
 use crate::support::process::racy;
 use crate::support::{Lab, TestEngine};
 
@@ -144,9 +144,7 @@ async fn a_user_who_may_only_create_databases_leaves_none_behind(engine: TestEng
     }
     let found = explore("non_atomic_no_delay", &alone.url_of(&user)).await;
     assert_ended(&found, 2, &["none could be made", "GRANT ALL ON"]);
-    let left = alone.fresh.tables_and_leftovers().await;
-    let left = left.iter().filter(|name| name.starts_with("racy_"));
-    assert_eq!(left.count(), 0);
+    assert_eq!(left_by_explorers(&alone.fresh.address).await, [""; 0]);
 }
 
 async fn a_user_who_may_not_see_who_waits_is_told_which_right_is_missing(engine: TestEngine) {
@@ -202,8 +200,8 @@ async fn a_mysql_that_does_not_show_waits_is_not_explored_until_it_does(engine: 
     }
     let seeing = explore("advisory_lock", &alone.url_of("root")).await;
     assert_ended(&seeing, 0, &["safe in all 66 schedules of 2 clients"]);
-    let left = alone.fresh.tables_and_leftovers().await;
-    assert_eq!(left, Vec::<String>::new());
+    assert_eq!(alone.fresh.tables_and_leftovers().await, [""; 0]);
+    assert_eq!(left_by_explorers(&alone.fresh.address).await, [""; 0]);
 }
 
 /// As where the first wait was seen and a later one is not.
@@ -256,6 +254,6 @@ async fn a_server_with_few_connections_has_fewer_runs_at_once(engine: TestEngine
         0,
         &[fewer, "and 3 are left to others", "safe in all"],
     );
-    let left = alone.fresh.tables_and_leftovers().await;
-    assert_eq!(left, Vec::<String>::new());
+    assert_eq!(alone.fresh.tables_and_leftovers().await, [""; 0]);
+    assert_eq!(left_by_explorers(&alone.fresh.address).await, [""; 0]);
 }

@@ -4,9 +4,19 @@
 //! Each engine's test compares its own sections and what is around them, so that one engine can be
 //! tested alone. One test without an engine looks whether each page has all sections.
 
-use racy::engine::{Flavour, Isolation};
+use racy::engine::Isolation;
 use racy::explore::Finding;
 use racy::explore::report::{self, Report, matrix};
+
+use crate::support::TestEngine;
+use crate::support::explored::everything;
+
+on_engines!(
+    every:
+        the_pages_of_the_matrix_say_what_is_found;
+    mysql:
+        a_counterexample_on_a_page_is_the_one_that_is_found;
+);
 
 const MARKDOWN: &str = include_str!("../docs/matrix.md");
 const HTML: &str = include_str!("../docs/matrix.html");
@@ -33,25 +43,24 @@ const COUNTEREXAMPLES: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Fails unless the pages say what was found.
-pub fn assert_is_in_the_pages(findings: &[Finding]) {
-    for (strategy, name, page) in COUNTEREXAMPLES {
-        let shown = |finding: &&Finding| {
-            let engine = &finding.engine;
-            finding.about.name == strategy
-                && engine.flavour == Flavour::MySql
-                && engine.isolation == Isolation::RepeatableRead
-        };
-        if let Some(finding) = findings.iter().find(shown) {
-            let timeline = timeline(finding);
-            assert!(page.contains(&timeline), "{name} lacks this:\n{timeline}");
-        }
-    }
-    let report = Report::of_findings(findings, Vec::new());
+async fn the_pages_of_the_matrix_say_what_is_found(engine: TestEngine) {
+    let report = Report::of_findings(everything(engine).await, Vec::new());
     let printed = matrix::markdown(&report);
     assert_is_in(MARKDOWN, "docs/matrix.md", &printed, SECTION);
     let printed = matrix::html(&report);
     assert_is_in(HTML, "docs/matrix.html", &printed, HTML_SECTION);
+}
+
+async fn a_counterexample_on_a_page_is_the_one_that_is_found(engine: TestEngine) {
+    let everything = everything(engine).await.iter();
+    let found: Vec<_> = everything
+        .filter(|it| it.engine.isolation == Isolation::RepeatableRead)
+        .collect();
+    for (strategy, name, page) in COUNTEREXAMPLES {
+        let finding = found.iter().find(|it| it.about.name == strategy);
+        let timeline = timeline(finding.unwrap());
+        assert!(page.contains(&timeline), "{name} lacks this:\n{timeline}");
+    }
 }
 
 fn assert_is_in(page: &str, name: &str, printed: &str, marks: (&str, &str)) {

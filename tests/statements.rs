@@ -1,16 +1,16 @@
 //! Statements: the balance and the transactions together, read while somebody deposits.
 
-use racy::engine::{Isolation, Settings};
+use racy::engine::Isolation;
 use racy::exhibits::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
 use racy::exhibits::deposits::{Delay, Strategy};
 use racy::exhibits::statements::{READ_SKEW, READERS, Reader, Statement, StatementRequest};
 use racy::explore::report::{self, FindingData, Report};
-use racy::explore::{self, Finding, Schedules};
+use racy::explore::{Finding, Schedules};
 use racy::step::Unobserved;
 use racy::verdict::Verdict;
 use serde_json::{Value, json};
 
-use crate::support::explored::{explored as exploration, plan, subject};
+use crate::support::explored::{finding, found_by_default, plan, subject};
 use crate::support::service::{RunningService, problem_with};
 use crate::support::stepper::Stepper;
 use crate::support::{Client, Lab, TestEngine};
@@ -21,6 +21,8 @@ on_engines!(
         a_deposit_before_the_last_query_tears_the_list,
         a_snapshot_balances_at_every_level,
         a_reader_and_a_writer_keep_their_names,
+        the_explorer_finds_the_simplest_way_to_tear_a_statement,
+        a_report_says_that_a_statement_is_torn,
         a_statement_lists_the_newest_and_sums_up_all,
         a_statement_counts_every_place_and_no_sum_overflows,
         a_statement_of_wrong_books_shows_by_how_much;
@@ -106,54 +108,46 @@ async fn uncommitted_books_are_read_and_do_not_balance(engine: TestEngine) {
     writer.finish().await.unwrap();
 }
 
-async fn explored(lab: &Lab, reader: &'static Reader, clients: usize, reduced: bool) -> Finding {
-    let plan = plan(Schedules::All { reduced }, clients);
-    let mut found = exploration(&lab.database, vec![subject(reader)], plan).await;
-    assert!(found.error.is_none(), "{:?}", found.error);
-    assert!(!found.broke_a_promise());
-    found.findings.remove(0)
-}
-
-/// Schedules that differ in the clients' names are not alike where one reads and one writes.
+/// Schedules that differ in the clients' names are not alike if one reads and one writes.
 async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
-    let lab = engine
-        .lab_with(explore::settings(&Settings::default()))
-        .await;
+    let lab = engine.lab().await;
+    let verdicts = |finding: &Finding| {
+        let verdicts = finding.tally.verdicts.keys().copied();
+        verdicts.collect::<Vec<_>>()
+    };
     for reader in &READERS {
-        let all = explored(&lab, reader, 2, false).await;
-        let reduced = explored(&lab, reader, 2, true).await;
-        let verdicts = |finding: &Finding| {
-            let verdicts = finding.tally.verdicts.keys().copied();
-            verdicts.collect::<Vec<_>>()
-        };
-        assert_eq!(verdicts(&all), verdicts(&reduced), "{}", reader.name);
+        let all = found_by_default(engine, reader.full_name).await[0];
+        let reduced = plan(Schedules::All { reduced: true }, 2);
+        let reduced = finding(&lab.database, subject(reader), reduced).await;
+        assert_eq!(verdicts(all), verdicts(&reduced), "{}", reader.name);
         assert!(reduced.tally.schedules < all.tally.schedules);
         let said = FindingData::of(&reduced).verdict;
         assert!(!said.contains("names"), "{said}");
     }
-    let torn = explored(&lab, reader("torn"), 2, false).await;
-    let shortest = torn.simplest(Verdict::is_anomaly).unwrap().1;
-    assert_eq!(shortest.schedule.to_string(), "A A B B B B B A");
-    let highlight = shortest.highlight.as_ref().unwrap();
-    assert_eq!(
-        highlight.words,
-        "A has transactions of 0 and a list of others: there was no such moment"
-    );
+}
+
+async fn the_explorer_finds_the_simplest_way_to_tear_a_statement(engine: TestEngine) {
+    let torn = found_by_default(engine, "statement_torn").await[0];
     assert_eq!(torn.tally.count(Verdict::Anomaly(&READ_SKEW)), 20);
-    let torn_report = Report::of_findings(std::slice::from_ref(&torn), Vec::new());
-    let text = report::text(&torn_report);
-    assert!(
-        text.contains("The shortest schedule that reads what never was together: A A B B B B B A"),
-        "{text}"
-    );
+    let (_, simplest) = torn.simplest(Verdict::is_anomaly).unwrap();
+    assert_eq!(simplest.schedule.to_string(), "A A B B B B B A");
+    let highlight = &simplest.highlight.as_ref().unwrap().words;
+    let torn_apart = "A has transactions of 0 and a list of others: there was no such moment";
+    assert_eq!(highlight, torn_apart);
+}
+
+async fn a_report_says_that_a_statement_is_torn(engine: TestEngine) {
+    let torn = found_by_default(engine, "statement_torn").await[0];
+    let said = FindingData::of(torn).verdict;
+    let verdict = "reads what never was together in 20 of all 56 schedules of 2 clients";
+    assert_eq!(said, verdict);
+    let report = Report::of_findings(std::slice::from_ref(torn), Vec::new());
+    let text = report::text(&report);
+    let shortest = "The shortest schedule that reads what never was together: A A B B B B B A";
+    assert!(text.contains(shortest), "{text}");
+    let table = report::matrix::markdown(&report);
     let cell = "| `statement_torn` | ✗ 20 of 56 skewed |";
-    let printed = report::matrix::markdown(&torn_report);
-    assert!(printed.contains(cell), "{printed}");
-    let said = FindingData::of(&torn).verdict;
-    assert_eq!(
-        said,
-        "reads what never was together in 20 of all 56 schedules of 2 clients"
-    );
+    assert!(table.contains(cell), "{table}");
 }
 
 async fn statement(service: &RunningService, account: i64, query: &str) -> Value {

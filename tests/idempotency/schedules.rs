@@ -10,13 +10,13 @@ use racy::exhibits::deposits::{
 };
 use racy::explore::{
     self, Client, ClientResult, Clients, Fixture, Fixtures, InSession, Judge, Pending, Plan, Rows,
-    Stop, Subject,
+    Schedules, Stop, Subject,
 };
 use racy::verdict::{Outcome, Verdict};
 
 use super::{named, under};
 use crate::support::TestEngine;
-use crate::support::explored::{ALL, plan, subject};
+use crate::support::explored::{plan, subject};
 use crate::support::lab::DEPOSIT;
 
 on_engines!(
@@ -39,14 +39,14 @@ async fn two_clients_with_one_key_deposit_once_in_every_schedule(engine: TestEng
 async fn verdicts(database: &Database, subject: Arc<Subject>) -> Vec<Verdict> {
     let plan = Plan {
         instances: 2,
-        ..plan(ALL, 2)
+        ..plan(Schedules::All { reduced: true }, 2)
     };
     let lanes = database.lanes(2, 2, LaneKind::Rows).await.unwrap();
     let stop = Stop::default();
     let (finding, ended) = explore::explore(&lanes.lanes, &subject, &plan, &stop, &|_| ()).await;
     ended.unwrap();
     lanes.close().await.unwrap();
-    assert!(finding.is_exhaustive() && finding.tally.schedules > 2);
+    assert!(finding.is_exhaustive() && finding.tally.schedules > 1);
     finding.tally.verdicts.into_keys().collect()
 }
 
@@ -68,8 +68,8 @@ struct OneKey {
     is_sent: bool,
 }
 
-fn key_of(stake: i64) -> String {
-    format!("of-account-{stake}")
+fn key_of(account: i64) -> String {
+    format!("of-account-{account}")
 }
 
 /// A run is safe if the deposit was made exactly once, and acknowledged to a client.
@@ -144,16 +144,14 @@ impl InSession for OneKey {
                 ..DEPOSIT
             };
             let (once, memory) = (under(&key_of(fixture.id())), Memory::default());
-            let made = match self.is_sent {
-                true => {
-                    self.strategy
-                        .perform_once_in(session, &deposit, &once, &memory)
-                        .await
-                }
-                false => {
-                    let made = self.strategy.perform_in(session, &deposit, &memory).await;
-                    made.map(DepositAnswer::now)
-                }
+            let made = if self.is_sent {
+                let made = self
+                    .strategy
+                    .perform_once_in(session, &deposit, &once, &memory);
+                made.await
+            } else {
+                let made = self.strategy.perform_in(session, &deposit, &memory).await;
+                made.map(DepositAnswer::now)
             };
             match made {
                 Ok(_) => ClientResult::APPLIED,

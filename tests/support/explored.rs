@@ -1,10 +1,13 @@
-//! Explorations in tests.
+//! Explorations in tests. That of everything on an engine is made once, for all tests that ask.
 
 use std::sync::Arc;
 
-use racy::engine::Database;
-use racy::exhibits::Specimen;
-use racy::explore::{Exploration, Finding, Job, PARALLEL, Place, Plan, Schedules, Subject};
+use racy::engine::{Database, Journal, Settings};
+use racy::exhibits::{self, Specimen};
+use racy::explore::{self, Exploration, Finding, Job, PARALLEL, Place, Plan, Schedules, Subject};
+use tokio::sync::OnceCell;
+
+use super::TestEngine;
 
 pub const ALL: Schedules = Schedules::All { reduced: false };
 
@@ -44,4 +47,74 @@ pub async fn finding(database: &Database, subject: Arc<Subject>, plan: Plan) -> 
         panic!("{error}");
     }
     exploration.findings.remove(0)
+}
+
+/// What every schedule of two clients of everything leads to on an engine, in each of its modes and
+/// at each of its levels. It is explored once in this process; tests that ask meanwhile wait.
+pub async fn everything(engine: TestEngine) -> &'static [Finding] {
+    static MYSQL: OnceCell<Vec<Finding>> = OnceCell::const_new();
+    static MARIADB: OnceCell<Vec<Finding>> = OnceCell::const_new();
+    static POSTGRES: OnceCell<Vec<Finding>> = OnceCell::const_new();
+    static SQLITE: OnceCell<Vec<Finding>> = OnceCell::const_new();
+    let once = match engine {
+        TestEngine::MySql => &MYSQL,
+        TestEngine::MariaDb => &MARIADB,
+        TestEngine::Postgres => &POSTGRES,
+        TestEngine::Sqlite => &SQLITE,
+    };
+    once.get_or_init(|| explore_everything(engine)).await
+}
+
+/// What was found of a strategy on an engine as it is by default: one finding for each of its
+/// settings and numbers of instances.
+pub async fn found_by_default(engine: TestEngine, full_name: &str) -> Vec<&'static Finding> {
+    let lab = engine
+        .lab_with(explore::settings(&Settings::default()))
+        .await;
+    let everything = everything(engine).await.iter();
+    let found: Vec<_> = everything
+        .filter(|it| it.engine == *lab.database.engine() && it.about.name == full_name)
+        .collect();
+    assert!(!found.is_empty(), "nothing was found of {full_name}");
+    found
+}
+
+async fn explore_everything(engine: TestEngine) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for settings in modes_and_levels_of(engine) {
+        let lab = engine.lab_with(explore::settings(&settings)).await;
+        let found = explored(&lab.database, exhibits::subjects(), plan(ALL, 2)).await;
+        assert!(found.error.is_none(), "{:?}", found.error);
+        findings.extend(found.findings);
+        lab.database.close().await;
+    }
+    findings
+}
+
+/// Every mode and level of the engine.
+fn modes_and_levels_of(engine: TestEngine) -> Vec<Settings> {
+    let modes = match engine {
+        TestEngine::MariaDb => [false, true]
+            .map(|on| Settings {
+                snapshot_isolation: Some(on),
+                ..Settings::default()
+            })
+            .to_vec(),
+        TestEngine::Sqlite => [Journal::Wal, Journal::Rollback]
+            .map(|journal| Settings {
+                journal,
+                ..Settings::default()
+            })
+            .to_vec(),
+        TestEngine::MySql | TestEngine::Postgres => vec![Settings::default()],
+    };
+    let at_every_level = |mode: Settings| {
+        engine.levels().iter().map(move |level| Settings {
+            isolation: Some(*level),
+            // Enough for some lanes.
+            connections: 20,
+            ..mode
+        })
+    };
+    modes.into_iter().flat_map(at_every_level).collect()
 }

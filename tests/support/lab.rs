@@ -142,33 +142,23 @@ impl Fresh {
         Self { address, ..self }
     }
 
-    /// The tables in it, and what an explorer has left on its server; but for lanes, which may be
-    /// those of another test.
+    /// The tables in it, and what explorers have left on its server. A database of a lane does not
+    /// count, because it may be another test's.
     pub async fn tables_and_leftovers(&self) -> Vec<String> {
-        match &self.address {
-            Address::MySql(options) => {
-                let mut connection = options.connect().await.unwrap();
-                let query = "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
-                             WHERE table_schema = DATABASE() UNION ALL \
-                             SELECT CAST(schema_name AS CHAR) FROM information_schema.schemata \
-                             WHERE schema_name LIKE 'racy\\_explore\\_%' \
-                             AND schema_name NOT LIKE 'racy\\_explore\\_lane\\_%'";
-                let found = sqlx::query_scalar(query).fetch_all(&mut connection).await;
-                connection.close().await.unwrap();
-                found.unwrap()
+        let tables = match &self.address {
+            Address::MySql(_) => {
+                "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
+                 WHERE table_schema = DATABASE()"
             }
-            Address::Postgres(options) => {
-                let mut connection = options.connect().await.unwrap();
-                let query = "SELECT CAST(tablename AS TEXT) FROM pg_tables \
-                             WHERE schemaname = 'public' UNION ALL \
-                             SELECT CAST(nspname AS TEXT) FROM pg_namespace \
-                             WHERE nspname LIKE 'racy\\_lane\\_%'";
-                let found = sqlx::query_scalar(query).fetch_all(&mut connection).await;
-                connection.close().await.unwrap();
-                found.unwrap()
+            Address::Postgres(_) => {
+                "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'"
             }
             Address::Sqlite(_) => panic!("SQLite has no server"),
-        }
+        };
+        let mut found = names(&self.address, tables).await;
+        let left = left_by_explorers(&self.address).await.into_iter();
+        found.extend(left.filter(|name| !name.starts_with("racy_explore_lane_")));
+        found
     }
 
     fn sqlite() -> Self {
@@ -332,6 +322,41 @@ impl Lab {
             }) => Verdict::Refused(fault.kind),
             Some(other) => panic!("unexpected: {other:?}"),
         }
+    }
+}
+
+/// The databases that explorers have made on a MySQL server, or the schemas in a PostgreSQL
+/// database, and that are still there.
+pub async fn left_by_explorers(address: &Address) -> Vec<String> {
+    let query = match address {
+        Address::MySql(_) => {
+            "SELECT CAST(schema_name AS CHAR) FROM information_schema.schemata \
+             WHERE schema_name LIKE 'racy\\_%'"
+        }
+        Address::Postgres(_) => {
+            "SELECT CAST(nspname AS TEXT) FROM pg_namespace WHERE nspname LIKE 'racy\\_%'"
+        }
+        Address::Sqlite(_) => panic!("SQLite has no server"),
+    };
+    names(address, query).await
+}
+
+/// What a query of one column of text finds at this address.
+async fn names(address: &Address, query: &'static str) -> Vec<String> {
+    match address {
+        Address::MySql(options) => {
+            let mut connection = options.connect().await.unwrap();
+            let found = sqlx::query_scalar(query).fetch_all(&mut connection).await;
+            connection.close().await.unwrap();
+            found.unwrap()
+        }
+        Address::Postgres(options) => {
+            let mut connection = options.connect().await.unwrap();
+            let found = sqlx::query_scalar(query).fetch_all(&mut connection).await;
+            connection.close().await.unwrap();
+            found.unwrap()
+        }
+        Address::Sqlite(_) => panic!("SQLite has no server"),
     }
 }
 
