@@ -148,7 +148,7 @@ async fn serve_with_a_user(engine: TestEngine, folder: &Path) -> Served {
     served
 }
 
-/// Led to the login, and from there to where it was going.
+/// The browser is led to the login, and from there to the page that was asked for.
 async fn sign_in(browser: &Browser, base_url: &str) {
     browser.goto(&format!("{base_url}/admin")).await;
     browser.shows("h1", "Sign in").await;

@@ -18,7 +18,7 @@ use crate::support::described::{description, operation};
 use crate::support::service::{RunningService, problem, settings};
 use crate::support::{Client, Lab, TestEngine};
 
-/// A service on SQLite with an export folder, and the token of who may change accounts.
+/// A service on SQLite with an export folder, and the token of a user who may change accounts.
 struct Described {
     lab: Lab,
     service: RunningService,
@@ -218,8 +218,7 @@ async fn each_described_answer_is_given_and_each_given_one_described() {
         given.insert(described(method, path, *status));
     }
     lab.service.stop().await;
-    // By a fault of the lab or its surroundings, each of which has a test of its own; and without a
-    // host.
+    // Answers to a fault of the lab or its surroundings. Each has a test of its own.
     let by_others = ["408", "409", "413", "500", "503", "504", "507"];
     for (template, operations) in description()["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
@@ -352,7 +351,8 @@ async fn a_body_that_does_not_come_is_answered_as_described() {
     let lab = Described::with(hasty).await;
     for (method, path, _) in OPERATIONS {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: 9\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\
+             Content-Length: 9\r\n\r\n"
         );
         let answer = sent(&lab.service, &request).await;
         assert!(
@@ -423,7 +423,7 @@ async fn a_page_says_what_it_may_load_and_a_keepers_is_not_kept() {
         assert_eq!(policy_there, policy, "{path}");
         let sniffing = headers.get("x-content-type-options");
         assert_eq!(sniffing.is_some_and(|it| it == "nosniff"), policy, "{path}");
-        // Who is led to the login gets the login's headers.
+        // A client that is led to the login gets the headers of the login page.
         assert_eq!(is_private(headers), private, "{path}");
     }
     let wrong = lab

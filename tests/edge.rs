@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::support::service::RunningService;
 use crate::support::{Lab, TestEngine};
 
-/// Who changes the account between two deposits.
+/// What changes the account between two deposits.
 const KEEPER: Actor<'_> = Actor {
     name: "keeper",
     memory: None,

@@ -204,7 +204,7 @@ async fn a_mysql_that_does_not_show_waits_is_not_explored_until_it_does(engine: 
     assert_eq!(left_by_explorers(&alone.fresh.address).await, [""; 0]);
 }
 
-/// As where the first wait was seen and a later one is not.
+/// The first wait was seen, and a later one is not.
 async fn a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal(engine: TestEngine) {
     let alone = Alone::on(engine).await;
     let (off, on, _) = SWITCHED_OFF[0];

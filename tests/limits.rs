@@ -164,7 +164,7 @@ async fn headers_have_a_size() {
 }
 
 #[test]
-fn with_few_files_and_hundreds_of_idle_connections_everybody_is_answered() {
+fn with_few_files_and_hundreds_of_idle_connections_every_request_is_answered() {
     let data = tempfile::tempdir().unwrap();
     let url = TestEngine::Sqlite.own_url(data.path());
     let served = Served::start_by(&["prlimit", "--nofile=64"], &url, data.path(), &[]);

@@ -125,7 +125,7 @@ fn product(engine: TestEngine) -> Product {
     }
 }
 
-/// Questions that a private server answers with 1: nobody else reaches it, and what it has
+/// Questions that a private server answers with 1: no other machine reaches it, and what it has
 /// committed is on the disk.
 fn private_and_durable(engine: TestEngine) -> &'static [&'static str] {
     match engine {
@@ -283,7 +283,8 @@ fn fake_server(folder: &Path, body: &str) -> Binary {
     let path = folder.join("mysqld");
     let text = format!(
         "#!/bin/sh\ncase \"$*\" in\n*--version*) echo 'mysqld  Ver 9.9.9 for Linux' ;;\n\
-         *--initialize-insecure*) for a; do last=$a; done; mkdir \"${{last#--datadir=}}\" ;;\n*) {body} ;;\nesac\n"
+         *--initialize-insecure*) for a; do last=$a; done; \
+         mkdir \"${{last#--datadir=}}\" ;;\n*) {body} ;;\nesac\n"
     );
     // By another process: a program that this one has open for writing may not be run.
     let write = "printf %s \"$1\" >\"$0\" && chmod 755 \"$0\"";
@@ -315,7 +316,8 @@ async fn with_fake_server<T: Future>(
 
 #[tokio::test]
 async fn a_server_that_fails_to_start_shows_the_end_of_its_log() {
-    let body = "i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo \"line $i\" >&2; done; echo 'no room left' >&2; exit 3";
+    let body = "i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo \"line $i\" >&2; done; \
+                echo 'no room left' >&2; exit 3";
     with_fake_server(body, |binary, root| async move {
         for folder in [Folder::Temporary, Folder::Kept(root.clone())] {
             let error = LocalServer::start(&binary, folder.clone())
@@ -373,7 +375,7 @@ async fn a_root_that_is_no_folder_is_an_error_that_names_it(engine: TestEngine) 
     assert!(error.to_string().contains(path), "{error}");
 }
 
-/// Only root's server runs as somebody else; an ordinary user's may enter what that user may.
+/// Only root's server runs as another user. An ordinary user's may enter what that user may.
 async fn a_root_that_the_server_may_not_enter_is_an_error_that_names_it(engine: TestEngine) {
     let closed = tempfile::tempdir().unwrap();
     let kept = Folder::Kept(closed.path().join("data"));

@@ -1,7 +1,7 @@
 //! The tests on real engines, in one binary, so that the private servers start once.
 //!
 //! A test that runs on every engine is four tests, `…::mysql::…`, `…::mariadb::…`, `…::postgres::…`
-//! and `…::sqlite::…`: `cargo test ::sqlite::` runs one engine's, `-- --skip ::mariadb::` leaves
+//! and `…::sqlite::…`. `cargo test ::sqlite::` runs one engine's; `-- --skip ::mariadb::` leaves
 //! one out.
 
 #![allow(

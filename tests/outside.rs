@@ -302,7 +302,7 @@ impl Clients for Silent {
         _fixture: Fixture,
     ) -> Pending<'a, ()> {
         Box::pin(async move {
-            // Nothing is told to the gate, and it is kept.
+            // The client keeps the gate and tells it nothing.
             std::future::pending::<()>().await;
             drop(gate);
         })

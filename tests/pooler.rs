@@ -19,7 +19,7 @@ use crate::support::{Client, Lab, TestEngine, until};
 on_engines!(
     postgres:
         a_level_behind_a_pooler_is_what_is_said_of_it,
-        a_level_behind_a_pooler_is_nobody_elses,
+        a_level_behind_a_pooler_stays_with_its_client,
         a_statement_alone_behind_a_pooler_has_the_level_too,
         a_pooler_that_comes_later_is_noticed,
         a_pooler_that_hands_out_its_connections_in_turn_is_noticed,
@@ -59,7 +59,7 @@ async fn a_level_behind_a_pooler_is_what_is_said_of_it(engine: TestEngine) {
     assert_eq!(verdict, Verdict::Refused(FaultKind::SerializationFailure));
 }
 
-async fn a_level_behind_a_pooler_is_nobody_elses(engine: TestEngine) {
+async fn a_level_behind_a_pooler_stays_with_its_client(engine: TestEngine) {
     let (lab, pooler) = lab_behind(engine, "transaction", at(Isolation::Serializable)).await;
     let atomic = Strategy::named("atomic_no_delay").unwrap();
     let client = Client::start(&lab.database, atomic).await;

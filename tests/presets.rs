@@ -201,7 +201,7 @@ async fn a_preset_that_the_user_may_not_change_is_refused_in_words(engine: TestE
     database.unwrap().close().await;
 }
 
-/// Also those that are opened when the server's own level has become another one.
+/// Also a connection that is opened after the server's own level has changed.
 async fn every_connection_has_the_level_that_was_announced(engine: TestEngine) {
     let server = LocalServer::start(&engine.binary(), Folder::Temporary).await;
     let server = server.unwrap();

@@ -56,8 +56,8 @@ async fn tables_without_a_key(address: &Address) -> Vec<String> {
         Address::MySql(_) => {
             "SELECT CAST(t.table_name AS CHAR) FROM information_schema.tables t \
              WHERE t.table_schema = DATABASE() AND NOT EXISTS \
-             (SELECT 1 FROM information_schema.table_constraints c WHERE c.table_schema = t.table_schema \
-              AND c.table_name = t.table_name AND c.constraint_type = 'PRIMARY KEY')"
+             (SELECT 1 FROM information_schema.table_constraints c \
+              WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name AND c.constraint_type = 'PRIMARY KEY')"
         }
         Address::Postgres(_) => {
             "SELECT CAST(relname AS TEXT) FROM pg_class WHERE relkind = 'r' \
@@ -324,7 +324,8 @@ async fn a_schema_that_is_not_up_to_date_is_refused_where_it_may_not_be_changed(
 
     assert_eq!(ask(&["migrate"]).await.0, Some(0));
     assert_eq!(ask(&["account", "list", "--no-migrate"]).await.0, Some(0));
-    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+    let newer = "INSERT INTO _sqlx_migrations \
+                 (version, description, success, checksum, execution_time) \
                  VALUES (9999, 'of a newer program', TRUE, '', 0)";
     run_at(&fresh.address, newer).await;
     for command in [

@@ -1,4 +1,4 @@
-//! Statements: the balance and the transactions together, read while somebody deposits.
+//! Statements: the balance and the transactions together, read during a deposit.
 
 use racy::engine::Isolation;
 use racy::exhibits::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
@@ -195,7 +195,7 @@ async fn a_statement_lists_the_newest_and_sums_up_all(engine: TestEngine) {
 async fn a_statement_counts_every_place_and_no_sum_overflows(engine: TestEngine) {
     let lab = engine.lab().await;
     let service = RunningService::start(&lab.database).await;
-    // Who adds to the balance column looks at no other place, so that the sum may be wide.
+    // A deposit into the balance column looks at no other place, so that the sum may be wide.
     for (strategy, amount) in [
         ("append_only", 1 << 30),
         ("append_only", 1 << 30),

@@ -163,7 +163,7 @@ async fn a_service_that_went_away_is_waited_for() {
 }
 
 #[tokio::test]
-async fn one_look_at_nobody_is_an_error() {
+async fn one_look_at_a_port_without_a_service_is_an_error() {
     let nobody = HeldPort::new();
     let url = format!("http://{}", nobody.address());
     let output = output(racy(&["watch", "--url", &url, "--once"])).await;

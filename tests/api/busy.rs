@@ -147,9 +147,9 @@ async fn a_slow_client_is_given_up() {
     service.stop().await;
 }
 
-/// Whoever has sent a request when the service stops is answered, accepted or not.
+/// A client that has sent a request before the service stops is answered, accepted or not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_forgets_nobody_who_has_sent_a_request() {
+async fn a_stop_leaves_no_request_without_an_answer() {
     let lab = TestEngine::Sqlite.lab().await;
     for _ in 0..20 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

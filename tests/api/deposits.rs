@@ -75,7 +75,7 @@ fn assert_is_in_order(timeline: &Value) {
             .find(|step| step["action"] == action && !step["value"].is_null());
         found.map(|step| step["value"].as_i64().unwrap())
     };
-    // Where the database does the sum, nobody knows what it writes.
+    // If the database does the sum, the client does not know what it writes.
     if let Some(written) = valued("write") {
         assert_eq!(valued("read"), Some(written - 100), "{timeline}");
     }
@@ -216,7 +216,7 @@ async fn an_overflow_is_422_and_keeps_nothing() {
 }
 
 #[test]
-fn who_gives_up_says_how_often_it_tried() {
+fn a_deposit_that_gives_up_says_how_often_it_tried() {
     let failure = racy::exhibits::deposits::Failure {
         refusal: racy::exhibits::deposits::Refusal::GaveUp { attempts: 6 },
         outcome: racy::verdict::Outcome::Refused,

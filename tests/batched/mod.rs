@@ -1,4 +1,4 @@
-//! `batched`: what becomes of the members of a batch, of those that wait for the next, and of all
+//! `batched`: what becomes of the members of a batch, of deposits that wait for the next, and of all
 //! of them when the service is killed.
 
 mod kills;
@@ -33,7 +33,7 @@ on_engines!(
         a_client_that_leaves_the_queue_has_made_its_deposit,
         a_full_queue_turns_clients_away;
     servers:
-        an_account_that_is_locked_keeps_nobody_from_another,
+        an_account_that_is_locked_keeps_no_other_waiting,
         a_batch_that_waits_for_too_long_is_refused_as_a_whole,
         a_commit_without_an_answer_leaves_the_whole_batch_unknown;
 );
@@ -195,15 +195,15 @@ async fn a_client_that_leaves_the_queue_has_made_its_deposit(engine: TestEngine)
     assert!(!instance.lab.has_open_transactions().await);
 }
 
-async fn an_account_that_is_locked_keeps_nobody_from_another(engine: TestEngine) {
+async fn an_account_that_is_locked_keeps_no_other_waiting(engine: TestEngine) {
     let lab = engine.lab().await;
     let memory = Arc::new(Memory::default());
     let locked = accounts::open(&lab.database, 0).await.unwrap();
-    let somebody = lock(&lab, locked).await;
+    let locking = lock(&lab, locked).await;
     let waiting = tokio::spawn(deposit(&lab, &memory, locked, 10));
     let (made, _) = deposit(&lab, &memory, 1, 20).await;
     assert_eq!(made, Ok(receipt(0, 20, 1, 1)));
-    somebody.end().await;
+    locking.end().await;
     let (made, _) = waiting.await.unwrap();
     assert_eq!(made, Ok(receipt(0, 10, 1, 1)));
 }
@@ -218,7 +218,7 @@ async fn a_batch_that_waits_for_too_long_is_refused_as_a_whole(engine: TestEngin
     instance.step.go();
     // The writer's next batch begins when the row is locked no more.
     let begin = instance.arrived.go_to("begin").await;
-    let somebody = lock(&instance.lab, 1).await;
+    let locking = lock(&instance.lab, 1).await;
     begin.go();
     let _steps = instance.arrived.let_all_through();
     for member in members {
@@ -232,22 +232,22 @@ async fn a_batch_that_waits_for_too_long_is_refused_as_a_whole(engine: TestEngin
         assert_eq!(&steps[..2], ["begin", "lock and read balance"]);
         assert!(!steps[2..].contains(&"begin".to_owned()), "{steps:?}");
     }
-    somebody.end().await;
+    locking.end().await;
     let account = instance.lab.account().await;
     assert_eq!((account.transactions, account.lost), (1, 0));
     assert!(!instance.lab.has_open_transactions().await);
 }
 
-/// Somebody who keeps the account's row locked, until the session ends.
+/// A session that keeps the account's row locked until it ends.
 async fn lock(lab: &Lab, account: i64) -> Session<'_> {
-    let mut somebody = lab.database.session(&Unobserved).await.unwrap();
-    somebody.begin_for_update().await.unwrap();
+    let mut locking = lab.database.session(&Unobserved).await.unwrap();
+    locking.begin_for_update().await.unwrap();
     let lock = "SELECT balance FROM accounts WHERE id = ? FOR UPDATE";
-    somebody.read("lock", lock, &[account]).await.unwrap();
-    somebody
+    locking.read("lock", lock, &[account]).await.unwrap();
+    locking
 }
 
-/// And nothing of it is tried again.
+/// Nothing of it is tried again.
 async fn a_commit_without_an_answer_leaves_the_whole_batch_unknown(engine: TestEngine) {
     let lab = engine.lab().await;
     let mut writing = Client::start_with(&lab.database, |session| {

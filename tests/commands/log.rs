@@ -5,9 +5,9 @@ use serde_json::Value;
 use crate::support::TestEngine;
 use crate::support::process::{Served, terminate};
 
-/// Every request writes a line to the log; that nobody reads it must not end the service.
+/// Every request writes a line to the log. A log without a reader must not end the service.
 #[tokio::test]
-async fn a_log_that_nobody_reads_does_not_end_the_service() {
+async fn a_log_without_a_reader_does_not_end_the_service() {
     let folder = tempfile::tempdir().unwrap();
     let url = TestEngine::Sqlite.own_url(folder.path());
     let mut served = Served::start(&url, folder.path(), &[]);

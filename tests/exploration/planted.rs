@@ -67,8 +67,8 @@ async fn steps_that_do_not_meet_interleave_in_every_way(engine: TestEngine) {
 async fn a_planted_lost_update_is_found(engine: TestEngine) {
     let lab = engine.lab().await;
     let finding = finding(&lab.database, &READ_AND_WRITE, ALL, 2).await;
-    // Safe are those in which one client's read and write come before the other's: the other's insert
-    // can be in any of four places, whoever is first.
+    // Safe are those in which one client's read and write come before the other's: the other's
+    // insert can be in any of four places, whichever client is first.
     assert_eq!(finding.tally.count(Verdict::Safe), 8);
     assert_eq!(finding.tally.count(Verdict::Anomaly(&LOST_UPDATE)), 12);
     let shortest = finding.simplest(Verdict::is_anomaly).unwrap().1;

@@ -1,4 +1,4 @@
-//! The janitor, who deletes exports that are old.
+//! The janitor, which deletes exports that are old.
 
 use std::fs;
 use std::time::{Duration, SystemTime};

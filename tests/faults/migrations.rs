@@ -12,7 +12,7 @@ on_engines!(
         migrating_twice_changes_nothing,
         many_instances_may_migrate_at_once;
     servers:
-        a_table_of_somebody_elses_is_left_alone;
+        a_table_that_racy_did_not_make_is_left_alone;
     innodb:
         a_migration_that_was_cut_off_is_run_again;
     postgres:
@@ -21,7 +21,7 @@ on_engines!(
         a_user_who_may_make_no_tables_is_told_so;
 );
 
-/// Not only whose fault it is, but in words that are about the database.
+/// In the database's words, and not in the migration tool's.
 async fn a_user_who_may_make_no_tables_is_told_so(engine: TestEngine) {
     let fresh = engine.fresh().await;
     run_at(
@@ -44,7 +44,7 @@ async fn a_user_who_may_make_no_tables_is_told_so(engine: TestEngine) {
     );
 }
 
-/// At the higher levels an instance would not see what another has migrated while it waited.
+/// At the higher levels an instance that has waited would not see what another has migrated.
 async fn instances_at_every_level_may_migrate_at_once(engine: TestEngine) {
     for level in engine.levels() {
         let fresh = engine.fresh().await;
@@ -95,8 +95,10 @@ async fn each_schema_is_a_lab_of_its_own(engine: TestEngine) {
 async fn a_migration_that_was_cut_off_is_run_again(engine: TestEngine) {
     let lab = engine.lab().await;
     for cut in [
-        "DROP TABLE account_slots, transactions, accounts; UPDATE _sqlx_migrations SET success = FALSE",
-        "DROP TABLE transactions; DELETE FROM accounts; UPDATE _sqlx_migrations SET success = FALSE",
+        "DROP TABLE account_slots, transactions, accounts; \
+         UPDATE _sqlx_migrations SET success = FALSE",
+        "DROP TABLE transactions; DELETE FROM accounts; \
+         UPDATE _sqlx_migrations SET success = FALSE",
         "UPDATE _sqlx_migrations SET success = FALSE",
         "DROP TABLE account_slots, transactions, accounts; DELETE FROM _sqlx_migrations",
     ] {
@@ -108,10 +110,11 @@ async fn a_migration_that_was_cut_off_is_run_again(engine: TestEngine) {
     }
 }
 
-async fn a_table_of_somebody_elses_is_left_alone(engine: TestEngine) {
+async fn a_table_that_racy_did_not_make_is_left_alone(engine: TestEngine) {
     let lab = engine.lab().await;
     lab.run_in_database(
-        "DROP TABLE account_slots, transactions, accounts, _sqlx_migrations; CREATE TABLE accounts (name CHAR(9) PRIMARY KEY)",
+        "DROP TABLE account_slots, transactions, accounts, _sqlx_migrations; \
+         CREATE TABLE accounts (name CHAR(9) PRIMARY KEY)",
     )
     .await;
     let error = lab.database.migrate().await.unwrap_err().to_string();

@@ -18,7 +18,7 @@ fn engine_fault(failure: &Failure) -> FaultKind {
     }
 }
 
-/// As short as a lock wait timeout can be.
+/// The shortest lock wait timeout.
 fn impatient() -> Settings {
     Settings {
         lock_wait_timeout: Some(1),
@@ -26,7 +26,7 @@ fn impatient() -> Settings {
     }
 }
 
-/// PostgreSQL looks for a deadlock when somebody has waited for a while, which is set short here.
+/// PostgreSQL looks for a deadlock when a client has waited for a while, which is short here.
 fn quick_to_find_deadlocks() -> Settings {
     Settings {
         deadlock_timeout: Some(Duration::from_millis(10)),

@@ -8,10 +8,10 @@ use crate::support::TestEngine;
 
 on_engines!(
     postgres:
-        who_may_not_set_the_deadlock_timeout_keeps_the_engines_own;
+        a_user_who_may_not_set_the_deadlock_timeout_has_the_servers_own;
 );
 
-async fn who_may_not_set_the_deadlock_timeout_keeps_the_engines_own(engine: TestEngine) {
+async fn a_user_who_may_not_set_the_deadlock_timeout_has_the_servers_own(engine: TestEngine) {
     let lab = engine.lab().await;
     let in_ms = "SELECT CAST(setting AS SIGNED) FROM pg_settings WHERE name = 'deadlock_timeout'";
     let Address::Postgres(options) = &lab.address else {

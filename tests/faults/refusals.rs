@@ -97,7 +97,7 @@ async fn an_unknown_account_is_refused_and_keeps_nothing(engine: TestEngine) {
     assert!(!lab.has_open_transactions().await);
 }
 
-/// InnoDB gives up the statement and leaves the transaction open: somebody has to roll it back.
+/// InnoDB gives up the statement and leaves the transaction open: the session has to roll it back.
 async fn a_lock_timeout_is_refused_and_the_next_deposit_works(engine: TestEngine) {
     let lab = engine.lab_with(impatient()).await;
     let locking = Strategy::named("row_locking_atomic_long_delay").unwrap();
@@ -140,7 +140,7 @@ async fn autocommit_that_fails_half_way_says_so(engine: TestEngine) {
     );
 }
 
-/// The server says that it cannot write now: nothing was kept, and everybody knows it.
+/// The server says that it cannot write now: it is certain that nothing was kept.
 async fn a_refusal_to_write_is_no_doubt(engine: TestEngine) {
     // A server of its own: the switch is for all connections but the administrator's.
     let server = LocalServer::start(&engine.binary(), Folder::Temporary)

@@ -114,7 +114,7 @@ async fn a_key_expires(engine: TestEngine) {
         .await;
     assert!(!made.unwrap().replayed);
     assert_eq!(keys(&lab).await, 2);
-    // Whoever comes next forgets the old ones.
+    // The next deposit deletes the old ones.
     assert!(
         make(&lab.database, &DEPOSIT, "a", &Unobserved)
             .await

@@ -30,7 +30,7 @@ async fn two_clients_with_one_key_deposit_once_in_every_schedule(engine: TestEng
         let found = verdicts(&lab.database, one_key(strategy, true)).await;
         assert_eq!(found, [Verdict::Safe], "{} on {engine:?}", strategy.name);
     }
-    // And it is the key that does it.
+    // Without the key it is made twice.
     let without = one_key(named("atomic_update"), false);
     let found = verdicts(&lab.database, without).await;
     assert_eq!(found, [Verdict::Anomaly(&UNBALANCED)]);

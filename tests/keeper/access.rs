@@ -9,7 +9,7 @@ use crate::support::TestEngine;
 
 on_engines!(
     every:
-        nobody_changes_anything_without_being_signed_in;
+        only_a_signed_in_user_changes_anything;
 );
 
 /// Everything that only a signed-in user may do, on account 1 and this transaction in it.
@@ -34,7 +34,7 @@ fn calls(transaction: i64) -> Vec<(Method, String)> {
     calls.map(call).into()
 }
 
-async fn nobody_changes_anything_without_being_signed_in(engine: TestEngine) {
+async fn only_a_signed_in_user_changes_anything(engine: TestEngine) {
     let keeper = Keeper::on(engine).await;
     let transaction = some_transaction(&keeper).await;
     let headers = worthless_headers(&keeper).await;
@@ -75,7 +75,7 @@ async fn some_transaction(keeper: &Keeper) -> i64 {
 /// A header to send, if any.
 type Header = Option<(&'static str, String)>;
 
-/// Headers that sign nobody in, and what each is.
+/// Headers that are no sign-in, and what each is.
 async fn worthless_headers(keeper: &Keeper) -> Vec<(&'static str, Header)> {
     let valid_session = keeper.session().await;
     let expired = expired_session(keeper).await;

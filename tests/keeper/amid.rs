@@ -1,4 +1,4 @@
-//! The keeper amid everybody: every change against every way to deposit, under load. Whatever the
+//! The keeper amid deposits: every change against every way to deposit, under load. Whatever the
 //! order, the books are right; the load only finds sooner what is not.
 
 use racy::engine::Isolation;

@@ -261,9 +261,9 @@ fn deposits(lab: &Lab, strategy: &str, count: usize) -> JoinSet<bool> {
     (0..count).map(|_| deposit(lab.database.clone())).collect()
 }
 
-/// Whoever has failed leaves nothing behind that is in the way of the next.
+/// A change that fails leaves nothing behind that is in the way of the next.
 #[tokio::test]
-async fn what_is_not_changed_keeps_nobody_waiting() {
+async fn a_change_that_fails_keeps_no_other_waiting() {
     let lab = TestEngine::Sqlite.lab().await;
     for _ in 0..100 {
         let unknown = keeper::delete_transaction(&lab.database, ADA, 1, 99).await;
@@ -275,9 +275,9 @@ async fn what_is_not_changed_keeps_nobody_waiting() {
     }
 }
 
-/// It has waited a lock wait timeout long, which is no reason to wait again.
+/// It has waited for a whole lock wait timeout, and does not wait again.
 #[tokio::test]
-async fn whoever_waits_in_vain_for_a_writer_waits_once() {
+async fn a_change_that_waits_in_vain_for_a_writer_waits_once() {
     let impatient = engine::Settings {
         lock_wait_timeout: Some(1),
         ..engine::Settings::default()

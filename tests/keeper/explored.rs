@@ -55,7 +55,7 @@ async fn a_change_beside_a_safe_deposit_is_right_in_every_schedule(engine: TestE
     }
 }
 
-/// Where a strategy relies on the process alone. This is what the pages and the commands say.
+/// The strategy relies on the process alone. The pages and the commands say so.
 async fn a_change_in_another_process_does_not_know_this_ones_locks(engine: TestEngine) {
     let lab = engine
         .lab_with(explore::settings(&Settings::default()))

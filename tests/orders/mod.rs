@@ -42,7 +42,7 @@ async fn lab_with_a_book(engine: TestEngine) -> Lab {
     lab
 }
 
-/// Starts a writer of an order, who parks before each step and tries once.
+/// Starts a writer of an order. It parks before each step, and tries once.
 fn start_writer(lab: &Lab, name: &str, customer_no: i64) -> Stepper<Result<Receipt, Failure>> {
     let (database, strategy) = (lab.database.clone(), Strategy::named(name).unwrap());
     Stepper::start(move |gate| async move {

@@ -178,8 +178,8 @@ async fn of_two_heads_with_one_number_one_is_shipped(engine: TestEngine) {
         (
             1,
             Some(
-                "an order is marked and has no shipment of its own: it shares its number with another, \
-                 or the consumer that marked it was interrupted"
+                "an order is marked and has no shipment of its own: it shares its number with \
+                 another, or the consumer that marked it was interrupted"
             )
         )
     );

@@ -1,4 +1,4 @@
-//! Holds what the service answers against its own description: every answer of every test.
+//! Compares every answer of every test with the service's own description.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use serde_json::{Map, Value};
 
-/// Lets no answer pass that is not as it is described.
+/// Fails at an answer that is not as it is described.
 pub fn checked(router: Router) -> Router {
     router.layer(middleware::from_fn(check))
 }
@@ -205,7 +205,7 @@ struct Described<'s> {
 impl<'s> Described<'s> {
     fn gather(&mut self, schema: &'s Value, fields: &Map<String, Value>) {
         let schema = resolved(schema);
-        // Of several ways to be, the one that it is, as far as can be seen.
+        // Of several alternatives, the one that the value can be seen to be.
         for way in schema["oneOf"].as_array().into_iter().flatten() {
             let properties = resolved(way)["properties"].as_object();
             let is_this = |(name, schema): (&String, &Value)| {

@@ -98,7 +98,7 @@ impl TestEngine {
 }
 
 /// Starts a server on a runtime of its own, because each test has its own too and may end first.
-/// Nobody stops it: its supervisor does when this process ends.
+/// No test stops it: its supervisor does when this process ends.
 pub fn start(binary: Binary) -> LocalServer {
     let starting = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -129,7 +129,7 @@ impl Fresh {
         }
     }
 
-    /// By which another process reaches it.
+    /// The URL by which another process reaches it.
     pub fn url(&self, engine: TestEngine) -> String {
         match &self.address {
             Address::Sqlite(options) => format!("sqlite:{}", options.get_filename().display()),
@@ -194,7 +194,7 @@ impl Lab {
         }
     }
 
-    /// By which another process reaches this database.
+    /// The URL by which another process reaches this database.
     pub fn url(&self, engine: TestEngine) -> String {
         match &self.address {
             Address::Sqlite(options) => format!("sqlite:{}", options.get_filename().display()),
@@ -214,7 +214,7 @@ impl Lab {
 
     /// Whether any transaction is open in this database, asked of the engine.
     ///
-    /// Of its status report, because `information_schema.innodb_trx` shows an old picture to
+    /// Read from its status report, because `information_schema.innodb_trx` shows an old picture to
     /// whoever looks at it more often than every 100 ms.
     pub async fn has_open_transactions(&self) -> bool {
         match &self.address {
@@ -260,7 +260,8 @@ impl Lab {
     async fn postgres_has_transactions(&self, options: &PgConnectOptions) -> bool {
         let mut connection = outside_postgres(options).await;
         let open: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = $1 AND xact_start IS NOT NULL)",
+            "SELECT EXISTS (SELECT FROM pg_stat_activity \
+             WHERE datname = $1 AND xact_start IS NOT NULL)",
         )
         .bind(&self.name)
         .fetch_one(&mut connection)
@@ -387,7 +388,7 @@ async fn outside_mysql(options: &MySqlConnectOptions) -> sqlx::MySqlConnection {
     options.clone().database("mysql").connect().await.unwrap()
 }
 
-/// The same.
+/// The same for PostgreSQL.
 async fn outside_postgres(options: &PgConnectOptions) -> sqlx::PgConnection {
     let options = options.clone().database("postgres");
     options.connect().await.unwrap()

@@ -23,7 +23,8 @@ use tokio::net::TcpSocket;
 
 /// Defines each of these tests, which take a [`TestEngine`], once per engine. Those under
 /// `servers`, about what only a server has, such as row locks, are on all engines but SQLite; those
-/// under `innodb` on MySQL and MariaDB alone; those under an engine's name on that engine alone.
+/// under
+/// `innodb` on MySQL and MariaDB alone; those under an engine's name on that engine alone.
 macro_rules! on_engines {
     (
         $(every: $($every:ident),+;)?

@@ -52,7 +52,7 @@ impl Pooler {
         pooler
     }
 
-    /// By which a program reaches this database through it.
+    /// The URL by which a program reaches this database through it.
     pub fn url(&self, database: &str) -> String {
         let folder = self.folder.path().to_string_lossy().replace('/', "%2F");
         format!("postgres://postgres@localhost:6432/{database}?host={folder}&sslmode=disable")
@@ -77,8 +77,8 @@ impl Drop for Pooler {
 
 fn ini(server: &Path, folder: &Path, mode: &str) -> String {
     format!(
-        "[databases]\n* = host={} port=5432 user=postgres\n[pgbouncer]\nlisten_addr=\nlisten_port=6432\n\
-         unix_socket_dir={}\nauth_type=any\npool_mode={mode}\ndefault_pool_size=20\n\
+        "[databases]\n* = host={} port=5432 user=postgres\n\
+         [pgbouncer]\nlisten_addr=\nlisten_port=6432\nunix_socket_dir={}\nauth_type=any\npool_mode={mode}\ndefault_pool_size=20\n\
          ignore_startup_parameters=extra_float_digits,options\n",
         server.display(),
         folder.display()

@@ -20,7 +20,7 @@ on_engines!(
     innodb:
         the_row_lock_holds_at_every_level;
     postgres:
-        the_higher_levels_refuse_who_has_waited_for_the_row_lock;
+        the_higher_levels_refuse_a_client_that_has_waited_for_the_row_lock;
     sqlite:
         begin_immediate_keeps_the_second_client_out;
 );
@@ -62,7 +62,7 @@ async fn the_row_lock_holds_at_every_level(engine: TestEngine) {
         let locking = strategy("row_locking_atomic_long_delay");
         let mut a = Client::start(&lab.database, locking).await;
         let mut b = Client::start(&lab.database, locking).await;
-        // B's snapshot, if it has one, is as old as can be.
+        // B's snapshot, if it has one, is the oldest possible.
         b.go_to("lock and read balance").await;
         a.go_to(AFTER_READING).await;
         b.go_and_wait_for_lock().await;
@@ -74,7 +74,7 @@ async fn the_row_lock_holds_at_every_level(engine: TestEngine) {
 }
 
 /// B waits for A's lock, and its snapshot grows old meanwhile.
-async fn the_higher_levels_refuse_who_has_waited_for_the_row_lock(engine: TestEngine) {
+async fn the_higher_levels_refuse_a_client_that_has_waited_for_the_row_lock(engine: TestEngine) {
     for level in [Isolation::RepeatableRead, Isolation::Serializable] {
         let lab = engine.lab_at(level).await;
         let locking = strategy("row_locking_atomic_long_delay");
@@ -87,7 +87,7 @@ async fn the_higher_levels_refuse_who_has_waited_for_the_row_lock(engine: TestEn
         assert_one_serialization_failure(&results);
         assert_expected(&lab, locking, lab.verdict(&results).await);
 
-        // Whoever begins to read after the commit is served.
+        // A client that begins to read after the commit is served.
         let late = Client::start(&lab.database, locking).await;
         late.finish().await.unwrap();
         assert_eq!(lab.account().await.balance, 200, "{level}");

@@ -24,7 +24,7 @@ on_engines!(
     mariadb:
         snapshot_isolation_refuses_atomic_deposits_at_repeatable_read_alone;
     postgres:
-        the_foreign_key_makes_nobody_wait,
+        the_foreign_key_makes_no_client_wait,
         the_higher_levels_refuse_the_later_atomic_deposit;
 );
 
@@ -197,7 +197,7 @@ async fn two_atomic_deposits_deadlock(engine: TestEngine) {
 }
 
 /// The same three statements, whose order decides: a shared lock for the foreign key is in the way
-/// of the other client's exclusive one, unless somebody had the exclusive one first.
+/// of the other client's exclusive one, unless that client has the exclusive one already.
 async fn a_record_made_first_deadlocks_and_one_made_last_does_not(engine: TestEngine) {
     let lab = engine.lab().await;
     let insert_first = strategy("atomic_update_insert_first");
@@ -223,8 +223,8 @@ async fn a_record_made_first_deadlocks_and_one_made_last_does_not(engine: TestEn
     assert_eq!(results[1], Ok(Receipt::at_first_try(100, 200)));
 }
 
-/// Both have inserted, which on InnoDB is the way into a deadlock: here nobody even waits.
-async fn the_foreign_key_makes_nobody_wait(engine: TestEngine) {
+/// Both have inserted, which on InnoDB is the way into a deadlock: here neither of them waits.
+async fn the_foreign_key_makes_no_client_wait(engine: TestEngine) {
     let lab = engine.lab().await;
     let atomic = strategy("atomic_no_delay");
     let mut a = Client::start(&lab.database, atomic).await;

@@ -9,8 +9,8 @@ use crate::support::{Client, TestEngine};
 
 on_engines!(
     every:
-        who_is_overtaken_begins_again,
-        who_is_overtaken_each_time_gives_up,
+        a_client_that_is_overtaken_begins_again,
+        a_client_that_is_overtaken_each_time_gives_up,
         a_retry_in_the_same_snapshot_never_gets_through;
     servers:
         a_time_that_has_changed_turns_the_second_client_away;
@@ -23,7 +23,7 @@ on_engines!(
 );
 
 /// B has read when A deposits: B's version is old, on engines that look at it, or its snapshot is.
-async fn who_is_overtaken_begins_again(engine: TestEngine) {
+async fn a_client_that_is_overtaken_begins_again(engine: TestEngine) {
     let lab = engine.lab().await;
     let optimistic = strategy("optimistic_retry");
     let mut b = Client::start(&lab.database, optimistic).await;
@@ -39,7 +39,7 @@ async fn who_is_overtaken_begins_again(engine: TestEngine) {
     assert_eq!(lab.account().await.version, 2);
 }
 
-async fn who_is_overtaken_each_time_gives_up(engine: TestEngine) {
+async fn a_client_that_is_overtaken_each_time_gives_up(engine: TestEngine) {
     let lab = engine.lab().await;
     let optimistic = strategy("optimistic_retry");
     let mut b = Client::start(&lab.database, optimistic).await;
