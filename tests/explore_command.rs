@@ -183,12 +183,8 @@ async fn the_matrix_is_a_table() {
     let said = text(&markdown.stderr);
     assert_eq!(markdown.status.code(), Some(0), "{said}");
     let markdown = text(&markdown.stdout);
-    for part in [
-        "| `row_locking_atomic_long_delay` | ✓ all 10 safe | ✓ all 10 safe |",
-        "a delay changes how often",
-    ] {
-        assert!(markdown.contains(part), "{part}\n{markdown}");
-    }
+    let row = "| `row_locking_atomic_long_delay` | ✓ all 10 safe | ✓ all 10 safe |";
+    assert!(markdown.contains(row), "{markdown}");
 }
 
 #[tokio::test]

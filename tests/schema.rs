@@ -21,7 +21,8 @@ on_engines!(
     every:
         every_table_has_a_primary_key,
         the_schema_of_an_older_program_is_brought_up_to_date,
-        a_schema_that_is_not_up_to_date_is_refused_where_it_may_not_be_changed;
+        a_schema_that_is_not_up_to_date_is_refused_if_it_may_not_be_changed,
+        a_schema_of_a_newer_program_is_refused;
     servers:
         a_user_who_may_only_read_and_write_rows_suffices,
         the_explorer_works_where_every_table_needs_a_primary_key;
@@ -297,47 +298,54 @@ async fn a_user_who_may_only_read_and_write_rows_suffices(engine: TestEngine) {
     );
 }
 
-async fn a_schema_that_is_not_up_to_date_is_refused_where_it_may_not_be_changed(
-    engine: TestEngine,
-) {
+/// Runs a command on this database, and returns its exit status and what it says.
+async fn ask(url: &str, command: &str) -> (Option<i32>, String) {
+    let arguments: Vec<_> = command.split(' ').collect();
+    let arguments = [&arguments[..], &["--database-url", url]].concat();
+    let output = output(racy(&arguments)).await;
+    (output.status.code(), text(&output.stderr))
+}
+
+async fn assert_refused(url: &str, command: &str, words: &str) {
+    let (status, said) = ask(url, command).await;
+    assert_eq!(status, Some(2), "{command}: {said}");
+    assert!(said.contains(words), "{command}: {said}");
+}
+
+/// An empty database, and its URL.
+async fn empty(engine: TestEngine) -> (Fresh, String) {
     let fresh = engine.fresh().await;
     if let Address::Sqlite(options) = &fresh.address {
         std::fs::write(options.get_filename(), "").unwrap();
     }
     let url = fresh.url(engine);
-    let ask = async |command: &[&str]| {
-        let arguments = [command, &["--database-url", &url]].concat();
-        let output = output(racy(&arguments)).await;
-        (output.status.code(), text(&output.stderr))
-    };
+    (fresh, url)
+}
+
+async fn a_schema_that_is_not_up_to_date_is_refused_if_it_may_not_be_changed(engine: TestEngine) {
+    let (fresh, url) = empty(engine).await;
     for command in [
-        &["serve", "--listen", "127.0.0.1:0", "--no-migrate"][..],
-        &["account", "list", "--no-migrate"],
-        &["orders", "process", "--no-migrate"],
+        "serve --listen 127.0.0.1:0 --no-migrate",
+        "account list --no-migrate",
+        "orders process --no-migrate",
     ] {
-        let (status, said) = ask(command).await;
-        assert_eq!(status, Some(2), "{said}");
-        assert!(said.contains("lacks: 1 (deposits), 2 (keeper), "), "{said}");
-        assert!(said.contains("racy migrate applies them"), "{said}");
+        assert_refused(&url, command, "lacks: 1 (deposits), 2 (keeper), ").await;
+        assert_refused(&url, command, "racy migrate applies them").await;
     }
     assert_eq!(tables(&fresh.address).await, [""; 0]);
+    assert_eq!(ask(&url, "migrate").await.0, Some(0));
+    assert_eq!(ask(&url, "account list --no-migrate").await.0, Some(0));
+}
 
-    assert_eq!(ask(&["migrate"]).await.0, Some(0));
-    assert_eq!(ask(&["account", "list", "--no-migrate"]).await.0, Some(0));
+async fn a_schema_of_a_newer_program_is_refused(engine: TestEngine) {
+    let (fresh, url) = empty(engine).await;
+    assert_eq!(ask(&url, "migrate").await.0, Some(0));
     let newer = "INSERT INTO _sqlx_migrations \
                  (version, description, success, checksum, execution_time) \
                  VALUES (9999, 'of a newer program', TRUE, '', 0)";
     run_at(&fresh.address, newer).await;
-    for command in [
-        &["account", "list", "--no-migrate"][..],
-        &["account", "list"],
-        &["migrate"],
-    ] {
-        let (status, said) = ask(command).await;
-        assert_eq!(status, Some(2), "{said}");
-        assert!(
-            said.contains("a newer version or another program has applied migration 9999"),
-            "{said}"
-        );
+    for command in ["account list --no-migrate", "account list", "migrate"] {
+        let words = "a newer version or another program has applied migration 9999";
+        assert_refused(&url, command, words).await;
     }
 }

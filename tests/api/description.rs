@@ -13,13 +13,11 @@ use crate::support::service::{RunningService, settings};
 async fn every_strategy_is_listed_for_the_engine_that_runs() {
     let (_lab, service) = service().await;
     let answer = service.json("/strategies").await;
-    let names: Vec<_> = exhibits::names()
-        .map(|it| json!({ "full_name": it }))
-        .collect();
+    let strategies = exhibits::specimens().map(|it| json!({ "full_name": it.full_name() }));
     let expected = json!({
         "engine": "sqlite",
         "isolation": "serializable",
-        "strategies": names,
+        "strategies": strategies.collect::<Vec<_>>(),
     });
     assert_includes(&answer, &expected);
     service.stop().await;

@@ -207,7 +207,7 @@ fn has_lost_by_one_instance(line: &str) -> bool {
 #[tokio::test]
 async fn a_reader_that_leaves_early_is_no_error() {
     for leaves in ["stdout", "stderr"] {
-        let mut command = racy(&["demo", "--database-url", "sqlite::memory:"]);
+        let mut command = racy(&["demo", "orders", "--database-url", "sqlite::memory:"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         match leaves {

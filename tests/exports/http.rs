@@ -94,7 +94,10 @@ async fn exports_are_counted() {
         format!("racy_exports_bytes {}", folder.held().unwrap().bytes),
         r#"racy_lock_wait_seconds_count{strategy="exports/file_lock"} 1"#.to_owned(),
     ];
-    for Strategy { name, .. } in &STRATEGIES {
+    for Strategy {
+        full_name: name, ..
+    } in &STRATEGIES
+    {
         for outcome in [
             r#"outcome="applied",status="200""#,
             r#"outcome="invalid",status="400""#,

@@ -80,7 +80,7 @@ async fn assert_finds_the_disk_full(base_url: &str, strategy: &Strategy) {
     assert_includes(&refused, &expected);
     let metrics = reqwest::get(format!("{base_url}/metrics")).await.unwrap();
     let metrics = metrics.text().await.unwrap();
-    let name = strategy.name;
+    let name = strategy.full_name;
     let lines = [
         "racy_exports_files 0".to_owned(),
         "racy_exports_bytes 0".to_owned(),

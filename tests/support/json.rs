@@ -3,33 +3,32 @@
 use serde_json::Value;
 
 /// Checks that a document has these fields with these values, at every depth. It may have more
-/// fields; an array has as many elements as expected.
+/// fields. An array has as many elements as expected. A field that is missing counts as null.
 #[track_caller]
 pub fn assert_includes(document: &Value, expected: &Value) {
-    if let Some(path) = difference(document, expected) {
-        panic!("at {path:?}: expected {expected}\nin {document}");
+    if let Some(difference) = difference(document, expected) {
+        panic!("the document differs at {difference}");
     }
 }
 
-/// The path to the first value that is not as expected.
+/// The place of the first value that is not as expected, and both values.
 fn difference(found: &Value, expected: &Value) -> Option<String> {
-    let parts: Vec<(String, Option<&Value>, &Value)> = match (found, expected) {
-        (Value::Object(found), Value::Object(expected)) => {
-            let part = |(name, value)| (format!(".{name}"), found.get(name), value);
+    let parts: Vec<(String, &Value, &Value)> = match (found, expected) {
+        (Value::Object(_), Value::Object(expected)) => {
+            let part = |(name, value)| (format!(".{name}"), &found[name], value);
             expected.iter().map(part).collect()
         }
         (Value::Array(found), Value::Array(expected)) if found.len() == expected.len() => {
             let pairs = found.iter().zip(expected).enumerate();
-            let part = |(index, (found, expected))| (format!("[{index}]"), Some(found), expected);
+            let part = |(index, (found, expected))| (format!("[{index}]"), found, expected);
             pairs.map(part).collect()
         }
-        _ => return (found != expected).then(String::new),
+        _ if found == expected => return None,
+        _ => return Some(format!(": expected {expected}\nfound {found}")),
     };
-    parts.into_iter().find_map(|(name, found, expected)| {
-        let within = match found {
-            Some(found) => difference(found, expected)?,
-            None => " is missing".to_owned(),
-        };
-        Some(name + &within)
-    })
+    let mut within = parts.into_iter().filter_map(|(name, found, expected)| {
+        let difference = difference(found, expected)?;
+        Some(name + &difference)
+    });
+    within.next()
 }
