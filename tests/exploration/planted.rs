@@ -6,10 +6,11 @@ use racy::explore::Schedules;
 use racy::verdict::Verdict;
 
 use super::{
-    READ_AND_WRITE, finding, insert_transaction, planted, read_balance, schedule, verdict,
-    write_balance,
+    READ_AND_WRITE, finding, insert_transaction, planted, read_balance, report_of, schedule,
+    verdict, write_balance,
 };
 use crate::support::TestEngine;
+use crate::support::described::has_schema_named;
 use crate::support::explored::ALL;
 
 on_engines!(
@@ -79,6 +80,8 @@ async fn a_planted_lost_update_is_found(engine: TestEngine) {
         "A overwrites B's 100 unseen: B's deposit is lost"
     );
     assert!(verdict(&finding).starts_with("loses an update in 12 of all 20 schedules"));
+    let report = serde_json::to_value(report_of(&[finding])).unwrap();
+    has_schema_named("Report", &report).unwrap();
 }
 
 async fn a_forgotten_lock_in_one_branch_is_caught(engine: TestEngine) {

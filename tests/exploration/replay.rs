@@ -1,13 +1,13 @@
 //! One schedule, run again: the same steps, the same waits, and an error if it cannot be run.
 
 use racy::engine::Isolation;
-use racy::explore::report::FindingData;
 use racy::explore::{JobError, Schedules};
 use racy::verdict::Verdict;
 use serde_json::Value;
 
-use super::{READ_AND_WRITE, finding, found, schedule, strategy, text};
+use super::{READ_AND_WRITE, finding, found, report_of, schedule, strategy, text};
 use crate::support::TestEngine;
+use crate::support::described::has_schema_named;
 use crate::support::explored::{found_by_default, subject};
 
 on_engines!(
@@ -52,8 +52,8 @@ async fn a_write_that_matches_no_row_is_shown(engine: TestEngine) {
 const DIVERGING: [(&str, &str); 3] = [
     (
         "A A B",
-        "at step 4: the schedule ends, but somebody is not done: next could be A (write balance) \
-             or B (read balance)",
+        "at step 4: the schedule ends, but not all clients are done: next could be \
+         A (write balance) or B (read balance)",
     ),
     (
         "A A A A B B B",
@@ -61,7 +61,7 @@ const DIVERGING: [(&str, &str); 3] = [
     ),
     (
         "A A A B B B A",
-        "at step 7: it is A's turn, but everybody is done",
+        "at step 7: it is A's turn, but all clients are done",
     ),
 ];
 
@@ -95,7 +95,9 @@ async fn a_wait_is_seen_and_shown(engine: TestEngine) {
     assert!(shown.contains("… waits for a lock"), "{shown}");
     assert!(shown.contains("… 4 goes on → 100"), "{shown}");
 
-    let json = serde_json::to_value(FindingData::of(&finding)).unwrap();
+    let report = serde_json::to_value(report_of(std::slice::from_ref(&finding))).unwrap();
+    has_schema_named("Report", &report).unwrap();
+    let json = &report["findings"][0];
     assert_eq!(json["counterexample"], Value::Null);
     assert_eq!(
         (&json["policy"], &json["exhaustive"]),
