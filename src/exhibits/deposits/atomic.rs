@@ -7,7 +7,7 @@
 //!
 //! At InnoDB's default level, REPEATABLE READ, a plain `SELECT` locks nothing. Two transactions
 //! read the same balance from their snapshots, and the second overwrites what the first has
-//! committed. This is a **lost update** (P4), in spite of the transaction. READ COMMITTED and READ
+//! committed. This is a **lost update**, in spite of the transaction. READ COMMITTED and READ
 //! UNCOMMITTED do the same, and so does PostgreSQL at its default level, READ COMMITTED.
 //!
 //! ## Why it also deadlocks on InnoDB

@@ -6,7 +6,7 @@
 //! ## Why it breaks
 //!
 //! The lock keeps others from writing *from now on*. It does not refresh what was read before it. A
-//! client that committed between the read and the lock is overwritten: a **lost update** (P4),
+//! client that committed between the read and the lock is overwritten: a **lost update**,
 //! although this client holds the lock. Having to wait for the lock makes it worse. It means that
 //! another client is writing. Unless that client rolls back, the value in hand is old when the wait
 //! is over.

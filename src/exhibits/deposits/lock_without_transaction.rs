@@ -9,7 +9,7 @@
 //! waits for clients that are writing at that moment, and keeps no client out afterwards.
 //!
 //! What remains is [`non_atomic_no_delay`](super::non_atomic), down to the number of schedules: a
-//! **lost update** (P4). No isolation level helps, because there is no transaction that could have
+//! **lost update**. No isolation level helps, because there is no transaction that could have
 //! one. SQLite has no `FOR UPDATE`, so the clause is left out there. The cure on SQLite would be
 //! `BEGIN IMMEDIATE`, which is a transaction by its name.
 //!

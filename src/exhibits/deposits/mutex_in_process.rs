@@ -16,7 +16,7 @@
 //! administrator's console. (`racy account reset` is such a console, while the keeper's pages and
 //! API take the lock of the instance that they run in.)
 //!
-//! Between instances what remains is `atomic_no_delay`: a **lost update** (P4) where that has one,
+//! Between instances what remains is `atomic_no_delay`: a **lost update** where that has one,
 //! a refusal where that is refused. Nothing in the code changes on the day it breaks. One line of
 //! configuration does: `replicas: 2`.
 //!

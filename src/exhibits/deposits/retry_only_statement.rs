@@ -12,7 +12,7 @@
 //! `UPDATE` waits until the winner has committed, and writes what was computed before. The `COMMIT`
 //! commits nothing, and reports no error.
 //!
-//! The client is told "done": a **lost update** (P4), and a deposit of which there is no record.
+//! The client is told "done": a **lost update**, and a deposit of which there is no record.
 //! Even the accounts balance, because balance and transactions both lack it. Where
 //! `atomic_no_delay` refuses a client, this code loses its deposit.
 //!

@@ -7,7 +7,7 @@
 //! A version has to change with every change. A time changes with every *tick*. Suppose a client
 //! reads the account after a change and writes it within the same second. It finds the time that it
 //! has read, whatever others have written meanwhile. The check passes, and they are overwritten: a
-//! **lost update** (P4).
+//! **lost update**.
 //!
 //! With the original's ten deposits in one burst this happens nearly always; with one deposit a
 //! second, never. That is why tests do not find it. A finer time only makes the window narrower,
