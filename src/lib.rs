@@ -31,7 +31,7 @@
 //! | Where is a deadlock's code classified? | [`engine`], `codes.rs` |
 //! | What is a lane? | [`engine::Lane`] |
 //! | How is a strategy or an exhibit added? | `CONTRIBUTING.md` |
-//! | Which test fails if a card lies? | `tests/exploration.rs`, `the_cards_and_the_matrix_say_what_is_found` |
+//! | Which test fails if a card is wrong? | `tests/exploration/cards.rs` |
 
 pub mod accounts;
 pub mod auth;

@@ -1,5 +1,5 @@
-//! `batched`: what becomes of the members of a batch, of deposits that wait for the next, and of all
-//! of them when the service is killed.
+//! `batched`: what becomes of the members of a batch, of deposits that wait for the next, and of
+//! all of them when the service is killed.
 
 mod kills;
 
