@@ -170,7 +170,7 @@ async fn explore_says_what_does_not_fit_the_database() {
 /// The matrix of two strategies, for the explorer explores every one that it prints.
 const MATRIX: [&str; 6] = [
     "explore",
-    "non_atomic_no_delay",
+    "non_atomic_long_delay",
     "row_locking_atomic_long_delay",
     "--matrix",
     "--database-url",
@@ -192,8 +192,8 @@ async fn the_matrix_is_a_page_that_asks_for_nothing_from_outside() {
     let page = output(racy(&[&MATRIX[..], &["--format", "html"]].concat())).await;
     let page = text(&page.stdout);
     for part in [
-        "<a href=\"#sqlite-wal-non_atomic_no_delay\">✗ 18 of 20 lost</a>",
-        "<article id=\"sqlite-wal-non_atomic_no_delay\">",
+        "<a href=\"#sqlite-wal-non_atomic_long_delay\">✗ 18 of 20 lost</a>",
+        "<article id=\"sqlite-wal-non_atomic_long_delay\">",
         "A overwrites B&#39;s 100 unseen",
     ] {
         assert!(page.replace('\'', "&#39;").contains(part), "{part}\n{page}");

@@ -1,5 +1,6 @@
 //! `racy explore`: every schedule of a strategy's clients, and what was found.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,12 +121,26 @@ enum ExploreFormat {
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Args {
-    pub(super) async fn run(self, mut signals: Signals) -> CommandResult {
+    pub(super) async fn run(self, signals: Signals) -> CommandResult {
         log::start_for_people()?;
+        let job = self.job()?;
+        let mut first_signal = signals.clone();
+        let exploring = self.explore_and_print(&job);
+        tokio::pin!(exploring);
+        tokio::select! {
+            result = &mut exploring => result,
+            exit_code = first_signal.nth(1) => {
+                job.stop.stop();
+                wait_for_the_end(exploring, exit_code, signals).await
+            }
+        }
+    }
+
+    fn job(&self) -> Result<Job, Box<dyn Error>> {
         let plan = self.plan_request().plan();
         let settings = explore::settings(&self.engine.settings());
         let url = self.engine.database_url()?;
-        let job = Job {
+        Ok(Job {
             subjects: self.subjects(),
             place: if self.matrix {
                 Place::EveryEngine(url, settings)
@@ -136,31 +151,7 @@ impl Args {
             instances: self.instances.map(usize::from),
             parallel: self.parallel.into(),
             stop: Arc::default(),
-        };
-        let mut first_signal = signals.clone();
-        let exploring = self.explore_and_print(&job);
-        tokio::pin!(exploring);
-        let exit_code = tokio::select! {
-            result = &mut exploring => return result,
-            exit_code = first_signal.nth(1) => exit_code,
-        };
-        job.stop.stop();
-        complain(
-            "stopping: the runs under way come to their end. A second signal does not wait for \
-             them, prints nothing, and on a server of yours leaves racy_explore_… or racy_lane_… \
-             behind",
-        );
-        tokio::select! {
-            result = exploring => result.map(|_| exit_code),
-            exit_code = signals.nth(2) => Ok(exit_code),
-            () = sleep(STOP_TIMEOUT) => {
-                complain(
-                    "the runs under way do not come to their end: stopped without them. On a \
-                     server of yours racy_explore_… or racy_lane_… may be left",
-                );
-                Ok(exit_code)
-            }
-        }
+        })
     }
 
     fn plan_request(&self) -> PlanRequest {
@@ -230,6 +221,29 @@ impl Args {
             ExploreFormat::Text => report::text(report),
             ExploreFormat::Markdown => report::markdown(report),
         })
+    }
+}
+
+/// Waits for an exploration that was stopped: for a limited time, and not beyond a second signal.
+async fn wait_for_the_end(
+    exploring: impl Future<Output = CommandResult>,
+    exit_code: ExitCode,
+    mut signals: Signals,
+) -> CommandResult {
+    complain(
+        "stopping: the runs under way come to their end. A second signal does not wait for them, \
+         prints nothing, and on a server of yours leaves racy_explore_… or racy_lane_… behind",
+    );
+    tokio::select! {
+        result = exploring => result.map(|_| exit_code),
+        exit_code = signals.nth(2) => Ok(exit_code),
+        () = sleep(STOP_TIMEOUT) => {
+            complain(
+                "the runs under way do not come to their end: stopped without them. On a server of \
+                 yours racy_explore_… or racy_lane_… may be left",
+            );
+            Ok(exit_code)
+        }
     }
 }
 
