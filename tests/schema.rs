@@ -1,6 +1,9 @@
 //! The schema: on servers that want a primary key on every table, from older programs, and for
 //! users who may not change it.
 
+use std::any::Any;
+use std::time::Duration;
+
 use racy::accounts;
 use racy::engine::local::LocalServer;
 use racy::engine::{Address, Database, OpenError, SchemaGap, Settings};
@@ -25,6 +28,7 @@ on_engines!(
         a_schema_of_a_newer_program_is_refused;
     servers:
         a_user_who_may_only_read_and_write_rows_suffices,
+        a_question_about_the_schema_is_not_waited_for_without_limit,
         the_explorer_works_where_every_table_needs_a_primary_key;
 );
 
@@ -296,6 +300,37 @@ async fn a_user_who_may_only_read_and_write_rows_suffices(engine: TestEngine) {
         matches!(&refused, OpenError::Schema(gap) if *gap == missing),
         "{refused}"
     );
+}
+
+async fn a_question_about_the_schema_is_not_waited_for_without_limit(engine: TestEngine) {
+    let lab = Lab::at(engine.fresh().await, Settings::default()).await;
+    let settings = Settings {
+        answer_within: Some(Duration::from_millis(200)),
+        ..Settings::default()
+    };
+    let database = Database::connect(&lab.address, &settings).await.unwrap();
+    let _locked = with_locked_notes(&lab.address).await;
+    let error = database.require_schema().await.unwrap_err().to_string();
+    assert!(error.contains("has not answered"), "{error}");
+}
+
+/// Locks the table of the migrations, until the connection is dropped.
+async fn with_locked_notes(address: &Address) -> Box<dyn Any + Send> {
+    match address {
+        Address::MySql(options) => {
+            let mut connection = options.connect().await.unwrap();
+            let lock = "LOCK TABLES _sqlx_migrations WRITE";
+            connection.execute(sqlx::raw_sql(lock)).await.unwrap();
+            Box::new(connection)
+        }
+        Address::Postgres(options) => {
+            let mut connection = options.connect().await.unwrap();
+            let lock = "BEGIN; LOCK TABLE _sqlx_migrations IN ACCESS EXCLUSIVE MODE";
+            connection.execute(sqlx::raw_sql(lock)).await.unwrap();
+            Box::new(connection)
+        }
+        Address::Sqlite(_) => panic!("SQLite has no server"),
+    }
 }
 
 /// Runs a command on this database, and returns its exit status and what it says.

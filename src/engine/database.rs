@@ -237,7 +237,7 @@ impl Database {
                 Pools::Sqlite(pool) => migrate::sqlite_gap(pool).await,
             }
         };
-        answered(Some(self.settings.opening_within()), gap).await
+        answered(Some(self.settings.question_within()), gap).await
     }
 }
 

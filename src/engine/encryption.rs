@@ -33,7 +33,7 @@ impl Database {
                 _ => None,
             })
         };
-        answered(Some(self.settings.opening_within()), asked).await
+        answered(Some(self.settings.question_within()), asked).await
     }
 }
 

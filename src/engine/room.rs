@@ -57,7 +57,7 @@ impl Database {
                 self.settings.connections
             ),
         };
-        let limits = answered(Some(self.settings.opening_within()), self.limits()).await?;
+        let limits = answered(Some(self.settings.question_within()), self.limits()).await?;
         let reused = match &self.pools {
             Pools::MySql(pool) => {
                 let usage = pool.usage();

@@ -47,7 +47,12 @@ impl Settings {
         Duration::from_secs(seconds.into())
     }
 
-    /// How long an answer may take while a database is opened.
+    /// How long the answer to a question about the database may take.
+    pub(super) fn question_within(&self) -> Duration {
+        self.answer_within.unwrap_or_else(|| self.opening_within())
+    }
+
+    /// How long opening a database may take.
     pub(super) fn opening_within(&self) -> Duration {
         /// A slow server may take this long, even if clients queue for less.
         const AT_LEAST: Duration = Duration::from_secs(10);
