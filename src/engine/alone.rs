@@ -12,29 +12,29 @@ use crate::step::Effect;
 /// At a higher level PostgreSQL (40001) and MariaDB with `innodb_snapshot_isolation` (1020) refuse
 /// a client that has waited, and among busy clients every attempt would wait. On InnoDB, READ
 /// COMMITTED would do as well, but not with a statement-based binary log.
-struct Beginning {
+struct BeginAlone {
     sql: &'static str,
     level: Isolation,
     effect: Effect,
 }
 
 impl Flavour {
-    fn beginning_alone(self) -> Beginning {
+    fn begin_alone(self) -> BeginAlone {
         match self {
-            Self::MySql | Self::MariaDb => Beginning {
+            Self::MySql | Self::MariaDb => BeginAlone {
                 sql: self.begin_at(Isolation::RepeatableRead),
                 level: Isolation::RepeatableRead,
                 effect: Effect::Local,
             },
             // PostgreSQL has no limit by default. Here it waits as long as InnoDB does.
-            Self::Postgres => Beginning {
+            Self::Postgres => BeginAlone {
                 sql: "BEGIN ISOLATION LEVEL READ COMMITTED; \
                       SELECT set_config('lock_timeout', '50s', true) \
                       WHERE current_setting('lock_timeout') = '0'",
                 level: Isolation::ReadCommitted,
                 effect: Effect::Local,
             },
-            Self::Sqlite => Beginning {
+            Self::Sqlite => BeginAlone {
                 sql: self.begin_for_update(),
                 level: Isolation::Serializable,
                 effect: Effect::Conflicts,
@@ -63,7 +63,7 @@ impl Session<'_> {
     }
 
     async fn lock_and_begin(&mut self, key: i64) -> Result<(), Fault> {
-        let Beginning { sql, level, effect } = self.flavour.beginning_alone();
+        let BeginAlone { sql, level, effect } = self.flavour.begin_alone();
         match self.flavour {
             // The lock ends with the transaction, so it is taken inside.
             Flavour::Postgres => {

@@ -107,7 +107,7 @@ impl<'t> UrlParts<'t> {
 fn to_be_encoded(what: &str) -> String {
     format!(
         "{what} has another meaning in a URL; percent-encode the user and the password: / is %2F, \
-          # is %23, ? is %3F, @ is %40, : is %3A, % is %25, a space is %20"
+         # is %23, ? is %3F, @ is %40, : is %3A, % is %25, a space is %20"
     )
 }
 
