@@ -155,23 +155,17 @@ async fn make(
     let account = app.count_if_invalid(strategy.full_name, parse_account(request).await)?;
 
     let exchange = Exchange::begin(&app, arrival);
-    let export = strategy
-        .perform(
-            &app.database,
-            &app.exports,
-            &ExportRequest { account },
-            exchange.observer(),
-        )
-        .await;
+    let request = ExportRequest { account };
+    let (database, folder) = (&app.database, &app.exports);
+    let performed = strategy.perform(database, folder, &request, exchange.observer());
+    let export = performed.await;
     let outcome = export
         .as_ref()
         .map_or(Outcome::Refused, |_| Outcome::Applied);
+    let attempts = 1;
     let count = Count {
         strategy: strategy.full_name,
-        kind: AnswerKind::Write {
-            outcome,
-            attempts: 1,
-        },
+        kind: AnswerKind::Write { outcome, attempts },
         in_a_batch: false,
     };
     let export = export.map_err(|refusal| Problem::of_export(account, refusal));
