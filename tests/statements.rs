@@ -116,10 +116,10 @@ async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
         verdicts.collect::<Vec<_>>()
     };
     for reader in &READERS {
-        let all = found_by_default(engine, reader.full_name).await[0];
+        let all = found_by_default(engine, reader.full_name).await.remove(0);
         let reduced = plan(Schedules::All { reduced: true }, 2);
         let reduced = finding(&lab.database, subject(reader), reduced).await;
-        assert_eq!(verdicts(all), verdicts(&reduced), "{}", reader.name);
+        assert_eq!(verdicts(&all), verdicts(&reduced), "{}", reader.name);
         assert!(reduced.tally.schedules < all.tally.schedules);
         let said = FindingData::of(&reduced).verdict;
         assert!(!said.contains("names"), "{said}");
@@ -127,7 +127,7 @@ async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
 }
 
 async fn the_explorer_finds_the_simplest_way_to_tear_a_statement(engine: TestEngine) {
-    let torn = found_by_default(engine, "statement_torn").await[0];
+    let torn = found_by_default(engine, "statement_torn").await.remove(0);
     assert_eq!(torn.tally.count(Verdict::Anomaly(&READ_SKEW)), 20);
     let (_, simplest) = torn.simplest(Verdict::is_anomaly).unwrap();
     assert_eq!(simplest.schedule.to_string(), "A A B B B B B A");
@@ -137,11 +137,11 @@ async fn the_explorer_finds_the_simplest_way_to_tear_a_statement(engine: TestEng
 }
 
 async fn a_report_says_that_a_statement_is_torn(engine: TestEngine) {
-    let torn = found_by_default(engine, "statement_torn").await[0];
-    let said = FindingData::of(torn).verdict;
+    let torn = found_by_default(engine, "statement_torn").await.remove(0);
+    let said = FindingData::of(&torn).verdict;
     let verdict = "reads what never was together in 20 of all 56 schedules of 2 clients";
     assert_eq!(said, verdict);
-    let report = Report::of_findings(std::slice::from_ref(torn), Vec::new());
+    let report = Report::of_findings(std::slice::from_ref(&torn), Vec::new());
     let text = report::text(&report);
     let shortest = "The shortest schedule that reads what never was together: A A B B B B B A";
     assert!(text.contains(shortest), "{text}");

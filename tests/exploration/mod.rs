@@ -2,7 +2,6 @@
 
 mod cards;
 mod clock;
-mod heads;
 mod planted;
 mod replay;
 mod search;

@@ -23,7 +23,7 @@ on_engines!(
 async fn a_schedule_runs_the_same_twice(engine: TestEngine) {
     let lab = engine.lab().await;
     let atomic = strategy("atomic_long_delay");
-    let found = found_by_default(engine, atomic.name).await[0];
+    let found = found_by_default(engine, atomic.name).await.remove(0);
     for example in found.tally.examples.values() {
         let again = Schedules::One(example.schedule.clone());
         let first = finding(&lab.database, atomic, again.clone(), 2).await;

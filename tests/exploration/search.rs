@@ -130,7 +130,8 @@ async fn no_lane_is_left_behind(engine: TestEngine) {
 }
 
 async fn a_lock_in_the_process_holds_for_one_instance_alone(engine: TestEngine) {
-    let [one, two] = found_by_default(engine, "mutex_in_process").await[..] else {
+    let found = found_by_default(engine, "mutex_in_process").await;
+    let [one, two] = &found[..] else {
         panic!("one finding for each number of instances");
     };
     assert_eq!((one.plan.instances, two.plan.instances), (1, 2));
@@ -138,7 +139,7 @@ async fn a_lock_in_the_process_holds_for_one_instance_alone(engine: TestEngine) 
     // Of all but the two in which one client comes after the other.
     assert_eq!(one.tally.waited, one.tally.schedules - 2);
     assert!(two.tally.count(Verdict::Safe) < two.tally.schedules);
-    let report = report_of(&[one.clone(), two.clone()]);
+    let report = report_of(&found);
     let text = report::text(&report);
     assert!(text.contains("mutex_in_process, 2 instances on"), "{text}");
     let table = report::matrix::markdown(&report);

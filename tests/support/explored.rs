@@ -65,18 +65,15 @@ pub async fn everything(engine: TestEngine) -> &'static [Finding] {
     once.get_or_init(|| explore_everything(engine)).await
 }
 
-/// What was found of a strategy on an engine as it is by default: one finding for each of its
-/// settings and numbers of instances.
-pub async fn found_by_default(engine: TestEngine, full_name: &str) -> Vec<&'static Finding> {
-    let lab = engine
-        .lab_with(explore::settings(&Settings::default()))
-        .await;
-    let everything = everything(engine).await.iter();
-    let found: Vec<_> = everything
-        .filter(|it| it.engine == *lab.database.engine() && it.about.name == full_name)
-        .collect();
-    assert!(!found.is_empty(), "nothing was found of {full_name}");
-    found
+/// What every schedule of two clients of a strategy leads to on an engine as it is by default: one
+/// finding for each number of instances.
+pub async fn found_by_default(engine: TestEngine, full_name: &str) -> Vec<Finding> {
+    let settings = explore::settings(&Settings::default());
+    let lab = engine.lab_with(settings).await;
+    let subject = subject(exhibits::specimen(full_name).unwrap());
+    let found = explored(&lab.database, vec![subject], plan(ALL, 2)).await;
+    assert!(found.error.is_none(), "{:?}", found.error);
+    found.findings
 }
 
 async fn explore_everything(engine: TestEngine) -> Vec<Finding> {

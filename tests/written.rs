@@ -1,12 +1,17 @@
-//! Pages against what the explorer finds: the matrix, which tools/matrix writes, and
-//! counterexamples.
+//! What is written down against what the explorer finds: the heads of the strategies' files, the
+//! matrix, which tools/matrix writes, and counterexamples on pages.
 //!
 //! Each engine's test compares its own sections and what is around them, so that one engine can be
 //! tested alone. One test without an engine looks whether each page has all sections.
+//!
+//! The name of this file puts its tests last. The exploration that they ask for is made by then, so
+//! that none of them takes another test's place while it waits.
 
 use racy::engine::Isolation;
+use racy::exhibits;
 use racy::explore::Finding;
 use racy::explore::report::{self, Report, matrix};
+use racy::verdict::Verdict;
 
 use crate::support::TestEngine;
 use crate::support::explored::everything;
@@ -15,6 +20,7 @@ on_engines!(
     every:
         the_pages_of_the_matrix_say_what_is_found;
     mysql:
+        each_head_tells_the_smallest_schedule,
         a_counterexample_on_a_page_is_the_one_that_is_found;
 );
 
@@ -42,6 +48,21 @@ const COUNTEREXAMPLES: [(&str, &str, &str); 2] = [
         include_str!("../docs/explorer.md"),
     ),
 ];
+
+async fn each_head_tells_the_smallest_schedule(engine: TestEngine) {
+    let found = everything(engine).await.iter();
+    let told_of = found.filter(|it| it.engine.isolation == Isolation::RepeatableRead);
+    for finding in told_of {
+        let name = &finding.about.name;
+        let full_name = name.split(", ").next().unwrap();
+        let explanation = exhibits::specimen(full_name).unwrap().card().explanation();
+        let told = match finding.simplest(Verdict::is_anomaly) {
+            Some((_, shortest)) => format!("'{}'", shortest.schedule),
+            None => "There is none".to_owned(),
+        };
+        assert!(explanation.contains(&told), "{name}: {told}");
+    }
+}
 
 async fn the_pages_of_the_matrix_say_what_is_found(engine: TestEngine) {
     let report = Report::of_findings(everything(engine).await, Vec::new());
