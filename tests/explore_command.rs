@@ -225,5 +225,5 @@ async fn explore_works_apart_on_a_server_that_others_use(engine: TestEngine) {
         assert_eq!(findings[0]["schedules"], schedules);
         assert_eq!(findings[0]["exhaustive"], true);
     }
-    assert_eq!(fresh.tables_and_leftovers().await, Vec::<String>::new());
+    fresh.until_nothing_is_left().await;
 }

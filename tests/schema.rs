@@ -136,7 +136,7 @@ async fn the_explorer_works_where_every_table_needs_a_primary_key(engine: TestEn
     let output = output(racy(&explore)).await;
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(fresh.tables_and_leftovers().await.is_empty());
+    fresh.until_nothing_is_left().await;
 }
 
 /// The texts of an engine's first six migrations, with their descriptions.

@@ -16,6 +16,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use tempfile::TempDir;
 
+use super::until;
+
 /// The engines that the tests run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TestEngine {
@@ -159,6 +161,15 @@ impl Fresh {
         let left = left_by_explorers(&self.address).await.into_iter();
         found.extend(left.filter(|name| !name.starts_with("racy_explore_lane_")));
         found
+    }
+
+    /// Waits until it has no table and its server nothing of an explorer's. An explorer of another
+    /// test, which is at work on the same server, comes to its end.
+    pub async fn until_nothing_is_left(&self) {
+        until("explorers have left nothing", || async {
+            self.tables_and_leftovers().await.is_empty()
+        })
+        .await;
     }
 
     fn sqlite() -> Self {
