@@ -238,40 +238,34 @@ fn a_fault_is_counted_once() {
     );
 }
 
+/// A request that reads, and that was answered.
+fn read_request(kind: AnswerKind, status: u16) -> AnsweredRequest<'static> {
+    AnsweredRequest {
+        strategy: "a",
+        kind,
+        status,
+        took: Duration::from_millis(1),
+        fault: None,
+        records: &[],
+        in_a_batch: false,
+    }
+}
+
 #[test]
 fn a_request_to_read_is_counted_as_read_or_refused() {
     let metrics = Metrics::new([]).with_readers(["a", "b"]);
-    let refused = [record(
-        Action::Read,
-        Effect::Reads,
-        1,
-        refused_by(FaultKind::Busy, "5"),
-    )];
-    for (kind, status, fault, records) in [
-        (AnswerKind::Read, 200, None, &[][..]),
-        (
-            AnswerKind::ReadRefused,
-            409,
-            Some((FaultKind::Busy, Some("5"))),
-            &refused[..],
-        ),
-        (
-            AnswerKind::ReadRefused,
-            503,
-            Some((FaultKind::Unavailable, None)),
-            &[][..],
-        ),
-    ] {
-        metrics.count(&AnsweredRequest {
-            strategy: "a",
-            kind,
-            status,
-            took: Duration::from_millis(1),
-            fault,
-            records,
-            in_a_batch: false,
-        });
-    }
+    let busy = refused_by(FaultKind::Busy, "5");
+    let refused = [record(Action::Read, Effect::Reads, 1, busy)];
+    metrics.count(&read_request(AnswerKind::Read, 200));
+    metrics.count(&AnsweredRequest {
+        fault: Some((FaultKind::Busy, Some("5"))),
+        records: &refused,
+        ..read_request(AnswerKind::ReadRefused, 409)
+    });
+    metrics.count(&AnsweredRequest {
+        fault: Some((FaultKind::Unavailable, None)),
+        ..read_request(AnswerKind::ReadRefused, 503)
+    });
     let text = text(&metrics);
     for line in [
         r#"racy_requests_total{strategy="a",outcome="read",status="200"} 1"#,
