@@ -137,9 +137,12 @@ async fn commit_together(
         return Ok(vec![Err(Refusal::UnknownAccount); batch.len()]);
     };
     let results = add_up(s, batch, &mut balance, attempts).await?;
-    let made = batch.iter().zip(&results);
-    let made = made.filter(|(_, result)| result.is_ok());
-    let made: Vec<_> = made.map(|(it, _)| [account, it.amount]).collect();
+    let made: Vec<_> = batch
+        .iter()
+        .zip(&results)
+        .filter(|(_, result)| result.is_ok())
+        .map(|(it, _)| [account, it.amount])
+        .collect();
     if made.is_empty() {
         s.rollback().await?;
         return Ok(results);

@@ -33,8 +33,8 @@ impl Strategy {
             .map_err(Failure::before_the_first_step)?;
         match self.commits {
             Commits::Alone => {
-                let session = session.thinking(pace.think).pausing(pace.pauses);
-                self.perform_once_in(session, deposit, once, memory).await
+                let paced = session.thinking(pace.think).pausing(pace.pauses);
+                self.perform_once_in(paced, deposit, once, memory).await
             }
             Commits::Together => {
                 let claimed = self.claim(&mut session, deposit, once).await;
@@ -97,9 +97,10 @@ impl Strategy {
                 replayed: true,
             })),
             Err(refusal) => {
-                let outcome = match refusal {
-                    Refusal::Key(Conflict::KeptInPart) => Outcome::Partial,
-                    _ => Outcome::Refused,
+                let outcome = if refusal == Refusal::Key(Conflict::KeptInPart) {
+                    Outcome::Partial
+                } else {
+                    Outcome::Refused
                 };
                 ControlFlow::Break(Err(Failure { refusal, outcome }))
             }

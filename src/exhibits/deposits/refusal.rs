@@ -29,9 +29,10 @@ impl From<Fault> for Refusal {
     /// The only foreign key of the exhibit is a transaction's reference to its account. If it is
     /// violated, there is no such account.
     fn from(fault: Fault) -> Self {
-        match fault.kind {
-            FaultKind::ForeignKeyViolation => Self::UnknownAccount,
-            _ => Self::Engine(fault),
+        if fault.kind == FaultKind::ForeignKeyViolation {
+            Self::UnknownAccount
+        } else {
+            Self::Engine(fault)
         }
     }
 }

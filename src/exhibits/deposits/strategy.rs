@@ -97,8 +97,8 @@ impl Strategy {
             .session(observer)
             .await
             .map_err(Failure::before_the_first_step)?;
-        let session = session.thinking(pace.think).pausing(pace.pauses);
-        self.perform_in(session, deposit, memory).await
+        let paced = session.thinking(pace.think).pausing(pace.pauses);
+        self.perform_in(paced, deposit, memory).await
     }
 
     /// As [`perform`](Self::perform), in a session that is open already.

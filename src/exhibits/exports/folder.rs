@@ -201,8 +201,8 @@ fn named(path: &Path) -> io::Result<Option<Metadata>> {
 
 /// Whether the path leads to this file, and not to another one or to none.
 pub(super) fn bears(path: &Path, file: &File) -> io::Result<bool> {
-    let file = file.metadata()?;
-    Ok(named(path)?.is_some_and(|named| is_same(&named, &file)))
+    let opened = file.metadata()?;
+    Ok(named(path)?.is_some_and(|named| is_same(&named, &opened)))
 }
 
 fn is_same(one: &Metadata, other: &Metadata) -> bool {

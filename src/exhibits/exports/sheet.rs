@@ -95,8 +95,8 @@ impl Sheet {
             self.account,
             transaction.amount,
             transaction.created_at_us,
-        ];
-        let numbers = numbers.map(|number| number.to_string());
+        ]
+        .map(|number| number.to_string());
         let fields = std::iter::once(&export).chain(&numbers);
         self.lines.write_record(fields).map_err(unwritten)
     }
