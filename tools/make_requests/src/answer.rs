@@ -57,7 +57,7 @@ pub enum Outcome {
     Acknowledged {
         /// The HTTP status, a success.
         status: u16,
-        /// What the service told about it. None if the answer was no receipt.
+        /// The receipt. None if the answer was something else.
         receipt: Option<Box<Receipt>>,
     },
     /// The service refused, and kept nothing.

@@ -30,7 +30,7 @@ use crate::error::Error;
 use crate::gate::{Gate, GatedStream};
 use crate::key::IDEMPOTENCY_KEY;
 use crate::plan::Plan;
-use crate::poster::{Poster, Settled};
+use crate::poster::{FinalOutcome, Poster};
 use crate::service::{JSON, USER_AGENT};
 use crate::tasks::joined;
 use crate::transport::{RawAnswer, TransportError, receive, within};
@@ -88,13 +88,13 @@ impl Burst {
 
         let mut answers = Vec::with_capacity(in_flight.len());
         while let Some(finished) = in_flight.join_next().await {
-            let settled: Settled = joined(finished);
+            let last: FinalOutcome = joined(finished);
             if answers.is_empty() {
                 poster.auditor.halfway();
             }
-            let request = settled.request;
+            let request = last.request;
             progress(Progress::Answered { request });
-            answers.push(with_start(settled, &releases));
+            answers.push(with_start(last, &releases));
         }
         Volley {
             answers: Answers::new(answers),
@@ -104,10 +104,10 @@ impl Burst {
 }
 
 /// The answer with its start: the stamp before its release. Requests are numbered from 1.
-fn with_start(settled: Settled, releases: &[Instant]) -> Answer {
-    let released = settled.request as usize - 1;
-    let started = releases.get(released).copied().unwrap_or(settled.ended);
-    settled.started_at(started)
+fn with_start(last: FinalOutcome, releases: &[Instant]) -> Answer {
+    let released = last.request as usize - 1;
+    let started = releases.get(released).copied().unwrap_or(last.ended);
+    last.started_at(started)
 }
 
 /// Does all work at the same time, and waits until all is done or one part fails.
@@ -182,7 +182,7 @@ async fn warm(mut connection: Connection, plan: Plan) -> Result<Connection, Tran
 /// Sends one request into the connection's gate and waits for the answer. The timeout starts here,
 /// a few milliseconds before the release. If the request is sent again, the burst is long over, so
 /// it goes over an ordinary connection.
-async fn post(mut connection: Connection, poster: Poster, request: u32) -> Settled {
+async fn post(mut connection: Connection, poster: Poster, request: u32) -> FinalOutcome {
     let plan = &poster.plan;
     let answer = within(plan.timeout, async {
         let body = poster.body(request);

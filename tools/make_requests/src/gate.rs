@@ -25,7 +25,7 @@ struct Outbox {
     bytes: Vec<u8>,
     /// The error of a release. The connection's next flush returns it.
     failed: Option<io::Error>,
-    /// Is told once, when the shut gate holds a complete request.
+    /// Receives one message, when the shut gate holds a complete request.
     held: Option<oneshot::Sender<()>>,
     /// Wakes the connection when the gate opens.
     waiting: Option<Waker>,
@@ -39,7 +39,7 @@ impl Gate {
         }
     }
 
-    /// Shuts the gate. The receiver is told when a complete request is held. It fails if the
+    /// Shuts the gate. The receiver gets a message when a complete request is held. It fails if the
     /// connection ends before that.
     pub(crate) fn shut(&self) -> oneshot::Receiver<()> {
         let (told, held) = oneshot::channel();
@@ -90,8 +90,8 @@ impl Gate {
         self.poll_socket_write(cx, bytes)
     }
 
-    /// A flush of a shut gate waits until the gate opens. hyper flushes when it has written all
-    /// that it has of a request. It has our bodies as a whole, so a flush means a complete request.
+    /// A flush of a shut gate waits until the gate opens. hyper flushes when it has written all it
+    /// has of a request. It has our bodies as a whole, so a flush means a complete request.
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut outbox = self.outbox();
         if !outbox.shut {
@@ -102,7 +102,7 @@ impl Gate {
         }
         outbox.waiting = Some(cx.waker().clone());
         if let Some(held) = outbox.held.take() {
-            // The burst may have been dropped meanwhile: then there is nobody to tell.
+            // If the burst was dropped meanwhile, the message has no receiver, and needs none.
             let _ = held.send(());
         }
         Poll::Pending

@@ -37,9 +37,10 @@
 //!
 //! # Map
 //!
-//! In reading order. No file uses one that comes later, and no circle joins two files.
+//! In reading order. No module uses one that comes later, so there is no circle.
 //!
 //! - `invalid`, `words`, `body`, `tasks`, `key`: small parts that the others share.
+//! - `credentials`: complaints about a command line, without passwords.
 //! - `amount`, `strategy`, `base_url`: input, parsed.
 //! - `transport`, `error`: why an answer did not come, and why a run could not begin.
 //! - `service`: requests in the ordinary way, for audits and for spaced runs.
@@ -48,7 +49,7 @@
 //! - `verdict`: what a run says about its target.
 //! - `race`: what an exhibit must tell. Its traits are the only way in which the tool knows one.
 //! - `exhibits`: deposits, orders and exports, a module and a line of the registry for each.
-//! - `target_name`, `plan`: what a run shall do.
+//! - `target_name`, `plan`: what a run does.
 //! - `volley`, `poster`, `spaced`: requests one after another.
 //! - `gate`, `burst`: requests all together, each held back complete on its own open connection
 //!   until one loop releases them.

@@ -97,7 +97,7 @@ fn exit_status(printed: io::Result<()>, status: u8) -> u8 {
     }
 }
 
-/// Writes to stderr. If stderr is closed, nobody can be told, so the error is dropped.
+/// Writes to stderr. An error is dropped, because there is no other place to report it.
 fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! What a run shall do. Everything in a plan is parsed: no other module sees the user's raw text.
+//! What a run does. Everything in a plan is parsed: no other module sees the user's raw text.
 
 use std::str::FromStr;
 use std::time::Duration;

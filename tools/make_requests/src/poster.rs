@@ -48,16 +48,16 @@ pub(crate) struct Poster {
     pub(crate) auditor: Arc<dyn Auditor>,
 }
 
-/// How a request ended in the end.
+/// How a request ended the last time it was sent.
 #[derive(Debug)]
-pub(crate) struct Settled {
+pub(crate) struct FinalOutcome {
     pub(crate) request: u32,
     pub(crate) ended: Instant,
     sent: u32,
     outcome: Outcome,
 }
 
-impl Settled {
+impl FinalOutcome {
     pub(crate) fn started_at(self, started: Instant) -> Answer {
         Answer {
             request: self.request,
@@ -107,13 +107,13 @@ impl Poster {
     }
 
     /// Sends a request again if the plan wants that, and lets its last answer be examined.
-    pub(crate) async fn settle(&self, request: u32, first: Outcome) -> Settled {
+    pub(crate) async fn settle(&self, request: u32, first: Outcome) -> FinalOutcome {
         let (outcome, sent) = self.insist(request, first).await;
         let ended = Instant::now();
         if let Some(receipt) = outcome.receipt() {
             self.auditor.examine(request, receipt).await;
         }
-        Settled {
+        FinalOutcome {
             request,
             ended,
             sent,

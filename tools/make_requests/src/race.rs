@@ -38,7 +38,7 @@ pub(crate) struct Exhibit {
     pub(crate) options: &'static [&'static str],
     /// Makes a race from a strategy and the options.
     pub(crate) target: fn(Strategy, &TargetOptions) -> Target,
-    /// The two columns of a table that tell what a request made.
+    /// The two columns of a table that show what a request made.
     pub(crate) csv_columns: [&'static str; 2],
     /// What one request makes, e.g. `deposit`.
     pub(crate) product: &'static str,

@@ -19,7 +19,7 @@ pub(crate) trait Product: Any + Debug + Send + Sync {
     fn csv_fields(&self) -> [String; 2];
 }
 
-/// A service's receipt for an acknowledged request. What the service does not tell is absent.
+/// A service's receipt for an acknowledged request. A value that the service left out is None.
 #[derive(Debug, Clone)]
 pub struct Receipt {
     product: Arc<dyn Product>,
@@ -32,7 +32,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Reads an answer. None if it does not tell what was made.
+    /// Reads an answer. None if it does not say what was made.
     pub(crate) fn read<P: Product + DeserializeOwned>(body: &[u8]) -> Option<Self> {
         let document: Document<P> = serde_json::from_slice(body).ok()?;
         Some(Self {

@@ -14,7 +14,7 @@ use crate::words::counted;
 /// The facts of one run. The methods derive everything else.
 #[derive(Debug)]
 pub struct Report {
-    /// What the run should do.
+    /// What the run did.
     pub plan: Plan,
     /// One answer for each request.
     pub answers: Answers,

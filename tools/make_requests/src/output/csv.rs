@@ -21,7 +21,7 @@ pub fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     table.flush()
 }
 
-/// The columns of every table, in their order. Two more tell what the request made.
+/// The columns of every table, in their order. Two more show what the request made.
 const COLUMNS: [&str; 7] = [
     "request",
     "started_us",

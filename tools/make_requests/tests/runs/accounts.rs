@@ -77,7 +77,8 @@ fn a_connection_that_does_not_stay_open_cannot_be_warmed() {
     let bank = Bank::with_account(Ledger::deposit, |_| {
         Reply::Raw(
             b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 78\r\n\r\n\
-              {\"balance\": 0, \"opening_balance\": 0, \"transactions\": 0, \"transactions_sum\": 0}",
+              {\"balance\": 0, \"opening_balance\": 0, \
+              \"transactions\": 0, \"transactions_sum\": 0}",
         )
     });
     let output = burst(&bank.url(), 10);

@@ -14,6 +14,7 @@ mod accounts;
 mod documents;
 mod exports;
 mod library;
+mod map;
 mod orders;
 mod outcomes;
 mod reports;

@@ -47,8 +47,7 @@ impl Inspection {
         }
     }
 
-    /// Why the download or the audit failed. A download that broke off is an anomaly, not a
-    /// failure.
+    /// Why the download or the audit failed. A download that broke off is an anomaly instead.
     pub(super) fn failure(&self) -> Option<&Error> {
         let download = self.download.as_ref().err();
         let download = download.filter(|_| self.broken_off().is_none());

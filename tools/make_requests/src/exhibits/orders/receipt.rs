@@ -26,7 +26,7 @@ impl Product for Order {
     }
 }
 
-/// An order claims its number for as long as its request is in the server.
+/// An order claims its number during the whole time of its request.
 pub(super) fn claim(receipt: &Receipt) -> Option<Claim> {
     let number = receipt.product_as::<Order>()?.order.as_ref()?;
     Some(Claim {
