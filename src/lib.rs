@@ -18,7 +18,7 @@
 //! 6. [`observe`]: timelines for people, and the metrics. [`watch`] shows the metrics live.
 //! 7. [`http`]: the service, one router for each exhibit.
 //! 8. [`keeper`]: changes to accounts between two lessons. [`auth`]: the users who may make them.
-//! 9. `demo`: all strategies under load, in one command.
+//! 9. [`demo`]: all strategies under load, in one command.
 //! 10. [`commands`]: one file for each command. [`descriptors`] shares out the open files.
 //!
 //! `docs/architecture.md` says how a request flows, and which room may use which. `tests/rooms.rs`
