@@ -29,7 +29,7 @@ const RELEASE_LOCK: &str =
     "SELECT CAST(RELEASE_LOCK(CONCAT('racy ', SHA2(CONCAT(DATABASE(), ' ', ?), 224))) AS SIGNED)";
 
 // A lock's number is the database's, not the schema's. So the name of the schema goes into it.
-const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(CAST(CAST('x' || SUBSTR(MD5(\
+const TRANSACTION_LOCK: &str = "SELECT pg_advisory_xact_lock(CAST(CAST('x' || SUBSTR(MD5(\
     CURRENT_SCHEMA() || ' ' || CAST(? AS TEXT)), 1, 16) AS BIT(64)) AS BIGINT))";
 
 impl Flavour {
@@ -38,7 +38,7 @@ impl Flavour {
     pub(super) fn lock_by_name(self) -> Option<&'static str> {
         match self {
             Self::MySql | Self::MariaDb => Some(GET_LOCK),
-            Self::Postgres => Some(ADVISORY_LOCK),
+            Self::Postgres => Some(TRANSACTION_LOCK),
             Self::Sqlite => None,
         }
     }
