@@ -49,7 +49,7 @@ impl Outcome {
 pub struct Anomaly {
     /// Its place among the exhibit's anomalies, the worst first.
     pub rank: u8,
-    /// Its key in JSON, e.g. `lost_update`.
+    /// Its key in JSON, e.g. `dirty_read`.
     pub name: &'static str,
     /// What a run with it is called, e.g. `lost update`.
     pub title: &'static str,
@@ -117,7 +117,7 @@ impl fmt::Display for Verdict {
 #[schema(as = Verdict)]
 pub(crate) struct VerdictData {
     /// `safe`, `declined`, `refused`, or the name of an anomaly.
-    #[schema(value_type = String, example = "lost_update")]
+    #[schema(value_type = String, example = "dirty_read")]
     verdict: &'static str,
     /// The engine's refusal. Absent if the verdict is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
