@@ -1,6 +1,6 @@
 //! A live view of what the strategies of a running service do.
 //!
-//! It knows the service as any client does: it fetches [`/metrics`](crate::observe::metrics) in
+//! It knows the service as any client does: it fetches `/metrics` in
 //! intervals, and shows what has changed in between.
 //!
 //! | file | |
