@@ -7,6 +7,7 @@ use sqlx::{
     AssertSqlSafe, Connection as _, MySql, MySqlConnection, PgConnection, Postgres, Sqlite,
     Transaction,
 };
+use tokio::time::{Instant, sleep};
 
 use super::connection::answered;
 use super::migrations::{self, KEYED_TABLES, KEYLESS, NOTES, foreign_table, migrator};
@@ -213,7 +214,22 @@ pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
     sqlx::raw_sql(AssertSqlSafe(busy_timeout))
         .execute(&mut connection)
         .await?;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    // While another instance closes the file as its last user, SQLite refuses at once: no busy
+    // timeout covers that.
+    let deadline = Instant::now() + Duration::from_secs(LOCK_SECONDS.cast_unsigned());
+    let mut transaction = loop {
+        match connection
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(Fault::from)
+        {
+            Ok(transaction) => break transaction,
+            Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            Err(fault) => return Err(fault.into()),
+        }
+    };
     // Another program may have used the file since it was opened.
     if let Some(why) = what_is_foreign(&mut transaction).await? {
         return Err(OpenError::Migrate(format!(
