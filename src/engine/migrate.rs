@@ -39,10 +39,24 @@ pub(super) async fn postgres_gap(pool: &Pool<Postgres>) -> Result<Option<SchemaG
     Ok(schema::gap(&migrator(migrations::POSTGRES), &applied))
 }
 
+/// The pause before SQLite is asked again.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// How the schema differs from the one that this program works on.
 pub(super) async fn sqlite_gap(pool: &Pool<Sqlite>) -> Result<Option<SchemaGap>, OpenError> {
     let mut connection = pool.acquire().await?;
-    let applied = schema::applied_on_sqlite(connection.get()?).await?;
+    let deadline = Instant::now() + CHECKS_WITHIN;
+    let applied = loop {
+        let applied = schema::applied_on_sqlite(connection.get()?).await;
+        match applied.map_err(Fault::from) {
+            Ok(applied) => break applied,
+            // Another instance migrates, or closes the file as its last user.
+            Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
+                sleep(PAUSE).await;
+            }
+            Err(fault) => return Err(fault.into()),
+        }
+    };
     connection.give_back();
     Ok(schema::gap(&migrator(migrations::SQLITE), &applied))
 }
@@ -225,7 +239,7 @@ pub(super) async fn sqlite(pool: &Pool<Sqlite>) -> Result<(), OpenError> {
         {
             Ok(transaction) => break transaction,
             Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
-                sleep(Duration::from_millis(20)).await;
+                sleep(PAUSE).await;
             }
             Err(fault) => return Err(fault.into()),
         }
