@@ -74,7 +74,7 @@ async fn assert_right_amid(keeper: &Keeper, accounts: Vec<Vec<&'static str>>) {
 }
 
 /// Deposits into one account, by these strategies in turn, while the keeper changes it; and what is
-/// wrong with the books after a change or at the end. None where they are right, and no deposit is
+/// wrong with the books after a change or at the end. None if they are right, and no deposit is
 /// missing that was not deleted.
 async fn wrong_books_amid(keeper: &Keeper, strategies: &[&'static str]) -> Option<String> {
     const DEPOSITS: usize = 16;

@@ -225,8 +225,8 @@ impl Lab {
 
     /// Whether any transaction is open in this database, asked of the engine.
     ///
-    /// Read from its status report, because `information_schema.innodb_trx` shows an old picture to
-    /// whoever looks at it more often than every 100 ms.
+    /// Read from its status report: `information_schema.innodb_trx` shows an old picture if it is
+    /// read more often than every 100 ms.
     pub async fn has_open_transactions(&self) -> bool {
         match &self.address {
             Address::MySql(options) => !self.innodb_transactions(options).await.is_empty(),

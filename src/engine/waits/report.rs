@@ -1,4 +1,4 @@
-//! Reports of who waits for a lock, shared by everyone who asks: one report answers all questions
+//! Reports of which clients wait for a lock, shared by all askers: one report answers all questions
 //! that were asked before it was begun.
 
 use std::sync::Arc;
