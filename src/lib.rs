@@ -34,6 +34,7 @@
 //! | Which test fails if a card is wrong? | `tests/exploration/cards.rs` |
 
 pub mod accounts;
+pub mod answer;
 pub mod auth;
 pub mod commands;
 pub mod demo;
@@ -45,6 +46,7 @@ pub mod http;
 pub mod keeper;
 pub mod observe;
 pub mod recorder;
+pub mod scenarios;
 pub mod step;
 pub mod verdict;
 pub mod watch;

@@ -10,12 +10,17 @@ use std::path::{Path, PathBuf};
 use racy::exhibits::{self, EXHIBITS};
 
 /// Each room, and the rooms that it may use. A room uses none that is listed after it.
-const ROOMS: [(&str, &[&str]); 15] = [
-    ("step", &[]),
-    ("engine", &["step"]),
+const ROOMS: [(&str, &[&str]); 17] = [
+    ("answer", &[]),
+    ("step", &["answer"]),
+    ("engine", &["answer", "step"]),
     ("verdict", &["engine"]),
     ("recorder", &["step"]),
-    ("explore", &["step", "engine", "verdict"]),
+    ("explore", &["answer", "step", "engine", "verdict"]),
+    (
+        "scenarios",
+        &["answer", "step", "engine", "verdict", "explore"],
+    ),
     ("accounts", &["step", "engine"]),
     ("observe", &["step", "engine", "verdict", "accounts"]),
     (
@@ -47,6 +52,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
             "step",
             "engine",
             "explore",
+            "scenarios",
             "accounts",
             "exhibits",
             "auth",
@@ -60,8 +66,16 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// The rooms that several exhibits share.
-const SHARED: [&str; 7] = [
-    "step", "engine", "verdict", "recorder", "explore", "accounts", "observe",
+const SHARED: [&str; 9] = [
+    "answer",
+    "step",
+    "engine",
+    "verdict",
+    "recorder",
+    "explore",
+    "scenarios",
+    "accounts",
+    "observe",
 ];
 
 /// Words of an exhibit that a shared room may have: files and metrics that keep their names.

@@ -1,0 +1,2 @@
+//! Scenarios: what a user brings to the explorer, in a file. Set-up, clients that are SQL scripts,
+//! and what must hold.
