@@ -20,6 +20,7 @@
 //! - `pool`: the pool. `connection`: one of its connections, of any driver.
 //! - `dialect`: what differs in spelling. A further engine is one more [`Flavour`] there, one more
 //!   variant of the two enums that hold a pool and a connection, and its codes in `codes`.
+//! - `literal`: values as SQL literals.
 //! - `fault`: an engine's refusal, classified once. `codes`: the engines' own codes, by class.
 //! - `work`: statements that no client races for. `ready`: does the database take writes?
 //! - `named_lock`: locks that are on no row. `file_lock`: the lock file beside a SQLite database.
@@ -42,6 +43,7 @@ mod fault;
 mod file_lock;
 mod greeting;
 mod lane;
+mod literal;
 pub mod local;
 mod migrate;
 mod migrations;
