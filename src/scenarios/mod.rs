@@ -4,3 +4,5 @@
 //! - [`script`]: SQL with psql's meta-commands, and its variables.
 
 pub mod script;
+
+pub mod spec;

@@ -1,0 +1,144 @@
+//! PostgreSQL's isolation test format: `.spec` files as isolationtester reads them.
+//!
+//! - `lexer`: words, blocks of SQL and signs, each with its place.
+//! - `parser`: the grammar. `names`: which step a permutation means.
+//! - `interleavings`: every order of the sessions' steps, for a file that names no permutation.
+//! - `error`: what is wrong in a file, where, and what would be right.
+
+mod error;
+mod interleavings;
+mod lexer;
+mod names;
+mod parser;
+
+pub use error::{Place, SpecError};
+pub use interleavings::Interleavings;
+
+/// A `.spec` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec {
+    /// The blocks that set up the database before each permutation, in their order. Each is sent as
+    /// one query.
+    pub setup: Vec<Sql>,
+    /// The block that tidies up after each permutation.
+    pub teardown: Option<Sql>,
+    /// The sessions, at least one. Each has a connection of its own.
+    pub sessions: Vec<SpecSession>,
+    /// The permutations that the file names. If there are none, every interleaving is meant: see
+    /// [`all_permutations`](Spec::all_permutations).
+    pub permutations: Vec<Permutation>,
+}
+
+/// A block of SQL: any number of statements that are sent as one query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sql {
+    /// The text between the braces, without the blanks at its ends. Line breaks stay.
+    pub text: String,
+    /// The line of the opening brace.
+    pub line: usize,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecSession {
+    /// Its name.
+    pub name: String,
+    /// What it does before the first step of each permutation.
+    pub setup: Option<Sql>,
+    /// Its steps, at least one.
+    pub steps: Vec<SpecStep>,
+    /// What it does after the last step of each permutation.
+    pub teardown: Option<Sql>,
+}
+
+/// One step of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecStep {
+    /// Its name. No other step of the file has it.
+    pub name: String,
+    /// What it does.
+    pub sql: Sql,
+}
+
+/// An order of steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permutation {
+    /// The steps in the order in which they are sent. A step may be in it several times.
+    pub steps: Vec<PermutationStep>,
+    /// The line of the word `permutation`. None if the file names no permutation.
+    pub line: Option<usize>,
+}
+
+/// A step's place in a permutation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PermutationStep {
+    /// Which session, from 0.
+    pub session: usize,
+    /// Which of its steps, from 0.
+    pub step: usize,
+    /// What delays the report that the step has ended.
+    pub blockers: Vec<Blocker>,
+}
+
+/// An annotation of a step in a permutation: the step counts as waiting until this is so, even if
+/// it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocker {
+    /// `(*)`: until the next step was sent.
+    Once,
+    /// `(other)`: as long as the other step is under way.
+    Step {
+        /// The other step's session.
+        session: usize,
+        /// The other step, among those of its session.
+        step: usize,
+    },
+    /// `(other notices 2)`: until the session of the other step has received this number of notices
+    /// since this step was sent.
+    Notices {
+        /// The session that has to receive them.
+        session: usize,
+        /// How many.
+        count: u32,
+    },
+}
+
+impl Spec {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The first mistake in it, with its place.
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        names::resolve(parser::parse(text)?)
+    }
+
+    /// Every interleaving of the sessions' steps, each session's steps in the order of the file.
+    pub fn all_permutations(&self) -> Interleavings {
+        Interleavings::new(self.sessions.iter().map(|it| it.steps.len()))
+    }
+
+    /// A permutation's step.
+    pub fn step(&self, at: &PermutationStep) -> &SpecStep {
+        &self.sessions[at.session].steps[at.step]
+    }
+
+    /// The steps that no permutation uses, if the file names permutations.
+    pub fn unused_steps(&self) -> Vec<&SpecStep> {
+        if self.permutations.is_empty() {
+            return Vec::new();
+        }
+        let used = |session, step| {
+            let mut all = self.permutations.iter().flat_map(|it| &it.steps);
+            all.any(|it| (it.session, it.step) == (session, step))
+        };
+        let sessions = self.sessions.iter().enumerate();
+        let steps = sessions.flat_map(|(session, it)| {
+            let steps = it.steps.iter().enumerate();
+            steps.filter(move |(step, _)| !used(session, *step))
+        });
+        steps.map(|(_, step)| step).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
