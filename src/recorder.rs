@@ -108,7 +108,7 @@ mod tests {
         let kept = recorder.into_records();
         let numbers = kept.into_iter().filter_map(|record| match record.ending {
             Ending::Done(number) => number,
-            Ending::MatchedNoRow | Ending::Failed { .. } => None,
+            Ending::MatchedNoRow | Ending::Answered(_) | Ending::Failed { .. } => None,
         });
         (left_out, numbers.collect())
     }

@@ -12,6 +12,8 @@ use std::time::Instant;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::answer::Answer;
+
 /// What kind of action a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -138,6 +140,8 @@ pub enum Ending {
     Done(Option<i64>),
     /// It was done and changed nothing: no row met its condition.
     MatchedNoRow,
+    /// It was a statement of a user's, and the engine has answered it.
+    Answered(Answer),
     /// The engine refused it.
     Failed {
         /// The kind of fault, as the API spells it, e.g. `lock_timeout`.

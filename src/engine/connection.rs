@@ -9,9 +9,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 use tokio::time::timeout;
 
-use super::pool::PooledConnection;
+use super::answers::Answers as _;
+use super::pool::{PooledConnection, hang_up};
 use super::pooler::BehindAPooler;
 use super::{Fault, Flavour};
+use crate::answer::Answer;
 use crate::step::Argument;
 
 /// The engine's own number for a connection, as its lock tables use it. It is all that is needed to
@@ -255,6 +257,24 @@ impl Connection {
         self.learn(done)
     }
 
+    /// Runs one statement as it is, and returns what the engine answers.
+    pub(super) async fn answer(&mut self, sql: &str) -> Result<Answer, Fault> {
+        let patience = self.patience();
+        answered(patience, async {
+            on!(self, it => it.get()?.answer(sql).await)
+        })
+        .await
+    }
+
+    /// The names of the columns that a statement returns.
+    pub(super) async fn columns_of(&mut self, sql: &str) -> Result<Vec<String>, Fault> {
+        let patience = self.patience();
+        answered(patience, async {
+            on!(self, it => it.get()?.columns_of(sql).await)
+        })
+        .await
+    }
+
     async fn all_rows<'v>(
         &mut self,
         sql: &str,
@@ -313,6 +333,15 @@ impl Connection {
 
     pub(super) fn give_back(&mut self) {
         on!(self, it => it.give_back());
+    }
+
+    /// Closes the connection, and waits until the server has been told.
+    pub(super) async fn hang_up(self) {
+        on!(self, it => {
+            if let Ok(connection) = it.detach() {
+                hang_up(connection).await;
+            }
+        });
     }
 
     /// Sends a statement as it is.

@@ -130,6 +130,29 @@ impl Flavour {
         level == Isolation::Serializable && matches!(self, Self::MySql | Self::MariaDb)
     }
 
+    /// Sets the isolation level of a session's transactions. SQLite has only one.
+    pub(super) fn set_level(self, level: Isolation) -> String {
+        let level = level.sql();
+        match self {
+            Self::MySql | Self::MariaDb => {
+                format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}")
+            }
+            Self::Postgres => format!("SET default_transaction_isolation = '{level}'"),
+            Self::Sqlite => "SELECT 1".to_owned(),
+        }
+    }
+
+    /// What ends a session's transaction and, if it has any, the locks that are the session's.
+    pub(super) fn end_of_session(self, has_locks: bool) -> &'static str {
+        match (self, has_locks) {
+            (Self::MySql | Self::MariaDb, true) => {
+                "ROLLBACK; UNLOCK TABLES; DO RELEASE_ALL_LOCKS()"
+            }
+            (Self::Postgres, true) => "ROLLBACK; SELECT pg_advisory_unlock_all()",
+            _ => "ROLLBACK",
+        }
+    }
+
     /// Begins a transaction that first reads and then writes the same rows.
     pub(super) fn begin_for_update(self) -> &'static str {
         match self {
@@ -245,6 +268,13 @@ impl Isolation {
 impl fmt::Display for Isolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.sql())
+    }
+}
+
+impl Isolation {
+    /// Whether all statements of a transaction see one snapshot.
+    pub(super) fn keeps_its_snapshot(self) -> bool {
+        matches!(self, Self::RepeatableRead | Self::Serializable)
     }
 }
 

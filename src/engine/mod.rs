@@ -22,15 +22,20 @@
 //!   variant of the two enums that hold a pool and a connection, and its codes in `codes`.
 //! - `literal`: values as SQL literals.
 //! - `fault`: an engine's refusal, classified once. `codes`: the engines' own codes, by class.
+//! - `statement`: statements of a user's, and their kinds. `answers`: what engines return to them.
 //! - `work`: statements that no client races for. `ready`: does the database take writes?
 //! - `named_lock`: locks that are on no row. `file_lock`: the lock file beside a SQLite database.
 //!   `alone`: a transaction that no other client gets between.
 //!
 //! Exploring:
-//! - `lane`: places for runs that must not meet. `room`: how many connections there are for them.
+//! - `lane`: places for runs that must not meet. `beginning`: how a place is brought back to its
+//!   beginning.
+//! - `room`: how many connections there are for them.
 //! - `waits`: which connections wait for a lock?
 
 mod alone;
+mod answers;
+mod beginning;
 mod behind_pooler;
 pub mod choice;
 mod codes;
@@ -63,10 +68,12 @@ mod session;
 mod settings;
 mod sqlite;
 mod sqlite_file;
+mod statement;
 mod url;
 mod waits;
 mod work;
 
+pub use beginning::{Beginning, SetupError, SetupStatement};
 pub use connection::{ConnectionId, Row, Value};
 pub use database::{Database, Engine};
 pub use dialect::{Flavour, Isolation};
@@ -78,7 +85,8 @@ pub use pool::PoolUse;
 pub use ready::WriteProbe;
 pub use schema::SchemaGap;
 pub use session::{Kept, Session};
-pub use settings::{Address, Journal, Settings};
+pub use settings::{Address, Journal, SessionsOf, Settings};
+pub use statement::{StatementKind, UserStatement};
 pub use waits::Standstill;
 pub use work::{MayBeFault, Work};
 pub(crate) use work::{again, pauses_between_tries};

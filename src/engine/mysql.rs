@@ -11,7 +11,8 @@ use super::pool::Pool;
 use super::pooler_search::is_in_between;
 use super::presets::{CLOCK, INNODB, INNODB_CHOICES, unusual_choices};
 use super::{
-    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings, pooler,
+    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, SessionsOf,
+    Settings, pooler,
 };
 
 /// Begins a transaction, and asks for the number of the connection.
@@ -28,6 +29,14 @@ pub(super) async fn connect(
     // A statement that waits for a lock is the lesson, and the timeline shows it: no warning in the
     // log.
     let options = address.clone().disable_statement_logging();
+    let options = match settings.sessions {
+        SessionsOf::TheLab => options,
+        // What sqlx would set as well.
+        SessionsOf::AUser => options
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(None),
+    };
     let mut connection = options.connect().await?;
     // A place of the explorer's was made over a connection that is known to be direct.
     if place.is_none() {
@@ -168,7 +177,7 @@ fn greeting(
         patience: settings.answer_within,
         ..Greeting::default()
     };
-    set_presets(&mut greeting, variables);
+    set_presets(&mut greeting, variables, settings.sessions);
     let level = engine.isolation.sql();
     let sql = format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}");
     greeting.told.push(sql);
@@ -193,9 +202,17 @@ fn greeting(
     greeting
 }
 
-fn set_presets(greeting: &mut Greeting, variables: &Variables) {
+/// What a user's statements mean is left as the server has it; but what a transaction is has to be
+/// known.
+const OF_TRANSACTIONS: [&str; 2] = ["completion_type", "autocommit"];
+
+fn set_presets(greeting: &mut Greeting, variables: &Variables, sessions: SessionsOf) {
     for preset in INNODB {
-        if variables.value(preset.name).is_none() {
+        let is_left = match sessions {
+            SessionsOf::TheLab => false,
+            SessionsOf::AUser => !OF_TRANSACTIONS.contains(&preset.name),
+        };
+        if is_left || variables.value(preset.name).is_none() {
             continue;
         }
         set(greeting, preset.name, preset.value, preset.why);

@@ -14,7 +14,8 @@ use super::pooler::Beginning;
 use super::pooler_search::is_in_between;
 use super::presets::{POSTGRES, POSTGRES_CHOICES, unusual_choices};
 use super::{
-    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, Settings,
+    Address, Database, Engine, Fault, Flavour, Isolation, OpenError, Place, Pools, SessionsOf,
+    Settings,
 };
 
 /// Begins a transaction, and asks for the number of the connection.
@@ -38,7 +39,12 @@ pub(super) async fn connect(
         place.is_none() && is_in_between(&options, &mut connection, question, "ROLLBACK").await?;
     let variables = Variables::ask(&mut connection, asked_search_path(address)).await?;
     let isolation = variables.isolation(settings)?;
-    let greeting = greeting(&variables, isolation, settings, place.map(Arc::as_ref));
+    let mut greeting = greeting(&variables, isolation, settings, place.map(Arc::as_ref));
+    if settings.sessions == SessionsOf::AUser {
+        greeting
+            .told
+            .extend(the_servers_own(&mut connection).await?);
+    }
     let (greeting, found) = if is_pooled {
         try_behind_a_pooler(greeting, isolation, &mut connection).await?
     } else {
@@ -58,6 +64,39 @@ pub(super) async fn connect(
         is_pooled,
         wait_reports: Arc::default(),
     })
+}
+
+/// sqlx asks for a date style and a time zone when it connects. These statements set those that the
+/// role, the database, the configuration or PostgreSQL itself has, as for any other client. Only a
+/// user with the right to read the configuration files sees what they say.
+async fn the_servers_own(connection: &mut PgConnection) -> Result<Vec<String>, Fault> {
+    const OF_THE_ROLE: &str = "SELECT split_part(entry, '=', 1), \
+                substr(entry, strpos(entry, '=') + 1) \
+         FROM pg_db_role_setting, unnest(setconfig) entry \
+         WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user)) \
+           AND setdatabase IN (0, (SELECT oid FROM pg_database \
+                                   WHERE datname = current_database())) \
+         ORDER BY setrole <> 0, setdatabase <> 0";
+    const OF_THE_FILES: &str =
+        "SELECT name, setting FROM pg_file_settings WHERE applied ORDER BY seqno";
+    const OF_THE_PROGRAM: &str =
+        "SELECT name, boot_val FROM pg_settings WHERE name IN ('DateStyle', 'TimeZone')";
+    let mut found = connection.ask(OF_THE_PROGRAM).await?;
+    match connection.ask(OF_THE_FILES).await {
+        Ok(files) => found.extend(files),
+        Err(refusal) if refusal.is_an_answer() => {}
+        Err(fault) => return Err(fault),
+    }
+    found.extend(connection.ask(OF_THE_ROLE).await?);
+    let last = |name: &str| {
+        let is_it = |row: &&Vec<String>| row[0].eq_ignore_ascii_case(name);
+        let row = found.iter().rfind(is_it)?;
+        Some(format!("SET {name} = '{}'", row[1].replace('\'', "''")))
+    };
+    Ok(["DateStyle", "TimeZone"]
+        .into_iter()
+        .filter_map(last)
+        .collect())
 }
 
 /// The search path that the URL asks for by an option of the start, which a pooler may ignore.
@@ -160,7 +199,13 @@ fn greeting(
     greeting
         .told
         .push("SET client_min_messages = warning".to_owned());
-    set_presets(&mut greeting, variables);
+    match settings.sessions {
+        SessionsOf::TheLab => set_presets(&mut greeting, variables),
+        // They are read in the one way that the reader of scripts knows.
+        SessionsOf::AUser => greeting
+            .told
+            .push("SET standard_conforming_strings = on".to_owned()),
+    }
     let level = isolation.sql().to_ascii_lowercase();
     set(
         &mut greeting,
@@ -173,6 +218,10 @@ fn greeting(
         greeting.told.push(set_deadlock_timeout_if_allowed(timeout));
     }
     match place {
+        Some(place) if place.is_database => {
+            let current = "CAST(current_database() AS TEXT)";
+            greeting.needed.extend(place.needed(current));
+        }
         Some(place) => {
             greeting
                 .told

@@ -35,6 +35,19 @@ pub struct Settings {
     pub acquire_timeout: Duration,
     /// How long the answer to one statement may take. If None, there is no limit.
     pub answer_within: Option<Duration>,
+    /// Whose statements the sessions run.
+    pub sessions: SessionsOf,
+}
+
+/// Whose statements the sessions of a database run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SessionsOf {
+    /// Ours. All that they rely on is set.
+    #[default]
+    TheLab,
+    /// A user's. They mean what they mean in a session of the engine's own client: what a driver or
+    /// the lab would set is left as the server has it.
+    AUser,
 }
 
 /// InnoDB's default, so that the engines wait alike.
@@ -85,6 +98,7 @@ impl Default for Settings {
             connections: 100,
             acquire_timeout: Duration::from_secs(10),
             answer_within: None,
+            sessions: SessionsOf::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::greeting::Greeting;
 use super::pool::Pool;
 use super::{
     Address, Database, Engine, Fault, FaultKind, Flavour, Isolation, Journal, OpenError, Pools,
-    Settings, sqlite_file,
+    SessionsOf, Settings, sqlite_file,
 };
 
 pub(super) async fn connect(
@@ -25,7 +25,7 @@ pub(super) async fn connect(
     let options = address
         .clone()
         .create_if_missing(true)
-        .foreign_keys(true)
+        .foreign_keys(settings.sessions == SessionsOf::TheLab)
         // The session does the waiting.
         .busy_timeout(Duration::ZERO)
         .disable_statement_logging();

@@ -68,7 +68,7 @@ impl TimelineStep {
         let matched_no_row = record.ending == Ending::MatchedNoRow;
         let (value, refusal) = match record.ending {
             Ending::Done(value) => (value, None),
-            Ending::MatchedNoRow => (None, None),
+            Ending::MatchedNoRow | Ending::Answered(_) => (None, None),
             Ending::Failed { refusal, .. } => (None, Some(refusal)),
         };
         let since_arrival = record.started.saturating_duration_since(arrival.instant);

@@ -13,11 +13,11 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::{Address, Database, Fault, Flavour, OpenError};
-pub(super) use place::Place;
+use super::{Address, Database, Fault, Flavour, OpenError, SessionsOf, Settings};
+pub(super) use place::{Place, TABLE as MARK};
 pub use scratch::Scratch;
 pub(super) use scratch::scratch;
-use scratch::{administer, database_beside, drop_database, open_place};
+use scratch::{administer, database_beside, drop_database, no_scratch, open_place};
 
 /// Connections that serve no client: one asks which clients wait, one sets up and judges.
 pub const BESIDE_THE_CLIENTS: usize = 2;
@@ -29,6 +29,20 @@ pub enum LaneKind {
     Rows,
     /// All of a database. Each lane has one of its own, which is empty at first.
     WholeDatabase,
+}
+
+impl LaneKind {
+    /// The settings of such a lane's sessions. What works on a whole database is a user's.
+    fn settings(self, home: &Database) -> Settings {
+        let sessions = match self {
+            Self::Rows => SessionsOf::TheLab,
+            Self::WholeDatabase => SessionsOf::AUser,
+        };
+        Settings {
+            sessions,
+            ..home.settings
+        }
+    }
 }
 
 /// A place for one run at a time.
@@ -277,6 +291,9 @@ async fn lane(
             resource: LaneResource::Nothing,
         })),
         Address::MySql(options) => lane_beside(database, options, kind).await,
+        Address::Postgres(options) if kind == LaneKind::WholeDatabase => {
+            postgres_database(database, options).await.map(Ok)
+        }
         Address::Postgres(options) => schema(database, options, kind).await.map(Ok),
         Address::Sqlite(_) => file(database, kind).await.map(Ok),
     }
@@ -299,6 +316,25 @@ async fn lane_beside(
              one and drop it again: {fault}"
         ))),
         Err(error) => Err(error),
+    }
+}
+
+/// A database of PostgreSQL's, empty as `template0` is.
+async fn postgres_database(home: &Database, options: &PgConnectOptions) -> Result<Lane, OpenError> {
+    home.must_be_direct()?;
+    let place = Arc::new(Place::database("racy_explore_lane_"));
+    let name = place.name.clone();
+    let created = administer(home, &format!("CREATE DATABASE {name} TEMPLATE template0")).await;
+    created.map_err(no_scratch)?;
+    let resource = LaneResource::Database(Box::new(home.clone()), name.clone());
+    let within = Address::Postgres(Box::new(options.clone().database(&name)));
+    match open_place(home, &within, &place, LaneKind::WholeDatabase).await {
+        Ok(database) => Ok(Lane { database, resource }),
+        Err(error) => {
+            // The first error is the one worth reporting.
+            let _ = resource.remove().await;
+            Err(error)
+        }
     }
 }
 
@@ -332,7 +368,7 @@ async fn file(home: &Database, kind: LaneKind) -> Result<Lane, OpenError> {
         .map_err(|error| Fault::unavailable(format!("no temporary folder: {error}")))?;
     let options = SqliteConnectOptions::new().filename(folder.path().join("lane.sqlite"));
     let address = Address::Sqlite(Box::new(options));
-    let database = Database::connect(&address, &home.settings).await?;
+    let database = Database::connect(&address, &kind.settings(home)).await?;
     if kind == LaneKind::Rows {
         database.migrate().await?;
     }

@@ -95,7 +95,7 @@ pub(super) async fn open_place(
     for statement in place.mark() {
         administer(home, &statement).await?;
     }
-    let database = Database::connect_in(within, &home.settings, Some(place)).await?;
+    let database = Database::connect_in(within, &kind.settings(home), Some(place)).await?;
     if kind == LaneKind::Rows {
         let migrated = timeout(ADMINISTRATION, database.migrate()).await;
         migrated.unwrap_or_else(|_elapsed| Err(no_answer().into()))?;
@@ -127,7 +127,7 @@ fn no_answer() -> Fault {
 
 /// Why there is no database for the explorer: a refusal is about rights. Silence and a limit of
 /// connections are not.
-fn no_scratch(fault: Fault) -> OpenError {
+pub(super) fn no_scratch(fault: Fault) -> OpenError {
     if fault.is_an_answer() && !fault.is_too_many_connections() {
         OpenError::NoScratch(fault)
     } else {

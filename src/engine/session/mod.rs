@@ -2,6 +2,7 @@
 //! labelled, observed [`Step`](crate::step::Step).
 //!
 //! - `statements`: reading and writing. `transactions`: beginning and ending.
+//! - `verbatim`: statements of a user's.
 //! - `locks`: locks that are on no row. `waiting`: waits, delays and pauses.
 //! - `steps`: how a step is made and shown to the observer.
 //! - `kept`: what is known to be committed, learned from each answer.
@@ -15,6 +16,7 @@ mod kept;
 mod locks;
 mod statements;
 mod transactions;
+mod verbatim;
 mod waiting;
 
 use std::path::PathBuf;
@@ -26,6 +28,7 @@ use super::{Engine, Fault, Flavour, Isolation};
 use crate::step::Observer;
 pub use kept::Kept;
 use transactions::Transaction;
+use verbatim::SessionState;
 use waiting::Pacing;
 pub(super) use waiting::pause_before;
 
@@ -53,6 +56,8 @@ pub struct Session<'s> {
     /// Whether the connection is of no further use.
     is_broken: bool,
     kept: Kept,
+    /// What a user's statements have left in the session.
+    state: SessionState,
 }
 
 impl<'s> Session<'s> {
@@ -76,6 +81,7 @@ impl<'s> Session<'s> {
             is_in_flight: false,
             is_broken: false,
             kept: Kept::Nothing,
+            state: SessionState::default(),
         }
     }
 

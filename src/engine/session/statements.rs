@@ -149,7 +149,7 @@ impl Session<'_> {
 
     /// A read may concern other clients if it locks what it reads. So it may in a transaction that
     /// has done something already: the strategy may give up after the read, and release its locks.
-    fn effect_of_read(&self, sql: &str) -> Effect {
+    pub(super) fn effect_of_read(&self, sql: &str) -> Effect {
         let level = self.transaction.as_ref().map_or(self.level, |it| it.level);
         let locks = self.flavour.reads_lock_at(level) || sql.ends_with(" FOR UPDATE");
         if locks || self.named_lock.is_some() || self.has_snapshot() {

@@ -137,7 +137,7 @@ pub(super) fn done<T>(_answer: &T) -> Ending {
     Ending::Done(None)
 }
 
-fn failed(fault: &Fault) -> Ending {
+pub(super) fn failed(fault: &Fault) -> Ending {
     Ending::Failed {
         kind: fault.kind.name(),
         code: fault.code.clone(),

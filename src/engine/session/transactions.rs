@@ -21,6 +21,18 @@ pub(super) struct Transaction {
     pub(super) refusal: Option<Fault>,
 }
 
+impl Transaction {
+    /// A transaction that has just begun.
+    pub(super) fn at(level: Isolation) -> Self {
+        Self {
+            level,
+            has_snapshot: false,
+            is_rolled_back: false,
+            refusal: None,
+        }
+    }
+}
+
 impl Session<'_> {
     /// Begins a transaction.
     pub async fn begin(&mut self) -> Result<(), Fault> {
@@ -65,12 +77,7 @@ impl Session<'_> {
         level: Isolation,
     ) -> Result<(), Fault> {
         self.command(Action::Begin, "begin", sql, effect).await?;
-        self.transaction = Some(Transaction {
-            level,
-            has_snapshot: false,
-            is_rolled_back: false,
-            refusal: None,
-        });
+        self.transaction = Some(Transaction::at(level));
         Ok(())
     }
 

@@ -359,7 +359,7 @@ impl StepData {
             },
             refusal: match ending {
                 Some(Ending::Failed { refusal, .. }) => Some(refusal.clone()),
-                Some(Ending::Done(_) | Ending::MatchedNoRow) | None => None,
+                Some(Ending::Done(_) | Ending::MatchedNoRow | Ending::Answered(_)) | None => None,
             },
         }
     }

@@ -1,0 +1,165 @@
+//! What an engine answers to a statement of a user's, read as the engine's own client shows it.
+//!
+//! The statement goes by the protocol that prepares nothing. In it MySQL and PostgreSQL return
+//! every value as the text that their own clients print. SQLite turns its values into texts itself.
+
+use futures_util::TryStreamExt as _;
+use sqlx::mysql::MySqlValueRef;
+use sqlx::postgres::PgValueRef;
+use sqlx::sqlite::SqliteValueRef;
+use sqlx::{
+    AssertSqlSafe, Decode, Either, Executor as _, MySql, MySqlConnection, PgConnection, Postgres,
+    Row, SqlSafeStr as _, Sqlite, SqliteConnection, Statement as _, TypeInfo as _, ValueRef as _,
+};
+
+use super::Fault;
+use crate::answer::{Answer, Datum, DatumKind};
+
+/// A connection that can be asked anything.
+pub(super) trait Answers {
+    /// Runs one statement as it is.
+    fn answer(&mut self, sql: &str) -> impl Future<Output = Result<Answer, Fault>> + Send;
+
+    /// The names of the columns that this statement returns. It is prepared, and not run.
+    fn columns_of(&mut self, sql: &str) -> impl Future<Output = Result<Vec<String>, Fault>> + Send;
+}
+
+macro_rules! answers {
+    ($connection:ty, $datum:path) => {
+        impl Answers for $connection {
+            async fn answer(&mut self, sql: &str) -> Result<Answer, Fault> {
+                let mut answer = Answer::default();
+                let mut affected = 0;
+                let mut returned = 0;
+                let mut results = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(self);
+                while let Some(result) = results.try_next().await? {
+                    match result {
+                        Either::Left(done) => affected = done.rows_affected(),
+                        Either::Right(row) => {
+                            returned += 1;
+                            if answer.columns.is_empty() {
+                                answer.columns = names_of(row.columns());
+                            }
+                            if answer.rows.len() < Answer::MOST_ROWS {
+                                answer.rows.push(data_of(&row, $datum)?);
+                            }
+                        }
+                    }
+                }
+                answer.row_count = if returned > 0 { returned } else { affected };
+                Ok(answer)
+            }
+
+            async fn columns_of(&mut self, sql: &str) -> Result<Vec<String>, Fault> {
+                let statement = self
+                    .prepare(AssertSqlSafe(sql.to_owned()).into_sql_str())
+                    .await?;
+                Ok(names_of(statement.columns()))
+            }
+        }
+    };
+}
+
+answers!(MySqlConnection, of_mysql);
+answers!(PgConnection, of_postgres);
+answers!(SqliteConnection, of_sqlite);
+
+fn names_of(columns: &[impl sqlx::Column]) -> Vec<String> {
+    columns.iter().map(|it| it.name().to_owned()).collect()
+}
+
+fn data_of<'r, R: Row, V>(
+    row: &'r R,
+    datum: fn(V) -> Result<Datum, sqlx::error::BoxDynError>,
+) -> Result<Vec<Datum>, Fault>
+where
+    V: 'r,
+    usize: sqlx::ColumnIndex<R>,
+    R::Database: sqlx::Database<ValueRef<'r> = V>,
+{
+    let values = (0..row.len()).map(|index| {
+        let value = row.try_get_raw(index)?;
+        Ok(datum(value).map_err(sqlx::Error::Decode)?)
+    });
+    values.collect()
+}
+
+type Read = Result<Datum, sqlx::error::BoxDynError>;
+
+fn of_mysql(value: MySqlValueRef<'_>) -> Read {
+    if value.is_null() {
+        return Ok(Datum::Null);
+    }
+    let name = value.type_info().name().to_owned();
+    let bytes = <&[u8] as Decode<MySql>>::decode(value)?;
+    let kind = match name.trim_end_matches(" UNSIGNED") {
+        "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "BOOLEAN" | "DECIMAL"
+        | "FLOAT" | "DOUBLE" | "YEAR" => DatumKind::Number,
+        "DATE" | "TIME" | "DATETIME" | "TIMESTAMP" | "JSON" => {
+            DatumKind::Typed(name.to_lowercase())
+        }
+        "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "BIT"
+        | "GEOMETRY" => DatumKind::Bytes,
+        _ => DatumKind::Text,
+    };
+    Ok(of_bytes(bytes, kind))
+}
+
+fn of_postgres(value: PgValueRef<'_>) -> Read {
+    if value.is_null() {
+        return Ok(Datum::Null);
+    }
+    let name = value.type_info().name().to_lowercase();
+    let text = <&str as Decode<Postgres>>::decode(value)?;
+    let kind = match name.as_str() {
+        "int2" | "int4" | "int8" | "oid" | "numeric" | "float4" | "float8" => DatumKind::Number,
+        "bool" => DatumKind::Boolean,
+        "bytea" => {
+            return Ok(Datum::Value {
+                text: text.trim_start_matches("\\x").to_owned(),
+                kind: DatumKind::Bytes,
+            });
+        }
+        "text" | "varchar" | "bpchar" | "char" | "name" | "unknown" | "void" | "record" | "?" => {
+            DatumKind::Text
+        }
+        _ => DatumKind::Typed(name),
+    };
+    Ok(Datum::Value {
+        text: text.to_owned(),
+        kind,
+    })
+}
+
+fn of_sqlite(value: SqliteValueRef<'_>) -> Read {
+    if value.is_null() {
+        return Ok(Datum::Null);
+    }
+    let kind = match value.type_info().name() {
+        "INTEGER" | "REAL" => DatumKind::Number,
+        "BLOB" => {
+            let bytes = <&[u8] as Decode<Sqlite>>::decode(value)?;
+            return Ok(of_bytes(bytes, DatumKind::Bytes));
+        }
+        _ => DatumKind::Text,
+    };
+    let text = <&str as Decode<Sqlite>>::decode(value)?;
+    Ok(Datum::Value {
+        text: text.to_owned(),
+        kind,
+    })
+}
+
+/// A value of these bytes. Those that are no text are shown as hexadecimal digits.
+fn of_bytes(bytes: &[u8], kind: DatumKind) -> Datum {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if kind != DatumKind::Bytes => Datum::Value {
+            text: text.to_owned(),
+            kind,
+        },
+        _ => Datum::Value {
+            text: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            kind: DatumKind::Bytes,
+        },
+    }
+}

@@ -1,0 +1,273 @@
+//! Statements of a user's: they go to the engine as they are, and what the session knows of its
+//! transaction follows from their kinds.
+
+use std::time::Instant;
+
+use super::steps::{Text, sql_of};
+use super::transactions::Transaction;
+use super::{Kept, Session};
+use crate::answer::{Answer, Datum};
+use crate::engine::statement::{Token, tokens};
+use crate::engine::{Fault, Flavour, Isolation, StatementKind, UserStatement};
+use crate::step::{Action, Effect, Ending, Record, Step};
+
+/// What a user's statements have left in the session, besides the transaction.
+#[derive(Debug, Default)]
+pub(super) struct SessionState {
+    /// Autocommit was switched off: a statement begins a transaction by itself.
+    autocommit_is_off: bool,
+    /// Locks that do not end with the transaction, as far as the statements tell.
+    locks: u32,
+}
+
+impl Session<'_> {
+    /// Runs one statement of a user's. It is a step with a letter, unless other clients cannot
+    /// notice it.
+    pub async fn verbatim(
+        &mut self,
+        label: impl Into<Text>,
+        statement: &UserStatement,
+    ) -> Result<Answer, Fault> {
+        let kind = statement.kind;
+        let step = Step {
+            action: kind.action(),
+            label: label.into(),
+            sql: Some(statement.text.clone().into()),
+            args: Vec::new(),
+            effect: if kind == StatementKind::Read {
+                self.effect_of_read(&statement.text)
+            } else {
+                Effect::Conflicts
+            },
+        };
+        if kind.is_local() && !self.takes_a_snapshot(kind) {
+            return self.at_once(step).await;
+        }
+        let opens = self.state.autocommit_is_off && self.transaction.is_none();
+        if opens && !matches!(kind, StatementKind::Commit | StatementKind::Rollback) {
+            self.transaction = Some(Transaction::at(self.level));
+        }
+        let answer = self.ask(step).await;
+        if let Ok(answer) = &answer {
+            self.follow(statement, answer);
+        }
+        answer
+    }
+
+    /// Runs a statement without making it a step: what the lab adds around a user's statement.
+    pub async fn unseen(&mut self, sql: &'static str) -> Result<(), Fault> {
+        let statement = UserStatement::new(sql, self.flavour);
+        self.is_in_flight = true;
+        let answer = self.connection.answer(sql).await;
+        self.is_in_flight = false;
+        match &answer {
+            Ok(answer) => self.follow(&statement, answer),
+            Err(fault) => self.learn_from(fault, statement.kind.action()),
+        }
+        answer.map(|_| ())
+    }
+
+    /// The names of the columns that a statement returns. Not a step.
+    pub async fn columns_of(&mut self, sql: &str) -> Result<Vec<String>, Fault> {
+        self.is_in_flight = true;
+        let columns = self.connection.columns_of(sql).await;
+        self.is_in_flight = false;
+        columns
+    }
+
+    /// Sets the isolation level of this session's transactions. Not a step.
+    pub async fn set_level(&mut self, level: Isolation) -> Result<(), Fault> {
+        self.is_in_flight = true;
+        let set = self.connection.answer(&self.flavour.set_level(level)).await;
+        self.is_in_flight = false;
+        self.level = level;
+        set.map(|_| ())
+    }
+
+    /// Whether a transaction is open that the engine has not ended by itself.
+    pub fn is_in_transaction(&self) -> bool {
+        let transaction = self.transaction.as_ref();
+        transaction.is_some_and(|it| !it.is_rolled_back)
+    }
+
+    /// The refusal for which the open transaction can only be rolled back. None if it can be
+    /// committed.
+    pub fn doomed_by(&self) -> Option<&Fault> {
+        self.transaction.as_ref()?.refusal.as_ref()
+    }
+
+    /// Ends what is still open, as the engine does for a client that disconnects: the transaction,
+    /// and locks that are the session's. It is a step if there is something to end.
+    pub async fn disconnect(&mut self, label: impl Into<Text>) -> Result<(), Fault> {
+        let is_open = self.is_in_transaction() || self.state.locks > 0;
+        if self.is_broken || !is_open {
+            self.transaction = None;
+            return Ok(());
+        }
+        let step = Step {
+            action: Action::Rollback,
+            label: label.into(),
+            sql: Some(self.flavour.end_of_session(self.state.locks > 0).into()),
+            args: Vec::new(),
+            effect: Effect::Conflicts,
+        };
+        self.ask(step).await?;
+        self.transaction = None;
+        self.state.locks = 0;
+        Ok(())
+    }
+
+    /// Closes the connection instead of returning it to the pool: what a user's statements have set
+    /// for the session must not meet the next client.
+    pub fn close(mut self) {
+        self.is_broken = true;
+    }
+
+    /// PostgreSQL takes the snapshot of a transaction with its first statement, whatever that one
+    /// computes.
+    fn takes_a_snapshot(&self, kind: StatementKind) -> bool {
+        let transaction = self.transaction.as_ref();
+        self.flavour == Flavour::Postgres
+            && kind == StatementKind::Compute
+            && transaction.is_some_and(|it| !it.has_snapshot && it.level.keeps_its_snapshot())
+    }
+
+    async fn at_once(&mut self, step: Step) -> Result<Answer, Fault> {
+        let started = Instant::now();
+        self.is_in_flight = true;
+        let answer = self.connection.answer(sql_of(&step)).await;
+        self.is_in_flight = false;
+        if let Err(fault) = &answer {
+            self.learn_from(fault, step.action);
+        }
+        self.observer.after(&Record {
+            ending: match &answer {
+                Ok(answer) => Ending::Answered(answer.clone()),
+                Err(fault) => super::steps::failed(fault),
+            },
+            step,
+            started,
+            ended: Instant::now(),
+        });
+        answer
+    }
+
+    async fn ask(&mut self, step: Step) -> Result<Answer, Fault> {
+        perform_step!(
+            self,
+            step,
+            self.connection.answer(sql_of(&step)),
+            |answer: &Answer| Ending::Answered(answer.clone())
+        )
+    }
+
+    /// Follows what a statement that went well has done to the transaction.
+    fn follow(&mut self, statement: &UserStatement, answer: &Answer) {
+        let kind = statement.kind;
+        if kind.commits(self.flavour) {
+            self.note_commit(kind);
+        }
+        match kind {
+            StatementKind::Begin(level) => {
+                let is_open = self.transaction.is_some() && self.flavour == Flavour::Postgres;
+                if !is_open {
+                    self.transaction = Some(Transaction::at(level.unwrap_or(self.level)));
+                }
+            }
+            StatementKind::Commit | StatementKind::Rollback => {
+                let chains = is_chained(statement, self.flavour);
+                let level = self.transaction.as_ref().map_or(self.level, |it| it.level);
+                self.transaction = chains.then(|| Transaction::at(level));
+            }
+            StatementKind::Schema if kind.commits(self.flavour) => {
+                self.transaction = None;
+                self.kept = Kept::Something;
+            }
+            StatementKind::LockTables => {
+                self.transaction = None;
+                self.state.locks += 1;
+            }
+            StatementKind::UnlockTables => self.state.locks = 0,
+            StatementKind::LockingRead => self.notice_locks(statement, answer),
+            StatementKind::Write => self.notice_autocommit(&statement.text),
+            StatementKind::Savepoint
+            | StatementKind::Read
+            | StatementKind::Schema
+            | StatementKind::Compute
+            | StatementKind::Setting => {}
+        }
+        // PostgreSQL does nothing well in a transaction that it has given up, except for going back
+        // to a savepoint.
+        if let Some(transaction) = &mut self.transaction {
+            transaction.refusal = None;
+        }
+    }
+
+    fn note_commit(&mut self, kind: StatementKind) {
+        let Some(transaction) = &self.transaction else {
+            return;
+        };
+        let is_kept = !transaction.is_rolled_back && transaction.refusal.is_none();
+        // A transaction that has done nothing leaves nothing behind.
+        if is_kept && (kind == StatementKind::Commit || transaction.has_snapshot) {
+            self.kept = Kept::Something;
+        }
+    }
+
+    /// Counts locks by name, which outlive the transaction.
+    fn notice_locks(&mut self, statement: &UserStatement, answer: &Answer) {
+        let words = tokens(&statement.text, self.flavour);
+        let calls = |name: &str| words.iter().any(|it| it.is(name));
+        let first = answer.rows.first().and_then(|row| row.first());
+        let was_denied = first.is_some_and(|it| ["0", "f"].contains(&it.to_string().as_str()))
+            || first == Some(&Datum::Null);
+        if was_denied {
+            return;
+        }
+        let takes = [
+            "GET_LOCK",
+            "pg_advisory_lock",
+            "pg_advisory_lock_shared",
+            "pg_try_advisory_lock",
+            "pg_try_advisory_lock_shared",
+        ];
+        let releases = [
+            "RELEASE_LOCK",
+            "pg_advisory_unlock",
+            "pg_advisory_unlock_shared",
+        ];
+        if takes.iter().any(|it| calls(it)) {
+            self.state.locks += 1;
+        } else if releases.iter().any(|it| calls(it)) {
+            self.state.locks = self.state.locks.saturating_sub(1);
+        } else if calls("RELEASE_ALL_LOCKS") || calls("pg_advisory_unlock_all") {
+            self.state.locks = 0;
+        }
+    }
+
+    /// Follows `SET autocommit = …`.
+    fn notice_autocommit(&mut self, sql: &str) {
+        let words = tokens(sql, self.flavour);
+        let is_set = words.first().is_some_and(|it| it.is("SET"))
+            && words.iter().any(|it| it.is("autocommit"));
+        if !is_set {
+            return;
+        }
+        let is_off = words
+            .last()
+            .is_some_and(|it| *it == Token::Number("0") || it.is("OFF") || it.is("FALSE"));
+        self.state.autocommit_is_off = is_off;
+        if !is_off {
+            // Switching it on commits what is open.
+            self.note_commit(StatementKind::Commit);
+            self.transaction = None;
+        }
+    }
+}
+
+/// Whether the next transaction begins at once: `COMMIT AND CHAIN`.
+fn is_chained(statement: &UserStatement, flavour: Flavour) -> bool {
+    let words = tokens(&statement.text, flavour);
+    let at = words.iter().position(|it| it.is("CHAIN"));
+    at.is_some_and(|at| at > 0 && !words[at - 1].is("NO"))
+}

@@ -1,0 +1,77 @@
+//! The functions of which it is known that they touch nothing that other clients could notice.
+
+use super::Token;
+use crate::engine::Flavour;
+
+/// Whether a function is called that is not known to be harmless: it may take a lock that is on no
+/// row, draw from a sequence, or be a user's own and do anything.
+pub(super) fn calls_unknown(tokens: &[Token<'_>], flavour: Flavour) -> bool {
+    tokens.windows(2).any(|pair| {
+        let is_call = pair[1] == Token::Symbol('(');
+        let name = pair[0].name().filter(|_| is_call);
+        name.is_some_and(|name| !is_harmless(name, flavour))
+    })
+}
+
+fn is_harmless(name: &str, flavour: Flavour) -> bool {
+    let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
+    KEYWORDS.iter().any(is_it)
+        || EVERYWHERE.iter().any(is_it)
+        || match flavour {
+            Flavour::MySql | Flavour::MariaDb => INNODB.iter().any(is_it),
+            Flavour::Postgres => POSTGRES.iter().any(is_it),
+            Flavour::Sqlite => SQLITE.iter().any(is_it),
+        }
+}
+
+/// Words before a parenthesis that call nothing.
+#[rustfmt::skip]
+const KEYWORDS: &[&str] = &[
+    "ALL", "AND", "ANY", "ARRAY", "AS", "BETWEEN", "BY", "CASE", "CHAR", "DECIMAL", "DISTINCT",
+    "ELSE", "EXCEPT", "EXISTS", "FILTER", "FROM", "GROUP", "HAVING", "IN", "INTERSECT", "INTERVAL",
+    "IS", "JOIN", "KEY", "LATERAL", "LIKE", "LIMIT", "MATERIALIZED", "NOT", "NUMERIC", "ON", "OR",
+    "OVER", "PARTITION", "ROW", "SELECT", "SIGNED", "SOME", "THEN", "UNION", "UNSIGNED", "USING",
+    "VALUES", "VARCHAR", "WHEN", "WHERE", "WINDOW", "WITH", "WITHIN",
+];
+
+/// Functions of every engine.
+#[rustfmt::skip]
+const EVERYWHERE: &[&str] = &[
+    "ABS", "AVG", "CAST", "CEIL", "CEILING", "CHAR_LENGTH", "COALESCE", "CONCAT", "CONCAT_WS",
+    "COUNT", "CURRENT_TIMESTAMP", "DATE", "DENSE_RANK", "EXTRACT", "FIRST_VALUE", "FLOOR",
+    "GREATEST", "HEX", "IFNULL", "LAG", "LAST_VALUE", "LEAD", "LEAST", "LEFT", "LENGTH", "LOWER",
+    "LPAD", "LTRIM", "MAX", "MIN", "MOD", "NOW", "NULLIF", "POSITION", "POWER", "RANK", "REPEAT",
+    "REPLACE", "REVERSE", "RIGHT", "ROUND", "ROW_NUMBER", "RPAD", "RTRIM", "SIGN", "SQRT",
+    "SUBSTR", "SUBSTRING", "SUM", "TIME", "TRIM", "UPPER",
+];
+
+/// MySQL's and MariaDB's.
+#[rustfmt::skip]
+const INNODB: &[&str] = &[
+    "BIT_AND", "BIT_OR", "CONNECTION_ID", "CONVERT", "CURDATE", "CURTIME", "DATABASE", "DATEDIFF",
+    "DATE_ADD", "DATE_FORMAT", "DATE_SUB", "ELT", "FIELD", "FIND_IN_SET", "FORMAT", "FOUND_ROWS",
+    "FROM_UNIXTIME", "GROUP_CONCAT", "IF", "INSTR", "ISNULL", "JSON_ARRAY", "JSON_ARRAYAGG",
+    "JSON_EXTRACT", "JSON_OBJECT", "JSON_OBJECTAGG", "JSON_UNQUOTE", "LAST_INSERT_ID", "LOCATE",
+    "MD5", "RAND", "ROW_COUNT", "SCHEMA", "SHA1", "SHA2", "STR_TO_DATE", "SUBSTRING_INDEX",
+    "SYSDATE", "TIMESTAMP", "TIMESTAMPADD", "TIMESTAMPDIFF", "TRUNCATE", "UNIX_TIMESTAMP", "USER",
+    "UTC_TIMESTAMP", "UUID", "VERSION",
+];
+
+/// PostgreSQL's.
+#[rustfmt::skip]
+const POSTGRES: &[&str] = &[
+    "AGE", "ARRAY_AGG", "ARRAY_LENGTH", "BOOL_AND", "BOOL_OR", "BTRIM", "CARDINALITY",
+    "CLOCK_TIMESTAMP", "CURRENT_DATABASE", "CURRENT_SCHEMA", "DATE_PART", "DATE_TRUNC", "EVERY",
+    "FORMAT", "GEN_RANDOM_UUID", "GENERATE_SERIES", "JSONB_AGG", "JSONB_BUILD_OBJECT", "JSON_AGG",
+    "JSON_BUILD_OBJECT", "MD5", "PG_BACKEND_PID", "RANDOM", "REGEXP_REPLACE", "SPLIT_PART",
+    "STRING_AGG", "STRING_TO_ARRAY", "STRPOS", "TO_CHAR", "TO_DATE", "TO_NUMBER", "TO_TIMESTAMP",
+    "UNNEST", "VERSION",
+];
+
+/// SQLite's.
+#[rustfmt::skip]
+const SQLITE: &[&str] = &[
+    "CHANGES", "CHAR", "DATETIME", "GLOB", "GROUP_CONCAT", "IIF", "INSTR", "JSON", "JSON_ARRAY",
+    "JSON_EXTRACT", "JSON_OBJECT", "JULIANDAY", "LAST_INSERT_ROWID", "PRINTF", "QUOTE", "RANDOM",
+    "STRFTIME", "TOTAL", "TOTAL_CHANGES", "TYPEOF", "UNICODE", "UNIXEPOCH", "ZEROBLOB",
+];

@@ -1,0 +1,244 @@
+//! A statement that is not ours: a user's script, or an application, has sent it. It goes to the
+//! engine as it is. What kind of statement it is, its words tell.
+//!
+//! The kind decides whether a schedule has a letter for it ([`StatementKind::is_local`]), and what
+//! the session knows of its transaction afterwards. What is not known counts as a write, which is
+//! always safe.
+
+mod functions;
+mod tokens;
+
+use super::{Flavour, Isolation};
+use crate::step::Action;
+pub(crate) use tokens::{Token, tokens};
+
+/// A statement of a user's, with its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserStatement {
+    /// The text, as the engine gets it. It has no semicolon at its end.
+    pub text: String,
+    /// What kind of statement it is.
+    pub kind: StatementKind,
+}
+
+/// What kind of statement it is, by its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementKind {
+    /// Begins a transaction, at this level. None if it is the session's.
+    Begin(Option<Isolation>),
+    /// Commits, and ends the transaction.
+    Commit,
+    /// Rolls back, and ends the transaction.
+    Rollback,
+    /// Sets a savepoint, releases it, or rolls back to it.
+    Savepoint,
+    /// Reads rows.
+    Read,
+    /// Reads rows and locks them, or takes another lock.
+    LockingRead,
+    /// Changes rows, or may do anything.
+    Write,
+    /// Changes the schema. On MySQL and MariaDB it commits what is open, and itself.
+    Schema,
+    /// Locks tables for the session. MySQL commits what is open.
+    LockTables,
+    /// Releases what [`LockTables`](Self::LockTables) has taken.
+    UnlockTables,
+    /// Computes a value, and touches no table.
+    Compute,
+    /// Sets something for this session alone.
+    Setting,
+}
+
+impl UserStatement {
+    /// A statement with its kind.
+    pub fn new(text: impl Into<String>, flavour: Flavour) -> Self {
+        let text = text.into();
+        let kind = StatementKind::of(&text, flavour);
+        Self { text, kind }
+    }
+
+    /// Its first keyword, in upper case, for a label: `UPDATE`.
+    pub fn keyword(&self, flavour: Flavour) -> String {
+        let tokens = tokens(&self.text, flavour);
+        let word = tokens.into_iter().find_map(Token::name);
+        word.unwrap_or("statement").to_uppercase()
+    }
+}
+
+impl StatementKind {
+    /// What kind of statement this is.
+    pub fn of(sql: &str, flavour: Flavour) -> Self {
+        let tokens = tokens(sql, flavour);
+        let Some(first) = tokens.iter().find_map(|it| it.name()) else {
+            return Self::Compute;
+        };
+        let second = |keyword: &str| tokens.get(1).is_some_and(|it| it.is(keyword));
+        let is_innodb = matches!(flavour, Flavour::MySql | Flavour::MariaDb);
+        match first.to_ascii_uppercase().as_str() {
+            "START" if !second("TRANSACTION") => Self::Write,
+            "BEGIN" | "START" => Self::Begin(level_in(&tokens)),
+            // COMMIT PREPARED ends another transaction.
+            "COMMIT" | "ROLLBACK" if second("PREPARED") => Self::Write,
+            "COMMIT" | "END" => Self::Commit,
+            "ROLLBACK" if tokens.iter().any(|it| it.is("TO")) => Self::Savepoint,
+            "ROLLBACK" | "ABORT" => Self::Rollback,
+            "SAVEPOINT" | "RELEASE" => Self::Savepoint,
+            "SELECT" | "VALUES" | "TABLE" | "WITH" => of_query(&tokens, flavour),
+            "EXPLAIN" | "DESCRIBE" | "DESC" | "FETCH" | "DECLARE" | "CHECKSUM" => Self::Read,
+            "SHOW" if is_innodb => Self::Read,
+            "SHOW" => Self::Setting,
+            "SET" => of_set(&tokens, flavour),
+            "RESET" | "DISCARD" | "DEALLOCATE" | "LISTEN" | "UNLISTEN" | "USE" => Self::Setting,
+            "PREPARE" if !second("TRANSACTION") => Self::Setting,
+            "PRAGMA" => of_pragma(&tokens),
+            "LOCK" if is_innodb => Self::LockTables,
+            "LOCK" => Self::LockingRead,
+            "UNLOCK" => Self::UnlockTables,
+            "CREATE" | "ALTER" | "DROP" | "TRUNCATE" | "RENAME" | "GRANT" | "REVOKE"
+            | "ANALYZE" | "OPTIMIZE" | "REPAIR" | "COMMENT" | "REINDEX" | "VACUUM" | "CLUSTER"
+            | "REFRESH" | "FLUSH" | "INSTALL" | "UNINSTALL" => Self::Schema,
+            _ => Self::Write,
+        }
+    }
+
+    /// Whether it touches nothing that other clients could notice or be in the way of. A schedule
+    /// has no letter for it.
+    pub fn is_local(self) -> bool {
+        matches!(self, Self::Compute | Self::Setting)
+    }
+
+    /// Whether it changes rows, so that outside a transaction its end is a commit.
+    pub fn is_write(self) -> bool {
+        matches!(self, Self::Write)
+    }
+
+    /// Whether this statement itself ends the open transaction by committing it.
+    pub fn commits(self, flavour: Flavour) -> bool {
+        let is_innodb = matches!(flavour, Flavour::MySql | Flavour::MariaDb);
+        match self {
+            Self::Commit => true,
+            Self::Begin(_) | Self::Schema | Self::LockTables => is_innodb,
+            Self::Rollback
+            | Self::Savepoint
+            | Self::Read
+            | Self::LockingRead
+            | Self::Write
+            | Self::UnlockTables
+            | Self::Compute
+            | Self::Setting => false,
+        }
+    }
+
+    /// The kind of action, for a timeline.
+    pub(crate) fn action(self) -> Action {
+        match self {
+            Self::Begin(_) => Action::Begin,
+            Self::Commit => Action::Commit,
+            Self::Rollback => Action::Rollback,
+            Self::Read | Self::LockingRead | Self::Compute => Action::Read,
+            Self::LockTables => Action::Lock,
+            Self::UnlockTables => Action::Unlock,
+            Self::Write | Self::Savepoint | Self::Schema | Self::Setting => Action::Write,
+        }
+    }
+}
+
+/// A query reads, unless one of its words locks or writes.
+fn of_query(tokens: &[Token<'_>], flavour: Flavour) -> StatementKind {
+    let has = |keyword: &str| tokens.iter().any(|it| it.is(keyword));
+    if ["INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"]
+        .iter()
+        .any(|it| begins_a_change(tokens, it))
+        || has("INTO")
+    {
+        return StatementKind::Write;
+    }
+    let locks = tokens.windows(2).any(|pair| {
+        let clause = [
+            ("FOR", "UPDATE"),
+            ("FOR", "SHARE"),
+            ("FOR", "NO"),
+            ("FOR", "KEY"),
+        ];
+        clause
+            .iter()
+            .any(|(one, other)| pair[0].is(one) && pair[1].is(other))
+            || pair[0].is("LOCK") && pair[1].is("IN")
+    });
+    let calls_unknown = functions::calls_unknown(tokens, flavour);
+    if locks || calls_unknown {
+        StatementKind::LockingRead
+    } else if has("FROM") || has("TABLE") || has("JOIN") {
+        StatementKind::Read
+    } else {
+        StatementKind::Compute
+    }
+}
+
+/// Whether a change begins with this keyword: after WITH, in a subquery, but not in `FOR UPDATE` or
+/// in the name of a function such as `REPLACE(…)`.
+fn begins_a_change(tokens: &[Token<'_>], keyword: &str) -> bool {
+    let mut before = None;
+    for (at, token) in tokens.iter().enumerate() {
+        let is_call = tokens.get(at + 1) == Some(&Token::Symbol('('));
+        let is_locking = before.is_some_and(|it: Token<'_>| it.is("FOR") || it.is("KEY"));
+        if token.is(keyword) && !is_call && !is_locking {
+            return true;
+        }
+        before = Some(*token);
+    }
+    false
+}
+
+/// What SET does by its words: most settings are the session's own.
+fn of_set(tokens: &[Token<'_>], flavour: Flavour) -> StatementKind {
+    let has = |keyword: &str| tokens.iter().any(|it| it.is(keyword));
+    let is_innodb = matches!(flavour, Flavour::MySql | Flavour::MariaDb);
+    let reaches_others = has("GLOBAL") || has("PERSIST") || has("PERSIST_ONLY");
+    // Switching autocommit on commits what is open. A value may be read from a table. SET
+    // CONSTRAINTS … IMMEDIATE checks what was written.
+    if reaches_others || has("autocommit") || has("SELECT") || has("CONSTRAINTS") || has("PASSWORD")
+    {
+        StatementKind::Write
+    } else if is_innodb && functions::calls_unknown(tokens, flavour) {
+        StatementKind::LockingRead
+    } else {
+        StatementKind::Setting
+    }
+}
+
+/// A PRAGMA that sets something of the connection, or anything else.
+fn of_pragma(tokens: &[Token<'_>]) -> StatementKind {
+    const OF_THE_CONNECTION: [&str; 6] = [
+        "foreign_keys",
+        "defer_foreign_keys",
+        "recursive_triggers",
+        "cache_size",
+        "temp_store",
+        "read_uncommitted",
+    ];
+    let name = tokens.get(1).and_then(|it| it.name()).unwrap_or_default();
+    let is_local = |it: &&str| it.eq_ignore_ascii_case(name);
+    if OF_THE_CONNECTION.iter().any(is_local) {
+        StatementKind::Setting
+    } else {
+        StatementKind::Write
+    }
+}
+
+/// The isolation level that the statement names.
+fn level_in(tokens: &[Token<'_>]) -> Option<Isolation> {
+    let at = tokens.iter().position(|it| it.is("LEVEL"))?;
+    let words: Vec<_> = tokens[at + 1..].iter().map_while(|it| it.name()).collect();
+    let words = words.get(..2).unwrap_or(&words).join("-").to_lowercase();
+    let level = if words.starts_with("serializable") {
+        "serializable"
+    } else {
+        &words
+    };
+    level.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

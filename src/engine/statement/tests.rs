@@ -1,0 +1,78 @@
+use super::StatementKind::*;
+use super::*;
+
+/// Statements of each kind, on the engines on which they are of that kind.
+#[rustfmt::skip]
+const KINDS: &[(&str, Flavour, StatementKind)] = &[
+    ("BEGIN", Flavour::MySql, Begin(None)),
+    ("begin /* x */ immediate", Flavour::Sqlite, Begin(None)),
+    ("START TRANSACTION", Flavour::MySql, Begin(None)),
+    (
+        "BEGIN ISOLATION LEVEL REPEATABLE READ",
+        Flavour::Postgres,
+        Begin(Some(Isolation::RepeatableRead)),
+    ),
+    (
+        "START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE",
+        Flavour::Postgres,
+        Begin(Some(Isolation::Serializable)),
+    ),
+    ("COMMIT AND CHAIN", Flavour::MySql, Commit),
+    ("END", Flavour::Postgres, Commit),
+    ("COMMIT PREPARED 'x'", Flavour::Postgres, Write),
+    ("ROLLBACK", Flavour::Sqlite, Rollback),
+    ("ROLLBACK TO SAVEPOINT s", Flavour::MySql, Savepoint),
+    ("SAVEPOINT s", Flavour::Postgres, Savepoint),
+    ("SELECT 1", Flavour::MySql, Compute),
+    ("SELECT COALESCE(MAX(1), 0) + 1 AS n", Flavour::Sqlite, Compute),
+    ("SELECT 3 > 2 AS is_more", Flavour::Postgres, Compute),
+    ("SELECT a FROM t", Flavour::Postgres, Read),
+    ("SELECT (SELECT a FROM t)", Flavour::Postgres, Read),
+    ("SELECT a FROM t FOR UPDATE", Flavour::MySql, LockingRead),
+    ("SELECT a FROM t FOR NO KEY UPDATE", Flavour::Postgres, LockingRead),
+    ("SELECT a FROM t LOCK IN SHARE MODE", Flavour::MySql, LockingRead),
+    ("SELECT REPLACE(a, 'x', 'y') FROM t", Flavour::MySql, Read),
+    ("SELECT GET_LOCK('a', 5)", Flavour::MySql, LockingRead),
+    ("SELECT pg_advisory_lock(1)", Flavour::Postgres, LockingRead),
+    ("SELECT nextval('s')", Flavour::Postgres, LockingRead),
+    ("SELECT my_function()", Flavour::Postgres, LockingRead),
+    ("SELECT a INTO b FROM t", Flavour::Postgres, Write),
+    ("WITH x AS (DELETE FROM t RETURNING a) SELECT * FROM x", Flavour::Postgres, Write),
+    ("WITH x AS (SELECT 1) SELECT * FROM x", Flavour::Postgres, Read),
+    ("SET @a = 1", Flavour::MySql, Setting),
+    ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", Flavour::MySql, Setting),
+    ("SET autocommit = 1", Flavour::MySql, Write),
+    ("SET GLOBAL max_connections = 1", Flavour::MySql, Write),
+    ("SET @a = (SELECT 1)", Flavour::MySql, Write),
+    ("SET @a = GET_LOCK('a', 1)", Flavour::MySql, LockingRead),
+    ("SET lock_timeout = '1s'", Flavour::Postgres, Setting),
+    ("SET CONSTRAINTS ALL IMMEDIATE", Flavour::Postgres, Write),
+    ("PRAGMA foreign_keys = ON", Flavour::Sqlite, Setting),
+    ("PRAGMA user_version = 1", Flavour::Sqlite, Write),
+    ("LOCK TABLES t WRITE", Flavour::MySql, LockTables),
+    ("LOCK TABLE t", Flavour::Postgres, LockingRead),
+    ("UNLOCK TABLES", Flavour::MariaDb, UnlockTables),
+    ("INSERT INTO t VALUES (1)", Flavour::Sqlite, Write),
+    ("REPLACE INTO t VALUES (1)", Flavour::MySql, Write),
+    ("ALTER TABLE t ADD c INT", Flavour::MySql, Schema),
+    ("CALL p()", Flavour::MySql, Write),
+    ("-- nothing", Flavour::Sqlite, Compute),
+];
+
+#[test]
+fn the_words_tell_the_kind() {
+    for (sql, flavour, kind) in KINDS {
+        assert_eq!(
+            StatementKind::of(sql, *flavour),
+            *kind,
+            "{sql} on {flavour}"
+        );
+    }
+}
+
+#[test]
+fn a_label_is_the_first_keyword() {
+    let keyword = |sql| UserStatement::new(sql, Flavour::MySql).keyword(Flavour::MySql);
+    assert_eq!(keyword("/* x */ update t set a = 1"), "UPDATE");
+    assert_eq!(keyword(""), "STATEMENT");
+}
