@@ -89,9 +89,11 @@ fn subject<C: Clients + 'static>(clients: impl Fn() -> C + Send + Sync + 'static
             inspect_sql: READ.into(),
             clients_are_alike: true,
             shares_memory: false,
+            scenario: None,
         },
         fixtures: Fixtures::WholeDatabase(Arc::new(Counter)),
         clients: Arc::new(move |_instances| Arc::new(clients())),
+        rehearsal: None,
         judge: Arc::new(AllCounted),
     })
 }

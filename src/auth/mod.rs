@@ -129,6 +129,7 @@ pub async fn sign_in(
     let _turn = turn.map_err(|_elapsed| Fault {
         kind: FaultKind::Unavailable,
         code: None,
+        state: None,
         message: "others are signing in, which takes too long".to_owned(),
     })?;
     let guess = match guessing::note(database, username, address).await? {

@@ -203,7 +203,7 @@ impl Args {
                 "nothing was explored: no engine that is here has that isolation level".into(),
             );
         }
-        Ok(if exploration.broke_a_promise() {
+        Ok(if exploration.is_unexpected() {
             ExitCode::FAILURE
         } else {
             ExitCode::SUCCESS

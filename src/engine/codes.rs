@@ -47,7 +47,12 @@ pub(super) fn of_mysql(number: u16, message: &str) -> FaultKind {
         // Group Replication: the members' transactions do not fit together.
         3101 => FaultKind::SerializationFailure,
         1062 => FaultKind::UniqueViolation,
-        1452 => FaultKind::ForeignKeyViolation,
+        // a row without its parent (1452), a parent that is still referred to (1451)
+        1451 | 1452 => FaultKind::ForeignKeyViolation,
+        // MySQL (3819), MariaDB (4025)
+        3819 | 4025 => FaultKind::CheckViolation,
+        // NULL (1048), left out and without a default (1364)
+        1048 | 1364 => FaultKind::NotNullViolation,
         _ if is_the_end_of_a_mysql_connection(number) => FaultKind::Unavailable,
         // no handshake (1042, 1043), no part of a Galera cluster (1047), offline (3032), a plugin's
         // hook failed, such as Group Replication's (3100), not available (3168)
@@ -108,7 +113,10 @@ pub(super) fn of_postgres(state: &str, message: &str) -> FaultKind {
         "25P02" => FaultKind::TransactionAborted,
         "55P03" => FaultKind::LockTimeout,
         "23505" => FaultKind::UniqueViolation,
-        "23503" => FaultKind::ForeignKeyViolation,
+        "23503" | "23001" => FaultKind::ForeignKeyViolation,
+        "23514" => FaultKind::CheckViolation,
+        "23502" => FaultKind::NotNullViolation,
+        "23P01" => FaultKind::ExclusionViolation,
         // by an administrator or a statement timeout
         "57014" => FaultKind::Interrupted,
         // idle in a transaction for too long
@@ -158,6 +166,8 @@ pub(super) fn of_sqlite(code: Option<&str>, message: &str) -> FaultKind {
     const PRIMARY_KEY_TAKEN: u32 = 1555;
     const UNIQUE_TAKEN: u32 = 2067;
     const NO_SUCH_PARENT: u32 = 787;
+    const CHECK: u32 = 275;
+    const NOT_NULL: u32 = 1299;
 
     let Some(code) = code.and_then(|code| code.parse::<u32>().ok()) else {
         return FaultKind::Other;
@@ -166,6 +176,8 @@ pub(super) fn of_sqlite(code: Option<&str>, message: &str) -> FaultKind {
         (BUSY_SNAPSHOT, _) => FaultKind::SnapshotConflict,
         (PRIMARY_KEY_TAKEN | UNIQUE_TAKEN, _) => FaultKind::UniqueViolation,
         (NO_SUCH_PARENT, _) => FaultKind::ForeignKeyViolation,
+        (CHECK, _) => FaultKind::CheckViolation,
+        (NOT_NULL, _) => FaultKind::NotNullViolation,
         (IO_NO_MEMORY, _) | (_, NO_MEMORY) => FaultKind::LimitReached,
         // A race for the locks of the write-ahead log counts as busy.
         (_, BUSY | LOCKED | PROTOCOL) => FaultKind::Busy,
@@ -191,13 +203,15 @@ mod tests {
     use super::*;
 
     /// Each class of MySQL's and MariaDB's numbers.
-    const MYSQL: [(&[u16], FaultKind); 15] = [
+    const MYSQL: [(&[u16], FaultKind); 17] = [
         (&[1213, 3058], Deadlock),
         (&[1205, 3572, 1689], LockTimeout),
         (&[1020], SnapshotConflict),
         (&[3101], SerializationFailure),
         (&[1062], UniqueViolation),
-        (&[1452], ForeignKeyViolation),
+        (&[1451, 1452], ForeignKeyViolation),
+        (&[3819, 4025], CheckViolation),
+        (&[1048, 1364], NotNullViolation),
         (&[1047, 1053, 1158, 1927, 3032, 3100, 4031], Unavailable),
         (&[1040, 1203, 1226, 1041, 1461, 1637, 1206], LimitReached),
         (&[1317, 3024, 1969], Interrupted),
@@ -220,7 +234,7 @@ mod tests {
             }
         }
         // A syntax error, and an implicit commit where none may be, are our own mistakes.
-        for ours in [1064, 1422, 1048, 1406] {
+        for ours in [1064, 1422, 1406] {
             assert_eq!(of_mysql(ours, ""), Other, "{ours}");
         }
         assert_eq!(of_mysql(1264, ""), OutOfRange);
@@ -248,6 +262,9 @@ mod tests {
             (&["55P03"], LockTimeout),
             (&["23505"], UniqueViolation),
             (&["23503"], ForeignKeyViolation),
+            (&["23514"], CheckViolation),
+            (&["23502"], NotNullViolation),
+            (&["23P01"], ExclusionViolation),
             (&["25P02"], TransactionAborted),
             (
                 &["08006", "25P03", "25P04", "57P01", "57P03", "57P05"],
@@ -262,7 +279,7 @@ mod tests {
             (&["3D000", "42P01", "42703"], SchemaMissing),
             (&["26000", "42P05"], StatementLost),
             (&["22003"], OutOfRange),
-            (&["42601", "0A000", "XX000", "23514"], Other),
+            (&["42601", "0A000", "XX000"], Other),
         ] {
             for state in states {
                 assert_eq!(of_postgres(state, ""), kind, "{state}");
@@ -279,6 +296,8 @@ mod tests {
             (&["517"], SnapshotConflict),
             (&["1555", "2067"], UniqueViolation),
             (&["787"], ForeignKeyViolation),
+            (&["275"], CheckViolation),
+            (&["1299"], NotNullViolation),
             (&["14"], Unavailable),
             (&["7", "3082"], LimitReached),
             (&["8", "264", "776", "1032"], ReadOnly),
@@ -287,7 +306,7 @@ mod tests {
             (&["13"], DatabaseFull),
             (&["10", "778", "11", "26"], DatabaseStorage),
             (&["17"], StatementLost),
-            (&["1", "19", "275", "21"], Other),
+            (&["1", "19", "21"], Other),
         ] {
             for code in codes {
                 assert_eq!(of_sqlite(Some(code), ""), kind, "{code}");

@@ -90,6 +90,7 @@ fn check_mode(file: &Path) -> Result<(), Fault> {
         return Err(Fault {
             kind: FaultKind::ReadOnly,
             code: None,
+            state: None,
             message: "the database's file may only be read; chmod u+w makes it writable".to_owned(),
         });
     }

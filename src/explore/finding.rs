@@ -32,6 +32,8 @@ pub struct Finding {
     pub took: Duration,
     /// The counts.
     pub tally: Tally,
+    /// What was found that should not have been, in words.
+    pub unexpected: Vec<String>,
 }
 
 /// The number of runs with each end.
@@ -183,7 +185,7 @@ pub async fn explore(
         progress(&tally);
     });
     let (left_out, ended) = searched.await;
-    let finding = Finding {
+    let mut finding = Finding {
         about: subject.about.clone(),
         promises_safety: subject.judge.promises_safety(&engine, plan.instances),
         engine,
@@ -193,6 +195,8 @@ pub async fn explore(
         waits_not_seen: left_out.waits_not_seen,
         took: started.elapsed(),
         tally,
+        unexpected: Vec::new(),
     };
+    finding.unexpected = subject.judge.unexpected(&finding);
     (finding, ended)
 }

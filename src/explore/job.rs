@@ -4,6 +4,7 @@
 //! page, needs nothing else.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -89,17 +90,19 @@ pub type Events<'e> = &'e (dyn Fn(Event) + Sync);
 pub struct Exploration {
     /// One for each subject, engine, level and number of instances.
     pub findings: Vec<Finding>,
-    /// The engines that are not here, and why.
+    /// The engines that are not here, and the subjects that were left out, and why.
     pub missing: Vec<String>,
+    /// What was wrong with subjects that a user has brought, so that they were not explored, or not
+    /// to their end.
+    pub broken: Vec<String>,
     /// Why it ended early. None if it ran to its end or was stopped.
     pub error: Option<JobError>,
 }
 
 impl Exploration {
-    /// Whether a subject showed an anomaly although its card promises that it never does.
-    pub fn broke_a_promise(&self) -> bool {
-        let broke = |it: &Finding| it.promises_safety && it.tally.anomalies() > 0;
-        self.findings.iter().any(broke)
+    /// Whether something was found that should not have been.
+    pub fn is_unexpected(&self) -> bool {
+        self.findings.iter().any(|it| !it.unexpected.is_empty())
     }
 }
 
@@ -192,6 +195,7 @@ impl Job {
         };
         let plan = |instances| Plan {
             instances,
+            clients: subject.about.clients(self.plan.clients),
             ..self.plan.clone()
         };
         instances.into_iter().map(plan).collect()
@@ -259,32 +263,61 @@ impl<'j> JobSession<'j> {
 
     /// Explores all subjects on one database at one level.
     async fn explore(&mut self, database: &Database) -> Result<(), JobError> {
-        for kind in [LaneKind::Rows, LaneKind::WholeDatabase] {
-            let is_of_the_kind = |it: &&Arc<Subject>| it.fixtures.lane_kind() == kind;
-            let subjects: Vec<_> = self.job.subjects.iter().filter(is_of_the_kind).collect();
-            if !subjects.is_empty() {
-                self.explore_in_lanes(database, kind, &subjects).await?;
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for subject in &self.job.subjects {
+            match subject.about.is_not_for(database.engine()) {
+                None => {
+                    let is_whole = subject.fixtures.lane_kind() == LaneKind::WholeDatabase;
+                    let clients = subject.about.clients(self.job.plan.clients);
+                    groups.entry((is_whole, clients)).or_default().push(subject);
+                }
+                Some(why) => self.leave_out(format!(
+                    "{} on {}: {why}",
+                    subject.about.name,
+                    database.engine()
+                )),
             }
         }
+        for ((is_whole, clients), subjects) in groups {
+            let kind = if is_whole {
+                LaneKind::WholeDatabase
+            } else {
+                LaneKind::Rows
+            };
+            self.explore_in_lanes(database, kind, clients, &subjects)
+                .await?;
+        }
         Ok(())
+    }
+
+    fn leave_out(&mut self, missing: String) {
+        (self.events)(Event::Missing(missing.clone()));
+        self.exploration.missing.push(missing);
     }
 
     async fn explore_in_lanes(
         &mut self,
         database: &Database,
         kind: LaneKind,
+        clients: usize,
         subjects: &[&Arc<Subject>],
     ) -> Result<(), JobError> {
-        let clients = self.job.plan.clients;
         let lanes = database.lanes(clients, self.job.parallel, kind).await?;
-        self.must_have_a_lane(&lanes)?;
+        self.must_have_a_lane(&lanes, clients)?;
         let mut result = lanes.must_show_waits(clients).await.map_err(JobError::from);
         for subject in subjects {
             for plan in self.job.plans(subject) {
                 if result.is_err() || self.job.stop.is_stopped() {
                     break;
                 }
-                result = self.explore_one(&lanes, subject, &plan).await;
+                result = match self.explore_one(&lanes, subject, &plan).await {
+                    // Another user's subject may be right.
+                    Err(JobError::Run(name, error)) if subject.about.scenario.is_some() => {
+                        self.exploration.broken.push(format!("{name}: {error}"));
+                        Ok(())
+                    }
+                    ended => ended,
+                };
             }
         }
         let closed = lanes.close().await;
@@ -302,6 +335,15 @@ impl<'j> JobSession<'j> {
             engine: lanes.lanes[0].database.engine().clone(),
             instances: plan.instances,
         };
+        if let Some(rehearsal) = &subject.rehearsal {
+            let rehearsed = rehearsal.rehearse(subject, &lanes.lanes[0].database);
+            if let Err(why) = rehearsed.await {
+                let engine = &exploring.engine;
+                let broken = format!("{}, on {engine}: {why}", exploring.subject);
+                self.exploration.broken.push(broken);
+                return Ok(());
+            }
+        }
         (self.events)(Event::Started(exploring.clone()));
         let progress = |tally: &Tally| {
             (self.events)(Event::Progress {
@@ -310,21 +352,28 @@ impl<'j> JobSession<'j> {
                 anomalies: tally.anomalies(),
             });
         };
-        let exploring_it = explore(&lanes.lanes, subject, plan, &self.job.stop, &progress);
+        let alone = subject.about.scenario.as_ref();
+        let is_alone = alone.is_some_and(|it| it.alone_on.contains(&exploring.engine.flavour));
+        let used = if is_alone {
+            &lanes.lanes[..1]
+        } else {
+            &lanes.lanes[..]
+        };
+        let exploring_it = explore(used, subject, plan, &self.job.stop, &progress);
         let (finding, ended) = exploring_it.await;
         (self.events)(Event::Found(Box::new(finding.clone())));
         self.exploration.findings.push(finding);
         ended.map_err(|error| JobError::Run(exploring.subject, error))
     }
 
-    fn must_have_a_lane(&mut self, lanes: &Lanes) -> Result<(), JobError> {
+    fn must_have_a_lane(&mut self, lanes: &Lanes, clients: usize) -> Result<(), JobError> {
         let Some(because) = &lanes.fewer_because else {
             return Ok(());
         };
         let count = lanes.lanes.len();
         if count == 0 {
             return Err(JobError::TooFewConnections {
-                clients: self.job.plan.clients,
+                clients,
                 because: because.clone(),
             });
         }

@@ -411,9 +411,6 @@ impl<'d> Scheduler<'d> {
             }
             Event::Ended(result) => {
                 seat.state = State::Done;
-                if let Some(fault) = result.fault.as_ref().filter(|it| it.is_no_outcome()) {
-                    return Err(fault.clone().into());
-                }
                 seat.result = Some(result);
             }
         }

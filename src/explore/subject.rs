@@ -10,8 +10,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Client, Gate, Trace};
-use crate::engine::{Database, Engine, Fault, LaneKind, Session};
+use super::{Client, Finding, Gate, Trace};
+use crate::answer::Datum;
+use crate::engine::{Database, Engine, Fault, FaultKind, Flavour, Isolation, LaneKind, Session};
 use crate::verdict::{Anomaly, Outcome, Verdict};
 
 /// What a subject's functions return.
@@ -29,6 +30,8 @@ pub struct Subject {
     pub clients: Arc<dyn Fn(usize) -> Arc<dyn Clients> + Send + Sync>,
     /// Decides how a run ended.
     pub judge: Arc<dyn Judge>,
+    /// What is tried in one lane before the search. None if there is nothing to try.
+    pub rehearsal: Option<Arc<dyn Rehearsal>>,
 }
 
 impl fmt::Debug for Subject {
@@ -48,15 +51,72 @@ pub struct About {
     /// The word in a cell without an anomaly: `0 of 36 lost`.
     pub nothing: &'static str,
     /// SQL that a person runs to set up row [`SHOWN_ID`], or the whole database, as for a run.
-    pub setup_sql: Cow<'static, str>,
+    pub setup_sql: SqlText,
     /// SQL that shows a person what became of it.
-    pub inspect_sql: Cow<'static, str>,
+    pub inspect_sql: SqlText,
     /// Whether all clients do the same. Schedules that differ only in the clients' names end alike
     /// then.
     pub clients_are_alike: bool,
     /// Whether an instance of the service keeps state that its clients share, for instance a mutex.
     /// With an instance for each client such a subject can end differently.
     pub shares_memory: bool,
+    /// What is given if it was read from a file. None for what is a part of this program.
+    pub scenario: Option<ScenarioFacts>,
+}
+
+/// The facts about a subject that a user has brought.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScenarioFacts {
+    /// Its title.
+    pub title: String,
+    /// The number of its clients.
+    pub clients: usize,
+    /// The engines on which it makes sense.
+    pub engines: Vec<Flavour>,
+    /// The isolation level of each client. None if it is the session's.
+    pub levels: Vec<Option<Isolation>>,
+    /// The engines on which its runs meet although each has a database of its own: one run at a time.
+    pub alone_on: Vec<Flavour>,
+    /// What a verdict takes for granted, on each engine.
+    pub assumptions: Vec<(Flavour, Vec<String>)>,
+    /// Kinds of refusal that are part of how it works.
+    pub may_be_refused: Vec<FaultKind>,
+}
+
+/// SQL for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SqlText {
+    /// The same on every engine.
+    Same(Cow<'static, str>),
+    /// In the dialect of each engine.
+    ByEngine(Vec<(Flavour, String)>),
+}
+
+impl SqlText {
+    /// The text for this engine. Empty if there is none.
+    pub fn on(&self, flavour: Flavour) -> Cow<'static, str> {
+        match self {
+            Self::Same(text) => text.clone(),
+            Self::ByEngine(texts) => {
+                let text = texts.iter().find(|(it, _)| *it == flavour);
+                text.map(|(_, text)| text.clone())
+                    .unwrap_or_default()
+                    .into()
+            }
+        }
+    }
+}
+
+impl From<&'static str> for SqlText {
+    fn from(text: &'static str) -> Self {
+        Self::Same(text.into())
+    }
+}
+
+impl From<String> for SqlText {
+    fn from(text: String) -> Self {
+        Self::Same(text.into())
+    }
 }
 
 impl About {
@@ -67,6 +127,25 @@ impl About {
         } else {
             vec![1]
         }
+    }
+
+    /// The number of clients, given what was asked for.
+    pub fn clients(&self, asked: usize) -> usize {
+        self.scenario.as_ref().map_or(asked, |it| it.clients)
+    }
+
+    /// Why it makes no sense on this engine. None if it does.
+    pub fn is_not_for(&self, engine: &Engine) -> Option<String> {
+        let scenario = self.scenario.as_ref()?;
+        let flavour = engine.flavour;
+        if !scenario.engines.contains(&flavour) {
+            return Some(format!("its `engines` leave {flavour} out"));
+        }
+        let levels = scenario.levels.iter().flatten();
+        let missing = levels
+            .into_iter()
+            .find(|it| !flavour.isolation_levels().contains(it))?;
+        Some(format!("{flavour} has no level {missing}"))
     }
 }
 
@@ -194,12 +273,29 @@ impl<T: InSession> Clients for T {
             match connected.await {
                 Ok(session) => {
                     let result = self.perform(client, session, fixture).await;
-                    gate.ended(result);
+                    let fault = result.fault.as_ref().filter(|it| it.is_no_outcome());
+                    match fault {
+                        Some(fault) => gate.broke_off(fault.clone()),
+                        None => gate.ended(result),
+                    }
                 }
                 Err(fault) => gate.broke_off(fault),
             }
         })
     }
+}
+
+/// What is tried before the search, because a race is not to blame if it goes wrong.
+pub trait Rehearsal: fmt::Debug + Send + Sync {
+    /// Tries it in a lane of the search, without its schedules.
+    ///
+    /// # Errors
+    /// What is wrong, in words for the user who has brought the subject.
+    fn rehearse<'a>(
+        &'a self,
+        subject: &'a Subject,
+        database: &'a Database,
+    ) -> Pending<'a, Result<(), String>>;
 }
 
 /// Decides how a run ended.
@@ -226,6 +322,15 @@ pub trait Judge: fmt::Debug + Send + Sync {
     fn promises_safety(&self, _engine: &Engine, _instances: usize) -> bool {
         false
     }
+
+    /// What was found that should not have been, in words. Empty if all is as it should be.
+    fn unexpected(&self, finding: &Finding) -> Vec<String> {
+        if finding.promises_safety && finding.tally.anomalies() > 0 {
+            vec!["its card promises that no schedule goes wrong".to_owned()]
+        } else {
+            Vec::new()
+        }
+    }
 }
 
 /// How one client ended.
@@ -237,6 +342,8 @@ pub struct ClientResult {
     pub fault: Option<Fault>,
     /// What was wrong with what it read, whatever the database holds afterwards.
     pub saw: Option<&'static Anomaly>,
+    /// The values that it captured, by name. Only a user's script captures values.
+    pub captured: Vec<(String, Datum)>,
 }
 
 impl ClientResult {
@@ -245,6 +352,7 @@ impl ClientResult {
         outcome: Outcome::Applied,
         fault: None,
         saw: None,
+        captured: Vec::new(),
     };
 
     /// A client that was not served. `fault` is None if the strategy itself turned it away.
@@ -253,6 +361,7 @@ impl ClientResult {
             outcome,
             fault,
             saw: None,
+            captured: Vec::new(),
         }
     }
 

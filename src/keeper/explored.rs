@@ -97,6 +97,7 @@ pub fn subject(change: Change, strategy: &'static Strategy) -> Subject {
                 memory: Memory::default(),
             })
         }),
+        rehearsal: None,
         judge: Arc::new(KeptBooks { change, strategy }),
     }
 }

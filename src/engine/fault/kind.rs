@@ -28,6 +28,12 @@ pub enum FaultKind {
     UniqueViolation,
     /// The row that this one refers to does not exist.
     ForeignKeyViolation,
+    /// A row breaks a CHECK constraint.
+    CheckViolation,
+    /// A value is missing that must be there.
+    NotNullViolation,
+    /// PostgreSQL: a row meets another one that an exclusion constraint keeps it apart from.
+    ExclusionViolation,
     /// The database or the pool of connections to it is out of reach.
     Unavailable,
     /// A limit of the database server is reached: of its connections, of its memory, or of its
@@ -59,6 +65,34 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// All kinds.
+    pub const ALL: [Self; 24] = [
+        Self::Deadlock,
+        Self::LockTimeout,
+        Self::SnapshotConflict,
+        Self::SerializationFailure,
+        Self::TransactionAborted,
+        Self::Busy,
+        Self::UniqueViolation,
+        Self::ForeignKeyViolation,
+        Self::CheckViolation,
+        Self::NotNullViolation,
+        Self::ExclusionViolation,
+        Self::Unavailable,
+        Self::LimitReached,
+        Self::Interrupted,
+        Self::ReadOnly,
+        Self::NotAllowed,
+        Self::DatabaseFull,
+        Self::DatabaseStorage,
+        Self::SchemaMissing,
+        Self::StatementLost,
+        Self::OutOfRange,
+        Self::DiskFull,
+        Self::Storage,
+        Self::Other,
+    ];
+
     /// The kind as the API and the tools spell it, e.g. `lock_timeout`.
     pub fn name(self) -> &'static str {
         match self {
@@ -70,6 +104,9 @@ impl FaultKind {
             Self::Busy => "busy",
             Self::UniqueViolation => "unique_violation",
             Self::ForeignKeyViolation => "foreign_key_violation",
+            Self::CheckViolation => "check_violation",
+            Self::NotNullViolation => "not_null_violation",
+            Self::ExclusionViolation => "exclusion_violation",
             Self::Unavailable => "unavailable",
             Self::LimitReached => "limit_reached",
             Self::Interrupted => "interrupted",
@@ -102,6 +139,9 @@ impl FaultKind {
             | Self::StatementLost => true,
             Self::UniqueViolation
             | Self::ForeignKeyViolation
+            | Self::CheckViolation
+            | Self::NotNullViolation
+            | Self::ExclusionViolation
             | Self::NotAllowed
             | Self::DatabaseFull
             | Self::DatabaseStorage
@@ -127,6 +167,9 @@ impl FaultKind {
             | Self::TransactionAborted
             | Self::UniqueViolation
             | Self::ForeignKeyViolation
+            | Self::CheckViolation
+            | Self::NotNullViolation
+            | Self::ExclusionViolation
             | Self::Unavailable
             | Self::LimitReached
             | Self::Interrupted
@@ -205,6 +248,9 @@ impl FaultKind {
             | Self::Busy
             | Self::UniqueViolation
             | Self::ForeignKeyViolation
+            | Self::CheckViolation
+            | Self::NotNullViolation
+            | Self::ExclusionViolation
             | Self::DiskFull
             | Self::Storage => None,
         }
@@ -223,29 +269,7 @@ mod tests {
 
     #[test]
     fn names_are_what_serde_writes() {
-        for kind in [
-            FaultKind::Deadlock,
-            FaultKind::LockTimeout,
-            FaultKind::SnapshotConflict,
-            FaultKind::SerializationFailure,
-            FaultKind::TransactionAborted,
-            FaultKind::Busy,
-            FaultKind::UniqueViolation,
-            FaultKind::ForeignKeyViolation,
-            FaultKind::Unavailable,
-            FaultKind::LimitReached,
-            FaultKind::Interrupted,
-            FaultKind::ReadOnly,
-            FaultKind::NotAllowed,
-            FaultKind::DatabaseFull,
-            FaultKind::DatabaseStorage,
-            FaultKind::SchemaMissing,
-            FaultKind::StatementLost,
-            FaultKind::OutOfRange,
-            FaultKind::DiskFull,
-            FaultKind::Storage,
-            FaultKind::Other,
-        ] {
+        for kind in FaultKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }

@@ -21,6 +21,8 @@ pub struct Fault {
     /// The engine's own code: MySQL's error number, PostgreSQL's SQLSTATE, SQLite's extended result
     /// code. None if the refusal did not come from the engine.
     pub code: Option<String>,
+    /// The SQLSTATE. None on SQLite, and if the refusal did not come from the engine.
+    pub state: Option<String>,
     /// The engine's own words.
     pub message: String,
 }
@@ -31,6 +33,7 @@ impl Fault {
         Self {
             kind,
             code: None,
+            state: None,
             message: message.into(),
         }
     }
@@ -59,6 +62,7 @@ impl Fault {
         Self {
             kind,
             code: error.raw_os_error().map(|code| code.to_string()),
+            state: None,
             message: format!("{what}: {error}"),
         }
     }
@@ -80,6 +84,19 @@ impl Fault {
         }
     }
 
+    /// Whether it says nothing about the statement that it answers: the database as a whole is out of
+    /// reach, or has no room.
+    pub(crate) fn concerns_the_whole_database(&self) -> bool {
+        matches!(
+            self.kind,
+            FaultKind::LimitReached
+                | FaultKind::DatabaseFull
+                | FaultKind::DatabaseStorage
+                | FaultKind::DiskFull
+                | FaultKind::Storage
+        )
+    }
+
     /// Whether it says nothing about a race: the database or the disk is out of reach, or the lab
     /// has made a mistake.
     pub(crate) fn is_no_outcome(&self) -> bool {
@@ -96,6 +113,9 @@ impl Fault {
             | FaultKind::OutOfRange
             | FaultKind::DiskFull
             | FaultKind::Storage
+            | FaultKind::CheckViolation
+            | FaultKind::NotNullViolation
+            | FaultKind::ExclusionViolation
             | FaultKind::Other => true,
             FaultKind::Deadlock
             | FaultKind::LockTimeout
@@ -128,6 +148,9 @@ impl Fault {
             | FaultKind::Busy
             | FaultKind::UniqueViolation
             | FaultKind::ForeignKeyViolation
+            | FaultKind::CheckViolation
+            | FaultKind::NotNullViolation
+            | FaultKind::ExclusionViolation
             | FaultKind::LimitReached
             | FaultKind::OutOfRange
             | FaultKind::DiskFull
@@ -253,9 +276,18 @@ impl From<sqlx::Error> for Fault {
         Self {
             kind,
             code,
+            state: state_of(&error),
             message,
         }
     }
+}
+
+/// The SQLSTATE of a refusal by MySQL, MariaDB or PostgreSQL.
+fn state_of(error: &sqlx::Error) -> Option<String> {
+    let refusal = error.as_database_error()?;
+    let is_of_sqlite = refusal.try_downcast_ref::<SqliteError>().is_some();
+    let state = refusal.code().filter(|_| !is_of_sqlite);
+    state.map(|it| it.into_owned())
 }
 
 #[cfg(test)]
@@ -267,6 +299,7 @@ mod tests {
         let with_code = |code: &str| Fault {
             kind: FaultKind::Unavailable,
             code: Some(code.to_owned()),
+            state: None,
             message: String::new(),
         };
         for code in [
@@ -292,6 +325,7 @@ mod tests {
         let denied = Fault {
             kind: FaultKind::NotAllowed,
             code: Some("1045".to_owned()),
+            state: None,
             message: "Access denied for user 'racy'@'10.0.0.7'".to_owned(),
         };
         assert!(!denied.public().contains("10.0.0.7"), "{}", denied.public());

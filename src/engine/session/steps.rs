@@ -88,7 +88,7 @@ impl Session<'_> {
             }
             Err(fault) => {
                 self.learn_from(fault, step.action);
-                failed(fault)
+                self.refusal(fault)
             }
         };
         self.observer.after(&Record {
@@ -107,9 +107,23 @@ impl Session<'_> {
             ended: Instant::now(),
             ending: match result {
                 Ok(_) => Ending::Done(None),
-                Err(fault) => failed(fault),
+                Err(fault) => self.refusal(fault),
             },
         });
+    }
+
+    /// The ending of a step that was refused. A user's own statement was refused in the engine's own
+    /// words, which concern nobody else.
+    pub(super) fn refusal(&self, fault: &Fault) -> Ending {
+        Ending::Failed {
+            kind: fault.kind.name(),
+            code: fault.code.clone(),
+            refusal: if self.state.is_a_users {
+                fault.to_string()
+            } else {
+                fault.public()
+            },
+        }
     }
 }
 
@@ -135,12 +149,4 @@ pub(super) fn sql_of(step: &Step) -> &str {
 /// The ending of a step that went well and has no value to show.
 pub(super) fn done<T>(_answer: &T) -> Ending {
     Ending::Done(None)
-}
-
-pub(super) fn failed(fault: &Fault) -> Ending {
-    Ending::Failed {
-        kind: fault.kind.name(),
-        code: fault.code.clone(),
-        refusal: fault.public(),
-    }
 }

@@ -14,6 +14,8 @@ use crate::step::{Action, Effect, Ending, Record, Step};
 /// What a user's statements have left in the session, besides the transaction.
 #[derive(Debug, Default)]
 pub(super) struct SessionState {
+    /// A user's statement was run in it.
+    pub(super) is_a_users: bool,
     /// Autocommit was switched off: a statement begins a transaction by itself.
     autocommit_is_off: bool,
     /// Locks that do not end with the transaction, as far as the statements tell.
@@ -28,6 +30,7 @@ impl Session<'_> {
         label: impl Into<Text>,
         statement: &UserStatement,
     ) -> Result<Answer, Fault> {
+        self.state.is_a_users = true;
         let kind = statement.kind;
         let step = Step {
             action: kind.action(),
@@ -143,7 +146,7 @@ impl Session<'_> {
         self.observer.after(&Record {
             ending: match &answer {
                 Ok(answer) => Ending::Answered(answer.clone()),
-                Err(fault) => super::steps::failed(fault),
+                Err(fault) => self.refusal(fault),
             },
             step,
             started,

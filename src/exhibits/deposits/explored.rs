@@ -64,6 +64,7 @@ impl Specimen for Strategy {
                 inspect_sql: INSPECT_SQL.into(),
                 clients_are_alike: true,
                 shares_memory: setting.expected_apart.is_some(),
+                scenario: None,
             },
             fixtures: Fixtures::Rows(Arc::new(AccountFixtures {
                 reads_the_clock,
@@ -76,6 +77,7 @@ impl Specimen for Strategy {
                     memories: memories.take(instances).collect(),
                 })
             }),
+            rehearsal: None,
             judge: Arc::new(Books { setting: *setting }),
         }
     }

@@ -72,6 +72,7 @@ impl Specimen for Strategy {
                 clients_are_alike: !with_reader,
                 // The instances share nothing but the folder.
                 shares_memory: false,
+                scenario: None,
             },
             fixtures: Fixtures::Rows(Arc::new(AccountFixtures {
                 transactions: ROWS,
@@ -84,6 +85,7 @@ impl Specimen for Strategy {
                     place: place(),
                 })
             }),
+            rehearsal: None,
             judge: Arc::new(FileJudge { setting: *setting }),
         }
     }

@@ -89,6 +89,7 @@ impl Specimen for Strategy {
                 inspect_sql: INSPECT_SQL.into(),
                 clients_are_alike: !with_consumer,
                 shares_memory: false,
+                scenario: None,
             },
             fixtures: Fixtures::Rows(Arc::new(BookFixtures)),
             clients: Arc::new(move |_instances| -> Arc<dyn Clients> {
@@ -97,6 +98,7 @@ impl Specimen for Strategy {
                     with_consumer,
                 })
             }),
+            rehearsal: None,
             judge: Arc::new(Auditor {
                 pair: self.pair,
                 setting: *setting,

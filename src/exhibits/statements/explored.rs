@@ -54,11 +54,13 @@ impl Specimen for Reader {
                 inspect_sql: INSPECT_SQL.into(),
                 clients_are_alike: false,
                 shares_memory: false,
+                scenario: None,
             },
             fixtures: Fixtures::Rows(Arc::new(AccountFixtures::default())),
             clients: Arc::new(move |_instances| -> Arc<dyn Clients> {
                 Arc::new(ReaderAndWriters(reader))
             }),
+            rehearsal: None,
             judge: Arc::new(Balance { setting: *setting }),
         }
     }

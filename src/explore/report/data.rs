@@ -231,8 +231,8 @@ impl FindingData {
             legend: legend(&about),
             strategy: about.name.into_owned(),
             nothing: about.nothing,
-            setup_sql: about.setup_sql,
-            inspect_sql: about.inspect_sql,
+            setup_sql: about.setup_sql.on(finding.engine.flavour),
+            inspect_sql: about.inspect_sql.on(finding.engine.flavour),
         }
     }
 

@@ -39,7 +39,10 @@ fn status(kind: FaultKind) -> StatusCode {
         | FaultKind::TransactionAborted
         | FaultKind::Busy
         | FaultKind::UniqueViolation
-        | FaultKind::ForeignKeyViolation => StatusCode::CONFLICT,
+        | FaultKind::ForeignKeyViolation
+        | FaultKind::CheckViolation
+        | FaultKind::NotNullViolation
+        | FaultKind::ExclusionViolation => StatusCode::CONFLICT,
         FaultKind::OutOfRange => StatusCode::UNPROCESSABLE_ENTITY,
         FaultKind::Unavailable
         | FaultKind::LimitReached
@@ -67,6 +70,9 @@ fn title(kind: FaultKind) -> &'static str {
         FaultKind::Busy => "Another client is writing",
         FaultKind::UniqueViolation => "The key exists already",
         FaultKind::ForeignKeyViolation => "The row that this one would belong to is missing",
+        FaultKind::CheckViolation => "The row breaks a rule of its table",
+        FaultKind::NotNullViolation => "A value is missing",
+        FaultKind::ExclusionViolation => "The row meets another one that excludes it",
         FaultKind::Unavailable => "The database is out of reach",
         FaultKind::LimitReached => "A limit of the database server is reached",
         FaultKind::Interrupted => "The database server has cancelled the statement",
