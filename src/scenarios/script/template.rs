@@ -41,6 +41,14 @@ pub(super) struct Place {
     pub(super) range: Range<usize>,
 }
 
+impl Place {
+    /// The same place, counted from `start`.
+    pub(super) fn from(self, start: usize) -> Self {
+        let range = self.range.start - start..self.range.end - start;
+        Self { range, ..self }
+    }
+}
+
 /// How a variable is written, and so what it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {

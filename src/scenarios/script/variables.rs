@@ -68,8 +68,8 @@ impl fmt::Display for UnsetVariable {
         if self.is_null {
             return write!(
                 f,
-                "`:\"{name}\"` is NULL, and NULL is no name; capture a text, or test \
-                 it in SQL first: `SELECT … IS NULL AS is_null; \\gset`"
+                "`:\"{name}\"` is NULL, and NULL is no name; test it in SQL before: `SELECT … IS \
+                 NULL AS is_null; \\gset`"
             );
         }
         write!(f, "`:{name}` is not set: ")?;
@@ -77,9 +77,8 @@ impl fmt::Display for UnsetVariable {
             Some(similar) => write!(f, "`:{similar}` is, and upper and lower case differ"),
             None => write!(
                 f,
-                "no `\\set` and no `\\gset` that returned a row came before; test it with \
-                 `\\if :{{?{name}}}` (in an array's bounds, a space belongs after the colon: \
-                 `[1: {name}]`)"
+                "no `\\set` and no `\\gset` that returned a row came before; test it with `\\if \
+                 :{{?{name}}}` (where a colon belongs to SQL, a space goes behind it: `[1: {name}]`)"
             ),
         }
     }
