@@ -1,6 +1,7 @@
 //! What became of one client, its outcome; and of all that ran together, the verdict.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
@@ -59,6 +60,40 @@ pub struct Anomaly {
     pub word: &'static str,
     /// What the word means, for the matrix's legend, e.g. `an acknowledged update is missing`.
     pub meaning: &'static str,
+}
+
+/// The anomalies that were read from files. They stay for good, so that a verdict is as small as one
+/// of an anomaly of ours; each is kept once.
+static INTERNED: Mutex<Vec<&'static Anomaly>> = Mutex::new(Vec::new());
+
+impl Anomaly {
+    /// The anomaly with this rank and these texts: name, title, does, word and meaning. The same
+    /// rank and texts are the same anomaly.
+    pub fn interned(rank: u8, texts: [&str; 5]) -> &'static Self {
+        // Nothing panics while it holds the lock.
+        let mut known = INTERNED.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known
+            .iter()
+            .find(|it| it.rank == rank && it.texts() == texts);
+        if let Some(found) = found {
+            return found;
+        }
+        let [name, title, does, word, meaning] = texts.map(|it| &*it.to_owned().leak());
+        let anomaly: &'static Self = Box::leak(Box::new(Self {
+            rank,
+            name,
+            title,
+            does,
+            word,
+            meaning,
+        }));
+        known.push(anomaly);
+        anomaly
+    }
+
+    fn texts(&self) -> [&'static str; 5] {
+        [self.name, self.title, self.does, self.word, self.meaning]
+    }
 }
 
 /// How one run of several clients ended, judged by the exhibit's invariant. The worst that happened

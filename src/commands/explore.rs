@@ -6,45 +6,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use clap::builder::PossibleValuesParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
 
 use super::database::EngineOptions;
 use super::signals::Signals;
+use super::subjects::{Named, NamedParser, subjects};
 use super::terminal::{complain, print};
-use super::{CommandResult, log};
-use crate::exhibits;
+use super::{CommandResult, FAILED, log};
 use crate::explore::report::{self, Report};
 use crate::explore::{
     self, Client, Event, Exploration, Job, JobError, PARALLEL, Place, PlanRequest, PolicyName,
-    Subject,
 };
-use crate::keeper::{self, explored::Change};
+use crate::scenarios::Options;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Exploring")]
 pub(super) struct Args {
-    /// The strategies or changes of the keeper to explore [default: all strategies].
+    /// The strategies, changes of the keeper or scenario files to explore [default: all strategies].
     ///
-    /// A change of the keeper's is explored beside a deposit by each strategy, which takes minutes.
+    /// A file ends in .toml; a folder stands for all such files in it. docs/scenarios.md tells how
+    /// one is written. A change of the keeper's is explored beside a deposit by each strategy, which
+    /// takes minutes.
     #[arg(
-        value_name = "STRATEGY",
-        value_parser = PossibleValuesParser::new(names()),
+        value_name = "STRATEGY|FILE",
+        value_parser = NamedParser,
         help_heading = None::<&str>
     )]
-    strategies: Vec<String>,
+    named: Vec<Named>,
 
-    /// How many clients run at once.
+    /// How many clients run at once [default: 2; of a scenario: what its file says].
     ///
     /// With three or more, schedules that are bound to end alike are run once for all of them.
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 2,
         value_parser = clap::value_parser!(u8).range(1..=Client::MOST as i64)
     )]
-    clients: u8,
+    clients: Option<u8>,
 
     /// How many instances of the service serve the clients: 1, or as many as there are clients.
     ///
@@ -87,6 +86,20 @@ pub(super) struct Args {
     /// Run at most this number of schedules of each strategy.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+
+    /// Scenarios: make the commit of a statement that writes in autocommit a step of its own.
+    ///
+    /// The lab adds a begin and a commit around it. So a race is found that happens between the
+    /// statement's end and its commit, but not one inside the statement.
+    #[arg(long)]
+    split_commits: bool,
+
+    /// Scenarios: run in the database of --database-url itself, and not in one beside it.
+    ///
+    /// The set-up is run before each run, so it has to bring the tables back to their beginning by
+    /// itself. What it and the clients write stays there.
+    #[arg(long, requires = "database_url")]
+    in_place: bool,
 
     /// How to print what was found.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -137,11 +150,15 @@ impl Args {
     }
 
     fn job(&self) -> Result<Job, Box<dyn Error>> {
+        let files = |it: &Named| matches!(it, Named::File(_));
+        if self.in_place && !(!self.named.is_empty() && self.named.iter().all(files)) {
+            return Err("--in-place is for scenario files alone".into());
+        }
         let plan = self.plan_request().plan();
         let settings = explore::settings(&self.engine.settings());
         let url = self.engine.database_url()?;
         Ok(Job {
-            subjects: self.subjects(),
+            subjects: subjects(&self.named, self.options())?,
             place: if self.matrix {
                 Place::EveryEngine(url, settings)
             } else {
@@ -150,36 +167,31 @@ impl Args {
             plan: plan.map_err(|unfit| format!("--{} {unfit}", unfit.field()))?,
             instances: self.instances.map(usize::from),
             parallel: self.parallel.into(),
+            in_place: self.in_place,
             stop: Arc::default(),
         })
     }
 
     fn plan_request(&self) -> PlanRequest {
         PlanRequest {
-            clients: self.clients.into(),
+            clients: self.clients.unwrap_or(2).into(),
             instances: self.instances.map(usize::from),
             policy: self.policy,
             seed: self.seed,
             runs: self.runs,
             schedule: self.schedule.clone(),
             limit: self.limit,
-            strategies: self.strategies.len(),
+            strategies: self.named.len(),
             matrix: self.matrix,
         }
     }
 
-    /// The subjects that are named or, without a name, those of all strategies.
-    fn subjects(&self) -> Vec<Arc<Subject>> {
-        let is_named = |name: &str| self.strategies.iter().any(|it| it == name);
-        let strategies = exhibits::specimens()
-            .filter(|it| self.strategies.is_empty() || is_named(it.full_name()));
-        let changes = Change::ALL
-            .into_iter()
-            .filter(|it| is_named(it.full_name()));
-        strategies
-            .flat_map(exhibits::subjects_of)
-            .chain(changes.flat_map(keeper::explored::subjects_of))
-            .collect()
+    fn options(&self) -> Options {
+        Options {
+            clients: self.clients.map(usize::from),
+            split_commits: self.split_commits,
+            in_place: self.in_place,
+        }
     }
 
     async fn explore_and_print(&self, job: &Job) -> CommandResult {
@@ -194,6 +206,12 @@ impl Args {
         print(&self.render(&Report::of(&exploration))?)?;
         for missing in &exploration.missing {
             complain(&format!("not run: {missing}"));
+        }
+        for broken in &exploration.broken {
+            complain(&format!("racy: {broken}"));
+        }
+        if !exploration.broken.is_empty() {
+            return Ok(ExitCode::from(FAILED));
         }
         if let Some(error) = &exploration.error {
             return Err(error.to_string().into());
@@ -266,11 +284,6 @@ async fn explore(job: &Job) -> Exploration {
     let exploration = job.run(&show).await;
     bar.finish_and_clear();
     exploration
-}
-
-/// The names of all that can be explored.
-fn names() -> impl Iterator<Item = &'static str> {
-    exhibits::names().chain(Change::ALL.map(Change::full_name))
 }
 
 /// A spinner on standard error. It shows nothing if that is no terminal.

@@ -21,6 +21,7 @@ mod migrate;
 mod orders;
 mod serve;
 mod signals;
+mod subjects;
 mod terminal;
 mod times;
 mod watch;

@@ -12,8 +12,29 @@ use sqlx::{
     Row, SqlSafeStr as _, Sqlite, SqliteConnection, Statement as _, TypeInfo as _, ValueRef as _,
 };
 
-use super::Fault;
+use super::{Database, Fault, Flavour};
 use crate::answer::{Answer, Datum, DatumKind};
+
+impl Database {
+    /// Asks a question of a user's, in a transaction of its own at READ COMMITTED. It may not write.
+    pub async fn ask_apart(&self, sql: &str) -> Result<Answer, Fault> {
+        // The line break ends a comment at the end of the question.
+        let question = match self.engine.flavour {
+            Flavour::MySql | Flavour::MariaDb => format!(
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION READ ONLY; {sql}\n; \
+                 COMMIT"
+            ),
+            Flavour::Postgres => {
+                format!("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {sql}\n; COMMIT")
+            }
+            Flavour::Sqlite => sql.to_owned(),
+        };
+        let mut connection = self.connection().await?;
+        let answer = connection.answer(&question).await?;
+        connection.give_back();
+        Ok(answer)
+    }
+}
 
 /// A connection that can be asked anything.
 pub(super) trait Answers {

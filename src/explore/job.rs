@@ -30,6 +30,8 @@ pub struct Job {
     pub instances: Option<usize>,
     /// The largest number of runs at once.
     pub parallel: usize,
+    /// Whether the subjects of users run in the database that was opened, and not beside it.
+    pub in_place: bool,
     /// Ends the job early.
     pub stop: Arc<Stop>,
 }
@@ -279,7 +281,9 @@ impl<'j> JobSession<'j> {
             }
         }
         for ((is_whole, clients), subjects) in groups {
-            let kind = if is_whole {
+            let kind = if is_whole && self.job.in_place {
+                LaneKind::InPlace
+            } else if is_whole {
                 LaneKind::WholeDatabase
             } else {
                 LaneKind::Rows
@@ -390,6 +394,9 @@ impl<'j> JobSession<'j> {
     /// Makes a database beside the one that was opened, if that one has other users.
     async fn scratch(&self, opened: &OpenDatabase) -> Result<Option<Scratch>, OpenError> {
         opened.database.must_be_direct()?;
+        if self.job.in_place {
+            return Ok(None);
+        }
         let is_innodb = matches!(
             opened.database.engine().flavour,
             Flavour::MySql | Flavour::MariaDb

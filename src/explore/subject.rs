@@ -83,6 +83,14 @@ pub struct ScenarioFacts {
     pub may_be_refused: Vec<FaultKind>,
 }
 
+impl ScenarioFacts {
+    /// What a verdict takes for granted on this engine.
+    pub fn assumptions_on(&self, flavour: Flavour) -> Vec<String> {
+        let found = self.assumptions.iter().find(|(it, _)| *it == flavour);
+        found.map(|(_, it)| it.clone()).unwrap_or_default()
+    }
+}
+
 /// SQL for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SqlText {

@@ -1,8 +1,29 @@
 //! Scenarios: what a user brings to the explorer, in a file. Set-up, clients that are SQL scripts,
 //! and what must hold.
 //!
-//! - [`script`]: SQL with psql's meta-commands, and its variables.
+//! A file becomes a [`Scenario`] (`file`, `by_engine`, `place`), and that becomes a subject of the
+//! explorer (`subject`):
+//!
+//! - [`script`]: reads a client's script.
+//! - `client`: runs it behind the gate, statement by statement.
+//! - `invariant`: what must hold, and how it is asked. `judge`: the verdict of a run.
+//! - `rehearsal`: what is tried before any schedule: the set-up, and one client after the other.
+//! - `expectation`: what the file says that should be found, beside what was found.
+//! - [`spec`]: PostgreSQL's isolation test files.
 
+mod by_engine;
+mod client;
+mod expectation;
+mod file;
+mod invariant;
+mod judge;
+mod place;
+mod rehearsal;
+mod scenario;
 pub mod script;
-
 pub mod spec;
+mod subject;
+
+pub use file::schema;
+pub use place::FileError;
+pub use scenario::{Options, Scenario};

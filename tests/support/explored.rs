@@ -32,6 +32,7 @@ pub fn job(database: &Database, subjects: Vec<Arc<Subject>>, plan: Plan) -> Job 
         plan,
         instances: None,
         parallel: PARALLEL,
+        in_place: false,
         stop: Arc::default(),
     }
 }

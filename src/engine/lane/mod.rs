@@ -29,6 +29,8 @@ pub enum LaneKind {
     Rows,
     /// All of a database. Each lane has one of its own, which is empty at first.
     WholeDatabase,
+    /// All of the very database that was opened. There is one lane.
+    InPlace,
 }
 
 impl LaneKind {
@@ -36,7 +38,7 @@ impl LaneKind {
     fn settings(self, home: &Database) -> Settings {
         let sessions = match self {
             Self::Rows => SessionsOf::TheLab,
-            Self::WholeDatabase => SessionsOf::AUser,
+            Self::WholeDatabase | Self::InPlace => SessionsOf::AUser,
         };
         Settings {
             sessions,
@@ -68,6 +70,11 @@ pub struct Lanes {
 impl Lanes {
     /// Makes sure that every wait will be seen, with this number of clients in each lane.
     pub async fn must_show_waits(&self, clients: usize) -> Result<(), OpenError> {
+        // Nothing may be made for a trial in a database with other users. A wait that is not seen ends
+        // in a timeout, which the explorer tells from a refusal.
+        if self.kind == LaneKind::InPlace {
+            return Ok(());
+        }
         let Some(first) = self.trial_place.as_ref().or(self.lanes.first()) else {
             return Ok(());
         };
@@ -154,13 +161,14 @@ pub(super) async fn lanes(
     kind: LaneKind,
 ) -> Result<Lanes, OpenError> {
     let room = database.room().await?;
+    let wanted = if kind == LaneKind::InPlace { 1 } else { wanted };
     let fit = lanes_for(database, clients, room.connections, kind).min(wanted);
     let mut opened = Lanes {
         lanes: Vec::new(),
         fewer_because: (fit < wanted).then_some(room.why),
         kind,
         trial_place: match kind {
-            LaneKind::Rows => None,
+            LaneKind::Rows | LaneKind::InPlace => None,
             LaneKind::WholeDatabase => lane(database, 0, LaneKind::Rows).await?.ok(),
         },
     };
@@ -285,6 +293,13 @@ async fn lane(
     number: usize,
     kind: LaneKind,
 ) -> Result<LaneOrReason, OpenError> {
+    if kind == LaneKind::InPlace {
+        let database = database.with(&kind.settings(database)).await?;
+        return Ok(Ok(Lane {
+            database,
+            resource: LaneResource::Nothing,
+        }));
+    }
     match &database.address {
         Address::MySql(_) if number == 0 && kind == LaneKind::Rows => Ok(Ok(Lane {
             database: database.clone(),

@@ -58,6 +58,72 @@ impl UserStatement {
         Self { text, kind }
     }
 
+    /// Whether it changes rows and nothing else, so that it can run in a transaction.
+    pub fn changes_rows(&self, flavour: Flavour) -> bool {
+        const CHANGES: [&str; 7] = [
+            "INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH", "SELECT",
+        ];
+        self.kind == StatementKind::Write && CHANGES.contains(&self.keyword(flavour).as_str())
+    }
+
+    /// Whether a connection on which it was run may be used for something else afterwards: it leaves
+    /// nothing in the session, and reads nothing that is kept there.
+    pub fn keeps_to_its_transaction(&self, flavour: Flavour) -> bool {
+        const OF_THE_SESSION: [&str; 7] = [
+            "LAST_INSERT_ID",
+            "ROW_COUNT",
+            "FOUND_ROWS",
+            "currval",
+            "lastval",
+            "changes",
+            "last_insert_rowid",
+        ];
+        let tokens = tokens(&self.text, flavour);
+        let touches_the_session = tokens.iter().any(|token| {
+            *token == Token::Symbol('@') || OF_THE_SESSION.iter().any(|it| token.is(it))
+        });
+        let is_plain = match self.kind {
+            StatementKind::Begin(_)
+            | StatementKind::Commit
+            | StatementKind::Rollback
+            | StatementKind::Savepoint
+            | StatementKind::Read
+            | StatementKind::Compute => true,
+            StatementKind::LockingRead => !functions::calls_unknown(&tokens, flavour),
+            StatementKind::Write => self.changes_rows(flavour),
+            StatementKind::Schema
+            | StatementKind::LockTables
+            | StatementKind::UnlockTables
+            | StatementKind::Setting => false,
+        };
+        is_plain && !touches_the_session
+    }
+
+    /// Whether it reaches beyond its database: a lock by name or a setting of the whole server, or
+    /// another client's connection.
+    pub fn reaches_beyond_its_database(&self, flavour: Flavour) -> bool {
+        const EVERYWHERE: [&str; 6] = [
+            "GLOBAL",
+            "PERSIST",
+            "KILL",
+            "FLUSH",
+            "ROLE",
+            "pg_terminate_backend",
+        ];
+        const NAMED_LOCKS: [&str; 4] = [
+            "GET_LOCK",
+            "RELEASE_LOCK",
+            "RELEASE_ALL_LOCKS",
+            "IS_FREE_LOCK",
+        ];
+        let is_innodb = matches!(flavour, Flavour::MySql | Flavour::MariaDb);
+        let tokens = tokens(&self.text, flavour);
+        tokens.iter().any(|token| {
+            EVERYWHERE.iter().any(|it| token.is(it))
+                || is_innodb && NAMED_LOCKS.iter().any(|it| token.is(it))
+        })
+    }
+
     /// Its first keyword, in upper case, for a label: `UPDATE`.
     pub fn keyword(&self, flavour: Flavour) -> String {
         let tokens = tokens(&self.text, flavour);
@@ -108,9 +174,9 @@ impl StatementKind {
         matches!(self, Self::Compute | Self::Setting)
     }
 
-    /// Whether it changes rows, so that outside a transaction its end is a commit.
-    pub fn is_write(self) -> bool {
-        matches!(self, Self::Write)
+    /// Whether it changes something, so that outside a transaction its end is a commit.
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::Schema)
     }
 
     /// Whether this statement itself ends the open transaction by committing it.

@@ -15,7 +15,8 @@ use super::super::{
 };
 use super::statement::with_values;
 use super::words;
-use crate::engine::{Engine, FaultKind};
+use crate::answer::{Answer, Datum};
+use crate::engine::{Engine, FaultKind, Isolation};
 use crate::step::{Action, Argument, Ending, Step};
 use crate::verdict::Verdict;
 
@@ -36,8 +37,11 @@ pub struct Report {
 /// What was found about one subject on one engine at one level.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FindingData {
-    /// The strategy's name, and that of the client beside it, if there is one.
+    /// The strategy's name, and that of the client beside it, if there is one; or the file's.
     pub strategy: String,
+    /// The title of a scenario. Absent for a strategy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The engine: `engine`, `engine_version`, `isolation` and its mode.
     #[serde(flatten)]
     pub engine: Engine,
@@ -88,7 +92,17 @@ pub struct FindingData {
     pub legend: Vec<AnomalyData>,
     /// The word in a cell without an anomaly: `0 of 36 lost`.
     pub nothing: &'static str,
-    /// SQL that a person runs to set up the row of an example.
+    /// What was found that should not have been, in words: a broken promise, or an expectation of the
+    /// file that is not met.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unexpected: Vec<String>,
+    /// What the verdict takes for granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumptions: Vec<String>,
+    /// The isolation level of each client, if it has one of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub client_levels: Vec<Option<Isolation>>,
+    /// SQL that a person runs to set up the row of an example, or the whole database of a scenario.
     pub setup_sql: Cow<'static, str>,
     /// SQL that shows a person what became of the row.
     pub inspect_sql: Cow<'static, str>,
@@ -165,6 +179,9 @@ pub struct StepData {
     pub sql: Option<String>,
     /// The value that was read or written, if the clients race for it.
     pub value: Option<i64>,
+    /// What the engine answered to a statement of a user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<AnswerData>,
     /// Whether it was a statement that changes rows and found none to change.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub matched_no_row: bool,
@@ -180,6 +197,17 @@ pub struct StepData {
     /// The engine's refusal in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
+}
+
+/// The answer to a statement of a user's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AnswerData {
+    /// The columns' names. Empty if the statement returned no rows.
+    pub columns: Vec<String>,
+    /// The first rows, with each value as the engine's own client shows it. NULL is null.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// The number of rows that it returned or, of a statement that changes rows, matched.
+    pub row_count: u64,
 }
 
 impl Report {
@@ -207,6 +235,7 @@ impl FindingData {
             Schedules::Sample { seed, .. } => ("random", Some(seed)),
             Schedules::One(_) => ("replay", None),
         };
+        let scenario = finding.about.scenario.as_ref();
         Self {
             engine: finding.engine.clone(),
             clients: finding.plan.clients,
@@ -229,8 +258,17 @@ impl FindingData {
             refused_example: finding.simplest(is_refusal).map(ExampleData::of),
             replayed: finding.replayed().map(ExampleData::of),
             legend: legend(&about),
-            strategy: about.name.into_owned(),
+            strategy: about.name.clone().into_owned(),
             nothing: about.nothing,
+            title: scenario.map(|it| it.title.clone()),
+            unexpected: finding.unexpected.clone(),
+            assumptions: scenario
+                .map(|it| it.assumptions_on(finding.engine.flavour))
+                .unwrap_or_default(),
+            client_levels: scenario
+                .map(|it| it.levels.clone())
+                .filter(|it| it.iter().any(Option::is_some))
+                .unwrap_or_default(),
             setup_sql: about.setup_sql.on(finding.engine.flavour),
             inspect_sql: about.inspect_sql.on(finding.engine.flavour),
         }
@@ -350,6 +388,10 @@ impl StepData {
             },
             sql,
             value: ended.and_then(Row::value),
+            answer: match ending {
+                Some(Ending::Answered(answer)) => Some(AnswerData::of(answer)),
+                Some(Ending::Done(_) | Ending::MatchedNoRow | Ending::Failed { .. }) | None => None,
+            },
             matched_no_row: ending == Some(&Ending::MatchedNoRow),
             wait,
             waited_until: ended.filter(|_| wait).map(|ended| ended.after),
@@ -380,9 +422,57 @@ impl StepData {
         match (&self.refusal, self.value) {
             (Some(refusal), _) => format!(" ✗ {refusal}"),
             (None, _) if self.matched_no_row => " → no row".to_owned(),
+            (None, _) if self.answer.is_some() => self
+                .answer
+                .as_ref()
+                .map_or_else(String::new, |it| it.in_words(self.action)),
             (None, Some(value)) if self.action == Action::Read => format!(" → {value}"),
             (None, _) => String::new(),
         }
+    }
+}
+
+impl AnswerData {
+    /// The largest number of rows that a report shows.
+    const SHOWN_ROWS: usize = 10;
+
+    fn of(answer: &Answer) -> Self {
+        let shown = |value: &Datum| match value {
+            Datum::Null => None,
+            Datum::Value { .. } => Some(value.to_string()),
+        };
+        let rows = answer.rows.iter().take(Self::SHOWN_ROWS);
+        Self {
+            columns: answer.columns.clone(),
+            rows: rows.map(|row| row.iter().map(shown).collect()).collect(),
+            row_count: answer.row_count,
+        }
+    }
+
+    /// What came of a statement, to be written behind it. Empty if there is nothing to say.
+    fn in_words(&self, action: Action) -> String {
+        let row = |row: &Vec<Option<String>>| {
+            let values = row.iter().map(|it| it.as_deref().unwrap_or("NULL"));
+            values.collect::<Vec<_>>().join(" | ")
+        };
+        let rows: Vec<_> = self.rows.iter().map(row).collect();
+        let more = self.row_count.saturating_sub(rows.len() as u64);
+        match (&rows[..], action) {
+            ([], Action::Read) => " → no row".to_owned(),
+            ([], Action::Write) => format!(" → {}", counted(self.row_count)),
+            ([], _) => String::new(),
+            (_, _) if more > 0 && !self.columns.is_empty() => {
+                format!(" → {}; … and {more} rows more", rows.join("; "))
+            }
+            _ => format!(" → {}", rows.join("; ")),
+        }
+    }
+}
+
+fn counted(rows: u64) -> String {
+    match rows {
+        1 => "1 row".to_owned(),
+        other => format!("{other} rows"),
     }
 }
 

@@ -11,18 +11,38 @@ pub(super) fn script(finding: &FindingData, example: &ExampleData) -> String {
     let clients: Vec<_> = Client::first(finding.clients)
         .map(|client| client.to_string())
         .collect();
+    let is_scenario = finding.title.is_some();
+    let where_to = if is_scenario {
+        "the same empty database"
+    } else {
+        "one database that Racy has migrated"
+    };
     let mut text = format!(
-        "-- Terminals {}: connect each to one database that Racy has migrated. In each, first:\n",
+        "-- Terminals {}: connect each to {where_to}. In each, first:\n",
         clients.join(" and ")
     );
     for line in session_setup(&finding.engine) {
         let _ = writeln!(text, "{line}");
     }
-    let _ = writeln!(
-        text,
-        "-- In one of them; it sets up number {SHOWN_ID}, for which they race:\n{}",
-        finding.setup_sql
-    );
+    if finding.engine.flavour == Flavour::Sqlite && !is_scenario {
+        text.push_str(OF_RACYS_TABLES);
+    }
+    for (client, level) in clients.iter().zip(&finding.client_levels) {
+        if let Some(level) = level {
+            let engine = Engine {
+                isolation: *level,
+                ..finding.engine.clone()
+            };
+            let _ = writeln!(text, "-- In terminal {client} alone:");
+            let _ = writeln!(text, "{}", session_setup(&engine)[0]);
+        }
+    }
+    let what = if is_scenario {
+        "In one of them, the set-up".to_owned()
+    } else {
+        format!("In one of them; it sets up number {SHOWN_ID}, for which they race")
+    };
+    let _ = writeln!(text, "-- {what}:\n{}", finding.setup_sql);
     let mut last = None;
     for step in &example.steps {
         let is_to_be_typed = step.sql.is_some() && step.resumes.is_none();
@@ -38,6 +58,10 @@ pub(super) fn script(finding: &FindingData, example: &ExampleData) -> String {
     let _ = writeln!(text, "-- In any:\n{}", finding.inspect_sql);
     text
 }
+
+/// What Racy's own tables need on SQLite.
+const OF_RACYS_TABLES: &str = "-- (sqlite3 3.42 or later, for the defaults in Racy's tables)\n\
+                               PRAGMA foreign_keys = ON;\n";
 
 /// What gives a terminal's session the same settings as the explorer's.
 fn session_setup(engine: &Engine) -> Vec<String> {
@@ -60,13 +84,11 @@ fn session_setup(engine: &Engine) -> Vec<String> {
             level.to_lowercase()
         )],
         Flavour::Sqlite => vec![
-            "-- (sqlite3 3.42 or later, for the defaults in Racy's tables)".to_owned(),
             match engine.journal {
                 Some(Journal::Rollback) => "PRAGMA journal_mode = DELETE;",
                 _ => "PRAGMA journal_mode = WAL;",
             }
             .to_owned(),
-            "PRAGMA foreign_keys = ON;".to_owned(),
             "PRAGMA busy_timeout = 50000;".to_owned(),
         ],
     }

@@ -27,6 +27,12 @@ pub fn text(report: &Report) -> String {
             let script = sql::script(finding, example);
             let _ = writeln!(text, "\nThe same as SQL:\n\n{script}");
         }
+        for unexpected in &finding.unexpected {
+            let _ = writeln!(text, "Not as expected: {unexpected}");
+        }
+        for assumption in &finding.assumptions {
+            let _ = writeln!(text, "Taken for granted: {assumption}");
+        }
     }
     text.push_str(about_thinking(report));
     text
@@ -52,6 +58,12 @@ pub fn markdown(report: &Report) -> String {
             let script = sql::script(finding, example);
             let _ = writeln!(text, "{heading}: `{}`\n", example.schedule);
             let _ = writeln!(text, "```text\n{drawn}```\n\n```sql\n{script}```\n");
+        }
+        for unexpected in &finding.unexpected {
+            let _ = writeln!(text, "**Not as expected:** {unexpected}\n");
+        }
+        for assumption in &finding.assumptions {
+            let _ = writeln!(text, "Taken for granted: {assumption}.\n");
         }
     }
     text.push_str(about_thinking(report));

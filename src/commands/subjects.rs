@@ -1,0 +1,155 @@
+//! What is named on the command line to be explored: strategies, changes of the keeper's, and files.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
+
+use crate::exhibits;
+use crate::explore::Subject;
+use crate::keeper::{self, explored::Change};
+use crate::scenarios::{Options, Scenario};
+
+/// One name on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    /// A strategy, or a change of the keeper's.
+    Strategy(String),
+    /// A scenario file, or a folder with such files.
+    File(PathBuf),
+}
+
+/// Reads a name: a strategy's, or a file's. Completions show the strategies.
+#[derive(Debug, Clone)]
+pub(super) struct NamedParser;
+
+impl TypedValueParser for NamedParser {
+    type Value = Named;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Named, clap::Error> {
+        let path = Path::new(value);
+        let text = value.to_str();
+        if let Some(name) = text.filter(|it| names().any(|known| known == *it)) {
+            return Ok(Named::Strategy(name.to_owned()));
+        }
+        let is_a_file = is_scenario(path) || path.is_dir() || path.is_file();
+        if is_a_file {
+            return Ok(Named::File(path.to_owned()));
+        }
+        let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
+        if let Some(argument) = argument {
+            let name = ContextValue::String(argument.to_string());
+            error.insert(ContextKind::InvalidArg, name);
+        }
+        let value = ContextValue::String(value.to_string_lossy().into_owned());
+        error.insert(ContextKind::InvalidValue, value);
+        let valid = names().map(str::to_owned);
+        let valid = valid.chain(["FILE.toml".to_owned(), "FOLDER".to_owned()]);
+        error.insert(
+            ContextKind::ValidValue,
+            ContextValue::Strings(valid.collect()),
+        );
+        Err(error)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(names().map(PossibleValue::new)))
+    }
+}
+
+/// The names of all strategies, and of the keeper's changes.
+fn names() -> impl Iterator<Item = &'static str> {
+    exhibits::names().chain(Change::ALL.map(Change::full_name))
+}
+
+/// The subjects that are named or, without a name, those of all strategies.
+pub(super) fn subjects(
+    named: &[Named],
+    options: Options,
+) -> Result<Vec<Arc<Subject>>, Box<dyn Error>> {
+    let mut subjects: Vec<_> = ours(named).collect();
+    let mut mistakes = Vec::new();
+    for file in files(named)? {
+        let name = file.display().to_string();
+        let text = fs::read_to_string(&file).map_err(|error| format!("{name}: {error}"))?;
+        let scenario = Scenario::parse(&name, &text);
+        match scenario.and_then(|it| it.into_subject(options)) {
+            Ok(subject) => subjects.push(Arc::new(subject)),
+            Err(mistake) => mistakes.push(mistake.to_string()),
+        }
+    }
+    if mistakes.is_empty() {
+        Ok(subjects)
+    } else {
+        Err(mistakes.join("\n").into())
+    }
+}
+
+fn ours(named: &[Named]) -> impl Iterator<Item = Arc<Subject>> {
+    let is_named = |name: &str| {
+        let mut strategies = named.iter().filter_map(|it| match it {
+            Named::Strategy(strategy) => Some(strategy),
+            Named::File(_) => None,
+        });
+        strategies.any(|it| it == name)
+    };
+    let strategies =
+        exhibits::specimens().filter(move |it| named.is_empty() || is_named(it.full_name()));
+    let changes = Change::ALL
+        .into_iter()
+        .filter(move |it| is_named(it.full_name()));
+    strategies
+        .flat_map(exhibits::subjects_of)
+        .chain(changes.flat_map(keeper::explored::subjects_of))
+}
+
+/// The files that are named, and those in the folders that are named, in the order of their names.
+fn files(named: &[Named]) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for name in named {
+        let Named::File(path) = name else {
+            continue;
+        };
+        if path.is_dir() {
+            let before = files.len();
+            collect(path, &mut files)?;
+            if files.len() == before {
+                let path = path.display();
+                return Err(format!("{path} holds no scenario: no file ends in .toml").into());
+            }
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    let unreadable = |error| format!("{}: {error}", folder.display());
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        entries.push(entry.map_err(unreadable)?.path());
+    }
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if is_scenario(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_scenario(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it == "toml")
+}

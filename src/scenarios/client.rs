@@ -1,0 +1,456 @@
+//! Runs a client's script behind the gate, statement by statement.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::judge::FAILED;
+use super::scenario::{ClientScript, Options};
+use super::script::{InstructionKind, Script, Statement, Variables, truth};
+use super::subject::Prepared;
+use crate::answer::{Answer, Datum, DatumKind};
+use crate::engine::{Database, Fault, Flavour, Session, StatementKind, UserStatement};
+use crate::explore::{Client, ClientResult, Clients, Fixture, Gate, Pending};
+use crate::step::{Action, Effect, Ending, Observer as _, Record, Step};
+use crate::verdict::{Anomaly, Outcome};
+
+/// The clients of one run.
+#[derive(Debug)]
+pub(super) struct ScriptClients {
+    pub(super) prepared: Arc<Prepared>,
+}
+
+impl Clients for ScriptClients {
+    fn start<'a>(
+        &'a self,
+        client: Client,
+        gate: Gate,
+        database: &'a Database,
+        _fixture: Fixture,
+    ) -> Pending<'a, ()> {
+        Box::pin(async move {
+            match self.run(client, &gate, database).await {
+                Ok(result) => gate.ended(result),
+                Err(fault) => gate.broke_off(fault),
+            }
+        })
+    }
+}
+
+impl ScriptClients {
+    async fn run(
+        &self,
+        client: Client,
+        gate: &Gate,
+        database: &Database,
+    ) -> Result<ClientResult, Fault> {
+        let mut run = self.connect(client, gate, database).await?;
+        let result = run.to_the_end().await;
+        run.leave().await;
+        let result = result?;
+        let concerns_all = |it: &&Fault| it.concerns_the_whole_database();
+        match result.fault.as_ref().filter(concerns_all) {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(result),
+        }
+    }
+
+    async fn connect<'r>(
+        &'r self,
+        client: Client,
+        gate: &'r Gate,
+        database: &'r Database,
+    ) -> Result<ClientRun<'r>, Fault> {
+        let flavour = database.engine().flavour;
+        let prepared = &*self.prepared;
+        let script = &prepared.scenario.clients[client.index()];
+        let mut session = database.session(gate).await?;
+        gate.connected(session.connection_id().await?);
+        if prepared
+            .scenario
+            .clients
+            .iter()
+            .any(|it| it.level.is_some())
+        {
+            // The connection may be one of a client with another level.
+            let level = script.level.unwrap_or(database.engine().isolation);
+            session.set_level(level).await?;
+        }
+        let instructions = script
+            .scripts
+            .on(flavour)
+            .ok_or_else(|| Fault::other(format!("the scenario makes no sense on {flavour}")))?;
+        Ok(ClientRun {
+            client: script,
+            script: instructions,
+            options: prepared.options,
+            keeps_connections: prepared.keeps_connections(flavour),
+            flavour,
+            prepared,
+            gate,
+            database,
+            session,
+            variables: Variables::default(),
+            captured: Vec::new(),
+            attempt: 1,
+            saw: None,
+            last_word: LastWord::Nothing,
+        })
+    }
+}
+
+/// A client on its way through its script.
+struct ClientRun<'r> {
+    client: &'r ClientScript,
+    script: &'r Script,
+    options: Options,
+    /// Whether its connection can serve another run.
+    keeps_connections: bool,
+    flavour: Flavour,
+    prepared: &'r Prepared,
+    gate: &'r Gate,
+    database: &'r Database,
+    session: Session<'r>,
+    variables: Variables,
+    /// The names that a \gset or a \set has set, in order.
+    captured: Vec<String>,
+    /// The number of this attempt, from 1.
+    attempt: u64,
+    /// An invariant that was false after one of its commits.
+    saw: Option<&'static Anomaly>,
+    last_word: LastWord,
+}
+
+/// The last thing that a client has said about its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum LastWord {
+    /// Nothing: its statements commit by themselves.
+    Nothing,
+    /// It has committed.
+    Commit,
+    /// It has rolled back, without an error.
+    Rollback,
+    /// It has committed a transaction that the engine had given up.
+    CommitOfNothing(Fault),
+}
+
+/// Why an attempt came to its end before the script's end.
+enum End {
+    /// The application stops by its own decision.
+    Quit,
+    /// The engine has refused a statement.
+    Refused(Fault),
+    /// The script itself is wrong.
+    Failed { line: usize, message: String },
+    /// The lab could not ask what it had to ask.
+    BrokeOff(Fault),
+}
+
+impl ClientRun<'_> {
+    /// Runs the script, and again as often as its retries allow.
+    ///
+    /// # Errors
+    /// If the lab could not ask what it had to ask.
+    async fn to_the_end(&mut self) -> Result<ClientResult, Fault> {
+        loop {
+            match self.attempt().await {
+                Err(End::BrokeOff(fault)) => return Err(fault),
+                Err(End::Refused(fault)) if self.may_try_again(&fault) => {
+                    let label = format!("rollback before attempt {}", self.attempt + 1);
+                    if let Err(fault) = self.session.disconnect(label).await {
+                        return Ok(self.result(Err(End::Refused(fault))));
+                    }
+                    self.attempt += 1;
+                    self.variables.clear();
+                    self.captured.clear();
+                    self.last_word = LastWord::Nothing;
+                }
+                ended => {
+                    let was_open = self.session.is_in_transaction();
+                    // A connection that is broken has ended by itself.
+                    let _ = self.session.disconnect("disconnect").await;
+                    if ended.is_ok() && was_open {
+                        self.last_word = LastWord::Rollback;
+                    }
+                    return Ok(self.result(ended));
+                }
+            }
+        }
+    }
+
+    fn may_try_again(&self, fault: &Fault) -> bool {
+        let retry = self.client.retry.as_ref();
+        retry.is_some_and(|it| it.on.contains(&fault.kind) && self.attempt < it.times)
+    }
+
+    /// Gives the connection back if it can serve another run.
+    async fn leave(self) {
+        if self.keeps_connections {
+            self.session.end().await;
+        } else {
+            self.session.close();
+        }
+    }
+
+    fn result(&mut self, ended: Result<(), End>) -> ClientResult {
+        let kept = Outcome::of_what_was_kept(self.session.kept());
+        let result = match (ended, self.last_word.clone()) {
+            (Err(End::Refused(fault) | End::BrokeOff(fault)), _)
+            | (Ok(()), LastWord::CommitOfNothing(fault)) => ClientResult::failed(kept, Some(fault)),
+            (Err(End::Failed { line, message }), _) => {
+                self.show_failure(line, &message);
+                ClientResult {
+                    saw: Some(&FAILED),
+                    ..ClientResult::failed(kept, None)
+                }
+            }
+            (Err(End::Quit), _) | (Ok(()), LastWord::Rollback) => ClientResult::failed(kept, None),
+            (Ok(()), LastWord::Nothing | LastWord::Commit) => ClientResult::APPLIED,
+        };
+        let captured = self.captured.iter().filter_map(|name| {
+            let value = self.variables.get(name)?;
+            Some((name.clone(), value.clone()))
+        });
+        ClientResult {
+            captured: captured.collect(),
+            saw: result.saw.or(self.saw),
+            ..result
+        }
+    }
+
+    /// Shows in the timeline that the script itself is wrong.
+    fn show_failure(&self, line: usize, message: &str) {
+        let now = std::time::Instant::now();
+        self.gate.after(&Record {
+            step: Step {
+                action: Action::Read,
+                label: format!("line {line} fails").into(),
+                sql: None,
+                args: Vec::new(),
+                effect: Effect::Local,
+            },
+            started: now,
+            ended: now,
+            ending: Ending::Failed {
+                kind: FAILED.name,
+                code: None,
+                refusal: message.to_owned(),
+            },
+        });
+    }
+
+    /// Runs the script once, from its first instruction.
+    async fn attempt(&mut self) -> Result<(), End> {
+        let script = self.script;
+        let mut at = 0;
+        while let Some(instruction) = script.instructions().get(at) {
+            let line = instruction.line;
+            at = match &instruction.kind {
+                InstructionKind::Statement(statement) => {
+                    self.statement(line, statement).await?;
+                    at + 1
+                }
+                InstructionKind::Set { name, value } => {
+                    let value = value.value(&self.variables).map_err(failed(line))?;
+                    self.capture(name.clone(), value);
+                    at + 1
+                }
+                InstructionKind::Unset { name } => {
+                    self.variables.unset(name);
+                    at + 1
+                }
+                InstructionKind::Branch {
+                    condition,
+                    otherwise,
+                } => {
+                    let filled = condition.fill(&self.variables, self.flavour);
+                    let filled = filled.map_err(failed(line))?;
+                    match truth(&filled) {
+                        Some(true) => at + 1,
+                        Some(false) => *otherwise,
+                        None => return Err(not_a_boolean(line, condition.text(), &filled)),
+                    }
+                }
+                InstructionKind::Jump(target) => *target,
+                InstructionKind::Quit => return Err(End::Quit),
+            };
+        }
+        Ok(())
+    }
+
+    async fn statement(&mut self, line: usize, statement: &Statement) -> Result<(), End> {
+        let sql = statement.sql.fill(&self.variables, self.flavour);
+        let sql = UserStatement::new(sql.map_err(failed(line))?, self.flavour);
+        let label = format!("{}, line {line}", sql.keyword(self.flavour));
+        let doomed_by = self.session.doomed_by().cloned();
+        let answer = if self.splits(&sql) {
+            self.in_two_steps(line, label, &sql).await
+        } else {
+            self.session.verbatim(label, &sql).await
+        };
+        self.note(&answer);
+        match answer {
+            Ok(answer) => {
+                self.note_last_word(sql.kind, doomed_by);
+                if let Some(prefix) = &statement.capture {
+                    self.capture_row(line, prefix, &sql, &answer).await?;
+                }
+                self.check_after_commit(&sql).await
+            }
+            Err(_) if statement.handles_errors => Ok(()),
+            Err(fault) => Err(End::Refused(fault)),
+        }
+    }
+
+    /// Whether the commit of this statement is a step of its own.
+    fn splits(&self, statement: &UserStatement) -> bool {
+        self.options.split_commits
+            && !self.session.is_in_transaction()
+            && statement.changes_rows(self.flavour)
+    }
+
+    /// Runs a statement in autocommit in a transaction that the lab adds around it.
+    async fn in_two_steps(
+        &mut self,
+        line: usize,
+        label: String,
+        statement: &UserStatement,
+    ) -> Result<Answer, Fault> {
+        self.session.unseen("BEGIN").await?;
+        let answer = self.session.verbatim(label, statement).await;
+        if answer.is_err() {
+            self.session.unseen("ROLLBACK").await?;
+            return answer;
+        }
+        let commit = UserStatement::new("COMMIT", self.flavour);
+        let label = format!("commit of line {line}");
+        let committed = self.session.verbatim(label, &commit).await;
+        if committed.is_err() && self.session.is_in_transaction() {
+            self.session.unseen("ROLLBACK").await?;
+        }
+        committed?;
+        answer
+    }
+
+    /// Sets the variables that tell how the last statement ended.
+    fn note(&mut self, answer: &Result<Answer, Fault>) {
+        let is_error = Datum::Value {
+            text: answer.is_err().to_string(),
+            kind: DatumKind::Boolean,
+        };
+        let (count, state, code, fault) = match answer {
+            Ok(answer) => (answer.row_count, "00000", "", ""),
+            Err(fault) => (
+                0,
+                fault.state.as_deref().unwrap_or_default(),
+                fault.code.as_deref().unwrap_or_default(),
+                fault.kind.name(),
+            ),
+        };
+        self.variables.set("ERROR", is_error);
+        self.variables.set("ROW_COUNT", Datum::number(count));
+        self.variables.set("SQLSTATE", Datum::text(state));
+        self.variables.set("ERROR_CODE", Datum::text(code));
+        self.variables.set("FAULT", Datum::text(fault));
+    }
+
+    fn note_last_word(&mut self, kind: StatementKind, doomed_by: Option<Fault>) {
+        match (kind, doomed_by) {
+            // PostgreSQL answers ROLLBACK.
+            (StatementKind::Commit, Some(fault)) => {
+                self.last_word = LastWord::CommitOfNothing(fault);
+            }
+            (StatementKind::Commit, None) => self.last_word = LastWord::Commit,
+            // After a refusal, the rollback is what the refusal leads to.
+            (StatementKind::Rollback, Some(fault)) => {
+                self.last_word = LastWord::CommitOfNothing(fault);
+            }
+            (StatementKind::Rollback, None) => self.last_word = LastWord::Rollback,
+            (StatementKind::Write | StatementKind::Schema, _)
+                if !self.session.is_in_transaction() =>
+            {
+                self.last_word = LastWord::Nothing;
+            }
+            _ => {}
+        }
+    }
+
+    fn capture(&mut self, name: String, value: Datum) {
+        if !self.captured.contains(&name) {
+            self.captured.push(name.clone());
+        }
+        self.variables.set(name, value);
+    }
+
+    /// Captures the columns of the one row that a statement has returned.
+    async fn capture_row(
+        &mut self,
+        line: usize,
+        prefix: &str,
+        statement: &UserStatement,
+        answer: &Answer,
+    ) -> Result<(), End> {
+        match &answer.rows[..] {
+            [row] => {
+                for (column, value) in answer.columns.iter().zip(row) {
+                    self.capture(format!("{prefix}{column}"), value.clone());
+                }
+                Ok(())
+            }
+            [] => self.forget_row(prefix, statement).await,
+            _ => Err(End::Failed {
+                line,
+                message: format!(
+                    "\\gset captures one row, and the statement returned {}; LIMIT 1 or an aggregate \
+                     makes it one",
+                    answer.row_count
+                ),
+            }),
+        }
+    }
+
+    /// Unsets the variables that a statement without a row would have set.
+    async fn forget_row(&mut self, prefix: &str, statement: &UserStatement) -> Result<(), End> {
+        if self.captured.is_empty() {
+            return Ok(());
+        }
+        let columns = self.session.columns_of(&statement.text).await;
+        for column in columns.map_err(End::BrokeOff)? {
+            self.variables.unset(&format!("{prefix}{column}"));
+        }
+        Ok(())
+    }
+
+    /// Asks the invariants that must hold after every commit, if this statement was one.
+    async fn check_after_commit(&mut self, statement: &UserStatement) -> Result<(), End> {
+        let scenario = &self.prepared.scenario;
+        let is_commit = statement.kind.commits(self.flavour)
+            || statement.kind.writes() && !self.session.is_in_transaction();
+        if !is_commit || self.saw.is_some() || !scenario.has_invariants_for_every_commit() {
+            return Ok(());
+        }
+        self.gate.hold_answer().await;
+        let broken = scenario.broken_after_a_commit(self.database).await;
+        self.saw = broken.map_err(End::BrokeOff)?;
+        Ok(())
+    }
+}
+
+/// The end of a script in which something is wrong in this line.
+fn failed<E: fmt::Display>(line: usize) -> impl FnOnce(E) -> End {
+    move |error| End::Failed {
+        line,
+        message: error.to_string(),
+    }
+}
+
+fn not_a_boolean(line: usize, condition: &str, value: &str) -> End {
+    let hint = if value == "NULL" {
+        "NULL is neither true nor false; COALESCE in SQL says what it means"
+    } else {
+        "it must be true or false, as SQL computes it"
+    };
+    End::Failed {
+        line,
+        message: format!("\\if {condition}: {value:?} is no boolean; {hint}"),
+    }
+}

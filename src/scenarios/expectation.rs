@@ -1,0 +1,235 @@
+//! What a file says that should be found, beside what was found.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+
+use super::by_engine::EngineName;
+use super::file::Count;
+use super::invariant::Invariant;
+use super::judge::FAILED;
+use super::place::{FileError, SourceFile};
+use crate::engine::{Engine, FaultKind, Isolation, Journal};
+use crate::explore::{Finding, Schedules};
+use crate::verdict::Verdict;
+
+/// All that a file expects.
+#[derive(Debug, Default)]
+pub(super) struct Expectations {
+    entries: Vec<Entry>,
+}
+
+/// One part of `expect`.
+#[derive(Debug)]
+struct Entry {
+    place: Place,
+    counts: BTreeMap<String, Count>,
+}
+
+/// Where an entry holds.
+#[derive(Debug, Default)]
+struct Place {
+    /// As the file writes it.
+    key: String,
+    /// Whether it holds where no other entry does.
+    is_else: bool,
+    engines: Vec<EngineName>,
+    levels: Vec<Isolation>,
+    snapshot_isolation: Vec<bool>,
+    journals: Vec<Journal>,
+}
+
+/// The counts that every entry can name.
+const VERDICTS: [&str; 5] = ["violated", "failed", "refused", "declined", "safe"];
+
+const WORDS: &str = "mysql, mariadb, postgres, sqlite; read-uncommitted, read-committed, \
+                     repeatable-read, serializable; snapshot-isolation, no-snapshot-isolation; wal, \
+                     rollback-journal; or else alone";
+
+type Table = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Count>>>;
+
+impl Expectations {
+    pub(super) fn read(
+        source: SourceFile<'_>,
+        table: &Table,
+        invariants: &[Invariant],
+    ) -> Result<Self, FileError> {
+        let entries = table.iter().map(|(key, counts)| {
+            Ok(Entry {
+                place: Place::read(source, key)?,
+                counts: read_counts(source, counts, invariants)?,
+            })
+        });
+        let entries = entries.collect::<Result<_, FileError>>()?;
+        Ok(Self { entries })
+    }
+
+    /// What was found that should not have been, in words.
+    pub(super) fn unmet(&self, finding: &Finding) -> Vec<String> {
+        let fits = |entry: &&Entry| entry.place.fits(&finding.engine);
+        let named: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|it| !it.place.is_else)
+            .filter(fits)
+            .collect();
+        let entries = if named.is_empty() {
+            self.entries.iter().filter(|it| it.place.is_else).collect()
+        } else {
+            named
+        };
+        if entries.is_empty() {
+            return unmet_by_default(finding);
+        }
+        entries
+            .into_iter()
+            .flat_map(|entry| entry.unmet(finding))
+            .collect()
+    }
+}
+
+impl Entry {
+    fn unmet(&self, finding: &Finding) -> Vec<String> {
+        let mut counts = self.counts.clone();
+        for name in ["violated", "failed"] {
+            // An invariant that is named tells of the violations itself.
+            let is_told =
+                name == "violated" && counts.keys().any(|it| !VERDICTS.contains(&it.as_str()));
+            if !is_told {
+                counts.entry(name.to_owned()).or_insert(Count::None);
+            }
+        }
+        let unmet = counts.iter().filter_map(|(name, expected)| {
+            let found = found(finding, name);
+            let expected = contradicted(finding, *expected, found)?;
+            let key = &self.place.key;
+            Some(format!(
+                "{name} is {found}, and [expect.{key:?}] says {expected}"
+            ))
+        });
+        unmet.collect()
+    }
+}
+
+/// What `found` contradicts, in the file's words. None if it contradicts nothing. A search that did
+/// not run everything can only find too much.
+fn contradicted(finding: &Finding, expected: Count, found: u64) -> Option<String> {
+    let is_unreduced = finding.plan.schedules == Schedules::All { reduced: false };
+    let is_whole = finding.is_exhaustive();
+    match expected {
+        Count::None => (found > 0).then(|| "\"none\"".to_owned()),
+        Count::Some => (found == 0 && is_whole).then(|| "\"some\"".to_owned()),
+        Count::Exactly(0) => (found > 0).then(|| "0".to_owned()),
+        Count::Exactly(number) if is_whole && is_unreduced => {
+            (found != number).then(|| number.to_string())
+        }
+        Count::Exactly(number) => (found == 0 && is_whole).then(|| number.to_string()),
+    }
+}
+
+/// The number of schedules with this verdict.
+fn found(finding: &Finding, name: &str) -> u64 {
+    let tally = &finding.tally;
+    match name {
+        "failed" => tally.count(Verdict::Anomaly(&FAILED)),
+        "violated" => tally.anomalies() - tally.count(Verdict::Anomaly(&FAILED)),
+        "refused" => tally.refused.values().sum(),
+        "declined" => tally.count(Verdict::Declined),
+        "safe" => tally.count(Verdict::Safe),
+        invariant => {
+            let named = finding.anomalies().filter(|(it, _)| it.name == invariant);
+            named.map(|(_, count)| count).sum()
+        }
+    }
+}
+
+/// What must not be found where the file expects nothing.
+fn unmet_by_default(finding: &Finding) -> Vec<String> {
+    let anomalies = finding
+        .anomalies()
+        .map(|(anomaly, count)| format!("{} in {count} schedules", anomaly.does));
+    let scenario = finding.about.scenario.as_ref();
+    let may_be = |kind: &FaultKind| scenario.is_some_and(|it| it.may_be_refused.contains(kind));
+    let refusals = finding.tally.refused.iter();
+    let refusals = refusals
+        .filter(|((kind, _), _)| !may_be(kind))
+        .map(|((kind, code), count)| {
+            let code = code
+                .as_deref()
+                .map(|it| format!(" ({it})"))
+                .unwrap_or_default();
+            format!(
+                "refused with {}{code} in {count} schedules, and `may_be_refused` does not name it",
+                kind.name()
+            )
+        });
+    anomalies.chain(refusals).collect()
+}
+
+impl Place {
+    fn read(source: SourceFile<'_>, key: &Spanned<String>) -> Result<Self, FileError> {
+        let mut place = Self {
+            key: key.get_ref().clone(),
+            ..Self::default()
+        };
+        let wrong = |message: String| source.mistake(key.span().start, message);
+        let words: Vec<_> = key.get_ref().split_whitespace().collect();
+        if words == ["else"] {
+            place.is_else = true;
+            return Ok(place);
+        }
+        for word in &words {
+            let engine = EngineName::ALL.into_iter().find(|it| it.name() == *word);
+            let level: Option<Isolation> = word.parse().ok();
+            match (*word, engine, level) {
+                (_, Some(engine), _) => place.engines.push(engine),
+                (_, _, Some(level)) => place.levels.push(level),
+                ("snapshot-isolation", ..) => place.snapshot_isolation.push(true),
+                ("no-snapshot-isolation", ..) => place.snapshot_isolation.push(false),
+                ("wal", ..) => place.journals.push(Journal::Wal),
+                ("rollback-journal", ..) => place.journals.push(Journal::Rollback),
+                _ => {
+                    return Err(wrong(format!(
+                        "{word:?} is no place; its words are {WORDS}"
+                    )));
+                }
+            }
+        }
+        if words.is_empty() {
+            return Err(wrong(format!("the place is empty; its words are {WORDS}")));
+        }
+        Ok(place)
+    }
+
+    fn fits(&self, engine: &Engine) -> bool {
+        let is_any =
+            |among: &[bool]| among.is_empty() || among.contains(&engine.snapshot_isolation);
+        let engines = self.engines.iter().map(|it| it.flavour());
+        (self.engines.is_empty() || engines.into_iter().any(|it| it == engine.flavour))
+            && (self.levels.is_empty() || self.levels.contains(&engine.isolation))
+            && is_any(&self.snapshot_isolation)
+            && (self.journals.is_empty()
+                || engine.journal.is_some_and(|it| self.journals.contains(&it)))
+    }
+}
+
+fn read_counts(
+    source: SourceFile<'_>,
+    counts: &BTreeMap<Spanned<String>, Spanned<Count>>,
+    invariants: &[Invariant],
+) -> Result<BTreeMap<String, Count>, FileError> {
+    let read = counts.iter().map(|(name, count)| {
+        let is_known = VERDICTS.contains(&name.get_ref().as_str())
+            || invariants.iter().any(|it| it.name == *name.get_ref());
+        if !is_known {
+            let message = format!(
+                "{:?} is neither a verdict nor the name of an invariant; the verdicts are {}",
+                name.get_ref(),
+                VERDICTS.join(", ")
+            );
+            return Err(source.mistake(name.span().start, message));
+        }
+        Ok((name.get_ref().clone(), *count.get_ref()))
+    });
+    read.collect()
+}

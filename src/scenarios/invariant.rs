@@ -1,0 +1,188 @@
+//! What must hold: an SQL query that is true.
+
+use toml::Spanned;
+
+use super::by_engine::{ByEngine, EngineName};
+use super::file::{InvariantTable, When};
+use super::place::{FileError, SourceFile};
+use super::scenario::{mistake_in_text, text_on};
+use super::script::{Template, Variables, template, truth};
+use crate::answer::{Answer, Datum};
+use crate::engine::{Database, Fault, Flavour};
+use crate::explore::{Client, ClientResult};
+use crate::verdict::{Anomaly, Outcome};
+
+/// One invariant of a scenario.
+#[derive(Debug)]
+pub(super) struct Invariant {
+    pub(super) name: String,
+    pub(super) when: When,
+    pub(super) anomaly: &'static Anomaly,
+    sql: ByEngine<Template>,
+}
+
+/// The variables of every invariant, besides what the clients have captured.
+const COUNTS: [&str; 3] = ["acknowledged", "refused", "declined"];
+
+impl Invariant {
+    pub(super) fn read(
+        source: SourceFile<'_>,
+        engines: &[EngineName],
+        table: &InvariantTable,
+        clients: usize,
+    ) -> Result<Self, FileError> {
+        let sql = ByEngine::make(engines, |engine| {
+            let text = text_on(source, &table.sql, engine, "sql")?;
+            let sql = text.get_ref().trim().trim_end_matches(';');
+            let read = template(sql, engine.flavour());
+            let read =
+                read.map_err(|error| mistake_in_text(source, &text, engine, &table.sql, &error))?;
+            must_know_variables(source, &text, &read, clients)?;
+            Ok(read)
+        })?;
+        let name = table.name.get_ref().trim().to_owned();
+        if name.is_empty() {
+            let message = "`name` is empty: say in a few words what must hold";
+            return Err(source.mistake(table.name.span().start, message));
+        }
+        Ok(Self {
+            anomaly: violation(&name),
+            name,
+            when: table.when,
+            sql,
+        })
+    }
+
+    /// Whether it tells the clients apart.
+    pub(super) fn names_a_client(&self) -> bool {
+        self.sql
+            .iter()
+            .any(|(_, sql)| sql.names().any(|it| it.contains('.')))
+    }
+
+    /// Whether it is about what the clients have done, so that it says nothing before they have.
+    pub(super) fn is_about_clients(&self) -> bool {
+        self.sql.iter().any(|(_, sql)| sql.names().next().is_some())
+    }
+
+    /// The query as it is written for this engine.
+    pub(super) fn text_on(&self, flavour: Flavour) -> Option<&str> {
+        self.sql.on(flavour).map(Template::text)
+    }
+
+    /// Asks whether it holds, in a transaction of its own at READ COMMITTED.
+    pub(super) async fn holds(
+        &self,
+        database: &Database,
+        results: &[ClientResult],
+    ) -> Result<bool, Fault> {
+        let flavour = database.engine().flavour;
+        let Some(sql) = self.sql.on(flavour) else {
+            return Err(self.complaint(&format!("has no query for {flavour}")));
+        };
+        let mut variables = variables(results);
+        for name in sql.names().filter(|it| it.contains('.')) {
+            if variables.get(name).is_none() {
+                variables.set(name, Datum::Null);
+            }
+        }
+        let sql = sql
+            .fill(&variables, flavour)
+            .map_err(|unset| self.complaint(&unset.to_string()))?;
+        let answer = database.ask_apart(&sql).await.map_err(|fault| Fault {
+            message: format!("the invariant {:?}: {}", self.name, fault.message),
+            ..fault
+        })?;
+        self.truth_of(&answer)
+    }
+
+    fn truth_of(&self, answer: &Answer) -> Result<bool, Fault> {
+        let value = match (&answer.rows[..], answer.row_count) {
+            ([row], 1) if row.len() == 1 => &row[0],
+            ([], _) => return Err(self.complaint("returned no row; it must return one boolean")),
+            ([row], 1) => {
+                let count = row.len();
+                return Err(self.complaint(&format!("returned {count} columns instead of one")));
+            }
+            (_, count) => {
+                return Err(self.complaint(&format!("returned {count} rows instead of one")));
+            }
+        };
+        match value {
+            Datum::Null => Err(self.complaint(
+                "is NULL, which is neither true nor false; COALESCE says what that means",
+            )),
+            Datum::Value { text, .. } => truth(text)
+                .ok_or_else(|| self.complaint(&format!("returned {text:?}, which is no boolean"))),
+        }
+    }
+
+    fn complaint(&self, what: &str) -> Fault {
+        Fault::other(format!("the invariant {:?} {what}", self.name))
+    }
+}
+
+/// An invariant's variables must be counts or values that a client has captured: `:A.used`.
+fn must_know_variables(
+    source: SourceFile<'_>,
+    text: &Spanned<String>,
+    sql: &Template,
+    clients: usize,
+) -> Result<(), FileError> {
+    for name in sql.names() {
+        let is_known = match name.split_once('.') {
+            None => COUNTS.contains(&name),
+            Some((letter, _)) => Client::first(clients).any(|it| it.to_string() == letter),
+        };
+        if !is_known {
+            let last = Client::first(clients).last();
+            let last = last.map(|it| it.to_string()).unwrap_or_default();
+            let message = format!(
+                "an invariant has no variable :{name}; it has :acknowledged, :refused, :declined, \
+                 and what clients A to {last} have captured, e.g. :A.{}",
+                name.rsplit('.').next().unwrap_or(name)
+            );
+            let at = source.begin_of_text(&text.span());
+            let within = text.get_ref().find(&format!(":{name}")).unwrap_or(0);
+            return Err(source.mistake(at + within, message));
+        }
+    }
+    Ok(())
+}
+
+/// The variables that an invariant can use, after these clients have come to their end.
+fn variables(results: &[ClientResult]) -> Variables {
+    let mut variables = Variables::default();
+    let count = |is_it: &dyn Fn(&ClientResult) -> bool| {
+        Datum::number(results.iter().filter(|it| is_it(it)).count())
+    };
+    variables.set("acknowledged", count(&|it| it.outcome == Outcome::Applied));
+    variables.set("refused", count(&|it| it.fault.is_some()));
+    variables.set(
+        "declined",
+        count(&|it| it.outcome != Outcome::Applied && it.fault.is_none()),
+    );
+    for (client, result) in Client::first(results.len()).zip(results) {
+        for (name, value) in &result.captured {
+            variables.set(format!("{client}.{name}"), value.clone());
+        }
+    }
+    variables
+}
+
+/// The anomaly that a run has in which this invariant is false.
+fn violation(name: &str) -> &'static Anomaly {
+    Anomaly::interned(
+        VIOLATED,
+        [
+            name,
+            &format!("violated: {name}"),
+            &format!("violates {name:?}"),
+            "violated",
+            "an invariant of the scenario is false",
+        ],
+    )
+}
+
+/// The rank of a violated invariant, after that of a client that has failed.
+const VIOLATED: u8 = 1;

@@ -1,0 +1,182 @@
+//! What is tried before any schedule: the set-up, and one client after the other. What goes wrong
+//! there is no race.
+
+use std::sync::Arc;
+
+use super::subject::Prepared;
+use crate::engine::{Database, FaultKind};
+use crate::explore::{
+    Client, Divergence, Fixture, ParkedClient, Pending, Policy, Rehearsal, Run, Subject,
+    run_schedule,
+};
+use crate::verdict::Verdict;
+
+/// Runs a scenario without a race.
+#[derive(Debug)]
+pub(super) struct SerialRuns {
+    pub(super) prepared: Arc<Prepared>,
+}
+
+/// The largest number of orders that are tried. Those of five clients that differ are 120.
+const MOST_ORDERS: usize = 24;
+
+impl Rehearsal for SerialRuns {
+    fn rehearse<'a>(
+        &'a self,
+        subject: &'a Subject,
+        database: &'a Database,
+    ) -> Pending<'a, Result<(), String>> {
+        Box::pin(async move {
+            self.after_the_set_up(database).await?;
+            let scenario = &self.prepared.scenario;
+            let clients: Vec<_> = Client::first(scenario.clients.len()).collect();
+            let orders = if scenario.clients_are_alike {
+                vec![clients]
+            } else {
+                orders(&clients)
+            };
+            for order in orders.into_iter().take(MOST_ORDERS) {
+                self.run_in(order, subject, database).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl SerialRuns {
+    async fn after_the_set_up(&self, database: &Database) -> Result<(), String> {
+        let restored = self.prepared.restore(database).await;
+        restored.map_err(|error| error.to_string())?;
+        let invariants = self.prepared.scenario.invariants.iter();
+        for invariant in invariants.filter(|it| !it.is_about_clients()) {
+            let holds = invariant.holds(database, &[]).await;
+            if !holds.map_err(|fault| fault.message)? {
+                return Err(format!(
+                    "false without any race: {:?} does not hold after the set-up",
+                    invariant.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    async fn run_in(
+        &self,
+        order: Vec<Client>,
+        subject: &Subject,
+        database: &Database,
+    ) -> Result<(), String> {
+        let restored = self.prepared.restore(database).await;
+        restored.map_err(|error| error.to_string())?;
+        let names: Vec<_> = order.iter().map(Client::to_string).collect();
+        let names = names.join(", then ");
+        let clients = (subject.clients)(1);
+        let mut policy = OneAfterTheOther { order };
+        let fixture = Fixture::WholeDatabase;
+        let count = policy.order.len();
+        let run = run_schedule(database, &clients, fixture, count, &mut policy).await;
+        let run = run.map_err(|error| format!("without any race ({names}): {error}"))?;
+        let Some(run) = run else {
+            return Ok(());
+        };
+        must_be_sql(&run, &names)?;
+        let verdict = subject.judge.judge(database, fixture, &run.results).await;
+        match verdict.map_err(|fault| format!("without any race ({names}): {}", fault.message))? {
+            Verdict::Anomaly(anomaly) => Err(format!(
+                "false without any race ({names}): {}{}",
+                anomaly.title,
+                what_failed(&run)
+            )),
+            Verdict::Refused(_) | Verdict::Declined | Verdict::Safe => Ok(()),
+        }
+    }
+}
+
+/// A statement that the engine does not understand is a mistake in the script, and no refusal.
+fn must_be_sql(run: &Run, names: &str) -> Result<(), String> {
+    let faults = run.results.iter().filter_map(|it| it.fault.as_ref());
+    let mistakes = [
+        FaultKind::Other,
+        FaultKind::SchemaMissing,
+        FaultKind::NotAllowed,
+    ];
+    match faults.into_iter().find(|it| mistakes.contains(&it.kind)) {
+        Some(fault) => Err(format!(
+            "refused without any race ({names}): {fault}{}",
+            what_failed(run)
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The step that failed, with what was said of it.
+fn what_failed(run: &Run) -> String {
+    let failed = run
+        .trace
+        .rows
+        .iter()
+        .rev()
+        .find_map(|row| match row.ending() {
+            Some(crate::step::Ending::Failed { refusal, .. }) => Some((row, refusal)),
+            _ => None,
+        });
+    match failed {
+        Some((row, refusal)) => {
+            format!("; client {}, {}: {refusal}", row.client, row.step.label)
+        }
+        None => String::new(),
+    }
+}
+
+/// One client after the other, in this order. A client that waits makes way for the next.
+#[derive(Debug, Clone)]
+struct OneAfterTheOther {
+    order: Vec<Client>,
+}
+
+impl Policy for OneAfterTheOther {
+    fn choose(&mut self, parked: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
+        let is_parked = |client: &&Client| parked.iter().any(|it| it.client == **client);
+        Ok(self.order.iter().find(is_parked).copied())
+    }
+
+    fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
+        Vec::new()
+    }
+
+    fn again(&self) -> Box<dyn Policy> {
+        Box::new(self.clone())
+    }
+}
+
+/// All orders of these clients.
+fn orders(clients: &[Client]) -> Vec<Vec<Client>> {
+    if clients.is_empty() {
+        return vec![Vec::new()];
+    }
+    let with_first = |at: usize| {
+        let mut others = clients.to_vec();
+        let first = others.remove(at);
+        let rest = orders(&others);
+        rest.into_iter().map(move |mut order| {
+            order.insert(0, first);
+            order
+        })
+    };
+    (0..clients.len()).flat_map(with_first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_order_comes_once() {
+        let clients: Vec<_> = Client::first(3).collect();
+        let mut orders = orders(&clients);
+        assert_eq!(orders.len(), 6);
+        orders.sort();
+        orders.dedup();
+        assert_eq!(orders.len(), 6);
+    }
+}

@@ -1,0 +1,322 @@
+//! A scenario whose parts fit together.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use super::by_engine::{ByEngine, EngineName, Texts};
+use super::expectation::Expectations;
+use super::file::{ClientTable, RetryTable, ScenarioFile};
+use super::invariant::Invariant;
+use super::place::{FileError, Position, SourceFile};
+use super::script::{Script, ScriptError, statements};
+use crate::engine::{FaultKind, Isolation, SetupStatement};
+use crate::explore::Client;
+
+/// A scenario, read from a file.
+#[derive(Debug)]
+pub struct Scenario {
+    /// The file's name, as it was given.
+    pub name: String,
+    /// A few words that name it.
+    pub title: String,
+    /// What it shows, in Markdown. Empty if the file says nothing.
+    pub about: String,
+    pub(super) engines: Vec<EngineName>,
+    pub(super) setup: ByEngine<Vec<SetupStatement>>,
+    /// The set-up as it is written.
+    pub(super) setup_text: ByEngine<String>,
+    /// One for each client, in their order.
+    pub(super) clients: Vec<Arc<ClientScript>>,
+    /// Whether all clients come from one part of the file.
+    pub(super) clients_are_alike: bool,
+    pub(super) invariants: Vec<Invariant>,
+    pub(super) expectations: Expectations,
+}
+
+/// What is asked of a scenario besides what its file says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The number of clients. None leaves it to the file.
+    pub clients: Option<usize>,
+    /// Whether the commit of a writing statement in autocommit is a step of its own.
+    pub split_commits: bool,
+    /// Whether the runs happen in the database of the URL itself.
+    pub in_place: bool,
+}
+
+/// What one client does.
+#[derive(Debug)]
+pub(super) struct ClientScript {
+    pub(super) name: Option<String>,
+    pub(super) level: Option<Isolation>,
+    pub(super) retry: Option<Retry>,
+    pub(super) may_be_refused: Vec<FaultKind>,
+    pub(super) scripts: ByEngine<Script>,
+}
+
+/// When a client is run again.
+#[derive(Debug)]
+pub(super) struct Retry {
+    pub(super) on: Vec<FaultKind>,
+    /// The largest number of attempts, the first one included.
+    pub(super) times: u64,
+}
+
+impl Scenario {
+    /// Reads a scenario. `name` is the file's name, for what is said of it.
+    pub fn parse(name: &str, text: &str) -> Result<Self, FileError> {
+        let source = SourceFile { name, text };
+        let file = ScenarioFile::read(source)?;
+        let engines = file.engines.unwrap_or_else(|| EngineName::ALL.into());
+        if engines.is_empty() {
+            return Err(source.mistake_anywhere("`engines` is empty: name one, or leave it out"));
+        }
+        let reader = Reader { source, engines };
+        let setup = file.database.as_ref().map(|it| &it.setup);
+        let mut clients = Vec::new();
+        for table in &file.client {
+            let count = reader.count(table.get_ref())?;
+            let client = Arc::new(reader.client(table)?);
+            clients.extend(std::iter::repeat_n(client, count));
+        }
+        reader.must_have_clients(&clients)?;
+        let invariants: Vec<_> = file
+            .invariant
+            .iter()
+            .map(|it| Invariant::read(source, &reader.engines, it.get_ref(), clients.len()))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            name: name.to_owned(),
+            title: file.title,
+            about: file.about,
+            setup: reader.setup(setup)?,
+            setup_text: reader.setup_text(setup)?,
+            clients_are_alike: file.client.len() == 1
+                && invariants.iter().all(|it| !it.names_a_client()),
+            expectations: Expectations::read(source, &file.expect, &invariants)?,
+            clients,
+            invariants,
+            engines: reader.engines,
+        })
+    }
+
+    /// The same with another number of clients.
+    ///
+    /// # Errors
+    /// If its clients are not all alike, so that it is not known which of them there should be more
+    /// of.
+    pub(super) fn with_clients(mut self, count: usize) -> Result<Self, FileError> {
+        if count == self.clients.len() {
+            return Ok(self);
+        }
+        let message = if self.clients_are_alike {
+            let client = Arc::clone(&self.clients[0]);
+            self.clients = vec![client; count];
+            return Ok(self);
+        } else {
+            format!(
+                "--clients {count} does not fit: its {} clients differ. Change `count` in the file",
+                self.clients.len()
+            )
+        };
+        Err(FileError {
+            file: self.name,
+            place: None,
+            message,
+        })
+    }
+}
+
+/// Reads the parts of one file.
+struct Reader<'f> {
+    source: SourceFile<'f>,
+    engines: Vec<EngineName>,
+}
+
+impl Reader<'_> {
+    fn count(&self, table: &ClientTable) -> Result<usize, FileError> {
+        let Some(count) = &table.count else {
+            return Ok(1);
+        };
+        let most = Client::MOST;
+        let number = usize::try_from(*count.get_ref()).unwrap_or(usize::MAX);
+        if (1..=most).contains(&number) {
+            Ok(number)
+        } else {
+            let at = count.span().start;
+            Err(self
+                .source
+                .mistake(at, format!("`count` must be from 1 to {most}")))
+        }
+    }
+
+    fn must_have_clients(&self, clients: &[Arc<ClientScript>]) -> Result<(), FileError> {
+        let most = Client::MOST;
+        if clients.is_empty() {
+            let message = "there is no client: add a [[client]] with a `script`";
+            Err(self.source.mistake_anywhere(message))
+        } else if clients.len() > most {
+            let message = format!(
+                "there are {} clients, and at most {most} can run",
+                clients.len()
+            );
+            Err(self.source.mistake_anywhere(message))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn client(&self, table: &Spanned<ClientTable>) -> Result<ClientScript, FileError> {
+        let client = table.get_ref();
+        Ok(ClientScript {
+            name: client.name.clone(),
+            level: self.level(client.isolation.as_ref())?,
+            retry: client.retry.as_ref().map(|it| self.retry(it)).transpose()?,
+            may_be_refused: self.faults(&client.may_be_refused)?,
+            scripts: ByEngine::make(&self.engines, |engine| {
+                let text = self.text(&client.script, engine, "script")?;
+                let script = Script::parse(text.get_ref(), engine.flavour());
+                script.map_err(|error| self.in_text(&text, engine, &client.script, error))
+            })?,
+        })
+    }
+
+    fn level(&self, level: Option<&Spanned<String>>) -> Result<Option<Isolation>, FileError> {
+        let Some(level) = level else {
+            return Ok(None);
+        };
+        let read = level.get_ref().parse().ok();
+        // The database's own spelling has spaces, and a file's has not.
+        let read = read.filter(|_| !level.get_ref().contains([' ', '_']));
+        read.map(Some).ok_or_else(|| {
+            let message = format!(
+                "{:?} is no isolation level; there are read-uncommitted, read-committed, \
+                 repeatable-read and serializable",
+                level.get_ref()
+            );
+            self.source.mistake(level.span().start, message)
+        })
+    }
+
+    fn retry(&self, retry: &RetryTable) -> Result<Retry, FileError> {
+        let times = *retry.times.get_ref();
+        if times < 2 {
+            let message = "`times` counts all attempts, the first one included: 2 or more";
+            return Err(self.source.mistake(retry.times.span().start, message));
+        }
+        Ok(Retry {
+            on: self.faults(&retry.on)?,
+            times,
+        })
+    }
+
+    fn faults(&self, names: &[Spanned<String>]) -> Result<Vec<FaultKind>, FileError> {
+        let fault = |name: &Spanned<String>| {
+            let found = FaultKind::ALL
+                .into_iter()
+                .find(|it| it.name() == name.get_ref().as_str());
+            found.ok_or_else(|| {
+                let known: Vec<_> = FaultKind::ALL.iter().map(|it| it.name()).collect();
+                let name_here = name.get_ref();
+                let message = format!(
+                    "{name_here:?} is no kind of refusal; there are {}",
+                    known.join(", ")
+                );
+                self.source.mistake(name.span().start, message)
+            })
+        };
+        names.iter().map(fault).collect()
+    }
+
+    fn setup(
+        &self,
+        setup: Option<&Spanned<Texts>>,
+    ) -> Result<ByEngine<Vec<SetupStatement>>, FileError> {
+        ByEngine::make(&self.engines, |engine| {
+            let Some(setup) = setup else {
+                return Ok(Vec::new());
+            };
+            let text = self.text(setup, engine, "setup")?;
+            let read = statements(text.get_ref(), engine.flavour());
+            let read = read.map_err(|error| self.in_text(&text, engine, setup, error))?;
+            let begin = self
+                .source
+                .position(self.source.begin_of_text(&text.span()))
+                .line;
+            let statements = read.into_iter().map(|(line, sql)| SetupStatement {
+                line: begin + line - 1,
+                sql,
+            });
+            Ok(statements.collect())
+        })
+    }
+
+    fn setup_text(&self, setup: Option<&Spanned<Texts>>) -> Result<ByEngine<String>, FileError> {
+        ByEngine::make(&self.engines, |engine| match setup {
+            None => Ok(String::new()),
+            Some(setup) => {
+                let text = self.text(setup, engine, "setup")?;
+                Ok(text.into_inner().trim().to_owned())
+            }
+        })
+    }
+
+    fn text(
+        &self,
+        texts: &Spanned<Texts>,
+        engine: EngineName,
+        key: &str,
+    ) -> Result<Spanned<String>, FileError> {
+        text_on(self.source, texts, engine, key)
+    }
+
+    /// A mistake in a text, at its place in the file. If other engines read the same text, it is
+    /// said which one cannot.
+    fn in_text(
+        &self,
+        text: &Spanned<String>,
+        engine: EngineName,
+        texts: &Spanned<Texts>,
+        error: ScriptError,
+    ) -> FileError {
+        mistake_in_text(self.source, text, engine, texts, &error)
+    }
+}
+
+/// The text for an engine, which must be there.
+pub(super) fn text_on(
+    source: SourceFile<'_>,
+    texts: &Spanned<Texts>,
+    engine: EngineName,
+    key: &str,
+) -> Result<Spanned<String>, FileError> {
+    let text = texts.get_ref().on(engine, &texts.span());
+    text.ok_or_else(|| {
+        let name = engine.name();
+        let message = format!(
+            "there is no `{key}` for {name}: add `{key}.{name}` or `{key}.default`, or list in \
+             `engines` those on which the scenario makes sense"
+        );
+        source.mistake(texts.span().start, message)
+    })
+}
+
+/// A mistake that the reader of SQL has found in a text, at its place in the file.
+pub(super) fn mistake_in_text(
+    source: SourceFile<'_>,
+    text: &Spanned<String>,
+    engine: EngineName,
+    texts: &Spanned<Texts>,
+    error: &ScriptError,
+) -> FileError {
+    let within = Position {
+        line: error.line,
+        column: error.column,
+    };
+    let others = match texts.get_ref() {
+        Texts::Same(_) => format!(" (as {} reads it)", engine.name()),
+        Texts::ByEngine(_) => String::new(),
+    };
+    source.mistake_within(&text.span(), within, format!("{}{others}", error.message))
+}
