@@ -17,6 +17,7 @@ use super::{CommandResult, FAILED, log};
 use crate::explore::report::{self, Report};
 use crate::explore::{
     self, Client, Event, Exploration, Job, JobError, PARALLEL, Place, PlanRequest, PolicyName,
+    Subject,
 };
 use crate::scenarios::Options;
 
@@ -129,6 +130,9 @@ enum ExploreFormat {
     Html,
 }
 
+/// How many clients of a strategy run at once, unless told otherwise.
+const CLIENTS: usize = 2;
+
 /// How long an exploration that is stopped may take to end. Waiting for a lock and creating a lane
 /// take far less. A database that does not answer could take forever.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -150,15 +154,16 @@ impl Args {
     }
 
     fn job(&self) -> Result<Job, Box<dyn Error>> {
-        let files = |it: &Named| matches!(it, Named::File(_));
-        if self.in_place && !(!self.named.is_empty() && self.named.iter().all(files)) {
+        let is_for_files = !self.named.is_empty() && self.named.iter().all(Named::is_file);
+        if self.in_place && !is_for_files {
             return Err("--in-place is for scenario files alone".into());
         }
-        let plan = self.plan_request().plan();
+        let subjects = subjects(&self.named, self.options())?;
+        let plan = self.plan_request(&subjects).plan();
         let settings = explore::settings(&self.engine.settings());
         let url = self.engine.database_url()?;
         Ok(Job {
-            subjects: subjects(&self.named, self.options())?,
+            subjects,
             place: if self.matrix {
                 Place::EveryEngine(url, settings)
             } else {
@@ -172,16 +177,26 @@ impl Args {
         })
     }
 
-    fn plan_request(&self) -> PlanRequest {
+    fn plan_request(&self, subjects: &[Arc<Subject>]) -> PlanRequest {
+        let asked = self.clients.map_or(CLIENTS, usize::from);
+        let only = match subjects {
+            [only] => only.about.clients(asked),
+            _ => asked,
+        };
         PlanRequest {
-            clients: self.clients.unwrap_or(2).into(),
+            clients: only,
             instances: self.instances.map(usize::from),
             policy: self.policy,
             seed: self.seed,
             runs: self.runs,
             schedule: self.schedule.clone(),
             limit: self.limit,
-            strategies: self.named.len(),
+            strategies: if self.named.iter().any(Named::is_file) {
+                // A folder has several.
+                subjects.len()
+            } else {
+                self.named.len()
+            },
             matrix: self.matrix,
         }
     }

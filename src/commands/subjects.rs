@@ -23,6 +23,12 @@ pub(super) enum Named {
     File(PathBuf),
 }
 
+impl Named {
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+}
+
 /// Reads a name: a strategy's, or a file's. Completions show the strategies.
 #[derive(Debug, Clone)]
 pub(super) struct NamedParser;

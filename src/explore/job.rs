@@ -195,9 +195,14 @@ impl Job {
                 subject.about.instances(self.plan.clients)
             }
         };
+        let clients = subject.about.clients(self.plan.clients);
         let plan = |instances| Plan {
             instances,
-            clients: subject.about.clients(self.plan.clients),
+            clients,
+            schedules: match &self.plan.schedules {
+                Schedules::All { .. } if clients != self.plan.clients => Schedules::all_of(clients),
+                asked => asked.clone(),
+            },
             ..self.plan.clone()
         };
         instances.into_iter().map(plan).collect()

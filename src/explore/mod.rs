@@ -38,8 +38,8 @@ pub use run::{Run, RunError, run_schedule};
 pub use schedule::{Client, Schedule};
 pub use search::{Plan, Schedules, Stop};
 pub use subject::{
-    About, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
-    Rehearsal, Restore, Rows, SHOWN_ID, SHOWN_SECOND, ScenarioFacts, SqlText, Subject, refusal,
-    verdict_of,
+    About, ClientFacts, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge,
+    Pending, Rehearsal, Restore, Rows, SHOWN_ID, SHOWN_SECOND, ScenarioFacts, SqlText, Subject,
+    refusal, verdict_of,
 };
 pub use trace::{Row, Trace, What};

@@ -143,9 +143,7 @@ impl PlanRequest {
             }),
             None | Some(PolicyName::Exhaustive) => {
                 self.must_not_sample()?;
-                Ok(Schedules::All {
-                    reduced: self.clients > 2,
-                })
+                Ok(Schedules::all_of(self.clients))
             }
         }
     }

@@ -37,6 +37,14 @@ pub enum Schedules {
 }
 
 impl Schedules {
+    /// All schedules of this number of clients. Of more than two, one is run for all that are bound
+    /// to end alike.
+    pub fn all_of(clients: usize) -> Self {
+        Self::All {
+            reduced: clients > 2,
+        }
+    }
+
     fn policy(&self, clients: usize, alike: bool) -> Box<dyn Policy> {
         match self {
             Self::All { reduced } => Box::new(Exhaustive::new(*reduced, alike)),

@@ -69,12 +69,10 @@ pub struct About {
 pub struct ScenarioFacts {
     /// Its title.
     pub title: String,
-    /// The number of its clients.
-    pub clients: usize,
+    /// Its clients, in their order.
+    pub clients: Vec<ClientFacts>,
     /// The engines on which it makes sense.
     pub engines: Vec<Flavour>,
-    /// The isolation level of each client. None if it is the session's.
-    pub levels: Vec<Option<Isolation>>,
     /// The engines on which its runs meet although each has a database of its own: one run at a time.
     pub alone_on: Vec<Flavour>,
     /// What a verdict takes for granted, on each engine.
@@ -89,6 +87,15 @@ impl ScenarioFacts {
         let found = self.assumptions.iter().find(|(it, _)| *it == flavour);
         found.map(|(_, it)| it.clone()).unwrap_or_default()
     }
+}
+
+/// The facts about one client of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClientFacts {
+    /// What it is, e.g. `customer`. None if it has no name.
+    pub name: Option<String>,
+    /// The isolation level of its transactions. None if it is the session's.
+    pub level: Option<Isolation>,
 }
 
 /// SQL for a person.
@@ -139,7 +146,7 @@ impl About {
 
     /// The number of clients, given what was asked for.
     pub fn clients(&self, asked: usize) -> usize {
-        self.scenario.as_ref().map_or(asked, |it| it.clients)
+        self.scenario.as_ref().map_or(asked, |it| it.clients.len())
     }
 
     /// Why it makes no sense on this engine. None if it does.
@@ -149,7 +156,7 @@ impl About {
         if !scenario.engines.contains(&flavour) {
             return Some(format!("its `engines` leave {flavour} out"));
         }
-        let levels = scenario.levels.iter().flatten();
+        let levels = scenario.clients.iter().filter_map(|it| it.level);
         let missing = levels
             .into_iter()
             .find(|it| !flavour.isolation_levels().contains(it))?;

@@ -22,7 +22,6 @@ pub struct Scenario {
     pub title: String,
     /// What it shows, in Markdown. Empty if the file says nothing.
     pub about: String,
-    pub(super) engines: Vec<EngineName>,
     pub(super) setup: ByEngine<Vec<SetupStatement>>,
     /// The set-up as it is written.
     pub(super) setup_text: ByEngine<String>,
@@ -97,7 +96,6 @@ impl Scenario {
             expectations: Expectations::read(source, &file.expect, &invariants)?,
             clients,
             invariants,
-            engines: reader.engines,
         })
     }
 

@@ -10,7 +10,9 @@ use super::rehearsal::SerialRuns;
 use super::scenario::{Options, Scenario};
 use super::script::InstructionKind;
 use crate::engine::{Beginning, Database, Fault, Flavour, SetupError, UserStatement};
-use crate::explore::{About, Clients, Fixtures, Pending, Restore, ScenarioFacts, SqlText, Subject};
+use crate::explore::{
+    About, ClientFacts, Clients, Fixtures, Pending, Restore, ScenarioFacts, SqlText, Subject,
+};
 
 /// A scenario, ready to be explored.
 #[derive(Debug)]
@@ -141,9 +143,15 @@ impl Prepared {
         may_be_refused.dedup();
         ScenarioFacts {
             title: scenario.title.clone(),
-            clients: scenario.clients.len(),
+            clients: scenario
+                .clients
+                .iter()
+                .map(|it| ClientFacts {
+                    name: it.name.clone(),
+                    level: it.level,
+                })
+                .collect(),
             engines: self.places.iter().map(|it| it.flavour).collect(),
-            levels: scenario.clients.iter().map(|it| it.level).collect(),
             alone_on: beyond.map(|it| it.flavour).collect(),
             assumptions: self
                 .places

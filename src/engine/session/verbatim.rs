@@ -37,11 +37,7 @@ impl Session<'_> {
             label: label.into(),
             sql: Some(statement.text.clone().into()),
             args: Vec::new(),
-            effect: if kind == StatementKind::Read {
-                self.effect_of_read(&statement.text)
-            } else {
-                Effect::Conflicts
-            },
+            effect: self.effect_of(statement),
         };
         if kind.is_local() && !self.takes_a_snapshot(kind) {
             return self.at_once(step).await;
@@ -85,6 +81,20 @@ impl Session<'_> {
         self.is_in_flight = false;
         self.level = level;
         set.map(|_| ())
+    }
+
+    /// What a user's statement and the other clients do to each other. A plain begin takes neither a
+    /// lock nor a snapshot; but InnoDB commits what was open.
+    fn effect_of(&self, statement: &UserStatement) -> Effect {
+        match statement.kind {
+            StatementKind::Read => self.effect_of_read(&statement.text),
+            StatementKind::Begin(_)
+                if self.transaction.is_none() && statement.is_plain_begin(self.flavour) =>
+            {
+                Effect::Local
+            }
+            _ => Effect::Conflicts,
+        }
     }
 
     /// Whether a transaction is open that the engine has not ended by itself.

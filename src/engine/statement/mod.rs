@@ -66,6 +66,23 @@ impl UserStatement {
         self.kind == StatementKind::Write && CHANGES.contains(&self.keyword(flavour).as_str())
     }
 
+    /// Whether it begins a transaction and does nothing else: no lock (SQLite's IMMEDIATE and
+    /// EXCLUSIVE), no snapshot (InnoDB's), and no wait for one (PostgreSQL's DEFERRABLE).
+    pub(super) fn is_plain_begin(&self, flavour: Flavour) -> bool {
+        const MORE: [&str; 5] = [
+            "IMMEDIATE",
+            "EXCLUSIVE",
+            "CONCURRENT",
+            "SNAPSHOT",
+            "DEFERRABLE",
+        ];
+        let tokens = tokens(&self.text, flavour);
+        matches!(self.kind, StatementKind::Begin(_))
+            && !tokens
+                .iter()
+                .any(|token| MORE.iter().any(|it| token.is(it)))
+    }
+
     /// Whether a connection on which it was run may be used for something else afterwards: it leaves
     /// nothing in the session, and reads nothing that is kept there.
     pub fn keeps_to_its_transaction(&self, flavour: Flavour) -> bool {

@@ -10,8 +10,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::{
-    About, Client, Example, Exploration, Finding, Fixture, Row, SHOWN_ID, SHOWN_SECOND, Schedule,
-    Schedules, Tally, What,
+    About, Client, ClientFacts, Example, Exploration, Finding, Fixture, Row, SHOWN_ID,
+    SHOWN_SECOND, Schedule, Schedules, Tally, What,
 };
 use super::statement::with_values;
 use super::words;
@@ -99,9 +99,9 @@ pub struct FindingData {
     /// What the verdict takes for granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<String>,
-    /// The isolation level of each client, if it has one of its own.
+    /// The clients of a scenario, in their order. Absent for a strategy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub client_levels: Vec<Option<Isolation>>,
+    pub scenario_clients: Vec<ClientData>,
     /// SQL that a person runs to set up the row of an example, or the whole database of a scenario.
     pub setup_sql: Cow<'static, str>,
     /// SQL that shows a person what became of the row.
@@ -199,6 +199,24 @@ pub struct StepData {
     pub refusal: Option<String>,
 }
 
+/// One client of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ClientData {
+    /// What it is, e.g. `customer`.
+    pub name: Option<String>,
+    /// The isolation level of its transactions, if it is another one than the session's.
+    pub isolation: Option<Isolation>,
+}
+
+impl ClientData {
+    fn of(facts: &ClientFacts) -> Self {
+        Self {
+            name: facts.name.clone(),
+            isolation: facts.level,
+        }
+    }
+}
+
 /// The answer to a statement of a user's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AnswerData {
@@ -265,9 +283,8 @@ impl FindingData {
             assumptions: scenario
                 .map(|it| it.assumptions_on(finding.engine.flavour))
                 .unwrap_or_default(),
-            client_levels: scenario
-                .map(|it| it.levels.clone())
-                .filter(|it| it.iter().any(Option::is_some))
+            scenario_clients: scenario
+                .map(|it| it.clients.iter().map(ClientData::of).collect())
                 .unwrap_or_default(),
             setup_sql: about.setup_sql.on(finding.engine.flavour),
             inspect_sql: about.inspect_sql.on(finding.engine.flavour),

@@ -288,13 +288,12 @@ fn write_detail(page: &mut String, finding: &FindingData) {
     );
     match finding.shown() {
         Some((heading, example)) => {
-            let clients = finding.clients;
             let _ = writeln!(
                 page,
                 "<h3>{heading}: <code>{}</code></h3>\n<pre>{}</pre>\n\
                  <details><summary>The same as SQL</summary><pre>{}</pre></details>",
                 example.schedule,
-                escaped(&timeline::draw(example, clients)),
+                escaped(&timeline::draw(finding, example)),
                 escaped(&sql::script(finding, example)),
             );
         }

@@ -27,10 +27,10 @@ pub(super) fn script(finding: &FindingData, example: &ExampleData) -> String {
     if finding.engine.flavour == Flavour::Sqlite && !is_scenario {
         text.push_str(OF_RACYS_TABLES);
     }
-    for (client, level) in clients.iter().zip(&finding.client_levels) {
-        if let Some(level) = level {
+    for (client, facts) in clients.iter().zip(&finding.scenario_clients) {
+        if let Some(level) = facts.isolation {
             let engine = Engine {
-                isolation: *level,
+                isolation: level,
                 ..finding.engine.clone()
             };
             let _ = writeln!(text, "-- In terminal {client} alone:");

@@ -23,7 +23,7 @@ pub fn text(report: &Report) -> String {
         }
         if let Some((heading, example)) = finding.shown() {
             let _ = writeln!(text, "{heading}: {}\n", example.schedule);
-            text.push_str(&timeline::draw(example, finding.clients));
+            text.push_str(&timeline::draw(finding, example));
             let script = sql::script(finding, example);
             let _ = writeln!(text, "\nThe same as SQL:\n\n{script}");
         }
@@ -54,7 +54,7 @@ pub fn markdown(report: &Report) -> String {
         }
         let _ = writeln!(text, "| {} | with a wait for a lock |\n", finding.waited);
         if let Some((heading, example)) = finding.shown() {
-            let drawn = timeline::draw(example, finding.clients);
+            let drawn = timeline::draw(finding, example);
             let script = sql::script(finding, example);
             let _ = writeln!(text, "{heading}: `{}`\n", example.schedule);
             let _ = writeln!(text, "```text\n{drawn}```\n\n```sql\n{script}```\n");

@@ -3,17 +3,20 @@
 use std::fmt::Write as _;
 
 use super::super::Client;
-use super::{ExampleData, StepData};
+use super::{ExampleData, FindingData, StepData};
 
 /// The width of a client's column. Two of them fit a terminal of 80 characters.
 const WIDTH: usize = 37;
 
 /// Draws what happened: each statement with its values in its client's column, what it read or
 /// wrote, where it waited, and where it went wrong.
-pub(super) fn draw(example: &ExampleData, clients: usize) -> String {
+pub(super) fn draw(finding: &FindingData, example: &ExampleData) -> String {
     let mut text = String::from("     ");
-    for client in Client::first(clients) {
-        let _ = write!(text, "{:WIDTH$} ", format!("client {client}"));
+    for client in Client::first(finding.clients) {
+        let facts = finding.scenario_clients.get(client.index());
+        let name = facts.and_then(|it| it.name.as_deref());
+        let name = name.map(|it| format!(", {it}")).unwrap_or_default();
+        let _ = write!(text, "{:WIDTH$} ", format!("client {client}{name}"));
     }
     let mut lines = vec![text.trim_end().to_owned()];
     for (index, step) in example.steps.iter().enumerate() {
