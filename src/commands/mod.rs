@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `demo`, `serve`, `explore`, `watch`, `orders`, `migrate`, `healthcheck` | the command itself |
 //! | `keeper` | `createsuperuser`, `account`, `transactions` and `token` |
+//! | `scenarios` | `new` and `schema`; `subjects`: what `explore` is to explore |
 //! | `documents` | `completions` and `man` |
 //! | `database` | which database: the options that most commands share |
 //! | `times` | how a time is written |
@@ -19,6 +20,7 @@ mod keeper;
 mod log;
 mod migrate;
 mod orders;
+mod scenarios;
 mod serve;
 mod signals;
 mod subjects;
@@ -55,16 +57,21 @@ enum Command {
     ///
     /// Requests in flight are finished first. A second Ctrl-C or SIGTERM does not wait for them.
     Serve(Box<serve::Args>),
-    /// Run every schedule of a strategy's clients, and count how each ends.
+    /// Run every schedule of a strategy's or a scenario's clients, and count how each ends.
     ///
     /// The clients run step by step on the real engine, with the functions that serve requests.
     /// The databases (MySQL, MariaDB), schemas (PostgreSQL) or files (SQLite) in which they run are
     /// the explorer's own. They are named racy_explore_… and racy_lane_…, and are removed at the
     /// end. Ctrl-C ends the exploration early and prints what was found so far.
     ///
-    /// The exit status is 0. It is 1 if a strategy that must be safe showed an anomaly. It is 2 if
-    /// a run did not come to its end, or if the engine does not show which clients wait for a lock.
+    /// The exit status is 0. It is 1 if a strategy that must be safe showed an anomaly, or if a
+    /// scenario is not as its file expects. It is 2 if a file is wrong, if a run did not come to its
+    /// end, or if the engine does not show which clients wait for a lock.
     Explore(explore::Args),
+    /// Write a scenario file to begin with: commented, and it runs.
+    New(scenarios::NewArgs),
+    /// Print the JSON Schema of scenario files, from which editors complete.
+    Schema,
     /// Show live what the strategies of a running service do, from its /metrics.
     ///
     /// Each interval has a line per strategy. It shows the requests and the applied ones per
@@ -143,6 +150,8 @@ async fn run_command(command: Command) -> CommandResult {
         Command::Demo(args) => signals.unless_stopped(args.run()).await,
         Command::Serve(args) => args.run(signals).await,
         Command::Explore(args) => args.run(signals).await,
+        Command::New(args) => args.run(),
+        Command::Schema => scenarios::print_schema(),
         Command::Watch(args) => args.run(signals).await,
         Command::Orders(command) => signals.unless_stopped(command.run()).await,
         Command::Keeper(command) => command.run(signals).await,

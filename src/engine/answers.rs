@@ -3,6 +3,8 @@
 //! The statement goes by the protocol that prepares nothing. In it MySQL and PostgreSQL return
 //! every value as the text that their own clients print. SQLite turns its values into texts itself.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt as _;
 use sqlx::mysql::MySqlValueRef;
 use sqlx::postgres::PgValueRef;
@@ -11,8 +13,9 @@ use sqlx::{
     AssertSqlSafe, Decode, Either, Executor as _, MySql, MySqlConnection, PgConnection, Postgres,
     Row, SqlSafeStr as _, Sqlite, SqliteConnection, Statement as _, TypeInfo as _, ValueRef as _,
 };
+use tokio::time::{Instant, sleep};
 
-use super::{Database, Fault, Flavour};
+use super::{ConnectionId, Database, Fault, Flavour};
 use crate::answer::{Answer, Datum, DatumKind};
 
 impl Database {
@@ -33,6 +36,48 @@ impl Database {
         let answer = connection.answer(&question).await?;
         connection.give_back();
         Ok(answer)
+    }
+}
+
+impl Database {
+    /// The other databases that a statement could name, that of the users' rights among them. Empty
+    /// where a connection is in one database for good.
+    pub async fn other_databases(&self) -> Result<Vec<String>, Fault> {
+        const OTHERS: &str = "SELECT CAST(schema_name AS CHAR) FROM information_schema.schemata \
+             WHERE schema_name NOT IN (DATABASE(), 'information_schema', 'performance_schema')";
+        match self.engine.flavour {
+            Flavour::MySql | Flavour::MariaDb => {
+                let rows = self.rows(OTHERS, &[]).await?;
+                rows.iter().map(|row| row.text(0)).collect()
+            }
+            Flavour::Postgres | Flavour::Sqlite => Ok(Vec::new()),
+        }
+    }
+
+    /// Waits until the server has ended this connection, and with it all that was open on it. A
+    /// client whose connection was cut off learns it earlier than the others.
+    ///
+    /// # Errors
+    /// [`FaultKind::Unavailable`](super::FaultKind::Unavailable) if that takes too long.
+    pub async fn until_gone(&self, connection: ConnectionId) -> Result<(), Fault> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        const PAUSE: Duration = Duration::from_millis(2);
+        let sql = match self.engine.flavour {
+            Flavour::MySql | Flavour::MariaDb => {
+                "SELECT 1 FROM information_schema.processlist WHERE id = ?"
+            }
+            Flavour::Postgres => "SELECT CAST(1 AS BIGINT) FROM pg_stat_activity WHERE pid = ?",
+            Flavour::Sqlite => return Ok(()),
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while !self.rows(sql, &[connection.0.into()]).await?.is_empty() {
+            if Instant::now() >= deadline {
+                let late = format!("connection {connection} was cut off and is still there");
+                return Err(Fault::unavailable(late));
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,9 @@ use super::scenario::{ClientScript, Options};
 use super::script::{InstructionKind, Script, Statement, Variables, truth};
 use super::subject::Prepared;
 use crate::answer::{Answer, Datum, DatumKind};
-use crate::engine::{Database, Fault, Flavour, Session, StatementKind, UserStatement};
+use crate::engine::{
+    ConnectionId, Database, Fault, Flavour, Session, StatementKind, UserStatement,
+};
 use crate::explore::{Client, ClientResult, Clients, Fixture, Gate, Pending};
 use crate::step::{Action, Effect, Ending, Observer as _, Record, Step};
 use crate::verdict::{Anomaly, Outcome};
@@ -64,7 +66,8 @@ impl ScriptClients {
         let prepared = &*self.prepared;
         let script = &prepared.scenario.clients[client.index()];
         let mut session = database.session(gate).await?;
-        gate.connected(session.connection_id().await?);
+        let connection = session.connection_id().await?;
+        gate.connected(connection);
         if prepared
             .scenario
             .clients
@@ -89,6 +92,7 @@ impl ScriptClients {
             gate,
             database,
             session,
+            connection,
             variables: Variables::default(),
             captured: Vec::new(),
             attempt: 1,
@@ -110,6 +114,7 @@ struct ClientRun<'r> {
     gate: &'r Gate,
     database: &'r Database,
     session: Session<'r>,
+    connection: Option<ConnectionId>,
     variables: Variables,
     /// The names that a \gset or a \set has set, in order.
     captured: Vec<String>,
@@ -168,12 +173,23 @@ impl ClientRun<'_> {
                     let was_open = self.session.is_in_transaction();
                     // A connection that is broken has ended by itself.
                     let _ = self.session.disconnect("disconnect").await;
+                    self.wait_until_gone().await?;
                     if ended.is_ok() && was_open {
                         self.last_word = LastWord::Rollback;
                     }
                     return Ok(self.result(ended));
                 }
             }
+        }
+    }
+
+    /// What a lost connection held is free when the server has noticed.
+    async fn wait_until_gone(&mut self) -> Result<(), Fault> {
+        match self.connection {
+            Some(connection) if self.session.is_lost() => {
+                self.database.until_gone(connection).await
+            }
+            _ => Ok(()),
         }
     }
 

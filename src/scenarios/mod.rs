@@ -9,8 +9,10 @@
 //! - `invariant`: what must hold, and how it is asked. `judge`: the verdict of a run.
 //! - `rehearsal`: what is tried before any schedule: the set-up, and one client after the other.
 //! - `expectation`: what the file says that should be found, beside what was found.
+//! - `boundary`: it stays in its own database.
 //! - [`spec`]: PostgreSQL's isolation test files.
 
+mod boundary;
 mod by_engine;
 mod client;
 mod expectation;

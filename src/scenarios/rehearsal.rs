@@ -27,6 +27,7 @@ impl Rehearsal for SerialRuns {
         database: &'a Database,
     ) -> Pending<'a, Result<(), String>> {
         Box::pin(async move {
+            self.prepared.must_stay_inside(database).await?;
             self.after_the_set_up(database).await?;
             let scenario = &self.prepared.scenario;
             let clients: Vec<_> = Client::first(scenario.clients.len()).collect();

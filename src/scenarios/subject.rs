@@ -59,7 +59,7 @@ impl Scenario {
     }
 
     /// The statements that its clients can send, as they are written.
-    fn statements(&self, flavour: Flavour) -> Vec<UserStatement> {
+    pub(super) fn statements(&self, flavour: Flavour) -> Vec<UserStatement> {
         let scripts = self.clients.iter().filter_map(|it| it.scripts.on(flavour));
         let instructions = scripts.flat_map(|it| it.instructions());
         let statements = instructions.filter_map(|it| match &it.kind {

@@ -130,6 +130,11 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Whether the connection is lost: the server has ended it, or does not answer on it.
+    pub fn is_lost(&self) -> bool {
+        self.is_broken
+    }
+
     /// Closes the connection instead of returning it to the pool: what a user's statements have set
     /// for the session must not meet the next client.
     pub fn close(mut self) {

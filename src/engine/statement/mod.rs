@@ -141,6 +141,28 @@ impl UserStatement {
         })
     }
 
+    /// The first of these databases that it names: before a dot, or after USE, DATABASE or SCHEMA. None
+    /// if it names none.
+    pub fn names_one_of<'d>(&self, databases: &'d [String], flavour: Flavour) -> Option<&'d str> {
+        let tokens = tokens(&self.text, flavour);
+        let named = tokens.iter().enumerate().filter_map(|(at, token)| {
+            let name = token.name()?;
+            let is_before_a_dot = tokens.get(at + 1) == Some(&Token::Symbol('.'));
+            let is_after_a_dot = at > 0 && tokens[at - 1] == Token::Symbol('.');
+            let follows = |keyword: &str| at > 0 && tokens[at - 1].is(keyword);
+            let is_database = (is_before_a_dot && !is_after_a_dot)
+                || ["USE", "DATABASE", "SCHEMA", "EXISTS"]
+                    .iter()
+                    .any(|it| follows(it));
+            is_database.then_some(name)
+        });
+        let mut named = named.filter_map(|name| {
+            let database = databases.iter().find(|it| it.eq_ignore_ascii_case(name))?;
+            Some(database.as_str())
+        });
+        named.next()
+    }
+
     /// Its first keyword, in upper case, for a label: `UPDATE`.
     pub fn keyword(&self, flavour: Flavour) -> String {
         let tokens = tokens(&self.text, flavour);

@@ -71,6 +71,29 @@ fn the_words_tell_the_kind() {
 }
 
 #[test]
+fn another_database_is_told_from_a_table_and_a_column() {
+    let databases = ["shop".to_owned()];
+    let named = |sql: &str| {
+        let statement = UserStatement::new(sql, Flavour::MySql);
+        statement.names_one_of(&databases, Flavour::MySql).is_some()
+    };
+    for sql in [
+        "USE shop",
+        "SELECT * FROM Shop.orders",
+        "DROP DATABASE IF EXISTS `shop`",
+    ] {
+        assert!(named(sql), "{sql}");
+    }
+    for sql in [
+        "SELECT shop FROM t",
+        "SELECT t.shop FROM t",
+        "SELECT 'shop.orders'",
+    ] {
+        assert!(!named(sql), "{sql}");
+    }
+}
+
+#[test]
 fn a_label_is_the_first_keyword() {
     let keyword = |sql| UserStatement::new(sql, Flavour::MySql).keyword(Flavour::MySql);
     assert_eq!(keyword("/* x */ update t set a = 1"), "UPDATE");
