@@ -16,6 +16,7 @@ RUN mkdir src tools/make_requests/src \
 COPY migrations migrations
 COPY static static
 COPY tools/make_requests tools/make_requests
+COPY scenarios scenarios
 COPY src src
 RUN cargo build --release --locked --workspace --bins
 

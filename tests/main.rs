@@ -40,6 +40,7 @@ mod pooler;
 mod presets;
 mod reaching;
 mod rooms;
+mod scenarios;
 mod schema;
 mod sessions;
 mod sqlite_files;

@@ -128,6 +128,8 @@ enum ExploreFormat {
     Markdown,
     /// For a browser: one page that loads nothing else.
     Html,
+    /// JUnit XML, for CI.
+    Junit,
 }
 
 /// How many clients of a strategy run at once, unless told otherwise.
@@ -248,6 +250,7 @@ impl Args {
         Ok(match self.format {
             ExploreFormat::Json => format!("{}\n", serde_json::to_string_pretty(report)?),
             ExploreFormat::Html => report::matrix::html(report),
+            ExploreFormat::Junit => report::junit(report),
             ExploreFormat::Text | ExploreFormat::Markdown if self.matrix => {
                 report::matrix::markdown(report)
             }

@@ -79,7 +79,7 @@ pub async fn found_by_default(engine: TestEngine, full_name: &str) -> Vec<Findin
 
 async fn explore_everything(engine: TestEngine) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for settings in modes_and_levels_of(engine) {
+    for settings in engine.modes_and_levels() {
         let lab = engine.lab_with(explore::settings(&settings)).await;
         let found = explored(&lab.database, exhibits::subjects(), plan(ALL, 2)).await;
         assert!(found.error.is_none(), "{:?}", found.error);
@@ -89,30 +89,33 @@ async fn explore_everything(engine: TestEngine) -> Vec<Finding> {
     findings
 }
 
-/// Every mode and level of the engine.
-fn modes_and_levels_of(engine: TestEngine) -> Vec<Settings> {
-    let modes = match engine {
-        TestEngine::MariaDb => [false, true]
-            .map(|on| Settings {
-                snapshot_isolation: Some(on),
-                ..Settings::default()
+impl TestEngine {
+    /// Every mode and level of the engine.
+    pub fn modes_and_levels(self) -> Vec<Settings> {
+        let engine = self;
+        let modes = match engine {
+            TestEngine::MariaDb => [false, true]
+                .map(|on| Settings {
+                    snapshot_isolation: Some(on),
+                    ..Settings::default()
+                })
+                .to_vec(),
+            TestEngine::Sqlite => [Journal::Wal, Journal::Rollback]
+                .map(|journal| Settings {
+                    journal,
+                    ..Settings::default()
+                })
+                .to_vec(),
+            TestEngine::MySql | TestEngine::Postgres => vec![Settings::default()],
+        };
+        let at_every_level = |mode: Settings| {
+            engine.levels().iter().map(move |level| Settings {
+                isolation: Some(*level),
+                // Enough for some lanes.
+                connections: 20,
+                ..mode
             })
-            .to_vec(),
-        TestEngine::Sqlite => [Journal::Wal, Journal::Rollback]
-            .map(|journal| Settings {
-                journal,
-                ..Settings::default()
-            })
-            .to_vec(),
-        TestEngine::MySql | TestEngine::Postgres => vec![Settings::default()],
-    };
-    let at_every_level = |mode: Settings| {
-        engine.levels().iter().map(move |level| Settings {
-            isolation: Some(*level),
-            // Enough for some lanes.
-            connections: 20,
-            ..mode
-        })
-    };
-    modes.into_iter().flat_map(at_every_level).collect()
+        };
+        modes.into_iter().flat_map(at_every_level).collect()
+    }
 }

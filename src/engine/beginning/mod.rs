@@ -109,8 +109,8 @@ impl Beginning {
         }
     }
 
-    /// Brings a lane's database to its beginning. The first time, the database is empty, unless it is
-    /// explored in place.
+    /// Brings a lane's database to its beginning. The first time, all that is in the database is
+    /// dropped, because another scenario may have used the lane; unless it is explored in place.
     pub async fn restore(&self, database: &Database) -> Result<(), SetupError> {
         if self.is_in_place {
             return self.set_up(database).await;
@@ -119,6 +119,7 @@ impl Beginning {
         let known = self.ways().get(&lane).cloned();
         match known {
             None => {
+                drop_everything(database).await?;
                 self.set_up(database).await?;
                 let way = self.way(database).await?;
                 self.ways().insert(lane, way);
@@ -127,11 +128,7 @@ impl Beginning {
             Some(Way::Rows(statements)) if statements.is_empty() => Ok(()),
             Some(Way::Rows(statements)) => Ok(database.command(&statements).await?),
             Some(Way::Everything) => {
-                match database.engine.flavour {
-                    Flavour::MySql | Flavour::MariaDb => innodb::drop_everything(database).await?,
-                    Flavour::Postgres => postgres::drop_everything(database).await?,
-                    Flavour::Sqlite => sqlite::drop_everything(database).await?,
-                }
+                drop_everything(database).await?;
                 self.set_up(database).await
             }
         }
@@ -169,6 +166,15 @@ impl Beginning {
             Flavour::Sqlite => sqlite::rows(database, &mentions).await?,
         };
         Ok(statements.map_or(Way::Everything, Way::Rows))
+    }
+}
+
+/// Drops all that is in the database, except for what marks it as a lane.
+async fn drop_everything(database: &Database) -> Result<(), Fault> {
+    match database.engine.flavour {
+        Flavour::MySql | Flavour::MariaDb => innodb::drop_everything(database).await,
+        Flavour::Postgres => postgres::drop_everything(database).await,
+        Flavour::Sqlite => sqlite::drop_everything(database).await,
     }
 }
 

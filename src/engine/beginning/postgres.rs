@@ -71,10 +71,10 @@ pub(super) async fn rows(
 
 /// Drops all that is in the database.
 pub(super) async fn drop_everything(database: &Database) -> Result<(), Fault> {
-    let schemas =
-        format!("SELECT CAST(quote_ident(n.nspname) AS TEXT) FROM pg_namespace n WHERE {OURS}");
+    const SCHEMAS: &str = "SELECT CAST(quote_ident(nspname) AS TEXT) FROM pg_namespace \
+         WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'";
     let mut statements = Vec::new();
-    for row in database.rows(&schemas, &[]).await? {
+    for row in database.rows(SCHEMAS, &[]).await? {
         statements.push(format!("DROP SCHEMA {} CASCADE", row.text(0)?));
     }
     statements.push("SELECT lo_unlink(oid) FROM pg_largeobject_metadata".to_owned());

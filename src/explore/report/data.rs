@@ -30,8 +30,11 @@ pub struct Report {
     pub version: u32,
     /// One for each subject, engine, level and number of instances.
     pub findings: Vec<FindingData>,
-    /// The engines that are not here, and why.
+    /// The engines that are not here, and the scenarios that were left out, and why.
     pub missing: Vec<String>,
+    /// The scenarios that could not be explored to their end, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<String>,
 }
 
 /// What was found about one subject on one engine at one level.
@@ -231,7 +234,10 @@ pub struct AnswerData {
 impl Report {
     /// The report of an exploration.
     pub fn of(exploration: &Exploration) -> Self {
-        Self::of_findings(&exploration.findings, exploration.missing.clone())
+        Self {
+            broken: exploration.broken.clone(),
+            ..Self::of_findings(&exploration.findings, exploration.missing.clone())
+        }
     }
 
     /// The report of these findings.
@@ -240,6 +246,7 @@ impl Report {
             version: VERSION,
             findings: findings.iter().map(FindingData::of).collect(),
             missing,
+            broken: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! else.
 
 mod data;
+mod junit;
 pub mod matrix;
 mod sql;
 mod statement;
@@ -12,6 +13,8 @@ mod timeline;
 mod words;
 
 pub use data::{
-    AnomalyData, ExampleData, FindingData, HighlightData, RefusedData, Report, StepData, VERSION,
+    AnomalyData, AnswerData, ClientData, ExampleData, FindingData, HighlightData, RefusedData,
+    Report, StepData, VERSION,
 };
+pub use junit::junit;
 pub use text::{markdown, text};

@@ -1,0 +1,295 @@
+//! How clients end: refused, by their own decision, cut off, or by a mistake in their script. All of
+//! that is an outcome, and none of it reaches the next run.
+
+use racy::engine::FaultKind;
+use racy::scenarios::Options;
+use racy::verdict::Verdict;
+
+use super::{finding, finding_with, verdict};
+use crate::support::TestEngine;
+
+on_engines!(
+    every:
+        a_client_stops_by_its_own_decision,
+        a_refusal_is_handled_if_the_script_tests_it,
+        a_refused_client_is_run_again_as_often_as_it_says,
+        a_row_that_is_missing_unsets_its_variables,
+        an_invariant_can_hold_after_every_commit,
+        the_commit_of_a_statement_can_be_a_step_of_its_own,
+        what_a_run_leaves_behind_does_not_reach_the_next_one;
+    servers:
+        a_client_whose_connection_is_ended_is_refused,
+        a_client_that_forgets_to_commit_is_declined;
+    postgres:
+        a_race_inside_one_statement_is_found_between_its_end_and_its_commit;
+);
+
+const VOUCHER: &str = r#"
+title = "A voucher"
+[database]
+setup = """
+CREATE TABLE voucher (id INTEGER PRIMARY KEY, used INTEGER NOT NULL);
+INSERT INTO voucher VALUES (1, 0);
+CREATE TABLE log (id INTEGER PRIMARY KEY, who INTEGER);
+"""
+"#;
+
+async fn a_client_stops_by_its_own_decision(engine: TestEngine) {
+    let text = format!(
+        r#"{VOUCHER}
+[[client]]
+count = 2
+script = '''
+UPDATE voucher SET used = 1 WHERE id = 1 AND used = 0;
+\if :ROW_COUNT
+\else
+  \q
+\endif
+'''
+[[invariant]]
+name = "one of them"
+sql = "SELECT used = 1 AND :acknowledged = 1 AND :declined = 1 FROM voucher"
+"#
+    );
+    let found = finding(engine, &text).await;
+    assert_eq!(found.tally.count(Verdict::Declined), found.tally.schedules);
+    assert!(found.unexpected.is_empty(), "{:?}", found.unexpected);
+}
+
+async fn a_refusal_is_handled_if_the_script_tests_it(engine: TestEngine) {
+    let text = format!(
+        r#"{VOUCHER}
+[[client]]
+count = 2
+script = '''
+INSERT INTO log (id, who) VALUES (1, 1);
+SELECT :'FAULT' = 'unique_violation' AS is_there; \gset
+\if :is_there
+  UPDATE log SET who = who + 1 WHERE id = 1;
+\endif
+'''
+[[invariant]]
+name = "both are there"
+sql = "SELECT who = 2 AND :acknowledged = 2 FROM log"
+"#
+    );
+    let said = verdict(&finding(engine, &text).await);
+    assert!(said.starts_with("safe in all "), "{said}");
+}
+
+async fn a_refused_client_is_run_again_as_often_as_it_says(engine: TestEngine) {
+    let script = r"
+INSERT INTO log (id, who) VALUES (1, 1);
+\set tries 1
+";
+    let text = |retry: &str| {
+        format!(
+            r#"{VOUCHER}
+[[client]]
+count = 2
+{retry}
+may_be_refused = ["unique_violation"]
+script = '''{script}'''
+[[invariant]]
+name = "one row"
+sql = "SELECT COUNT(*) = 1 FROM log"
+"#
+        )
+    };
+    let once = finding(engine, &text("")).await;
+    let thrice = text(r#"retry = { on = ["unique_violation"], times = 3 }"#);
+    let thrice = finding(engine, &thrice).await;
+    let refused = Verdict::Refused(FaultKind::UniqueViolation);
+    // A A, B B and what lies between: the loser has one statement, or three.
+    assert_eq!(once.tally.count(refused), once.tally.schedules);
+    assert_eq!(thrice.tally.count(refused), thrice.tally.schedules);
+    let longest = thrice.tally.examples[&refused].schedule.0.len();
+    assert_eq!(
+        longest, 4,
+        "one statement, and three of the client that lost"
+    );
+    assert!(thrice.unexpected.is_empty(), "{:?}", thrice.unexpected);
+}
+
+async fn a_row_that_is_missing_unsets_its_variables(engine: TestEngine) {
+    let text = format!(
+        r#"{VOUCHER}
+[[client]]
+script = '''
+SELECT used FROM voucher WHERE id = 1; \gset
+SELECT used FROM voucher WHERE id = 2; \gset
+\if :{{?used}}
+  UPDATE voucher SET used = 99;
+\endif
+'''
+[[invariant]]
+name = "nothing was used"
+sql = "SELECT used = 0 FROM voucher"
+"#
+    );
+    let said = verdict(&finding(engine, &text).await);
+    assert!(said.starts_with("safe in all 1 schedule"), "{said}");
+}
+
+async fn an_invariant_can_hold_after_every_commit(engine: TestEngine) {
+    let text = |when: &str| {
+        format!(
+            r#"{VOUCHER}
+[[client]]
+script = '''
+UPDATE voucher SET used = used + 1;
+UPDATE voucher SET used = used - 1;
+'''
+[[client]]
+script = '''
+UPDATE voucher SET used = used + 1;
+UPDATE voucher SET used = used - 1;
+'''
+[[invariant]]
+name = "used once at most"
+sql = "SELECT used <= 1 FROM voucher"
+when = "{when}"
+"#
+        )
+    };
+    let at_the_end = verdict(&finding(engine, &text("end")).await);
+    assert!(at_the_end.starts_with("safe in all 6 "), "{at_the_end}");
+    let always = finding(engine, &text("every-commit")).await;
+    // A B …, B A …: of the six, those in which both first steps come first.
+    assert_eq!(always.tally.anomalies(), 4, "{}", verdict(&always));
+}
+
+async fn the_commit_of_a_statement_can_be_a_step_of_its_own(engine: TestEngine) {
+    let text = format!(
+        r#"{VOUCHER}
+[[client]]
+count = 2
+script = "UPDATE voucher SET used = used + 1;"
+[[invariant]]
+name = "both are counted"
+sql = "SELECT used = 2 FROM voucher"
+"#
+    );
+    let whole = finding(engine, &text).await;
+    assert_eq!(whole.tally.schedules, 2);
+    let split = Options {
+        split_commits: true,
+        ..Options::default()
+    };
+    let split = finding_with(engine, &text, split).await;
+    assert!(split.tally.schedules > 2);
+    assert_eq!(split.tally.anomalies(), 0, "{}", verdict(&split));
+}
+
+/// Temporary tables, variables of the session, generated keys and rows that were there: each run
+/// finds all of it as the set-up left it.
+async fn what_a_run_leaves_behind_does_not_reach_the_next_one(engine: TestEngine) {
+    let text = r#"
+title = "Traces"
+[database]
+setup.mysql = "CREATE TABLE made (id INT AUTO_INCREMENT PRIMARY KEY, note TEXT); INSERT INTO made (id, note) VALUES (5, 'x');"
+setup.mariadb = "CREATE TABLE made (id INT AUTO_INCREMENT PRIMARY KEY, note TEXT); INSERT INTO made (id, note) VALUES (5, 'x');"
+setup.postgres = "CREATE TABLE made (id INT GENERATED BY DEFAULT AS IDENTITY (START 6) PRIMARY KEY, note TEXT); INSERT INTO made (id, note) VALUES (5, 'x');"
+setup.sqlite = "CREATE TABLE made (id INTEGER PRIMARY KEY AUTOINCREMENT, note TEXT); INSERT INTO made (id, note) VALUES (5, 'x');"
+[[client]]
+count = 2
+script = '''
+CREATE TEMPORARY TABLE mine (a INT);
+INSERT INTO mine VALUES (1);
+INSERT INTO made (note) VALUES ('y');
+DELETE FROM made WHERE id = 5;
+'''
+[[invariant]]
+name = "the keys go on from the set-up's"
+sql = "SELECT COUNT(*) = 2 AND MIN(id) = 6 AND MAX(id) = 7 FROM made"
+"#;
+    let found = finding(engine, text).await;
+    let said = verdict(&found);
+    assert!(said.starts_with("safe in all "), "{said}");
+}
+
+async fn a_client_whose_connection_is_ended_is_refused(engine: TestEngine) {
+    let text = format!(
+        r#"{VOUCHER}
+[[client]]
+script.postgres = '''
+INSERT INTO log SELECT pg_backend_pid(), 0;
+BEGIN;
+UPDATE voucher SET used = used + 1;
+COMMIT;
+'''
+script.default = '''
+INSERT INTO log SELECT CONNECTION_ID(), 0;
+BEGIN;
+UPDATE voucher SET used = used + 1;
+COMMIT;
+'''
+[[client]]
+script.postgres = '''
+SELECT id FROM log; \gset
+\if :{{?id}}
+  SELECT pg_terminate_backend(:id);
+  UPDATE voucher SET used = used + 10;
+\endif
+'''
+script.default = '''
+SELECT id FROM log; \gset
+\if :{{?id}}
+  KILL CONNECTION :id;
+  UPDATE voucher SET used = used + 10;
+\endif
+'''
+[[invariant]]
+name = "what is kept was acknowledged"
+sql = "SELECT used IN (0, 1, 10, 11) FROM voucher"
+[expect.else]
+refused = "some"
+"#
+    );
+    let found = finding(engine, &text).await;
+    let said = verdict(&found);
+    let cut_off = Verdict::Refused(FaultKind::Unavailable);
+    assert!(found.tally.count(cut_off) > 0, "{said}");
+    assert!(found.unexpected.is_empty(), "{:?}", found.unexpected);
+}
+
+async fn a_client_that_forgets_to_commit_is_declined(engine: TestEngine) {
+    let text = format!(
+        r#"{VOUCHER}
+[[client]]
+count = 2
+script = '''
+BEGIN;
+UPDATE voucher SET used = used + 1;
+'''
+[[invariant]]
+name = "nothing was used"
+sql = "SELECT used = 0 AND :acknowledged = 0 FROM voucher"
+"#
+    );
+    let found = finding(engine, &text).await;
+    assert_eq!(found.tally.count(Verdict::Declined), found.tally.schedules);
+    assert!(found.tally.waited > 0);
+}
+
+async fn a_race_inside_one_statement_is_found_between_its_end_and_its_commit(engine: TestEngine) {
+    let text = r#"
+title = "Insert where not exists"
+[database]
+setup = "CREATE TABLE device (uuid TEXT);"
+[[client]]
+count = 2
+script = "INSERT INTO device SELECT 'u' WHERE NOT EXISTS (SELECT 1 FROM device WHERE uuid = 'u');"
+[[invariant]]
+name = "one device"
+sql = "SELECT COUNT(*) = 1 FROM device"
+"#;
+    let whole = verdict(&finding(engine, text).await);
+    assert!(whole.starts_with("safe in all 2 "), "{whole}");
+    let split = Options {
+        split_commits: true,
+        ..Options::default()
+    };
+    let split = finding_with(engine, text, split).await;
+    assert!(split.tally.anomalies() > 0, "{}", verdict(&split));
+}
