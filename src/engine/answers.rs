@@ -130,11 +130,11 @@ answers!(MySqlConnection, of_mysql);
 answers!(PgConnection, of_postgres);
 answers!(SqliteConnection, of_sqlite);
 
-fn names_of(columns: &[impl sqlx::Column]) -> Vec<String> {
+pub(super) fn names_of(columns: &[impl sqlx::Column]) -> Vec<String> {
     columns.iter().map(|it| it.name().to_owned()).collect()
 }
 
-fn data_of<'r, R: Row, V>(
+pub(super) fn data_of<'r, R: Row, V>(
     row: &'r R,
     datum: fn(V) -> Result<Datum, sqlx::error::BoxDynError>,
 ) -> Result<Vec<Datum>, Fault>
@@ -150,9 +150,9 @@ where
     values.collect()
 }
 
-type Read = Result<Datum, sqlx::error::BoxDynError>;
+pub(super) type Read = Result<Datum, sqlx::error::BoxDynError>;
 
-fn of_mysql(value: MySqlValueRef<'_>) -> Read {
+pub(super) fn of_mysql(value: MySqlValueRef<'_>) -> Read {
     if value.is_null() {
         return Ok(Datum::Null);
     }
@@ -171,7 +171,7 @@ fn of_mysql(value: MySqlValueRef<'_>) -> Read {
     Ok(of_bytes(bytes, kind))
 }
 
-fn of_postgres(value: PgValueRef<'_>) -> Read {
+pub(super) fn of_postgres(value: PgValueRef<'_>) -> Read {
     if value.is_null() {
         return Ok(Datum::Null);
     }
@@ -197,7 +197,7 @@ fn of_postgres(value: PgValueRef<'_>) -> Read {
     })
 }
 
-fn of_sqlite(value: SqliteValueRef<'_>) -> Read {
+pub(super) fn of_sqlite(value: SqliteValueRef<'_>) -> Read {
     if value.is_null() {
         return Ok(Datum::Null);
     }

@@ -32,6 +32,28 @@ fn is_the_end_of_a_mysql_connection(number: u16) -> bool {
     )
 }
 
+/// Whether an engine says with this code that it does not understand a statement, or does not have
+/// what it calls. The engine need not be known, as above.
+pub(super) fn is_of_another_dialect(code: &str, message: &str) -> bool {
+    match code {
+        // PostgreSQL: syntax, feature, function, operator or type that it does not have
+        "42601" | "0A000" | "42883" | "42704" => true,
+        // MySQL and MariaDB: syntax (1064, 1149), setting (1193), feature (1235), function or
+        // procedure (1305, 1630), name of a program's variable (1327)
+        "1064" | "1149" | "1193" | "1235" | "1305" | "1327" | "1630" => true,
+        // SQLite has one code for all mistakes.
+        "1" => [
+            "syntax error",
+            "no such function",
+            "unrecognized token",
+            "incomplete input",
+        ]
+        .iter()
+        .any(|words| message.contains(words)),
+        _ => false,
+    }
+}
+
 /// MySQL's and MariaDB's error numbers. The number and not the SQLSTATE decides: 1020 comes with
 /// the state HY000, which says nothing.
 /// See <https://dev.mysql.com/doc/mysql-errors/9.0/en/server-error-reference.html> and

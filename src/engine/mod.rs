@@ -23,6 +23,7 @@
 //! - `literal`: values as SQL literals.
 //! - `fault`: an engine's refusal, classified once. `codes`: the engines' own codes, by class.
 //! - `statement`: statements of a user's, and their kinds. `answers`: what engines return to them.
+//! - `blocks`: several statements of a user's as one query. `notices`: what PostgreSQL tells besides.
 //! - `work`: statements that no client races for. `ready`: does the database take writes?
 //! - `named_lock`: locks that are on no row. `file_lock`: the lock file beside a SQLite database.
 //!   `alone`: a transaction that no other client gets between.
@@ -37,6 +38,7 @@ mod alone;
 mod answers;
 mod beginning;
 mod behind_pooler;
+mod blocks;
 pub mod choice;
 mod codes;
 mod connection;
@@ -54,6 +56,7 @@ mod migrate;
 mod migrations;
 mod mysql;
 mod named_lock;
+mod notices;
 mod parameters;
 mod pool;
 mod pooler;
@@ -74,6 +77,7 @@ mod waits;
 mod work;
 
 pub use beginning::{Beginning, SetupError, SetupStatement};
+pub use blocks::{BlockNews, BlockSession};
 pub use connection::{ConnectionId, Row, Value};
 pub use database::{Database, Engine};
 pub use dialect::{Flavour, Isolation};
@@ -81,6 +85,7 @@ pub use error::OpenError;
 pub use fault::{Fault, FaultKind};
 pub use file_lock::FileLock;
 pub use lane::{BESIDE_THE_CLIENTS, Lane, LaneKind, Lanes, Scratch};
+pub use notices::Notice;
 pub use pool::PoolUse;
 pub use ready::WriteProbe;
 pub use schema::SchemaGap;

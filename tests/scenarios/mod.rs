@@ -4,6 +4,7 @@ mod compiled;
 mod corpus;
 mod outcomes;
 mod places;
+mod spec;
 mod waits;
 
 use std::sync::Arc;

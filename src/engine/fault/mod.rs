@@ -128,6 +128,13 @@ impl Fault {
         }
     }
 
+    /// Whether the engine does not understand the statement, or lacks what it calls: it is written in
+    /// the dialect of another engine.
+    pub(crate) fn is_of_another_dialect(&self) -> bool {
+        let code = self.code.as_deref();
+        code.is_some_and(|code| codes::is_of_another_dialect(code, &self.message))
+    }
+
     /// Whether its connection is of no further use. A new connection may reach another server, have
     /// other rights, or prepare again a statement that was lost.
     pub(super) fn spoils_the_connection(&self) -> bool {

@@ -4,15 +4,34 @@
 //! - `parser`: the grammar. `names`: which step a permutation means.
 //! - `interleavings`: every order of the sessions' steps, for a file that names no permutation.
 //! - `error`: what is wrong in a file, where, and what would be right.
+//!
+//! Running it:
+//! - `run`: which permutations are run.
+//! - `tester`: permutations one after the other, on the same connections. `attempt`: one of them,
+//!   with isolationtester's meaning of waiting. `seat`: one session.
+//! - `columns`: the columns of results without rows.
+//! - `report`: what became of a permutation. `table`: a result as libpq prints it.
 
+mod attempt;
+mod columns;
 mod error;
 mod interleavings;
 mod lexer;
 mod names;
 mod parser;
+mod report;
+mod run;
+mod seat;
+mod table;
+mod tester;
+
+use std::time::Duration;
 
 pub use error::{Place, SpecError};
 pub use interleavings::Interleavings;
+pub use report::{BrokenOff, NotHere, PermutationReport, SpecEvent};
+pub use run::SpecReport;
+pub use tester::{TestError, Tester};
 
 /// A `.spec` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +139,33 @@ impl Spec {
     /// A permutation's step.
     pub fn step(&self, at: &PermutationStep) -> &SpecStep {
         &self.sessions[at.session].steps[at.step]
+    }
+
+    /// All blocks of SQL.
+    fn blocks(&self) -> impl Iterator<Item = &Sql> {
+        let sessions = self.sessions.iter().flat_map(|it| {
+            let steps = it.steps.iter().map(|step| &step.sql);
+            it.setup.iter().chain(steps).chain(&it.teardown)
+        });
+        self.setup.iter().chain(sessions).chain(&self.teardown)
+    }
+
+    /// How long a wait can last that only a timeout ends.
+    fn waits_end_within(&self) -> Duration {
+        /// The file sets a timeout, of a lock or a statement. It is longer in no sensible file.
+        const WITH_A_TIMEOUT: Duration = Duration::from_secs(20);
+        /// Long enough to be sure that the engine shows no passing state.
+        const WITHOUT_ONE: Duration = Duration::from_millis(100);
+
+        let sets_one = |it: &Sql| {
+            let sql = it.text.to_lowercase().replace("deadlock_timeout", "");
+            sql.contains("timeout")
+        };
+        if self.blocks().any(sets_one) {
+            WITH_A_TIMEOUT
+        } else {
+            WITHOUT_ONE
+        }
     }
 
     /// The steps that no permutation uses, if the file names permutations.
