@@ -1,5 +1,6 @@
 //! Blocks of a user's SQL: any number of statements that go to the engine as one query, as the
-//! engine's own client sends them. Outside a transaction PostgreSQL keeps all of a block or nothing.
+//! engine's own client sends them. Outside a transaction PostgreSQL keeps the whole block or
+//! nothing.
 
 use std::fmt;
 

@@ -23,7 +23,7 @@
 //! - `literal`: values as SQL literals.
 //! - `fault`: an engine's refusal, classified once. `codes`: the engines' own codes, by class.
 //! - `statement`: statements of a user's, and their kinds. `answers`: what engines return to them.
-//! - `blocks`: several statements of a user's as one query. `notices`: what PostgreSQL tells besides.
+//! - `blocks`: statements of a user's as one query. `notices`: what PostgreSQL tells besides.
 //! - `work`: statements that no client races for. `ready`: does the database take writes?
 //! - `named_lock`: locks that are on no row. `file_lock`: the lock file beside a SQLite database.
 //!   `alone`: a transaction that no other client gets between.

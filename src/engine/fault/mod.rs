@@ -128,8 +128,8 @@ impl Fault {
         }
     }
 
-    /// Whether the engine does not understand the statement, or lacks what it calls: it is written in
-    /// the dialect of another engine.
+    /// Whether the engine does not understand the statement, or lacks what it calls: it is in the
+    /// dialect of another engine.
     pub(crate) fn is_of_another_dialect(&self) -> bool {
         let code = self.code.as_deref();
         code.is_some_and(|code| codes::is_of_another_dialect(code, &self.message))

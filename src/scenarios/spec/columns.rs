@@ -13,8 +13,8 @@ use crate::scenarios::script::statements;
 pub(super) struct Columns(HashMap<String, Vec<Vec<String>>>);
 
 impl Columns {
-    /// Asks the engine, on a connection of its own, after the set-up and before the first step. What
-    /// a statement needs that is not there yet, such as a session's temporary table, leaves its
+    /// Asks the engine, on a connection of its own, between the set-up and the first step. A
+    /// statement that needs what is not there yet, such as a session's temporary table, keeps its
     /// columns unknown.
     pub(super) async fn ask(database: &Database, spec: &Spec) -> Result<Self, Fault> {
         let flavour = database.engine().flavour;

@@ -6,16 +6,19 @@
 //! - `error`: what is wrong in a file, where, and what would be right.
 //!
 //! Running it:
-//! - `run`: which permutations are run.
+//! - `beside`: in a database of its own. `run`: which permutations are run.
 //! - `tester`: permutations one after the other, on the same connections. `attempt`: one of them,
 //!   with isolationtester's meaning of waiting. `seat`: one session.
 //! - `columns`: the columns of results without rows.
 //! - `report`: what became of a permutation. `table`: a result as libpq prints it.
+//!   `json`: the same for programs.
 
 mod attempt;
+mod beside;
 mod columns;
 mod error;
 mod interleavings;
+mod json;
 mod lexer;
 mod names;
 mod parser;
@@ -27,6 +30,7 @@ mod tester;
 
 use std::time::Duration;
 
+pub use beside::SpecRunError;
 pub use error::{Place, SpecError};
 pub use interleavings::Interleavings;
 pub use report::{BrokenOff, NotHere, PermutationReport, SpecEvent};

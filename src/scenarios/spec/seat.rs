@@ -1,7 +1,7 @@
 //! A session of a `.spec` file at work: its connection, and what it says.
 //!
-//! What it says waits in its own channel until the tester looks at it. So the report does not depend
-//! on which of several sessions was quicker.
+//! What it says waits in its own channel until the tester looks at it. So the report does not
+//! depend on which of several sessions was quicker.
 
 use std::time::Duration;
 
