@@ -70,6 +70,8 @@ impl Flavour {
 
     fn bytes(self, digits: &str) -> String {
         match self {
+            // MariaDB's `X'…'` is no number beside a BIT, as MySQL's is. Its `0x…` is both.
+            Self::MariaDb if !digits.is_empty() => format!("0x{digits}"),
             Self::MySql | Self::MariaDb | Self::Sqlite => format!("X'{digits}'"),
             Self::Postgres => format!("'\\x{digits}'::bytea"),
         }
@@ -140,4 +142,179 @@ fn is_zero_date(text: &str) -> bool {
     let date = text.split([' ', 'T']).next().unwrap_or(text);
     date.split('-')
         .any(|part| !part.is_empty() && part.bytes().all(|it| it == b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+    use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+
+    use super::*;
+    use Flavour::{MariaDb, MySql, Postgres, Sqlite};
+
+    const EVERY: [Flavour; 4] = [MySql, MariaDb, Postgres, Sqlite];
+    const INNODB: [Flavour; 2] = [MySql, MariaDb];
+
+    fn value(text: &str, kind: DatumKind) -> Datum {
+        Datum::Value {
+            text: text.to_owned(),
+            kind,
+        }
+    }
+
+    const NUMBERS: &[(&[Flavour], &str, &str)] = &[
+        (&EVERY, "12", "12"),
+        (&EVERY, "1.50", "1.50"),
+        (&EVERY, "1e+20", "1e+20"),
+        (&EVERY, "-5", "(-5)"),
+        (&EVERY, "-1.5e-07", "(-1.5e-07)"),
+        // What is no number cannot become a part of the statement.
+        (&EVERY, "1; DROP", "'1; DROP'"),
+        (&EVERY, "", "''"),
+        (&EVERY, "-", "'-'"),
+        (&EVERY, ".", "'.'"),
+        (&EVERY, "1e", "'1e'"),
+        (&[Postgres], "NaN", "CAST('NaN' AS double precision)"),
+        (
+            &[Postgres],
+            "-Infinity",
+            "CAST('-Infinity' AS double precision)",
+        ),
+        (&[Sqlite], "Inf", "9e999"),
+        (&[Sqlite], "-Inf", "(-9e999)"),
+    ];
+
+    #[test]
+    fn a_number_stands_bare_and_a_negative_one_in_parentheses() {
+        for (flavours, text, expected) in NUMBERS {
+            for flavour in *flavours {
+                let literal = flavour.literal(&Datum::number(text));
+                assert_eq!(literal, *expected, "{flavour}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn null_and_booleans_are_words() {
+        for flavour in EVERY {
+            assert_eq!(flavour.literal(&Datum::Null), "NULL");
+            for (text, expected) in [("t", "TRUE"), ("TRUE", "TRUE"), ("f", "FALSE")] {
+                let literal = flavour.literal(&value(text, DatumKind::Boolean));
+                assert_eq!(literal, expected);
+            }
+        }
+    }
+
+    const TEXTS: &[(&[Flavour], &str, &str)] = &[
+        (&EVERY, "", "''"),
+        (&EVERY, "it's", "'it''s'"),
+        (&INNODB, r"a\'b", r"'a\\''b'"),
+        (&INNODB, "a\0b", r"'a\0b'"),
+        (&[Postgres, Sqlite], r"a\'b", r"'a\''b'"),
+        (&[Sqlite], "a\0'b", "('a' || char(0) || '''b')"),
+    ];
+
+    #[test]
+    fn a_text_is_quoted() {
+        for (flavours, text, expected) in TEXTS {
+            for flavour in *flavours {
+                assert_eq!(flavour.literal(&Datum::text(*text)), *expected);
+                assert_eq!(flavour.quoted(text), *expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_quoted() {
+        for flavour in INNODB {
+            assert_eq!(flavour.quoted_name("a`\"b"), "`a``\"b`");
+        }
+        for flavour in [Postgres, Sqlite] {
+            assert_eq!(flavour.quoted_name("a`\"b"), "\"a`\"\"b\"");
+        }
+    }
+
+    #[test]
+    fn bytes_are_hexadecimal_digits() {
+        let bytes = value("00ff", DatumKind::Bytes);
+        for flavour in [MySql, Sqlite] {
+            assert_eq!(flavour.literal(&bytes), "X'00ff'");
+        }
+        assert_eq!(MariaDb.literal(&bytes), "0x00ff");
+        assert_eq!(MariaDb.literal(&value("", DatumKind::Bytes)), "X''");
+        assert_eq!(Postgres.literal(&bytes), r"'\x00ff'::bytea");
+    }
+
+    const TYPED: &[(&[Flavour], &str, &str, &str)] = &[
+        (&INNODB, "2026-01-02", "date", "DATE'2026-01-02'"),
+        (
+            &INNODB,
+            "2026-01-02 03:04:05.6",
+            "datetime(1)",
+            "TIMESTAMP'2026-01-02 03:04:05.6'",
+        ),
+        (
+            &INNODB,
+            "2026-01-02 03:04:05",
+            "TIMESTAMP",
+            "TIMESTAMP'2026-01-02 03:04:05'",
+        ),
+        (&INNODB, "-12:00:00", "time", "TIME'-12:00:00'"),
+        (&INNODB, "0000-00-00", "date", "'0000-00-00'"),
+        (
+            &INNODB,
+            "2026-00-01 00:00:00",
+            "datetime",
+            "'2026-00-01 00:00:00'",
+        ),
+        (&INNODB, "a", "enum", "'a'"),
+        (&[MySql], "[1]", "json", "CAST('[1]' AS JSON)"),
+        (&[MariaDb], "[1]", "json", "'[1]'"),
+        (&[Postgres], "it's", "json", "CAST('it''s' AS json)"),
+        (&[Postgres], "{1,2}", "int4[]", "CAST('{1,2}' AS int4[])"),
+        (&[Sqlite], "2026-01-02", "date", "'2026-01-02'"),
+    ];
+
+    #[test]
+    fn a_typed_value_keeps_its_type_where_the_engine_has_it() {
+        for (flavours, text, name, expected) in TYPED {
+            for flavour in *flavours {
+                let datum = value(text, DatumKind::Typed((*name).to_owned()));
+                assert_eq!(flavour.literal(&datum), *expected, "{flavour}: {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn sqlite_reads_a_literal_of_any_text_as_that_text() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.unwrap();
+        let connection = SqliteConnection::connect("sqlite::memory:");
+        let mut connection = runtime.block_on(connection).unwrap();
+        let texts = prop::collection::vec(
+            prop_oneof![
+                any::<char>(),
+                prop::sample::select(&['\'', '\\', '\0', '"'][..])
+            ],
+            0..30,
+        );
+        let mut runner = TestRunner::new(Config {
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let mut read_back = |text: String| {
+            let sql = format!("SELECT {}", Sqlite.literal(&Datum::text(text.clone())));
+            let read = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection);
+            let read: String = runtime.block_on(read).unwrap();
+            (read, text)
+        };
+        let read_back = std::cell::RefCell::new(&mut read_back);
+        let outcome = runner.run(&texts, |characters| {
+            let (read, text) = read_back.borrow_mut()(characters.into_iter().collect());
+            prop_assert_eq!(read, text);
+            Ok(())
+        });
+        outcome.unwrap();
+    }
 }

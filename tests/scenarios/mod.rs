@@ -2,9 +2,11 @@
 
 mod compiled;
 mod corpus;
+mod literals;
 mod outcomes;
 mod places;
 mod spec;
+mod splitting;
 mod waits;
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The instructions of a script, with the targets of its branches.
 
 use super::command::{Command, CommandKind};
-use super::error::{ScriptError, line_of};
+use super::error::{Lines, ScriptError, line_of};
 use super::instruction::{Instruction, InstructionKind, Statement};
 use super::split::Source;
 use super::template::Template;
@@ -10,6 +10,7 @@ use super::template::Template;
 #[derive(Debug)]
 pub(super) struct Compiler<'t> {
     text: &'t str,
+    lines: Lines<'t>,
     instructions: Vec<Instruction>,
     /// The branches that are open, the innermost last.
     branches: Vec<Branch>,
@@ -38,6 +39,7 @@ impl<'t> Compiler<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self {
             text,
+            lines: Lines::new(text),
             instructions: Vec::new(),
             branches: Vec::new(),
             may_capture: false,
@@ -208,7 +210,7 @@ impl<'t> Compiler<'t> {
     }
 
     fn push(&mut self, offset: usize, kind: InstructionKind) {
-        let line = line_of(self.text, offset);
+        let line = self.lines.line_of(offset);
         self.instructions.push(Instruction { line, kind });
     }
 

@@ -38,7 +38,7 @@ pub use variables::{UnsetVariable, Variables, truth};
 
 use crate::engine::Flavour;
 use compile::Compiler;
-use error::line_of;
+use error::Lines;
 use lexer::Naming;
 use split::{Piece, Splitter};
 
@@ -63,10 +63,11 @@ impl Script {
 pub fn statements(text: &str, flavour: Flavour) -> Result<Vec<(usize, String)>, ScriptError> {
     const REFUSAL: &str = "only clients' scripts have them; plain SQL is right here";
     let mut splitter = Splitter::of_sql(text, flavour, Naming::Refused, REFUSAL);
+    let mut lines = Lines::new(text);
     let mut statements = Vec::new();
     while let Some(piece) = splitter.next()? {
         if let Piece::Statement(source) = piece {
-            let line = line_of(text, source.range.start);
+            let line = lines.line_of(source.range.start);
             statements.push((line, text[source.range].to_owned()));
         }
     }

@@ -414,3 +414,10 @@ fn an_invariant_is_one_statement() {
         );
     }
 }
+
+#[test]
+fn a_long_set_up_is_split_at_once() {
+    let row = "INSERT INTO t VALUES (1, 'a long row; with a semicolon and more text in it');\n";
+    let found = statements(&row.repeat(20_000), MySql).unwrap();
+    assert_eq!(found.last().map(|(line, _)| *line), Some(20_000));
+}
