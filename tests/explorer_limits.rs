@@ -227,7 +227,7 @@ async fn a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal(engine:
         &subject(strategy),
         &plan,
         &Stop::default(),
-        &|_| (),
+        &|_, _| (),
     )
     .await;
     alone.run(on).await;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
 
 use super::database::EngineOptions;
+use super::progress::ProgressLine;
 use super::signals::Signals;
 use super::subjects::{Named, NamedParser, subjects};
 use super::terminal::{complain, print};
@@ -285,27 +285,19 @@ async fn wait_for_the_end(
 
 /// Runs the job, and shows on standard error how far it is.
 async fn explore(job: &Job) -> Exploration {
-    let bar = spinner();
+    let bar = ProgressLine::new();
     let show = |event| match event {
+        Event::Started(exploring) => bar.begin(&exploring),
         Event::Progress {
-            exploring,
             schedules,
+            verdicts,
+            done,
             ..
-        } => {
-            let (subject, engine) = (exploring.subject, exploring.engine);
-            bar.set_message(format!("{subject} on {engine}: {schedules} schedules"));
-            bar.tick();
-        }
-        Event::Note(line) => bar.suspend(|| complain(&line)),
-        Event::Started(_) | Event::Found(_) | Event::Missing(_) | Event::Ended(_) => {}
+        } => bar.show(schedules, &verdicts, done),
+        Event::Note(line) => bar.note(&line),
+        Event::Found(_) | Event::Missing(_) | Event::Ended(_) => {}
     };
     let exploration = job.run(&show).await;
-    bar.finish_and_clear();
+    bar.clear();
     exploration
-}
-
-/// A spinner on standard error. It shows nothing if that is no terminal.
-fn spinner() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {msg}");
-    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }

@@ -9,7 +9,7 @@
 //! | `documents` | `completions` and `man` |
 //! | `database` | which database: the options that most commands share |
 //! | `times` | how a time is written |
-//! | `signals`, `terminal`, `log` | what surrounds a command |
+//! | `signals`, `terminal`, `log`, `progress` | what surrounds a command |
 
 mod database;
 mod demo;
@@ -20,6 +20,7 @@ mod keeper;
 mod log;
 mod migrate;
 mod orders;
+mod progress;
 mod scenarios;
 mod serve;
 mod signals;

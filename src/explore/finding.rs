@@ -167,7 +167,8 @@ impl Example {
 }
 
 /// Explores a subject on these lanes, one run on each at a time. There has to be at least one lane.
-/// `stop` ends it early, and `progress` sees the counts after each run.
+/// `stop` ends it early, and `progress` sees the counts after each run, and the
+/// share of the search that is done.
 ///
 /// Returns what was found and, if a run did not come to its end, why.
 pub async fn explore(
@@ -175,14 +176,14 @@ pub async fn explore(
     subject: &Arc<Subject>,
     plan: &Plan,
     stop: &Stop,
-    progress: &(dyn Fn(&Tally) + Sync),
+    progress: &(dyn Fn(&Tally, f64) + Sync),
 ) -> (Finding, Result<(), RunError>) {
     let started = Instant::now();
     let engine = lanes[0].database.engine().clone();
     let mut tally = Tally::default();
-    let searched = search(lanes, subject, plan, stop, |judged| {
+    let searched = search(lanes, subject, plan, stop, |judged, done| {
         tally.add(judged, subject);
-        progress(&tally);
+        progress(&tally, done);
     });
     let (left_out, ended) = searched.await;
     let mut finding = Finding {

@@ -15,6 +15,7 @@ use crate::engine::local;
 use crate::engine::{
     BESIDE_THE_CLIENTS, Database, Engine, Flavour, LaneKind, Lanes, OpenError, Scratch, Settings,
 };
+use crate::verdict::Verdict;
 
 /// One exploration.
 #[derive(Debug, Clone)]
@@ -60,8 +61,10 @@ pub enum Event {
         exploring: Exploring,
         /// The number of runs so far.
         schedules: u64,
-        /// The number of them with an anomaly.
-        anomalies: u64,
+        /// The number of runs with each verdict so far.
+        verdicts: BTreeMap<Verdict, u64>,
+        /// The share of the search that is done, from 0 to 1. It is an estimate.
+        done: f64,
     },
     /// The exploration of a subject has ended.
     Found(Box<Finding>),
@@ -354,11 +357,12 @@ impl<'j> JobSession<'j> {
             }
         }
         (self.events)(Event::Started(exploring.clone()));
-        let progress = |tally: &Tally| {
+        let progress = |tally: &Tally, done: f64| {
             (self.events)(Event::Progress {
                 exploring: exploring.clone(),
                 schedules: tally.schedules,
-                anomalies: tally.anomalies(),
+                verdicts: tally.verdicts.clone(),
+                done,
             });
         };
         let alone = subject.about.scenario.as_ref();

@@ -39,6 +39,11 @@ pub trait Policy: fmt::Debug + Send {
         usize::MAX
     }
 
+    /// The share of the whole search that this run stands for, once it is over: the shares of all runs
+    /// add up to 1. A choice between several clients divides the share among them evenly, so the sum
+    /// is an estimate of how far the search is.
+    fn share(&self) -> f64;
+
     /// The same run from its beginning.
     fn again(&self) -> Box<dyn Policy>;
 
@@ -110,13 +115,16 @@ pub struct Exhaustive {
     noticed: Vec<Client>,
     made: Vec<Decision>,
     branches: Vec<Branch>,
+    /// The share of the search that is left to this run and to what branches off from here on.
+    share: f64,
 }
 
 /// The beginning of a further run, and the clients that are asleep after it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Branch {
     decisions: Vec<Decision>,
     asleep: Vec<Client>,
+    share: f64,
 }
 
 /// The client that was let go, and the parked clients to choose from.
@@ -141,7 +149,12 @@ impl Decision {
 impl Exhaustive {
     /// The first of all runs. `alike` says that all clients do the same.
     pub fn new(reduced: bool, alike: bool) -> Self {
-        Self::after(Branch::default(), reduced, alike)
+        let all = Branch {
+            decisions: Vec::new(),
+            asleep: Vec::new(),
+            share: 1.0,
+        };
+        Self::after(all, reduced, alike)
     }
 
     fn after(begins: Branch, reduced: bool, alike: bool) -> Self {
@@ -149,6 +162,7 @@ impl Exhaustive {
             reduced,
             alike,
             asleep: begins.asleep.clone(),
+            share: begins.share,
             begins,
             noticed: Vec::new(),
             made: Vec::new(),
@@ -193,6 +207,8 @@ impl Exhaustive {
             .filter(|it| self.is_awake(it.client))
             .collect();
         let (first, others) = awake.split_first()?;
+        // Few clients: the number is exact.
+        self.share /= awake.len() as f64;
         for (number, other) in others.iter().enumerate() {
             let mut decisions = self.made.clone();
             decisions.push(Decision::between(parked, other.client));
@@ -202,7 +218,11 @@ impl Exhaustive {
                 asleep.extend(self.asleep.iter().copied().chain(before));
                 asleep.retain(|client| commutes(*client, other, parked));
             }
-            self.branches.push(Branch { decisions, asleep });
+            self.branches.push(Branch {
+                decisions,
+                asleep,
+                share: self.share,
+            });
         }
         self.asleep
             .retain(|client| commutes(*client, first, parked));
@@ -245,6 +265,10 @@ impl Policy for Exhaustive {
         let (reduced, alike) = (self.reduced, self.alike);
         let run = |branch| Box::new(Self::after(branch, reduced, alike)) as Box<dyn Policy>;
         self.branches.into_iter().map(run).collect()
+    }
+
+    fn share(&self) -> f64 {
+        self.share
     }
 
     fn again(&self) -> Box<dyn Policy> {
@@ -344,6 +368,13 @@ impl Policy for Random {
         self.number == 0
     }
 
+    fn share(&self) -> f64 {
+        match self.number {
+            0 => 0.0,
+            _ => 1.0 / self.runs as f64,
+        }
+    }
+
     fn again(&self) -> Box<dyn Policy> {
         Box::new(self.draw.policy(self.number, self.runs))
     }
@@ -415,6 +446,10 @@ impl Policy for Replay {
         Vec::new()
     }
 
+    fn share(&self) -> f64 {
+        1.0
+    }
+
     fn again(&self) -> Box<dyn Policy> {
         Box::new(Self::new(self.schedule.clone()))
     }
@@ -441,6 +476,7 @@ mod tests {
         let step = step(effect);
         let mut to_run: Vec<Box<dyn Policy>> = vec![Box::new(first)];
         let mut schedules = Vec::new();
+        let mut covered = 0.0;
         while let Some(mut policy) = to_run.pop() {
             let mut left = steps.to_vec();
             let mut schedule = Schedule::default();
@@ -464,8 +500,10 @@ mod tests {
                 schedule.0.push(client);
             };
             schedules.extend(complete.then_some(schedule));
+            covered += policy.share();
             to_run.extend(policy.branches());
         }
+        assert!((covered - 1.0_f64).abs() < 1e-9, "{covered}");
         schedules
     }
 

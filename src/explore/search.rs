@@ -94,19 +94,20 @@ pub(super) struct JudgedRun {
 }
 
 /// Runs the plan's schedules on these lanes, one on each at a time, and hands each run that is
-/// judged to `found`. Returns what was left out and, if a run did not come to its end, why.
+/// judged to `found`, with the share of the search that is done. Returns what was left out and, if a run did not come to its end, why.
 pub(super) async fn search(
     lanes: &[Lane],
     subject: &Arc<Subject>,
     plan: &Plan,
     stop: &Stop,
-    mut found: impl FnMut(JudgedRun),
+    mut found: impl FnMut(JudgedRun, f64),
 ) -> (LeftOut, Result<(), RunError>) {
     let alike = subject.about.clients_are_alike;
     let mut to_run = vec![plan.schedules.policy(plan.clients, alike)];
     let mut idle: Vec<_> = lanes.iter().map(|lane| Worker::on(lane, subject)).collect();
     let mut running = JoinSet::new();
     let mut begun = 0;
+    let mut done = 0.0;
     let mut left_out = LeftOut::default();
     let mut result = Ok(());
     loop {
@@ -133,10 +134,11 @@ pub(super) async fn search(
             joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         idle.push(worker);
         match explored {
-            Ok((attempt, branches)) => {
-                to_run.extend(branches);
+            Ok((attempt, after)) => {
+                to_run.extend(after.branches);
+                done += after.share;
                 match attempt {
-                    Attempt::Judged(judged) => found(*judged),
+                    Attempt::Judged(judged) => found(*judged, done),
                     Attempt::Covered => begun -= 1,
                     Attempt::Diverged => left_out.diverged += 1,
                 }
@@ -163,6 +165,23 @@ pub(super) struct LeftOut {
     pub(super) diverged: u64,
     /// The number of runs that ended in a lock timeout of a client that was not seen to wait.
     pub(super) waits_not_seen: u64,
+}
+
+/// What a policy leaves when its run is over.
+struct AfterRun {
+    /// The share of the search that the run stood for.
+    share: f64,
+    /// The runs that follow from it.
+    branches: Vec<Box<dyn Policy>>,
+}
+
+impl AfterRun {
+    fn of(policy: Box<dyn Policy>) -> Self {
+        Self {
+            share: policy.share(),
+            branches: policy.branches(),
+        }
+    }
 }
 
 /// What one run led to.
@@ -226,7 +245,7 @@ impl Worker {
         clients: usize,
         instances: usize,
         mut policy: Box<dyn Policy>,
-    ) -> Result<(Attempt, Vec<Box<dyn Policy>>), RunError> {
+    ) -> Result<(Attempt, AfterRun), RunError> {
         let mut unconfirmed = None;
         let mut too_slow = None;
         for _ in 0..Self::TRIES {
@@ -238,14 +257,19 @@ impl Worker {
                         unconfirmed = Some(shape);
                         policy = again;
                     }
-                    _ => return Ok((attempt, policy.branches())),
+                    _ => return Ok((attempt, AfterRun::of(policy))),
                 },
                 Err(RunError::Diverged(_)) if policy.forgives() => policy = again,
                 Err(error @ RunError::TooSlow { .. }) => (policy, too_slow) = (again, Some(error)),
                 Err(error) => return Err(error),
             }
         }
-        too_slow.map_or(Ok((Attempt::Diverged, Vec::new())), Err)
+        // What branches off from it is not known.
+        let after = AfterRun {
+            share: policy.share(),
+            branches: Vec::new(),
+        };
+        too_slow.map_or(Ok((Attempt::Diverged, after)), Err)
     }
 
     /// Runs once, within one second of the engine's clock if the clients read it. A second is much

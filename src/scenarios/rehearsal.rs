@@ -145,6 +145,10 @@ impl Policy for OneAfterTheOther {
         Vec::new()
     }
 
+    fn share(&self) -> f64 {
+        1.0
+    }
+
     fn again(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
     }

@@ -52,7 +52,7 @@ impl BesideAClock {
         let plan = plan(schedules, 2);
         let lanes = database.lanes(2, 1, LaneKind::Rows).await.unwrap();
         let stop = Stop::default();
-        let explored = explore::explore(&lanes.lanes, &race, &plan, &stop, &|_| ()).await;
+        let explored = explore::explore(&lanes.lanes, &race, &plan, &stop, &|_, _| ()).await;
         lanes.close().await.unwrap();
         explored
     }

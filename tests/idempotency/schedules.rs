@@ -43,7 +43,7 @@ async fn verdicts(database: &Database, subject: Arc<Subject>) -> Vec<Verdict> {
     };
     let lanes = database.lanes(2, 2, LaneKind::Rows).await.unwrap();
     let stop = Stop::default();
-    let (finding, ended) = explore::explore(&lanes.lanes, &subject, &plan, &stop, &|_| ()).await;
+    let (finding, ended) = explore::explore(&lanes.lanes, &subject, &plan, &stop, &|_, _| ()).await;
     ended.unwrap();
     lanes.close().await.unwrap();
     assert!(finding.is_exhaustive() && finding.tally.schedules > 1);
