@@ -173,7 +173,13 @@ impl ClientRun<'_> {
                     let was_open = self.session.is_in_transaction();
                     // A connection that is broken has ended by itself.
                     let _ = self.session.disconnect("disconnect").await;
-                    self.wait_until_gone().await?;
+                    if let Err(late) = self.wait_until_gone().await {
+                        // The reason for the loss says more.
+                        return Err(match ended {
+                            Err(End::Refused(fault)) => fault,
+                            _ => late,
+                        });
+                    }
                     if ended.is_ok() && was_open {
                         self.last_word = LastWord::Rollback;
                     }

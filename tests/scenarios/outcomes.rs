@@ -236,6 +236,7 @@ script.default = '''
 SELECT id FROM log; \gset
 \if :{{?id}}
   KILL CONNECTION :id;
+  SELECT :ERROR AS has_ended_before; \gset
   UPDATE voucher SET used = used + 10;
 \endif
 '''

@@ -46,7 +46,8 @@ sql = "{invariant}"
 "#
         )
     };
-    let said = broken(engine, &text("SELECT COUNT(*) = 7 FROM a")).await;
+    let always = text("SELECT COUNT(*) = 7 FROM a") + "when = 'every-commit'\n";
+    let said = broken(engine, &always).await;
     assert!(said.contains("does not hold after the set-up"), "{said}");
     let said = broken(engine, &text("SELECT COUNT(*) = 1 FROM a")).await;
     assert!(
