@@ -274,14 +274,12 @@ impl<'j> JobSession<'j> {
     /// Explores all subjects on one database at one level.
     async fn explore(&mut self, database: &Database) -> Result<(), JobError> {
         let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (index, subject) in self.job.subjects.iter().enumerate() {
+        for subject in &self.job.subjects {
             match subject.about.is_not_for(database.engine()) {
                 None => {
                     let is_whole = subject.fixtures.lane_kind() == LaneKind::WholeDatabase;
-                    // What one subject makes of a whole database is nothing for another one.
-                    let whole = is_whole.then_some(index);
                     let clients = subject.about.clients(self.job.plan.clients);
-                    groups.entry((whole, clients)).or_default().push(subject);
+                    groups.entry((is_whole, clients)).or_default().push(subject);
                 }
                 Some(why) => self.leave_out(format!(
                     "{} on {}: {why}",
@@ -290,11 +288,13 @@ impl<'j> JobSession<'j> {
                 )),
             }
         }
-        for ((whole, clients), subjects) in groups {
-            let kind = match whole {
-                Some(_) if self.job.in_place => LaneKind::InPlace,
-                Some(_) => LaneKind::WholeDatabase,
-                None => LaneKind::Rows,
+        for ((is_whole, clients), subjects) in groups {
+            let kind = if is_whole && self.job.in_place {
+                LaneKind::InPlace
+            } else if is_whole {
+                LaneKind::WholeDatabase
+            } else {
+                LaneKind::Rows
             };
             self.explore_in_lanes(database, kind, clients, &subjects)
                 .await?;
