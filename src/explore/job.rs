@@ -281,6 +281,8 @@ impl<'j> JobSession<'j> {
                     let clients = subject.about.clients(self.job.plan.clients);
                     groups.entry((is_whole, clients)).or_default().push(subject);
                 }
+                // The empty cell of a matrix says it.
+                Some(_) if matches!(self.job.place, Place::EveryEngine(..)) => {}
                 Some(why) => self.leave_out(format!(
                     "{} on {}: {why}",
                     subject.about.name,

@@ -18,23 +18,23 @@ on_engines!(
 /// racy-django's strategies, and the files that say the same.
 const STRATEGIES: [(&str, &str); 5] = [
     (
-        "deposits/non_atomic",
+        "non_atomic_no_delay",
         include_str!("../../scenarios/racy-django/non_atomic.toml"),
     ),
     (
-        "deposits/non_atomic_long_delay",
+        "non_atomic_long_delay",
         include_str!("../../scenarios/racy-django/non_atomic_long_delay.toml"),
     ),
     (
-        "deposits/atomic",
+        "atomic_no_delay",
         include_str!("../../scenarios/racy-django/atomic.toml"),
     ),
     (
-        "deposits/atomic_long_delay",
+        "atomic_long_delay",
         include_str!("../../scenarios/racy-django/atomic_long_delay.toml"),
     ),
     (
-        "deposits/for_update",
+        "row_locking_atomic_long_delay",
         include_str!("../../scenarios/racy-django/for_update.toml"),
     ),
 ];

@@ -1,5 +1,6 @@
 //! Scenarios: what a user brings to the explorer.
 
+mod command;
 mod compiled;
 mod corpus;
 mod literals;

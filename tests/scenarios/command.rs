@@ -1,0 +1,230 @@
+//! `racy explore FILE`, `racy new` and `racy schema` as a person runs them.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::commands::{output, text};
+use crate::support::json::assert_includes;
+use crate::support::process::racy;
+use crate::support::{TestEngine, open_folder};
+
+on_engines!(
+    every:
+        a_new_file_runs,
+        a_file_can_be_replayed_drawn_from_and_printed_in_every_form;
+    sqlite:
+        a_mistake_in_a_file_ends_the_command_before_any_engine_is_opened,
+        the_schema_is_printed_and_a_file_is_never_overwritten,
+        a_folder_stands_for_the_files_in_it,
+        a_file_runs_in_place_if_it_is_told_so;
+);
+
+/// Runs the command in this folder.
+async fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = racy(arguments);
+    command.current_dir(folder).env("TMPDIR", folder);
+    let output = output(command).await;
+    (
+        output.status.code(),
+        text(&output.stdout).to_owned(),
+        text(&output.stderr).to_owned(),
+    )
+}
+
+async fn a_new_file_runs(engine: TestEngine) {
+    let folder = open_folder();
+    let url = engine.own_url(folder.path());
+    let (status, said, _) = run(folder.path(), &["new", "voucher"]).await;
+    assert_eq!(status, Some(0));
+    assert_eq!(
+        said,
+        "wrote voucher.toml; explore it: racy explore voucher.toml\n"
+    );
+    let explore = ["explore", "voucher.toml", "--database-url", &url];
+    let (status, said, complaint) = run(folder.path(), &explore).await;
+    assert_eq!(status, Some(0), "{said}{complaint}");
+    for words in [
+        "voucher.toml on ",
+        "client A, customer",
+        "Taken for granted: each statement",
+    ] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+}
+
+async fn a_file_can_be_replayed_drawn_from_and_printed_in_every_form(engine: TestEngine) {
+    let folder = open_folder();
+    let url = engine.own_url(folder.path());
+    run(folder.path(), &["new", "voucher"]).await;
+    let explore = |more: &[&str]| {
+        let mut arguments = vec!["explore", "voucher.toml", "--database-url", &url];
+        arguments.extend(more);
+        let arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
+        let folder = folder.path().to_owned();
+        async move {
+            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+            run(&folder, &arguments).await
+        }
+    };
+    let one_after_the_other = ["--schedule", "AAAA BBB", "--format", "json"];
+    let (status, said, complaint) = explore(&one_after_the_other).await;
+    assert_eq!(status, Some(0), "{complaint}");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let expected = json!([{
+        "strategy": "voucher.toml",
+        "title": "One voucher, two customers",
+        "policy": "replay",
+        "clients": 2,
+        "replayed": { "verdict": "declined", "schedule": "A A A A B B B" },
+        "scenario_clients": [{ "name": "customer" }, { "name": "customer" }],
+    }]);
+    assert_includes(&report["findings"], &expected);
+    let read = &report["findings"][0]["replayed"]["steps"][1];
+    assert_eq!(read["answer"]["columns"], json!(["used", "max"]));
+    assert_eq!(read["answer"]["rows"], json!([["0", "1"]]));
+
+    for (more, words) in [
+        (&["--policy", "random", "--runs", "5"][..], "5 schedules"),
+        (&["--limit", "3"], "which are not all there are"),
+        (
+            &["--clients", "3", "--policy", "random", "--runs", "5"],
+            "client C, customer",
+        ),
+        (&["--format", "markdown"], "## `voucher.toml` on "),
+        (&["--format", "html"], "<!doctype html>"),
+        (&["--format", "junit"], "<testcase classname="),
+    ] {
+        let (status, said, complaint) = explore(more).await;
+        assert_eq!(status, Some(0), "{more:?}: {said}{complaint}");
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+}
+
+async fn a_mistake_in_a_file_ends_the_command_before_any_engine_is_opened(_engine: TestEngine) {
+    let folder = open_folder();
+    for (text, complaint) in [
+        ("titel = 'x'", "x.toml:1:1: `titel` is no key here"),
+        (
+            "title = 'x'\n[[client]]\nscript = '''\nBEGIN;\n\\fi\n'''",
+            "x.toml:5:1: ",
+        ),
+        ("title = 'x'\nclient = []", "x.toml: there is no client"),
+        (
+            "title = 'x'\n[[client]]\ncount = 9\nscript = 'SELECT 1;'",
+            "x.toml:3:9: `count` must be from 1 to 8",
+        ),
+        (
+            "title = 'x'\n[[client]]\nisolation = 'snapshot'\nscript = 'SELECT 1;'",
+            "x.toml:3:13: \"snapshot\" is no isolation level",
+        ),
+        (
+            "title = 'x'\n[[client]]\nmay_be_refused = ['dead-lock']\nscript = 'SELECT 1;'",
+            "x.toml:3:19: \"dead-lock\" is no kind of refusal; there are deadlock, ",
+        ),
+        (
+            "title = 'x'\n[[client]]\nscript.mysql = 'SELECT 1;'",
+            "there is no `script` for mariadb",
+        ),
+        (
+            "title = 'x'\n[[client]]\nscript = 'SELECT 1;'\n[[invariant]]\nname = 'i'\n\
+             sql = 'SELECT :used = 1'",
+            "x.toml:6:15: an invariant has no variable :used",
+        ),
+        (
+            "title = 'x'\n[[client]]\nscript = 'SELECT 1;'\n[expect.oracle]\nviolated = 'none'",
+            "x.toml:4:9: \"oracle\" is no place",
+        ),
+        (
+            "title = 'x'\n[[client]]\nscript = 'SELECT 1;'\n[expect.mysql]\nlost = 'none'",
+            "x.toml:5:1: \"lost\" is neither a verdict nor the name of an invariant",
+        ),
+    ] {
+        fs::write(folder.path().join("x.toml"), text).unwrap();
+        let nowhere = [
+            "explore",
+            "x.toml",
+            "--database-url",
+            "mysql://127.0.0.1:1/x",
+        ];
+        let (status, _, said) = run(folder.path(), &nowhere).await;
+        assert_eq!(status, Some(2), "{text}: {said}");
+        assert!(said.contains(complaint), "{complaint:?} is not in {said}");
+    }
+    let (status, _, said) = run(folder.path(), &["explore", "missing.toml"]).await;
+    assert_eq!(status, Some(2));
+    assert!(said.contains("missing.toml: No such file"), "{said}");
+    let (status, _, said) = run(folder.path(), &["explore", "atomic"]).await;
+    assert_eq!(status, Some(2));
+    assert!(said.contains("FILE.toml"), "{said}");
+}
+
+async fn the_schema_is_printed_and_a_file_is_never_overwritten(_engine: TestEngine) {
+    let folder = open_folder();
+    let (status, schema, _) = run(folder.path(), &["schema"]).await;
+    assert_eq!(status, Some(0));
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+    assert_eq!(schema["required"], json!(["title", "client"]));
+    fs::write(folder.path().join("mine.toml"), "mine").unwrap();
+    let (status, _, said) = run(folder.path(), &["new", "mine"]).await;
+    assert_eq!(status, Some(2));
+    assert!(said.contains("mine.toml is there already"), "{said}");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("mine.toml")).unwrap(),
+        "mine"
+    );
+}
+
+async fn a_folder_stands_for_the_files_in_it(engine: TestEngine) {
+    let folder = open_folder();
+    let url = engine.own_url(folder.path());
+    let inner = folder.path().join("all/inner");
+    fs::create_dir_all(&inner).unwrap();
+    run(folder.path(), &["new", "all/one"]).await;
+    run(folder.path(), &["new", "all/inner/two"]).await;
+    let explore = ["explore", "all", "--database-url", &url];
+    let (status, said, complaint) = run(folder.path(), &explore).await;
+    assert_eq!(status, Some(0), "{said}{complaint}");
+    for name in ["all/one.toml on ", "all/inner/two.toml on "] {
+        assert!(said.contains(name), "{said}");
+    }
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let (status, _, said) = run(folder.path(), &["explore", "empty"]).await;
+    assert_eq!(status, Some(2));
+    assert!(said.contains("empty holds no scenario"), "{said}");
+}
+
+async fn a_file_runs_in_place_if_it_is_told_so(_engine: TestEngine) {
+    let folder = open_folder();
+    let text = "title = 'x'\n[database]\nsetup = '''\nCREATE TABLE IF NOT EXISTS mine (a INT);\n\
+                DELETE FROM mine;\n'''\n[[client]]\ncount = 2\nscript = 'INSERT INTO mine VALUES (1);'\n\
+                [[invariant]]\nname = 'both'\nsql = 'SELECT COUNT(*) = 2 FROM mine'";
+    fs::write(folder.path().join("x.toml"), text).unwrap();
+    let explore = [
+        "explore",
+        "x.toml",
+        "--database-url",
+        "sqlite:mine.sqlite",
+        "--in-place",
+    ];
+    let (status, said, complaint) = run(folder.path(), &explore).await;
+    assert_eq!(status, Some(0), "{said}{complaint}");
+    assert!(said.contains("safe in all 2 schedules"), "{said}");
+    let without_a_file = [
+        "explore",
+        "--database-url",
+        "sqlite:mine.sqlite",
+        "--in-place",
+    ];
+    let (status, _, said) = run(folder.path(), &without_a_file).await;
+    assert_eq!(status, Some(2));
+    assert!(
+        said.contains("--in-place is for scenario files alone"),
+        "{said}"
+    );
+}
