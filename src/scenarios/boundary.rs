@@ -1,7 +1,7 @@
 //! A scenario stays in the database that was made for it. Its statements are read for names of other
 //! ones before anything is run.
 
-use super::subject::Prepared;
+use super::prepared::Prepared;
 use crate::engine::{Database, Flavour, UserStatement};
 
 impl Prepared {

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::judge::FAILED;
+use super::anomalies::FAILED;
+use super::prepared::Prepared;
 use super::scenario::{ClientScript, Options};
 use super::script::{InstructionKind, Script, Statement, Variables, truth};
-use super::subject::Prepared;
 use crate::answer::{Answer, Datum, DatumKind};
 use crate::engine::{
     ConnectionId, Database, Fault, Flavour, Session, StatementKind, UserStatement,

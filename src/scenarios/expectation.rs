@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use toml::Spanned;
 
+use super::anomalies::FAILED;
 use super::by_engine::EngineName;
 use super::file::Count;
 use super::invariant::Invariant;
-use super::judge::FAILED;
 use super::place::{FileError, SourceFile};
 use crate::engine::{Engine, FaultKind, Isolation, Journal};
 use crate::explore::{Finding, Schedules};

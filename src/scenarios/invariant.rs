@@ -2,11 +2,12 @@
 
 use toml::Spanned;
 
+use super::anomalies::violation;
 use super::by_engine::{ByEngine, EngineName};
 use super::file::{InvariantTable, When};
 use super::place::{FileError, SourceFile};
-use super::scenario::{mistake_in_text, text_on};
 use super::script::{Template, Variables, template, truth};
+use super::texts::{mistake_in_text, text_on};
 use crate::answer::{Answer, Datum};
 use crate::engine::{Database, Fault, Flavour};
 use crate::explore::{Client, ClientResult};
@@ -169,20 +170,3 @@ fn variables(results: &[ClientResult]) -> Variables {
     }
     variables
 }
-
-/// The anomaly that a run has in which this invariant is false.
-fn violation(name: &str) -> &'static Anomaly {
-    Anomaly::interned(
-        VIOLATED,
-        [
-            name,
-            &format!("violated: {name}"),
-            &format!("violates {name:?}"),
-            "violated",
-            "an invariant of the scenario is false",
-        ],
-    )
-}
-
-/// The rank of a violated invariant, after that of a client that has failed.
-const VIOLATED: u8 = 1;

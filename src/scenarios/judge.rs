@@ -2,24 +2,15 @@
 
 use std::sync::Arc;
 
+use super::anomalies::FAILED;
 use super::file::When;
+use super::prepared::Prepared;
 use super::scenario::Scenario;
-use super::subject::Prepared;
 use crate::engine::{Database, Fault};
 use crate::explore::{
     ClientResult, Finding, Fixture, Highlight, Judge, Pending, Trace, verdict_of,
 };
 use crate::verdict::{Anomaly, Verdict};
-
-/// A client could not go on, and the engine was not to blame.
-pub(super) static FAILED: Anomaly = Anomaly {
-    rank: 0,
-    name: "failed",
-    title: "failed: a script could not go on",
-    does: "fails",
-    word: "failed",
-    meaning: "a script could not go on, and the engine was not to blame",
-};
 
 /// Judges by invariants.
 #[derive(Debug)]

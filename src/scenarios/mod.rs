@@ -1,8 +1,8 @@
 //! Scenarios: what a user brings to the explorer, in a file. Set-up, clients that are SQL scripts,
 //! and what must hold.
 //!
-//! A file becomes a [`Scenario`] (`file`, `by_engine`, `place`), and that becomes a subject of the
-//! explorer (`subject`):
+//! A file becomes a [`Scenario`] (`file`, `by_engine`, `texts`, `place`), is `prepared` for each
+//! engine, and becomes a subject of the explorer (`subject`):
 //!
 //! - [`script`]: reads a client's script.
 //! - `client`: runs it behind the gate, statement by statement.
@@ -12,6 +12,7 @@
 //! - `boundary`: it stays in its own database.
 //! - [`spec`]: PostgreSQL's isolation test files.
 
+mod anomalies;
 mod boundary;
 mod by_engine;
 mod client;
@@ -20,11 +21,13 @@ mod file;
 mod invariant;
 mod judge;
 mod place;
+mod prepared;
 mod rehearsal;
 mod scenario;
 pub mod script;
 pub mod spec;
 mod subject;
+mod texts;
 
 pub use file::schema;
 pub use place::FileError;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::file::When;
-use super::subject::Prepared;
+use super::prepared::Prepared;
 use crate::engine::{Database, FaultKind};
 use crate::explore::{
     Client, Divergence, Fixture, ParkedClient, Pending, Policy, Rehearsal, Run, Subject,

@@ -3,33 +3,17 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::anomalies::FAILED;
 use super::client::ScriptClients;
-use super::judge::{FAILED, InvariantJudge};
+use super::judge::InvariantJudge;
 use super::place::FileError;
+use super::prepared::{Prepared, PreparedPlace};
 use super::rehearsal::SerialRuns;
 use super::scenario::{Options, Scenario};
-use super::script::InstructionKind;
-use crate::engine::{Beginning, Database, Fault, Flavour, SetupError, UserStatement};
+use crate::engine::{Database, Fault, Flavour};
 use crate::explore::{
     About, ClientFacts, Clients, Fixtures, Pending, Restore, ScenarioFacts, SqlText, Subject,
 };
-
-/// A scenario, ready to be explored.
-#[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) scenario: Scenario,
-    pub(super) options: Options,
-    places: Vec<PreparedPlace>,
-}
-
-/// What is prepared for one engine.
-#[derive(Debug)]
-struct PreparedPlace {
-    flavour: Flavour,
-    beginning: Beginning,
-    keeps_connections: bool,
-    reaches_beyond: bool,
-}
 
 impl Scenario {
     /// The scenario as a subject.
@@ -57,65 +41,9 @@ impl Scenario {
             judge: Arc::new(InvariantJudge { prepared }),
         })
     }
-
-    /// The statements that its clients can send, as they are written.
-    pub(super) fn statements(&self, flavour: Flavour) -> Vec<UserStatement> {
-        let scripts = self.clients.iter().filter_map(|it| it.scripts.on(flavour));
-        let instructions = scripts.flat_map(|it| it.instructions());
-        let statements = instructions.filter_map(|it| match &it.kind {
-            InstructionKind::Statement(statement) => {
-                Some(UserStatement::new(statement.sql.text(), flavour))
-            }
-            InstructionKind::Set { .. }
-            | InstructionKind::Unset { .. }
-            | InstructionKind::Branch { .. }
-            | InstructionKind::Jump(_)
-            | InstructionKind::Quit => None,
-        });
-        statements.collect()
-    }
 }
 
 impl Prepared {
-    fn new(scenario: Scenario, options: Options) -> Self {
-        let place = |(flavour, setup): (Flavour, &Vec<_>)| {
-            let statements = scenario.statements(flavour);
-            PreparedPlace {
-                flavour,
-                keeps_connections: statements
-                    .iter()
-                    .all(|it| it.keeps_to_its_transaction(flavour)),
-                reaches_beyond: statements
-                    .iter()
-                    .any(|it| it.reaches_beyond_its_database(flavour)),
-                beginning: Beginning::new(setup.clone(), statements, options.in_place),
-            }
-        };
-        let places = scenario.setup.iter().map(place).collect();
-        Self {
-            scenario,
-            options,
-            places,
-        }
-    }
-
-    fn on(&self, flavour: Flavour) -> Option<&PreparedPlace> {
-        self.places.iter().find(|it| it.flavour == flavour)
-    }
-
-    /// Whether a connection can serve another run.
-    pub(super) fn keeps_connections(&self, flavour: Flavour) -> bool {
-        self.on(flavour).is_some_and(|it| it.keeps_connections)
-    }
-
-    /// Brings a database to its beginning.
-    pub(super) async fn restore(&self, database: &Database) -> Result<(), SetupError> {
-        match self.on(database.engine().flavour) {
-            Some(place) => place.beginning.restore(database).await,
-            None => Ok(()),
-        }
-    }
-
     fn about(&self) -> About {
         let scenario = &self.scenario;
         let invariants = scenario.invariants.iter().map(|it| it.anomaly);
