@@ -3,6 +3,7 @@
 mod command;
 mod compiled;
 mod corpus;
+mod expectations;
 mod literals;
 mod outcomes;
 mod places;

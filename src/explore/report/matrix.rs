@@ -126,6 +126,16 @@ fn grounds(findings: &[FindingData]) -> String {
     distinct(versions).join(", ")
 }
 
+/// What is not as the cards or the scenario files say, and where. The exit status is 1 if anything is.
+fn not_as_expected(findings: &[FindingData]) -> Vec<String> {
+    let unexpected = findings.iter().flat_map(|finding| {
+        let (strategy, engine) = (&finding.strategy, &finding.engine);
+        let said = finding.unexpected.iter();
+        said.map(move |it| format!("{strategy} on {engine}: {it}"))
+    });
+    unexpected.collect()
+}
+
 /// What the cells mean, made of the anomalies of what is shown.
 fn legend(findings: &[FindingData]) -> String {
     let clients = distinct(findings.iter().map(|it| it.clients.to_string())).join(" or ");
@@ -170,6 +180,9 @@ pub fn markdown(report: &Report) -> String {
     if !findings.is_empty() {
         let _ = writeln!(text, "Found on {}.", grounds(findings));
     }
+    for unexpected in not_as_expected(findings) {
+        let _ = writeln!(text, "Not as expected: {unexpected}");
+    }
     for engine in &report.missing {
         let _ = writeln!(text, "Not run: {engine}");
     }
@@ -194,6 +207,9 @@ pub fn html(report: &Report) -> String {
         escaped(&legend(findings)),
         escaped(&grounds(findings)),
     );
+    for unexpected in not_as_expected(findings) {
+        let _ = writeln!(page, "<p>Not as expected: {}</p>", escaped(&unexpected));
+    }
     for engine in &report.missing {
         let _ = writeln!(page, "<p>Not run: {}</p>", escaped(engine));
     }
