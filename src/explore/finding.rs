@@ -155,9 +155,11 @@ impl Example {
     fn of(judged: JudgedRun, subject: &Subject) -> Self {
         let mut run = judged.run;
         subject.judge.make_repeatable(&mut run.trace);
-        let highlight = subject.judge.highlight(&run.trace, &run.results);
+        let anomaly = judged.verdict.anomaly();
+        let highlight =
+            anomaly.and_then(|it| subject.judge.highlight(&run.trace, &run.results, it));
         Self {
-            highlight: highlight.filter(|_| judged.verdict.is_anomaly()),
+            highlight,
             fixture: run.fixture,
             second: judged.second,
             schedule: run.schedule,

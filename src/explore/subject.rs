@@ -323,8 +323,13 @@ pub trait Judge: fmt::Debug + Send + Sync {
         results: &'a [ClientResult],
     ) -> Pending<'a, Result<Verdict, Fault>>;
 
-    /// Where in a run with an anomaly it went wrong. None if no single row shows it.
-    fn highlight(&self, _trace: &Trace, _results: &[ClientResult]) -> Option<Highlight> {
+    /// Where in a run with this anomaly it went wrong. None if no single row shows it.
+    fn highlight(
+        &self,
+        _trace: &Trace,
+        _results: &[ClientResult],
+        _anomaly: &'static Anomaly,
+    ) -> Option<Highlight> {
         None
     }
 

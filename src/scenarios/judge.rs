@@ -36,17 +36,27 @@ impl Judge for InvariantJudge {
         })
     }
 
-    fn highlight(&self, trace: &Trace, _results: &[ClientResult]) -> Option<Highlight> {
+    /// The last row: what must hold at the end is asked after it. A script that has failed says so in
+    /// a row of its own.
+    fn highlight(
+        &self,
+        trace: &Trace,
+        results: &[ClientResult],
+        anomaly: &'static Anomaly,
+    ) -> Option<Highlight> {
+        let is_seen_before = results.iter().any(|it| it.saw == Some(anomaly));
         let row = trace.rows.len().checked_sub(1)?;
-        let names = self.prepared.scenario.invariants.iter();
-        let names: Vec<_> = names.map(|it| format!("{:?}", it.name)).collect();
-        Some(Highlight {
-            row,
-            words: format!(
-                "after this, what must hold is false: {}",
-                names.join(" or ")
-            ),
-        })
+        match (anomaly == &FAILED, is_seen_before) {
+            (true, _) => None,
+            (false, true) => Some(Highlight {
+                row,
+                words: format!("after a commit, this is false: {}", anomaly.name),
+            }),
+            (false, false) => Some(Highlight {
+                row,
+                words: format!("this is false: {}", anomaly.name),
+            }),
+        }
     }
 
     fn unexpected(&self, finding: &Finding) -> Vec<String> {

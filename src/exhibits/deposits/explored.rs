@@ -16,7 +16,7 @@ use crate::explore::{
     About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
     Row, Subject, Trace, verdict_of,
 };
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Anomaly, Outcome, Verdict};
 
 /// The exhibit, for listings.
 pub static EXHIBIT: Exhibit = Exhibit {
@@ -194,7 +194,12 @@ impl Judge for Books {
         })
     }
 
-    fn highlight(&self, trace: &Trace, results: &[ClientResult]) -> Option<Highlight> {
+    fn highlight(
+        &self,
+        trace: &Trace,
+        results: &[ClientResult],
+        _anomaly: &'static Anomaly,
+    ) -> Option<Highlight> {
         overwritten(trace, results)
     }
 

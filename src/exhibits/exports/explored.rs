@@ -109,7 +109,12 @@ impl Judge for FileJudge {
     }
 
     /// The last row of the first client that has got a file with something wrong.
-    fn highlight(&self, trace: &Trace, results: &[ClientResult]) -> Option<Highlight> {
+    fn highlight(
+        &self,
+        trace: &Trace,
+        results: &[ClientResult],
+        _anomaly: &'static Anomaly,
+    ) -> Option<Highlight> {
         let last_of = |client: Client| trace.rows.iter().rposition(|row| row.client == client);
         let spoiled = Client::first(results.len()).filter_map(|client| {
             let saw = results[client.index()].saw?;

@@ -19,7 +19,7 @@ use crate::explore::{
     Row, Rows, Subject, Trace, What, verdict_of,
 };
 use crate::step::{Argument, Ending};
-use crate::verdict::Verdict;
+use crate::verdict::{Anomaly, Verdict};
 
 /// The exhibit, for listings.
 pub static EXHIBIT: Exhibit = Exhibit {
@@ -154,7 +154,12 @@ impl Judge for Auditor {
         })
     }
 
-    fn highlight(&self, trace: &Trace, _results: &[ClientResult]) -> Option<Highlight> {
+    fn highlight(
+        &self,
+        trace: &Trace,
+        _results: &[ClientResult],
+        _anomaly: &'static Anomaly,
+    ) -> Option<Highlight> {
         went_wrong(trace)
     }
 

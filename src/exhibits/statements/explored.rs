@@ -84,7 +84,12 @@ impl Judge for Balance {
         Box::pin(std::future::ready(Ok(verdict_of(anomaly, results))))
     }
 
-    fn highlight(&self, trace: &Trace, _results: &[ClientResult]) -> Option<Highlight> {
+    fn highlight(
+        &self,
+        trace: &Trace,
+        _results: &[ClientResult],
+        _anomaly: &'static Anomaly,
+    ) -> Option<Highlight> {
         fell_apart(trace)
     }
 

@@ -101,8 +101,7 @@ fn cell(finding: &FindingData) -> String {
         }
     });
     let refused: String = refused.collect();
-    let found = finding.found();
-    let found: Vec<_> = found.map(|(it, count)| (count, it.word)).collect();
+    let found = counts_by_word(finding);
     let nothing = finding.nothing;
     match &found[..] {
         [] if finding.exhaustive && refused.is_empty() => format!("✓ all {of} safe"),
@@ -117,6 +116,18 @@ fn cell(finding: &FindingData) -> String {
             format!("✗ {} of {of}{refused}", several.join(", "))
         }
     }
+}
+
+/// How many schedules go wrong, by the word for it. Several invariants of a scenario share a word.
+fn counts_by_word(finding: &FindingData) -> Vec<(u64, &'static str)> {
+    let mut counts: Vec<(u64, &'static str)> = Vec::new();
+    for (anomaly, count) in finding.found() {
+        match counts.iter_mut().find(|(_, word)| *word == anomaly.word) {
+            Some((known, _)) => *known += count,
+            None => counts.push((count, anomaly.word)),
+        }
+    }
+    counts
 }
 
 /// The engines on which all this was found.
@@ -245,7 +256,8 @@ fn write_table(page: &mut String, table: &Table<'_>) {
         let _ = write!(
             page,
             "<tr><th scope=\"row\"><code>{}</code>{}</th>",
-            row.strategy, row.several_instances
+            escaped(row.strategy),
+            row.several_instances
         );
         for finding in &row.cells {
             let Some(finding) = finding else {
@@ -297,7 +309,7 @@ fn write_detail(page: &mut String, finding: &FindingData) {
         "<article id=\"{}\">\n<p><a href=\"#\">← the matrix</a></p>\n\
          <h2><code>{}</code>{} on {}</h2>\n<p>{}.</p>",
         anchor(finding),
-        finding.strategy,
+        escaped(&finding.strategy),
         finding.several_instances(),
         escaped(&place(finding)),
         escaped(&sentence(&finding.verdict)),
