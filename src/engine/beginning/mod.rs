@@ -161,11 +161,36 @@ impl Beginning {
             return Ok(Way::Everything);
         };
         let statements = match flavour {
-            Flavour::MySql | Flavour::MariaDb => innodb::rows(database, &mentions).await?,
-            Flavour::Postgres => postgres::rows(database, &mentions).await?,
-            Flavour::Sqlite => sqlite::rows(database, &mentions).await?,
+            Flavour::MySql | Flavour::MariaDb => innodb::rows(database, &mentions).await,
+            Flavour::Postgres => postgres::rows(database, &mentions).await,
+            Flavour::Sqlite => sqlite::rows(database, &mentions).await,
         };
-        Ok(statements.map_or(Way::Everything, Way::Rows))
+        match tried(database, statements).await {
+            Ok(way) => Ok(way),
+            // For instance a server that wants a primary key in every table, copies as well.
+            Err(fault) if fault.is_an_answer() => {
+                drop_everything(database).await?;
+                self.set_up(database).await.map_err(Fault::from)?;
+                Ok(Way::Everything)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// Brings the rows back once, so that what cannot be done is known before the first run.
+async fn tried(
+    database: &Database,
+    statements: Result<Option<String>, Fault>,
+) -> Result<Way, Fault> {
+    match statements? {
+        None => Ok(Way::Everything),
+        Some(statements) => {
+            if !statements.is_empty() {
+                database.command(&statements).await?;
+            }
+            Ok(Way::Rows(statements))
+        }
     }
 }
 

@@ -16,6 +16,8 @@ use crate::step::{Action, Effect, Ending, Record, Step};
 pub(super) struct SessionState {
     /// A user's statement was run in it.
     pub(super) is_a_users: bool,
+    /// The isolation level was set by a statement, so that a read may lock.
+    has_set_its_level: bool,
     /// Autocommit was switched off: a statement begins a transaction by itself.
     autocommit_is_off: bool,
     /// Locks that do not end with the transaction, as far as the statements tell.
@@ -40,6 +42,7 @@ impl Session<'_> {
             effect: self.effect_of(statement),
         };
         if kind.is_local() && !self.takes_a_snapshot(kind) {
+            self.state.has_set_its_level |= statement.sets_the_level(self.flavour);
             return self.at_once(step).await;
         }
         let opens = self.state.autocommit_is_off && self.transaction.is_none();
@@ -87,6 +90,7 @@ impl Session<'_> {
     /// lock nor a snapshot; but InnoDB commits what was open.
     fn effect_of(&self, statement: &UserStatement) -> Effect {
         match statement.kind {
+            StatementKind::Read if self.state.has_set_its_level => Effect::Conflicts,
             StatementKind::Read => self.effect_of_read(&statement.text),
             StatementKind::Begin(_)
                 if self.transaction.is_none() && statement.is_plain_begin(self.flavour) =>

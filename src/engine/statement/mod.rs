@@ -66,6 +66,21 @@ impl UserStatement {
         self.kind == StatementKind::Write && CHANGES.contains(&self.keyword(flavour).as_str())
     }
 
+    /// Whether it sets the isolation level of the session or of the next transaction.
+    pub(super) fn sets_the_level(&self, flavour: Flavour) -> bool {
+        const LEVEL: [&str; 4] = [
+            "ISOLATION",
+            "transaction_isolation",
+            "tx_isolation",
+            "default_transaction_isolation",
+        ];
+        let tokens = tokens(&self.text, flavour);
+        self.kind == StatementKind::Setting
+            && tokens
+                .iter()
+                .any(|token| LEVEL.iter().any(|it| token.is(it)))
+    }
+
     /// Whether it begins a transaction and does nothing else: no lock (SQLite's IMMEDIATE and
     /// EXCLUSIVE), no snapshot (InnoDB's), and no wait for one (PostgreSQL's DEFERRABLE).
     pub(super) fn is_plain_begin(&self, flavour: Flavour) -> bool {
