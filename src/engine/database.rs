@@ -67,6 +67,8 @@ pub struct Database {
     pub(super) pools: Pools,
     pub(super) engine: Engine,
     pub(super) most_connections: Option<i64>,
+    /// See [`looks_for_deadlocks_after`](Self::looks_for_deadlocks_after).
+    pub(super) deadlock_timeout: Duration,
     /// What the user has chosen besides the isolation level, in the server's words.
     pub(super) choices: Vec<String>,
     /// The place in which every connection makes sure to be. None if the URL alone decides.
@@ -190,14 +192,10 @@ impl Database {
     }
 
     /// How long a client waits for a lock before the engine looks for a deadlock. If clients wait
-    /// in a circle, the one that closes the circle after that time is the one that is refused.
+    /// in a circle, the one that closes the circle after that time is the one that is refused. Zero
+    /// on an engine that looks at once.
     pub(crate) fn looks_for_deadlocks_after(&self) -> Duration {
-        /// So that the time has passed by PostgreSQL's clock as well.
-        const MARGIN: Duration = Duration::from_millis(5);
-        match (self.engine.flavour, self.settings.deadlock_timeout) {
-            (Flavour::Postgres, Some(timeout)) => timeout + MARGIN,
-            _ => Duration::ZERO,
-        }
+        self.deadlock_timeout
     }
 }
 
@@ -359,7 +357,16 @@ impl Database {
         &self,
         connections: &[ConnectionId],
     ) -> Result<Standstill, Fault> {
-        waits::standstill(self, connections).await
+        waits::standstill(self, connections, None).await
+    }
+
+    /// The same, and whether they wait for these others, which are at rest.
+    pub(crate) async fn standstill_behind(
+        &self,
+        at_rest: &[ConnectionId],
+        connections: &[ConnectionId],
+    ) -> Result<Standstill, Fault> {
+        waits::standstill(self, connections, Some(at_rest)).await
     }
 
     /// Makes sure that the engine shows waits: one connection holds a lock, and all the others wait

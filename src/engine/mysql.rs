@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, MySqlConnection};
@@ -59,6 +60,7 @@ pub(super) async fn connect(
         choices: unusual_choices(INNODB_CHOICES, |name| found.value(name)),
         place: place.cloned(),
         is_pooled: false,
+        deadlock_timeout: Duration::ZERO,
         wait_reports: Arc::default(),
     })
 }

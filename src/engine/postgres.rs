@@ -59,6 +59,7 @@ pub(super) async fn connect(
         engine: engine(found.value("server_version").unwrap_or_default(), isolation),
         pools: Pools::Postgres(pool),
         most_connections: found.number("max_connections"),
+        deadlock_timeout: found.deadlock_timeout(),
         choices: unusual_choices(POSTGRES_CHOICES, |name| found.value(name)),
         place: place.cloned(),
         is_pooled,
@@ -115,6 +116,9 @@ fn asked_search_path(address: &PgConnectOptions) -> Option<String> {
     Some(value)
 }
 
+/// The deadlock timeout as a number. `current_setting` would spell it with a unit.
+const DEADLOCK_TIMEOUT_MS: &str = "deadlock_timeout in milliseconds";
+
 /// The variables of a session, as far as this server has them, and the current schema.
 #[derive(Default)]
 struct Variables(HashMap<String, String>);
@@ -146,7 +150,9 @@ impl Variables {
         let names: Vec<_> = names.map(|name| format!("'{name}'")).collect();
         let question = format!(
             "{after}SELECT name, current_setting(name) FROM pg_settings WHERE name IN ({}) \
-             UNION ALL SELECT 'current_schema', COALESCE(CAST(current_schema() AS TEXT), '')",
+             UNION ALL SELECT 'current_schema', COALESCE(CAST(current_schema() AS TEXT), '') \
+             UNION ALL SELECT '{DEADLOCK_TIMEOUT_MS}', setting FROM pg_settings \
+             WHERE name = 'deadlock_timeout'",
             names.join(", ")
         );
         let rows = connection.ask(&question).await?.into_iter();
@@ -163,6 +169,14 @@ impl Variables {
 
     fn number(&self, name: &str) -> Option<i64> {
         self.value(name)?.parse().ok()
+    }
+
+    /// What was asked for, unless this user may not set it.
+    fn deadlock_timeout(&self) -> Duration {
+        /// The engine's own default.
+        const DEFAULT_MS: u64 = 1000;
+        let milliseconds = self.number(DEADLOCK_TIMEOUT_MS).map(u64::try_from);
+        Duration::from_millis(milliseconds.and_then(Result::ok).unwrap_or(DEFAULT_MS))
     }
 
     /// The isolation level that was asked for, and otherwise this session's.

@@ -43,6 +43,7 @@ pub(super) async fn connect(
         choices: Vec::new(),
         place: None,
         is_pooled: false,
+        deadlock_timeout: Duration::ZERO,
         wait_reports: Arc::default(),
     })
 }

@@ -17,6 +17,7 @@
 mod finding;
 mod gate;
 mod job;
+mod patience;
 mod places;
 mod policy;
 pub mod report;
@@ -25,6 +26,7 @@ mod run;
 mod schedule;
 mod scheduler;
 mod search;
+mod seat;
 mod subject;
 mod trace;
 

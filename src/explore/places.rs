@@ -13,8 +13,8 @@ pub fn settings(asked: &Settings) -> Settings {
     const LOCK_WAIT_SECONDS: u32 = 5;
     /// No statement of a run takes that long but by waiting for a lock.
     const BEYOND_A_LOCK: Duration = Duration::from_secs(30);
-    /// PostgreSQL looks for a deadlock only after this time.
-    const DEADLOCK_TIMEOUT: Duration = Duration::from_millis(10);
+    /// PostgreSQL looks for a deadlock only after this time. It accepts no shorter one.
+    const DEADLOCK_TIMEOUT: Duration = Duration::from_millis(1);
 
     let lock_wait = asked.lock_wait_timeout.unwrap_or(LOCK_WAIT_SECONDS);
     Settings {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use super::patience::Pace;
 use super::scheduler::{Scheduler, Stopped};
 use super::{Client, ClientResult, Clients, Divergence, Fixture, Policy, Schedule, Trace};
 use crate::engine::{Database, Fault};
@@ -24,6 +25,9 @@ pub struct Run {
 /// Why a run did not come to its end.
 #[derive(Debug)]
 pub enum RunError {
+    /// A client was refused for a deadlock that another one has closed. The search runs the schedule
+    /// again, with more patience.
+    Hasty,
     /// It did not go as its policy knew that it should.
     Diverged(Divergence),
     /// The engine failed, in a way that says nothing about the race.
@@ -54,6 +58,10 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Hasty => f.write_str(
+                "a client was refused for a deadlock that another one has closed: it may have looked \
+                 for deadlocks too late",
+            ),
             Self::Diverged(divergence) => write!(f, "the run diverged {divergence}"),
             Self::Engine(fault) => fault.fmt(f),
             Self::Gone(client) => write!(f, "client {client} broke off"),
@@ -94,6 +102,7 @@ impl From<Fault> for RunError {
 impl From<Stopped> for RunError {
     fn from(stopped: Stopped) -> Self {
         match stopped {
+            Stopped::Hasty => Self::Hasty,
             Stopped::Diverged(divergence) => Self::Diverged(divergence),
             Stopped::Engine(fault) => Self::Engine(fault),
             Stopped::Gone(client) => Self::Gone(client),
@@ -123,14 +132,26 @@ pub async fn run_schedule(
     count: usize,
     policy: &mut dyn Policy,
 ) -> Result<Option<Run>, RunError> {
-    let mut scheduler = Scheduler::start(database, clients, fixture, count);
+    run_at(Pace::Patient, database, clients, fixture, count, policy).await
+}
+
+/// As [`run_schedule`], at this pace.
+pub(super) async fn run_at(
+    pace: Pace,
+    database: &Database,
+    clients: &Arc<dyn Clients>,
+    fixture: Fixture,
+    count: usize,
+    policy: &mut dyn Policy,
+) -> Result<Option<Run>, RunError> {
+    let mut scheduler = Scheduler::start(database, clients, fixture, count, pace);
     match scheduler.drive(policy).await {
         Ok(true) => scheduler.into_run(fixture).map(Some),
         Ok(false) => {
             scheduler.leave_nothing_open().await;
             Ok(None)
         }
-        Err(stopped @ Stopped::Diverged(_)) => {
+        Err(stopped @ (Stopped::Diverged(_) | Stopped::Hasty)) => {
             scheduler.leave_nothing_open().await;
             Err(stopped.into())
         }

@@ -9,21 +9,24 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::gate::{Event, Gate};
+use super::patience::{Pace, Patience};
+use super::seat::{Seat, State, UnderWay};
 use super::trace::{Row, What};
 use super::{
-    Client, ClientResult, Clients, Divergence, Fixture, ParkedClient, Policy, Run, RunError,
-    Schedule, Trace,
+    Client, Clients, Divergence, Fixture, ParkedClient, Policy, Run, RunError, Schedule, Trace,
 };
-use crate::engine::{ConnectionId, Database, Fault, FaultKind, Standstill};
-use crate::step::{Ending, Record, Step};
+use crate::engine::{Database, Fault, FaultKind, Standstill};
+use crate::step::{Ending, Record};
 
 /// Why the scheduler stopped early.
 pub(super) enum Stopped {
+    /// A client may have looked for a deadlock too late.
+    Hasty,
     Diverged(Divergence),
     Engine(Fault),
     /// The client is gone without a result.
@@ -59,63 +62,12 @@ pub(super) struct Scheduler<'d> {
     /// The clients whose waits the engine does not queue (on SQLite, or for a lock in the process),
     /// the longest waiting first.
     held_up: Vec<Client>,
+    patience: Patience,
+    /// Whether the patience was too short, so that the run says nothing.
+    is_hasty: bool,
     /// Aborts the clients when the run is dropped.
     _tasks: JoinSet<()>,
 }
-
-/// What the scheduler knows of one client.
-struct Seat {
-    client: Client,
-    connection: Option<ConnectionId>,
-    state: State,
-    /// The step that was let go last, until it has happened.
-    under_way: Option<UnderWay>,
-    result: Option<ClientResult>,
-}
-
-enum State {
-    /// Does something, or waits for a lock in the engine.
-    Moving,
-    /// Is parked before a step.
-    Parked(Step, oneshot::Sender<()>),
-    /// Waits for a lock outside the engine.
-    HeldUp(oneshot::Sender<bool>),
-    /// Has the answer to its step, and does nothing with it until it is handed out.
-    AnswerHeld(oneshot::Sender<()>),
-    /// Has come to its end.
-    Done,
-}
-
-/// A step that was let go and has not happened yet.
-struct UnderWay {
-    number: usize,
-    step: Step,
-    /// It waits, and others were let go meanwhile.
-    waits: bool,
-    /// The engine has shown that it waits.
-    seen: bool,
-}
-
-/// How long a step is given to happen before the engine is asked whether it waits. It changes
-/// no result: asked too early, the engine says no; asked late, time is lost.
-const BEFORE_ASKING: Duration = Duration::from_millis(1);
-
-/// A wait cycle that lasts longer than this is one that InnoDB's deadlock detector has missed. The
-/// detector breaks a cycle within a millisecond or never, and cannot be asked which.
-const CIRCLES_LAST: Duration = Duration::from_millis(100);
-
-/// When no client can be let go and nothing has happened for this long, the waits are noted. It
-/// decides only what is said of a wait that times out.
-const BEFORE_NOTING: Duration = Duration::from_millis(100);
-
-/// The longest pause between two questions to the engine.
-const MOST_BETWEEN_QUESTIONS: Duration = Duration::from_millis(16);
-
-/// A client that has shown no sign for this many times the longest statement is silent.
-const SILENT_AFTER_STATEMENTS: u32 = 2;
-
-/// The longest statement if the database's settings do not limit it.
-const LONGEST_STATEMENT: Duration = Duration::from_secs(60);
 
 impl<'d> Scheduler<'d> {
     pub(super) fn start(
@@ -123,6 +75,7 @@ impl<'d> Scheduler<'d> {
         clients: &Arc<dyn Clients>,
         fixture: Fixture,
         count: usize,
+        pace: Pace,
     ) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
@@ -131,13 +84,7 @@ impl<'d> Scheduler<'d> {
             let gate = Gate::new(client, sender.clone());
             let (clients, database) = (Arc::clone(clients), database.clone());
             tasks.spawn(async move { clients.start(client, gate, &database, fixture).await });
-            seats.push(Seat {
-                client,
-                connection: None,
-                state: State::Moving,
-                under_way: None,
-                result: None,
-            });
+            seats.push(Seat::of(client));
         }
         Self {
             database,
@@ -146,6 +93,8 @@ impl<'d> Scheduler<'d> {
             schedule: Schedule::default(),
             trace: Trace::default(),
             held_up: Vec::new(),
+            patience: Patience::with(database, pace),
+            is_hasty: false,
             _tasks: tasks,
         }
     }
@@ -154,6 +103,9 @@ impl<'d> Scheduler<'d> {
     pub(super) async fn drive(&mut self, policy: &mut dyn Policy) -> Result<bool, Stopped> {
         loop {
             self.settle().await?;
+            if self.is_hasty {
+                return Err(Stopped::Hasty);
+            }
             let parked = self.parked();
             if !parked.is_empty() {
                 match policy.choose(&parked)? {
@@ -283,7 +235,7 @@ impl<'d> Scheduler<'d> {
     }
 
     async fn come_to_rest(&mut self) -> Result<(), Stopped> {
-        let mut patience = BEFORE_ASKING;
+        let mut before_asking = self.before_asking();
         let mut seen_since = None;
         let mut last_sign = Instant::now();
         loop {
@@ -296,25 +248,25 @@ impl<'d> Scheduler<'d> {
             };
             let is_worth_asking = self.is_worth_asking();
             let pause = if is_worth_asking {
-                patience
+                before_asking
             } else {
-                BEFORE_NOTING
+                Patience::BEFORE_NOTING
             };
             match timeout(pause, self.events.recv()).await {
                 Ok(Some((client, event))) => {
                     self.take_in(client, event)?;
-                    (patience, seen_since) = (BEFORE_ASKING, None);
+                    (before_asking, seen_since) = (Patience::before_asking(None), None);
                     last_sign = Instant::now();
                 }
                 Ok(None) => return Err(Stopped::Gone(first)),
-                Err(_elapsed) if last_sign.elapsed() >= self.silence() => {
+                Err(_elapsed) if last_sign.elapsed() >= self.patience.silence() => {
                     return Err(Stopped::Silent(first));
                 }
                 Err(_elapsed) if !is_worth_asking => self.note_who_is_seen_to_wait().await?,
                 Err(_elapsed) => {
                     let seen = self.standstill(&moving).await?;
                     let since = *seen_since.get_or_insert_with(Instant::now);
-                    match self.lasts(seen) {
+                    match self.patience.before_it_counts(seen) {
                         None => seen_since = None,
                         Some(time) if since.elapsed() >= time => {
                             self.note_waits();
@@ -322,16 +274,17 @@ impl<'d> Scheduler<'d> {
                         }
                         Some(_) => {}
                     }
-                    patience = (2 * patience).min(MOST_BETWEEN_QUESTIONS);
+                    before_asking = Patience::before_asking_again(before_asking);
                 }
             }
         }
     }
 
-    /// The time without a sign after which a client is silent. No statement takes that long.
-    fn silence(&self) -> Duration {
-        let longest = self.database.settings().answer_within;
-        SILENT_AFTER_STATEMENTS * longest.unwrap_or(LONGEST_STATEMENT)
+    /// How long the step that was let go last is given to happen before the engine is asked.
+    fn before_asking(&self) -> Duration {
+        let mover = self.schedule.0.last();
+        let under_way = mover.and_then(|it| self.seats[it.index()].under_way.as_ref());
+        Patience::before_asking(under_way)
     }
 
     fn moving(&self) -> impl Iterator<Item = Client> {
@@ -364,7 +317,14 @@ impl<'d> Scheduler<'d> {
         let Some(connections) = connections.collect::<Option<Vec<_>>>() else {
             return Ok(Standstill::No);
         };
-        let seen = self.database.standstill(&connections).await?;
+        let at_rest: Vec<_> = (self.seats.iter())
+            .filter(|seat| !matches!(seat.state, State::Moving))
+            .filter_map(|seat| seat.connection)
+            .collect();
+        let seen = self
+            .database
+            .standstill_behind(&at_rest, &connections)
+            .await?;
         Ok(if self.events.is_empty() {
             seen
         } else {
@@ -372,19 +332,10 @@ impl<'d> Scheduler<'d> {
         })
     }
 
-    /// How long a standstill has to be seen before it counts. None if there is no standstill.
-    fn lasts(&self, seen: Standstill) -> Option<Duration> {
-        match seen {
-            Standstill::No => None,
-            Standstill::Queue => Some(self.database.looks_for_deadlocks_after()),
-            Standstill::Circle => Some(CIRCLES_LAST),
-        }
-    }
-
     fn note_waits(&mut self) {
         for seat in &mut self.seats {
             if matches!(seat.state, State::Moving) {
-                note_wait(seat, &mut self.trace);
+                seat.note_wait(&mut self.trace);
             }
         }
     }
@@ -399,7 +350,7 @@ impl<'d> Scheduler<'d> {
             Event::Gone => return Err(Stopped::Gone(client)),
             Event::HeldUp(go) => {
                 seat.state = State::HeldUp(go);
-                note_wait(seat, &mut self.trace);
+                seat.note_wait(&mut self.trace);
                 if !self.held_up.contains(&client) {
                     self.held_up.push(client);
                 }
@@ -407,6 +358,8 @@ impl<'d> Scheduler<'d> {
             Event::Happened(record) => {
                 self.held_up.retain(|it| *it != client);
                 self.must_be_a_refusal(client, &record)?;
+                let mover = self.schedule.0.last().copied();
+                self.is_hasty |= self.patience.was_too_short(mover, client, &record);
                 self.note(client, record);
             }
             Event::Ended(result) => {
@@ -474,17 +427,4 @@ impl<'d> Scheduler<'d> {
             )
         });
     }
-}
-
-fn note_wait(seat: &mut Seat, trace: &mut Trace) {
-    let Some(under_way) = seat.under_way.as_mut().filter(|it| !it.waits) else {
-        return;
-    };
-    under_way.waits = true;
-    trace.rows.push(Row {
-        client: seat.client,
-        after: under_way.number,
-        step: under_way.step.clone(),
-        what: What::Waits,
-    });
 }

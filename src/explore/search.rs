@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
+use super::patience::Pace;
+use super::run::run_at;
 use super::trace::Shape;
 use super::{
     Exhaustive, Fixture, Fixtures, Policy, Random, Replay, Rows, Run, RunError, Schedule, Subject,
-    run_schedule,
 };
 use crate::engine::{Database, Fault, Lane};
 use crate::verdict::Verdict;
@@ -214,6 +215,8 @@ struct Worker {
     must_tidy_up: bool,
     fresh: Vec<i64>,
     used: Vec<i64>,
+    /// How the next attempt runs.
+    pace: Pace,
 }
 
 impl Worker {
@@ -233,6 +236,7 @@ impl Worker {
             must_tidy_up: !lane.is_private(),
             fresh: Vec::new(),
             used: Vec::new(),
+            pace: Pace::Quick,
         }
     }
 
@@ -246,6 +250,7 @@ impl Worker {
         instances: usize,
         mut policy: Box<dyn Policy>,
     ) -> Result<(Attempt, AfterRun), RunError> {
+        self.pace = Pace::Quick;
         let mut unconfirmed = None;
         let mut too_slow = None;
         for _ in 0..Self::TRIES {
@@ -260,6 +265,7 @@ impl Worker {
                     _ => return Ok((attempt, AfterRun::of(policy))),
                 },
                 Err(RunError::Diverged(_)) if policy.forgives() => policy = again,
+                Err(RunError::Hasty) => (policy, self.pace) = (again, Pace::Patient),
                 Err(error @ RunError::TooSlow { .. }) => (policy, too_slow) = (again, Some(error)),
                 Err(error) => return Err(error),
             }
@@ -304,7 +310,7 @@ impl Worker {
     ) -> Result<Attempt, RunError> {
         let fixture = self.fixture().await?;
         let served = (self.subject.clients)(instances);
-        let running = run_schedule(&self.database, &served, fixture, clients, policy);
+        let running = run_at(self.pace, &self.database, &served, fixture, clients, policy);
         let Some(run) = running.await? else {
             return Ok(Attempt::Covered);
         };

@@ -2,6 +2,7 @@
 
 mod cards;
 mod clock;
+mod deadlocks;
 mod planted;
 mod replay;
 mod search;

@@ -125,14 +125,20 @@ async fn waits_begun(connection: &mut MySqlConnection) -> Result<usize, Fault> {
 }
 
 /// `pg_blocking_pids` reads the lock manager itself: which processes hold the lock that a
-/// connection wants, or are ahead of it in the queue.
-pub(super) async fn postgres(pool: &Pool<Postgres>) -> Result<Vec<Wait>, Fault> {
+/// connection wants, or are ahead of it in the queue. Only these connections are asked for, because
+/// `pg_locks` would list every lock of every client first.
+pub(super) async fn postgres(
+    pool: &Pool<Postgres>,
+    connections: &[ConnectionId],
+) -> Result<Vec<Wait>, Fault> {
+    let numbers: Vec<_> = connections.iter().map(|it| it.0).collect();
     let mut pooled = pool.acquire().await?;
     let pairs = sqlx::query_as(
-        "SELECT CAST(waiting.pid AS BIGINT), CAST(holder AS BIGINT) \
-         FROM (SELECT DISTINCT pid FROM pg_locks WHERE NOT granted) waiting, \
-              unnest(pg_blocking_pids(waiting.pid)) holder",
+        "SELECT waiting, CAST(holder AS BIGINT) \
+         FROM unnest(CAST($1 AS BIGINT[])) waiting, \
+              unnest(pg_blocking_pids(CAST(waiting AS INTEGER))) holder",
     )
+    .bind(numbers)
     .fetch_all(pooled.get()?)
     .await?;
     pooled.give_back();

@@ -31,6 +31,9 @@ pub enum Standstill {
     No,
     /// All wait, in the end for a client that is not among them.
     Queue,
+    /// The same on PostgreSQL, but some of them for a connection of which nothing is known. It may
+    /// be a helper of the engine's, which lets go by itself.
+    BehindAStranger,
     /// All wait, and some of them for each other: a deadlock, which the engine breaks when it sees
     /// it. InnoDB does not always see it. Its detector follows one blocker of each client. If a
     /// third client blocks it as well, that may be the wrong one. Then the circle stays until the
@@ -64,19 +67,26 @@ impl Standstill {
     }
 }
 
-/// Whether all of these connections wait for locks.
+/// Whether all of these connections wait for locks. If those at rest are given, a wait for another
+/// one is told apart.
 pub(super) async fn standstill(
     database: &Database,
     connections: &[ConnectionId],
+    at_rest: Option<&[ConnectionId]>,
 ) -> Result<Standstill, Fault> {
     let asked = Instant::now();
-    let Some(waits) = fast_report(database, asked).await? else {
+    let Some(waits) = fast_report(database, connections, asked).await? else {
         return Ok(Standstill::No);
     };
     let seen = Standstill::of(connections, &waits);
     match (database.engine.flavour, &database.pools, seen) {
         // PostgreSQL breaks every circle: a client that has waited for a while looks for one.
         (Flavour::Postgres, _, Standstill::Circle) => Ok(Standstill::No),
+        (Flavour::Postgres, _, Standstill::Queue)
+            if at_rest.is_some_and(|it| !wait_for(connections, it, &waits)) =>
+        {
+            Ok(Standstill::BehindAStranger)
+        }
         // The fast report does not say for whom they wait. A single client cannot be in a circle.
         (Flavour::MariaDb, Pools::MySql(pool), Standstill::Queue) if connections.len() > 1 => {
             let slow = &database.wait_reports.slow;
@@ -87,24 +97,44 @@ pub(super) async fn standstill(
     }
 }
 
+/// Whether each of these connections waits for one that is among them or at rest. If there is no
+/// circle, all wait for those at rest then.
+fn wait_for(connections: &[ConnectionId], at_rest: &[ConnectionId], waits: &[Wait]) -> bool {
+    let is_known = |one: &_| connections.contains(one) || at_rest.contains(one);
+    connections.iter().all(|one| {
+        let mut own = waits.iter().filter(|wait| wait.waiting == *one);
+        own.any(|wait| wait.holder.as_ref().is_some_and(is_known))
+    })
+}
+
 /// Whether each of these connections waits for a lock, held by any client.
 async fn all_wait(database: &Database, connections: &[ConnectionId]) -> Result<bool, Fault> {
-    let waits = fast_report(database, Instant::now()).await?;
+    let waits = fast_report(database, connections, Instant::now()).await?;
     Ok(waits.is_some_and(|waits| {
         let mut connections = connections.iter();
         connections.all(|one| waits.iter().any(|wait| wait.waiting == *one))
     }))
 }
 
-/// A report that was begun after `asked`. None on SQLite.
-async fn fast_report(database: &Database, asked: Instant) -> Result<Option<Arc<[Wait]>>, Fault> {
+/// A report that was begun after `asked`. It has at least the waits of these connections. None on
+/// SQLite.
+async fn fast_report(
+    database: &Database,
+    connections: &[ConnectionId],
+    asked: Instant,
+) -> Result<Option<Arc<[Wait]>>, Fault> {
     let fast = &database.wait_reports.fast;
     Ok(Some(match (&database.pools, database.engine.flavour) {
         (Pools::MySql(pool), Flavour::MySql) => {
             report(database, fast, asked, ask::mysql(pool)).await?
         }
         (Pools::MySql(pool), _) => report(database, fast, asked, ask::mariadb(pool)).await?,
-        (Pools::Postgres(pool), _) => report(database, fast, asked, ask::postgres(pool)).await?,
+        (Pools::Postgres(pool), _) => {
+            let waits = Box::pin(ask::postgres(pool, connections));
+            answered(database.settings.answer_within, waits)
+                .await?
+                .into()
+        }
         (Pools::Sqlite(_), _) => return Ok(None),
     }))
 }
@@ -147,5 +177,25 @@ mod tests {
         assert_eq!(of(&[1, 2], &circle), Standstill::Circle);
         assert_eq!(of(&[1, 2, 3], &circle), Standstill::Circle);
         assert_eq!(of(&[3], &circle), Standstill::Queue);
+    }
+
+    #[test]
+    fn a_wait_for_a_stranger_is_told_from_one_for_a_client_at_rest() {
+        let known = |connections: &[i64], at_rest: &[i64], waits: &[Wait]| {
+            let ids = |numbers: &[i64]| {
+                numbers
+                    .iter()
+                    .copied()
+                    .map(ConnectionId)
+                    .collect::<Vec<_>>()
+            };
+            wait_for(&ids(connections), &ids(at_rest), waits)
+        };
+        let queue = [wait(2, 1), wait(3, 2)];
+        assert!(known(&[2, 3], &[1], &queue));
+        assert!(!known(&[2, 3], &[], &queue));
+        assert!(!known(&[2, 3], &[4], &queue));
+        // A lock that a stranger holds as well.
+        assert!(known(&[2], &[1], &[wait(2, 9), wait(2, 1)]));
     }
 }
