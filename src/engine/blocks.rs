@@ -91,7 +91,7 @@ impl BlockSession {
     }
 
     /// Closes the connection. The engine rolls back what is open.
-    pub async fn close(self) {
+    pub async fn close(mut self) {
         self.connection.hang_up().await;
     }
 }

@@ -336,7 +336,7 @@ impl Connection {
     }
 
     /// Closes the connection, and waits until the server has been told.
-    pub(super) async fn hang_up(self) {
+    pub(super) async fn hang_up(&mut self) {
         on!(self, it => {
             if let Ok(connection) = it.detach() {
                 hang_up(connection).await;

@@ -376,7 +376,7 @@ impl<DB: Database> PooledConnection<DB> {
     }
 
     /// Takes the connection out of the pool for good: it is closed when it is dropped.
-    pub(super) fn detach(mut self) -> Result<DB::Connection, Fault> {
+    pub(super) fn detach(&mut self) -> Result<DB::Connection, Fault> {
         self.connection
             .take()
             .ok_or_else(|| Fault::unavailable("the connection was given back"))

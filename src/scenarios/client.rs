@@ -209,7 +209,7 @@ impl ClientRun<'_> {
         if self.keeps_connections {
             self.session.end().await;
         } else {
-            self.session.close();
+            self.session.close().await;
         }
     }
 

@@ -140,9 +140,13 @@ impl Session<'_> {
     }
 
     /// Closes the connection instead of returning it to the pool: what a user's statements have set
-    /// for the session must not meet the next client.
-    pub fn close(mut self) {
-        self.is_broken = true;
+    /// for the session must not meet the next client. Waits until it is closed, because the
+    /// last one to close a file of SQLite's locks it for a moment.
+    pub async fn close(mut self) {
+        if !self.is_broken {
+            self.is_broken = true;
+            self.connection.hang_up().await;
+        }
     }
 
     /// PostgreSQL takes the snapshot of a transaction with its first statement, whatever that one

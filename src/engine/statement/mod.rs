@@ -111,8 +111,10 @@ impl UserStatement {
             "last_insert_rowid",
         ];
         let tokens = tokens(&self.text, flavour);
-        let touches_the_session = tokens.iter().any(|token| {
-            *token == Token::Symbol('@') || OF_THE_SESSION.iter().any(|it| token.is(it))
+        let is_variable = |index: usize| index > 0 && tokens[index - 1] == Token::Symbol(':');
+        let touches_the_session = tokens.iter().enumerate().any(|(index, token)| {
+            let is_of_the_session = OF_THE_SESSION.iter().any(|it| token.is(it));
+            *token == Token::Symbol('@') || is_of_the_session && !is_variable(index)
         });
         let is_plain = match self.kind {
             StatementKind::Begin(_)

@@ -99,3 +99,20 @@ fn a_label_is_the_first_keyword() {
     assert_eq!(keyword("/* x */ update t set a = 1"), "UPDATE");
     assert_eq!(keyword(""), "STATEMENT");
 }
+
+#[test]
+fn a_variable_is_no_function_of_the_session() {
+    for (sql, keeps) in [
+        ("SELECT :ROW_COUNT = 0 AS is_known", true),
+        ("SELECT ROW_COUNT() = 0 AS is_known", false),
+        ("SELECT last_insert_rowid()", false),
+        ("SELECT @n", false),
+    ] {
+        let statement = UserStatement::new(sql, Flavour::MySql);
+        assert_eq!(
+            statement.keeps_to_its_transaction(Flavour::MySql),
+            keeps,
+            "{sql}"
+        );
+    }
+}
