@@ -137,7 +137,7 @@ fn grounds(findings: &[FindingData]) -> String {
     distinct(versions).join(", ")
 }
 
-/// What is not as the cards or the scenario files say, and where. The exit status is 1 if anything is.
+/// What is not as the cards or the scenario files say, and where. It makes the exit status 1.
 fn not_as_expected(findings: &[FindingData]) -> Vec<String> {
     let unexpected = findings.iter().flat_map(|finding| {
         let (strategy, engine) = (&finding.strategy, &finding.engine);
