@@ -9,15 +9,16 @@ use clap::ValueEnum;
 use tokio::time::sleep;
 
 use super::database::EngineOptions;
+use super::isolation_tests::{self, IsolationTests};
 use super::progress::ProgressLine;
 use super::signals::Signals;
-use super::subjects::{Named, NamedParser, subjects};
+use super::subjects::{Named, NamedParser, isolation_test_files, subjects};
 use super::terminal::{complain, print};
 use super::{CommandResult, FAILED, log};
 use crate::explore::report::{self, Report};
 use crate::explore::{
     self, Client, Event, Exploration, Job, JobError, PARALLEL, Place, PlanRequest, PolicyName,
-    Subject,
+    Stop, Subject,
 };
 use crate::scenarios::Options;
 
@@ -142,17 +143,54 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 impl Args {
     pub(super) async fn run(self, signals: Signals) -> CommandResult {
         log::start_for_people()?;
-        let job = self.job()?;
-        let mut first_signal = signals.clone();
-        let exploring = self.explore_and_print(&job);
-        tokio::pin!(exploring);
-        tokio::select! {
-            result = &mut exploring => result,
-            exit_code = first_signal.nth(1) => {
-                job.stop.stop();
-                wait_for_the_end(exploring, exit_code, signals).await
-            }
+        if let Some(tests) = self.isolation_tests()? {
+            let stop = Stop::default();
+            return until_stopped(tests.run(&stop), &stop, signals).await;
         }
+        let job = self.job()?;
+        until_stopped(self.explore_and_print(&job), &job.stop, signals).await
+    }
+
+    /// The isolation test files that are named. They bring their own schedules.
+    fn isolation_tests(&self) -> Result<Option<IsolationTests>, Box<dyn Error>> {
+        let Some(files) = isolation_test_files(&self.named)? else {
+            return Ok(None);
+        };
+        let is_for_scenarios = self.plan_options().next();
+        if let Some(option) = is_for_scenarios {
+            return Err(format!("{option} is not for isolation test files").into());
+        }
+        let is_json = match self.format {
+            ExploreFormat::Text => false,
+            ExploreFormat::Json => true,
+            ExploreFormat::Markdown | ExploreFormat::Html | ExploreFormat::Junit => {
+                return Err("isolation test files have --format text and json".into());
+            }
+        };
+        let urls = match (self.engine.database_url()?, self.matrix) {
+            (Some(url), _) => vec![url],
+            (None, true) => isolation_tests::every_engine(),
+            (None, false) => Vec::new(),
+        };
+        let settings = self.engine.settings();
+        IsolationTests::read(&files, urls, settings, is_json).map(Some)
+    }
+
+    /// The options that were given and that choose schedules.
+    fn plan_options(&self) -> impl Iterator<Item = &'static str> {
+        let given = [
+            ("--clients", self.clients.is_some()),
+            ("--instances", self.instances.is_some()),
+            ("--policy", self.policy.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--runs", self.runs.is_some()),
+            ("--schedule", self.schedule.is_some()),
+            ("--limit", self.limit.is_some()),
+            ("--split-commits", self.split_commits),
+            ("--in-place", self.in_place),
+        ];
+        let given = given.into_iter().filter(|(_, is_given)| *is_given);
+        given.map(|(option, _)| option)
     }
 
     fn job(&self) -> Result<Job, Box<dyn Error>> {
@@ -257,6 +295,23 @@ impl Args {
             ExploreFormat::Text => report::text(report),
             ExploreFormat::Markdown => report::markdown(report),
         })
+    }
+}
+
+/// Does the work until a signal comes, and then brings it to its end early.
+async fn until_stopped(
+    work: impl Future<Output = CommandResult>,
+    stop: &Stop,
+    signals: Signals,
+) -> CommandResult {
+    let mut first_signal = signals.clone();
+    tokio::pin!(work);
+    tokio::select! {
+        result = &mut work => result,
+        exit_code = first_signal.nth(1) => {
+            stop.stop();
+            wait_for_the_end(work, exit_code, signals).await
+        }
     }
 }
 

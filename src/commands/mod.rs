@@ -6,6 +6,7 @@
 //! | `demo`, `serve`, `explore`, `watch`, `orders`, `migrate`, `healthcheck` | the command itself |
 //! | `keeper` | `createsuperuser`, `account`, `transactions` and `token` |
 //! | `scenarios` | `new` and `schema`; `subjects`: what `explore` is to explore |
+//! | `isolation_tests` | what `explore` does with PostgreSQL's isolation test files |
 //! | `documents` | `completions` and `man` |
 //! | `database` | which database: the options that most commands share |
 //! | `times` | how a time is written |
@@ -16,6 +17,7 @@ mod demo;
 mod documents;
 mod explore;
 mod healthcheck;
+mod isolation_tests;
 mod keeper;
 mod log;
 mod migrate;

@@ -47,7 +47,8 @@ impl TypedValueParser for NamedParser {
         if let Some(name) = text.filter(|it| names().any(|known| known == *it)) {
             return Ok(Named::Strategy(name.to_owned()));
         }
-        let is_a_file = is_scenario(path) || path.is_dir() || path.is_file();
+        let is_a_file =
+            is_scenario(path) || is_isolation_test(path) || path.is_dir() || path.is_file();
         if is_a_file {
             return Ok(Named::File(path.to_owned()));
         }
@@ -59,7 +60,11 @@ impl TypedValueParser for NamedParser {
         let value = ContextValue::String(value.to_string_lossy().into_owned());
         error.insert(ContextKind::InvalidValue, value);
         let valid = names().map(str::to_owned);
-        let valid = valid.chain(["FILE.toml".to_owned(), "FOLDER".to_owned()]);
+        let valid = valid.chain([
+            "FILE.toml".to_owned(),
+            "FILE.spec".to_owned(),
+            "FOLDER".to_owned(),
+        ]);
         error.insert(
             ContextKind::ValidValue,
             ContextValue::Strings(valid.collect()),
@@ -127,7 +132,7 @@ fn files(named: &[Named]) -> Result<Vec<PathBuf>, Box<dyn Error>> {
         };
         if path.is_dir() {
             let before = files.len();
-            collect(path, &mut files)?;
+            collect(path, &mut files, is_scenario)?;
             if files.len() == before {
                 let path = path.display();
                 return Err(format!("{path} holds no scenario: no file ends in .toml").into());
@@ -139,7 +144,12 @@ fn files(named: &[Named]) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     Ok(files)
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+/// Adds the files of one sort in a folder and in those below it, in the order of their names.
+fn collect(
+    folder: &Path,
+    files: &mut Vec<PathBuf>,
+    is_wanted: fn(&Path) -> bool,
+) -> Result<(), Box<dyn Error>> {
     let unreadable = |error| format!("{}: {error}", folder.display());
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -148,14 +158,56 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>
     entries.sort();
     for path in entries {
         if path.is_dir() {
-            collect(&path, files)?;
-        } else if is_scenario(&path) {
+            collect(&path, files, is_wanted)?;
+        } else if is_wanted(&path) {
             files.push(path);
         }
     }
     Ok(())
 }
 
+/// The isolation test files that are named, and those in the folders that are named. None if there
+/// are none.
+///
+/// # Errors
+/// There is something else as well. Isolation tests bring their own schedules, and are explored
+/// alone.
+pub(super) fn isolation_test_files(
+    named: &[Named],
+) -> Result<Option<Vec<PathBuf>>, Box<dyn Error>> {
+    let mut tests = Vec::new();
+    let mut has_others = false;
+    for name in named {
+        match name {
+            Named::File(path) if path.is_dir() => {
+                let before = tests.len();
+                collect(path, &mut tests, is_isolation_test)?;
+                let mut scenarios = Vec::new();
+                collect(path, &mut scenarios, is_scenario)?;
+                has_others |= !scenarios.is_empty() || tests.len() == before;
+            }
+            Named::File(path) if is_isolation_test(path) => tests.push(path.clone()),
+            Named::File(_) | Named::Strategy(_) => has_others = true,
+        }
+    }
+    let is_named = |path: &PathBuf| named.contains(&Named::File(path.clone()));
+    if !has_others {
+        Ok((!tests.is_empty()).then_some(tests))
+    } else if tests.iter().any(is_named) {
+        Err(
+            "isolation test files (.spec) are explored alone, without strategies and scenarios"
+                .into(),
+        )
+    } else {
+        // A folder of scenarios may hold isolation tests as well.
+        Ok(None)
+    }
+}
+
 fn is_scenario(path: &Path) -> bool {
     path.extension().is_some_and(|it| it == "toml")
+}
+
+fn is_isolation_test(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it == "spec")
 }

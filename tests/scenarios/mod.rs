@@ -8,6 +8,7 @@ mod literals;
 mod outcomes;
 mod places;
 mod spec;
+mod spec_command;
 mod splitting;
 mod waits;
 

@@ -12,8 +12,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::seat::News;
-use super::tester::{LONGEST_STEP, Tester, silent};
-use super::{Blocker, BrokenOff, Permutation, PermutationReport, PermutationStep, SpecEvent};
+use super::sessions::{LONGEST_BLOCK, Sessions, silent};
+use super::{
+    Blocker, BrokenOff, NotHere, Permutation, PermutationReport, PermutationStep, SpecEvent,
+};
 use crate::engine::{Fault, Flavour, Standstill};
 
 /// Why a permutation ended early.
@@ -63,7 +65,7 @@ struct UnderWay {
 
 /// A permutation on its way.
 pub(super) struct Attempt<'a, 't> {
-    tester: &'a mut Tester<'t>,
+    sessions: &'a mut Sessions<'t>,
     permutation: &'a Permutation,
     report: &'a mut PermutationReport,
     /// What each session does.
@@ -81,17 +83,17 @@ pub(super) struct Attempt<'a, 't> {
 impl<'a, 't> Attempt<'a, 't> {
     /// Runs the steps.
     pub(super) async fn run(
-        tester: &'a mut Tester<'t>,
+        sessions: &'a mut Sessions<'t>,
         permutation: &'a Permutation,
         report: &'a mut PermutationReport,
     ) -> Result<(), Stopped> {
-        let sessions = tester.seats.len();
+        let count = sessions.seats.len();
         let mut attempt = Self {
-            tester,
+            sessions,
             permutation,
             report,
-            under_way: (0..sessions).map(|_| None).collect(),
-            notices: vec![0; sessions],
+            under_way: (0..count).map(|_| None).collect(),
+            notices: vec![0; count],
             waiting: Vec::new(),
             happened: 0,
             hopeless_since: None,
@@ -115,7 +117,7 @@ impl<'a, 't> Attempt<'a, 't> {
     }
 
     fn name(&self, place: usize) -> String {
-        self.tester.spec.step(self.step(place)).name.clone()
+        self.sessions.spec.step(self.step(place)).name.clone()
     }
 
     fn send(&mut self, place: usize) {
@@ -134,8 +136,8 @@ impl<'a, 't> Attempt<'a, 't> {
             enough_notices: enough.collect(),
         });
         self.report.sent = place + 1;
-        let sql = &self.tester.spec.step(step).sql.text;
-        self.tester.seats[step.session].send(sql);
+        let sql = &self.sessions.spec.step(step).sql.text;
+        self.sessions.seats[step.session].send(sql);
     }
 
     /// Waits until the session of this step has ended its step before.
@@ -167,7 +169,7 @@ impl<'a, 't> Attempt<'a, 't> {
             (Stopped::BrokenOff(BrokenOff::StillWaiting { .. }), Some(waits_in)) => {
                 Stopped::BrokenOff(BrokenOff::SessionWaits {
                     step: self.name(next),
-                    session: self.tester.spec.sessions[session].name.clone(),
+                    session: self.sessions.spec.sessions[session].name.clone(),
                     waits_in: self.name(waits_in),
                 })
             }
@@ -191,9 +193,9 @@ impl<'a, 't> Attempt<'a, 't> {
     async fn give_up(&mut self, session: Option<usize>) -> Result<(), Stopped> {
         let sessions = self.waiting.iter().map(|place| self.step(*place).session);
         let mut held_up = session.into_iter().chain(sessions);
-        let held_up = held_up.find(|it| self.tester.seats[*it].is_held_up());
+        let held_up = held_up.find(|it| self.sessions.seats[*it].is_held_up());
         if let Some(session) = held_up {
-            self.tester.seats[session].answer_held_up(false);
+            self.sessions.seats[session].answer_held_up(false);
             self.happened += 1;
             return Ok(());
         }
@@ -259,7 +261,7 @@ impl<'a, 't> Attempt<'a, 't> {
     }
 
     fn tell_sent(&mut self, place: usize, waits: bool) {
-        let step = self.tester.spec.step(self.step(place));
+        let step = self.sessions.spec.step(self.step(place));
         self.report.events.push(SpecEvent::Sent {
             step: step.name.clone(),
             sql: step.sql.text.clone(),
@@ -278,10 +280,10 @@ impl<'a, 't> Attempt<'a, 't> {
         let Some(Err(fault)) = under_way.ended else {
             return Ok(());
         };
-        let flavour = self.tester.database.engine().flavour;
+        let flavour = self.sessions.database.engine().flavour;
         if flavour != Flavour::Postgres && fault.is_of_another_dialect() {
-            let not_here = self.tester.spec.not_here(step, fault);
-            return Err(Stopped::BrokenOff(not_here));
+            let not_here = NotHere::step(self.sessions.spec, step, fault);
+            return Err(Stopped::BrokenOff(BrokenOff::NotHere(not_here)));
         }
         self.report.events.push(SpecEvent::Refused(fault));
         Ok(())
@@ -301,15 +303,15 @@ impl<'a, 't> Attempt<'a, 't> {
     ) -> Result<bool, Stopped> {
         let begun = Instant::now();
         if look == Look::Again {
-            self.tester.seats[session].answer_held_up(true);
+            self.sessions.seats[session].answer_held_up(true);
         }
         while !self.has_ended(session) {
-            let news = self.tester.seats[session].news_within(LOOK).await?;
+            let news = self.sessions.seats[session].news_within(LOOK).await?;
             let is_silent = news.is_none();
             if let Some(news) = news {
                 self.take_in(session, news);
             }
-            if self.tester.seats[session].is_held_up() {
+            if self.sessions.seats[session].is_held_up() {
                 return Ok(true);
             }
             if !is_silent {
@@ -318,7 +320,7 @@ impl<'a, 't> Attempt<'a, 't> {
             match patience {
                 Patience::UntilItWaits if self.is_blocked(session).await? => {
                     // What has come meanwhile was said before the wait.
-                    while let Some(news) = self.tester.seats[session].news_so_far() {
+                    while let Some(news) = self.sessions.seats[session].news_so_far() {
                         self.take_in(session, news);
                     }
                     return Ok(!self.has_ended(session));
@@ -326,7 +328,7 @@ impl<'a, 't> Attempt<'a, 't> {
                 Patience::ToItsEnd if self.is_hopeless().await? => {
                     return Err(self.still_waiting());
                 }
-                _ if begun.elapsed() >= LONGEST_STEP => {
+                _ if begun.elapsed() >= LONGEST_BLOCK => {
                     let place = self.place_of(session).unwrap_or_default();
                     return Err(silent(&format!("step {}", self.name(place))).into());
                 }
@@ -344,21 +346,21 @@ impl<'a, 't> Attempt<'a, 't> {
             News::Notice(notice) => {
                 self.notices[session] += 1;
                 self.happened += 1;
-                let session = self.tester.spec.sessions[session].name.clone();
+                let session = self.sessions.spec.sessions[session].name.clone();
                 let told = SpecEvent::Told { session, notice };
-                if under_way.returned.is_empty() {
-                    self.report.events.push(told);
-                } else {
-                    under_way.returned.push(told);
+                // libpq hands a notice out before the result that it follows.
+                match under_way.returned.len() {
+                    0 | 1 => self.report.events.push(told),
+                    results => under_way.returned.insert(results - 1, told),
                 }
             }
             News::Answer(mut answer) => {
                 let step = self
-                    .tester
+                    .sessions
                     .spec
                     .step(&self.permutation.steps[under_way.place]);
                 let statement = under_way.answers;
-                self.tester
+                self.sessions
                     .name_columns(&step.sql.text, statement, &mut answer);
                 under_way.answers += 1;
                 under_way.returned.push(SpecEvent::Returned(answer));
@@ -373,12 +375,12 @@ impl<'a, 't> Attempt<'a, 't> {
 
     /// Whether the engine says that the session waits for another one of the file.
     async fn is_blocked(&self, session: usize) -> Result<bool, Fault> {
-        let seats = &self.tester.seats;
+        let seats = &self.sessions.seats;
         let Some(connection) = seats[session].connection else {
             return Ok(false);
         };
         let all: Vec<_> = seats.iter().filter_map(|it| it.connection).collect();
-        self.tester.database.is_blocked(connection, &all).await
+        self.sessions.database.is_blocked(connection, &all).await
     }
 
     /// Whether an annotation of this step is not met yet.
@@ -404,15 +406,15 @@ impl<'a, 't> Attempt<'a, 't> {
     /// idle, or has ended and waits for an annotation.
     async fn is_hopeless(&mut self) -> Result<bool, Fault> {
         let sessions = (0..self.under_way.len()).filter(|it| !self.has_ended(*it));
-        let connections = sessions.map(|it| self.tester.seats[it].connection);
+        let connections = sessions.map(|it| self.sessions.seats[it].connection);
         let connections: Vec<_> = connections.flatten().collect();
         let stands = connections.is_empty()
-            || self.tester.database.standstill(&connections).await? == Standstill::Queue;
+            || self.sessions.database.standstill(&connections).await? == Standstill::Queue;
         let since = match self.hopeless_since {
             Some((since, happened)) if happened == self.happened => since,
             _ => Instant::now(),
         };
         self.hopeless_since = stands.then_some((since, self.happened));
-        Ok(stands && since.elapsed() >= self.tester.spec.waits_end_within())
+        Ok(stands && since.elapsed() >= self.sessions.spec.waits_end_within())
     }
 }

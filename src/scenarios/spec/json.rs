@@ -17,6 +17,7 @@ impl SpecReport {
             "permutations": self.permutations.iter().map(permutation).collect::<Vec<_>>(),
             "not_run": not_run.collect::<Vec<_>>(),
             "left_out": self.left_out,
+            "impossible": self.impossible,
         })
     }
 }

@@ -79,6 +79,8 @@ impl fmt::Display for Token {
 pub(super) struct Lexer<'t> {
     rest: Peekable<Chars<'t>>,
     place: Place,
+    /// Whether the last token was a block of SQL.
+    is_behind_a_block: bool,
 }
 
 impl<'t> Lexer<'t> {
@@ -86,6 +88,7 @@ impl<'t> Lexer<'t> {
         Self {
             rest: text.chars().peekable(),
             place: Place::START,
+            is_behind_a_block: false,
         }
     }
 
@@ -105,8 +108,9 @@ impl<'t> Lexer<'t> {
             '*' => Token::Star,
             '0'..='9' => self.number(first, place)?,
             _ if begins_a_name(first) => self.word(first),
-            _ => return Err(SpecError::new(place, out_of_place(first))),
+            _ => return Err(SpecError::new(place, self.out_of_place(first))),
         };
+        self.is_behind_a_block = matches!(token, Token::Block(_));
         Ok((token, place))
     }
 
@@ -184,6 +188,27 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    fn out_of_place(&self, one: char) -> String {
+        let what = match one {
+            '}' => "\"}\" ends no block of SQL".to_owned(),
+            '\'' => "a name is quoted with \", not with '".to_owned(),
+            ';' => "\";\" stands within blocks of SQL only".to_owned(),
+            other => format!(
+                "{other:?} begins nothing; there are names, \"quoted names\", {{ blocks of SQL }} and \
+                 # comments"
+            ),
+        };
+        if self.is_behind_a_block {
+            // The most frequent mistake by far: a document or an array in a string.
+            format!(
+                "{what}. A block ends at its first \"}}\", even within a string or a comment, so that \
+                 its SQL has to do without one"
+            )
+        } else {
+            what
+        }
+    }
+
     fn word(&mut self, first: char) -> Token {
         let is_within = |it: char| begins_a_name(it) || it.is_ascii_digit() || it == '$';
         let word = format!("{first}{}", self.take_while(is_within));
@@ -202,18 +227,4 @@ fn is_blank(one: char) -> bool {
 
 fn begins_a_name(one: char) -> bool {
     one.is_ascii_alphabetic() || one == '_' || !one.is_ascii()
-}
-
-fn out_of_place(one: char) -> String {
-    match one {
-        '}' => "\"}\" ends no block of SQL; a block ends at its first \"}\", even within a string \
-                or a comment, so its statements cannot have one"
-            .to_owned(),
-        '\'' => "a name is quoted with \", not with '".to_owned(),
-        ';' => "\";\" stands within blocks of SQL only".to_owned(),
-        other => format!(
-            "{other:?} begins nothing; there are names, \"quoted names\", {{ blocks of SQL }} and # \
-             comments"
-        ),
-    }
 }

@@ -8,7 +8,8 @@
 //! Running it:
 //! - `beside`: in a database of its own. `run`: which permutations are run.
 //! - `tester`: permutations one after the other, on the same connections. `attempt`: one of them,
-//!   with isolationtester's meaning of waiting. `seat`: one session.
+//!   with isolationtester's meaning of waiting.
+//! - `sessions`: all sessions. `seat`: one of them.
 //! - `columns`: the columns of results without rows.
 //! - `report`: what became of a permutation. `table`: a result as libpq prints it.
 //!   `json`: the same for programs.
@@ -25,6 +26,7 @@ mod parser;
 mod report;
 mod run;
 mod seat;
+mod sessions;
 mod table;
 mod tester;
 

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::table::table;
+use super::{PermutationStep, Spec, Sql};
 use crate::answer::Answer;
 use crate::engine::{Fault, Notice};
 
@@ -90,6 +91,29 @@ pub struct NotHere {
     pub step: Option<(usize, usize)>,
     /// What the engine says.
     pub fault: Fault,
+}
+
+impl NotHere {
+    /// A step that the engine does not understand.
+    pub(super) fn step(spec: &Spec, at: &PermutationStep, fault: Fault) -> Self {
+        let step = spec.step(at);
+        Self {
+            block: format!("step {}", step.name),
+            line: step.sql.line,
+            step: Some((at.session, at.step)),
+            fault,
+        }
+    }
+
+    /// Another block.
+    pub(super) fn block(block: &str, sql: &Sql, fault: Fault) -> Self {
+        Self {
+            block: block.to_owned(),
+            line: sql.line,
+            step: None,
+            fault,
+        }
+    }
 }
 
 impl fmt::Display for NotHere {

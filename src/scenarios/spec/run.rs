@@ -12,6 +12,8 @@ pub struct SpecReport {
     /// The permutations that were run, in their order. Interleavings that are not possible are not
     /// among them, if the file names no permutation.
     pub permutations: Vec<PermutationReport>,
+    /// The number of interleavings that are not possible, if the file names no permutation.
+    pub impossible: usize,
     /// The steps that the engine does not understand.
     pub not_here: Vec<NotHere>,
     /// The number of permutations that were not run because they have such a step.
@@ -83,6 +85,7 @@ impl SpecRun {
         for permutation in interleavings {
             let begins = |it: &Permutation| permutation.steps.starts_with(&it.steps);
             if impossible.as_ref().is_some_and(begins) {
+                self.report.impossible += 1;
                 continue;
             }
             if stop.is_stopped() || !self.not_here.is_empty() {
@@ -93,6 +96,7 @@ impl SpecRun {
                 report.broken_off
             {
                 let steps = permutation.steps.into_iter();
+                self.report.impossible += 1;
                 impossible = Some(Permutation {
                     steps: steps.take(report.sent + 1).collect(),
                     line: None,

@@ -133,7 +133,7 @@ const ERRORS: [(&str, &str); 24] = [
     ),
     (
         "session s\nstep a {'}'}",
-        "line 2, column 11: a name is quoted with \"",
+        "line 2, column 11: a name is quoted with \", not with '. A block ends at its first",
     ),
     (
         "session s step a {} }",
