@@ -28,8 +28,9 @@ pub(super) struct Args {
     /// The strategies, changes of the keeper or scenario files to explore [default: all strategies].
     ///
     /// A file ends in .toml; a folder stands for all such files in it. docs/scenarios.md tells how
-    /// one is written. A change of the keeper's is explored beside a deposit by each strategy, which
-    /// takes minutes.
+    /// one is written. A file that ends in .spec is an isolation test of PostgreSQL's format, which
+    /// brings its own schedules (docs/isolation-tests.md). A change of the keeper's is explored
+    /// beside a deposit by each strategy, which takes minutes.
     #[arg(
         value_name = "STRATEGY|FILE",
         value_parser = NamedParser,

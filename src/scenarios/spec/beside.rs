@@ -49,8 +49,8 @@ impl From<TestError> for SpecRunError {
 }
 
 impl Spec {
-    /// Runs the file in a database of its own beside this one. It is gone afterwards. Each report is
-    /// told as soon as it is there.
+    /// Runs the file in a database of its own beside this one. It is gone afterwards. Each report
+    /// is told as soon as it is there.
     ///
     /// # Errors
     /// [`SpecRunError`] if the permutations could not begin, or if the engine failed.
