@@ -64,6 +64,8 @@ pub struct Example {
     pub highlight: Option<Highlight>,
     /// The second in which it ran. None if no client reads the clock.
     pub second: Option<i64>,
+    /// SQL that shows a person what became of it. None if it is the same for all runs.
+    pub inspect_sql: Option<String>,
 }
 
 impl Finding {
@@ -133,7 +135,7 @@ impl Tally {
         self.refused.values().sum::<u64>() + self.count(Verdict::Declined)
     }
 
-    fn add(&mut self, judged: JudgedRun, subject: &Subject) {
+    fn add(&mut self, judged: JudgedRun, subject: &Subject, engine: &Engine) {
         let verdict = judged.verdict;
         self.schedules += 1;
         *self.verdicts.entry(verdict).or_default() += 1;
@@ -146,13 +148,14 @@ impl Tally {
             .get(&verdict)
             .is_none_or(|known| judged.run.schedule.simplicity() < known.schedule.simplicity());
         if is_simpler {
-            self.examples.insert(verdict, Example::of(judged, subject));
+            let example = Example::of(judged, subject, engine);
+            self.examples.insert(verdict, example);
         }
     }
 }
 
 impl Example {
-    fn of(judged: JudgedRun, subject: &Subject) -> Self {
+    fn of(judged: JudgedRun, subject: &Subject, engine: &Engine) -> Self {
         let mut run = judged.run;
         subject.judge.make_repeatable(&mut run.trace);
         let anomaly = judged.verdict.anomaly();
@@ -160,6 +163,7 @@ impl Example {
             anomaly.and_then(|it| subject.judge.highlight(&run.trace, &run.results, it));
         Self {
             highlight,
+            inspect_sql: subject.judge.inspect_sql(engine, &run.results),
             fixture: run.fixture,
             second: judged.second,
             schedule: run.schedule,
@@ -184,7 +188,7 @@ pub async fn explore(
     let engine = lanes[0].database.engine().clone();
     let mut tally = Tally::default();
     let searched = search(lanes, subject, plan, stop, |judged, done| {
-        tally.add(judged, subject);
+        tally.add(judged, subject, &engine);
         progress(&tally, done);
     });
     let (left_out, ended) = searched.await;

@@ -333,6 +333,11 @@ pub trait Judge: fmt::Debug + Send + Sync {
         None
     }
 
+    /// SQL that shows a person what became of this run. None if it is the same for all runs.
+    fn inspect_sql(&self, _engine: &Engine, _results: &[ClientResult]) -> Option<String> {
+        None
+    }
+
     /// Replaces numbers in a run's steps that depend on earlier runs, such as ids that the engine
     /// drew, so that reports of two runs read the same.
     fn make_repeatable(&self, _trace: &mut Trace) {}

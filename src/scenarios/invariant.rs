@@ -77,7 +77,21 @@ impl Invariant {
         database: &Database,
         results: &[ClientResult],
     ) -> Result<bool, Fault> {
-        let flavour = database.engine().flavour;
+        let sql = self.filled(database.engine().flavour, results)?;
+        let answer = database.ask_apart(&sql).await.map_err(|fault| Fault {
+            message: format!("the invariant {:?}: {}", self.name, fault.message),
+            ..fault
+        })?;
+        self.truth_of(&answer)
+    }
+
+    /// The query with the values that these clients have led to. What a client has not captured is
+    /// NULL.
+    pub(super) fn filled(
+        &self,
+        flavour: Flavour,
+        results: &[ClientResult],
+    ) -> Result<String, Fault> {
         let Some(sql) = self.sql.on(flavour) else {
             return Err(self.complaint(&format!("has no query for {flavour}")));
         };
@@ -87,14 +101,8 @@ impl Invariant {
                 variables.set(name, Datum::Null);
             }
         }
-        let sql = sql
-            .fill(&variables, flavour)
-            .map_err(|unset| self.complaint(&unset.to_string()))?;
-        let answer = database.ask_apart(&sql).await.map_err(|fault| Fault {
-            message: format!("the invariant {:?}: {}", self.name, fault.message),
-            ..fault
-        })?;
-        self.truth_of(&answer)
+        let filled = sql.fill(&variables, flavour);
+        filled.map_err(|unset| self.complaint(&unset.to_string()))
     }
 
     fn truth_of(&self, answer: &Answer) -> Result<bool, Fault> {

@@ -6,7 +6,7 @@ use super::anomalies::FAILED;
 use super::file::When;
 use super::prepared::Prepared;
 use super::scenario::Scenario;
-use crate::engine::{Database, Fault};
+use crate::engine::{Database, Engine, Fault};
 use crate::explore::{
     ClientResult, Finding, Fixture, Highlight, Judge, Pending, Trace, verdict_of,
 };
@@ -57,6 +57,15 @@ impl Judge for InvariantJudge {
                 words: format!("this is false: {}", anomaly.name),
             }),
         }
+    }
+
+    fn inspect_sql(&self, engine: &Engine, results: &[ClientResult]) -> Option<String> {
+        let invariants = self.prepared.scenario.invariants.iter();
+        let lines = invariants.filter_map(|it| {
+            let sql = it.filled(engine.flavour, results).ok()?;
+            Some(format!("{sql}; -- {}", it.name))
+        });
+        Some(lines.collect::<Vec<_>>().join("\n"))
     }
 
     fn unexpected(&self, finding: &Finding) -> Vec<String> {

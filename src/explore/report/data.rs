@@ -150,6 +150,9 @@ pub struct ExampleData {
     pub steps: Vec<StepData>,
     /// The step in which it went wrong.
     pub highlight: Option<HighlightData>,
+    /// SQL that shows a person what became of it, if it is another one than that of the finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inspect_sql: Option<String>,
 }
 
 /// Where a run went wrong.
@@ -382,6 +385,7 @@ impl ExampleData {
         Self {
             verdict,
             schedule: example.schedule.clone(),
+            inspect_sql: example.inspect_sql.clone(),
             steps: rows.map(|row| StepData::of(row, example)).collect(),
             highlight: example.highlight.as_ref().map(|it| HighlightData {
                 index: it.row,

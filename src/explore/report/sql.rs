@@ -55,7 +55,9 @@ pub(super) fn script(finding: &FindingData, example: &ExampleData) -> String {
     if let Some(highlight) = &example.highlight {
         let _ = writeln!(text, "-- {}", highlight.words);
     }
-    let _ = writeln!(text, "-- In any:\n{}", finding.inspect_sql);
+    let inspect = example.inspect_sql.as_deref();
+    let inspect = inspect.unwrap_or(&finding.inspect_sql);
+    let _ = writeln!(text, "-- In any:\n{inspect}");
     text
 }
 
