@@ -274,7 +274,8 @@ impl Args {
         }
         if is_empty && !job.stop.is_stopped() {
             return Err(
-                "nothing was explored: no engine that is here has that isolation level".into(),
+                "nothing was explored: what was asked for makes no sense on this engine, or no engine \
+                 that is here has that isolation level".into(),
             );
         }
         Ok(if exploration.is_unexpected() {

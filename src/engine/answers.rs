@@ -15,8 +15,11 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{ConnectionId, Database, Fault, Flavour};
+use super::{ConnectionId, Database, Fault, FaultKind, Flavour};
 use crate::answer::{Answer, Datum, DatumKind};
+
+/// The pause between two questions to an engine that could not answer yet.
+const PAUSE: Duration = Duration::from_millis(2);
 
 impl Database {
     /// Asks a question of a user's, in a transaction of its own at READ COMMITTED. It may not write.
@@ -33,9 +36,20 @@ impl Database {
             Flavour::Sqlite => sql.to_owned(),
         };
         let mut connection = self.connection().await?;
-        let answer = connection.answer(&question).await?;
-        connection.give_back();
-        Ok(answer)
+        let deadline = Instant::now() + self.settings.lock_wait();
+        loop {
+            match connection.answer(&question).await {
+                // SQLite does not wait for a connection that tidies up when it is closed.
+                Err(fault) if fault.kind == FaultKind::Busy && Instant::now() < deadline => {
+                    sleep(PAUSE).await;
+                }
+                answered => {
+                    let answer = answered?;
+                    connection.give_back();
+                    return Ok(answer);
+                }
+            }
+        }
     }
 }
 
@@ -61,7 +75,6 @@ impl Database {
     /// [`FaultKind::Unavailable`](super::FaultKind::Unavailable) if that takes too long.
     pub async fn until_gone(&self, connection: ConnectionId) -> Result<(), Fault> {
         const PATIENCE: Duration = Duration::from_secs(10);
-        const PAUSE: Duration = Duration::from_millis(2);
         let sql = match self.engine.flavour {
             Flavour::MySql | Flavour::MariaDb => {
                 "SELECT 1 FROM information_schema.processlist WHERE id = ?"
@@ -167,6 +180,13 @@ pub(super) fn of_mysql(value: MySqlValueRef<'_>) -> Read {
         "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "BIT"
         | "GEOMETRY" => DatumKind::Bytes,
         _ => DatumKind::Text,
+    };
+    // The driver takes text with a binary collation for bytes as well. What reads as text is compared
+    // as text of these bytes, whatever the column's type is.
+    let reads_as_text = std::str::from_utf8(bytes).is_ok_and(|it| !it.contains(char::is_control));
+    let kind = match kind {
+        DatumKind::Bytes if reads_as_text && name != "BIT" && name != "GEOMETRY" => DatumKind::Text,
+        kind => kind,
     };
     Ok(of_bytes(bytes, kind))
 }

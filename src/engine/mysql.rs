@@ -179,6 +179,11 @@ fn greeting(
         patience: settings.answer_within,
         ..Greeting::default()
     };
+    if settings.sessions == SessionsOf::AUser {
+        // The driver asks for IGNORE_SPACE when it connects.
+        let modes = "SET SESSION sql_mode = @@GLOBAL.sql_mode";
+        greeting.told.push(modes.to_owned());
+    }
     set_presets(&mut greeting, variables, settings.sessions);
     let level = engine.isolation.sql();
     let sql = format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}");

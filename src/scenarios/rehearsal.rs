@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::anomalies::FAILED;
 use super::file::When;
 use super::prepared::Prepared;
 use crate::engine::{Database, FaultKind};
@@ -10,6 +11,7 @@ use crate::explore::{
     Client, Divergence, Fixture, ParkedClient, Pending, Policy, Rehearsal, Run, Subject,
     run_schedule,
 };
+use crate::step::Ending;
 use crate::verdict::Verdict;
 
 /// Runs a scenario without a race.
@@ -89,7 +91,7 @@ impl SerialRuns {
             Verdict::Anomaly(anomaly) => Err(format!(
                 "false without any race ({names}): {}{}",
                 anomaly.title,
-                what_failed(&run)
+                what_failed(&run, |kind, _| kind == FAILED.name)
             )),
             Verdict::Refused(_) | Verdict::Declined | Verdict::Safe => Ok(()),
         }
@@ -107,23 +109,18 @@ fn must_be_sql(run: &Run, names: &str) -> Result<(), String> {
     match faults.into_iter().find(|it| mistakes.contains(&it.kind)) {
         Some(fault) => Err(format!(
             "refused without any race ({names}): {fault}{}",
-            what_failed(run)
+            what_failed(run, |_, refusal| refusal == fault.to_string())
         )),
         None => Ok(()),
     }
 }
 
-/// The step that failed, with what was said of it.
-fn what_failed(run: &Run) -> String {
-    let failed = run
-        .trace
-        .rows
-        .iter()
-        .rev()
-        .find_map(|row| match row.ending() {
-            Some(crate::step::Ending::Failed { refusal, .. }) => Some((row, refusal)),
-            _ => None,
-        });
+/// The first step that failed in this way, by the kind and the words of its refusal.
+fn what_failed(run: &Run, is_it: impl Fn(&str, &str) -> bool) -> String {
+    let failed = run.trace.rows.iter().find_map(|row| match row.ending() {
+        Some(Ending::Failed { kind, refusal, .. }) if is_it(kind, refusal) => Some((row, refusal)),
+        _ => None,
+    });
     match failed {
         Some((row, refusal)) => {
             format!("; client {}, {}: {refusal}", row.client, row.step.label)

@@ -56,17 +56,20 @@ impl Session<'_> {
         answer
     }
 
-    /// Runs a statement without making it a step: what the lab adds around a user's statement.
+    /// Runs a statement that no schedule has a letter for: what the lab adds around a user's statement.
+    /// The observer sees it when it is done.
     pub async fn unseen(&mut self, sql: &'static str) -> Result<(), Fault> {
         let statement = UserStatement::new(sql, self.flavour);
-        self.is_in_flight = true;
-        let answer = self.connection.answer(sql).await;
-        self.is_in_flight = false;
-        match &answer {
-            Ok(answer) => self.follow(&statement, answer),
-            Err(fault) => self.learn_from(fault, statement.kind.action()),
-        }
-        answer.map(|_| ())
+        let step = Step {
+            action: statement.kind.action(),
+            label: sql.into(),
+            sql: Some(sql.into()),
+            args: Vec::new(),
+            effect: Effect::Local,
+        };
+        let answer = self.at_once(step).await?;
+        self.follow(&statement, &answer);
+        Ok(())
     }
 
     /// The names of the columns that a statement returns. Not a step.

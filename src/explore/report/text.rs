@@ -78,6 +78,7 @@ fn counts(finding: &FindingData) -> Vec<(u64, String)> {
         let what = match (refused.fault, &refused.code) {
             (Some(fault), Some(code)) => format!("refused: {fault} ({code})"),
             (Some(fault), None) => format!("refused: {fault}"),
+            (None, _) if finding.title.is_some() => "declined by the client itself".to_owned(),
             (None, _) => "declined by the strategy".to_owned(),
         };
         (refused.schedules, what)
