@@ -62,8 +62,8 @@ pub struct Anomaly {
     pub meaning: &'static str,
 }
 
-/// The anomalies that were read from files. They stay for good, so that a verdict is as small as one
-/// of an anomaly of ours; each is kept once.
+/// The anomalies that were read from files. They stay for good, so that a verdict is as small as
+/// one of an anomaly of ours; each is kept once.
 static INTERNED: Mutex<Vec<&'static Anomaly>> = Mutex::new(Vec::new());
 
 impl Anomaly {

@@ -25,7 +25,8 @@ use crate::scenarios::Options;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Exploring")]
 pub(super) struct Args {
-    /// The strategies, changes of the keeper or scenario files to explore [default: all strategies].
+    /// The strategies, changes of the keeper or scenario files to explore [default: all
+    /// strategies].
     ///
     /// A file ends in .toml; a folder stands for all such files in it. docs/scenarios.md tells how
     /// one is written. A file that ends in .spec is an isolation test of PostgreSQL's format, which

@@ -68,8 +68,8 @@ enum Command {
     /// end. Ctrl-C ends the exploration early and prints what was found so far.
     ///
     /// The exit status is 0. It is 1 if a strategy that must be safe showed an anomaly, or if a
-    /// scenario is not as its file expects. It is 2 if a file is wrong, if a run did not come to its
-    /// end, or if the engine does not show which clients wait for a lock.
+    /// scenario is not as its file expects. It is 2 if a file is wrong, if a run did not come to
+    /// its end, or if the engine does not show which clients wait for a lock.
     Explore(explore::Args),
     /// Write a scenario file to begin with: commented, and it runs.
     New(scenarios::NewArgs),

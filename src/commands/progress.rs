@@ -1,4 +1,5 @@
-//! How far an exploration is, on one line of standard error. It shows nothing if that is no terminal.
+//! How far an exploration is, on one line of standard error. It shows nothing if that is no
+//! terminal.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

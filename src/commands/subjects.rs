@@ -1,4 +1,5 @@
-//! What is named on the command line to be explored: strategies, changes of the keeper's, and files.
+//! What is named on the command line to be explored: strategies, changes of the keeper's, and
+//! files.
 
 use std::error::Error;
 use std::fs;

@@ -22,7 +22,8 @@ use crate::answer::{Answer, Datum, DatumKind};
 const PAUSE: Duration = Duration::from_millis(2);
 
 impl Database {
-    /// Asks a question of a user's, in a transaction of its own at READ COMMITTED. It may not write.
+    /// Asks a question of a user's, in a transaction of its own at READ COMMITTED. It may not
+    /// write.
     pub async fn ask_apart(&self, sql: &str) -> Result<Answer, Fault> {
         // The line break ends a comment at the end of the question.
         let question = match self.engine.flavour {
@@ -181,8 +182,8 @@ pub(super) fn of_mysql(value: MySqlValueRef<'_>) -> Read {
         | "GEOMETRY" => DatumKind::Bytes,
         _ => DatumKind::Text,
     };
-    // The driver takes text with a binary collation for bytes as well. What reads as text is compared
-    // as text of these bytes, whatever the column's type is.
+    // The driver takes text with a binary collation for bytes as well. What reads as text is
+    // compared as text of these bytes, whatever the column's type is.
     let reads_as_text = std::str::from_utf8(bytes).is_ok_and(|it| !it.contains(char::is_control));
     let kind = match kind {
         DatumKind::Bytes if reads_as_text && name != "BIT" && name != "GEOMETRY" => DatumKind::Text,

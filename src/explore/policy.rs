@@ -39,9 +39,9 @@ pub trait Policy: fmt::Debug + Send {
         usize::MAX
     }
 
-    /// The share of the whole search that this run stands for, once it is over: the shares of all runs
-    /// add up to 1. A choice between several clients divides the share among them evenly, so the sum
-    /// is an estimate of how far the search is.
+    /// The share of the whole search that this run stands for, once it is over: the shares of all
+    /// runs add up to 1. A choice between several clients divides the share among them evenly, so
+    /// the sum is an estimate of how far the search is.
     fn share(&self) -> f64;
 
     /// The same run from its beginning.

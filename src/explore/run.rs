@@ -25,8 +25,8 @@ pub struct Run {
 /// Why a run did not come to its end.
 #[derive(Debug)]
 pub enum RunError {
-    /// A client was refused for a deadlock that another one has closed. The search runs the schedule
-    /// again, with more patience.
+    /// A client was refused for a deadlock that another one has closed. The search runs the
+    /// schedule again, with more patience.
     Hasty,
     /// It did not go as its policy knew that it should.
     Diverged(Divergence),

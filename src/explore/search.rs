@@ -95,7 +95,8 @@ pub(super) struct JudgedRun {
 }
 
 /// Runs the plan's schedules on these lanes, one on each at a time, and hands each run that is
-/// judged to `found`, with the share of the search that is done. Returns what was left out and, if a run did not come to its end, why.
+/// judged to `found`, with the share of the search that is done. Returns what was left out and, if
+/// a run did not come to its end, why.
 pub(super) async fn search(
     lanes: &[Lane],
     subject: &Arc<Subject>,

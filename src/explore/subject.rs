@@ -73,7 +73,8 @@ pub struct ScenarioFacts {
     pub clients: Vec<ClientFacts>,
     /// The engines on which it makes sense.
     pub engines: Vec<Flavour>,
-    /// The engines on which its runs meet although each has a database of its own: one run at a time.
+    /// The engines on which its runs meet although each has a database of its own: one run at a
+    /// time.
     pub alone_on: Vec<Flavour>,
     /// What a verdict takes for granted, on each engine.
     pub assumptions: Vec<(Flavour, Vec<String>)>,

@@ -1,5 +1,5 @@
-//! A scenario stays in the database that was made for it. Its statements are read for names of other
-//! ones before anything is run.
+//! A scenario stays in the database that was made for it. Its statements are read for names of
+//! other ones before anything is run.
 
 use super::prepared::Prepared;
 use crate::engine::{Database, Flavour, UserStatement};

@@ -32,8 +32,8 @@ pub(super) struct ScenarioFile {
     #[serde(default)]
     #[schema(value_type = Vec<InvariantTable>)]
     pub(super) invariant: Vec<Spanned<InvariantTable>>,
-    /// What is to be found, by engine and isolation level: `[expect."mysql read-committed"]`. A word
-    /// that is left out stands for all. `[expect.else]` holds where no other entry does.
+    /// What is to be found, by engine and isolation level: `[expect."mysql read-committed"]`. A
+    /// word that is left out stands for all. `[expect.else]` holds where no other entry does.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, BTreeMap<String, CountSchema>>)]
     pub(super) expect: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Count>>>,

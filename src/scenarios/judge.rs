@@ -36,8 +36,8 @@ impl Judge for InvariantJudge {
         })
     }
 
-    /// The last row: what must hold at the end is asked after it. A script that has failed says so in
-    /// a row of its own.
+    /// The last row: what must hold at the end is asked after it. A script that has failed says so
+    /// in a row of its own.
     fn highlight(
         &self,
         trace: &Trace,

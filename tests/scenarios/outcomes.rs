@@ -1,5 +1,5 @@
-//! How clients end: refused, by their own decision, cut off, or by a mistake in their script. All of
-//! that is an outcome, and none of it reaches the next run.
+//! How clients end: refused, by their own decision, cut off, or by a mistake in their script. All
+//! of that is an outcome, and none of it reaches the next run.
 
 use racy::engine::FaultKind;
 use racy::scenarios::Options;

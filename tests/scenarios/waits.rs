@@ -120,7 +120,8 @@ sql = "SELECT value = :acknowledged FROM counter"
     assert!(found.tally.waited > 0, "{said}");
 }
 
-/// A reader that wants a snapshot which no writer can spoil waits for the writers that are under way.
+/// A reader that wants a snapshot which no writer can spoil waits for the writers that are under
+/// way.
 async fn a_client_waits_for_a_deferrable_snapshot(engine: TestEngine) {
     let text = format!(
         r#"{COUNTER}

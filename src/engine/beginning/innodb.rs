@@ -94,7 +94,8 @@ pub(super) async fn drop_everything(database: &Database) -> Result<(), Fault> {
         .await
 }
 
-/// Whether there is something that rows alone do not bring back, or that acts when rows are written.
+/// Whether there is something that rows alone do not bring back, or that acts when rows are
+/// written.
 async fn has_more_than_tables(database: &Database) -> Result<bool, Fault> {
     const MORE: &str = "SELECT 'trigger' FROM information_schema.triggers \
              WHERE trigger_schema = DATABASE() \

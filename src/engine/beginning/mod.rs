@@ -1,5 +1,5 @@
-//! How a database is at the beginning of each run of a user's statements, and how it is brought back
-//! to that.
+//! How a database is at the beginning of each run of a user's statements, and how it is brought
+//! back to that.
 //!
 //! The set-up makes it once. Afterwards one of two ways brings it back. Which one is right is
 //! decided from what the clients can send and from what the set-up has made:
@@ -139,8 +139,8 @@ impl Beginning {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs the set-up, on a connection that is closed afterwards: it may have set something for its
-    /// session.
+    /// Runs the set-up, on a connection that is closed afterwards: it may have set something for
+    /// its session.
     async fn set_up(&self, database: &Database) -> Result<(), SetupError> {
         let mut connection = database.connection().await?;
         for statement in &self.setup {

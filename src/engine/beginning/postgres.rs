@@ -82,7 +82,8 @@ pub(super) async fn drop_everything(database: &Database) -> Result<(), Fault> {
     database.command(&statements.join("; ")).await
 }
 
-/// Whether there is something that rows alone do not bring back, or that acts when rows are written.
+/// Whether there is something that rows alone do not bring back, or that acts when rows are
+/// written.
 async fn has_more_than_tables(database: &Database) -> Result<bool, Fault> {
     let more = format!(
         "SELECT CAST(1 AS BIGINT) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -132,8 +133,8 @@ async fn tables(database: &Database) -> Result<Vec<Table>, Fault> {
     Ok(tables)
 }
 
-/// The tables in an order in which their rows can be inserted. None if they refer to each other in a
-/// circle.
+/// The tables in an order in which their rows can be inserted. None if they refer to each other in
+/// a circle.
 fn parents_first(mut tables: Vec<Table>) -> Option<Vec<Table>> {
     let mut ordered: Vec<Table> = Vec::new();
     while !tables.is_empty() {

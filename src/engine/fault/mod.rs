@@ -84,8 +84,8 @@ impl Fault {
         }
     }
 
-    /// Whether it says nothing about the statement that it answers: the database as a whole is out of
-    /// reach, or has no room.
+    /// Whether it says nothing about the statement that it answers: the database as a whole is out
+    /// of reach, or has no room.
     pub(crate) fn concerns_the_whole_database(&self) -> bool {
         matches!(
             self.kind,

@@ -70,8 +70,8 @@ pub struct Lanes {
 impl Lanes {
     /// Makes sure that every wait will be seen, with this number of clients in each lane.
     pub async fn must_show_waits(&self, clients: usize) -> Result<(), OpenError> {
-        // Nothing may be made for a trial in a database with other users. A wait that is not seen ends
-        // in a timeout, which the explorer tells from a refusal.
+        // Nothing may be made for a trial in a database with other users. A wait that is not seen
+        // ends in a timeout, which the explorer tells from a refusal.
         if self.kind == LaneKind::InPlace {
             return Ok(());
         }

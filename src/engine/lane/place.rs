@@ -8,8 +8,8 @@ use crate::engine::greeting::Requirement;
 pub(in crate::engine) struct Place {
     /// Its name. It needs no quotes.
     pub(in crate::engine) name: String,
-    /// Whether it is a database of PostgreSQL's. Each connection is in one database for good, so that
-    /// the name alone tells, and the database needs no mark.
+    /// Whether it is a database of PostgreSQL's. Each connection is in one database for good, so
+    /// that the name alone tells, and the database needs no mark.
     pub(in crate::engine) is_database: bool,
     token: String,
 }

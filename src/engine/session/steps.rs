@@ -112,8 +112,8 @@ impl Session<'_> {
         });
     }
 
-    /// The ending of a step that was refused. A user's own statement was refused in the engine's own
-    /// words, which concern nobody else.
+    /// The ending of a step that was refused. A user's own statement was refused in the engine's
+    /// own words, which concern nobody else.
     pub(super) fn refusal(&self, fault: &Fault) -> Ending {
         Ending::Failed {
             kind: fault.kind.name(),

@@ -56,8 +56,8 @@ impl Session<'_> {
         answer
     }
 
-    /// Runs a statement that no schedule has a letter for: what the lab adds around a user's statement.
-    /// The observer sees it when it is done.
+    /// Runs a statement that no schedule has a letter for: what the lab adds around a user's
+    /// statement. The observer sees it when it is done.
     pub async fn unseen(&mut self, sql: &'static str) -> Result<(), Fault> {
         let statement = UserStatement::new(sql, self.flavour);
         let step = Step {
@@ -89,8 +89,8 @@ impl Session<'_> {
         set.map(|_| ())
     }
 
-    /// What a user's statement and the other clients do to each other. A plain begin takes neither a
-    /// lock nor a snapshot; but InnoDB commits what was open.
+    /// What a user's statement and the other clients do to each other. A plain begin takes neither
+    /// a lock nor a snapshot; but InnoDB commits what was open.
     fn effect_of(&self, statement: &UserStatement) -> Effect {
         match statement.kind {
             StatementKind::Read if self.state.has_set_its_level => Effect::Conflicts,

@@ -98,8 +98,8 @@ impl UserStatement {
                 .any(|token| MORE.iter().any(|it| token.is(it)))
     }
 
-    /// Whether a connection on which it was run may be used for something else afterwards: it leaves
-    /// nothing in the session, and reads nothing that is kept there.
+    /// Whether a connection on which it was run may be used for something else afterwards: it
+    /// leaves nothing in the session, and reads nothing that is kept there.
     pub fn keeps_to_its_transaction(&self, flavour: Flavour) -> bool {
         const OF_THE_SESSION: [&str; 7] = [
             "LAST_INSERT_ID",
@@ -158,8 +158,8 @@ impl UserStatement {
         })
     }
 
-    /// The first of these databases that it names: before a dot, or after USE, DATABASE or SCHEMA. None
-    /// if it names none.
+    /// The first of these databases that it names: before a dot, or after USE, DATABASE or SCHEMA.
+    /// None if it names none.
     pub fn names_one_of<'d>(&self, databases: &'d [String], flavour: Flavour) -> Option<&'d str> {
         let tokens = tokens(&self.text, flavour);
         let named = tokens.iter().enumerate().filter_map(|(at, token)| {

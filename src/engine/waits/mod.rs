@@ -31,9 +31,9 @@ pub enum Standstill {
     No,
     /// All wait, in the end for a client that is not among them.
     Queue,
-    /// The same on PostgreSQL and MySQL, but some of them for a connection of which nothing is known.
-    /// It may be a helper of the engine's, or another lane that changes a schema: both let go by
-    /// themselves.
+    /// The same on PostgreSQL and MySQL, but some of them for a connection of which nothing is
+    /// known. It may be a helper of the engine's, or another lane that changes a schema: both let
+    /// go by themselves.
     BehindAStranger,
     /// All wait, and some of them for each other: a deadlock, which the engine breaks when it sees
     /// it. InnoDB does not always see it. Its detector follows one blocker of each client. If a

@@ -3,6 +3,7 @@
 //! [`Report`] is the data. Text, Markdown, the matrix and SQL are drawn from it, and from nothing
 //! else.
 
+mod answer;
 mod data;
 mod junit;
 pub mod matrix;
@@ -12,9 +13,9 @@ mod text;
 mod timeline;
 mod words;
 
+pub use answer::{AnswerData, ClientData};
 pub use data::{
-    AnomalyData, AnswerData, ClientData, ExampleData, FindingData, HighlightData, RefusedData,
-    Report, StepData, VERSION,
+    AnomalyData, ExampleData, FindingData, HighlightData, RefusedData, Report, StepData, VERSION,
 };
 pub use junit::junit;
 pub use text::{markdown, text};
