@@ -14,6 +14,7 @@ on_engines!(
         a_refusal_is_handled_if_the_script_tests_it,
         a_refused_client_is_run_again_as_often_as_it_says,
         a_row_that_is_missing_unsets_its_variables,
+        a_statement_that_is_wrong_leaves_its_connection_usable,
         an_invariant_can_hold_after_every_commit,
         the_commit_of_a_statement_can_be_a_step_of_its_own,
         what_a_run_leaves_behind_does_not_reach_the_next_one;
@@ -71,6 +72,26 @@ SELECT :'FAULT' = 'unique_violation' AS is_there; \gset
 [[invariant]]
 name = "both are there"
 sql = "SELECT who = 2 AND :acknowledged = 2 FROM log"
+"#
+    );
+    let said = verdict(&finding(engine, &text).await);
+    assert!(said.starts_with("safe in all "), "{said}");
+}
+
+async fn a_statement_that_is_wrong_leaves_its_connection_usable(engine: TestEngine) {
+    let text = format!(
+        r#"{VOUCHER}
+[[client]]
+count = 2
+script = '''
+SELECT used FROM voucher WHERE no_such_column = 1;
+\if :ERROR
+  UPDATE voucher SET used = used + 1 WHERE id = 1;
+\endif
+'''
+[[invariant]]
+name = "both have gone on"
+sql = "SELECT used = 2 AND :acknowledged = 2 FROM voucher"
 "#
     );
     let said = verdict(&finding(engine, &text).await);

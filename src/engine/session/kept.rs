@@ -42,7 +42,9 @@ impl Session<'_> {
     /// lost.
     pub(super) fn learn_from(&mut self, fault: &Fault, action: Action) {
         let is_answered = fault.is_an_answer();
-        self.is_broken |= !is_answered || fault.spoils_the_connection();
+        // A user's statement may be wrong by itself. That says nothing about its connection.
+        let is_spoiled = fault.spoils_the_connection() && !self.state.is_a_users;
+        self.is_broken |= !is_answered || is_spoiled;
         if self.may_have_kept(fault, action) {
             self.kept = Kept::Unknown;
         }
