@@ -11,7 +11,8 @@ use sqlx::postgres::PgValueRef;
 use sqlx::sqlite::SqliteValueRef;
 use sqlx::{
     AssertSqlSafe, Decode, Either, Executor as _, MySql, MySqlConnection, PgConnection, Postgres,
-    Row, SqlSafeStr as _, Sqlite, SqliteConnection, Statement as _, TypeInfo as _, ValueRef as _,
+    Row, SqlSafeStr as _, Sqlite, SqliteConnection, Statement as _, Type, TypeInfo as _,
+    ValueRef as _,
 };
 use tokio::time::{Instant, sleep};
 
@@ -170,9 +171,13 @@ pub(super) fn of_mysql(value: MySqlValueRef<'_>) -> Read {
     if value.is_null() {
         return Ok(Datum::Null);
     }
-    let name = value.type_info().name().to_owned();
+    let type_info = value.type_info().into_owned();
+    // The driver names a text with a collation such as utf8mb4_bin like one of bytes.
+    let is_text = <str as Type<MySql>>::compatible(&type_info);
+    let name = type_info.name().to_owned();
     let bytes = <&[u8] as Decode<MySql>>::decode(value)?;
     let kind = match name.trim_end_matches(" UNSIGNED") {
+        _ if is_text => DatumKind::Text,
         "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "BOOLEAN" | "DECIMAL"
         | "FLOAT" | "DOUBLE" | "YEAR" => DatumKind::Number,
         "DATE" | "TIME" | "DATETIME" | "TIMESTAMP" | "JSON" => {
@@ -181,13 +186,6 @@ pub(super) fn of_mysql(value: MySqlValueRef<'_>) -> Read {
         "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "BIT"
         | "GEOMETRY" => DatumKind::Bytes,
         _ => DatumKind::Text,
-    };
-    // The driver takes text with a binary collation for bytes as well. What reads as text is
-    // compared as text of these bytes, whatever the column's type is.
-    let reads_as_text = std::str::from_utf8(bytes).is_ok_and(|it| !it.contains(char::is_control));
-    let kind = match kind {
-        DatumKind::Bytes if reads_as_text && name != "BIT" && name != "GEOMETRY" => DatumKind::Text,
-        kind => kind,
     };
     Ok(of_bytes(bytes, kind))
 }

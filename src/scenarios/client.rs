@@ -46,7 +46,7 @@ impl ScriptClients {
         database: &Database,
     ) -> Result<ClientResult, Fault> {
         let mut run = self.connect(client, gate, database).await?;
-        let result = run.to_the_end().await;
+        let result = run.run_script().await;
         run.leave().await;
         let result = result?;
         let concerns_all = |it: &&Fault| it.concerns_the_whole_database();
@@ -155,7 +155,7 @@ impl ClientRun<'_> {
     ///
     /// # Errors
     /// If the lab could not ask what it had to ask.
-    async fn to_the_end(&mut self) -> Result<ClientResult, Fault> {
+    async fn run_script(&mut self) -> Result<ClientResult, Fault> {
         loop {
             match self.attempt().await {
                 Err(End::BrokeOff(fault)) => return Err(fault),

@@ -28,8 +28,8 @@ async fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String)
     let output = output(command).await;
     (
         output.status.code(),
-        text(&output.stdout).to_owned(),
-        text(&output.stderr).to_owned(),
+        text(&output.stdout),
+        text(&output.stderr),
     )
 }
 

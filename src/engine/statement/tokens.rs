@@ -160,11 +160,9 @@ impl<'t> Scanner<'t> {
         while let Some((at, character)) = characters.next() {
             if has_escapes && character == '\\' {
                 characters.next();
-            } else if character == end {
-                if characters.next_if(|(_, next)| *next == end).is_none() {
-                    (length, after) = (at, at + end.len_utf8());
-                    break;
-                }
+            } else if character == end && characters.next_if(|(_, next)| *next == end).is_none() {
+                (length, after) = (at, at + end.len_utf8());
+                break;
             }
         }
         self.at += prefix + 1 + after;

@@ -21,11 +21,8 @@ pub(super) fn script(finding: &FindingData, example: &ExampleData) -> String {
         "-- Terminals {}: connect each to {where_to}. In each, first:\n",
         clients.join(" and ")
     );
-    for line in session_setup(&finding.engine) {
+    for line in session_setup(&finding.engine, is_scenario) {
         let _ = writeln!(text, "{line}");
-    }
-    if finding.engine.flavour == Flavour::Sqlite && !is_scenario {
-        text.push_str(OF_RACYS_TABLES);
     }
     for (client, facts) in clients.iter().zip(&finding.scenario_clients) {
         if let Some(level) = facts.isolation {
@@ -34,7 +31,7 @@ pub(super) fn script(finding: &FindingData, example: &ExampleData) -> String {
                 ..finding.engine.clone()
             };
             let _ = writeln!(text, "-- In terminal {client} alone:");
-            let _ = writeln!(text, "{}", session_setup(&engine)[0]);
+            let _ = writeln!(text, "{}", session_setup(&engine, is_scenario)[0]);
         }
     }
     let what = if is_scenario {
@@ -61,12 +58,8 @@ pub(super) fn script(finding: &FindingData, example: &ExampleData) -> String {
     text
 }
 
-/// What Racy's own tables need on SQLite.
-const OF_RACYS_TABLES: &str = "-- (sqlite3 3.42 or later, for the defaults in Racy's tables)\n\
-                               PRAGMA foreign_keys = ON;\n";
-
 /// What gives a terminal's session the same settings as the explorer's.
-fn session_setup(engine: &Engine) -> Vec<String> {
+fn session_setup(engine: &Engine, is_scenario: bool) -> Vec<String> {
     let level = engine.isolation.sql();
     match engine.flavour {
         Flavour::MySql => vec![format!("SET SESSION TRANSACTION ISOLATION LEVEL {level};")],
@@ -85,15 +78,27 @@ fn session_setup(engine: &Engine) -> Vec<String> {
             "SET default_transaction_isolation = '{}';",
             level.to_lowercase()
         )],
-        Flavour::Sqlite => vec![
-            match engine.journal {
-                Some(Journal::Rollback) => "PRAGMA journal_mode = DELETE;",
-                _ => "PRAGMA journal_mode = WAL;",
-            }
-            .to_owned(),
-            "PRAGMA busy_timeout = 50000;".to_owned(),
-        ],
+        Flavour::Sqlite => sqlite_setup(engine.journal, is_scenario),
     }
+}
+
+fn sqlite_setup(journal: Option<Journal>, is_scenario: bool) -> Vec<String> {
+    let journal = match journal {
+        Some(Journal::Rollback) => "PRAGMA journal_mode = DELETE;",
+        _ => "PRAGMA journal_mode = WAL;",
+    };
+    let waits = "PRAGMA busy_timeout = 50000;";
+    let lines = if is_scenario {
+        vec![journal, waits]
+    } else {
+        vec![
+            "-- (sqlite3 3.42 or later, for the defaults in Racy's tables)",
+            journal,
+            "PRAGMA foreign_keys = ON;",
+            waits,
+        ]
+    };
+    lines.into_iter().map(str::to_owned).collect()
 }
 
 fn write_step(text: &mut String, step: &StepData) {
