@@ -68,12 +68,9 @@ impl ScriptClients {
         let mut session = database.session(gate).await?;
         let connection = session.connection_id().await?;
         gate.connected(connection);
-        if prepared
-            .scenario
-            .clients
-            .iter()
-            .any(|it| it.level.is_some())
-        {
+        let clients = &prepared.scenario.clients;
+        let sets_levels = clients.iter().any(|it| it.level.is_some());
+        if sets_levels {
             // The connection may be one of a client with another level.
             let level = script.level.unwrap_or(database.engine().isolation);
             session.set_level(level).await?;
@@ -87,6 +84,7 @@ impl ScriptClients {
             script: instructions,
             options: prepared.options,
             keeps_connections: prepared.keeps_connections(flavour),
+            sets_levels,
             flavour,
             prepared,
             gate,
@@ -109,6 +107,8 @@ struct ClientRun<'r> {
     options: Options,
     /// Whether its connection can serve another run.
     keeps_connections: bool,
+    /// Whether its connection may have another level than the engine's.
+    sets_levels: bool,
     flavour: Flavour,
     prepared: &'r Prepared,
     gate: &'r Gate,
@@ -204,13 +204,23 @@ impl ClientRun<'_> {
         retry.is_some_and(|it| it.on.contains(&fault.kind) && self.attempt < it.times)
     }
 
-    /// Gives the connection back if it can serve another run.
-    async fn leave(self) {
-        if self.keeps_connections {
+    /// Gives the connection back if it can serve another run, which may be of another scenario.
+    async fn leave(mut self) {
+        if self.keeps_connections && self.has_the_engines_level_again().await {
             self.session.end().await;
         } else {
             self.session.close().await;
         }
+    }
+
+    async fn has_the_engines_level_again(&mut self) -> bool {
+        if !self.sets_levels {
+            return true;
+        }
+        // A level that is set in a transaction is undone with it.
+        let can_be_set = !self.session.is_lost() && !self.session.is_in_transaction();
+        let level = self.database.engine().isolation;
+        can_be_set && self.session.set_level(level).await.is_ok()
     }
 
     fn result(&mut self, ended: Result<(), End>) -> ClientResult {

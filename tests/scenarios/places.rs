@@ -1,7 +1,9 @@
 //! Where a scenario runs: in a database of its own, unless it is told to run in place.
 
-use super::{broken, exploration, finding};
+use super::{broken, exploration, explored_on, finding, subject};
 use crate::support::TestEngine;
+use racy::engine::{Isolation, Settings};
+use racy::explore;
 use racy::scenarios::Options;
 
 on_engines!(
@@ -10,6 +12,7 @@ on_engines!(
         what_is_false_without_a_race_is_no_finding,
         a_level_that_the_engine_lacks_leaves_the_scenario_out,
         what_the_engine_says_of_a_script_is_told_before_any_race;
+    servers: a_level_of_one_scenario_does_not_reach_the_next_one;
     innodb: another_database_is_not_touched;
     sqlite: another_file_is_not_touched;
 );
@@ -94,6 +97,42 @@ async fn another_file_is_not_touched(engine: TestEngine) {
     let text = "title = 'x'\n[[client]]\nscript = \"ATTACH 'other.sqlite' AS other;\"";
     let said = broken(engine, text).await;
     assert!(said.contains("ATTACH reaches another file"), "{said}");
+}
+
+async fn a_level_of_one_scenario_does_not_reach_the_next_one(engine: TestEngine) {
+    let text = |level: &str| {
+        format!(
+            r#"
+title = "x"
+[database]
+setup = "CREATE TABLE a (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO a VALUES (1, 0);"
+[[client]]
+count = 2
+{level}
+script = '''
+BEGIN;
+SELECT n FROM a WHERE id = 1; \gset
+UPDATE a SET n = :n + 1 WHERE id = 1;
+COMMIT;
+'''
+[[invariant]]
+name = "no update is lost"
+sql = "SELECT n = :acknowledged FROM a"
+"#
+        )
+    };
+    let settings = Settings {
+        connections: 20,
+        isolation: Some(Isolation::Serializable),
+        ..Settings::default()
+    };
+    let lab = engine.lab_with(explore::settings(&settings)).await;
+    let scenarios = ["isolation = 'read-committed'", ""];
+    let subjects = scenarios.map(|level| subject(&text(level), Options::default()));
+    let explored = explored_on(&lab.database, subjects.into()).await;
+    let findings = explored.findings.iter();
+    let go_wrong: Vec<_> = findings.map(|it| it.tally.anomalies() > 0).collect();
+    assert_eq!(go_wrong, [true, false]);
 }
 
 async fn what_the_engine_says_of_a_script_is_told_before_any_race(engine: TestEngine) {
