@@ -74,7 +74,7 @@ impl Database {
     /// client whose connection was cut off learns it earlier than the others.
     ///
     /// # Errors
-    /// [`FaultKind::Unavailable`](super::FaultKind::Unavailable) if that takes too long.
+    /// [`FaultKind::Unavailable`] if that takes too long.
     pub async fn until_gone(&self, connection: ConnectionId) -> Result<(), Fault> {
         const PATIENCE: Duration = Duration::from_secs(10);
         let sql = match self.engine.flavour {
