@@ -4,8 +4,8 @@
 //!   or an annotation. Then it looks at the steps that wait, in the order in which they were sent.
 //! - A step whose session still waits is not sent before that session has ended its step.
 //!
-//! It is another meaning than the explorer's, which lets no client go before the engine has looked
-//! for deadlocks. Here a step waits as soon as it is seen to, and deadlocks are broken later.
+//! It is another meaning than the explorer's, which rests until a deadlock is resolved. Here a step
+//! waits as soon as it is seen to, and deadlocks are broken later.
 
 use std::time::Duration;
 
