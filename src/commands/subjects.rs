@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::builder::{PossibleValue, TypedValueParser};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command};
 
 use crate::exhibits;
@@ -53,24 +52,12 @@ impl TypedValueParser for NamedParser {
         if is_a_file {
             return Ok(Named::File(path.to_owned()));
         }
-        let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
-        if let Some(argument) = argument {
-            let name = ContextValue::String(argument.to_string());
-            error.insert(ContextKind::InvalidArg, name);
-        }
-        let value = ContextValue::String(value.to_string_lossy().into_owned());
-        error.insert(ContextKind::InvalidValue, value);
-        let valid = names().map(str::to_owned);
-        let valid = valid.chain([
-            "FILE.toml".to_owned(),
-            "FILE.spec".to_owned(),
-            "FOLDER".to_owned(),
-        ]);
-        error.insert(
-            ContextKind::ValidValue,
-            ContextValue::Strings(valid.collect()),
-        );
-        Err(error)
+        // It is none of them. clap says which name is similar.
+        let known = names().chain(["FILE.toml", "FILE.spec"]);
+        let known = PossibleValuesParser::new(known);
+        known
+            .parse_ref(command, argument, value)
+            .map(Named::Strategy)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
