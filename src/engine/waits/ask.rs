@@ -136,7 +136,8 @@ pub(super) async fn postgres(
     let pairs = sqlx::query_as(
         "SELECT waiting, CAST(holder AS BIGINT) \
          FROM unnest(CAST($1 AS BIGINT[])) waiting, \
-              unnest(pg_blocking_pids(CAST(waiting AS INTEGER))) holder",
+              unnest(pg_blocking_pids(CAST(waiting AS INTEGER)) \
+                     || pg_safe_snapshot_blocking_pids(CAST(waiting AS INTEGER))) holder",
     )
     .bind(numbers)
     .fetch_all(pooled.get()?)

@@ -31,9 +31,8 @@ pub enum Standstill {
     No,
     /// All wait, in the end for a client that is not among them.
     Queue,
-    /// The same on PostgreSQL and MySQL, but some of them for a connection of which nothing is
-    /// known. It may be a helper of the engine's, or another lane that changes a schema: both let
-    /// go by themselves.
+    /// The same on PostgreSQL, but some of them for a connection of which nothing is known. It may
+    /// be a helper of the engine's, which lets go by itself.
     BehindAStranger,
     /// All wait, and some of them for each other: a deadlock, which the engine breaks when it sees
     /// it. InnoDB does not always see it. Its detector follows one blocker of each client. If a
@@ -83,7 +82,7 @@ pub(super) async fn standstill(
     match (database.engine.flavour, &database.pools, seen) {
         // PostgreSQL breaks every circle: a client that has waited for a while looks for one.
         (Flavour::Postgres, _, Standstill::Circle) => Ok(Standstill::No),
-        (Flavour::Postgres | Flavour::MySql, _, Standstill::Queue)
+        (Flavour::Postgres, _, Standstill::Queue)
             if at_rest.is_some_and(|it| !wait_for(connections, it, &waits)) =>
         {
             Ok(Standstill::BehindAStranger)
@@ -104,8 +103,7 @@ fn wait_for(connections: &[ConnectionId], at_rest: &[ConnectionId], waits: &[Wai
     let is_known = |one: &_| connections.contains(one) || at_rest.contains(one);
     connections.iter().all(|one| {
         let mut own = waits.iter().filter(|wait| wait.waiting == *one);
-        // A lock whose holder MySQL does not name may be a client's.
-        own.any(|wait| wait.holder.as_ref().is_none_or(is_known))
+        own.any(|wait| wait.holder.as_ref().is_some_and(is_known))
     })
 }
 
