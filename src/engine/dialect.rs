@@ -163,6 +163,11 @@ impl Flavour {
         }
     }
 
+    /// Whether it is MySQL or MariaDB, which share their spelling and InnoDB's locks.
+    pub(crate) fn is_innodb(self) -> bool {
+        matches!(self, Self::MySql | Self::MariaDb)
+    }
+
     /// The isolation levels that differ from each other on this engine. PostgreSQL accepts the name
     /// READ UNCOMMITTED and does READ COMMITTED.
     pub(crate) fn isolation_levels(self) -> &'static [Isolation] {

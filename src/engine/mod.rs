@@ -22,7 +22,8 @@
 //!   variant of the two enums that hold a pool and a connection, and its codes in `codes`.
 //! - `literal`: values as SQL literals.
 //! - `fault`: an engine's refusal, classified once. `codes`: the engines' own codes, by class.
-//! - `statement`: statements of a user's, and their kinds. `answers`: what engines return to them.
+//! - `quotes`: where strings and comments end. `statement`: statements of a user's, and their
+//!   kinds. `answers`: what engines return to them.
 //! - `blocks`: statements of a user's as one query. `notices`: what PostgreSQL tells besides.
 //! - `work`: statements that no client races for. `ready`: does the database take writes?
 //! - `named_lock`: locks that are on no row. `file_lock`: the lock file beside a SQLite database.
@@ -63,6 +64,7 @@ mod pooler;
 mod pooler_search;
 mod postgres;
 mod presets;
+mod quotes;
 mod reach;
 mod ready;
 mod room;
@@ -87,6 +89,7 @@ pub use file_lock::FileLock;
 pub use lane::{BESIDE_THE_CLIENTS, Lane, LaneKind, Lanes, Scratch};
 pub use notices::Notice;
 pub use pool::PoolUse;
+pub(crate) use quotes::{Endless, Quotes, begins_word, continues_name};
 pub use ready::WriteProbe;
 pub use schema::SchemaGap;
 pub use session::{Kept, Session};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::search::{JudgedRun, Plan, Schedules, Stop, search};
 use super::{About, Fixture, Highlight, RunError, Schedule, Subject, Trace, refusal};
-use crate::engine::{Engine, FaultKind, Flavour, Lane};
+use crate::engine::{Engine, FaultKind, Lane};
 use crate::verdict::{Anomaly, Verdict};
 
 /// What a search has found out about one subject on one engine at one level.
@@ -80,7 +80,7 @@ impl Finding {
     /// Whether the same schedules may end in another way: of three clients in a deadlock, InnoDB
     /// does not always choose the same victim.
     pub fn has_other_victims(&self) -> bool {
-        let is_innodb = matches!(self.engine.flavour, Flavour::MySql | Flavour::MariaDb);
+        let is_innodb = self.engine.flavour.is_innodb();
         let is_deadlock = |kind| matches!(kind, FaultKind::Deadlock | FaultKind::LockTimeout);
         is_innodb
             && self.plan.clients > 2

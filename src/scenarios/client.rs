@@ -1,12 +1,11 @@
 //! Runs a client's script behind the gate, statement by statement.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::anomalies::FAILED;
 use super::prepared::Prepared;
 use super::scenario::{ClientScript, Options};
-use super::script::{InstructionKind, Script, Statement, Variables, truth};
+use super::script::{InstructionKind, Script, Statement, UnsetVariable, Variables, truth};
 use crate::answer::{Answer, Datum, DatumKind};
 use crate::engine::{
     ConnectionId, Database, Fault, Flavour, Session, StatementKind, UserStatement,
@@ -68,11 +67,7 @@ impl ScriptClients {
         let mut session = database.session(gate).await?;
         let connection = session.connection_id().await?;
         gate.connected(connection);
-        let clients = &prepared.scenario.clients;
-        let sets_levels = clients.iter().any(|it| it.level.is_some());
-        if sets_levels {
-            // The connection may be one of a client with another level.
-            let level = script.level.unwrap_or(database.engine().isolation);
+        if let Some(level) = script.level {
             session.set_level(level).await?;
         }
         let instructions = script
@@ -84,7 +79,6 @@ impl ScriptClients {
             script: instructions,
             options: prepared.options,
             keeps_connections: prepared.keeps_connections(flavour),
-            sets_levels,
             flavour,
             prepared,
             gate,
@@ -107,8 +101,6 @@ struct ClientRun<'r> {
     options: Options,
     /// Whether its connection can serve another run.
     keeps_connections: bool,
-    /// Whether its connection may have another level than the engine's.
-    sets_levels: bool,
     flavour: Flavour,
     prepared: &'r Prepared,
     gate: &'r Gate,
@@ -214,7 +206,7 @@ impl ClientRun<'_> {
     }
 
     async fn has_the_engines_level_again(&mut self) -> bool {
-        if !self.sets_levels {
+        if self.client.level.is_none() {
             return true;
         }
         // A level that is set in a transaction is undone with it.
@@ -467,11 +459,11 @@ impl ClientRun<'_> {
     }
 }
 
-/// The end of a script in which something is wrong in this line.
-fn failed<E: fmt::Display>(line: usize) -> impl FnOnce(E) -> End {
-    move |error| End::Failed {
-        line,
-        message: error.to_string(),
+/// The end of a script that uses a variable which is not set, in the instruction in this line.
+fn failed(line: usize) -> impl FnOnce(UnsetVariable) -> End {
+    move |unset| End::Failed {
+        line: line + unset.lines_below,
+        message: unset.to_string(),
     }
 }
 

@@ -176,7 +176,9 @@ impl Reader<'_> {
             scripts: ByEngine::make(&self.engines, |engine| {
                 let text = self.text(&client.script, engine, "script")?;
                 let script = Script::parse(text.get_ref(), engine.flavour());
-                script.map_err(|error| self.in_text(&text, engine, &client.script, error))
+                let script =
+                    script.map_err(|error| self.in_text(&text, engine, &client.script, error))?;
+                Ok(script.below(self.lines_above(&text)))
             })?,
         })
     }
@@ -239,12 +241,9 @@ impl Reader<'_> {
             let text = self.text(setup, engine, "setup")?;
             let read = statements(text.get_ref(), engine.flavour());
             let read = read.map_err(|error| self.in_text(&text, engine, setup, error))?;
-            let begin = self
-                .source
-                .position(self.source.begin_of_text(&text.span()))
-                .line;
+            let above = self.lines_above(&text);
             let statements = read.into_iter().map(|(line, sql)| SetupStatement {
-                line: begin + line - 1,
+                line: above + line,
                 sql,
             });
             Ok(statements.collect())
@@ -268,6 +267,12 @@ impl Reader<'_> {
         key: &str,
     ) -> Result<Spanned<String>, FileError> {
         text_on(self.source, texts, engine, key)
+    }
+
+    /// The number of the file's lines above the first one of a text.
+    fn lines_above(&self, text: &Spanned<String>) -> usize {
+        let begin = self.source.begin_of_text(&text.span());
+        self.source.position(begin).line - 1
     }
 
     /// A mistake in a text, at its place in the file. If other engines read the same text, it is

@@ -97,7 +97,7 @@ impl Prepared {
         } else {
             "each statement is taken as one step; in autocommit, its commit belongs to it"
         }];
-        if matches!(flavour, Flavour::MySql | Flavour::MariaDb) {
+        if flavour.is_innodb() {
             assumptions.push(
                 "the driver counts matched rows, not changed ones (FOUND_ROWS): so do :ROW_COUNT and \
                  ROW_COUNT()",

@@ -148,7 +148,7 @@ SELEC id FROM a;
 "#;
     let said = broken(engine, text).await;
     assert!(said.contains("without any race"), "{said}");
-    assert!(said.contains("line 2"), "{said}");
+    assert!(said.contains("line 8"), "{said}");
     let fine = text.replace("SELEC id", "SELECT id");
     assert_eq!(finding(engine, &fine).await.tally.schedules, 1);
 }

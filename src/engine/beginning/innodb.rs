@@ -1,9 +1,9 @@
 //! MySQL and MariaDB.
 
+use super::list;
 use super::mentions::{Mentions, Writes};
-use super::{in_quotes, list};
 use crate::engine::lane::MARK;
-use crate::engine::{Database, Fault};
+use crate::engine::{Database, Fault, Flavour};
 
 /// A table of the set-up's.
 struct Table {
@@ -37,7 +37,7 @@ pub(super) async fn rows(
             Writes::Values if table.key.is_empty() => Writes::Rows,
             writes => writes,
         };
-        let quoted = in_quotes(&table.name, '`');
+        let quoted = Flavour::MySql.quoted_name(&table.name);
         if writes != Writes::Never {
             let made = format!("CREATE TABLE {copy} AS SELECT * FROM {quoted}");
             database.command(&made).await?;
@@ -151,8 +151,8 @@ async fn tables(database: &Database) -> Result<Vec<Table>, Fault> {
 
 /// Sets the values back in place. Rows that are as they were are not written.
 fn values_back(table: &Table, copy: &str) -> String {
-    let name = in_quotes(&table.name, '`');
-    let quoted = |column: &String| in_quotes(column, '`');
+    let name = Flavour::MySql.quoted_name(&table.name);
+    let quoted = |column: &String| Flavour::MySql.quoted_name(column);
     let on = table.key.iter().map(quoted);
     let on: Vec<_> = on
         .map(|it| format!("racy_now.{it} = racy_then.{it}"))
@@ -179,10 +179,13 @@ async fn rows_back(
     if database.rows(&first, &[]).await?.is_empty() {
         return Ok(None);
     }
-    let (name, columns) = (in_quotes(&table.name, '`'), list(&table.columns, '`', ""));
+    let (name, columns) = (
+        Flavour::MySql.quoted_name(&table.name),
+        list(&table.columns, Flavour::MySql),
+    );
     let order = match &table.key[..] {
         [] => String::new(),
-        key => format!(" ORDER BY {}", list(key, '`', "")),
+        key => format!(" ORDER BY {}", list(key, Flavour::MySql)),
     };
     Ok(Some(format!(
         "INSERT INTO {name} ({columns}) SELECT {columns} FROM {copy}{order}"
@@ -201,10 +204,10 @@ async fn next_key_back(database: &Database, table: &Table) -> Result<Option<Stri
     let Some([column]) = columns.first() else {
         return Ok(None);
     };
-    let name = in_quotes(&table.name, '`');
+    let name = Flavour::MySql.quoted_name(&table.name);
     let largest = format!(
         "SELECT CAST(COALESCE(MAX({}), 0) AS CHAR) FROM {name}",
-        in_quotes(column, '`')
+        Flavour::MySql.quoted_name(column)
     );
     let largest = texts::<1>(database, &largest, &[]).await?;
     let follows = largest

@@ -22,8 +22,7 @@ mod sqlite;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Database, Fault, Flavour, UserStatement};
 use mentions::Mentions;
@@ -134,7 +133,7 @@ impl Beginning {
         }
     }
 
-    fn ways(&self) -> std::sync::MutexGuard<'_, HashMap<String, Way>> {
+    fn ways(&self) -> MutexGuard<'_, HashMap<String, Way>> {
         // Nothing panics while it holds the lock.
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,15 +212,8 @@ impl Database {
     }
 }
 
-/// A list of columns, each in quotes and behind this prefix.
-fn list(columns: &[String], quote: char, prefix: &str) -> String {
-    let quoted = columns
-        .iter()
-        .map(|it| format!("{prefix}{}", in_quotes(it, quote)));
+/// A list of columns, each in quotes.
+fn list(columns: &[String], flavour: Flavour) -> String {
+    let quoted = columns.iter().map(|it| flavour.quoted_name(it));
     quoted.collect::<Vec<_>>().join(", ")
-}
-
-fn in_quotes(name: &str, quote: char) -> String {
-    let doubled = name.replace(quote, &format!("{quote}{quote}"));
-    format!("{quote}{doubled}{quote}")
 }

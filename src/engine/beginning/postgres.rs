@@ -1,9 +1,9 @@
 //! PostgreSQL.
 
+use super::list;
 use super::mentions::{Mentions, Writes};
-use super::{in_quotes, list};
 use crate::engine::connection::Row;
-use crate::engine::{Database, Fault};
+use crate::engine::{Database, Fault, Flavour};
 
 /// A table of the set-up's.
 struct Table {
@@ -50,7 +50,7 @@ pub(super) async fn rows(
         database.command("CREATE SCHEMA racy_beginning").await?;
     }
     for table in written {
-        let (name, columns) = (&table.full_name, list(&table.columns, '"', ""));
+        let (name, columns) = (&table.full_name, list(&table.columns, Flavour::Postgres));
         let copy = format!("racy_beginning.t{}", table.number);
         database
             .command(&format!("CREATE TABLE {copy} AS TABLE {name}"))
@@ -166,7 +166,7 @@ async fn sequences_back(database: &Database) -> Result<Option<String>, Fault> {
 }
 
 fn set_sequence(name: &str, state: &Row) -> Result<String, Fault> {
-    let quoted = in_quotes(name, '\'');
+    let quoted = Flavour::Postgres.quoted(name);
     Ok(format!(
         "setval({quoted}, {}, {})",
         state.integer(0)?,

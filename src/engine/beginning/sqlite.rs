@@ -1,8 +1,8 @@
 //! SQLite.
 
+use super::list;
 use super::mentions::{Mentions, Writes};
-use super::{in_quotes, list};
-use crate::engine::{Database, Fault};
+use crate::engine::{Database, Fault, Flavour};
 
 /// Copies the rows of the tables that clients can write to. Returns the statements that bring them
 /// back, or None if rows are not all that there is.
@@ -24,8 +24,11 @@ pub(super) async fn rows(
         if mentions.writes(&table, &[]) == Writes::Never && !acts_by_itself {
             continue;
         }
-        let (name, copy) = (in_quotes(&table, '"'), format!("racy_beginning_{number}"));
-        let columns = list(&columns(database, &table).await?, '"', "");
+        let (name, copy) = (
+            Flavour::Sqlite.quoted_name(&table),
+            format!("racy_beginning_{number}"),
+        );
+        let columns = list(&columns(database, &table).await?, Flavour::Sqlite);
         let made = format!("CREATE TABLE {copy} AS SELECT {columns} FROM {name}");
         database.command(&made).await?;
         back.push(format!("DELETE FROM {name}"));

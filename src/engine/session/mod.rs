@@ -135,6 +135,7 @@ impl Drop for Session<'_> {
         let is_clean = self.transaction.is_none()
             && self.named_lock.is_none()
             && !self.is_in_flight
+            && !self.state.has_another_level
             && !self.is_broken;
         if is_clean {
             self.connection.give_back();

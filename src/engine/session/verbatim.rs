@@ -16,6 +16,10 @@ use crate::step::{Action, Effect, Ending, Record, Step};
 pub(super) struct SessionState {
     /// A user's statement was run in it.
     pub(super) is_a_users: bool,
+    /// The level that the connection had at first. None if it was not set.
+    usual_level: Option<Isolation>,
+    /// The connection may have another level than at first.
+    pub(super) has_another_level: bool,
     /// The isolation level was set by a statement, so that a read may lock.
     has_set_its_level: bool,
     /// Autocommit was switched off: a statement begins a transaction by itself.
@@ -80,11 +84,14 @@ impl Session<'_> {
         columns
     }
 
-    /// Sets the isolation level of this session's transactions. Not a step.
+    /// Sets the isolation level of this session's transactions. Not a step. The connection is given
+    /// back only if it has its usual level again.
     pub async fn set_level(&mut self, level: Isolation) -> Result<(), Fault> {
         self.is_in_flight = true;
         let set = self.connection.answer(&self.flavour.set_level(level)).await;
         self.is_in_flight = false;
+        let usual = *self.state.usual_level.get_or_insert(self.level);
+        self.state.has_another_level = set.is_err() || level != usual;
         self.level = level;
         set.map(|_| ())
     }

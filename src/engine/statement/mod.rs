@@ -150,7 +150,7 @@ impl UserStatement {
             "RELEASE_ALL_LOCKS",
             "IS_FREE_LOCK",
         ];
-        let is_innodb = matches!(flavour, Flavour::MySql | Flavour::MariaDb);
+        let is_innodb = flavour.is_innodb();
         let tokens = tokens(&self.text, flavour);
         tokens.iter().any(|token| {
             EVERYWHERE.iter().any(|it| token.is(it))
@@ -196,7 +196,7 @@ impl StatementKind {
             return Self::Compute;
         };
         let second = |keyword: &str| tokens.get(1).is_some_and(|it| it.is(keyword));
-        let is_innodb = matches!(flavour, Flavour::MySql | Flavour::MariaDb);
+        let is_innodb = flavour.is_innodb();
         match first.to_ascii_uppercase().as_str() {
             "START" if !second("TRANSACTION") => Self::Write,
             "BEGIN" | "START" => Self::Begin(level_in(&tokens)),
@@ -237,7 +237,7 @@ impl StatementKind {
 
     /// Whether this statement itself ends the open transaction by committing it.
     pub fn commits(self, flavour: Flavour) -> bool {
-        let is_innodb = matches!(flavour, Flavour::MySql | Flavour::MariaDb);
+        let is_innodb = flavour.is_innodb();
         match self {
             Self::Commit => true,
             Self::Begin(_) | Self::Schema | Self::LockTables => is_innodb,
@@ -316,7 +316,7 @@ fn begins_a_change(tokens: &[Token<'_>], keyword: &str) -> bool {
 /// What SET does by its words: most settings are the session's own.
 fn of_set(tokens: &[Token<'_>], flavour: Flavour) -> StatementKind {
     let has = |keyword: &str| tokens.iter().any(|it| it.is(keyword));
-    let is_innodb = matches!(flavour, Flavour::MySql | Flavour::MariaDb);
+    let is_innodb = flavour.is_innodb();
     let reaches_others = has("GLOBAL") || has("PERSIST") || has("PERSIST_ONLY");
     // Switching autocommit on commits what is open. A value may be read from a table. SET
     // CONSTRAINTS … IMMEDIATE checks what was written.

@@ -1,6 +1,6 @@
 //! The tokens of an SQL statement, as far as it takes to know what kind of statement it is.
 
-use crate::engine::Flavour;
+use crate::engine::{Endless, Flavour, Quotes, begins_word, continues_name};
 
 /// One token. Comments are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,6 @@ pub(crate) fn tokens(sql: &str, flavour: Flavour) -> Vec<Token<'_>> {
     let mut scanner = Scanner {
         sql,
         at: 0,
-        is_innodb: matches!(flavour, Flavour::MySql | Flavour::MariaDb),
         flavour,
     };
     std::iter::from_fn(|| scanner.next_token()).collect()
@@ -46,7 +45,6 @@ pub(crate) fn tokens(sql: &str, flavour: Flavour) -> Vec<Token<'_>> {
 struct Scanner<'t> {
     sql: &'t str,
     at: usize,
-    is_innodb: bool,
     flavour: Flavour,
 }
 
@@ -55,10 +53,18 @@ impl<'t> Scanner<'t> {
         &self.sql[self.at..]
     }
 
+    /// What is quoted from this place on.
+    fn quotes(&self, start: usize) -> Quotes<'t> {
+        Quotes {
+            text: self.sql,
+            flavour: self.flavour,
+            start,
+        }
+    }
+
     fn next_token(&mut self) -> Option<Token<'t>> {
         loop {
-            let rest = self.rest();
-            let first = rest.chars().next()?;
+            let first = self.rest().chars().next()?;
             if first.is_whitespace() {
                 self.at += first.len_utf8();
             } else if !self.skip_comment() {
@@ -67,74 +73,71 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Skips a comment, if one begins here. The code in `/*! … */` is none on MySQL.
+    /// Skips a comment, if one begins here. The code in `/*! … */` is none on MySQL: only its marks
+    /// are skipped.
     fn skip_comment(&mut self) -> bool {
         let rest = self.rest();
-        let is_line = rest.starts_with("--") && self.dashes_begin_a_comment(rest)
-            || self.is_innodb && rest.starts_with('#');
-        if is_line {
-            self.at += rest.find('\n').unwrap_or(rest.len());
-        } else if self.is_innodb && (rest.starts_with("/*!") || rest.starts_with("/*M!")) {
-            let mark = if rest.starts_with("/*!") { 3 } else { 4 };
+        let quotes = self.quotes(self.at);
+        if quotes.is_code() {
+            let mark = rest.find('!').map_or(rest.len(), |at| at + 1);
             let digits = rest[mark..].bytes().take_while(u8::is_ascii_digit).count();
             self.at += mark + digits;
-        } else if self.is_innodb && rest.starts_with("*/") {
+        } else if self.flavour.is_innodb() && rest.starts_with("*/") {
             self.at += 2;
-        } else if rest.starts_with("/*") {
-            self.at += self.length_of_comment(rest);
         } else {
-            return false;
+            match quotes.comment() {
+                Ok(None) => return false,
+                Ok(Some(end)) => self.at = end,
+                Err(_endless) => self.at = self.sql.len(),
+            }
         }
         true
     }
 
-    fn dashes_begin_a_comment(&self, rest: &str) -> bool {
-        let third = rest[2..].chars().next();
-        !self.is_innodb || third.is_none_or(|it| it.is_whitespace() || it.is_control())
-    }
-
-    fn length_of_comment(&self, rest: &str) -> usize {
-        let mut depth = 0_usize;
-        let mut at = 0;
-        while at < rest.len() {
-            let here = &rest[at..];
-            if here.starts_with("/*") && (depth == 0 || self.flavour == Flavour::Postgres) {
-                depth += 1;
-                at += 2;
-            } else if here.starts_with("*/") {
-                depth -= 1;
-                at += 2;
-                if depth == 0 {
-                    break;
-                }
-            } else {
-                at += here.chars().next().map_or(1, char::len_utf8);
-            }
-        }
-        at
-    }
-
     fn token(&mut self, first: char) -> Token<'t> {
-        let rest = self.rest();
+        let quotes = self.quotes(self.at);
+        let is_postgres = self.flavour == Flavour::Postgres;
         match first {
-            '\'' => self.quoted(0, '\'', self.is_innodb, |_| Token::Text),
-            '"' if self.is_innodb => self.quoted(0, '"', true, |_| Token::Text),
-            '"' => self.quoted(0, '"', false, Token::Name),
-            '`' if self.flavour != Flavour::Postgres => self.quoted(0, '`', false, Token::Name),
-            '[' if self.flavour == Flavour::Sqlite => self.quoted(0, ']', false, Token::Name),
-            '$' if self.flavour == Flavour::Postgres => self.in_dollars(),
-            'e' | 'E' if self.flavour == Flavour::Postgres && rest[1..].starts_with('\'') => {
-                self.quoted(1, '\'', true, |_| Token::Text)
+            '\'' => self.text(quotes.quoted(first)),
+            '"' if self.flavour.is_innodb() => self.text(quotes.quoted(first)),
+            '"' => self.name(quotes.quoted(first)),
+            '`' if !is_postgres => self.name(quotes.quoted(first)),
+            '[' if self.flavour == Flavour::Sqlite => self.name(quotes.bracketed()),
+            '$' if is_postgres => match quotes.dollars() {
+                Ok(None) => self.symbol(first),
+                Ok(Some(end)) => self.text(Ok(end)),
+                Err(endless) => self.text(Err(endless)),
+            },
+            'e' | 'E' if is_postgres && self.rest()[1..].starts_with('\'') => {
+                self.text(self.quotes(self.at + 1).escaped())
             }
-            _ if first.is_alphabetic() || first == '_' => Token::Word(self.take(is_of_a_word)),
+            _ if begins_word(first) => Token::Word(self.take(continues_name)),
             _ if first.is_ascii_digit() => {
                 Token::Number(self.take(|it| it.is_ascii_alphanumeric() || it == '.'))
             }
-            _ => {
-                self.at += first.len_utf8();
-                Token::Symbol(first)
-            }
+            _ => self.symbol(first),
         }
+    }
+
+    fn text(&mut self, end: Result<usize, Endless>) -> Token<'t> {
+        self.at = end.unwrap_or(self.sql.len());
+        Token::Text
+    }
+
+    /// A name between two quotes of one character each.
+    fn name(&mut self, end: Result<usize, Endless>) -> Token<'t> {
+        let begin = self.at + 1;
+        let (name_ends, end) = match end {
+            Ok(end) => (end - 1, end),
+            Err(_endless) => (self.sql.len(), self.sql.len()),
+        };
+        self.at = end;
+        Token::Name(&self.sql[begin..name_ends])
+    }
+
+    fn symbol(&mut self, symbol: char) -> Token<'t> {
+        self.at += symbol.len_utf8();
+        Token::Symbol(symbol)
     }
 
     fn take(&mut self, is_part: impl Fn(char) -> bool) -> &'t str {
@@ -143,57 +146,6 @@ impl<'t> Scanner<'t> {
         self.at += length;
         &rest[..length]
     }
-
-    /// A token between quotes, after a prefix of this length. A quote that is doubled does not end
-    /// it.
-    fn quoted(
-        &mut self,
-        prefix: usize,
-        end: char,
-        has_escapes: bool,
-        token: impl Fn(&'t str) -> Token<'t>,
-    ) -> Token<'t> {
-        let rest = &self.rest()[prefix + 1..];
-        let mut characters = rest.char_indices().peekable();
-        let mut length = rest.len();
-        let mut after = rest.len();
-        while let Some((at, character)) = characters.next() {
-            if has_escapes && character == '\\' {
-                characters.next();
-            } else if character == end && characters.next_if(|(_, next)| *next == end).is_none() {
-                (length, after) = (at, at + end.len_utf8());
-                break;
-            }
-        }
-        self.at += prefix + 1 + after;
-        token(&rest[..length])
-    }
-
-    /// A string between `$tag$` and `$tag$`, or a parameter's sign.
-    fn in_dollars(&mut self) -> Token<'t> {
-        let rest = self.rest();
-        let tag = rest[1..].find('$').map(|end| &rest[..end + 2]);
-        let is_tag = |tag: &&str| {
-            let name = &tag[1..tag.len() - 1];
-            name.chars().all(is_of_a_word) && !name.starts_with(|it: char| it.is_ascii_digit())
-        };
-        match tag.filter(is_tag) {
-            Some(tag) => {
-                let body = &rest[tag.len()..];
-                let end = body.find(tag).map_or(rest.len(), |at| at + 2 * tag.len());
-                self.at += end;
-                Token::Text
-            }
-            None => {
-                self.at += 1;
-                Token::Symbol('$')
-            }
-        }
-    }
-}
-
-fn is_of_a_word(character: char) -> bool {
-    character.is_alphanumeric() || character == '_'
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use super::error::ScriptError;
 use super::lexer::{Token, TokenKind};
-use super::quotes::is_innodb;
 use crate::engine::Flavour;
 
 /// Follows one statement from its first piece.
@@ -161,7 +160,7 @@ impl Body {
         let is_name = matches!(self.previous, Previous::Symbol('=' | '@'));
         match (self.header, word.as_str()) {
             (Header::Start, "CREATE") => Header::Create,
-            (Header::Start, "ALTER") if is_innodb(self.flavour) => Header::Alter,
+            (Header::Start, "ALTER") if self.flavour.is_innodb() => Header::Alter,
             (Header::Start, "BEGIN") if self.flavour == Flavour::MariaDb => Header::Begin,
             (Header::Begin, "NOT") => Header::BeginNot,
             (Header::Definer, _) if is_name => Header::Definer,
@@ -220,7 +219,7 @@ impl Body {
             }
             (Awaiting::AfterBegin(_), _) => false,
             (Awaiting::AfterEnd, Some("IF" | "LOOP" | "WHILE" | "REPEAT"))
-                if is_innodb(self.flavour) =>
+                if self.flavour.is_innodb() =>
             {
                 true
             }

@@ -3,10 +3,10 @@
 use super::arguments::{Argument, read_arguments};
 use super::error::ScriptError;
 use super::lexer::Lexer;
-use super::quotes::{begins_word, continues_name};
 use super::template::{Part, Template};
 use super::unsupported::advice;
 use super::variables::truth;
+use crate::engine::{begins_word, continues_name};
 
 /// A meta-command, and where its backslash is.
 #[derive(Debug)]

@@ -9,6 +9,15 @@ pub struct Script {
 }
 
 impl Script {
+    /// The same script, whose text begins this number of lines below the first one of its file.
+    #[must_use]
+    pub fn below(mut self, lines: usize) -> Self {
+        for instruction in &mut self.instructions {
+            instruction.line += lines;
+        }
+        self
+    }
+
     /// The instructions, in the order of the text. A jump goes to an index in them; one behind the
     /// last is the script's end.
     pub fn instructions(&self) -> &[Instruction] {
@@ -19,7 +28,7 @@ impl Script {
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instruction {
-    /// Its line within the script's text, from 1.
+    /// Its line, from 1: within the script's text, or within the file that the text stands in.
     pub line: usize,
     /// What it does.
     pub kind: InstructionKind,

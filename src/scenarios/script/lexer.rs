@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use super::error::ScriptError;
-use super::quotes::{Quotes, begins_word, continues_name, is_innodb};
 use super::template::{Place, Spelling};
-use crate::engine::Flavour;
+use crate::engine::{Endless, Flavour, Quotes, begins_word, continues_name};
 
 /// Which variables there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +88,7 @@ impl<'t> Lexer<'t> {
             start: self.at,
         };
         let is_sqlite = self.flavour == Flavour::Sqlite;
-        if let Some(end) = quotes.comment()? {
+        if let Some(end) = self.ended(quotes.comment())? {
             return Ok((TokenKind::Blank, end));
         }
         if self.is_at_delimiter() {
@@ -97,13 +96,13 @@ impl<'t> Lexer<'t> {
         }
         Ok(match first {
             _ if first.is_whitespace() => (TokenKind::Blank, self.end_of(|it| it.is_whitespace())),
-            _ if quotes.is_code() => (TokenKind::Other, quotes.code()?),
-            '\'' | '"' => (TokenKind::Quoted, quotes.quoted(first)?),
-            '`' if is_sqlite || is_innodb(self.flavour) => {
-                (TokenKind::Quoted, quotes.quoted(first)?)
+            _ if quotes.is_code() => (TokenKind::Other, self.ended(quotes.code())?),
+            '\'' | '"' => (TokenKind::Quoted, self.ended(quotes.quoted(first))?),
+            '`' if self.flavour != Flavour::Postgres => {
+                (TokenKind::Quoted, self.ended(quotes.quoted(first))?)
             }
-            '[' if is_sqlite => (TokenKind::Quoted, quotes.bracketed()?),
-            '$' if self.flavour == Flavour::Postgres => match quotes.dollars()? {
+            '[' if is_sqlite => (TokenKind::Quoted, self.ended(quotes.bracketed())?),
+            '$' if self.flavour == Flavour::Postgres => match self.ended(quotes.dollars())? {
                 Some(end) => (TokenKind::Quoted, end),
                 None => (TokenKind::Other, self.at + 1),
             },
@@ -132,7 +131,7 @@ impl<'t> Lexer<'t> {
                 flavour: self.flavour,
                 start: end,
             };
-            return Ok((TokenKind::Quoted, quotes.escaped()?));
+            return Ok((TokenKind::Quoted, self.ended(quotes.escaped())?));
         }
         Ok((TokenKind::Word, end))
     }
@@ -225,6 +224,11 @@ impl<'t> Lexer<'t> {
         let rest = self.rest();
         let length = rest.find(|it: char| !belongs(it)).unwrap_or(rest.len());
         self.at + length
+    }
+
+    /// The end of what is quoted, or the mistake that it has none.
+    fn ended<T>(&self, end: Result<T, Endless>) -> Result<T, ScriptError> {
+        end.map_err(|it| ScriptError::at(self.text, it.start, it.message))
     }
 
     /// A mistake at the piece that begins here.

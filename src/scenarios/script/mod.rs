@@ -4,7 +4,8 @@
 //! with jumps. Nothing here speaks to an engine.
 //!
 //! - `split`: statements and meta-commands, in their order. `lexer` finds the pieces that matter
-//!   for it, `quotes` where strings and comments end, `body` where a trigger's body does.
+//!   for it, `body` where a trigger's body ends. Where strings and comments end, the engine's
+//!   `quotes` says.
 //! - `command`: the meta-commands. `arguments`: what is behind their names. `unsupported`: what to
 //!   do instead of those that are not understood.
 //! - `compile`: the instructions, with the targets of their branches. `instruction`: what they are.
@@ -25,7 +26,6 @@ mod compile;
 mod error;
 mod instruction;
 mod lexer;
-mod quotes;
 mod split;
 mod template;
 mod unsupported;

@@ -6,7 +6,6 @@ use super::body::Body;
 use super::command::Command;
 use super::error::{ScriptError, line_of};
 use super::lexer::{Lexer, Naming, Token, TokenKind};
-use super::quotes::is_innodb;
 use super::template::{Place, Template};
 use crate::engine::Flavour;
 
@@ -178,7 +177,7 @@ impl<'t> Splitter<'t> {
             None if begins_line => Ok(true),
             None => Err(self.error_at(word, "DELIMITER belongs at the beginning of a line")),
             // Elsewhere it is a word of SQL: an option of PostgreSQL's COPY.
-            Some(pending) if begins_line && is_innodb(self.lexer.flavour) => {
+            Some(pending) if begins_line && self.lexer.flavour.is_innodb() => {
                 let line = line_of(text, pending.source.range.start);
                 Err(self.error_at(
                     word,
@@ -199,7 +198,7 @@ impl<'t> Splitter<'t> {
         let delimiter = words.next().unwrap_or("");
         let is_comment = delimiter.starts_with("--")
             || delimiter.starts_with("/*")
-            || (delimiter.starts_with('#') && is_innodb(self.lexer.flavour));
+            || (delimiter.starts_with('#') && self.lexer.flavour.is_innodb());
         let complaint = if delimiter.is_empty() {
             "DELIMITER needs what ends a statement from here on: `DELIMITER //`".to_owned()
         } else if delimiter.contains(['\'', '"', '`', '\\']) || is_comment {

@@ -1,14 +1,23 @@
-//! Where strings, quoted identifiers and comments end.
+//! Where strings, quoted identifiers and comments end, in each engine's SQL. What splits a script
+//! and what tells a statement's kind must agree on it, so it is here once.
 
-use super::error::ScriptError;
-use crate::engine::Flavour;
+use super::Flavour;
 
 /// Text in which something that is quoted begins at `start`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quotes<'t> {
-    pub(super) text: &'t str,
-    pub(super) flavour: Flavour,
-    pub(super) start: usize,
+pub(crate) struct Quotes<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) flavour: Flavour,
+    pub(crate) start: usize,
+}
+
+/// Something that is quoted and has no end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endless {
+    /// Where it begins.
+    pub(crate) start: usize,
+    /// What is wrong, and what would be right.
+    pub(crate) message: String,
 }
 
 /// What a quote encloses.
@@ -18,32 +27,27 @@ enum Quoted {
     Identifier,
 }
 
-/// Whether the flavour is MySQL or MariaDB, which share their spelling.
-pub(super) fn is_innodb(flavour: Flavour) -> bool {
-    matches!(flavour, Flavour::MySql | Flavour::MariaDb)
-}
-
 /// Whether a name may begin with it.
-pub(super) fn begins_word(character: char) -> bool {
+pub(crate) fn begins_word(character: char) -> bool {
     character.is_alphabetic() || character == '_'
 }
 
 /// Whether a name may go on with it.
-pub(super) fn continues_name(character: char) -> bool {
+pub(crate) fn continues_name(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
 impl Quotes<'_> {
     /// The end of the comment that begins here. `None` if none does.
-    pub(super) fn comment(self) -> Result<Option<usize>, ScriptError> {
+    pub(crate) fn comment(self) -> Result<Option<usize>, Endless> {
         let rest = &self.text[self.start..];
         if let Some(after) = rest.strip_prefix("--") {
-            let needs_space = is_innodb(self.flavour);
+            let needs_space = self.flavour.is_innodb();
             let has_space =
                 after.is_empty() || after.starts_with(|it: char| it.is_whitespace() || it <= ' ');
             return Ok((!needs_space || has_space).then(|| self.line_end()));
         }
-        if rest.starts_with('#') && is_innodb(self.flavour) {
+        if rest.starts_with('#') && self.flavour.is_innodb() {
             return Ok(Some(self.line_end()));
         }
         if rest.starts_with("/*") && !self.is_code() {
@@ -53,7 +57,7 @@ impl Quotes<'_> {
     }
 
     /// Whether MySQL's `/*!` or MariaDB's `/*M!` begins here: a comment that is carried out.
-    pub(super) fn is_code(self) -> bool {
+    pub(crate) fn is_code(self) -> bool {
         let rest = &self.text[self.start..];
         match self.flavour {
             Flavour::MySql => rest.starts_with("/*!"),
@@ -63,7 +67,7 @@ impl Quotes<'_> {
     }
 
     /// The end of the code that begins here. Strings in it may hold its end.
-    pub(super) fn code(self) -> Result<usize, ScriptError> {
+    pub(crate) fn code(self) -> Result<usize, Endless> {
         let mut at = self.start + "/*".len();
         while let Some(next) = self.text[at..].chars().next() {
             let rest = &self.text[at..];
@@ -79,17 +83,17 @@ impl Quotes<'_> {
     }
 
     /// The end of what this quote encloses, which begins here.
-    pub(super) fn quoted(self, quote: char) -> Result<usize, ScriptError> {
-        let is_identifier = quote == '`' || (quote == '"' && !is_innodb(self.flavour));
+    pub(crate) fn quoted(self, quote: char) -> Result<usize, Endless> {
+        let is_identifier = quote == '`' || (quote == '"' && !self.flavour.is_innodb());
         if is_identifier {
             return self.until_quote(quote, false, Quoted::Identifier);
         }
-        self.until_quote(quote, is_innodb(self.flavour), Quoted::String)
+        self.until_quote(quote, self.flavour.is_innodb(), Quoted::String)
     }
 
     /// The end of PostgreSQL's `E'…'`, whose quote is here. Such a string may go on after a line
     /// break, in quotes of its own.
-    pub(super) fn escaped(self) -> Result<usize, ScriptError> {
+    pub(crate) fn escaped(self) -> Result<usize, Endless> {
         let mut end = self.until_quote('\'', true, Quoted::String)?;
         loop {
             let rest = &self.text[end..];
@@ -105,7 +109,7 @@ impl Quotes<'_> {
     }
 
     /// The end of SQLite's `[…]`, which begins here.
-    pub(super) fn bracketed(self) -> Result<usize, ScriptError> {
+    pub(crate) fn bracketed(self) -> Result<usize, Endless> {
         let end = self.text[self.start..].find(']');
         end.map(|end| self.start + end + 1).ok_or_else(|| {
             self.error("the name that begins here has no end: ] is missing; on SQLite [ quotes")
@@ -113,7 +117,7 @@ impl Quotes<'_> {
     }
 
     /// The end of PostgreSQL's `$tag$…$tag$`. `None` if none begins here.
-    pub(super) fn dollars(self) -> Result<Option<usize>, ScriptError> {
+    pub(crate) fn dollars(self) -> Result<Option<usize>, Endless> {
         let rest = &self.text[self.start + 1..];
         let Some(tag_end) = rest.find(|it: char| !continues_name(it)) else {
             return Ok(None);
@@ -143,7 +147,7 @@ impl Quotes<'_> {
     }
 
     /// Only PostgreSQL's comments may hold others.
-    fn block_comment(self) -> Result<usize, ScriptError> {
+    fn block_comment(self) -> Result<usize, Endless> {
         let mut depth = 0;
         let mut at = self.start;
         loop {
@@ -172,12 +176,7 @@ impl Quotes<'_> {
     }
 
     /// The place behind the closing quote. A doubled quote closes nothing.
-    fn until_quote(
-        self,
-        quote: char,
-        has_escapes: bool,
-        what: Quoted,
-    ) -> Result<usize, ScriptError> {
+    fn until_quote(self, quote: char, has_escapes: bool, what: Quoted) -> Result<usize, Endless> {
         let inside = self.start + quote.len_utf8();
         let mut characters = self.text[inside..].char_indices().peekable();
         while let Some((at, character)) = characters.next() {
@@ -221,7 +220,10 @@ impl Quotes<'_> {
         }
     }
 
-    fn error(self, message: impl Into<String>) -> ScriptError {
-        ScriptError::at(self.text, self.start, message)
+    fn error(self, message: impl Into<String>) -> Endless {
+        Endless {
+            start: self.start,
+            message: message.into(),
+        }
     }
 }
