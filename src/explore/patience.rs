@@ -40,8 +40,8 @@ const BEFORE_ASKING_ABOUT_A_COMMIT: Duration = Duration::from_millis(10);
 const UNTIL_IT_HAS_LOOKED: Duration = Duration::from_millis(50);
 
 /// A wait for an unknown connection that lasts longer than this counts. PostgreSQL's own helpers
-/// let go sooner.
-const STRANGERS_HOLD: Duration = Duration::from_millis(15);
+/// let go sooner, and so does another lane that makes or empties a table.
+const STRANGERS_HOLD: Duration = Duration::from_millis(200);
 
 /// A wait cycle that lasts longer than this is one that InnoDB's deadlock detector has missed. The
 /// detector breaks a cycle within a millisecond or never, and cannot be asked which.

@@ -215,6 +215,12 @@ impl Fault {
         code.is_some_and(|code| ["1040", "1203", "1226", "53300"].contains(&code))
     }
 
+    /// Whether MySQL could not read a name in its performance schema as text (3854). The schema is
+    /// read without a lock, so it may show the name of a lock that is just being given up.
+    pub(super) fn is_of_a_torn_name(&self) -> bool {
+        self.code.as_deref() == Some("3854")
+    }
+
     /// Whether MySQL found no database to drop. It checks the right to drop it first.
     pub(super) fn is_no_such_database(&self) -> bool {
         self.code.as_deref() == Some("1008")

@@ -78,10 +78,20 @@ const MARIADB_WAITS_FOR_NO_ROW: &str = "SELECT CAST(id AS SIGNED), CAST(NULL AS 
 
 async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
-    let pairs = sqlx::query_as(sql).fetch_all(pooled.get()?).await?;
+    let mut tries = 1;
+    let pairs = loop {
+        let pairs = sqlx::query_as(sql).fetch_all(pooled.get()?).await;
+        match pairs.map_err(Fault::from) {
+            Err(fault) if fault.is_of_a_torn_name() && tries < TRIES => tries += 1,
+            asked => break asked?,
+        }
+    };
     pooled.give_back();
     Ok(waits_of(pairs))
 }
+
+/// How often a report is asked for that shows a lock in the middle of its end.
+const TRIES: u32 = 5;
 
 /// Which connections wait, as of now. InnoDB does not know of locks that are on no row (GET_LOCK, a
 /// table's metadata). Waits for these are in the list of processes.

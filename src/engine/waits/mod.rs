@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::connection::answered;
-use super::{ConnectionId, Database, Fault, Flavour, Pools};
+use super::{ConnectionId, Database, Fault, Flavour, Pools, SessionsOf};
 use report::SharedReport;
 
 /// One connection that waits for a lock.
@@ -31,8 +31,9 @@ pub enum Standstill {
     No,
     /// All wait, in the end for a client that is not among them.
     Queue,
-    /// The same on PostgreSQL, but some of them for a connection of which nothing is known. It may
-    /// be a helper of the engine's, which lets go by itself.
+    /// The same, but some of them for a connection of which nothing is known: on PostgreSQL a
+    /// helper of the engine's, on MySQL another lane that changes a table. Both let go by
+    /// themselves.
     BehindAStranger,
     /// All wait, and some of them for each other: a deadlock, which the engine breaks when it sees
     /// it. InnoDB does not always see it. Its detector follows one blocker of each client. If a
@@ -82,8 +83,9 @@ pub(super) async fn standstill(
     match (database.engine.flavour, &database.pools, seen) {
         // PostgreSQL breaks every circle: a client that has waited for a while looks for one.
         (Flavour::Postgres, _, Standstill::Circle) => Ok(Standstill::No),
-        (Flavour::Postgres, _, Standstill::Queue)
-            if at_rest.is_some_and(|it| !wait_for(connections, it, &waits)) =>
+        (Flavour::Postgres | Flavour::MySql, _, Standstill::Queue)
+            if tells_strangers(database)
+                && at_rest.is_some_and(|it| !wait_for(connections, it, &waits)) =>
         {
             Ok(Standstill::BehindAStranger)
         }
@@ -97,13 +99,21 @@ pub(super) async fn standstill(
     }
 }
 
+/// Whether a wait for an unknown connection means something else than one for a client. Where lanes
+/// of MySQL share a database, it does not: nothing but clients locks anything there.
+fn tells_strangers(database: &Database) -> bool {
+    let has_its_own = database.settings.sessions == SessionsOf::AUser;
+    has_its_own || database.engine.flavour == Flavour::Postgres
+}
+
 /// Whether each of these connections waits for one that is among them or at rest. If there is no
 /// circle, all wait for those at rest then.
 fn wait_for(connections: &[ConnectionId], at_rest: &[ConnectionId], waits: &[Wait]) -> bool {
     let is_known = |one: &_| connections.contains(one) || at_rest.contains(one);
     connections.iter().all(|one| {
         let mut own = waits.iter().filter(|wait| wait.waiting == *one);
-        own.any(|wait| wait.holder.as_ref().is_some_and(is_known))
+        // A lock whose holder MySQL does not name may be a client's.
+        own.any(|wait| wait.holder.as_ref().is_none_or(is_known))
     })
 }
 
