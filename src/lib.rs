@@ -17,9 +17,10 @@
 //! 5. [`accounts`]: what several exhibits share. [`recorder`] keeps the steps of a request.
 //! 6. [`observe`]: timelines for people, and the metrics. [`watch`] shows the metrics live.
 //! 7. [`http`]: the service, one router for each exhibit.
-//! 8. [`keeper`]: changes to accounts between two lessons. [`auth`]: the users who may make them.
-//! 9. [`demo`]: all strategies under load, in one command.
-//! 10. [`commands`]: one file for each command. [`descriptors`] shares out the open files.
+//! 8. [`console`]: what the web console's pages show.
+//! 9. [`keeper`]: changes to accounts between two lessons. [`auth`]: the users who may make them.
+//! 10. [`demo`]: all strategies under load, in one command.
+//! 11. [`commands`]: one file for each command. [`descriptors`] shares out the open files.
 //!
 //! `docs/architecture.md` says how a request flows, and which room may use which. `tests/rooms.rs`
 //! reads the sources to check the latter.
@@ -37,6 +38,7 @@ pub mod accounts;
 pub mod answer;
 pub mod auth;
 pub mod commands;
+pub mod console;
 pub mod demo;
 pub mod descriptors;
 pub mod engine;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::answer::Answer;
@@ -64,7 +64,7 @@ impl Effect {
 }
 
 /// A value bound to a placeholder of a statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Argument {
     /// An integer, as nearly all are.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use racy::exhibits::{self, EXHIBITS};
 
 /// Each room, and the rooms that it may use. A room uses none that is listed after it.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("answer", &[]),
     ("step", &["answer"]),
     ("engine", &["answer", "step"]),
@@ -37,10 +37,35 @@ const ROOMS: [(&str, &[&str]); 17] = [
         ],
     ),
     (
+        "console",
+        &[
+            "step",
+            "engine",
+            "verdict",
+            "explore",
+            "scenarios",
+            "accounts",
+            "observe",
+            "exhibits",
+            "auth",
+            "keeper",
+        ],
+    ),
+    (
         "http",
         &[
-            "step", "engine", "verdict", "recorder", "explore", "accounts", "observe", "exhibits",
-            "auth", "keeper",
+            "step",
+            "engine",
+            "verdict",
+            "recorder",
+            "explore",
+            "scenarios",
+            "accounts",
+            "observe",
+            "exhibits",
+            "auth",
+            "keeper",
+            "console",
         ],
     ),
     ("descriptors", &["http"]),
