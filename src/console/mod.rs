@@ -3,7 +3,11 @@
 //! | file | |
 //! |---|---|
 //! | `record` | a burst of requests: who did what when, what was lost, and why |
+//! | `assets` | the style sheet and the scripts |
+//! | `pages` | the pages, a file each |
 //! | `stepped` | a schedule, with the state after every step |
 
+pub mod assets;
+pub mod pages;
 pub mod record;
 pub mod stepped;

@@ -1,47 +1,51 @@
-//! The files that the pages are made of: the front page, and the style sheet that all pages share.
-//! In the compose lab nginx serves the same files.
+//! The files that the pages are made of. In the compose lab nginx serves the same files.
+//!
+//! A browser asks each time whether a file is still the same. So a page never meets the script of
+//! another version.
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use sha2::{Digest as _, Sha256};
 
 use super::problem::Problem;
 use super::protection;
-
-/// A file that is part of the program.
-#[derive(Debug, Clone, Copy)]
-struct Asset {
-    path: &'static str,
-    media_type: &'static str,
-    bytes: &'static [u8],
-}
-
-const ASSETS: [Asset; 2] = [
-    Asset {
-        path: "/",
-        media_type: "text/html; charset=utf-8",
-        bytes: include_bytes!("../../static/index.html"),
-    },
-    Asset {
-        path: "/racy.css",
-        media_type: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../static/racy.css"),
-    },
-];
+use crate::console::assets::{self, Asset};
 
 pub(super) fn router() -> Router {
-    let add = |router: Router, asset: &Asset| {
-        let content_type = [(header::CONTENT_TYPE, asset.media_type)];
-        let answer = (content_type, asset.bytes);
-        router.route(asset.path, get(async move || answer))
+    let add = |router: Router, asset: &'static Asset| {
+        let tag = tag(asset.text);
+        let answer = async move |headers: HeaderMap| serve(asset, &tag, &headers);
+        router.route(asset.path, get(answer))
     };
-    ASSETS
-        .iter()
+    assets::all()
         .fold(Router::new(), add)
-        .layer(middleware::map_response(protection::protect_page))
+        .layer(middleware::map_response(protection::protect_console))
+}
+
+fn serve(asset: &Asset, tag: &str, headers: &HeaderMap) -> Response {
+    let caching = [(header::ETAG, tag), (header::CACHE_CONTROL, "no-cache")];
+    let known = headers.get_all(header::IF_NONE_MATCH).iter();
+    let is_known = known
+        .filter_map(|it| it.to_str().ok())
+        .flat_map(|it| it.split(','))
+        .any(|it| it.trim().trim_start_matches("W/") == tag);
+    if is_known {
+        (StatusCode::NOT_MODIFIED, caching).into_response()
+    } else {
+        let content_type = [(header::CONTENT_TYPE, asset.media_type)];
+        (caching, content_type, asset.text).into_response()
+    }
+}
+
+/// A name for this text, and for no other.
+fn tag(text: &str) -> String {
+    let hash = Sha256::digest(text);
+    let hex: String = hash.iter().take(16).map(|it| format!("{it:02x}")).collect();
+    format!("\"{hex}\"")
 }
 
 /// Swagger UI answers a missing file with nothing or with plain text. This makes it the same
@@ -53,5 +57,22 @@ pub(super) async fn show_nothing_as_a_problem(request: Request, next: Next) -> R
         Problem::unknown_path(uri).await.into_response()
     } else {
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_the_browser_has_is_not_sent_again() {
+        let asset = &assets::STYLE;
+        let tag = tag(asset.text);
+        let mut headers = HeaderMap::new();
+        assert_eq!(serve(asset, &tag, &headers).status(), StatusCode::OK);
+        headers.insert(header::IF_NONE_MATCH, format!("W/{tag}").parse().unwrap());
+        let answer = serve(asset, &tag, &headers);
+        assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(answer.headers()[header::ETAG], tag.as_str());
     }
 }

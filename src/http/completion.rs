@@ -27,6 +27,8 @@ pub(super) struct Completion {
     pub(super) tasks: TaskTracker,
     /// One permit for each worker. None if their number is not limited.
     pub(super) workers: Option<Arc<Semaphore>>,
+    /// The largest body that is read, in bytes.
+    pub(super) body_limit: usize,
     /// How long a client may take to send a body.
     pub(super) body_timeout: Duration,
     /// How long a client waits for an answer, at most.
@@ -36,8 +38,9 @@ pub(super) struct Completion {
     pub(super) shown_by: Option<&'static str>,
 }
 
-/// The largest body that is read, in bytes. An order with the most lines takes less than 5 KB.
-const BODY_LIMIT: usize = 16 * 1024;
+/// The largest body that is read as a rule, in bytes. An order with the most lines takes less than
+/// 5 KB.
+pub(super) const BODY_LIMIT: usize = 16 * 1024;
 
 /// Reads the request, then carries it out in a task of its own.
 ///
@@ -47,7 +50,7 @@ pub(super) async fn run_to_the_end(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut request = match read(request, completion.body_timeout).await {
+    let mut request = match read(request, &completion).await {
         Ok(request) => request,
         Err(problem) => return problem.into_response(),
     };
@@ -77,14 +80,15 @@ pub(super) async fn run_to_the_end(
     }
 }
 
-async fn read(request: Request, limit: Duration) -> Result<Request, Problem> {
+async fn read(request: Request, completion: &Completion) -> Result<Request, Problem> {
+    let (limit, most) = (completion.body_timeout, completion.body_limit);
     let (parts, body) = request.into_parts();
-    let body = timeout(limit, to_bytes(body, BODY_LIMIT))
+    let body = timeout(limit, to_bytes(body, most))
         .await
         .map_err(|_elapsed| Problem::slow_body(limit))?
         .map_err(|error| {
             if error.into_inner().is::<LengthLimitError>() {
-                Problem::too_large(BODY_LIMIT)
+                Problem::too_large(most)
             } else {
                 Problem::invalid("The request's body broke off.")
             }

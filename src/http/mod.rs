@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `deposits`, `statements`, `orders`, `exports` | the exhibits, a part each |
 //! | `accounts`, `strategies`, `admin`, `health`, `metrics` | the other parts |
+//! | `console` | the web console, a file for each kind of page |
 //! | `router` | what stands around the parts |
 //! | `exchange` | what every request to a strategy has in common |
 //! | `completion`, `streams` | requests that run to their end, and those that have none |
@@ -16,7 +17,8 @@
 //!
 //! What a client may take is in four files. `limits`: the numbers. `admission`: how many clients
 //! may be connected. `connection`: what one connection is doing, and when it must be closed.
-//! `socket`: whether its client reads. `host`, `caller` and `protection` are about headers.
+//! `socket`: whether its client reads. `host`, `caller`, `signed_in_user` and `protection` are about
+//! headers.
 
 mod accounts;
 mod admin;
@@ -26,6 +28,7 @@ mod assets;
 mod caller;
 mod completion;
 mod connection;
+mod console;
 mod deposits;
 mod download;
 mod exchange;
@@ -49,6 +52,7 @@ mod router;
 mod server;
 mod service;
 mod settings;
+mod signed_in_user;
 mod socket;
 mod statements;
 mod strategies;
@@ -79,6 +83,9 @@ const WORK: &[&Part] = &[
 /// What changes accounts. It takes no worker.
 const KEEPER: &Part = &admin::PART;
 
+/// The web console. It takes no worker: behind deposits, it could not show them.
+const CONSOLE: &Part = &console::PART;
+
 /// What other programs ask every few seconds.
 const PROBES: [&Part; 2] = [&health::PART, &metrics::PART];
 
@@ -88,7 +95,7 @@ const STREAMS: [&Part; 0] = [];
 fn parts() -> impl Iterator<Item = &'static Part> {
     WORK.iter()
         .copied()
-        .chain([KEEPER])
+        .chain([KEEPER, CONSOLE])
         .chain(PROBES)
         .chain(STREAMS)
 }

@@ -33,6 +33,16 @@ pub(super) async fn protect_page(response: Response) -> Response {
     )
 }
 
+/// For a page of the console: it runs the service's own scripts, which send requests to the service
+/// alone. nginx/nginx.conf has the same policy.
+pub(super) async fn protect_console(response: Response) -> Response {
+    with_policy(
+        response,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    )
+}
+
 /// For Swagger UI: it may run its own scripts, set styles, show embedded pictures, and send
 /// requests to this service.
 pub(super) async fn protect_documentation(response: Response) -> Response {

@@ -16,19 +16,20 @@ use super::completion::{self, Completion};
 use super::part::Part;
 use super::problem::Problem;
 use super::{
-    KEEPER, PROBES, WORK, admin, admission, assets, description, host, instance, protection,
-    streams,
+    CONSOLE, KEEPER, PROBES, WORK, admin, admission, assets, console, description, host, instance,
+    protection, streams,
 };
 
 /// All routes. `streams` are the parts whose answers have no end of their own.
 pub(super) fn router(app: Arc<App>, completion: &Completion, streams: &[&Part]) -> Router {
     let logged = work(completion)
         .merge(keeper(completion))
+        .merge(console(completion))
         .merge(streams::place(streams, app.stopping.clone()))
         .with_state(Arc::clone(&app))
         .merge(assets::router())
         .merge(documentation())
-        .fallback(Problem::unknown_path)
+        .fallback(console::unknown_path)
         .method_not_allowed_fallback(Problem::wrong_method)
         .layer(
             TraceLayer::new_for_http()
@@ -71,6 +72,19 @@ fn keeper(completion: &Completion) -> Router<Arc<App>> {
         .route_layer(middleware::map_response(protection::protect_page))
         .route_layer(middleware::map_response(protection::keep_private));
     api.merge(pages)
+}
+
+/// The console takes no worker either. What it shows may change at any time, so no cache keeps it.
+fn console(completion: &Completion) -> Router<Arc<App>> {
+    let completion = Completion {
+        workers: None,
+        body_limit: console::BODY_LIMIT,
+        ..completion.clone()
+    };
+    run_to_the_end((CONSOLE.routes)(), CONSOLE.shown_by, &completion)
+        .route_layer(middleware::from_fn(console::show_problems))
+        .route_layer(middleware::map_response(protection::protect_console))
+        .route_layer(middleware::map_response(protection::keep_private))
 }
 
 fn run_to_the_end(

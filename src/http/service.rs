@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::STREAMS;
 use super::app::App;
-use super::completion::Completion;
+use super::completion::{BODY_LIMIT, Completion};
 use super::limits::Limits;
 use super::part::Part;
 use super::router::router;
@@ -51,6 +51,7 @@ impl Service {
             workers: settings
                 .workers
                 .map(|workers| Arc::new(Semaphore::new(workers))),
+            body_limit: BODY_LIMIT,
             body_timeout: settings.header_timeout,
             request_timeout: settings.request_timeout,
             shown_by: None,

@@ -11,7 +11,6 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::from_this_site_only;
-use super::signed_in_user::SignedInUser;
 use crate::accounts::Account;
 use crate::http::accounts::{find_account, number_in_path};
 use crate::http::app::App;
@@ -23,6 +22,7 @@ use crate::http::problem::Problem;
 use crate::http::problem::declared::{
     AlwaysPossible, EngineRefused, UnknownAccount, UnknownBodyType, UnknownPage, problems,
 };
+use crate::http::signed_in_user::SignedInUser;
 use crate::keeper::{self, Change};
 
 /// What the keeper may do, for scripts and for pages with a script.

@@ -11,13 +11,13 @@ use axum_extra::extract::CookieJar;
 use super::api::{numbers_in_path, opening_balance};
 use super::look;
 use super::pages::{HOME, login_page, way_on};
-use super::signed_in_user::{SignedInUser, forget, remember, session};
 use crate::auth::{self, Password};
 use crate::http::accounts::number_in_path;
 use crate::http::app::App;
 use crate::http::caller::Caller;
 use crate::http::fields::Fields;
 use crate::http::problem::{Complaint, Problem};
+use crate::http::signed_in_user::{SignedInUser, forget, remember, session};
 use crate::keeper;
 
 /// `POST /admin/login`

@@ -1,7 +1,7 @@
 //! The keeper: between two lessons, a user opens and resets accounts and deletes transactions.
 //! There are pages at `/admin`, which need no JavaScript, and an API for scripts.
 //!
-//! Every change needs a user ([`SignedInUser`](signed_in_user::SignedInUser)). And if a browser
+//! Every change needs a user ([`SignedInUser`](super::signed_in_user::SignedInUser)). And if a browser
 //! sends the request, one of the service's own pages must have caused it: a browser adds its
 //! cookies to requests that any site's page causes, and says which site it was.
 
@@ -9,7 +9,6 @@ mod api;
 mod forms;
 mod look;
 mod pages;
-mod signed_in_user;
 
 use std::sync::Arc;
 
@@ -61,7 +60,7 @@ impl App {
     }
 }
 
-fn from_this_site_only() -> CsrfLayer<fn(ProtectionError) -> Response> {
+pub(super) fn from_this_site_only() -> CsrfLayer<fn(ProtectionError) -> Response> {
     CsrfLayer::new().with_rejection_response(refuse_other_sites)
 }
 

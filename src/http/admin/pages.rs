@@ -13,12 +13,12 @@ use serde::Deserialize;
 
 use super::api::page_of_changes;
 use super::look;
-use super::signed_in_user::SignedInUser;
 use crate::accounts::{self, Account, Transaction};
 use crate::http::accounts::{find_account, number_in_path};
 use crate::http::app::App;
 use crate::http::paging::{BackwardsQuery, PageQuery};
 use crate::http::problem::{Complaint, Problem};
+use crate::http::signed_in_user::SignedInUser;
 use crate::keeper::Change;
 
 /// Shows every problem as a page. A page that needs a user redirects to the login, which leads

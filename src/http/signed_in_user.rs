@@ -1,5 +1,6 @@
 //! The user who sends a request: by the session in a browser's cookie, or by a script's API token.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -8,9 +9,10 @@ use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
+use super::app::App;
+use super::problem::Problem;
 use crate::auth::{self, Token, User};
-use crate::http::app::App;
-use crate::http::problem::Problem;
+use crate::engine::Fault;
 
 const COOKIE: &str = "racy_session";
 
@@ -23,16 +25,40 @@ impl FromRequestParts<Arc<App>> for SignedInUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let user = match (
-            bearer(parts),
-            session(&CookieJar::from_headers(&parts.headers)),
-        ) {
-            // A token counts before a session, because its sender has chosen it for this request.
-            (Some(token), _) => auth::by_token(&app.kept, &token).await?,
-            (None, Some(session)) => auth::by_session(&app.kept, &session).await?,
-            (None, None) => None,
-        };
+        let user = sender(parts, app).await?;
         user.map(Self).ok_or_else(Problem::not_signed_in)
+    }
+}
+
+/// The user who sends the request. None if nobody is signed in, or if the database cannot be asked:
+/// a page that everyone may see is shown all the same.
+#[derive(Debug)]
+pub(super) struct Visitor(pub(super) Option<User>);
+
+impl Visitor {
+    /// The name that the page shows. None if nobody is signed in.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.0.as_ref().map(|user| user.username.as_str())
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        Ok(Self(sender(parts, app).await.unwrap_or_default()))
+    }
+}
+
+async fn sender(parts: &Parts, app: &App) -> Result<Option<User>, Fault> {
+    match (
+        bearer(parts),
+        session(&CookieJar::from_headers(&parts.headers)),
+    ) {
+        // A token counts before a session, because its sender has chosen it for this request.
+        (Some(token), _) => auth::by_token(&app.kept, &token).await,
+        (None, Some(session)) => auth::by_session(&app.kept, &session).await,
+        (None, None) => Ok(None),
     }
 }
 

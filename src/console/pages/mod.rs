@@ -1,0 +1,11 @@
+//! The console's pages as HTML, one file each. Each is complete without scripts.
+//!
+//! `frame` is what stands around every page. `embed` is how a page holds the record that its
+//! scripts draw from.
+
+pub mod embed;
+pub mod frame;
+pub mod front;
+pub mod problem;
+
+pub use frame::{Frame, Place};

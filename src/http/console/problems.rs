@@ -1,0 +1,63 @@
+//! Errors as pages. Programs get the same errors as JSON.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use maud::Markup;
+
+use crate::console::pages::problem;
+use crate::http::problem::{Complaint, Problem};
+
+/// Shows every problem of the console as a page, except those of data and of streams.
+pub(in crate::http) async fn show_problems(request: Request, next: Next) -> Response {
+    let is_for_a_program = is_data(request.uri().path()) || !may_be_a_page(request.headers());
+    let response = next.run(request).await;
+    if is_for_a_program {
+        return response;
+    }
+    as_page(response)
+}
+
+/// The answer to a path that nothing is at: a page for a browser, JSON for a program.
+pub(in crate::http) async fn unknown_path(headers: HeaderMap, uri: Uri) -> Response {
+    let problem = Problem::unknown_path(uri).await.into_response();
+    if accepts_html(&headers) {
+        as_page(problem)
+    } else {
+        problem
+    }
+}
+
+fn is_data(path: &str) -> bool {
+    path.ends_with(".json") || path.ends_with("/events")
+}
+
+/// A client that asks for nothing in particular gets a page.
+fn may_be_a_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
+    accept.is_none_or(|it| it.contains("text/html") || it.contains("*/*"))
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
+    accept.is_some_and(|it| it.contains("text/html"))
+}
+
+fn as_page(response: Response) -> Response {
+    let Some(complaint) = response.extensions().get::<Complaint>() else {
+        return response;
+    };
+    let way_on = ("/", "To the first page");
+    let page = problem::page(complaint.title, &complaint.detail, None, None, way_on);
+    instead_of(response, page)
+}
+
+/// Replaces a response's body by a page, and keeps its status and headers.
+pub(in crate::http) fn instead_of(response: Response, page: Markup) -> Response {
+    let (mut parts, _body) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.extensions.remove::<Complaint>();
+    (parts, page).into_response()
+}

@@ -1,0 +1,1 @@
+// Enhances the pages that hold a picture.
