@@ -98,6 +98,7 @@ mod tests {
                     sql: None,
                     args: Vec::new(),
                     effect: Effect::Local,
+                    at: None,
                 },
                 started: now,
                 ended: now,

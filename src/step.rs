@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use utoipa::ToSchema;
 use crate::answer::Answer;
 
 /// What kind of action a step is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// A transaction begins.
@@ -131,7 +132,12 @@ pub struct Step {
     pub args: Vec<Argument>,
     /// What it and the other clients do to each other.
     pub effect: Effect,
+    /// The line of code that runs it. None if no code of this program stands for it.
+    pub at: Place,
 }
+
+/// A line of this program's code.
+pub type Place = Option<&'static Location<'static>>;
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

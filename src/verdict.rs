@@ -1,9 +1,10 @@
 //! What became of one client, its outcome; and of all that ran together, the verdict.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -148,21 +149,29 @@ impl fmt::Display for Verdict {
 }
 
 /// A verdict as programs get it.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Verdict)]
-pub(crate) struct VerdictData {
+pub struct VerdictData {
     /// `safe`, `declined`, `refused`, or the name of an anomaly.
     #[schema(value_type = String, example = "dirty_read")]
-    verdict: &'static str,
+    pub verdict: Cow<'static, str>,
     /// The engine's refusal. Absent if the verdict is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<FaultKind>,
+    pub fault: Option<FaultKind>,
+}
+
+impl VerdictData {
+    /// Whether an invariant was broken.
+    pub fn is_anomaly(&self) -> bool {
+        let others = ["safe", "declined", "refused"];
+        !others.contains(&&*self.verdict)
+    }
 }
 
 impl From<Verdict> for VerdictData {
     fn from(verdict: Verdict) -> Self {
         Self {
-            verdict: verdict.name(),
+            verdict: verdict.name().into(),
             fault: match verdict {
                 Verdict::Refused(fault) => Some(fault),
                 Verdict::Anomaly(_) | Verdict::Declined | Verdict::Safe => None,

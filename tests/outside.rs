@@ -84,6 +84,7 @@ fn subject<C: Clients + 'static>(clients: impl Fn() -> C + Send + Sync + 'static
         about: About {
             name: "counter".into(),
             anomalies: vec![&LOST_COUNT],
+            source_file: None,
             nothing: "lost",
             setup_sql: TABLE.into(),
             inspect_sql: READ.into(),
@@ -240,6 +241,7 @@ fn step_of(sql: &'static str) -> Step {
         sql: Some(sql.into()),
         args: Vec::new(),
         effect: Effect::Conflicts,
+        at: None,
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! | file | |
 //! |---|---|
+//! | `matrix` | the report of every strategy on every engine that comes with the program |
 //! | `record` | a burst of requests: who did what when, what was lost, and why |
 //! | `assets` | the style sheet and the scripts |
 //! | `pages` | the pages, a file each |
 //! | `stepped` | a schedule, with the state after every step |
 
 pub mod assets;
+pub mod matrix;
 pub mod pages;
 pub mod record;
 pub mod stepped;

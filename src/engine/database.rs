@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{MySql, Postgres, Sqlite};
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -22,7 +22,7 @@ use super::{
 use crate::step::{Observer, Unobserved};
 
 /// What is known about the engine behind a [`Database`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Engine {
     /// Which engine.
     #[serde(rename = "engine")]

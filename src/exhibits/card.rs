@@ -229,6 +229,8 @@ pub struct Card {
     pub title: &'static str,
     /// What it is expected to do, engine by engine.
     pub expected: &'static [Expectation],
+    /// The file's path, by which steps name the line that runs them.
+    pub file: &'static str,
     /// The file's own text, so that what is shown is what runs.
     pub source: &'static str,
 }

@@ -467,6 +467,7 @@ mod tests {
             sql: None,
             args: Vec::new(),
             effect,
+            at: None,
         }
     }
 

@@ -46,6 +46,8 @@ impl fmt::Debug for Subject {
 pub struct About {
     /// Its name among all that can be explored.
     pub name: Cow<'static, str>,
+    /// The path of the file whose lines reports show. None for a scenario.
+    pub source_file: Option<&'static str>,
     /// The anomalies that it can show, the worst first.
     pub anomalies: Vec<&'static Anomaly>,
     /// The word in a cell without an anomaly: `0 of 36 lost`.

@@ -136,6 +136,7 @@ mod tests {
             sql: None,
             args: Vec::new(),
             effect: Effect::Conflicts,
+            at: None,
         };
         Row {
             client,

@@ -251,6 +251,7 @@ impl ClientRun<'_> {
                 sql: None,
                 args: Vec::new(),
                 effect: Effect::Local,
+                at: None,
             },
             started: now,
             ended: now,

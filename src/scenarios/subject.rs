@@ -50,6 +50,7 @@ impl Prepared {
         About {
             name: scenario.name.clone().into(),
             anomalies: std::iter::once(&FAILED).chain(invariants).collect(),
+            source_file: None,
             nothing: "violated",
             setup_sql: SqlText::ByEngine(self.setup_texts()),
             inspect_sql: SqlText::ByEngine(self.inspect_texts()),

@@ -2,9 +2,13 @@
 //!
 //! Every state is computed before it is shown, so that a step back is as exact as a step forward.
 
+mod of;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+
+pub use of::of;
 
 /// The version of the form. It changes when a field is renamed, removed or given another meaning.
 pub const VERSION: u32 = 1;

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{sleep, timeout};
 
 use super::Session;
-use super::steps::{done, sql_of, step_without_sql};
+use super::steps::{done, sql_of};
 use super::waiting::pause_before;
 use crate::engine::file_lock::FileLock;
 use crate::engine::{Fault, Flavour, named_lock};
@@ -20,7 +20,8 @@ impl Session<'_> {
     ///
     /// On PostgreSQL the lock ends with the transaction. On the other engines
     /// [`unlock_by_name`](Self::unlock_by_name) releases it, or the end of the session.
-    pub async fn lock_by_name(&mut self, key: i64) -> Result<(), Fault> {
+    #[track_caller]
+    pub fn lock_by_name(&mut self, key: i64) -> impl Future<Output = Result<(), Fault>> {
         let values = self.flavour.lock_values(key, self.lock_wait.as_secs());
         let args = values.as_slice();
         let step = Step {
@@ -30,6 +31,10 @@ impl Session<'_> {
                 .map(|sql| self.flavour.spell(sql)),
             ..self.statement(Action::Lock, "lock by name", "", args, Effect::Conflicts)
         };
+        self.take_by_name(step, values)
+    }
+
+    async fn take_by_name(&mut self, step: Step, values: Vec<i64>) -> Result<(), Fault> {
         let taken = match self.flavour {
             Flavour::Sqlite => perform_step!(
                 self,
@@ -55,14 +60,19 @@ impl Session<'_> {
     /// Releases the lock that [`lock_by_name`](Self::lock_by_name) has taken. It is no step if the
     /// lock ended with the transaction. If it cannot be released, the connection is closed, and the
     /// lock ends with it.
-    pub async fn unlock_by_name(&mut self) {
-        if let Some(step) = self.unlock_step() {
-            self.before(&step).await;
-            self.unlock(step).await;
+    #[track_caller]
+    pub fn unlock_by_name(&mut self) -> impl Future<Output = ()> {
+        let step = self.unlock_step();
+        async move {
+            if let Some(step) = step {
+                self.before(&step).await;
+                self.unlock(step).await;
+            }
         }
     }
 
     /// The step that releases the named lock. None if none is held.
+    #[track_caller]
     pub(super) fn unlock_step(&self) -> Option<Step> {
         let release = self.named_lock.as_ref()?.release();
         let key = release.map(|(_, key)| key);
@@ -90,20 +100,22 @@ impl Session<'_> {
     /// # Errors
     /// [`FaultKind::LockTimeout`](crate::engine::FaultKind::LockTimeout) if another client holds it
     /// for too long.
-    pub async fn lock_in_process(
+    #[track_caller]
+    pub fn lock_in_process(
         &mut self,
         mutex: &Arc<Mutex<()>>,
-    ) -> Result<OwnedMutexGuard<()>, Fault> {
+    ) -> impl Future<Output = Result<OwnedMutexGuard<()>, Fault>> {
+        let step = self.lock_step("lock in process");
         let at_once = || Ok(Arc::clone(mutex).try_lock_owned().ok());
         let queue = async { Ok(Arc::clone(mutex).lock_owned().await) };
         let timed_out = "another client in this process has the lock";
-        self.lock_outside("lock in process", at_once, queue, timed_out)
-            .await
+        self.lock_outside(step, at_once, queue, timed_out)
     }
 
     /// Releases what [`lock_in_process`](Self::lock_in_process) has taken.
-    pub async fn unlock_in_process(&mut self, guard: OwnedMutexGuard<()>) {
-        self.unlock_outside("unlock in process", guard).await;
+    #[track_caller]
+    pub fn unlock_in_process(&mut self, guard: OwnedMutexGuard<()>) -> impl Future<Output = ()> {
+        self.unlock_outside("unlock in process", guard)
     }
 
     /// Takes the exclusive lock on a lock file, which holds between processes. It waits as long as
@@ -112,12 +124,14 @@ impl Session<'_> {
     /// # Errors
     /// [`FaultKind::LockTimeout`](crate::engine::FaultKind::LockTimeout) if another client holds it
     /// for too long.
-    pub async fn lock_file(&mut self, path: &Path) -> Result<FileLock, Fault> {
-        let at_once = || {
+    #[track_caller]
+    pub fn lock_file(&mut self, path: &Path) -> impl Future<Output = Result<FileLock, Fault>> {
+        let step = self.lock_step("lock file");
+        let at_once = move || {
             let taken = FileLock::try_take(path);
             taken.map_err(|error| Fault::of_file("the lock file", &error))
         };
-        let queue = async {
+        let queue = async move {
             // The operating system has a queue, but a client could leave it only by a signal.
             let mut tries = 0;
             loop {
@@ -129,25 +143,29 @@ impl Session<'_> {
             }
         };
         let timed_out = "another client has the lock file";
-        self.lock_outside("lock file", at_once, queue, timed_out)
-            .await
+        self.lock_outside(step, at_once, queue, timed_out)
     }
 
     /// Releases what [`lock_file`](Self::lock_file) has taken.
-    pub async fn unlock_file(&mut self, lock: FileLock) {
-        self.unlock_outside("unlock file", lock).await;
+    #[track_caller]
+    pub fn unlock_file(&mut self, lock: FileLock) -> impl Future<Output = ()> {
+        self.unlock_outside("unlock file", lock)
+    }
+
+    #[track_caller]
+    fn lock_step(&self, label: &'static str) -> Step {
+        self.step_without_sql(Action::Lock, label, Effect::Conflicts, Vec::new())
     }
 
     /// Takes a lock outside the engine. If the observer does not say when to try again, it waits in
     /// `queue` until the lock wait times out.
     async fn lock_outside<T>(
         &mut self,
-        label: &'static str,
+        step: Step,
         at_once: impl Fn() -> Result<Option<T>, Fault>,
         queue: impl Future<Output = Result<T, Fault>>,
         timed_out: &'static str,
     ) -> Result<T, Fault> {
-        let step = step_without_sql(Action::Lock, label, Effect::Conflicts, Vec::new());
         self.observer.before(&step).await;
         let started = Instant::now();
         let taken = self.wait_outside(&step, at_once, queue, timed_out).await;
@@ -176,11 +194,14 @@ impl Session<'_> {
         }
     }
 
-    async fn unlock_outside<T>(&mut self, label: &'static str, lock: T) {
-        let step = step_without_sql(Action::Unlock, label, Effect::Conflicts, Vec::new());
-        self.observer.before(&step).await;
-        let started = Instant::now();
-        drop(lock);
-        self.show(step, started, &Ok(()));
+    #[track_caller]
+    fn unlock_outside<T>(&mut self, label: &'static str, lock: T) -> impl Future<Output = ()> {
+        let step = self.step_without_sql(Action::Unlock, label, Effect::Conflicts, Vec::new());
+        async move {
+            self.observer.before(&step).await;
+            let started = Instant::now();
+            drop(lock);
+            self.show(step, started, &Ok(()));
+        }
     }
 }

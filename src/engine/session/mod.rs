@@ -25,7 +25,7 @@ use std::time::Duration;
 use super::connection::{Connection, ConnectionId};
 use super::named_lock::NamedLock;
 use super::{Engine, Fault, Flavour, Isolation};
-use crate::step::Observer;
+use crate::step::{Observer, Place};
 pub use kept::Kept;
 use transactions::Transaction;
 use verbatim::SessionState;
@@ -56,6 +56,9 @@ pub struct Session<'s> {
     /// Whether the connection is of no further use.
     is_broken: bool,
     kept: Kept,
+    /// The strategy's line that has called the work that is being done, if several strategies share
+    /// that work.
+    called_at: Place,
     /// What a user's statements have left in the session.
     state: SessionState,
 }
@@ -81,6 +84,7 @@ impl<'s> Session<'s> {
             is_in_flight: false,
             is_broken: false,
             kept: Kept::Nothing,
+            called_at: None,
             state: SessionState::default(),
         }
     }

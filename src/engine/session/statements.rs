@@ -4,6 +4,8 @@
 //! step of them at once and calls a function that does not depend on their types, so that the
 //! larger part of the work is compiled only once.
 
+use std::panic::Location;
+
 use super::Session;
 use super::steps::{Text, done, sql_of};
 use crate::engine::connection::Row;
@@ -15,108 +17,118 @@ const SHOWN_ROWS: usize = 4;
 
 impl Session<'_> {
     /// Reads one integer. None if there is no such row, or if it is NULL.
-    pub async fn read(
+    #[track_caller]
+    pub fn read(
         &mut self,
         label: impl Into<Text>,
         sql: impl Into<Text>,
         args: impl Into<Arguments>,
-    ) -> Result<Option<i64>, Fault> {
+    ) -> impl Future<Output = Result<Option<i64>, Fault>> {
         let step = self.read_step(label.into(), sql.into(), args.into());
-        let rows = self.read_integers(step, first_value::<1>).await?;
-        Ok(first_value(&rows))
+        async move {
+            let rows = self.read_integers(step, first_value::<1>).await?;
+            Ok(first_value(&rows))
+        }
     }
 
     /// Reads one row of `N` integers, none of them NULL. None if there is no such row. The timeline
     /// shows the first integer.
-    pub async fn row<const N: usize>(
+    #[track_caller]
+    pub fn row<const N: usize>(
         &mut self,
         label: impl Into<Text>,
         sql: impl Into<Text>,
         args: impl Into<Arguments>,
-    ) -> Result<Option<[i64; N]>, Fault> {
+    ) -> impl Future<Output = Result<Option<[i64; N]>, Fault>> {
         let step = self.read_step(label.into(), sql.into(), args.into());
-        let rows = self.read_integers(step, first_value::<N>).await?;
-        Ok(rows.first().map(|row| row.map(Option::unwrap_or_default)))
+        async move {
+            let rows = self.read_integers(step, first_value::<N>).await?;
+            Ok(rows.first().map(|row| row.map(Option::unwrap_or_default)))
+        }
     }
 
     /// Reads any number of rows of `N` integers each.
-    pub async fn rows<const N: usize>(
+    #[track_caller]
+    pub fn rows<const N: usize>(
         &mut self,
         label: impl Into<Text>,
         sql: impl Into<Text>,
         args: impl Into<Arguments>,
-    ) -> Result<Vec<[Option<i64>; N]>, Fault> {
+    ) -> impl Future<Output = Result<Vec<[Option<i64>; N]>, Fault>> {
         let step = self.read_step(label.into(), sql.into(), args.into());
-        self.read_integers(step, |_| None).await
+        self.read_integers(step, |_| None)
     }
 
     /// Reads any number of rows of integers and texts.
-    pub async fn records(
+    #[track_caller]
+    pub fn records(
         &mut self,
         label: impl Into<Text>,
         sql: impl Into<Text>,
         args: impl Into<Arguments>,
-    ) -> Result<Vec<Row>, Fault> {
+    ) -> impl Future<Output = Result<Vec<Row>, Fault>> {
         let step = self.read_step(label.into(), sql.into(), args.into());
-        self.read_records(step).await
+        self.read_records(step)
     }
 
     /// Runs a statement that changes rows. Returns how many rows it matched.
-    pub async fn run(
+    #[track_caller]
+    pub fn run(
         &mut self,
         label: impl Into<Text>,
         sql: impl Into<Text>,
         args: impl Into<Arguments>,
-    ) -> Result<u64, Fault> {
+    ) -> impl Future<Output = Result<u64, Fault>> {
         let step = self.write_step(label.into(), sql.into(), args.into());
-        self.change(step, None).await
+        self.change(step, None)
     }
 
     /// As [`run`](Self::run), for the statement that writes the value that the clients race for.
     /// The timeline shows `value`, or that no row matched.
-    pub async fn write(
+    #[track_caller]
+    pub fn write(
         &mut self,
         label: impl Into<Text>,
         value: i64,
         sql: impl Into<Text>,
         args: impl Into<Arguments>,
-    ) -> Result<u64, Fault> {
+    ) -> impl Future<Output = Result<u64, Fault>> {
         let step = self.write_step(label.into(), sql.into(), args.into());
-        self.change(step, Some(value)).await
+        self.change(step, Some(value))
     }
 
     /// Inserts one row. Returns the number that the engine gave it.
-    pub async fn insert(
+    #[track_caller]
+    pub fn insert(
         &mut self,
         label: impl Into<Text>,
         sql: impl Into<Text>,
         args: impl Into<Arguments>,
-    ) -> Result<i64, Fault> {
+    ) -> impl Future<Output = Result<i64, Fault>> {
         let step = Step {
             action: Action::Write,
             label: label.into(),
             sql: Some(self.flavour.spell_insert(sql)),
             args: args.into().0,
             effect: Effect::Conflicts,
+            at: self.place_of(Location::caller()),
         };
-        self.insert_one(step).await
+        self.insert_one(step)
     }
 
     /// Inserts rows of `N` integers each by one statement. `sql` is the statement for a single row.
     /// If there are no rows, it is no step. The step shows only the first rows of many. If the
     /// engine refuses one row, none is inserted.
-    pub async fn insert_rows<const N: usize>(
+    #[track_caller]
+    pub fn insert_rows<const N: usize>(
         &mut self,
         label: impl Into<Text>,
         sql: impl Into<Text>,
         rows: &[[i64; N]],
-    ) -> Result<(), Fault> {
-        let shown = rows.get(..SHOWN_ROWS).unwrap_or(rows);
-        if shown.is_empty() {
-            return Ok(());
-        }
+    ) -> impl Future<Output = Result<(), Fault>> {
         let sql = sql.into();
-        let mut shown_sql = self.flavour.spell_rows(&sql, shown.len());
+        let shown = rows.get(..SHOWN_ROWS).unwrap_or(rows);
+        let mut shown_sql = self.flavour.spell_rows(&sql, shown.len().max(1));
         if shown.len() < rows.len() {
             shown_sql.push_str(&format!(", …: {} rows", rows.len()));
         }
@@ -131,18 +143,27 @@ impl Session<'_> {
                 .map(Argument::from)
                 .collect(),
             effect: Effect::Conflicts,
+            at: self.place_of(Location::caller()),
         };
         // As text, because each number of rows would be another statement to prepare, in a round
         // trip of its own.
-        self.insert_as_text(step, dialect::rows_as_text(&sql, rows))
-            .await
+        let text = dialect::rows_as_text(&sql, rows);
+        let is_empty = rows.is_empty();
+        async move {
+            if is_empty {
+                return Ok(());
+            }
+            self.insert_as_text(step, text).await
+        }
     }
 
+    #[track_caller]
     fn read_step(&self, label: Text, sql: Text, args: Arguments) -> Step {
         let effect = self.effect_of_read(&sql);
         self.statement(Action::Read, label, sql, args, effect)
     }
 
+    #[track_caller]
     fn write_step(&self, label: Text, sql: Text, args: Arguments) -> Step {
         self.statement(Action::Write, label, sql, args, Effect::Conflicts)
     }

@@ -1,11 +1,12 @@
 //! How a step is made, done and shown to the observer.
 
 use std::borrow::Cow;
+use std::panic::Location;
 use std::time::Instant;
 
 use super::Session;
 use crate::engine::Fault;
-use crate::step::{Action, Argument, Arguments, Effect, Ending, Record, Step};
+use crate::step::{Action, Argument, Arguments, Effect, Ending, Place, Record, Step};
 
 /// A text that is a literal in a strategy, or comes from outside this program.
 pub(super) type Text = Cow<'static, str>;
@@ -33,6 +34,7 @@ macro_rules! perform_step {
 
 impl Session<'_> {
     /// A step that is a statement, in this engine's spelling.
+    #[track_caller]
     pub(super) fn statement(
         &self,
         action: Action,
@@ -47,23 +49,64 @@ impl Session<'_> {
             sql: Some(self.flavour.spell(sql)),
             args: args.into().0,
             effect,
+            at: self.place_of(Location::caller()),
         }
+    }
+
+    /// The line to which a step belongs: the one that calls the session or, within work that
+    /// several strategies share, the strategy's.
+    pub(super) fn place_of(&self, caller: &'static Location<'static>) -> Place {
+        self.called_at.or(Some(caller))
+    }
+
+    /// From here on, steps belong to this line of the caller's. Returns what
+    /// [`leave`](Self::leave) needs. Work that another such work calls changes nothing.
+    pub(crate) fn enter(&mut self, caller: &'static Location<'static>) -> Place {
+        let outer = self.called_at;
+        self.called_at = outer.or(Some(caller));
+        outer
+    }
+
+    /// Ends what [`enter`](Self::enter) began.
+    pub(crate) fn leave(&mut self, outer: Place) {
+        self.called_at = outer;
     }
 
     /// Does a step that is no statement, such as one on a file. It does not concern the session's
     /// connection or its transaction. `work` begins when the observer allows it.
-    pub async fn outside<T>(
+    #[track_caller]
+    pub fn outside<T>(
         &mut self,
         (action, label, effect): (Action, impl Into<Text>, Effect),
         args: impl Into<Arguments>,
         work: impl Future<Output = Result<T, Fault>>,
-    ) -> Result<T, Fault> {
-        let step = step_without_sql(action, label, effect, args.into().0);
-        self.observer.before(&step).await;
-        let started = Instant::now();
-        let result = work.await;
-        self.show(step, started, &result);
-        result
+    ) -> impl Future<Output = Result<T, Fault>> {
+        let step = self.step_without_sql(action, label, effect, args.into().0);
+        async move {
+            self.observer.before(&step).await;
+            let started = Instant::now();
+            let result = work.await;
+            self.show(step, started, &result);
+            result
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn step_without_sql(
+        &self,
+        action: Action,
+        label: impl Into<Text>,
+        effect: Effect,
+        args: Vec<Argument>,
+    ) -> Step {
+        Step {
+            action,
+            label: label.into(),
+            sql: None,
+            args,
+            effect,
+            at: self.place_of(Location::caller()),
+        }
     }
 
     pub(super) async fn before(&mut self, step: &Step) {
@@ -124,21 +167,6 @@ impl Session<'_> {
                 fault.public()
             },
         }
-    }
-}
-
-pub(super) fn step_without_sql(
-    action: Action,
-    label: impl Into<Text>,
-    effect: Effect,
-    args: Vec<Argument>,
-) -> Step {
-    Step {
-        action,
-        label: label.into(),
-        sql: None,
-        args,
-        effect,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::steps::{done, sql_of};
 use super::{Kept, Session};
 use crate::engine::{Fault, Isolation};
-use crate::step::{Action, Effect};
+use crate::step::{Action, Effect, Step};
 
 /// The open transaction, as far as the session knows it.
 #[derive(Debug)]
@@ -35,23 +35,23 @@ impl Transaction {
 
 impl Session<'_> {
     /// Begins a transaction.
-    pub async fn begin(&mut self) -> Result<(), Fault> {
+    #[track_caller]
+    pub fn begin(&mut self) -> impl Future<Output = Result<(), Fault>> {
         self.begin_with(self.flavour.begin(), Effect::Local, self.level)
-            .await
     }
 
     /// Begins a transaction at this isolation level instead of the session's. SQLite has only one.
-    pub async fn begin_at(&mut self, level: Isolation) -> Result<(), Fault> {
+    #[track_caller]
+    pub fn begin_at(&mut self, level: Isolation) -> impl Future<Output = Result<(), Fault>> {
         self.begin_with(self.flavour.begin_at(level), Effect::Local, level)
-            .await
     }
 
     /// Begins a transaction that only reads. All its reads see one snapshot, whatever the session's
     /// level is.
-    pub async fn begin_snapshot(&mut self) -> Result<(), Fault> {
+    #[track_caller]
+    pub fn begin_snapshot(&mut self) -> impl Future<Output = Result<(), Fault>> {
         let level = Isolation::RepeatableRead;
         self.begin_with(self.flavour.begin_snapshot(), Effect::Local, level)
-            .await
     }
 
     /// Begins a transaction whose reads will lock: row by row if the engine can, or else the whole
@@ -59,7 +59,8 @@ impl Session<'_> {
     ///
     /// # Errors
     /// SQLite may be busy for longer than the lock wait timeout.
-    pub async fn begin_for_update(&mut self) -> Result<(), Fault> {
+    #[track_caller]
+    pub fn begin_for_update(&mut self) -> impl Future<Output = Result<(), Fault>> {
         let sql = self.flavour.begin_for_update();
         // A plain begin takes no lock and no snapshot on any engine.
         let effect = if sql == self.flavour.begin() {
@@ -67,18 +68,22 @@ impl Session<'_> {
         } else {
             Effect::Conflicts
         };
-        self.begin_with(sql, effect, self.level).await
+        self.begin_with(sql, effect, self.level)
     }
 
-    pub(in crate::engine) async fn begin_with(
+    #[track_caller]
+    pub(in crate::engine) fn begin_with(
         &mut self,
         sql: &'static str,
         effect: Effect,
         level: Isolation,
-    ) -> Result<(), Fault> {
-        self.command(Action::Begin, "begin", sql, effect).await?;
-        self.transaction = Some(Transaction::at(level));
-        Ok(())
+    ) -> impl Future<Output = Result<(), Fault>> {
+        let step = self.statement(Action::Begin, "begin", sql, &[], effect);
+        async move {
+            self.command(step).await?;
+            self.transaction = Some(Transaction::at(level));
+            Ok(())
+        }
     }
 
     /// Commits the transaction.
@@ -89,19 +94,23 @@ impl Session<'_> {
     /// InnoDB rolls a deadlock's victim back. A later COMMIT succeeds, and commits nothing.
     /// PostgreSQL would do the same after any refusal, and answer "ROLLBACK", which reads like
     /// success. So nothing is sent there, and the earlier refusal is returned again.
-    pub async fn commit(&mut self) -> Result<(), Fault> {
-        let transaction = self.transaction.as_ref();
-        if let Some(refusal) = transaction.and_then(|it| it.refusal.as_ref()) {
-            return Err(refusal.clone());
+    #[track_caller]
+    pub fn commit(&mut self) -> impl Future<Output = Result<(), Fault>> {
+        let effect = Effect::Conflicts;
+        let step = self.statement(Action::Commit, "commit", "COMMIT", &[], effect);
+        async move {
+            let transaction = self.transaction.as_ref();
+            if let Some(refusal) = transaction.and_then(|it| it.refusal.as_ref()) {
+                return Err(refusal.clone());
+            }
+            let is_rolled_back = transaction.is_some_and(|it| it.is_rolled_back);
+            self.command(step).await?;
+            if !is_rolled_back {
+                self.kept = Kept::Something;
+            }
+            self.transaction = None;
+            Ok(())
         }
-        let is_rolled_back = transaction.is_some_and(|it| it.is_rolled_back);
-        self.command(Action::Commit, "commit", "COMMIT", Effect::Conflicts)
-            .await?;
-        if !is_rolled_back {
-            self.kept = Kept::Something;
-        }
-        self.transaction = None;
-        Ok(())
     }
 
     /// Rolls the open transaction back, if there is one. Afterwards the session is as good as new:
@@ -114,31 +123,27 @@ impl Session<'_> {
     ///
     /// # Errors
     /// The session is of no further use then.
-    pub async fn rollback(&mut self) -> Result<(), Fault> {
-        if self.transaction.is_none() {
-            return Ok(());
-        }
+    #[track_caller]
+    pub fn rollback(&mut self) -> impl Future<Output = Result<(), Fault>> {
         let effect = Effect::Conflicts;
         let step = self.statement(Action::Rollback, "rollback", "ROLLBACK", &[], effect);
-        self.is_in_flight = true;
-        let started = Instant::now();
-        let result = self.connection.command(sql_of(&step)).await;
-        self.after(step, started, &result, done);
-        match &result {
-            Ok(()) => self.transaction = None,
-            Err(_) => self.is_broken = true,
+        async move {
+            if self.transaction.is_none() {
+                return Ok(());
+            }
+            self.is_in_flight = true;
+            let started = Instant::now();
+            let result = self.connection.command(sql_of(&step)).await;
+            self.after(step, started, &result, done);
+            match &result {
+                Ok(()) => self.transaction = None,
+                Err(_) => self.is_broken = true,
+            }
+            result
         }
-        result
     }
 
-    async fn command(
-        &mut self,
-        action: Action,
-        label: &'static str,
-        sql: &'static str,
-        effect: Effect,
-    ) -> Result<(), Fault> {
-        let step = self.statement(action, label, sql, &[], effect);
+    async fn command(&mut self, step: Step) -> Result<(), Fault> {
         perform_step!(self, step, self.connection.command(sql_of(&step)), done)
     }
 

@@ -44,6 +44,7 @@ impl Session<'_> {
             sql: Some(statement.text.clone().into()),
             args: Vec::new(),
             effect: self.effect_of(statement),
+            at: None,
         };
         if kind.is_local() && !self.takes_a_snapshot(kind) {
             self.state.has_set_its_level |= statement.sets_the_level(self.flavour);
@@ -70,6 +71,7 @@ impl Session<'_> {
             sql: Some(sql.into()),
             args: Vec::new(),
             effect: Effect::Local,
+            at: None,
         };
         let answer = self.at_once(step).await?;
         self.follow(&statement, &answer);
@@ -137,6 +139,7 @@ impl Session<'_> {
             sql: Some(self.flavour.end_of_session(self.state.locks > 0).into()),
             args: Vec::new(),
             effect: Effect::Conflicts,
+            at: None,
         };
         self.ask(step).await?;
         self.transaction = None;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::Session;
-use super::steps::{Text, done, sql_of, step_without_sql};
+use super::steps::{Text, done, sql_of};
 use crate::engine::connection::Connection;
 use crate::engine::{Fault, FaultKind};
 use crate::step::{Action, Arguments, Effect, Step};
@@ -60,24 +60,36 @@ impl Session<'_> {
 
     /// Lets time pass between two statements: the delay of the lesson, in which other clients get
     /// their chance. If the delay is zero, it is no step.
-    pub async fn think(&mut self) {
-        if let Some(think) = self.pacing.think {
-            self.let_pass(Action::Think, "think", think).await;
+    #[track_caller]
+    pub fn think(&mut self) -> impl Future<Output = ()> {
+        let step = self.passing(Action::Think, "think");
+        async move {
+            if let Some(think) = self.pacing.think {
+                self.let_pass(step, think).await;
+            }
         }
     }
 
     /// Lets time pass between a lost attempt and the next one, and returns true. Returns false at
     /// once if that was the last attempt.
-    pub async fn pause(&mut self) -> bool {
-        let Some(pause) = self.pacing.pauses.next() else {
-            return false;
-        };
-        self.let_pass(Action::Pause, "pause", pause).await;
-        true
+    #[track_caller]
+    pub fn pause(&mut self) -> impl Future<Output = bool> {
+        let step = self.passing(Action::Pause, "pause");
+        async move {
+            let Some(pause) = self.pacing.pauses.next() else {
+                return false;
+            };
+            self.let_pass(step, pause).await;
+            true
+        }
     }
 
-    async fn let_pass(&mut self, action: Action, label: &'static str, time: Duration) {
-        let step = step_without_sql(action, label, Effect::Local, Vec::new());
+    #[track_caller]
+    fn passing(&self, action: Action, label: &'static str) -> Step {
+        self.step_without_sql(action, label, Effect::Local, Vec::new())
+    }
+
+    async fn let_pass(&mut self, step: Step, time: Duration) {
         self.observer.before(&step).await;
         let started = Instant::now();
         if !time.is_zero() {
@@ -91,14 +103,15 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`FaultKind::LockTimeout`] if it is still not 0 after that time.
-    pub async fn wait_until_none(
+    #[track_caller]
+    pub fn wait_until_none(
         &mut self,
         label: impl Into<Text>,
         count: impl Into<Text>,
         args: impl Into<Arguments>,
-    ) -> Result<(), Fault> {
+    ) -> impl Future<Output = Result<(), Fault>> {
         let step = self.statement(Action::Lock, label, count, args, Effect::Conflicts);
-        self.poll_until_none(step).await
+        self.poll_until_none(step)
     }
 
     async fn poll_until_none(&mut self, step: Step) -> Result<(), Fault> {

@@ -65,6 +65,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[safe(50)]),
         on(SqliteRollback, SQLITE_LEVEL, &[safe(50)]),
     ],
+    file: file!(),
     source: include_str!("advisory_lock.rs"),
 };
 

@@ -55,6 +55,7 @@ use crate::exhibits::card::{Card, Count, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "Only append",
     expected: &on_every_engine(BOTH_ORDERS),
+    file: file!(),
     source: include_str!("append_only.rs"),
 };
 

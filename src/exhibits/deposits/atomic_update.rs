@@ -73,6 +73,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[safe(36)]),
         on(SqliteRollback, SQLITE_LEVEL, &[safe(36)]),
     ],
+    file: file!(),
     source: include_str!("atomic_update.rs"),
 };
 

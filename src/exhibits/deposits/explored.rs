@@ -58,6 +58,7 @@ impl Specimen for Strategy {
         Subject {
             about: About {
                 name: setting.name_of(self).into(),
+                source_file: Some(self.card().file),
                 anomalies: ANOMALIES.into(),
                 nothing: "lost",
                 setup_sql: format!("{SETUP_SQL}{about_the_clock}").into(),

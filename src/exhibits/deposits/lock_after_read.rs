@@ -98,6 +98,7 @@ pub const CARD: Card = Card {
         ),
         on(SqliteRollback, SQLITE_LEVEL, &[busy(336), safe(14)]),
     ],
+    file: file!(),
     source: include_str!("lock_after_read.rs"),
 };
 

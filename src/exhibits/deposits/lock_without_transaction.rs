@@ -58,6 +58,7 @@ use crate::exhibits::card::{Card, Count, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "Lock the row, without a transaction",
     expected: &on_every_engine(ALWAYS),
+    file: file!(),
     source: include_str!("lock_without_transaction.rs"),
 };
 

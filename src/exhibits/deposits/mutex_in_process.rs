@@ -72,6 +72,7 @@ use crate::exhibits::card::{
 pub const CARD: Card = Card {
     title: "A lock in the process",
     expected: &on_every_engine(ALONE),
+    file: file!(),
     source: include_str!("mutex_in_process.rs"),
 };
 

@@ -62,6 +62,7 @@ use crate::exhibits::card::{Card, Count, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "Read, modify, write, in autocommit",
     expected: &on_every_engine(ALWAYS),
+    file: file!(),
     source: include_str!("non_atomic.rs"),
 };
 

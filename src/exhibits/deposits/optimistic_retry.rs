@@ -80,6 +80,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[declined(680), safe(2562)]),
         on(SqliteRollback, SQLITE_LEVEL, &[declined(680), safe(2562)]),
     ],
+    file: file!(),
     source: include_str!("optimistic_retry.rs"),
 };
 

@@ -66,6 +66,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[safe(24)]),
         on(SqliteRollback, SQLITE_LEVEL, &[safe(24)]),
     ],
+    file: file!(),
     source: include_str!("partitioned.rs"),
 };
 

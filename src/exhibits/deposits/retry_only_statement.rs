@@ -109,6 +109,7 @@ pub const CARD: Card = Card {
         ),
         on(SqliteRollback, SQLITE_LEVEL, &[busy(350), safe(12)]),
     ],
+    file: file!(),
     source: include_str!("retry_only_statement.rs"),
 };
 

@@ -77,6 +77,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[safe(10)]),
         on(SqliteRollback, SQLITE_LEVEL, &[safe(10)]),
     ],
+    file: file!(),
     source: include_str!("row_locking.rs"),
 };
 

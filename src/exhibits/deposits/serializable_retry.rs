@@ -60,6 +60,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[declined(680), safe(2562)]),
         on(SqliteRollback, SQLITE_LEVEL, &[declined(680), safe(2562)]),
     ],
+    file: file!(),
     source: include_str!("serializable_retry.rs"),
 };
 

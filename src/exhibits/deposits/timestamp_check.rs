@@ -83,6 +83,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[conflict(30), busy(50), safe(12)]),
         on(SqliteRollback, SQLITE_LEVEL, &[busy(80), safe(12)]),
     ],
+    file: file!(),
     source: include_str!("timestamp_check.rs"),
 };
 

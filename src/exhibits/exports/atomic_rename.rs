@@ -42,6 +42,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "Each client renames a file of its own",
     expected: &on_every_engine(&[safe(252)]),
+    file: file!(),
     source: include_str!("atomic_rename.rs"),
 };
 

@@ -60,6 +60,7 @@ impl Specimen for Strategy {
         Subject {
             about: About {
                 name: setting.name_of(self).into(),
+                source_file: Some(self.card().file),
                 anomalies: ANOMALIES.into(),
                 nothing: "lost",
                 setup_sql: "UPDATE accounts SET balance = 0, opening_balance = 0 WHERE id = 1;\n\

@@ -45,6 +45,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "All clients write the same file, one after the other",
     expected: &on_every_engine(&[safe(36)]),
+    file: file!(),
     source: include_str!("file_lock.rs"),
 };
 

@@ -51,6 +51,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "All clients write the same file",
     expected: &on_every_engine(&[mixed_export(40), broken(8), safe(22)]),
+    file: file!(),
     source: include_str!("shared_file.rs"),
 };
 

@@ -36,6 +36,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "Each client writes a file of its own",
     expected: &on_every_engine(&[safe(70)]),
+    file: file!(),
     source: include_str!("unique_file.rs"),
 };
 

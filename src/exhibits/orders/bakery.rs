@@ -51,6 +51,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "One at a time, by tickets",
     expected: &on_every_engine(&[safe(376)]),
+    file: file!(),
     source: include_str!("bakery.rs"),
 };
 

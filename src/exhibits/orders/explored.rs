@@ -83,6 +83,7 @@ impl Specimen for Strategy {
         Subject {
             about: About {
                 name: setting.name_of(self).into(),
+                source_file: Some(self.card().file),
                 anomalies: ANOMALIES.into(),
                 nothing: "wrong",
                 setup_sql: SETUP_SQL.into(),

@@ -52,6 +52,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "The number within the INSERT",
     expected: &on_every_engine(&[mixed(40), safe(30)]),
+    file: file!(),
     source: include_str!("insert_select_max.rs"),
 };
 

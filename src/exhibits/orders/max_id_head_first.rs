@@ -47,6 +47,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "The highest number plus one, head first",
     expected: &on_every_engine(&[duplicate(40), safe(30)]),
+    file: file!(),
     source: include_str!("max_id_head_first.rs"),
 };
 

@@ -40,6 +40,7 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "The lines before the head",
     expected: &on_every_engine(&[duplicate(68), safe(2)]),
+    file: file!(),
     source: include_str!("max_id_lines_first.rs"),
 };
 

@@ -54,6 +54,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[safe(14)]),
         on(SqliteRollback, SQLITE_LEVEL, &[safe(14)]),
     ],
+    file: file!(),
     source: include_str!("number_table.rs"),
 };
 

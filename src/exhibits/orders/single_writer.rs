@@ -54,6 +54,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[safe(66)]),
         on(SqliteRollback, SQLITE_LEVEL, &[safe(66)]),
     ],
+    file: file!(),
     source: include_str!("single_writer.rs"),
 };
 

@@ -60,6 +60,7 @@ use crate::exhibits::card::{Card, Expectation, declined, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "Claim a number, and withdraw if it is claimed twice",
     expected: &on_every_engine(&[declined(64), safe(112)]),
+    file: file!(),
     source: include_str!("token_claim.rs"),
 };
 

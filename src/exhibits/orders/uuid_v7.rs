@@ -51,6 +51,7 @@ pub const CARD: Card = Card {
         on(SqliteWal, SQLITE_LEVEL, &[safe(24)]),
         on(SqliteRollback, SQLITE_LEVEL, &[safe(24)]),
     ],
+    file: file!(),
     source: include_str!("uuid_v7.rs"),
 };
 

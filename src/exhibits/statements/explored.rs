@@ -48,6 +48,7 @@ impl Specimen for Reader {
         Subject {
             about: About {
                 name: setting.name_of(self).into(),
+                source_file: Some(self.card().file),
                 anomalies: ANOMALIES.into(),
                 nothing: "lost",
                 setup_sql: SETUP_SQL.into(),

@@ -45,6 +45,7 @@ use crate::exhibits::card::{Card, on_every_engine, safe};
 pub const CARD: Card = Card {
     title: "Read in one snapshot",
     expected: &on_every_engine(&[safe(252)]),
+    file: file!(),
     source: include_str!("snapshot.rs"),
 };
 

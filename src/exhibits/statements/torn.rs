@@ -49,6 +49,7 @@ use crate::exhibits::card::{Card, Count, on_every_engine_but_dirty, safe};
 pub const CARD: Card = Card {
     title: "Read one after the other",
     expected: &on_every_engine_but_dirty(DIRTY, BETWEEN_TWO_QUERIES),
+    file: file!(),
     source: include_str!("torn.rs"),
 };
 

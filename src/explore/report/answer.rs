@@ -1,6 +1,6 @@
 //! What a report shows of a scenario alone: its clients, and what the engine answered to them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::ClientFacts;
@@ -9,7 +9,7 @@ use crate::engine::Isolation;
 use crate::step::Action;
 
 /// One client of a scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClientData {
     /// What it is, e.g. `customer`.
     pub name: Option<String>,
@@ -27,7 +27,7 @@ impl ClientData {
 }
 
 /// The answer to a statement of a user's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AnswerData {
     /// The columns' names. Empty if the statement returned no rows.
     pub columns: Vec<String>,

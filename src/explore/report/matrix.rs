@@ -87,7 +87,7 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
 
 /// A cell in words: the anomalies, the refusals with their codes, and the number of schedules.
 fn cell(finding: &FindingData) -> String {
-    let of = match (finding.policy, finding.exhaustive) {
+    let of = match (&*finding.policy, finding.exhaustive) {
         ("random", _) => format!("{} drawn", finding.schedules),
         (_, true) => finding.schedules.to_string(),
         (_, false) => format!("{} run", finding.schedules),
@@ -102,7 +102,7 @@ fn cell(finding: &FindingData) -> String {
     });
     let refused: String = refused.collect();
     let found = counts_by_word(finding);
-    let nothing = finding.nothing;
+    let nothing = &finding.nothing;
     match &found[..] {
         [] if finding.exhaustive && refused.is_empty() => format!("✓ all {of} safe"),
         [] if finding.exhaustive => format!("✓ 0 of {of} {nothing}{refused}"),
@@ -119,12 +119,12 @@ fn cell(finding: &FindingData) -> String {
 }
 
 /// How many schedules go wrong, by the word for it. Several invariants of a scenario share a word.
-fn counts_by_word(finding: &FindingData) -> Vec<(u64, &'static str)> {
-    let mut counts: Vec<(u64, &'static str)> = Vec::new();
+fn counts_by_word(finding: &FindingData) -> Vec<(u64, &str)> {
+    let mut counts: Vec<(u64, &str)> = Vec::new();
     for (anomaly, count) in finding.found() {
-        match counts.iter_mut().find(|(_, word)| *word == anomaly.word) {
+        match counts.iter_mut().find(|(_, word)| *word == &*anomaly.word) {
             Some((known, _)) => *known += count,
-            None => counts.push((count, anomaly.word)),
+            None => counts.push((count, &anomaly.word)),
         }
     }
     counts

@@ -5,8 +5,10 @@
 
 mod answer;
 mod data;
+mod from_finding;
 mod junit;
 pub mod matrix;
+mod read;
 mod sql;
 mod statement;
 mod text;
@@ -16,6 +18,8 @@ mod words;
 pub use answer::{AnswerData, ClientData};
 pub use data::{
     AnomalyData, ExampleData, FindingData, HighlightData, RefusedData, Report, StepData, VERSION,
+    ValueData,
 };
 pub use junit::junit;
+pub use read::{MOST_BYTES, ReadError, read};
 pub use text::{markdown, text};

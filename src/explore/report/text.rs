@@ -73,7 +73,7 @@ pub fn markdown(report: &Report) -> String {
 /// Each verdict and the number of schedules with it, the worst first.
 fn counts(finding: &FindingData) -> Vec<(u64, String)> {
     let anomalies = finding.found();
-    let anomalies = anomalies.map(|(anomaly, count)| (count, anomaly.title.to_owned()));
+    let anomalies = anomalies.map(|(anomaly, count)| (count, anomaly.title.clone().into_owned()));
     let refused = finding.refused.iter().map(|refused| {
         let what = match (refused.fault, &refused.code) {
             (Some(fault), Some(code)) => format!("refused: {fault} ({code})"),

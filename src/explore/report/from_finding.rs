@@ -1,0 +1,235 @@
+//! How a report is made of findings.
+
+use super::super::{
+    About, Example, Exploration, Finding, Fixture, Row, SHOWN_ID, SHOWN_SECOND, Schedules, Tally,
+    What,
+};
+use super::answer::{AnswerData, ClientData};
+use super::data::{
+    AnomalyData, ExampleData, FindingData, HighlightData, RefusedData, Report, StepData, Text,
+    VERSION,
+};
+use super::statement::with_values;
+use super::words;
+use crate::step::{Argument, Ending, Step};
+use crate::verdict::Verdict;
+use std::collections::BTreeMap;
+
+impl Report {
+    /// The report of an exploration.
+    pub fn of(exploration: &Exploration) -> Self {
+        Self {
+            broken: exploration.broken.clone(),
+            ..Self::of_findings(&exploration.findings, exploration.missing.clone())
+        }
+    }
+
+    /// The report of these findings.
+    pub fn of_findings(findings: &[Finding], missing: Vec<String>) -> Self {
+        Self {
+            version: VERSION,
+            findings: findings.iter().map(FindingData::of).collect(),
+            missing,
+            broken: Vec::new(),
+        }
+    }
+}
+
+impl FindingData {
+    /// A finding as data.
+    pub fn of(finding: &Finding) -> Self {
+        let (tally, about) = (&finding.tally, finding.about.clone());
+        let (policy, seed) = match finding.plan.schedules {
+            Schedules::All { .. } => ("exhaustive", None),
+            Schedules::Sample { seed, .. } => ("random", Some(seed)),
+            Schedules::One(_) => ("replay", None),
+        };
+        let scenario = finding.about.scenario.as_ref();
+        let example = |found| ExampleData::of(found, about.source_file);
+        Self {
+            engine: finding.engine.clone(),
+            clients: finding.plan.clients,
+            instances: finding.plan.instances,
+            policy: policy.into(),
+            seed,
+            exhaustive: finding.is_exhaustive(),
+            reduced: finding.plan.schedules == Schedules::All { reduced: true },
+            diverged: finding.diverged,
+            waits_not_seen: finding.waits_not_seen,
+            schedules: tally.schedules,
+            safe: tally.count(Verdict::Safe),
+            anomalies: anomalies(&about, tally),
+            refused: refused(tally),
+            waited: tally.waited,
+            took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
+            verdict: words::verdict(finding),
+            promises_safety: finding.promises_safety,
+            counterexample: finding.simplest(Verdict::is_anomaly).map(example),
+            refused_example: finding.simplest(is_refusal).map(example),
+            replayed: finding.replayed().map(example),
+            legend: legend(&about),
+            strategy: about.name.clone().into_owned(),
+            nothing: about.nothing.into(),
+            source_file: about.source_file.map(str::to_owned),
+            title: scenario.map(|it| it.title.clone()),
+            unexpected: finding.unexpected.clone(),
+            assumptions: scenario
+                .map(|it| it.assumptions_on(finding.engine.flavour))
+                .unwrap_or_default(),
+            scenario_clients: scenario
+                .map(|it| it.clients.iter().map(ClientData::of).collect())
+                .unwrap_or_default(),
+            setup_sql: about.setup_sql.on(finding.engine.flavour),
+            inspect_sql: about.inspect_sql.on(finding.engine.flavour),
+        }
+    }
+}
+
+fn is_refusal(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Refused(_) | Verdict::Declined)
+}
+
+fn anomalies(about: &About, tally: &Tally) -> BTreeMap<Text, u64> {
+    let count = |anomaly| tally.count(Verdict::Anomaly(anomaly));
+    let anomalies = about.anomalies.iter();
+    anomalies.map(|it| (it.name.into(), count(it))).collect()
+}
+
+fn legend(about: &About) -> Vec<AnomalyData> {
+    let anomalies = about.anomalies.iter();
+    anomalies
+        .map(|it| AnomalyData {
+            name: it.name.into(),
+            title: it.title.into(),
+            does: it.does.into(),
+            word: it.word.into(),
+            meaning: it.meaning.into(),
+        })
+        .collect()
+}
+
+fn refused(tally: &Tally) -> Vec<RefusedData> {
+    let by_the_engine = tally
+        .refused
+        .iter()
+        .map(|((fault, code), schedules)| RefusedData {
+            fault: Some(*fault),
+            code: code.clone(),
+            schedules: *schedules,
+        });
+    let by_the_strategy = RefusedData {
+        fault: None,
+        code: None,
+        schedules: tally.count(Verdict::Declined),
+    };
+    by_the_engine
+        .chain([by_the_strategy])
+        .filter(|refused| refused.schedules > 0)
+        .collect()
+}
+
+impl ExampleData {
+    fn of((verdict, example): (Verdict, &Example), source_file: Option<&str>) -> Self {
+        let rows = example.trace.rows.iter();
+        Self {
+            verdict: verdict.into(),
+            row: Vec::new(),
+            not_looked_at: None,
+            schedule: example.schedule.clone(),
+            inspect_sql: example.inspect_sql.clone(),
+            steps: rows
+                .map(|row| StepData::of(row, example, source_file))
+                .collect(),
+            highlight: example.highlight.as_ref().map(|it| HighlightData {
+                index: it.row,
+                words: it.words.clone(),
+            }),
+        }
+    }
+}
+
+impl StepData {
+    fn of(row: &Row, example: &Example, source_file: Option<&str>) -> Self {
+        let wait = row.what == What::Waits;
+        let ended = if wait {
+            example.trace.resumed(row)
+        } else {
+            Some(row)
+        };
+        let ending = ended.and_then(Row::ending);
+        let sql = statement(&row.step, example);
+        Self {
+            step: row.number(),
+            client: row.client,
+            action: row.step.action,
+            label: row.step.label.clone(),
+            values: match sql {
+                Some(_) => Vec::new(),
+                None => row.step.args.clone(),
+            },
+            sql,
+            line: row
+                .step
+                .at
+                .filter(|it| Some(it.file()) == source_file)
+                .map(|it| it.line()),
+            row: Vec::new(),
+            value: ended.and_then(Row::value),
+            answer: match ending {
+                Some(Ending::Answered(answer)) => Some(AnswerData::of(answer)),
+                Some(Ending::Done(_) | Ending::MatchedNoRow | Ending::Failed { .. }) | None => None,
+            },
+            matched_no_row: ending == Some(&Ending::MatchedNoRow),
+            wait,
+            waited_until: ended.filter(|_| wait).map(|ended| ended.after),
+            resumes: match row.what {
+                What::Resumed(number, _) => Some(number),
+                What::Happened(_) | What::Waits | What::Besides(_) => None,
+            },
+            refusal: match ending {
+                Some(Ending::Failed { refusal, .. }) => Some(refusal.clone()),
+                Some(Ending::Done(_) | Ending::MatchedNoRow | Ending::Answered(_)) | None => None,
+            },
+        }
+    }
+}
+
+/// A step's statement with its values in it, as it can be typed. None for a step without one.
+fn statement(step: &Step, example: &Example) -> Option<String> {
+    let values: Vec<_> = step.args.iter().map(|it| shown(it, example)).collect();
+    Some(with_values(step.sql.as_deref()?, &values))
+}
+
+/// A value as reports show it, so that every run reads the same. The id of the run's row is
+/// [`SHOWN_ID`], also as the time of a UUID; the clock shows [`SHOWN_SECOND`].
+fn shown(value: &Argument, example: &Example) -> Argument {
+    let id = match example.fixture {
+        Fixture::Row(id) => Some(id),
+        Fixture::WholeDatabase => None,
+    };
+    match (value, id) {
+        (Argument::Integer(it), _) if Some(*it) == id => SHOWN_ID.into(),
+        (Argument::Integer(it), _) if Some(*it) == example.second => SHOWN_SECOND.into(),
+        (Argument::Text(text), Some(id)) => {
+            Argument::Text(text.replace(&time_of_a_uuid(id), &time_of_a_uuid(SHOWN_ID)))
+        }
+        (Argument::Integer(_) | Argument::Text(_), _) => value.clone(),
+    }
+}
+
+/// The beginning of a UUID of version 7 that has this number as its time.
+fn time_of_a_uuid(number: i64) -> String {
+    let hexadecimal = format!("{:012x}", number & 0xffff_ffff_ffff);
+    let (high, low) = hexadecimal.split_at(8);
+    format!("{high}-{low}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_begins_with_its_time() {
+        assert_eq!(time_of_a_uuid(0x0199_0000_0001), "01990000-0001");
+    }
+}
