@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `matrix` | the report of every strategy on every engine that comes with the program |
 //! | `record` | a burst of requests: who did what when, what was lost, and why |
+//! | `runs` | the runs that visitors ask for, and the store of all records |
 //! | `assets` | the style sheet and the scripts |
 //! | `pages` | the pages, a file each |
 //! | `stepped` | a schedule, with the state after every step |
@@ -12,4 +13,5 @@ pub mod assets;
 pub mod matrix;
 pub mod pages;
 pub mod record;
+pub mod runs;
 pub mod stepped;

@@ -58,6 +58,25 @@ pub enum State {
     Failed,
 }
 
+impl State {
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Ended => "ended",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Running, Self::Ended, Self::Stopped, Self::Failed]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+}
+
 /// What a visitor asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunPlan {

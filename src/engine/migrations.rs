@@ -17,6 +17,7 @@ macro_rules! migrations_of {
             migration_of!($engine, 5, "idempotency keys", "/0005_idempotency_keys.sql"),
             migration_of!($engine, 6, "orders", "/0006_orders.sql"),
             migration_of!($engine, 7, "row numbers", "/0007_row_numbers.sql"),
+            migration_of!($engine, 8, "console records", "/0008_console_records.sql"),
         ]
     };
 }

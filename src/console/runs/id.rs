@@ -1,0 +1,74 @@
+//! The name of a record in URLs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::engine::Fault;
+
+/// The name of a record: 130 random bits, so that a visitor reaches only the records whose link is
+/// known to them.
+///
+/// The page with the form draws it. So a form that is sent twice names one record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RecordId(String);
+
+/// Letters and digits that are not mistaken for each other.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+const LENGTH: usize = 26;
+
+impl RecordId {
+    /// Draws a name.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn draw() -> Result<Self, Fault> {
+        let mut random = [0; LENGTH];
+        getrandom::fill(&mut random).map_err(|error| Fault::other(error.to_string()))?;
+        let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte % 32)]);
+        Ok(Self(random.iter().map(letter).collect()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RecordId {
+    type Err = &'static str;
+
+    /// Takes the names that [`draw`](Self::draw) makes.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = text.len() == LENGTH && text.bytes().all(|byte| ALPHABET.contains(&byte));
+        fits.then(|| Self(text.to_owned()))
+            .ok_or("the id that came with the form: 26 letters and digits")
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawn_id_is_read_again_and_no_other_text_is() {
+        let (one, two) = (RecordId::draw().unwrap(), RecordId::draw().unwrap());
+        assert_ne!(one, two);
+        assert_eq!(one.as_str().parse(), Ok(one.clone()));
+        for wrong in [
+            "",
+            "x",
+            "../../etc",
+            &one.as_str().to_uppercase(),
+            &format!("{one}a"),
+        ] {
+            assert!(wrong.parse::<RecordId>().is_err(), "{wrong:?}");
+        }
+    }
+}
