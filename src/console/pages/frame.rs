@@ -147,6 +147,18 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Text for a URL: everything but letters, digits, slashes and `-._~` is encoded, so that nothing of
+/// it ends a query's value.
+pub fn percent_encoded(text: &str) -> String {
+    let bytes = text.bytes();
+    let encoded = bytes.map(|byte| match byte {
+        b'/' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,15 @@
 //! scripts draw from.
 
 pub mod embed;
+pub mod form;
 pub mod frame;
 pub mod front;
+pub mod live;
+pub mod markdown;
+pub mod parts;
 pub mod problem;
+pub mod run;
+pub mod runs;
+pub mod stepper;
 
 pub use frame::{Frame, Place};

@@ -15,5 +15,5 @@ pub(super) fn routes() -> Router<Arc<App>> {
 }
 
 async fn show(visitor: Visitor) -> Markup {
-    pages::front::page(visitor.name())
+    pages::front::page(None, "", visitor.name())
 }
