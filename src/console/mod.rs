@@ -2,6 +2,7 @@
 //!
 //! | file | |
 //! |---|---|
+//! | `corpus` | the scenario files |
 //! | `matrix` | the report of every strategy on every engine that comes with the program |
 //! | `record` | a burst of requests: who did what when, what was lost, and why |
 //! | `runs` | the runs that visitors ask for, and the store of all records |
@@ -10,6 +11,7 @@
 //! | `stepped` | a schedule, with the state after every step |
 
 pub mod assets;
+pub mod corpus;
 pub mod matrix;
 pub mod pages;
 pub mod record;

@@ -59,7 +59,7 @@ fn tables(findings: &[FindingData]) -> Vec<Table<'_>> {
 }
 
 /// Which table: the engine, and the mode in which it behaves differently.
-fn title(engine: &Engine) -> String {
+pub fn title(engine: &Engine) -> String {
     match (engine.flavour, engine.snapshot_isolation) {
         (Flavour::MariaDb, true) => "MariaDB, innodb_snapshot_isolation on".to_owned(),
         (Flavour::MariaDb, false) => "MariaDB, innodb_snapshot_isolation off".to_owned(),
@@ -68,7 +68,7 @@ fn title(engine: &Engine) -> String {
 }
 
 /// Which column of it.
-fn column(engine: &Engine) -> String {
+pub fn column(engine: &Engine) -> String {
     match engine.journal {
         Some(Journal::Wal) => "WAL".to_owned(),
         Some(Journal::Rollback) => "rollback journal".to_owned(),
@@ -76,7 +76,8 @@ fn column(engine: &Engine) -> String {
     }
 }
 
-fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+/// The items without those that came before.
+pub fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     items.fold(Vec::new(), |mut known, item| {
         if !known.contains(&item) {
             known.push(item);
@@ -86,7 +87,7 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 /// A cell in words: the anomalies, the refusals with their codes, and the number of schedules.
-fn cell(finding: &FindingData) -> String {
+pub fn cell(finding: &FindingData) -> String {
     let of = match (&*finding.policy, finding.exhaustive) {
         ("random", _) => format!("{} drawn", finding.schedules),
         (_, true) => finding.schedules.to_string(),
@@ -148,7 +149,7 @@ fn not_as_expected(findings: &[FindingData]) -> Vec<String> {
 }
 
 /// What the cells mean, made of the anomalies of what is shown.
-fn legend(findings: &[FindingData]) -> String {
+pub fn legend(findings: &[FindingData]) -> String {
     let clients = distinct(findings.iter().map(|it| it.clients.to_string())).join(" or ");
     let anomalies = findings.iter().flat_map(|it| &it.legend);
     let words = distinct(anomalies.map(|it| format!("{}: {}", it.word, it.meaning)));
@@ -293,7 +294,7 @@ fn place(finding: &FindingData) -> String {
 }
 
 /// The class of a cell. Its colour is not all that tells: each cell begins with a sign.
-fn class(finding: &FindingData) -> &'static str {
+pub fn class(finding: &FindingData) -> &'static str {
     let is_anomalous = finding.found().next().is_some();
     match (is_anomalous, finding.refused.is_empty()) {
         (true, _) => "lost",

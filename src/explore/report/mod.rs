@@ -22,4 +22,5 @@ pub use data::{
 };
 pub use junit::junit;
 pub use read::{MOST_BYTES, ReadError, read};
+pub use sql::script;
 pub use text::{markdown, text};

@@ -7,7 +7,7 @@ use super::{ExampleData, FindingData, StepData};
 use crate::engine::{Engine, Flavour, Journal};
 
 /// The run as SQL: for each step in its order, which terminal to paste it into, and what to see.
-pub(super) fn script(finding: &FindingData, example: &ExampleData) -> String {
+pub fn script(finding: &FindingData, example: &ExampleData) -> String {
     let clients: Vec<_> = Client::first(finding.clients)
         .map(|client| client.to_string())
         .collect();
