@@ -1,15 +1,23 @@
 // @ts-check
 // The console's scripts. A page is complete without them; they draw pictures of its record.
 import { Timeline } from './timeline.js';
+import { drawPrediction } from './predict.js';
+import { Stepper } from './stepper.js';
+import { followRun } from './live.js';
+import { prepareForms } from './forms.js';
 
 /** Draws the page's record into its host. */
 function drawRecord() {
   const host = document.getElementById('picture');
   const data = document.getElementById('record')?.textContent;
-  if (!host || !data) return;
-  const record = JSON.parse(data);
-  if (record.kind === 'run') new Timeline(host, [record]);
+  const record = data ? JSON.parse(data) : null;
+  if (!host || !record) return;
+  if (record.kind === 'schedule') new Stepper(host, record);
   else if (record.kind === 'compare') new Timeline(host, [record.a, record.b]);
+  else if (record.lanes?.length) new Timeline(host, [record]);
 }
 
+prepareForms();
+followRun();
+drawPrediction();
 drawRecord();
