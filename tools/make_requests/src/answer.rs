@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::receipt::Receipt;
+use crate::receipt::{Queued, Receipt, Step};
 use crate::transport::{RawAnswer, TransportError, TransportErrorKind};
+use crate::volley::Progress;
 use crate::words::printable;
 
 /// One request of a run and how it ended.
@@ -25,6 +27,24 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A request whose answer is not waited for any longer, because the run was stopped.
+    pub(crate) fn given_up(request: u32, started: Instant) -> Self {
+        Self {
+            request,
+            started,
+            ended: Instant::now(),
+            sent: 1,
+            outcome: Outcome::NoAnswer(TransportError::stopped()),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::Answered {
+            request: self.request,
+            is_acknowledged: matches!(self.outcome, Outcome::Acknowledged { .. }),
+        }
+    }
+
     /// How long the request took, as its client saw it.
     #[must_use]
     pub fn latency(&self) -> Duration {
@@ -35,6 +55,26 @@ impl Answer {
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
         self.outcome.receipt()
+    }
+
+    /// What the service did for the request. None if it did not say.
+    #[must_use]
+    pub fn visit(&self) -> Option<Visit<'_>> {
+        match &self.outcome {
+            Outcome::Acknowledged { receipt, .. } => receipt.as_deref().map(|receipt| Visit {
+                arrived_at_us: receipt.arrived_at_us,
+                queued: &receipt.queued,
+                timeline: &receipt.timeline,
+            }),
+            Outcome::Refused(problem) | Outcome::Partial(problem) | Outcome::Unknown(problem) => {
+                Some(Visit {
+                    arrived_at_us: problem.arrived_at_us,
+                    queued: &problem.queued,
+                    timeline: &problem.timeline,
+                })
+            }
+            Outcome::NoAnswer(_) => None,
+        }
     }
 
     /// The HTTP status. None if no answer came.
@@ -48,6 +88,17 @@ impl Answer {
             Outcome::NoAnswer(_) => None,
         }
     }
+}
+
+/// What a service did for a request, acknowledged or not.
+#[derive(Debug, Clone, Copy)]
+pub struct Visit<'a> {
+    /// When the request arrived, by the server's clock, in µs since 1970.
+    pub arrived_at_us: Option<i64>,
+    /// The waits for what the service has a limited number of.
+    pub queued: &'a [Queued],
+    /// The steps in the order they ran.
+    pub timeline: &'a [Step],
 }
 
 /// How a request ended.
@@ -157,6 +208,12 @@ pub struct Problem {
     pub code: Option<String>,
     /// When to ask again, if the service says so.
     pub retry_after: Option<Duration>,
+    /// When the request arrived, by the server's clock, in µs since 1970.
+    pub arrived_at_us: Option<i64>,
+    /// The waits for what the service has a limited number of.
+    pub queued: Vec<Queued>,
+    /// The steps up to the refusal.
+    pub timeline: Vec<Step>,
 }
 
 impl Problem {
@@ -175,8 +232,17 @@ impl Problem {
             fault: text("fault"),
             code: text("code"),
             retry_after: received.retry_after,
+            arrived_at_us: document.get("arrived_at_us").and_then(Value::as_i64),
+            queued: list(document, "queued"),
+            timeline: list(document, "timeline"),
         }
     }
+}
+
+/// A list in a document. Empty if there is none, or one that makes no sense.
+fn list<T: DeserializeOwned>(document: &Value, name: &str) -> Vec<T> {
+    let list = document.get(name).cloned().unwrap_or_default();
+    serde_json::from_value(list).unwrap_or_default()
 }
 
 #[cfg(test)]

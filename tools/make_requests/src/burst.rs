@@ -9,6 +9,7 @@
 //!    is complete and held. No byte of it has left, so the server has not seen it yet.
 //! 3. When all are held, [`release`] writes them: one system call for each, and nothing between.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,15 +27,16 @@ use tokio::task::JoinSet;
 
 use crate::answer::Answer;
 use crate::answers::Answers;
+use crate::base_url::BaseUrl;
 use crate::error::Error;
 use crate::gate::{Gate, GatedStream};
 use crate::key::IDEMPOTENCY_KEY;
 use crate::plan::Plan;
-use crate::poster::{FinalOutcome, Poster};
+use crate::poster::{FinalOutcome, Instances, Poster};
 use crate::service::{JSON, USER_AGENT};
 use crate::tasks::joined;
 use crate::transport::{RawAnswer, TransportError, receive, within};
-use crate::volley::{Progress, Volley};
+use crate::volley::{Progress, Stop, StopPhase, Volley};
 
 /// One warm connection for each request of a plan.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ pub(crate) struct Burst {
 /// An open connection for one request.
 #[derive(Debug)]
 struct Connection {
+    base_url: BaseUrl,
     sender: SendRequest<Full<Bytes>>,
     gate: Arc<Gate>,
     /// Reads and writes for the sender. It ends when this connection is dropped.
@@ -52,16 +55,26 @@ struct Connection {
 }
 
 impl Burst {
-    /// Opens and warms all connections.
-    pub(crate) async fn prepare(plan: &Plan) -> Result<Self, Error> {
+    /// Opens and warms all connections, to the instances in turn.
+    pub(crate) async fn prepare(plan: &Plan, instances: &Instances) -> Result<Self, Error> {
         let requests = plan.requests.get();
         let not_warm = |cause| Error::NotWarm {
             connections: requests,
             cause,
         };
 
-        let addresses = resolve(plan).await.map_err(not_warm)?;
-        let opening = (0..requests).map(|_| open(plan.clone(), addresses.clone()));
+        let mut addresses = Vec::new();
+        for base_url in instances.all() {
+            addresses.push(resolve(plan, base_url).await.map_err(not_warm)?);
+        }
+        let opening = (1..=requests).map(|request| {
+            let place = instances.place_of(request);
+            open(
+                plan.clone(),
+                instances.of(request).clone(),
+                Arc::clone(&addresses[place]),
+            )
+        });
         let open = all(opening).await.map_err(not_warm)?;
         let warming = open
             .into_iter()
@@ -72,7 +85,12 @@ impl Burst {
 
     /// Releases one request on every connection, and waits for the answers. The first answer is
     /// halfway: before it there was nothing to look at.
-    pub(crate) async fn fire(self, poster: &Poster, progress: &mut impl FnMut(Progress)) -> Volley {
+    pub(crate) async fn fire(
+        self,
+        poster: &Poster,
+        mut stop: Stop,
+        progress: &mut impl FnMut(Progress),
+    ) -> Volley {
         let connections = self.connections.iter();
         let gates: Vec<_> = connections.map(|it| Arc::clone(&it.gate)).collect();
         let mut in_flight = JoinSet::new();
@@ -87,20 +105,40 @@ impl Burst {
         let releases = release(gates);
 
         let mut answers = Vec::with_capacity(in_flight.len());
-        while let Some(finished) = in_flight.join_next().await {
-            let last: FinalOutcome = joined(finished);
+        loop {
+            let finished = tokio::select! {
+                finished = in_flight.join_next() => finished,
+                phase = stop.next() => match phase {
+                    StopPhase::NoFurtherRequest => continue,
+                    StopPhase::NoFurtherAnswer => None,
+                },
+            };
+            let Some(finished) = finished else {
+                break;
+            };
             if answers.is_empty() {
                 poster.auditor.halfway();
             }
-            let request = last.request;
-            progress(Progress::Answered { request });
-            answers.push(with_start(last, &releases));
+            let answer = with_start(joined(finished), &releases);
+            progress(answer.progress());
+            answers.push(answer);
         }
+        answers.extend(given_up(&answers, &releases));
         Volley {
             answers: Answers::new(answers),
             releases,
         }
     }
+}
+
+/// The requests that no answer came to before the run was stopped.
+fn given_up(answers: &[Answer], releases: &[Instant]) -> Vec<Answer> {
+    let answered: BTreeSet<_> = answers.iter().map(|answer| answer.request).collect();
+    let requests = (1..).zip(releases.iter().take(releases.len().saturating_sub(1)));
+    requests
+        .filter(|(request, _)| !answered.contains(request))
+        .map(|(request, released)| Answer::given_up(request, *released))
+        .collect()
 }
 
 /// The answer with its start: the stamp before its release. Requests are numbered from 1.
@@ -123,9 +161,9 @@ async fn all<T: Send + 'static>(
 }
 
 /// Looks the host up once, so that a burst does not ask the name service once per connection.
-async fn resolve(plan: &Plan) -> Result<Arc<[SocketAddr]>, TransportError> {
+async fn resolve(plan: &Plan, base_url: &BaseUrl) -> Result<Arc<[SocketAddr]>, TransportError> {
     within(plan.timeout, async {
-        let addresses = tokio::net::lookup_host(plan.base_url.host_and_port())
+        let addresses = tokio::net::lookup_host(base_url.host_and_port())
             .await
             .map_err(|error| TransportError::connect(&error))?;
         Ok(addresses.collect())
@@ -133,7 +171,11 @@ async fn resolve(plan: &Plan) -> Result<Arc<[SocketAddr]>, TransportError> {
     .await
 }
 
-async fn open(plan: Plan, addresses: Arc<[SocketAddr]>) -> Result<Connection, TransportError> {
+async fn open(
+    plan: Plan,
+    base_url: BaseUrl,
+    addresses: Arc<[SocketAddr]>,
+) -> Result<Connection, TransportError> {
     within(plan.timeout, async {
         let stream = connect(&addresses)
             .await
@@ -146,6 +188,7 @@ async fn open(plan: Plan, addresses: Arc<[SocketAddr]>) -> Result<Connection, Tr
         // The sender gets the driver's errors too.
         let driver = [async { drop(driver.await) }].into_iter().collect();
         Ok(Connection {
+            base_url,
             sender,
             gate,
             _driver: driver,
@@ -163,7 +206,8 @@ async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
 /// Reads the probe URL over the connection. Any answer will do.
 async fn warm(mut connection: Connection, plan: Plan) -> Result<Connection, TransportError> {
     within(plan.timeout, async {
-        let request = request_head(&plan, "GET", &plan.probe_url())
+        let base_url = &connection.base_url;
+        let request = request_head(base_url, "GET", &plan.probe_url_at(base_url))
             .body(Full::default())
             .map_err(|error| TransportError::on_connection(&error))?;
         send(&mut connection.sender, request).await?;
@@ -186,7 +230,8 @@ async fn post(mut connection: Connection, poster: Poster, request: u32) -> Final
     let plan = &poster.plan;
     let answer = within(plan.timeout, async {
         let body = poster.body(request);
-        let mut post = request_head(plan, "POST", &plan.post_url());
+        let base_url = &connection.base_url;
+        let mut post = request_head(base_url, "POST", &plan.post_url_at(base_url));
         if let Some(key) = poster.key(request) {
             post = post.header(IDEMPOTENCY_KEY, key);
         }
@@ -201,12 +246,12 @@ async fn post(mut connection: Connection, poster: Poster, request: u32) -> Final
     poster.settle(request, first).await
 }
 
-fn request_head(plan: &Plan, method: &str, url: &Url) -> hyper::http::request::Builder {
+fn request_head(base_url: &BaseUrl, method: &str, url: &Url) -> hyper::http::request::Builder {
     let query = url.query().map(|query| format!("?{query}"));
     Request::builder()
         .method(method)
         .uri(format!("{}{}", url.path(), query.unwrap_or_default()))
-        .header(HOST, plan.base_url.authority())
+        .header(HOST, base_url.authority())
         .header(header::USER_AGENT, USER_AGENT)
         .header(ACCEPT, JSON)
 }

@@ -27,16 +27,21 @@ pub struct Plan {
 impl Plan {
     /// The URL that each request is posted to.
     pub(crate) fn post_url(&self) -> Url {
+        self.post_url_at(&self.base_url)
+    }
+
+    /// The same at another instance of the service.
+    pub(crate) fn post_url_at(&self, base_url: &BaseUrl) -> Url {
         let race = self.target.race();
         let segments = [race.exhibit().route].into_iter();
         let segments = segments.chain(race.strategy().segments());
         // racy-django's routes end in a slash.
-        self.base_url.join(segments.chain([""]))
+        base_url.join(segments.chain([""]))
     }
 
     /// The URL that is read before the first request: it shows whether the service is there.
-    pub(crate) fn probe_url(&self) -> Url {
-        self.target.race().probe_url(&self.base_url)
+    pub(crate) fn probe_url_at(&self, base_url: &BaseUrl) -> Url {
+        self.target.race().probe_url(base_url)
     }
 }
 
@@ -182,7 +187,7 @@ mod tests {
         for (base, deposit, account) in PREFIXES {
             let plan = plan(base, deposits("x"));
             assert_eq!(plan.post_url().as_str(), *deposit);
-            assert_eq!(plan.probe_url().as_str(), *account);
+            assert_eq!(plan.probe_url_at(&plan.base_url).as_str(), *account);
         }
     }
 
@@ -195,7 +200,7 @@ mod tests {
         let plan = plan("http://h/lab", orders);
         assert_eq!(plan.post_url().as_str(), "http://h/lab/orders/x/");
         let probe = "http://h/lab/orders/audit?book=9";
-        assert_eq!(plan.probe_url().as_str(), probe);
+        assert_eq!(plan.probe_url_at(&plan.base_url).as_str(), probe);
     }
 
     #[test]
@@ -206,7 +211,10 @@ mod tests {
         };
         let plan = plan("http://h", exports);
         assert_eq!(plan.post_url().as_str(), "http://h/exports/x/");
-        assert_eq!(plan.probe_url().as_str(), "http://h/accounts/7");
+        assert_eq!(
+            plan.probe_url_at(&plan.base_url).as_str(),
+            "http://h/accounts/7"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, Outcome};
+use crate::base_url::BaseUrl;
 use crate::body::Body;
 use crate::key::Keys;
 use crate::plan::Plan;
@@ -39,10 +40,34 @@ impl Patience {
     }
 }
 
+/// The instances of the service that the requests go to in turn.
+#[derive(Debug, Clone)]
+pub(crate) struct Instances(Vec<BaseUrl>);
+
+impl Instances {
+    pub(crate) fn new(first: &BaseUrl, further: Vec<BaseUrl>) -> Self {
+        Self([first.clone()].into_iter().chain(further).collect())
+    }
+
+    pub(crate) fn all(&self) -> &[BaseUrl] {
+        &self.0
+    }
+
+    /// The place of the instance that a request goes to. Requests are numbered from 1.
+    pub(crate) fn place_of(&self, request: u32) -> usize {
+        (request as usize).saturating_sub(1) % self.0.len()
+    }
+
+    pub(crate) fn of(&self, request: u32) -> &BaseUrl {
+        &self.0[self.place_of(request)]
+    }
+}
+
 /// Posts the requests of a plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Poster {
     pub(crate) plan: Plan,
+    instances: Instances,
     service: Service,
     keys: Option<Keys>,
     pub(crate) auditor: Arc<dyn Auditor>,
@@ -70,9 +95,15 @@ impl FinalOutcome {
 }
 
 impl Poster {
-    pub(crate) fn new(plan: &Plan, service: Service, auditor: Arc<dyn Auditor>) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        instances: &Instances,
+        service: Service,
+        auditor: Arc<dyn Auditor>,
+    ) -> Self {
         Self {
             plan: plan.clone(),
+            instances: instances.clone(),
             service,
             keys: plan.target.race().has_keys().then(Keys::of_a_new_run),
             auditor,
@@ -91,7 +122,7 @@ impl Poster {
 
     /// Posts this request over a connection of its own.
     pub(crate) async fn post(&self, request: u32) -> Outcome {
-        let url = self.plan.post_url();
+        let url = self.plan.post_url_at(self.instances.of(request));
         let answer = self
             .service
             .post(&url, self.body(request), self.key(request));

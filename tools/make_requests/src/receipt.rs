@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::words::printable_text;
@@ -27,6 +27,8 @@ pub struct Receipt {
     pub attempts: Option<u32>,
     /// When the request arrived, by the server's clock, in µs since 1970.
     pub arrived_at_us: Option<i64>,
+    /// The waits for what a service has a limited number of, before the steps and between them.
+    pub queued: Vec<Queued>,
     /// The steps in the order they ran, failed attempts included.
     pub timeline: Vec<Step>,
 }
@@ -39,8 +41,21 @@ impl Receipt {
             product: Arc::new(document.product),
             attempts: document.attempts,
             arrived_at_us: document.arrived_at_us,
+            queued: document.queued,
             timeline: document.timeline,
         })
+    }
+
+    /// What the client did, e.g. `deposits 100`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.product.title()
+    }
+
+    /// What was made: the values of the [report's columns](crate::Report::columns).
+    #[must_use]
+    pub fn fields(&self) -> [String; 2] {
+        self.product.csv_fields()
     }
 
     pub(crate) fn product(&self) -> &dyn Product {
@@ -69,7 +84,38 @@ struct Document<P> {
     #[serde(default)]
     arrived_at_us: Option<i64>,
     #[serde(default)]
+    queued: Vec<Queued>,
+    #[serde(default)]
     timeline: Vec<Step>,
+}
+
+/// A wait for something of which the service has a limited number.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Queued {
+    /// For what.
+    #[serde(rename = "for")]
+    pub resource: Resource,
+    /// When the wait began, in µs after the request's arrival.
+    pub start_us: i64,
+    /// How long it took, in µs.
+    #[serde(default)]
+    pub duration_us: i64,
+    /// The database's number for the connection that was got.
+    #[serde(default)]
+    pub connection: Option<i64>,
+}
+
+/// What a service has a limited number of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// A worker.
+    Worker,
+    /// A connection to the database.
+    Connection,
+    /// A kind that this tool does not know.
+    #[serde(other)]
+    Other,
 }
 
 /// One visible step of a request.
@@ -91,6 +137,29 @@ pub struct Step {
     /// Whether it should have changed rows and found none.
     #[serde(default)]
     pub matched_no_row: bool,
+    /// The statement. None if the step is none.
+    #[serde(default)]
+    pub sql: Option<String>,
+    /// The values of the statement's placeholders.
+    #[serde(default)]
+    pub args: Vec<Argument>,
+    /// The refusal in words. None if it was not refused.
+    #[serde(default)]
+    pub refusal: Option<String>,
+    /// When another client's lock was first in its way, in µs after the request's arrival. None if
+    /// the service did not see that.
+    #[serde(default)]
+    pub held_up_us: Option<i64>,
+}
+
+/// The value of a placeholder.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Argument {
+    /// An integer.
+    Integer(i64),
+    /// A text.
+    Text(String),
 }
 
 impl Step {
@@ -106,7 +175,7 @@ impl Step {
 }
 
 /// The kinds of steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// A transaction begins.
@@ -121,6 +190,12 @@ pub enum Action {
     Commit,
     /// A transaction ends and is not kept.
     Rollback,
+    /// A lock that is on no row is taken.
+    Lock,
+    /// A lock that is on no row is released.
+    Unlock,
+    /// Time passes between a lost attempt and the next one.
+    Pause,
     /// A kind that this tool does not know.
     #[serde(other)]
     Other,
@@ -144,6 +219,7 @@ pub(crate) mod samples {
             product: Arc::new(product),
             attempts: Some(1),
             arrived_at_us: Some(arrived_at_us),
+            queued: Vec::new(),
             timeline,
         }
     }
@@ -156,6 +232,10 @@ pub(crate) mod samples {
             duration_us,
             value: None,
             matched_no_row: false,
+            sql: None,
+            args: Vec::new(),
+            refusal: None,
+            held_up_us: None,
         }
     }
 

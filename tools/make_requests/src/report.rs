@@ -1,6 +1,6 @@
 //! The result of a run: the facts as they were observed, and what follows from them.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::answers::Answers;
 use crate::audit::Anomaly;
@@ -11,11 +11,23 @@ use crate::timeline;
 use crate::verdict::{Doubt, Verdict};
 use crate::words::counted;
 
+/// A moment, by two clocks. It lays what a server on the same machine says about its own clock
+/// beside what this tool measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// By the steady clock.
+    pub instant: Instant,
+    /// By the wall clock.
+    pub time: SystemTime,
+}
+
 /// The facts of one run. The methods derive everything else.
 #[derive(Debug)]
 pub struct Report {
     /// What the run did.
     pub plan: Plan,
+    /// A moment before the first request, by two clocks.
+    pub moment: Moment,
     /// One answer for each request.
     pub answers: Answers,
     /// The moment before a burst's first release, and the moment after each. Empty for a run of
@@ -30,6 +42,19 @@ impl Report {
     #[must_use]
     pub fn anomalies(&self) -> Vec<Anomaly> {
         self.evidence.anomalies()
+    }
+
+    /// The names of the two [fields](crate::Receipt::fields) that show what a request made.
+    #[must_use]
+    pub fn columns(&self) -> [&'static str; 2] {
+        self.exhibit().csv_columns
+    }
+
+    /// The figures of the audits, by their names in a JSON report.
+    #[must_use]
+    pub fn figures(&self) -> serde_json::Value {
+        let fields = self.evidence.fields(&self.answers);
+        serde_json::to_value(fields).unwrap_or_default()
     }
 
     /// The time from a burst's first release to its last. None if there was no burst.

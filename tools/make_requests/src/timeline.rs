@@ -162,7 +162,13 @@ fn lane_rows(lane: &Lane, other: &Lane, long: i64) -> Vec<Row> {
 /// disk, and a think on purpose.
 fn may_wait(action: Action) -> bool {
     match action {
-        Action::Begin | Action::Read | Action::Write | Action::Other => true,
+        Action::Begin
+        | Action::Read
+        | Action::Write
+        | Action::Lock
+        | Action::Unlock
+        | Action::Pause
+        | Action::Other => true,
         Action::Think | Action::Commit | Action::Rollback => false,
     }
 }

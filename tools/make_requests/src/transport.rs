@@ -38,6 +38,8 @@ pub enum TransportErrorKind {
     NotHttp,
     /// The answer was longer than any receipt.
     TooLong,
+    /// The run was stopped before the answer came.
+    Stopped,
     /// Anything else.
     Other,
 }
@@ -50,6 +52,7 @@ impl fmt::Display for TransportErrorKind {
             Self::Closed => "connection closed before the answer",
             Self::NotHttp => "answer was not HTTP",
             Self::TooLong => "answer was too long",
+            Self::Stopped => "the run was stopped before the answer",
             Self::Other => "transport failed",
         })
     }
@@ -96,6 +99,14 @@ impl TransportError {
     #[must_use]
     pub fn was_sent(&self) -> bool {
         self.kind != TransportErrorKind::Connect
+    }
+
+    /// The run was stopped, and the patience with its requests is over.
+    pub(crate) fn stopped() -> Self {
+        Self {
+            kind: TransportErrorKind::Stopped,
+            detail: "the request may still be carried out".to_owned(),
+        }
     }
 
     fn timeout(after: Duration) -> Self {

@@ -66,7 +66,7 @@ async fn progress_of(pace: Pace) -> Vec<Progress> {
 #[track_caller]
 fn assert_five_are_answered(progress: &[Progress]) {
     let request = |progress: &Progress| match progress {
-        Progress::Answered { request } => *request,
+        Progress::Answered { request, .. } => *request,
         other => panic!("{other:?} came late"),
     };
     let mut answered: Vec<_> = progress.iter().map(request).collect();
