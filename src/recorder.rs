@@ -1,15 +1,17 @@
 //! The recorder: an observer that keeps the records of one client's steps.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use crate::step::{Observer, Parked, Record, Step, Turn};
+use crate::step::{Connected, Observer, Parked, Record, Step, Turn};
 
 /// Keeps the records of a client's steps, in order. Of a very long sequence, such as the export of
 /// a million rows, it keeps the first and the last ones.
 #[derive(Debug)]
 pub struct Recorder {
     records: Mutex<Records>,
+    queues: Mutex<Queues>,
     /// Also sees every step, and may hold it up.
     next: Arc<dyn Observer>,
 }
@@ -37,11 +39,21 @@ impl Records {
     }
 }
 
+/// What a client waited for outside the engine.
+#[derive(Debug, Clone, Default)]
+pub struct Queues {
+    /// The connections that it got.
+    pub connections: Vec<Connected>,
+    /// When another client's lock was in its way, and the engine had no queue to wait in.
+    pub held_up: Vec<Instant>,
+}
+
 impl Recorder {
     /// A recorder around another observer, to which it passes every step.
     pub fn around(next: Arc<dyn Observer>) -> Self {
         Self {
             records: Mutex::default(),
+            queues: Mutex::default(),
             next,
         }
     }
@@ -51,6 +63,15 @@ impl Recorder {
         let records = self.records.into_inner();
         let Records { first, last, .. } = records.unwrap_or_else(PoisonError::into_inner);
         first.into_iter().chain(last).collect()
+    }
+
+    /// What the client has waited for so far, outside the engine.
+    pub fn queues(&self) -> Queues {
+        self.lock_queues().clone()
+    }
+
+    fn lock_queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many steps between the first and the last ones were not kept.
@@ -66,6 +87,11 @@ impl Observer for Recorder {
     }
 
     fn held_up<'a>(&'a self, step: &'a Step) -> Option<Turn<'a>> {
+        let mut queues = self.lock_queues();
+        if queues.held_up.len() < Queues::LIMIT {
+            queues.held_up.push(Instant::now());
+        }
+        drop(queues);
         self.next.held_up(step)
     }
 
@@ -76,6 +102,20 @@ impl Observer for Recorder {
             .push(record.clone());
         self.next.after(record);
     }
+
+    fn connected(&self, connected: Connected) {
+        let mut queues = self.lock_queues();
+        if queues.connections.len() < Queues::LIMIT {
+            queues.connections.push(connected);
+        }
+        drop(queues);
+        self.next.connected(connected);
+    }
+}
+
+impl Queues {
+    /// How many of each are kept: the first ones.
+    const LIMIT: usize = 500;
 }
 
 #[cfg(test)]

@@ -172,6 +172,17 @@ pub struct Record {
     pub ending: Ending,
 }
 
+/// A connection to the database that a client has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connected {
+    /// When the client asked for one.
+    pub asked: Instant,
+    /// When it had one.
+    pub got: Instant,
+    /// The engine's number for it. None if the engine has no numbers, or did not tell.
+    pub number: Option<i64>,
+}
+
 /// The future that [`Observer::before`] returns: the client is parked until it is done.
 pub type Parked<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -194,6 +205,9 @@ pub trait Observer: fmt::Debug + Send + Sync {
 
     /// Called when the step has ended, well or not.
     fn after(&self, record: &Record);
+
+    /// Called when the client has got a connection, before its first step on it.
+    fn connected(&self, _connected: Connected) {}
 }
 
 /// The observer that records nothing and parks no client.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sqlx::{MySql, Postgres, Sqlite};
@@ -19,7 +19,7 @@ use super::{
     Address, Fault, Flavour, Isolation, Journal, LaneKind, Lanes, OpenError, SchemaGap, Scratch,
     Session, Settings, migrate, mysql, named_lock, pooler, postgres, reach, sqlite,
 };
-use crate::step::{Observer, Unobserved};
+use crate::step::{Connected, Observer, Unobserved};
 
 /// What is known about the engine behind a [`Database`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -247,7 +247,13 @@ impl Database {
     /// [`FaultKind::Unavailable`](super::FaultKind::Unavailable) if the pool has no connection
     /// before the time is up.
     pub async fn session<'s>(&self, observer: &'s dyn Observer) -> Result<Session<'s>, Fault> {
+        let asked = Instant::now();
         let connection = self.connection().await?;
+        observer.connected(Connected {
+            asked,
+            got: Instant::now(),
+            number: connection.number(),
+        });
         let session = Session::new(
             connection,
             &self.engine,

@@ -54,16 +54,17 @@ pub(super) async fn run_to_the_end(
         Ok(request) => request,
         Err(problem) => return problem.into_response(),
     };
-    request.extensions_mut().insert(Arrival::now());
+    let arrival = Arrival::now();
     let shown_by = completion.shown_by.filter(|_| !request.method().is_safe());
 
     let workers = completion.workers.clone();
     let work = async move {
         // Held until the work is done, also when the client has left, like a synchronous worker.
-        let _worker = match workers {
-            Some(workers) => Some(workers.acquire_owned().await),
-            None => None,
+        let (_worker, arrival) = match workers {
+            Some(workers) => (Some(workers.acquire_owned().await), arrival.taken_up_now()),
+            None => (None, arrival),
         };
+        request.extensions_mut().insert(arrival);
         next.run(request).await
     };
     let task = completion.tasks.spawn(work.in_current_span());

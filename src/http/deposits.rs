@@ -25,7 +25,7 @@ use crate::exhibits::deposits::{
     Strategy,
 };
 use crate::observe::metrics::AnswerKind;
-use crate::observe::timeline::{Arrival, TimelineStep};
+use crate::observe::timeline::{Arrival, QueuedTime, TimelineStep};
 use crate::step::Observer;
 use crate::verdict::Outcome;
 
@@ -66,6 +66,9 @@ struct DepositMade {
     outcome: Outcome,
     /// When the request arrived, in microseconds since 1970-01-01 UTC.
     arrived_at_us: u64,
+    /// What the request waited for: a worker, and connections to the database.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    queued: Vec<QueuedTime>,
     /// Every step, with its time since the request arrived.
     timeline: Vec<TimelineStep>,
 }
@@ -166,6 +169,7 @@ async fn make(
             receipt: answer.receipt.receipt,
             outcome: Outcome::Applied,
             arrived_at_us: answer.arrived_at_us,
+            queued: answer.queued,
             timeline: answer.timeline,
         }),
     ))

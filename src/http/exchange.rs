@@ -10,7 +10,7 @@ use axum::extract::rejection::PathRejection;
 use super::app::App;
 use super::problem::Problem;
 use crate::observe::metrics::{AnswerKind, AnsweredRequest};
-use crate::observe::timeline::{Arrival, TimelineStep, timeline};
+use crate::observe::timeline::{Arrival, QueuedTime, TimelineStep, timeline};
 use crate::recorder::Recorder;
 
 /// The strategy that a path names.
@@ -49,6 +49,7 @@ pub(super) struct Count {
 pub(super) struct Answer<T> {
     pub(super) receipt: T,
     pub(super) arrived_at_us: u64,
+    pub(super) queued: Vec<QueuedTime>,
     pub(super) timeline: Vec<TimelineStep>,
     /// How many steps in the middle of the timeline were left out; None if all are there.
     pub(super) steps_left_out: Option<u64>,
@@ -89,6 +90,7 @@ impl<'a> Exchange<'a> {
         result: Result<T, Problem>,
     ) -> Result<Answer<T>, Problem> {
         let left_out = self.recorder.left_out();
+        let queues = self.recorder.queues();
         let records = self.recorder.into_records();
         if let Some(count) = count {
             let problem = result.as_ref().err();
@@ -103,15 +105,17 @@ impl<'a> Exchange<'a> {
             });
         }
         let arrived_at_us = self.arrival.epoch_us();
-        let timeline = timeline(records, &self.arrival);
+        let queued = self.arrival.queued(&queues.connections);
+        let timeline = timeline(records, &self.arrival, &queues.held_up);
         match result {
             Ok(receipt) => Ok(Answer {
                 receipt,
                 arrived_at_us,
+                queued,
                 timeline,
                 steps_left_out: (left_out > 0).then_some(left_out),
             }),
-            Err(problem) => Err(problem.with_timeline(arrived_at_us, timeline)),
+            Err(problem) => Err(problem.with_timeline(arrived_at_us, queued, timeline)),
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::exhibits::exports::{
     Download, Export, ExportRequest, FileName, Refusal, STRATEGIES, Strategy,
 };
 use crate::observe::metrics::AnswerKind;
-use crate::observe::timeline::{Arrival, TimelineStep};
+use crate::observe::timeline::{Arrival, QueuedTime, TimelineStep};
 use crate::verdict::Outcome;
 
 /// The exports.
@@ -72,6 +72,9 @@ struct ExportMade {
     outcome: Outcome,
     /// When the request arrived, in microseconds since 1970-01-01 UTC.
     arrived_at_us: u64,
+    /// What the request waited for: a worker, and connections to the database.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    queued: Vec<QueuedTime>,
     /// The steps, each with its time since the request arrived.
     timeline: Vec<TimelineStep>,
     /// How many steps in the middle of a long timeline were left out; missing if none were.
@@ -178,6 +181,7 @@ async fn make(
         export: answer.receipt,
         outcome,
         arrived_at_us: answer.arrived_at_us,
+        queued: answer.queued,
         timeline: answer.timeline,
         steps_left_out: answer.steps_left_out,
     }))

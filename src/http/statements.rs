@@ -20,7 +20,7 @@ use super::problem::Problem;
 use super::problem::declared::{AlwaysPossible, EngineRefused, problems};
 use crate::exhibits::statements::{READERS, Reader, Statement, StatementRequest};
 use crate::observe::metrics::AnswerKind;
-use crate::observe::timeline::{Arrival, TimelineStep};
+use crate::observe::timeline::{Arrival, QueuedTime, TimelineStep};
 
 /// The statements.
 pub(super) const PART: Part = Part {
@@ -77,6 +77,9 @@ struct StatementRead {
     statement: Statement,
     /// When the request arrived, in microseconds since 1970-01-01 UTC.
     arrived_at_us: u64,
+    /// What the request waited for: a worker, and connections to the database.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    queued: Vec<QueuedTime>,
     /// Every step, with its time since the request arrived.
     timeline: Vec<TimelineStep>,
 }
@@ -145,6 +148,7 @@ async fn show(
         account,
         statement: answer.receipt,
         arrived_at_us: answer.arrived_at_us,
+        queued: answer.queued,
         timeline: answer.timeline,
     }))
 }

@@ -26,7 +26,7 @@ use crate::http::problem::Problem;
 use crate::http::problem::declared::{AlwaysPossible, EngineRefused, UnknownBodyType, problems};
 use crate::http::problem::strategy::Product;
 use crate::observe::metrics::AnswerKind;
-use crate::observe::timeline::{Arrival, TimelineStep};
+use crate::observe::timeline::{Arrival, QueuedTime, TimelineStep};
 use crate::verdict::Outcome;
 
 /// The orders.
@@ -70,6 +70,9 @@ struct OrderWritten {
     attempts: u32,
     /// When the request arrived, in microseconds since 1970-01-01 UTC.
     arrived_at_us: u64,
+    /// What the request waited for: a worker, and connections to the database.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    queued: Vec<QueuedTime>,
     /// Every step, with its time since the request arrived.
     timeline: Vec<TimelineStep>,
 }
@@ -144,6 +147,7 @@ async fn write(
         outcome: Outcome::Applied,
         attempts: answer.receipt.attempts,
         arrived_at_us: answer.arrived_at_us,
+        queued: answer.queued,
         timeline: answer.timeline,
     }))
 }

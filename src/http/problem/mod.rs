@@ -27,7 +27,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::engine::FaultKind;
-use crate::observe::timeline::TimelineStep;
+use crate::observe::timeline::{QueuedTime, TimelineStep};
 use crate::verdict::Outcome;
 
 /// An error, for programs and for people.
@@ -65,6 +65,9 @@ pub struct Problem {
     /// When the request arrived, in microseconds since 1970-01-01 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrived_at_us: Option<u64>,
+    /// What the request waited for: a worker, and connections to the database.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub queued: Vec<QueuedTime>,
     /// The steps up to the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Vec<TimelineStep>>,
@@ -107,6 +110,7 @@ impl Problem {
             balance: None,
             attempts: None,
             arrived_at_us: None,
+            queued: Vec::new(),
             timeline: None,
             retry_after: None,
             engine_words: None,
@@ -114,8 +118,14 @@ impl Problem {
     }
 
     /// Adds when the request arrived, and its steps up to the refusal.
-    pub(super) fn with_timeline(mut self, arrived_at_us: u64, timeline: Vec<TimelineStep>) -> Self {
+    pub(super) fn with_timeline(
+        mut self,
+        arrived_at_us: u64,
+        queued: Vec<QueuedTime>,
+        timeline: Vec<TimelineStep>,
+    ) -> Self {
         self.arrived_at_us = Some(arrived_at_us);
+        self.queued = queued;
         self.timeline = Some(timeline);
         self
     }
