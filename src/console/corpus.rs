@@ -183,7 +183,11 @@ mod tests {
     fn every_file_says_what_it_is_about() {
         for file in CORPUS {
             assert!(!file.about().is_empty(), "{}", file.path);
-            assert!(!file.path.ends_with(".toml") || file.title() != file.path, "{}", file.path);
+            assert!(
+                !file.path.ends_with(".toml") || file.title() != file.path,
+                "{}",
+                file.path
+            );
         }
     }
 }

@@ -4,15 +4,18 @@
 //! scripts draw from.
 
 pub mod embed;
+pub mod finding;
 pub mod form;
 pub mod frame;
 pub mod front;
 pub mod live;
 pub mod markdown;
+pub mod matrix;
 pub mod parts;
 pub mod problem;
 pub mod run;
 pub mod runs;
 pub mod stepper;
+pub mod why;
 
 pub use frame::{Frame, Place};

@@ -8,8 +8,8 @@ use super::embed::{Kind, picture};
 use super::parts::{copyable, verdict};
 use crate::console::stepped::{SourceText, SteppedRun};
 
-/// A schedule with all that belongs to it.
-pub fn whole(run: &SteppedRun) -> Markup {
+/// A schedule with all that belongs to it. `script` is the same as SQL.
+pub fn whole(run: &SteppedRun, script: &str) -> Markup {
     html! {
         (banner(run))
         div.beside {
@@ -19,7 +19,7 @@ pub fn whole(run: &SteppedRun) -> Markup {
             }
             @if let Some(source) = &run.source { (code(source)) }
         }
-        (again(run))
+        (again(run, script))
     }
 }
 
@@ -77,42 +77,19 @@ pub fn code(source: &SourceText) -> Markup {
 }
 
 /// The same by hand: on the command line, and in two consoles of the engine.
-fn again(run: &SteppedRun) -> Markup {
+fn again(run: &SteppedRun, script: &str) -> Markup {
     html! {
         @if !run.replay.is_empty() {
             h2 { "Run it yourself" }
             (copyable("replay", "the command", &run.replay))
         }
-        @if !run.setup_sql.is_empty() {
+        @if !script.is_empty() {
             details {
                 summary { "The same as SQL, with a console for each client" }
-                (copyable("sql", "the SQL", &script(run)))
+                (copyable("sql", "the SQL", script))
             }
         }
     }
-}
-
-/// The steps as SQL, each behind the client that sends it.
-fn script(run: &SteppedRun) -> String {
-    let steps = run.steps.iter().filter(|step| step.resumes.is_none());
-    let steps = steps.map(|step| format!("/* {} */ {}", step.client, ended(&step.text)));
-    let lines = [
-        "-- Set it up.".to_owned(),
-        run.setup_sql.trim_end().to_owned(),
-        String::new(),
-        "-- A console for each client. Run the lines in this order.".to_owned(),
-    ];
-    let end = [
-        String::new(),
-        "-- What became of it.".to_owned(),
-        run.inspect_sql.trim_end().to_owned(),
-    ];
-    let lines: Vec<_> = lines.into_iter().chain(steps).chain(end).collect();
-    lines.join("\n")
-}
-
-fn ended(statement: &str) -> String {
-    format!("{};", statement.trim_end().trim_end_matches(';'))
 }
 
 #[cfg(test)]
@@ -125,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_schedule_is_shown_with_its_story_and_its_source() {
-        let page = whole(&lost_update()).into_string();
+        let page = whole(&lost_update(), "SQL").into_string();
         assert!(
             page.contains(r#"<section class="verdict anomaly""#),
             "{page}"
@@ -133,15 +110,6 @@ mod tests {
         assert!(page.contains("<p>A read 0 before B wrote 100; A then wrote 100.</p>"));
         assert!(page.contains(r#"<li id="L102" value="102"><code>    s.begin().await?;</code>"#));
         assert!(page.contains(r#"<div id="picture" data-kind="schedule" hidden>"#));
-    }
-
-    #[test]
-    fn the_script_has_a_statement_a_line() {
-        let script = script(&lost_update());
-        assert!(
-            script.contains("/* B */ UPDATE accounts SET balance = 100;"),
-            "{script}"
-        );
     }
 
     #[test]
@@ -166,7 +134,7 @@ mod tests {
         if let Some(source) = &mut run.source {
             source.lines.push(bad);
         }
-        let page = whole(&run).into_string();
+        let page = whole(&run, &run.title).into_string();
         assert!(!page.contains("<img"), "{page}");
     }
 }
