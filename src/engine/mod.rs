@@ -92,6 +92,7 @@ pub use pool::PoolUse;
 pub(crate) use quotes::{Endless, Quotes, begins_word, continues_name};
 pub use ready::WriteProbe;
 pub use schema::SchemaGap;
+pub(crate) use session::shared_work;
 pub use session::{Kept, Session};
 pub use settings::{Address, Journal, SessionsOf, Settings};
 pub use statement::{StatementKind, UserStatement};

@@ -27,6 +27,7 @@ use super::named_lock::NamedLock;
 use super::{Engine, Fault, Flavour, Isolation};
 use crate::step::{Observer, Place};
 pub use kept::Kept;
+pub(crate) use steps::shared_work;
 use transactions::Transaction;
 use verbatim::SessionState;
 use waiting::Pacing;

@@ -32,6 +32,21 @@ macro_rules! perform_step {
     }};
 }
 
+/// Work that several strategies share: its steps belong to the line that calls it, because that
+/// line is the strategy's. It is the body of a function with `#[track_caller]`.
+macro_rules! shared_work {
+    ($session:ident, $work:block) => {{
+        let caller = std::panic::Location::caller();
+        async move {
+            let outer = $session.enter(caller);
+            let done = async { $work }.await;
+            $session.leave(outer);
+            done
+        }
+    }};
+}
+pub(crate) use shared_work;
+
 impl Session<'_> {
     /// A step that is a statement, in this engine's spelling.
     #[track_caller]

@@ -1,7 +1,7 @@
 //! What a client asks for, and the steps that several strategies take for it.
 
 use super::{Claim, Receipt, Refusal};
-use crate::engine::{Fault, Kept, Session};
+use crate::engine::{Fault, Kept, Session, shared_work};
 
 /// What a client asks for: add an amount to an account's balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +22,19 @@ impl Deposit {
     /// # Errors
     /// [`Conflict::ClaimLost`](super::keys::Conflict::ClaimLost) if another request has taken the
     /// claim over. The caller must keep nothing then.
-    pub(super) async fn commit(
+    #[track_caller]
+    pub(super) fn commit(
         &self,
         s: &mut Session<'_>,
         receipt: Receipt,
-    ) -> Result<Receipt, Refusal> {
-        if let Some(claim) = self.claim {
-            claim.answer(s, &receipt).await?;
-        }
-        s.commit().await?;
-        Ok(receipt)
+    ) -> impl Future<Output = Result<Receipt, Refusal>> {
+        shared_work!(s, {
+            if let Some(claim) = self.claim {
+                claim.answer(s, &receipt).await?;
+            }
+            s.commit().await?;
+            Ok(receipt)
+        })
     }
 
     /// Stores the answer if the deposit has a key, for a strategy without a transaction. It is a
@@ -41,20 +44,23 @@ impl Deposit {
     /// # Errors
     /// [`Conflict::ClaimLost`](super::keys::Conflict::ClaimLost) if another request has taken the
     /// claim over.
-    pub(super) async fn answer_first(
+    #[track_caller]
+    pub(super) fn answer_first(
         &self,
         s: &mut Session<'_>,
         receipt: &Receipt,
-    ) -> Result<(), Refusal> {
-        if let Some(claim) = self.claim {
-            let stored = claim.answer(s, receipt).await;
-            // The stored answer is no part of the deposit, of which nothing is kept yet.
-            if s.kept() == Kept::Something {
-                s.count_anew();
+    ) -> impl Future<Output = Result<(), Refusal>> {
+        shared_work!(s, {
+            if let Some(claim) = self.claim {
+                let stored = claim.answer(s, receipt).await;
+                // The stored answer is no part of the deposit, of which nothing is kept yet.
+                if s.kept() == Kept::Something {
+                    s.count_anew();
+                }
+                return stored;
             }
-            return stored;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// The same deposit, under this claim.
@@ -77,19 +83,25 @@ impl Deposit {
 
     /// Why an `UPDATE … WHERE balance <= …` has matched no row: the balance is too large, or there
     /// is no such account.
-    pub(super) async fn why_not_added(&self, s: &mut Session<'_>) -> Result<Refusal, Fault> {
-        let balance = s
-            .read(
-                "look why not",
-                "SELECT balance FROM accounts WHERE id = ?",
-                &[self.account],
-            )
-            .await?;
-        Ok(match balance {
-            Some(balance) => Refusal::Overflow {
-                balance: balance.into(),
-            },
-            None => Refusal::UnknownAccount,
+    #[track_caller]
+    pub(super) fn why_not_added(
+        &self,
+        s: &mut Session<'_>,
+    ) -> impl Future<Output = Result<Refusal, Fault>> {
+        shared_work!(s, {
+            let balance = s
+                .read(
+                    "look why not",
+                    "SELECT balance FROM accounts WHERE id = ?",
+                    &[self.account],
+                )
+                .await?;
+            Ok(match balance {
+                Some(balance) => Refusal::Overflow {
+                    balance: balance.into(),
+                },
+                None => Refusal::UnknownAccount,
+            })
         })
     }
 }

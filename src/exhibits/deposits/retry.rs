@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::{Receipt, Refusal};
-use crate::engine::{Fault, Session};
+use crate::engine::{Fault, Session, shared_work};
 
 /// How long to pause before a failed attempt is made again. There are at most five pauses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -98,14 +98,20 @@ impl Attempts {
     ///
     /// # Errors
     /// [`Refusal::GaveUp`] if that was the last attempt.
-    pub(super) async fn next(&mut self, s: &mut Session<'_>) -> Result<(), Refusal> {
-        s.rollback().await?;
-        if s.pause().await {
-            self.0 += 1;
-            Ok(())
-        } else {
-            Err(Refusal::GaveUp { attempts: self.0 })
-        }
+    #[track_caller]
+    pub(super) fn next(
+        &mut self,
+        s: &mut Session<'_>,
+    ) -> impl Future<Output = Result<(), Refusal>> {
+        shared_work!(s, {
+            s.rollback().await?;
+            if s.pause().await {
+                self.0 += 1;
+                Ok(())
+            } else {
+                Err(Refusal::GaveUp { attempts: self.0 })
+            }
+        })
     }
 
     /// The receipt of the current attempt, if it succeeds.

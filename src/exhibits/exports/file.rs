@@ -13,7 +13,7 @@ use super::name::FileName;
 use super::rows::Rows;
 use super::sheet::{Chunk, ExportId, Sheet};
 use super::{ExportRequest, ExportTotals};
-use crate::engine::{Fault, Session};
+use crate::engine::{Fault, Session, shared_work};
 use crate::step::{Action, Argument, Effect};
 
 /// A file into which an export is written. It is removed when it is dropped, unless it was
@@ -32,37 +32,43 @@ pub(super) struct ExportFile {
 
 impl ExportFile {
     /// Opens a file that other clients may write and read as well, and empties it.
-    pub(super) async fn overwrite(
+    #[track_caller]
+    pub(super) fn overwrite(
         s: &mut Session<'_>,
         folder: &Folder,
         name: &FileName,
-    ) -> Result<Self, Fault> {
-        let open = {
-            let (folder, name) = (folder.clone(), name.clone());
-            move || folder.overwrite(&name)
-        };
-        let work = blocking("the export could not be opened", open);
-        let step = (Action::Write, "open and empty", Effect::Conflicts);
-        let opened = s.outside(step, [name.as_str().into()], work).await?;
-        Ok(Self::new(opened, folder, Effect::Conflicts))
+    ) -> impl Future<Output = Result<Self, Fault>> {
+        shared_work!(s, {
+            let open = {
+                let (folder, name) = (folder.clone(), name.clone());
+                move || folder.overwrite(&name)
+            };
+            let work = blocking("the export could not be opened", open);
+            let step = (Action::Write, "open and empty", Effect::Conflicts);
+            let opened = s.outside(step, [name.as_str().into()], work).await?;
+            Ok(Self::new(opened, folder, Effect::Conflicts))
+        })
     }
 
     /// Creates a file that no other client knows.
-    pub(super) async fn create(
+    #[track_caller]
+    pub(super) fn create(
         s: &mut Session<'_>,
         folder: &Folder,
         label: &'static str,
         name: String,
-    ) -> Result<Self, Fault> {
-        let create = {
-            let folder = folder.clone();
-            move || folder.create_file(&name)
-        };
-        let work = blocking("the export could not be made", create);
-        let created = s
-            .outside((Action::Write, label, Effect::Local), NONE, work)
-            .await?;
-        Ok(Self::new(created, folder, Effect::Local))
+    ) -> impl Future<Output = Result<Self, Fault>> {
+        shared_work!(s, {
+            let create = {
+                let folder = folder.clone();
+                move || folder.create_file(&name)
+            };
+            let work = blocking("the export could not be made", create);
+            let created = s
+                .outside((Action::Write, label, Effect::Local), NONE, work)
+                .await?;
+            Ok(Self::new(created, folder, Effect::Local))
+        })
     }
 
     fn new((file, path): (File, PathBuf), folder: &Folder, effect: Effect) -> Self {
@@ -80,25 +86,28 @@ impl ExportFile {
     }
 
     /// Writes the header, all rows and the trailer, chunk by chunk.
-    pub(super) async fn fill(
+    #[track_caller]
+    pub(super) fn fill(
         &mut self,
         s: &mut Session<'_>,
         request: &ExportRequest,
         mut rows: Rows,
-    ) -> Result<ExportTotals, Fault> {
-        let mut sheet = Sheet::begin(self.export, request.account)?;
-        let mut bytes = 0;
-        while let Some(row) = rows.next(s).await? {
-            if let Some(chunk) = sheet.full(self.chunk)? {
-                bytes += self.write(s, chunk).await?;
+    ) -> impl Future<Output = Result<ExportTotals, Fault>> {
+        shared_work!(s, {
+            let mut sheet = Sheet::begin(self.export, request.account)?;
+            let mut bytes = 0;
+            while let Some(row) = rows.next(s).await? {
+                if let Some(chunk) = sheet.full(self.chunk)? {
+                    bytes += self.write(s, chunk).await?;
+                }
+                sheet.add(&row)?;
             }
-            sheet.add(&row)?;
-        }
-        bytes += self.write(s, sheet.end()?).await?;
-        Ok(ExportTotals {
-            export: self.export,
-            rows: sheet.rows(),
-            bytes,
+            bytes += self.write(s, sheet.end()?).await?;
+            Ok(ExportTotals {
+                export: self.export,
+                rows: sheet.rows(),
+                bytes,
+            })
         })
     }
 
@@ -127,22 +136,25 @@ impl ExportFile {
     /// that the file is brought to the disk: otherwise a crash of the machine could leave the name
     /// without the content. The two are one step, because no client can observe when the first of
     /// them happens.
-    pub(super) async fn rename(
+    #[track_caller]
+    pub(super) fn rename(
         mut self,
         s: &mut Session<'_>,
         folder: &Folder,
         name: &FileName,
-    ) -> Result<(), Fault> {
-        let to = folder.path().join(name.as_str());
-        let (file, from) = (Arc::clone(&self.file), self.partial.path.clone());
-        let work = blocking("the export could not be renamed", move || {
-            file.sync_data()?;
-            from.map_or(Ok(()), |from| fs::rename(from, to))
-        });
-        let step = (Action::Write, "rename to", Effect::Conflicts);
-        s.outside(step, [name.as_str().into()], work).await?;
-        self.partial.path = None;
-        Ok(())
+    ) -> impl Future<Output = Result<(), Fault>> {
+        shared_work!(s, {
+            let to = folder.path().join(name.as_str());
+            let (file, from) = (Arc::clone(&self.file), self.partial.path.clone());
+            let work = blocking("the export could not be renamed", move || {
+                file.sync_data()?;
+                from.map_or(Ok(()), |from| fs::rename(from, to))
+            });
+            let step = (Action::Write, "rename to", Effect::Conflicts);
+            s.outside(step, [name.as_str().into()], work).await?;
+            self.partial.path = None;
+            Ok(())
+        })
     }
 
     /// Keeps the file, which is whole.

@@ -5,7 +5,7 @@ use std::vec;
 
 use super::{ExportRequest, Refusal};
 use crate::accounts::Transaction;
-use crate::engine::{Fault, Session};
+use crate::engine::{Fault, Session, shared_work};
 
 /// The number of transactions in a page.
 const PAGE: i64 = 1000;
@@ -24,27 +24,39 @@ impl Rows {
     ///
     /// # Errors
     /// [`Refusal::UnknownAccount`], or the engine's refusal.
-    pub(super) async fn of(s: &mut Session<'_>, request: &ExportRequest) -> Result<Self, Refusal> {
-        let mut rows = Self {
-            account: request.account,
-            page: Vec::new().into_iter(),
-            next: None,
-        };
-        rows.read(s, 0).await?;
-        if rows.page.len() == 0 && !exists(s, request.account).await? {
-            return Err(Refusal::UnknownAccount);
-        }
-        Ok(rows)
+    #[track_caller]
+    pub(super) fn of(
+        s: &mut Session<'_>,
+        request: &ExportRequest,
+    ) -> impl Future<Output = Result<Self, Refusal>> {
+        shared_work!(s, {
+            let mut rows = Self {
+                account: request.account,
+                page: Vec::new().into_iter(),
+                next: None,
+            };
+            rows.read(s, 0).await?;
+            if rows.page.len() == 0 && !exists(s, request.account).await? {
+                return Err(Refusal::UnknownAccount);
+            }
+            Ok(rows)
+        })
     }
 
     /// The next transaction. None at the end.
-    pub(super) async fn next(&mut self, s: &mut Session<'_>) -> Result<Option<Transaction>, Fault> {
-        if self.page.len() == 0
-            && let Some(after) = self.next
-        {
-            self.read(s, after).await?;
-        }
-        Ok(self.page.next())
+    #[track_caller]
+    pub(super) fn next(
+        &mut self,
+        s: &mut Session<'_>,
+    ) -> impl Future<Output = Result<Option<Transaction>, Fault>> {
+        shared_work!(s, {
+            if self.page.len() == 0
+                && let Some(after) = self.next
+            {
+                self.read(s, after).await?;
+            }
+            Ok(self.page.next())
+        })
     }
 
     /// Reads a page. The statement names no other table. If it were joined with the accounts, MySQL

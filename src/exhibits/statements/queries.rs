@@ -2,7 +2,7 @@
 
 use super::StatementRequest;
 use crate::accounts::{Transaction, of_halves};
-use crate::engine::{Fault, Session};
+use crate::engine::{Fault, Session, shared_work};
 
 /// An account's balance, and the balance with which it was opened.
 pub(super) struct AccountBalance {
@@ -29,15 +29,17 @@ impl TransactionTotals {
 
 /// The account's balance in all places, read by one SQL statement. None if there is no such
 /// account.
-pub(super) async fn balance(
+#[track_caller]
+pub(super) fn balance(
     s: &mut Session<'_>,
     request: &StatementRequest,
-) -> Result<Option<AccountBalance>, Fault> {
-    // The two halves of the amounts are summed separately, so that no sum exceeds 64 bits.
-    let row = s
-        .row(
-            "read balance",
-            "SELECT a.balance, a.opening_balance, \
+) -> impl Future<Output = Result<Option<AccountBalance>, Fault>> {
+    shared_work!(s, {
+        // The two halves of the amounts are summed separately, so that no sum exceeds 64 bits.
+        let row = s
+            .row(
+                "read balance",
+                "SELECT a.balance, a.opening_balance, \
                  (SELECT CAST(COALESCE(SUM(s.balance >> 32), 0) AS SIGNED) \
                   FROM account_slots s WHERE s.account_id = a.id), \
                  (SELECT CAST(COALESCE(SUM(s.balance & 4294967295), 0) AS SIGNED) \
@@ -47,64 +49,73 @@ pub(super) async fn balance(
                  (SELECT CAST(COALESCE(SUM((t.amount & 4294967295) * t.appended), 0) AS SIGNED) \
                   FROM transactions t WHERE t.account_id = a.id) \
              FROM accounts a WHERE a.id = ?",
-            &[request.account],
-        )
-        .await?;
-    let held = |[
-        column,
-        opening_balance,
-        upper_slots,
-        lower_slots,
-        upper,
-        lower,
-    ]: [i64; 6]| AccountBalance {
-        balance: i128::from(column) + of_halves(upper_slots, lower_slots) + of_halves(upper, lower),
-        opening_balance,
-    };
-    Ok(row.map(held))
+                &[request.account],
+            )
+            .await?;
+        let held = |[
+            column,
+            opening_balance,
+            upper_slots,
+            lower_slots,
+            upper,
+            lower,
+        ]: [i64; 6]| AccountBalance {
+            balance: i128::from(column)
+                + of_halves(upper_slots, lower_slots)
+                + of_halves(upper, lower),
+            opening_balance,
+        };
+        Ok(row.map(held))
+    })
 }
 
 /// The number and the sum of all of the account's transactions.
-pub(super) async fn sum(
+#[track_caller]
+pub(super) fn sum(
     s: &mut Session<'_>,
     request: &StatementRequest,
-) -> Result<TransactionTotals, Fault> {
-    let row = s
-        .row(
-            "sum up transactions",
-            "SELECT CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED), \
+) -> impl Future<Output = Result<TransactionTotals, Fault>> {
+    shared_work!(s, {
+        let row = s
+            .row(
+                "sum up transactions",
+                "SELECT CAST(COALESCE(SUM(amount & 4294967295), 0) AS SIGNED), \
                  CAST(COALESCE(SUM(amount >> 32), 0) AS SIGNED), COUNT(*) \
              FROM transactions WHERE account_id = ?",
-            &[request.account],
-        )
-        .await?;
-    let [lower, upper, transactions] = row.unwrap_or_default();
-    Ok(TransactionTotals {
-        transactions,
-        sum: of_halves(upper, lower),
+                &[request.account],
+            )
+            .await?;
+        let [lower, upper, transactions] = row.unwrap_or_default();
+        Ok(TransactionTotals {
+            transactions,
+            sum: of_halves(upper, lower),
+        })
     })
 }
 
 /// The newest of the account's transactions, at most as many as are asked for.
-pub(super) async fn latest(
+#[track_caller]
+pub(super) fn latest(
     s: &mut Session<'_>,
     request: &StatementRequest,
-) -> Result<Vec<Transaction>, Fault> {
-    let rows = s
-        .rows::<3>(
-            "list transactions",
-            "SELECT id, amount, created_at FROM transactions \
+) -> impl Future<Output = Result<Vec<Transaction>, Fault>> {
+    shared_work!(s, {
+        let rows = s
+            .rows::<3>(
+                "list transactions",
+                "SELECT id, amount, created_at FROM transactions \
              WHERE account_id = ? ORDER BY id DESC LIMIT ?",
-            &[request.account, request.limit],
-        )
-        .await?;
-    let transaction = |row: [Option<i64>; 3]| {
-        let [id, amount, created_at_us] = row.map(Option::unwrap_or_default);
-        Transaction {
-            id,
-            amount,
-            created_at_us,
-        }
-    };
-    Ok(rows.into_iter().map(transaction).collect())
+                &[request.account, request.limit],
+            )
+            .await?;
+        let transaction = |row: [Option<i64>; 3]| {
+            let [id, amount, created_at_us] = row.map(Option::unwrap_or_default);
+            Transaction {
+                id,
+                amount,
+                created_at_us,
+            }
+        };
+        Ok(rows.into_iter().map(transaction).collect())
+    })
 }
