@@ -3,7 +3,7 @@
 
 use crate::accounts::OPEN_SLOTS;
 use crate::engine::{Database, Fault};
-use crate::explore::{Pending, Rows};
+use crate::explore::{Pending, Rows, StoredValue, session_to_look_in};
 use crate::step::Unobserved;
 
 /// The amount of each deposit, and of each transaction that an account is opened with.
@@ -22,6 +22,38 @@ pub(crate) const INSPECT_SQL: &str = "SELECT balance FROM accounts WHERE id = 1;
      SELECT SUM(balance) FROM account_slots WHERE account_id = 1;\n\
      SELECT SUM(amount) FROM transactions WHERE account_id = 1 AND appended = 1;\n\
      SELECT SUM(amount) FROM transactions WHERE account_id = 1;";
+
+/// Looks at what an account holds in all places, and at the sum of its transactions.
+pub(crate) fn look(
+    database: &Database,
+    account: i64,
+) -> Pending<'_, Result<Vec<StoredValue>, Fault>> {
+    Box::pin(async move {
+        let mut session = session_to_look_in(database).await?;
+        let row = session
+            .row::<4>(
+                "look at the account",
+                "SELECT a.balance, \
+                     (SELECT CAST(COALESCE(SUM(s.balance), 0) AS SIGNED) \
+                      FROM account_slots s WHERE s.account_id = a.id), \
+                     (SELECT CAST(COALESCE(SUM(t.amount * t.appended), 0) AS SIGNED) \
+                      FROM transactions t WHERE t.account_id = a.id), \
+                     (SELECT CAST(COALESCE(SUM(t.amount), 0) AS SIGNED) \
+                      FROM transactions t WHERE t.account_id = a.id) \
+                 FROM accounts a WHERE a.id = ?",
+                &[account],
+            )
+            .await;
+        session.end().await;
+        let values = row?.map(|[column, slots, appended, transactions]| {
+            vec![
+                StoredValue::new("balance", column + slots + appended),
+                StoredValue::new("sum of transactions", transactions),
+            ]
+        });
+        Ok(values.unwrap_or_default())
+    })
+}
 
 /// An account for each run.
 #[derive(Debug, Clone, Copy, Default)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::search::{JudgedRun, Plan, Schedules, Stop, search};
-use super::{About, Fixture, Highlight, RunError, Schedule, Subject, Trace, refusal};
+use super::search::{JudgedRun, Plan, Schedules, Stop, look_at, search};
+use super::{About, Fixture, Highlight, Looks, RunError, Schedule, Subject, Trace, refusal};
 use crate::engine::{Engine, FaultKind, Lane};
 use crate::verdict::{Anomaly, Verdict};
 
@@ -66,6 +66,8 @@ pub struct Example {
     pub second: Option<i64>,
     /// SQL that shows a person what became of it. None if it is the same for all runs.
     pub inspect_sql: Option<String>,
+    /// What was stored after each step.
+    pub looks: Looks,
 }
 
 impl Finding {
@@ -166,6 +168,7 @@ impl Example {
             inspect_sql: subject.judge.inspect_sql(engine, &run.results),
             fixture: run.fixture,
             second: judged.second,
+            looks: Looks::None,
             schedule: run.schedule,
             trace: run.trace,
         }
@@ -204,6 +207,44 @@ pub async fn explore(
         tally,
         unexpected: Vec::new(),
     };
+    if ended.is_ok() && !stop.is_stopped() {
+        look_at_examples(&mut finding, &lanes[0], subject).await;
+    }
     finding.unexpected = subject.judge.unexpected(&finding);
     (finding, ended)
+}
+
+/// Runs each example that a report shows once more, and looks at what is stored after each step.
+async fn look_at_examples(finding: &mut Finding, lane: &Lane, subject: &Arc<Subject>) {
+    let fixture = Fixture::Row(0);
+    if subject.judge.look(&lane.database, fixture).is_none() {
+        return;
+    }
+    let is_refusal = |it: Verdict| matches!(it, Verdict::Refused(_) | Verdict::Declined);
+    let shown = [
+        finding.simplest(Verdict::is_anomaly),
+        finding.simplest(is_refusal),
+        finding.replayed(),
+    ];
+    let mut shown: Vec<_> = shown.into_iter().flatten().map(|(it, _)| it).collect();
+    shown.sort();
+    shown.dedup();
+    for verdict in shown {
+        let plan = finding.plan.clone();
+        let Some(example) = finding.tally.examples.get_mut(&verdict) else {
+            continue;
+        };
+        let again = look_at(lane, subject, &plan, &example.schedule).await;
+        example.looks = match again {
+            Some(again) if example.is_the_same(&again, verdict) => again.run.looks,
+            Some(_) | None => Looks::OtherCourse,
+        };
+    }
+}
+
+impl Example {
+    /// Whether another run of the schedule took the same course.
+    fn is_the_same(&self, again: &JudgedRun, verdict: Verdict) -> bool {
+        again.verdict == verdict && again.run.trace.shape() == self.trace.shape()
+    }
 }

@@ -9,6 +9,7 @@
 //! - [`run_schedule`]: one run. Its scheduler lets one client go at a time.
 //! - [`Policy`]: decides which client goes next, and which further runs follow from a run.
 //! - [`Trace`]: what happened in a run.
+//! - `look`: what is stored after each step.
 //! - [`explore()`]: all runs, several at once; what they add up to is a [`Finding`].
 //! - `rules`: what may be asked of an exploration.
 //! - [`Job`]: one exploration: subjects on one engine or on all of them, told as events.
@@ -17,6 +18,7 @@
 mod finding;
 mod gate;
 mod job;
+mod look;
 mod patience;
 mod places;
 mod policy;
@@ -33,6 +35,7 @@ mod trace;
 pub use finding::{Example, Finding, Tally, explore};
 pub use gate::Gate;
 pub use job::{Event, Events, Exploration, Exploring, Job, JobError, PARALLEL, Place};
+pub use look::{Looks, StoredValue, session_to_look_in};
 pub use places::settings;
 pub use policy::{Divergence, Exhaustive, ParkedClient, Policy, Random, Replay};
 pub use rules::{PlanRequest, PolicyName, UnfitRequest};

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use super::look::Looker;
 use super::patience::Pace;
 use super::scheduler::{Scheduler, Stopped};
-use super::{Client, ClientResult, Clients, Divergence, Fixture, Policy, Schedule, Trace};
+use super::{
+    Client, ClientResult, Clients, Divergence, Fixture, Judge, Looks, Policy, Schedule, Trace,
+};
 use crate::engine::{Database, Fault};
 
 /// A run that came to its end.
@@ -20,6 +23,8 @@ pub struct Run {
     pub trace: Trace,
     /// How each client ended, in the order of their names.
     pub results: Vec<ClientResult>,
+    /// What was stored after each step.
+    pub looks: Looks,
 }
 
 /// Why a run did not come to its end.
@@ -132,19 +137,33 @@ pub async fn run_schedule(
     count: usize,
     policy: &mut dyn Policy,
 ) -> Result<Option<Run>, RunError> {
-    run_at(Pace::Patient, database, clients, fixture, count, policy).await
+    let setting = RunSetting {
+        pace: Pace::Patient,
+        looked_at_by: None,
+    };
+    run_in(setting, database, clients, fixture, count, policy).await
 }
 
-/// As [`run_schedule`], at this pace.
-pub(super) async fn run_at(
-    pace: Pace,
+/// How a run is watched.
+pub(super) struct RunSetting<'j> {
+    pub(super) pace: Pace,
+    /// Looks at what is stored after each step. None if nobody looks.
+    pub(super) looked_at_by: Option<&'j Arc<dyn Judge>>,
+}
+
+/// As [`run_schedule`], in this setting.
+pub(super) async fn run_in(
+    setting: RunSetting<'_>,
     database: &Database,
     clients: &Arc<dyn Clients>,
     fixture: Fixture,
     count: usize,
     policy: &mut dyn Policy,
 ) -> Result<Option<Run>, RunError> {
-    let mut scheduler = Scheduler::start(database, clients, fixture, count, pace);
+    let mut scheduler = Scheduler::start(database, clients, fixture, count, setting.pace);
+    scheduler.looker = setting
+        .looked_at_by
+        .map(|judge| Looker::new(judge, fixture));
     match scheduler.drive(policy).await {
         Ok(true) => scheduler.into_run(fixture).map(Some),
         Ok(false) => {

@@ -14,11 +14,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::gate::{Event, Gate};
+use super::look::Looker;
 use super::patience::{Pace, Patience};
 use super::seat::{Seat, State, UnderWay};
 use super::trace::{Row, What};
 use super::{
-    Client, Clients, Divergence, Fixture, ParkedClient, Policy, Run, RunError, Schedule, Trace,
+    Client, Clients, Divergence, Fixture, Looks, ParkedClient, Policy, Run, RunError, Schedule,
+    Trace,
 };
 use crate::engine::{Database, Fault, FaultKind, Standstill};
 use crate::step::{Ending, Record};
@@ -65,6 +67,8 @@ pub(super) struct Scheduler<'d> {
     patience: Patience,
     /// Whether the patience was too short, so that the run says nothing.
     is_hasty: bool,
+    /// Looks at what is stored after each step. None if nobody looks.
+    pub(super) looker: Option<Looker>,
     /// Aborts the clients when the run is dropped.
     _tasks: JoinSet<()>,
 }
@@ -95,6 +99,7 @@ impl<'d> Scheduler<'d> {
             held_up: Vec::new(),
             patience: Patience::with(database, pace),
             is_hasty: false,
+            looker: None,
             _tasks: tasks,
         }
     }
@@ -105,6 +110,9 @@ impl<'d> Scheduler<'d> {
             self.settle().await?;
             if self.is_hasty {
                 return Err(Stopped::Hasty);
+            }
+            if let Some(looker) = &mut self.looker {
+                looker.look(self.database, self.schedule.0.len()).await;
             }
             let parked = self.parked();
             if !parked.is_empty() {
@@ -142,6 +150,10 @@ impl<'d> Scheduler<'d> {
         Ok(Run {
             fixture,
             results: results.collect::<Result<_, _>>()?,
+            looks: match self.looker {
+                Some(looker) => looker.looks(&self.trace),
+                None => Looks::None,
+            },
             schedule: self.schedule,
             trace: self.trace,
         })

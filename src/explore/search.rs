@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
 use super::patience::Pace;
-use super::run::run_at;
+use super::run::{RunSetting, run_in};
 use super::trace::Shape;
 use super::{
     Exhaustive, Fixture, Fixtures, Policy, Random, Replay, Rows, Run, RunError, Schedule, Subject,
@@ -158,6 +158,26 @@ pub(super) async fn search(
     (left_out, result)
 }
 
+/// Runs this schedule once more in the lane, and looks at what is stored after each step. None if
+/// the run could not be brought to do what it did before.
+pub(super) async fn look_at(
+    lane: &Lane,
+    subject: &Arc<Subject>,
+    plan: &Plan,
+    schedule: &Schedule,
+) -> Option<JudgedRun> {
+    let mut worker = Worker::on(lane, subject);
+    worker.looks = true;
+    let policy: Box<dyn Policy> = Box::new(Replay::new(schedule.clone()));
+    let explored = worker.explore_one(plan.clients, plan.instances, policy);
+    let explored = explored.await;
+    worker.tidy_up().await;
+    match explored {
+        Ok((Attempt::Judged(judged), _)) => Some(*judged),
+        Ok((Attempt::Covered | Attempt::Diverged, _)) | Err(_) => None,
+    }
+}
+
 /// What a search has left out.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LeftOut {
@@ -218,6 +238,8 @@ struct Worker {
     used: Vec<i64>,
     /// How the next attempt runs.
     pace: Pace,
+    /// Whether it looks at what is stored after each step.
+    looks: bool,
 }
 
 impl Worker {
@@ -238,6 +260,7 @@ impl Worker {
             fresh: Vec::new(),
             used: Vec::new(),
             pace: Pace::Quick,
+            looks: false,
         }
     }
 
@@ -311,7 +334,11 @@ impl Worker {
     ) -> Result<Attempt, RunError> {
         let fixture = self.fixture().await?;
         let served = (self.subject.clients)(instances);
-        let running = run_at(self.pace, &self.database, &served, fixture, clients, policy);
+        let setting = RunSetting {
+            pace: self.pace,
+            looked_at_by: Some(&self.subject.judge).filter(|_| self.looks),
+        };
+        let running = run_in(setting, &self.database, &served, fixture, clients, policy);
         let Some(run) = running.await? else {
             return Ok(Attempt::Covered);
         };

@@ -10,7 +10,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Client, Finding, Gate, Trace};
+use super::{Client, Finding, Gate, StoredValue, Trace};
 use crate::answer::Datum;
 use crate::engine::{Database, Engine, Fault, FaultKind, Flavour, Isolation, LaneKind, Session};
 use crate::verdict::{Anomaly, Outcome, Verdict};
@@ -325,6 +325,17 @@ pub trait Judge: fmt::Debug + Send + Sync {
         fixture: Fixture,
         results: &'a [ClientResult],
     ) -> Pending<'a, Result<Verdict, Fault>>;
+
+    /// Reads what is stored, in a [session to look in](super::session_to_look_in): a few named
+    /// values that are the same in every run of the same schedule. None if there is nothing that
+    /// one can look at without disturbing the clients.
+    fn look<'a>(
+        &'a self,
+        _database: &'a Database,
+        _fixture: Fixture,
+    ) -> Option<Pending<'a, Result<Vec<StoredValue>, Fault>>> {
+        None
+    }
 
     /// Where in a run with this anomaly it went wrong. None if no single row shows it.
     fn highlight(

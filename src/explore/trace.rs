@@ -110,6 +110,19 @@ impl Trace {
         })
     }
 
+    /// Whether a client has a transaction open after the row with this index.
+    pub(super) fn is_in_transaction(&self, client: Client, index: usize) -> bool {
+        let rows = self.rows.get(..=index).unwrap_or(&self.rows);
+        let mut theirs = rows.iter().rev().filter(|row| row.client == client);
+        let last = theirs.find_map(|row| match (row.step.action, row.ending()?) {
+            (_, Ending::Failed { .. }) => None,
+            (Action::Begin, _) => Some(true),
+            (Action::Commit | Action::Rollback, _) => Some(false),
+            _ => None,
+        });
+        last.unwrap_or(false)
+    }
+
     /// Whether a client had to wait for a lock.
     pub fn has_waits(&self) -> bool {
         self.rows.iter().any(|row| row.what == What::Waits)

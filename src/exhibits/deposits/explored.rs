@@ -11,10 +11,10 @@ use crate::accounts;
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::account_fixtures::{AMOUNT, INSPECT_SQL, PARTS, SETUP_SQL};
 use crate::exhibits::card::Card;
-use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen};
+use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen, account_fixtures};
 use crate::explore::{
     About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
-    Row, Subject, Trace, verdict_of,
+    Row, StoredValue, Subject, Trace, verdict_of,
 };
 use crate::verdict::{Anomaly, Outcome, Verdict};
 
@@ -193,6 +193,14 @@ impl Judge for Books {
             };
             Ok(verdict_of(anomaly, results))
         })
+    }
+
+    fn look<'a>(
+        &'a self,
+        database: &'a Database,
+        fixture: Fixture,
+    ) -> Option<Pending<'a, Result<Vec<StoredValue>, Fault>>> {
+        Some(account_fixtures::look(database, fixture.id()))
     }
 
     fn highlight(

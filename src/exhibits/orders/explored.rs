@@ -9,14 +9,14 @@ use super::order::uuid_v7;
 use super::tables::NUMBERED;
 use super::{
     ANOMALIES, DeliveryDate, Failure, ITEMS, Order, OrderLine, PAIRS, Pair, RandomIds, Refusal,
-    STRATEGIES, Strategy, consumer,
+    STRATEGIES, Strategy, consumer, look,
 };
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::card::Card;
 use crate::exhibits::{Exhibit, Setting, Specimen};
 use crate::explore::{
     About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
-    Row, Rows, Subject, Trace, What, verdict_of,
+    Row, Rows, StoredValue, Subject, Trace, What, verdict_of,
 };
 use crate::step::{Argument, Ending};
 use crate::verdict::{Anomaly, Verdict};
@@ -153,6 +153,14 @@ impl Judge for Auditor {
             let audit = Audit::of(database, fixture.id(), &[self.pair]).await?;
             Ok(verdict_of(audit.worst(), results))
         })
+    }
+
+    fn look<'a>(
+        &'a self,
+        database: &'a Database,
+        fixture: Fixture,
+    ) -> Option<Pending<'a, Result<Vec<StoredValue>, Fault>>> {
+        Some(look::look(database, fixture.id(), self.pair))
     }
 
     fn highlight(

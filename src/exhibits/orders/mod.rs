@@ -35,6 +35,7 @@ pub mod consumer;
 mod explored;
 pub mod insert_select_max;
 mod legacy;
+mod look;
 pub mod max_id_head_first;
 pub mod max_id_lines_first;
 pub mod number_table;

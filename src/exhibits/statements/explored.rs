@@ -8,10 +8,10 @@ use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::account_fixtures::{AMOUNT, INSPECT_SQL, SETUP_SQL};
 use crate::exhibits::card::Card;
 use crate::exhibits::deposits::{Deposit, Refusal, atomic_update};
-use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen};
+use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen, account_fixtures};
 use crate::explore::{
     About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
-    Subject, Trace, verdict_of,
+    StoredValue, Subject, Trace, verdict_of,
 };
 use crate::step::Action;
 use crate::verdict::{Anomaly, Verdict};
@@ -83,6 +83,14 @@ impl Judge for Balance {
     ) -> Pending<'a, Result<Verdict, Fault>> {
         let anomaly = results.iter().find_map(|it| it.saw);
         Box::pin(std::future::ready(Ok(verdict_of(anomaly, results))))
+    }
+
+    fn look<'a>(
+        &'a self,
+        database: &'a Database,
+        fixture: Fixture,
+    ) -> Option<Pending<'a, Result<Vec<StoredValue>, Fault>>> {
+        Some(account_fixtures::look(database, fixture.id()))
     }
 
     fn highlight(

@@ -1,13 +1,13 @@
 //! How a report is made of findings.
 
 use super::super::{
-    About, Example, Exploration, Finding, Fixture, Row, SHOWN_ID, SHOWN_SECOND, Schedules, Tally,
-    What,
+    About, Example, Exploration, Finding, Fixture, Looks, Row, SHOWN_ID, SHOWN_SECOND, Schedules,
+    StoredValue, Tally, What,
 };
 use super::answer::{AnswerData, ClientData};
 use super::data::{
     AnomalyData, ExampleData, FindingData, HighlightData, RefusedData, Report, StepData, Text,
-    VERSION,
+    VERSION, ValueData,
 };
 use super::statement::with_values;
 use super::words;
@@ -128,17 +128,45 @@ fn refused(tally: &Tally) -> Vec<RefusedData> {
         .collect()
 }
 
+/// Why what was stored is left out.
+const OTHER_COURSE: &str = "the engine did not repeat this run when it was run again to look at \
+     what is stored after each step";
+
+fn values(stored: &[StoredValue]) -> Vec<ValueData> {
+    let stored = stored.iter();
+    stored
+        .map(|it| ValueData {
+            name: it.name.clone(),
+            value: it.value.clone(),
+        })
+        .collect()
+}
+
 impl ExampleData {
     fn of((verdict, example): (Verdict, &Example), source_file: Option<&str>) -> Self {
         let rows = example.trace.rows.iter();
+        let after = |index: usize| match &example.looks {
+            Looks::Seen(_, after) => after.get(index).map(|it| values(it)).unwrap_or_default(),
+            Looks::None | Looks::OtherCourse => Vec::new(),
+        };
         Self {
             verdict: verdict.into(),
-            row: Vec::new(),
-            not_looked_at: None,
+            row: match &example.looks {
+                Looks::Seen(before, _) => values(before),
+                Looks::None | Looks::OtherCourse => Vec::new(),
+            },
+            not_looked_at: match &example.looks {
+                Looks::OtherCourse => Some(OTHER_COURSE.to_owned()),
+                Looks::None | Looks::Seen(..) => None,
+            },
             schedule: example.schedule.clone(),
             inspect_sql: example.inspect_sql.clone(),
             steps: rows
-                .map(|row| StepData::of(row, example, source_file))
+                .enumerate()
+                .map(|(index, row)| StepData {
+                    row: after(index),
+                    ..StepData::of(row, example, source_file)
+                })
                 .collect(),
             highlight: example.highlight.as_ref().map(|it| HighlightData {
                 index: it.row,
