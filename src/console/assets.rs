@@ -39,6 +39,12 @@ pub const MODULES: &[Asset] = &modules![
     "chart.js",
     "details.js",
     "timeline.js",
+    "source.js",
+    "steps.js",
+    "predict.js",
+    "stepper.js",
+    "live.js",
+    "forms.js",
     "console.js",
 ];
 

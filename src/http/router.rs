@@ -76,12 +76,16 @@ fn keeper(completion: &Completion) -> Router<Arc<App>> {
 
 /// The console takes no worker either. What it shows may change at any time, so no cache keeps it.
 fn console(completion: &Completion) -> Router<Arc<App>> {
-    let completion = Completion {
-        workers: None,
-        body_limit: console::BODY_LIMIT,
-        ..completion.clone()
+    let of = |routes, body_limit| {
+        let completion = Completion {
+            workers: None,
+            body_limit,
+            ..completion.clone()
+        };
+        run_to_the_end(routes, CONSOLE.shown_by, &completion)
     };
-    run_to_the_end((CONSOLE.routes)(), CONSOLE.shown_by, &completion)
+    of((CONSOLE.routes)(), console::BODY_LIMIT)
+        .merge(of(console::open::routes(), console::open::BODY_LIMIT))
         .route_layer(middleware::from_fn(console::show_problems))
         .route_layer(middleware::map_response(protection::protect_console))
         .route_layer(middleware::map_response(protection::keep_private))

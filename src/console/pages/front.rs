@@ -72,7 +72,7 @@ fn start(token: &str) -> Markup {
             input type="hidden" name="token" value=(token);
             input type="hidden" name="strategy" value=(form.strategy);
             input type="hidden" name="requests" value=(form.requests);
-            input type="hidden" name="release" value="together";
+            input type="hidden" name="pace" value="together";
             input type="hidden" name="delay_ms" value=(form.delay_ms);
             input type="hidden" name="account" value=(form.account);
             input type="hidden" name="instances" value=(form.instances);

@@ -155,11 +155,11 @@ fn release(wait_ms: Option<i64>, seconds: i64) -> Markup {
         fieldset.field {
             legend { "Release" }
             label.choice {
-                input type="radio" name="release" value="together" checked[wait_ms.is_none()];
+                input type="radio" name="pace" value="together" checked[wait_ms.is_none()];
                 " all together"
             }
             label.choice {
-                input type="radio" name="release" value="wait" checked[wait_ms.is_some()];
+                input type="radio" name="pace" value="wait" checked[wait_ms.is_some()];
                 " one after the other, with a pause"
             }
             label for="wait_ms" { "Pause, in ms" }

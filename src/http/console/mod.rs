@@ -2,8 +2,14 @@
 //!
 //! Each file has the routes of one kind of page. The pages themselves are in [`crate::console`].
 
+mod accounts;
+mod download;
 mod front;
+mod matrix;
+pub(super) mod open;
 mod problems;
+mod scenarios;
+mod why;
 
 use std::sync::Arc;
 
@@ -14,6 +20,7 @@ use super::admin;
 use super::app::App;
 use super::part::Part;
 use super::problem::Problem;
+use crate::console::runs::RecordId;
 
 pub(super) use problems::{show_problems, unknown_path};
 
@@ -30,9 +37,18 @@ struct Paths;
 /// The largest body that a page takes, in bytes.
 pub(super) const BODY_LIMIT: usize = 256 * 1024;
 
+/// Draws the name of what a form will start, so that a form that is sent twice starts it once.
+fn token() -> Result<String, Problem> {
+    Ok(RecordId::draw()?.to_string())
+}
+
 fn routes() -> Router<Arc<App>> {
     Router::new()
         .merge(front::routes())
+        .merge(why::routes())
+        .merge(matrix::routes())
+        .merge(scenarios::routes())
+        .merge(accounts::routes())
         .method_not_allowed_fallback(Problem::wrong_method)
         .route_layer(admin::from_this_site_only())
 }

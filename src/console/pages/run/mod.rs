@@ -6,7 +6,7 @@ mod verdict;
 use maud::{Markup, html};
 
 pub use table::steps;
-pub use verdict::banner;
+pub use verdict::{banner, class};
 
 use super::embed::{Kind, picture};
 use super::frame::{Frame, Place};

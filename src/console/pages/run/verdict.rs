@@ -17,7 +17,7 @@ pub fn banner(record: &RunRecord) -> Markup {
 }
 
 /// The word of a verdict, for the style sheet and for people.
-pub(super) fn class(kind: VerdictKind) -> &'static str {
+pub fn class(kind: VerdictKind) -> &'static str {
     match kind {
         VerdictKind::Anomaly => "anomaly",
         VerdictKind::Refused => "refused",

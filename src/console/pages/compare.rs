@@ -1,0 +1,227 @@
+//! Two runs beside each other: what was lost, and what it cost.
+
+use maud::{Markup, html};
+
+use super::embed::{Kind, picture};
+use super::form::{self, Number};
+use super::frame::{Frame, Place};
+use super::parts::{counted, milliseconds, scroll};
+use super::problem::complaint;
+use super::run::{about, class, steps};
+use super::runs::{Most, RunForm};
+use crate::console::record::{RunRecord, VERSION};
+use serde::Serialize;
+
+/// What the form holds.
+#[derive(Debug, Clone)]
+pub struct CompareForm {
+    /// The first strategy's full name.
+    pub first: String,
+    /// The second's.
+    pub second: String,
+    /// The level of the first run. Empty for the lab's own.
+    pub first_isolation: String,
+    /// That of the second run.
+    pub second_isolation: String,
+}
+
+impl Default for CompareForm {
+    fn default() -> Self {
+        Self {
+            first: "atomic_long_delay".to_owned(),
+            second: "row_locking_atomic_long_delay".to_owned(),
+            first_isolation: String::new(),
+            second_isolation: String::new(),
+        }
+    }
+}
+
+/// The page with the form.
+pub fn form(
+    form: &CompareForm,
+    most: Most,
+    token: &str,
+    wrong: Option<(&str, &str)>,
+    user: Option<&str>,
+) -> Markup {
+    Frame::new("Compare two runs", Place::Compare, user).page(&html! {
+        p.lead {
+            "Two strategies, or one at two levels, under the same burst. The runs are made one "
+            "after the other."
+        }
+        @if let Some((title, detail)) = wrong { (complaint(title, detail)) }
+        form.form method="post" action="/compare" {
+            input type="hidden" name="token" value=(token);
+            (strategy("first", "First strategy", &form.first))
+            (form::select("first_isolation", "Its level", &form::LEVELS, &form.first_isolation))
+            (strategy("second", "Second strategy", &form.second))
+            (form::select("second_isolation", "Its level", &form::LEVELS, &form.second_isolation))
+            (burst(most))
+            div.actions { button.primary data-busy="Starting…" { "Compare" } }
+        }
+    })
+}
+
+fn strategy(name: &str, label: &str, chosen: &str) -> Markup {
+    form::strategy(name, label, chosen, |exhibit, _| exhibit != "statements")
+}
+
+fn burst(most: Most) -> Markup {
+    let usual = RunForm::default();
+    let number = |name, label, value, least, most| {
+        let hint = "";
+        form::number(Number {
+            name,
+            label,
+            value: Some(value),
+            least,
+            most,
+            hint,
+        })
+    };
+    html! {
+        (number("requests", "Requests", usual.requests, 1, Some(most.requests)))
+        (number("delay_ms", "Thinking, in ms", usual.delay_ms, 0, Some(most.delay_ms)))
+        (number("account", "Account or order book", usual.account, 1, None))
+        (number("instances", "Instances of the service", 1, 1, Some(most.instances)))
+    }
+}
+
+/// Two runs, as the scripts draw them.
+#[derive(Debug, Serialize)]
+struct Pair<'a> {
+    version: u32,
+    kind: &'static str,
+    a: &'a RunRecord,
+    b: &'a RunRecord,
+}
+
+/// The page of two runs that are over.
+pub fn page(a: &RunRecord, b: &RunRecord, user: Option<&str>) -> Markup {
+    let title = format!("{} and {}", a.plan.strategy, b.plan.strategy);
+    let pair = Pair {
+        version: VERSION,
+        kind: "compare",
+        a,
+        b,
+    };
+    Frame::new(&title, Place::Compare, user).page(&html! {
+        (figures(a, b))
+        (picture(Kind::Compare, &pair))
+        (table_of(a, "steps-a", "a-s"))
+        (table_of(b, "steps-b", "b-s"))
+        p.row {
+            a.button href={ "/runs/" (a.id) } { "The first run" }
+            a.button href={ "/runs/" (b.id) } { "The second run" }
+            a.button href="/compare" { "Compare others" }
+            button.quiet type="button" data-copy="link" hidden { "Copy the link" }
+        }
+    })
+}
+
+fn table_of(run: &RunRecord, id: &str, prefix: &str) -> Markup {
+    html! {
+        details {
+            summary { (run.plan.strategy) ": its steps as a table" }
+            (about(run))
+            (steps(run, id, prefix))
+        }
+    }
+}
+
+/// The figures of both runs.
+fn figures(a: &RunRecord, b: &RunRecord) -> Markup {
+    let rows = [
+        ("What came of it", title(a), title(b)),
+        ("Level", level(a), level(b)),
+        (
+            "Acknowledged",
+            acknowledged(a).to_string(),
+            acknowledged(b).to_string(),
+        ),
+        ("Missing", missing(a), missing(b)),
+        ("Refused", refused(a), refused(b)),
+        ("Time", milliseconds(a.took_us), milliseconds(b.took_us)),
+        ("Per second", per_second(a), per_second(b)),
+    ];
+    let table = html! {
+        table.figures {
+            caption { (counted(a.plan.requests, "request", "requests")) " each" }
+            thead {
+                tr {
+                    th scope="col" { span.hidden { "Figure" } }
+                    th scope="col" { (a.plan.strategy) }
+                    th scope="col" { (b.plan.strategy) }
+                }
+            }
+            tbody {
+                @for (name, first, second) in &rows {
+                    tr { th scope="row" { (name) } td { (first) } td { (second) } }
+                }
+            }
+        }
+    };
+    html! {
+        @for (letter, run) in [("First: ", a), ("Second: ", b)] {
+            @if let Some(verdict) = &run.verdict {
+                p {
+                    (letter) span class={ "tag " (class(verdict.kind)) } { (verdict.title) }
+                    " " (verdict.sentence)
+                }
+            }
+        }
+        (scroll("Figures", &table))
+    }
+}
+
+fn title(run: &RunRecord) -> String {
+    let verdict = run.verdict.as_ref();
+    verdict.map_or_else(|| run.state.name().to_owned(), |it| it.title.clone())
+}
+
+fn level(run: &RunRecord) -> String {
+    let own = run.engine["isolation"].as_str().unwrap_or_default();
+    let level = run.plan.isolation.as_deref().unwrap_or(own);
+    level.replace('-', " ").to_uppercase()
+}
+
+fn acknowledged(run: &RunRecord) -> u32 {
+    run.verdict.as_ref().map_or(0, |it| it.acknowledged)
+}
+
+fn missing(run: &RunRecord) -> String {
+    let missing = run.verdict.as_ref().and_then(|it| it.missing);
+    missing.map_or_else(|| run.losses.len().to_string(), |it| it.to_string())
+}
+
+fn refused(run: &RunRecord) -> String {
+    run.verdict.as_ref().map_or(0, |it| it.refused).to_string()
+}
+
+fn per_second(run: &RunRecord) -> String {
+    match run.took_us {
+        ..=0 => "–".to_owned(),
+        took => format!("{:.1}", f64::from(acknowledged(run)) * 1e6 / took as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::samples::lost_update;
+    use super::*;
+
+    #[test]
+    fn both_runs_are_shown_with_their_figures() {
+        let (a, mut b) = (lost_update(), lost_update());
+        b.plan.strategy = "<img src=x>".to_owned();
+        let page = page(&a, &b, None).into_string();
+        assert!(
+            page.contains(r#"<div id="picture" data-kind="compare" hidden>"#),
+            "{page}"
+        );
+        assert!(page.contains(r#"<tr id="b-s-1-1""#));
+        assert!(page.contains("<th scope=\"row\">Missing</th><td>100</td><td>100</td>"));
+        assert!(page.contains("<td>10.9</td>"), "{page}");
+        assert!(!page.contains("<img"));
+    }
+}

@@ -1,0 +1,218 @@
+//! The form that starts an exploration, the recent ones, and the page of one.
+
+use maud::{Markup, html};
+
+use super::form::{self, Number};
+use super::frame::{Frame, Place};
+use super::live::{self, Progress};
+use super::parts::scroll;
+use super::problem::complaint;
+use super::report::{Findings, findings};
+use crate::console::record::State;
+use crate::explore::report::Report;
+
+/// An exploration in the list.
+#[derive(Debug, Clone)]
+pub struct RecentExploration {
+    /// Its name in URLs.
+    pub id: String,
+    /// When it began, in words.
+    pub began: String,
+    /// What was explored.
+    pub what: String,
+    /// How far it is.
+    pub state: State,
+    /// What came of it, or how far it is, in words.
+    pub text: String,
+}
+
+/// The page with the form.
+#[derive(Debug)]
+pub struct ExplorePage<'a> {
+    /// The strategy that is chosen.
+    pub strategy: &'a str,
+    /// Keeps the form from being carried out twice.
+    pub token: &'a str,
+    /// The most clients that a visitor may ask for.
+    pub most_clients: i64,
+    /// What was wrong with the form: a headline and a sentence.
+    pub complaint: Option<(&'a str, &'a str)>,
+    /// The engine, in words.
+    pub engine: &'a str,
+    /// The newest explorations.
+    pub recent: &'a [RecentExploration],
+}
+
+impl ExplorePage<'_> {
+    /// The page as HTML.
+    pub fn page(&self, user: Option<&str>) -> Markup {
+        Frame::new("Explore every schedule", Place::Explore, user).page(&html! {
+            p.over { (self.engine) }
+            p.lead {
+                "The lab runs a strategy in every order in which the steps of its clients can run, "
+                "in a database of the explorer's own, and shows the shortest that goes wrong."
+            }
+            @if let Some((title, detail)) = self.complaint { (complaint(title, detail)) }
+            form.form method="post" action="/explore" {
+                input type="hidden" name="token" value=(self.token);
+                input type="hidden" name="what" value="strategy";
+                (form::strategy("strategy", "Strategy", self.strategy, |_, _| true))
+                (form::number(Number {
+                    name: "clients", label: "Clients", value: Some(2), least: 2,
+                    most: Some(self.most_clients), hint: "three take much longer",
+                }))
+                (form::select("isolation", "Isolation level", &form::LEVELS, ""))
+                div.actions { button.primary data-busy="Starting…" { "Explore" } }
+            }
+            p {
+                "Races of other people's code are under "
+                a href="/scenarios" { "scenarios" } "."
+            }
+            (recent(self.recent))
+        })
+    }
+}
+
+fn recent(explorations: &[RecentExploration]) -> Markup {
+    let table = html! {
+        table {
+            caption { "The newest first" }
+            thead {
+                tr {
+                    th scope="col" { "Exploration" }
+                    th scope="col" { "Of what" }
+                    th scope="col" { "What came of it" }
+                }
+            }
+            tbody {
+                @for it in explorations {
+                    tr {
+                        th scope="row" { a href={ "/explorations/" (it.id) } { (it.began) } }
+                        td { (it.what) }
+                        td {
+                            @let is_running = it.state == State::Running;
+                            @if is_running { span.tag.running { (it.text) } } @else { (it.text) }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        h2 { "Recent explorations" }
+        @if explorations.is_empty() {
+            p { "There are no explorations yet." }
+        } @else {
+            (scroll("Recent explorations", &table))
+        }
+    }
+}
+
+/// The page of an exploration that is under way.
+pub fn under_way(what: &str, progress: &Progress<'_>, token: &str, user: Option<&str>) -> Markup {
+    let title = format!("Exploring {what}");
+    let frame = Frame::new(&title, Place::Explore, user).again_every(live::AGAIN);
+    frame.page(&live::progress(progress, token))
+}
+
+/// An exploration that is over.
+#[derive(Debug)]
+pub struct ExplorationPage<'a> {
+    /// Its name in URLs.
+    pub id: &'a str,
+    /// What was explored.
+    pub what: &'a str,
+    /// How it ended.
+    pub state: State,
+    /// Why it failed. None if it did not.
+    pub error: Option<&'a str>,
+    /// What was found. None if nothing was.
+    pub report: Option<&'a Report>,
+    /// The finding that is shown, from 1.
+    pub finding: usize,
+}
+
+impl ExplorationPage<'_> {
+    /// The page as HTML.
+    pub fn page(&self, user: Option<&str>) -> Markup {
+        let title = format!("Exploration of {}", self.what);
+        let path = format!("/explorations/{}", self.id);
+        Frame::new(&title, Place::Explore, user).page(&html! {
+            (self.ending())
+            @if let Some(report) = self.report {
+                (findings(report, self.finding, &Findings::At(&path)))
+                (take(&path, self.finding))
+            }
+            p.row { a.button href="/explore" { "Other explorations" } }
+        })
+    }
+
+    fn ending(&self) -> Markup {
+        html! {
+            @match self.state {
+                State::Running | State::Ended => {},
+                State::Stopped => p.done role="status" {
+                    b { "Stopped. " }
+                    "A visitor has stopped this exploration, so not all schedules were run."
+                },
+                State::Failed => {
+                    @let why = self.error.unwrap_or("The service was stopped meanwhile.");
+                    (complaint("The exploration could not go on", why))
+                },
+            }
+        }
+    }
+}
+
+fn take(path: &str, finding: usize) -> Markup {
+    html! {
+        nav.take aria-label="Take it with you" {
+            a href={ (path) ".html?finding=" (finding) } download { "One HTML file" }
+            a href={ (path) ".json" } download { "JSON" }
+            a href={ (path) ".sql?finding=" (finding) } download { "SQL" }
+            button.quiet type="button" data-copy="link" hidden { "Copy the link" }
+        }
+        p.faint { "The JSON opens at any other lab under " a href="/open" { "Open a report" } "." }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::matrix::samples::report;
+    use super::*;
+
+    #[test]
+    fn an_exploration_shows_the_finding_that_is_asked_for() {
+        let report = report();
+        let shown = |finding| {
+            let page = ExplorationPage {
+                id: "k3v",
+                what: "<img src=x>",
+                state: State::Ended,
+                error: None,
+                report: Some(&report),
+                finding,
+            };
+            page.page(None).into_string()
+        };
+        assert!(shown(1).contains(r#"<table id="steps">"#), "{}", shown(1));
+        assert!(shown(2).contains("Safe in every schedule"), "{}", shown(2));
+        assert!(shown(1).contains(r#"href="/explorations/k3v?finding=2""#));
+        assert!(shown(99).contains("There is no finding 99"));
+        assert!(!shown(1).contains("<img"));
+    }
+
+    #[test]
+    fn an_exploration_that_failed_says_why() {
+        let page = ExplorationPage {
+            id: "k3v",
+            what: "atomic_no_delay",
+            state: State::Failed,
+            error: Some("No database could be made."),
+            report: None,
+            finding: 1,
+        };
+        let page = page.page(None).into_string();
+        assert!(page.contains("No database could be made."), "{page}");
+    }
+}
