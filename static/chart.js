@@ -1,6 +1,6 @@
 // @ts-check
 // Lanes on a scale: where they are, how wide, and which of them are drawn. It selects nothing.
-import { fontSize, html, svg } from './words.js';
+import { dress, fontSize, html, svg } from './words.js';
 import { lanesInOrder, orderAxis, timeAxis } from './scale.js';
 import { LaneBars } from './lanes.js';
 import { drawLoss, hatch } from './marks.js';
@@ -13,7 +13,7 @@ import { drawLoss, hatch } from './marks.js';
 
 /** In the order view a column is at least this wide at first. */
 const COLUMN = 22;
-/** The number of lanes outside the view that one frame draws. */
+/** The number of lanes outside the view that one frame makes. */
 const CHUNK = 60;
 
 export class Chart {
@@ -38,6 +38,8 @@ export class Chart {
   zoom = 1;
   unit = 1;
   width = 0;
+  height = 0;
+  axisAt = 0;
   frame = 0;
   isOrder = false;
 
@@ -74,7 +76,7 @@ export class Chart {
     const name = svg('text', { class: `name${kind}`, x: 6 }, `${sign}${it.request}`);
     if (state) name.append(svg('tspan', { class: 'state' }, ` ${state}`));
     const group = svg('g', { class: `lane${kind}` });
-    return { band, lane, base, y: -1, group, name, bars: null, drawn: -1 };
+    return { band, lane, base, y: -1, group, name, bars: null, drawn: -1, isShown: true };
   }
 
   /** @param {number} band @param {number} lane */
@@ -113,29 +115,31 @@ export class Chart {
       row.name.setAttribute('y', String(y + this.laneHeight * 0.4));
     });
     this.order = order;
+    this.later();
     const height = order.length * this.laneHeight + this.records.length * this.headHeight + 8;
-    this.figure.setAttribute('height', String(height));
-    this.names.setAttribute('height', String(height));
+    if (height === this.height) return;
+    // Setting it, even to the same height, lays out the whole picture anew.
+    this.height = height;
+    for (const it of [this.figure, this.names]) dress(it, { height });
   }
 
   /** @param {boolean} isOrder */
   setAxis(isOrder) {
     this.isOrder = isOrder;
     this.scale = isOrder ? orderAxis(this.records) : timeAxis(this.records);
+    this.width = this.scroller.clientWidth;
     this.zoom = isOrder ? Math.max(1, (this.scale.length * COLUMN) / this.room()) : 1;
     this.refresh();
   }
 
   /** The width that is free for bars. Behind the last one there is room for its value. */
   room() {
-    return Math.max(160, this.scroller.clientWidth - this.gutter() - this.size * 6);
+    return Math.max(160, this.width - this.gutter() - this.size * 6);
   }
 
   /** The width of the lanes' names. */
   gutter() {
-    const isNarrow = this.scroller.clientWidth < 600;
-    this.scroller.classList.toggle('narrow', isNarrow);
-    return Math.round(this.size * (isNarrow ? 3.4 : 6.6));
+    return Math.round(this.size * (this.width < 600 ? 3.4 : 6.6));
   }
 
   /** Zooms around the middle of the view. @param {number} zoom */
@@ -144,34 +148,42 @@ export class Chart {
     const middle = (this.scroller.scrollLeft + room / 2) / this.unit;
     const largest = this.isOrder ? (this.scale.length * 160) / room : 400;
     this.zoom = Math.max(1, Math.min(zoom, largest));
-    this.refresh();
-    this.scroller.scrollLeft = middle * this.unit - room / 2;
+    this.refresh((unit) => middle * unit - room / 2);
   }
 
-  /** Draws everything anew at the present scale: the lanes in view at once, the others later. */
-  refresh() {
+  /**
+   * Draws everything anew at the present scale: the lanes in view at once, the others later. All is
+   * measured before anything is changed, so that the browser lays the page out once.
+   * @param {(unit: number) => number} [left] where it scrolls to
+   */
+  refresh(left) {
+    const { scrollTop, scrollLeft, clientWidth, clientHeight } = this.scroller;
+    this.width = clientWidth;
     this.version += 1;
-    this.width = this.scroller.clientWidth;
     const bars = this.room() * this.zoom;
     this.unit = bars / this.scale.length;
-    const width = String(Math.ceil(bars + this.size * 6));
-    this.figure.setAttribute('width', width);
-    this.axis.setAttribute('width', width);
-    this.names.setAttribute('width', String(this.gutter()));
-    this.drawAxis(bars);
-    this.drawVisible();
+    this.scroller.classList.toggle('narrow', clientWidth < 600);
+    const width = Math.ceil(bars + this.size * 6);
+    for (const it of [this.figure, this.axis]) dress(it, { width });
+    dress(this.names, { width: this.gutter() });
+    dress(this.axis, { height: Math.round(this.size * 1.7) });
+    this.drawVisible(scrollTop, clientHeight);
+    this.drawAxis(left?.(this.unit) ?? scrollLeft);
     this.drawOver();
+    if (left) this.scroller.scrollLeft = left(this.unit);
     this.later();
   }
 
-  /** @param {number} width */
-  drawAxis(width) {
-    const height = Math.round(this.size * 1.7);
-    const middle = this.isOrder ? this.unit / 2 : 0;
-    this.axis.setAttribute('height', String(height));
+  /** Draws the marks of the axis in view, and a view to each side. @param {number} left */
+  drawAxis(left) {
+    const { unit, size } = this;
+    const height = Math.round(size * 1.7);
+    const middle = this.isOrder ? unit / 2 : 0;
+    const [from, to] = [(left - this.width) / unit, (left + 2 * this.width) / unit];
+    const ticks = this.scale.ticks(unit * this.scale.length, from, to);
     this.axis.replaceChildren(
-      ...this.scale.ticks(width).flatMap(({ at, text }) => {
-        const x = (at * this.unit + middle).toFixed(1);
+      ...ticks.flatMap(({ at, text }) => {
+        const x = (at * unit + middle).toFixed(1);
         const anchor = at > 0 || this.isOrder ? 'middle' : 'start';
         return [
           svg('line', { x1: x, x2: x, y1: height - 6, y2: height }),
@@ -179,12 +191,23 @@ export class Chart {
         ];
       }),
     );
+    this.axisAt = left;
   }
 
-  drawVisible() {
-    const top = this.scroller.scrollTop - this.laneHeight;
-    const bottom = top + this.scroller.clientHeight + 2 * this.laneHeight;
-    for (const row of this.rows) if (row.y >= top && row.y <= bottom) this.drawRow(row);
+  /**
+   * Draws the lanes in view, and takes the others out of the layout.
+   * @param {number} scrollTop
+   * @param {number} height
+   */
+  drawVisible(scrollTop, height) {
+    const [top, bottom] = [scrollTop - height / 2, scrollTop + 1.5 * height];
+    for (const row of this.rows) {
+      const isNear = row.y >= top && row.y <= bottom;
+      if (isNear) this.drawRow(row);
+      if (row.isShown === isNear) continue;
+      row.isShown = isNear;
+      for (const it of [row.group, row.name]) dress(it, { display: isNear ? null : 'none' });
+    }
   }
 
   /** @param {Row} row */
@@ -193,7 +216,7 @@ export class Chart {
     row.drawn = this.version;
     if (!row.bars) {
       row.bars = new LaneBars(this.records[row.band].lanes[row.lane], this.laneHeight);
-      const ground = { class: 'ground', width: '100%', height: this.laneHeight };
+      const ground = { class: 'ground', width: 1e5, height: this.laneHeight };
       row.group.append(svg('rect', ground), ...row.bars.nodes);
     }
     const { scale, unit } = this;
@@ -208,14 +231,16 @@ export class Chart {
     );
   }
 
-  /** Draws the lanes that have come into view, and in each frame a few others. */
+  /** Draws the lanes that have come into view, and makes a few of the others in each frame. */
   later() {
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
-      this.drawVisible();
-      const old = this.rows.filter((it) => it.drawn !== this.version);
-      old.slice(0, CHUNK).forEach((it) => this.drawRow(it));
-      if (old.length > CHUNK) this.later();
+      const { scrollTop, scrollLeft, clientHeight } = this.scroller;
+      this.drawVisible(scrollTop, clientHeight);
+      if (Math.abs(scrollLeft - this.axisAt) > this.width / 2) this.drawAxis(scrollLeft);
+      const rest = this.rows.filter((it) => !it.bars);
+      rest.slice(0, CHUNK).forEach((it) => this.drawRow(it));
+      if (rest.length > CHUNK) this.later();
     });
   }
 

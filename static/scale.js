@@ -30,13 +30,22 @@ export function timeAxis(records) {
       return [it.start_us, it.end_us];
     },
     within: (_band, _lane, _step, us) => us,
-    ticks(pixels) {
+    ticks(pixels, from, to) {
       const every = round((length * 90) / pixels);
-      const ticks = [];
-      for (let at = 0; at <= length; at += every) ticks.push({ at, text: tickText(at, every) });
-      return ticks;
+      return multiples(every, from, Math.min(to, length)).map((at) => ({ at, text: tickText(at, every) }));
     },
   };
+}
+
+/**
+ * @param {number} every
+ * @param {number} from
+ * @param {number} to
+ */
+function multiples(every, from, to) {
+  const first = Math.max(0, Math.ceil(from / every));
+  const count = Math.max(0, Math.floor(to / every) - first + 1);
+  return Array.from({ length: count }, (_, at) => (first + at) * every).filter((it) => it >= from);
 }
 
 /** @param {number} us @param {number} every */
@@ -79,13 +88,9 @@ export function orderAxis(records) {
       const part = (us - it.start_us) / Math.max(1, it.end_us - it.start_us);
       return from + Math.min(1, Math.max(0, part)) * (to - from);
     },
-    ticks(pixels) {
-      const every = Math.max(1, round((length * 60) / pixels));
-      const ticks = [];
-      for (let at = every === 1 ? 0 : every - 1; at < length; at += every) {
-        ticks.push({ at, text: `${at + 1}.` });
-      }
-      return ticks;
+    ticks(pixels, from, to) {
+      const every = round((length * 60) / pixels);
+      return multiples(every, from + 1, Math.min(to, length)).map((at) => ({ at: at - 1, text: `${at}.` }));
     },
   };
 }

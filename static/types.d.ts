@@ -49,7 +49,7 @@ export interface Axis {
   length: number;
   span(band: number, lane: number, step: number): [number, number];
   within(band: number, lane: number, step: number, us: number): number;
-  ticks(pixels: number): { at: number; text: string }[];
+  ticks(pixels: number, from: number, to: number): { at: number; text: string }[];
 }
 export interface Box { from: number; to: number; y: number }
 export interface Bar {
@@ -72,6 +72,7 @@ export interface Row {
   name: SVGTextElement;
   bars: LaneBars | null;
   drawn: number;
+  isShown: boolean;
 }
 
 export interface Cell { name: string; value: string; changed: boolean }
