@@ -33,6 +33,8 @@ pub enum RunError {
     /// A client was refused for a deadlock that another one has closed. The search runs the
     /// schedule again, with more patience.
     Hasty,
+    /// A client waited for one of another lane. The search runs the schedule again.
+    Disturbed,
     /// It did not go as its policy knew that it should.
     Diverged(Divergence),
     /// The engine failed, in a way that says nothing about the race.
@@ -67,6 +69,7 @@ impl fmt::Display for RunError {
                 "a client was refused for a deadlock that another one has closed: it may have looked \
                  for deadlocks too late",
             ),
+            Self::Disturbed => f.write_str("a client waited for a client of another run"),
             Self::Diverged(divergence) => write!(f, "the run diverged {divergence}"),
             Self::Engine(fault) => fault.fmt(f),
             Self::Gone(client) => write!(f, "client {client} broke off"),
@@ -108,6 +111,7 @@ impl From<Stopped> for RunError {
     fn from(stopped: Stopped) -> Self {
         match stopped {
             Stopped::Hasty => Self::Hasty,
+            Stopped::Disturbed => Self::Disturbed,
             Stopped::Diverged(divergence) => Self::Diverged(divergence),
             Stopped::Engine(fault) => Self::Engine(fault),
             Stopped::Gone(client) => Self::Gone(client),
@@ -170,7 +174,7 @@ pub(super) async fn run_in(
             scheduler.leave_nothing_open().await;
             Ok(None)
         }
-        Err(stopped @ (Stopped::Diverged(_) | Stopped::Hasty)) => {
+        Err(stopped @ (Stopped::Diverged(_) | Stopped::Hasty | Stopped::Disturbed)) => {
             scheduler.leave_nothing_open().await;
             Err(stopped.into())
         }

@@ -29,6 +29,8 @@ use crate::step::{Ending, Record};
 pub(super) enum Stopped {
     /// A client may have looked for a deadlock too late.
     Hasty,
+    /// A client of another lane has held a lock that was in the way.
+    Disturbed,
     Diverged(Divergence),
     Engine(Fault),
     /// The client is gone without a result.
@@ -281,6 +283,9 @@ impl<'d> Scheduler<'d> {
                     match self.patience.before_it_counts(seen) {
                         None => seen_since = None,
                         Some(time) if since.elapsed() >= time => {
+                            if seen == Standstill::BehindAnotherLane {
+                                return Err(Stopped::Disturbed);
+                            }
                             self.note_waits();
                             return Ok(());
                         }

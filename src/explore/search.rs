@@ -267,7 +267,8 @@ impl Worker {
     /// Explores one schedule: runs it, and again if the run does not repeat what an earlier one has
     /// done. InnoDB may choose another victim of the same deadlock: of three clients or more at
     /// will, of two if a page is split meanwhile. If the victim goes on, further runs depend on
-    /// that choice, so it has to be made twice in a row.
+    /// that choice, so it has to be made twice in a row. A client of another lane may be in the way
+    /// by chance: where lanes share a database, InnoDB's locks on gaps may reach too far.
     async fn explore_one(
         &mut self,
         clients: usize,
@@ -277,6 +278,7 @@ impl Worker {
         self.pace = Pace::Quick;
         let mut unconfirmed = None;
         let mut too_slow = None;
+        let mut was_unseen = false;
         for _ in 0..Self::TRIES {
             let again = policy.again();
             let ran = self.run_within_a_second(clients, instances, &mut policy);
@@ -290,6 +292,12 @@ impl Worker {
                 },
                 Err(RunError::Diverged(_)) if policy.forgives() => policy = again,
                 Err(RunError::Hasty) => (policy, self.pace) = (again, Pace::Patient),
+                Err(RunError::Disturbed) => policy = again,
+                // A machine that stood still for a while looks alike. A wait that the engine does not
+                // show stays unseen.
+                Err(RunError::WaitNotSeen { .. }) if !was_unseen => {
+                    (policy, was_unseen) = (again, true);
+                }
                 Err(error @ RunError::TooSlow { .. }) => (policy, too_slow) = (again, Some(error)),
                 Err(error) => return Err(error),
             }

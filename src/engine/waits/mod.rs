@@ -35,6 +35,9 @@ pub enum Standstill {
     /// helper of the engine's, on MySQL another lane that changes a table. Both let go by
     /// themselves.
     BehindAStranger,
+    /// The same where lanes of MySQL share a database: a client of another lane has the lock. It
+    /// says nothing about this run.
+    BehindAnotherLane,
     /// All wait, and some of them for each other: a deadlock, which the engine breaks when it sees
     /// it. InnoDB does not always see it. Its detector follows one blocker of each client. If a
     /// third client blocks it as well, that may be the wrong one. Then the circle stays until the
@@ -84,10 +87,13 @@ pub(super) async fn standstill(
         // PostgreSQL breaks every circle: a client that has waited for a while looks for one.
         (Flavour::Postgres, _, Standstill::Circle) => Ok(Standstill::No),
         (Flavour::Postgres | Flavour::MySql, _, Standstill::Queue)
-            if tells_strangers(database)
-                && at_rest.is_some_and(|it| !wait_for(connections, it, &waits)) =>
+            if at_rest.is_some_and(|it| !wait_for(connections, it, &waits)) =>
         {
-            Ok(Standstill::BehindAStranger)
+            Ok(if lanes_share(database) {
+                Standstill::BehindAnotherLane
+            } else {
+                Standstill::BehindAStranger
+            })
         }
         // The fast report does not say for whom they wait. A single client cannot be in a circle.
         (Flavour::MariaDb, Pools::MySql(pool), Standstill::Queue) if connections.len() > 1 => {
@@ -99,11 +105,10 @@ pub(super) async fn standstill(
     }
 }
 
-/// Whether a wait for an unknown connection means something else than one for a client. Where lanes
-/// of MySQL share a database, it does not: nothing but clients locks anything there.
-fn tells_strangers(database: &Database) -> bool {
-    let has_its_own = database.settings.sessions == SessionsOf::AUser;
-    has_its_own || database.engine.flavour == Flavour::Postgres
+/// Whether several lanes work in one database: those of MySQL for the lab's own code.
+fn lanes_share(database: &Database) -> bool {
+    let is_the_labs = database.settings.sessions == SessionsOf::TheLab;
+    is_the_labs && database.engine.flavour == Flavour::MySql
 }
 
 /// Whether each of these connections waits for one that is among them or at rest. If there is no
