@@ -4,6 +4,7 @@
 //! Times are in microseconds since the first request was released.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::step::Argument;
 
@@ -12,7 +13,7 @@ use crate::step::Argument;
 pub const VERSION: u32 = 1;
 
 /// A burst of requests to one strategy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunRecord {
     /// The version of this form.
     pub version: u32,
@@ -25,6 +26,7 @@ pub struct RunRecord {
     /// What was asked for.
     pub plan: RunPlan,
     /// The engine, as reports have it: `engine`, `engine_version`, `isolation` and its mode.
+    #[schema(value_type = Object)]
     pub engine: serde_json::Value,
     /// When it began, in UTC: `2026-11-29T17:00:00Z`.
     pub started_at: String,
@@ -45,8 +47,9 @@ pub struct RunRecord {
 }
 
 /// How far a run or an exploration is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RunState)]
 pub enum State {
     /// It is under way.
     Running,
@@ -78,7 +81,7 @@ impl State {
 }
 
 /// What a visitor asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunPlan {
     /// The exhibit.
     pub exhibit: String,
@@ -103,7 +106,7 @@ pub struct RunPlan {
 }
 
 /// What a run says about its strategy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunVerdict {
     /// How it ended.
     pub kind: VerdictKind,
@@ -128,8 +131,9 @@ pub struct RunVerdict {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RunVerdictKind)]
 pub enum VerdictKind {
     /// Something went wrong that must not.
     Anomaly,
@@ -142,7 +146,8 @@ pub enum VerdictKind {
 }
 
 /// Refusals of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RunRefusal)]
 pub struct RefusalKind {
     /// The kind of fault. None if the strategy refused.
     pub fault: Option<String>,
@@ -155,7 +160,8 @@ pub struct RefusalKind {
 }
 
 /// One request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RunLane)]
 pub struct Lane {
     /// The request's number, from 1.
     pub request: u32,
@@ -180,7 +186,8 @@ pub struct Lane {
 }
 
 /// Why a request was not applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RunLaneProblem)]
 pub struct LaneProblem {
     /// A headline.
     pub title: String,
@@ -193,7 +200,8 @@ pub struct LaneProblem {
 }
 
 /// One step of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RunStep)]
 pub struct LaneStep {
     /// `worker` and `connection` are waits before the first step. The others are actions.
     pub kind: String,
@@ -218,7 +226,8 @@ pub struct LaneStep {
 }
 
 /// A wait for a lock, as the engine showed it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RunLockWait)]
 pub struct LockWait {
     /// When it was first seen.
     pub from_us: i64,
@@ -229,7 +238,8 @@ pub struct LockWait {
 }
 
 /// One thing that was lost, and the two requests that did it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RunLoss)]
 pub struct Loss {
     /// The place in `lanes` of the request whose work is gone.
     pub lost: usize,
@@ -246,7 +256,8 @@ pub struct Loss {
 }
 
 /// A step in a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RunStepPlace)]
 pub struct StepPlace {
     /// The place in `lanes`.
     pub lane: usize,

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::console;
 use super::instance::Instance;
 use super::problem::Problem;
 use super::room::Room;
 use super::settings::Settings;
+use crate::console::runs::{self, Laboratory, Runs, Store};
 use crate::engine::{Database, PoolUse};
 use crate::exhibits::deposits::keys::Terms;
 use crate::exhibits::deposits::{LongDelay, Memory, Retry, batched};
@@ -44,19 +47,33 @@ pub(super) struct App {
     pub(super) auditor: Auditor,
     warned_of_the_pool: AtomicBool,
     pub(super) room: Room,
+    /// The runs that visitors of the console ask for.
+    pub(super) runs: Runs,
     /// Cancelled when the service stops: everything without an end of its own has to end then.
     pub(super) stopping: CancellationToken,
 }
 
 impl App {
-    /// `kept` are the connections of the keeper, health and metrics, if they have their own.
+    /// `kept` are the connections of the keeper, health and metrics, if they have their own. A stop
+    /// waits for what is under way in `tasks`.
     pub(super) fn new(
         database: Database,
         kept: Option<Database>,
         settings: &Settings,
         observer: Arc<dyn Observer>,
         metrics: Arc<Metrics>,
+        tasks: TaskTracker,
     ) -> Self {
+        let stopping = CancellationToken::new();
+        let laboratory = Laboratory {
+            database: database.clone(),
+            workers: settings.workers,
+            limits: runs::Limits::default(),
+            start: console::start_instance,
+            tasks,
+            stopping: stopping.clone(),
+        };
+        let store = Store::new(kept.clone().unwrap_or_else(|| database.clone()));
         let batches_observer = BatchSteps {
             strategy: batched::NAME,
             metrics: Arc::clone(&metrics),
@@ -82,7 +99,8 @@ impl App {
             auditor: Auditor::default(),
             warned_of_the_pool: AtomicBool::new(false),
             room: Room::default(),
-            stopping: CancellationToken::new(),
+            runs: Runs::new(laboratory, store),
+            stopping,
         }
     }
 

@@ -61,7 +61,8 @@ impl Service {
             connections => Some(database.beside(connections)),
         };
         let metrics = Arc::new(metrics());
-        let app = App::new(database, kept.clone(), settings, observer, metrics);
+        let tasks = completion.tasks.clone();
+        let app = App::new(database, kept.clone(), settings, observer, metrics, tasks);
         Self {
             requests: completion.tasks.clone(),
             stopping: app.stopping.clone(),

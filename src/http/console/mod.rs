@@ -5,9 +5,11 @@
 mod accounts;
 mod download;
 mod front;
+mod instance;
 mod matrix;
 pub(super) mod open;
 mod problems;
+mod runs;
 mod scenarios;
 mod why;
 
@@ -22,17 +24,15 @@ use super::part::Part;
 use super::problem::Problem;
 use crate::console::runs::RecordId;
 
+pub(super) use instance::start as start_instance;
 pub(super) use problems::{show_problems, unknown_path};
 
 /// The console. Only what programs read is described: its pages are for people.
 pub(super) const PART: Part = Part {
     routes,
-    paths: Paths::openapi,
+    paths: runs::Paths::openapi,
     shown_by: None,
 };
-
-#[derive(OpenApi)]
-struct Paths;
 
 /// The largest body that a page takes, in bytes.
 pub(super) const BODY_LIMIT: usize = 256 * 1024;
@@ -49,6 +49,7 @@ fn routes() -> Router<Arc<App>> {
         .merge(matrix::routes())
         .merge(scenarios::routes())
         .merge(accounts::routes())
+        .merge(runs::routes())
         .method_not_allowed_fallback(Problem::wrong_method)
         .route_layer(admin::from_this_site_only())
 }

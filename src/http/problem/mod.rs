@@ -6,11 +6,13 @@
 //! | `service` | a service that is busy, slow or wrong |
 //! | `faults` | the engine and the disk |
 //! | `strategy` | every exhibit: a strategy gave up, or its outcome has to be looked up |
+//! | `console` | what visitors of the console ask for |
 //! | `keeper` | signing in, and the changes to accounts |
 //! | `declared` | the description of the API |
 //!
 //! What only one exhibit answers is beside its handlers.
 
+mod console;
 pub(super) mod declared;
 mod faults;
 mod keeper;
