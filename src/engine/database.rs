@@ -48,7 +48,12 @@ pub struct Engine {
 
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}, {}", self.flavour, self.version, self.isolation)?;
+        // A report that is written for every machine names no version.
+        let version = match &*self.version {
+            "" => String::new(),
+            version => format!(" {version}"),
+        };
+        write!(f, "{}{version}, {}", self.flavour, self.isolation)?;
         if self.snapshot_isolation {
             f.write_str(" with innodb_snapshot_isolation")?;
         }

@@ -71,6 +71,8 @@ pub struct About {
 pub struct ScenarioFacts {
     /// Its title.
     pub title: String,
+    /// The text of its file.
+    pub text: String,
     /// Its clients, in their order.
     pub clients: Vec<ClientFacts>,
     /// The engines on which it makes sense.

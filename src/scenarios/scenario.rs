@@ -19,6 +19,8 @@ use crate::explore::Client;
 pub struct Scenario {
     /// The file's name, as it was given.
     pub name: String,
+    /// The file's text.
+    pub(super) text: String,
     /// A few words that name it.
     pub title: String,
     /// What it shows, in Markdown. Empty if the file says nothing.
@@ -88,6 +90,7 @@ impl Scenario {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             name: name.to_owned(),
+            text: text.to_owned(),
             title: file.title,
             about: file.about,
             setup: reader.setup(setup)?,

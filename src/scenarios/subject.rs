@@ -72,6 +72,7 @@ impl Prepared {
         may_be_refused.dedup();
         ScenarioFacts {
             title: scenario.title.clone(),
+            text: scenario.text.clone(),
             clients: scenario
                 .clients
                 .iter()

@@ -2,7 +2,14 @@
 //!
 //! Every state is computed before it is shown, so that a step back is as exact as a step forward.
 
+mod loss;
 mod of;
+mod replay;
+mod source;
+mod state;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use std::collections::BTreeMap;
 

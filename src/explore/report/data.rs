@@ -46,6 +46,9 @@ pub struct FindingData {
     /// The file with the strategy's code. Absent for a scenario.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_file: Option<String>,
+    /// The text of a scenario's file. Absent for a strategy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_text: Option<String>,
     /// The engine: `engine`, `engine_version`, `isolation` and its mode.
     #[serde(flatten)]
     pub engine: Engine,

@@ -71,6 +71,7 @@ impl FindingData {
             strategy: about.name.clone().into_owned(),
             nothing: about.nothing.into(),
             source_file: about.source_file.map(str::to_owned),
+            source_text: scenario.map(|it| it.text.clone()),
             title: scenario.map(|it| it.title.clone()),
             unexpected: finding.unexpected.clone(),
             assumptions: scenario
