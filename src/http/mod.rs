@@ -90,7 +90,7 @@ const CONSOLE: &Part = &console::PART;
 const PROBES: [&Part; 2] = [&health::PART, &metrics::PART];
 
 /// What is answered with a stream that lasts until its client leaves or the service stops.
-const STREAMS: [&Part; 0] = [];
+const STREAMS: [&Part; 1] = [&console::EVENTS];
 
 fn parts() -> impl Iterator<Item = &'static Part> {
     WORK.iter()

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod download;
+mod events;
 mod front;
 mod instance;
 mod matrix;
@@ -24,6 +25,7 @@ use super::part::Part;
 use super::problem::Problem;
 use crate::console::runs::RecordId;
 
+pub(super) use events::PART as EVENTS;
 pub(super) use instance::start as start_instance;
 pub(super) use problems::{show_problems, unknown_path};
 
