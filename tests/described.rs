@@ -404,7 +404,7 @@ async fn a_request_names_exactly_one_host() {
 async fn a_page_says_what_it_may_load_and_a_keepers_is_not_kept() {
     let lab = Described::with(|settings| settings).await;
     for (path, policy, private) in [
-        ("/", true, false),
+        ("/", true, true),
         ("/racy.css", true, false),
         ("/docs/", true, false),
         ("/docs/swagger-ui-bundle.js", true, false),

@@ -86,7 +86,7 @@ mod tests {
                 let imported = imported.unwrap_or_else(|| panic!("{}: {line}", module.path));
                 assert!(before.contains(imported), "{}: {line}", module.path);
             }
-            before.insert(module.path.trim_start_matches('/'));
+            before.insert(module.path.strip_prefix('/').unwrap());
         }
     }
 }

@@ -190,7 +190,7 @@ async fn the_front_page_leads_to_the_rest() {
         "text/html; charset=utf-8"
     );
     let page = response.text().await.unwrap();
-    for path in ["/docs", "/accounts", "/strategies", "/openapi.json"] {
+    for path in ["/docs/", "/accounts", "/strategies", "/openapi.json"] {
         assert!(page.contains(&format!("href=\"{path}\"")), "{path}");
         assert_eq!(service.get(path).send().await.unwrap().status(), 200);
     }

@@ -107,6 +107,12 @@ impl<'a> Frame<'a> {
                         h1 { (self.title) }
                         (main)
                     }
+                    footer.foot {
+                        "For programs: "
+                        a href="/openapi.json" { "the API's description" } ", "
+                        a href="/accounts" { "accounts" } ", "
+                        a href="/strategies" { "strategies" }
+                    }
                 }
             }
         }
@@ -141,6 +147,8 @@ impl<'a> Frame<'a> {
                         span { "Signed in as " b { (user) } }
                         button { "Sign out" }
                     }
+                } @else {
+                    a.end href="/admin/login" { "Sign in" }
                 }
             }
         }

@@ -15,6 +15,7 @@ use crate::auth::{self, Password};
 use crate::http::accounts::number_in_path;
 use crate::http::app::App;
 use crate::http::caller::Caller;
+use crate::http::console::instead_of;
 use crate::http::fields::Fields;
 use crate::http::problem::{Complaint, Problem};
 use crate::http::signed_in_user::{SignedInUser, forget, remember, session};
@@ -45,7 +46,7 @@ pub(super) async fn sign_in(
             let problem = Problem::from(why).into_response();
             let complaint = problem.extensions().get::<Complaint>().cloned();
             let page = login_page(&username, next, complaint.as_ref());
-            Ok(look::instead_of(problem, page))
+            Ok(instead_of(problem, page))
         }
     }
 }

@@ -1,50 +1,27 @@
-//! What the keeper's pages have in common: plain HTML that needs no script. Their style sheet is
-//! `static/racy.css`, as of all pages.
+//! What the keeper's pages have in common: plain HTML that needs no script, in the console's frame.
 
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 
 use crate::auth::User;
+use crate::console::pages::{Frame, Place, problem};
 use crate::http::paging::Limit;
 use crate::http::problem::Complaint;
 
-/// A whole page. With a user it shows the way to the other pages.
+/// A whole page. With a user it shows the way to the keeper's other pages. It runs no script.
 pub(super) fn page(title: &str, user: Option<&User>, main: Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · Racy" }
-                link rel="icon" href="data:,";
-                link rel="stylesheet" href="/racy.css";
-            }
-            body {
-                a.skip href="#main" { "Skip to the content" }
-                header.bar {
-                    a.home href="/" { "Racy" }
-                    @if let Some(user) = user { (navigation(user)) }
-                }
-                main #main {
-                    h1 { (title) }
-                    (main)
-                }
-            }
-        }
-    }
+    let name = user.map(|user| user.username.as_str());
+    let frame = Frame::new(title, Place::Keeper, name).without_scripts();
+    frame.page(&html! {
+        @if user.is_some() { (navigation()) }
+        (main)
+    })
 }
 
-fn navigation(user: &User) -> Markup {
+fn navigation() -> Markup {
     html! {
-        nav aria-label="Keeper" {
+        nav.row aria-label="Keeper" {
             a href="/admin" { "Accounts" }
             a href="/admin/changes" { "Changes" }
-        }
-        form method="post" action="/admin/logout" {
-            span { "Signed in as " b { (user.username) } }
-            button { "Sign out" }
         }
     }
 }
@@ -65,9 +42,7 @@ pub(super) fn done(words: Option<&str>) -> Markup {
 
 /// A line that says what is wrong.
 pub(super) fn complaint(complaint: &Complaint) -> Markup {
-    html! {
-        p #complaint.complaint role="alert" { b { (complaint.title) ". " } (complaint.detail) }
-    }
+    problem::complaint(complaint.title, &complaint.detail)
 }
 
 /// Links to the next page of a list, and to its first page.
@@ -93,13 +68,4 @@ pub(super) fn pages(
             }
         }
     }
-}
-
-/// Replaces a response's body by a page, and keeps its status and headers.
-pub(super) fn instead_of(response: Response, page: Markup) -> Response {
-    let (mut parts, _body) = response.into_parts();
-    parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.remove(header::CONTENT_TYPE);
-    parts.extensions.remove::<Complaint>();
-    (parts, page).into_response()
 }

@@ -16,6 +16,7 @@ use super::look;
 use crate::accounts::{self, Account, Transaction};
 use crate::http::accounts::{find_account, number_in_path};
 use crate::http::app::App;
+use crate::http::console::instead_of;
 use crate::http::paging::{BackwardsQuery, PageQuery};
 use crate::http::problem::{Complaint, Problem};
 use crate::http::signed_in_user::SignedInUser;
@@ -43,7 +44,7 @@ pub(in crate::http) async fn show_problems(request: Request, next: Next) -> Resp
         }
     };
     let page = look::page(complaint.title, None, page);
-    look::instead_of(response, page)
+    instead_of(response, page)
 }
 
 /// The keeper's first page.

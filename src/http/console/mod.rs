@@ -27,7 +27,7 @@ use crate::console::runs::RecordId;
 
 pub(super) use events::PART as EVENTS;
 pub(super) use instance::start as start_instance;
-pub(super) use problems::{show_problems, unknown_path};
+pub(super) use problems::{instead_of, show_problems, unknown_path};
 
 /// The console. Only what programs read is described: its pages are for people.
 pub(super) const PART: Part = Part {
