@@ -9,7 +9,6 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
 
 use super::api::{numbers_in_path, opening_balance};
-use super::look;
 use super::pages::{HOME, login_page, way_on};
 use crate::auth::{self, Password};
 use crate::http::accounts::number_in_path;

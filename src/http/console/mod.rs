@@ -10,6 +10,7 @@ mod instance;
 mod matrix;
 pub(super) mod open;
 mod problems;
+mod run_pages;
 mod runs;
 mod scenarios;
 mod why;
@@ -51,6 +52,7 @@ fn routes() -> Router<Arc<App>> {
         .merge(matrix::routes())
         .merge(scenarios::routes())
         .merge(accounts::routes())
+        .merge(run_pages::routes())
         .merge(runs::routes())
         .method_not_allowed_fallback(Problem::wrong_method)
         .route_layer(admin::from_this_site_only())

@@ -6,24 +6,41 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use maud::Markup;
 
-use crate::console::pages::problem;
+use crate::console::pages::Place;
+use crate::console::pages::problem::{self, WayOn};
 use crate::http::problem::{Complaint, Problem};
 
 /// Shows every problem of the console as a page, except those of data and of streams.
 pub(in crate::http) async fn show_problems(request: Request, next: Next) -> Response {
-    let is_for_a_program = is_data(request.uri().path()) || !may_be_a_page(request.headers());
+    let path = request.uri().path();
+    let is_for_a_program = is_data(path) || !may_be_a_page(request.headers());
+    let (place, way_on) = place(path);
     let response = next.run(request).await;
     if is_for_a_program {
         return response;
     }
-    as_page(response)
+    as_page(response, Some(place), way_on)
+}
+
+/// Where in the console a path is, and where its visitor can begin again.
+fn place(path: &str) -> (Place, WayOn<'static>) {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    match first {
+        "explore" | "explorations" => (Place::Explore, ("/explore", "To the form")),
+        "matrix" => (Place::Matrix, ("/matrix", "To the matrix")),
+        "why" => (Place::Strategies, ("/why", "To the strategies")),
+        "scenarios" => (Place::Scenarios, ("/scenarios", "To the scenarios")),
+        "compare" => (Place::Compare, ("/compare", "To the form")),
+        "open" => (Place::Open, ("/open", "To the form")),
+        _ => (Place::Run, ("/runs", "To the form and the newest runs")),
+    }
 }
 
 /// The answer to a path that nothing is at: a page for a browser, JSON for a program.
 pub(in crate::http) async fn unknown_path(headers: HeaderMap, uri: Uri) -> Response {
     let problem = Problem::unknown_path(uri).await.into_response();
     if accepts_html(&headers) {
-        as_page(problem)
+        as_page(problem, None, ("/", "To the first page"))
     } else {
         problem
     }
@@ -44,12 +61,11 @@ fn accepts_html(headers: &HeaderMap) -> bool {
     accept.is_some_and(|it| it.contains("text/html"))
 }
 
-fn as_page(response: Response) -> Response {
+fn as_page(response: Response, place: Option<Place>, way_on: WayOn<'_>) -> Response {
     let Some(complaint) = response.extensions().get::<Complaint>() else {
         return response;
     };
-    let way_on = ("/", "To the first page");
-    let page = problem::page(complaint.title, &complaint.detail, None, None, way_on);
+    let page = problem::page(complaint.title, &complaint.detail, place, None, way_on);
     instead_of(response, page)
 }
 

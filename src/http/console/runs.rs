@@ -9,6 +9,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use utoipa::{OpenApi, ToSchema};
 
+use super::download::Form;
+use super::run_pages;
 use crate::accounts;
 use crate::console::record::{RunPlan, RunRecord};
 use crate::console::runs::form::{self, BadField};
@@ -18,6 +20,7 @@ use crate::http::caller::Caller;
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
 use crate::http::problem::declared::{AlwaysPossible, UnknownBodyType, problems};
+use crate::http::signed_in_user::Visitor;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -138,11 +141,16 @@ async fn must_have_the_account(app: &App, plan: &RunPlan) -> Result<(), Problem>
 )]
 async fn show(
     State(app): State<Arc<App>>,
+    visitor: Visitor,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let name = name_in_path(name)?;
-    let id = name.strip_suffix(".json").unwrap_or(&name);
-    Ok(Json(find(&app, id).await?).into_response())
+    match Form::of(&name) {
+        (id, Form::Page) => run_pages::page(&stored(&app, id).await?, &visitor),
+        (id, Form::Html) => Ok(run_pages::file(&find(&app, id).await?)),
+        (id, Form::Json) => Ok(Json(find(&app, id).await?).into_response()),
+        (_, Form::Sql) => Err(Problem::unknown_run(&name)),
+    }
 }
 
 /// Stop a run

@@ -62,7 +62,8 @@ pub fn title(plan: &RunPlan) -> String {
 pub fn about(record: &RunRecord) -> Markup {
     html! {
         p.over {
-            (how(&record.plan)) " · " (engine(record))
+            (how(&record.plan))
+            @if !record.engine.is_null() { " · " (engine(record)) }
             @if !record.started_at.is_empty() {
                 " · " time datetime=(record.started_at) { (record.started_at) }
             }
