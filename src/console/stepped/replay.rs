@@ -19,7 +19,7 @@ pub(super) fn command(finding: &FindingData, example: &ExampleData) -> String {
         Flavour::MySql => "local:mysql",
         Flavour::MariaDb => "local:mariadb",
         Flavour::Postgres => "local:postgres",
-        Flavour::Sqlite => "sqlite:",
+        Flavour::Sqlite => "sqlite:lab.sqlite",
     };
     options.push(format!("--database-url {url}"));
     if engine.flavour != Flavour::Sqlite {

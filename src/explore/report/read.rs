@@ -139,3 +139,6 @@ fn must_fit(example: &ExampleData, clients: usize) -> Result<(), Unsound> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
