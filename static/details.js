@@ -1,55 +1,38 @@
 // @ts-check
 // What is said of a selected step, or of a selected loss.
-import { filled, html, time } from './words.js';
+import { fact, filled, html, time } from './words.js';
 
-/** @typedef {import('./types').RunRecord} RunRecord */
-/** @typedef {import('./types').StepPlace} StepPlace */
-
-/**
- * @param {RunRecord} record
- * @param {StepPlace} place
- */
-export function describeStep(record, place) {
-  const lane = record.lanes[place.lane];
+/** @param {RunRecord} record @param {StepPlace} place */
+export function describeStep({ lanes }, place) {
+  const lane = lanes[place.lane];
   const step = lane.steps[place.step];
-  const number = `step ${place.step + 1} of ${lane.steps.length}`;
-  const title = html('p', {}, html('b', {}, `Request ${lane.request}, ${number}: ${step.label}`));
-  const facts = html('dl', { class: 'facts small' });
-  const fact = (/** @type {string} */ name, /** @type {string} */ value) =>
-    facts.append(html('div', {}, html('dt', {}, name), html('dd', {}, value)));
-  if (step.value !== null) fact(step.kind === 'read' ? 'read' : 'wrote', String(step.value));
-  fact('took', time(step.end_us - step.start_us));
-  fact('from', time(step.start_us));
-  fact('to', time(step.end_us));
-  for (const wait of step.waits) {
-    const holder = wait.for_lane === null ? null : record.lanes[wait.for_lane];
+  const title = `Request ${lane.request}, step ${place.step + 1} of ${lane.steps.length}: ${step.label}`;
+  const waits = step.waits.map((it) => {
+    const holder = lanes[it.for_lane ?? -1];
     const whom = holder ? ` for request ${holder.request}` : '';
-    fact('waited for a lock', time(wait.to_us - wait.from_us) + whom);
-  }
-  const lines = [title];
-  if (step.sql) lines.push(html('p', {}, html('code', {}, filled(step.sql, step.args))));
-  if (step.matched_no_row) lines.push(html('p', {}, 'It changed no row.'));
-  if (step.refusal) lines.push(html('p', { class: 'lost' }, `✗ Refused: ${step.refusal}`));
-  return [...lines, facts];
+    return fact('waited for a lock', time(it.to_us - it.from_us) + whom);
+  });
+  return [
+    html('p', html('b', title)),
+    step.sql && html('p', html('code', filled(step.sql, step.args))),
+    step.matched_no_row && html('p', 'It changed no row.'),
+    step.refusal && html('p.lost', `✗ Refused: ${step.refusal}`),
+    html('dl.facts.small',
+      step.value !== null && fact(step.kind === 'read' ? 'read' : 'wrote', step.value),
+      fact('took', time(step.end_us - step.start_us)),
+      fact('from', time(step.start_us)),
+      fact('to', time(step.end_us)),
+      ...waits),
+  ].filter((it) => it);
 }
 
-/**
- * @param {RunRecord} record
- * @param {import('./types').Loss} loss
- */
-export function describeLoss(record, loss) {
-  const at = (/** @type {StepPlace | null} */ it) =>
-    it && record.lanes[it.lane]?.steps[it.step]?.end_us;
-  const name = (/** @type {number} */ lane) => `request ${record.lanes[lane]?.request}`;
-  const facts = html('dl', { class: 'facts small' });
-  const times = [
-    [`${name(loss.by)} read at`, at(loss.read)],
-    [`${name(loss.lost)} wrote at`, at(loss.written)],
-    [`${name(loss.by)} wrote over it at`, at(loss.overwrite)],
+/** @param {RunRecord} record @param {Loss} loss */
+export function describeLoss({ lanes }, { lost, by, read, written, overwrite, sentence }) {
+  const at = (words, lane, place) => place
+    && fact(`request ${lanes[lane].request} ${words} at`, time(lanes[place.lane].steps[place.step].end_us));
+  return [
+    html('p.story', sentence),
+    html('dl.facts.small',
+      at('read', by, read), at('wrote', lost, written), at('wrote over it', by, overwrite)),
   ];
-  for (const [words, us] of times) {
-    if (typeof us !== 'number') continue;
-    facts.append(html('div', {}, html('dt', {}, String(words)), html('dd', {}, time(us))));
-  }
-  return [html('p', { class: 'story' }, loss.sentence), facts];
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // A run that is under way. Events only tell how far it is; the page at the end is the server's.
-import { html } from './words.js';
+import { fact, html } from './words.js';
 
 /** The waits between two attempts, in milliseconds. The last one is repeated. */
 const WAITS = [1000, 2000, 4000, 8000];
@@ -8,41 +8,36 @@ const WAITS = [1000, 2000, 4000, 8000];
 /** Follows the run of this page, if one is under way. */
 export function followRun() {
   const host = document.getElementById('live');
-  const events = host?.dataset.events;
-  if (host && events && location.protocol !== 'file:') new Live(host, events).connect();
+  if (host?.dataset.events && location.protocol !== 'file:') new Live(host).connect();
 }
 
 class Live {
   last = '';
   attempts = 0;
   frame = 0;
-  /** @type {any} */
-  newest = null;
+  trouble = html('p.trouble', { role: 'alert', hidden: true });
+  gaps = html('p.faint', { role: 'status' });
 
-  /**
-   * @param {HTMLElement} host
-   * @param {string} events
-   */
-  constructor(host, events) {
-    this.host = host;
-    this.events = events;
+  constructor(host) {
+    this.events = host.dataset.events;
     this.page = host.dataset.done ?? location.pathname;
-    this.bar = host.querySelector('progress') ?? host.appendChild(html('progress', { 'aria-label': 'Progress' }));
-    this.text = document.getElementById('said') ?? host.appendChild(html('p', { id: 'said', role: 'status' }));
-    this.trouble = html('p', { class: 'trouble', role: 'alert', hidden: true });
-    this.gaps = html('p', { class: 'faint', role: 'status' });
+    this.bar = host.querySelector('progress') ?? html('progress', { 'aria-label': 'Progress' });
+    this.text = document.getElementById('said') ?? html('p', { id: 'said', role: 'status' });
+    for (const it of [this.bar, this.text]) if (!it.isConnected) host.append(it);
     host.append(this.trouble, this.gaps);
   }
 
   connect() {
-    const mark = this.last ? `?last_event_id=${encodeURIComponent(this.last)}` : '';
+    const mark = this.last && `?last_event_id=${encodeURIComponent(this.last)}`;
     const source = new EventSource(this.events + mark);
-    const on = (/** @type {string} */ name, /** @type {(data: any) => void} */ act) =>
-      source.addEventListener(name, (event) => {
-        this.last = event.lastEventId || this.last;
-        act(JSON.parse(event.data || '{}'));
-      });
-    source.addEventListener('open', () => this.answers());
+    const on = (name, act) => source.addEventListener(name, (event) => {
+      this.last = event.lastEventId || this.last;
+      act(JSON.parse(event.data || '{}'));
+    });
+    source.addEventListener('open', () => {
+      this.attempts = 0;
+      this.trouble.hidden = true;
+    });
     on('progress', (data) => {
       this.newest = data;
       this.frame ||= requestAnimationFrame(() => this.draw());
@@ -56,52 +51,39 @@ class Live {
       location.replace(this.page);
     });
     source.addEventListener('error', () => {
-      this.trouble.textContent = 'The lab does not answer. Trying again…';
-      this.trouble.hidden = false;
+      this.tell('The lab does not answer. Trying again…');
       if (source.readyState === EventSource.CLOSED) this.again();
     });
   }
 
-  answers() {
-    this.attempts = 0;
-    this.trouble.hidden = true;
+  tell(words) {
+    this.trouble.textContent = words;
+    this.trouble.hidden = false;
   }
 
-  /** The browser has given up, because the answer was no stream. */
+  /** The browser has given up, because the answer was no stream. The page may say more. */
   again() {
-    const wait = WAITS[Math.min(this.attempts, WAITS.length - 1)];
-    this.attempts += 1;
-    setTimeout(() => void this.look(), wait);
-  }
-
-  /** Looks whether the run's page says more than its stream. */
-  async look() {
-    try {
-      const answer = await fetch(this.page, { headers: { accept: 'text/html' } });
-      if (answer.status === 404) {
-        this.trouble.textContent = 'The lab does not know this run any more.';
-        return;
-      }
-      const page = answer.ok ? await answer.text() : '';
-      if (answer.ok && !/id="?live\b/.test(page)) return location.replace(this.page);
-      if (answer.ok) return this.connect();
-    } catch {
-      // It does not answer yet.
-    }
-    this.again();
+    const wait = WAITS[Math.min(this.attempts++, WAITS.length - 1)];
+    setTimeout(async () => {
+      const answer = await fetch(this.page).catch(() => null);
+      const page = answer?.ok && await answer.text().catch(() => '');
+      if (answer?.status === 404) this.tell('The lab does not know this run any more.');
+      else if (!page) this.again();
+      else if (/id="?live\b/.test(page)) this.connect();
+      else location.replace(this.page);
+    }, wait);
   }
 
   draw() {
     this.frame = 0;
     const { done, of, text, verdicts } = this.newest;
-    if (typeof of === 'number' && of > 0) this.bar.max = of;
-    if (typeof done === 'number') this.bar.value = done;
-    if (this.text.textContent !== text) this.text.textContent = text;
+    if (of > 0) this.bar.max = of;
+    if (done >= 0) this.bar.value = done;
+    if (text && this.text.textContent !== text) this.text.textContent = text;
     const entries = Object.entries(verdicts ?? {});
     if (!entries.length) return;
-    const list = document.getElementById('so-far') ?? html('dl', { class: 'facts', id: 'so-far' });
-    list.replaceChildren(...entries.map(([name, number]) =>
-      html('div', {}, html('dt', {}, name.replaceAll('_', ' ')), html('dd', {}, String(number)))));
+    const list = document.getElementById('so-far') ?? html('dl.facts', { id: 'so-far' });
+    list.replaceChildren(...entries.map(([name, number]) => fact(name.replaceAll('_', ' '), number)));
     if (!list.isConnected) this.text.after(list);
   }
 }

@@ -1,22 +1,27 @@
 // @ts-check
 // Predict, then reveal: a question before the step that decides, and the gap afterwards.
 import { html, svg } from './words.js';
-import { query, remember, remembered } from './address.js';
+import { query } from './address.js';
 
-/** @typedef {import('./types').SteppedRun} SteppedRun */
 /** @typedef {{words: string, answer: string}} Question */
 
-/** Whether this reader wants no questions. */
-export function wantsNoQuestions() {
-  return query().get('reveal') === '1' || remembered('reveal') === '1';
-}
+const KEY = 'racy.reveal';
 
-/** A box to tick for a reader who wants none. */
+/** A box for a reader who wants no questions. This browser keeps it. */
 export function revealBox() {
   const box = html('input', { type: 'checkbox' });
-  box.checked = wantsNoQuestions();
-  box.addEventListener('change', () => remember('reveal', box.checked ? '1' : '0'));
-  return { box, label: html('label', { class: 'choice' }, box, 'Do not ask me') };
+  try {
+    box.checked = query().get('reveal') === '1' || localStorage.getItem(KEY) === '1';
+    box.addEventListener('change', () => localStorage.setItem(KEY, box.checked ? '1' : '0'));
+  } catch {
+    // A browser without storage asks again.
+  }
+  return { box, label: html('label.choice', box, 'Do not ask me') };
+}
+
+/** What came of a step, without an arrow. */
+export function resultOf({ result }) {
+  return result.replace(/^\s*→\s*/, '');
 }
 
 /**
@@ -26,39 +31,30 @@ export function revealBox() {
  */
 export function questionsOf({ loss, highlight, steps }) {
   const questions = new Map();
-  const decisive = loss ? [loss.read, loss.overwrite] : highlight ? [highlight.index] : [];
-  for (const index of decisive) {
+  const last = steps.at(-1)?.row[0];
+  for (const index of loss ? [loss.read, loss.overwrite] : highlight ? [highlight.index] : []) {
     const step = steps[index];
     if (!step || step.refusal) continue;
-    const result = step.result.replace(/^\s*→\s*/, '');
-    const isOpen = steps.slice(0, index).some((it) => it.client !== step.client && it.action === 'write');
-    if (step.action === 'read') {
-      const words = `${step.client} reads now: ${step.text}. What does it return?`;
-      if (isOpen && result) questions.set(index, { words, answer: result });
-      continue;
+    const run = `${step.client} is about to run: ${step.text}.`;
+    const isOther = (it) => it.client !== step.client && it.action === 'write';
+    if (step.action !== 'read' && last) {
+      const words = `${run} What is ${last.name} when all steps have run?`;
+      questions.set(index, { words, answer: last.value });
+    } else if (step.action === 'read' && resultOf(step) && steps.slice(0, index).some(isOther)) {
+      questions.set(index, { words: `${run} What does it return?`, answer: resultOf(step) });
     }
-    const cell = steps.at(-1)?.row[0];
-    if (!cell) continue;
-    const words = `${step.client} is about to run: ${step.text}. What is ${cell.name} when all steps have run?`;
-    questions.set(index, { words, answer: cell.value });
   }
   return questions;
 }
 
-/**
- * What may be answered: few numbers to choose from, or a field to type in.
- * @param {SteppedRun} record
- * @param {string} answer
- * @returns {string[]}
- */
+/** The numbers to choose from. None if they are too many, or no numbers. @returns {number[]} */
 function choices({ start, steps }, answer) {
-  const seen = new Set([answer, ...[start, ...steps].flatMap((it) => it.row.slice(0, 1).map((cell) => cell.value))]);
-  const numbers = [...seen].map(Number);
-  if (!numbers.every(Number.isSafeInteger)) return [];
-  const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
-  if (most > least) numbers.push(most + (most - least));
-  const sorted = [...new Set(numbers)].sort((a, b) => a - b);
-  return sorted.length <= 5 ? sorted.map(String) : [];
+  const cells = [start, ...steps].flatMap((it) => it.row.slice(0, 1).map((cell) => +cell.value));
+  const seen = [...new Set([+answer, ...cells])].sort((a, b) => a - b);
+  if (!seen.every(Number.isSafeInteger)) return [];
+  const [least, most] = [seen[0], seen[seen.length - 1]];
+  if (most > least) seen.push(2 * most - least);
+  return seen.length <= 5 ? seen : [];
 }
 
 /**
@@ -67,49 +63,42 @@ function choices({ start, steps }, answer) {
  * @param {Question} question
  * @param {(words: string) => void} answered
  */
-export function askForm(record, question, answered) {
-  const offered = choices(record, question.answer);
-  const group = html('fieldset', { class: 'field' }, html('legend', {}, 'First: what do you expect?'));
-  group.append(html('p', {}, question.words));
-  const row = html('div', { class: 'row' });
-  const radio = (/** @type {string} */ value, /** @type {string} */ label) =>
-    html('label', { class: 'choice' }, html('input', { type: 'radio', name: 'predicted', value, required: true }), label);
-  if (offered.length) row.append(...offered.map((it) => radio(it, it)), radio('', "I don't know"));
-  else row.append(html('label', { class: 'choice' }, 'Value', html('input', { name: 'predicted', autocomplete: 'off' })));
-  const submit = html('button', { class: 'primary' }, 'Show what happens');
-  const hint = offered.length ? null : html('p', { class: 'hint' }, "Empty means: I don't know.");
-  group.append(row, ...(hint ? [hint] : []));
-  const form = html('form', { class: 'ask' }, group, submit);
+export function askForm(record, { words, answer }, answered) {
+  const numbers = choices(record, answer);
+  const radio = (value, label) => html('label.choice',
+    html('input', { type: 'radio', name: 'predicted', value, required: true }), label);
+  const fields = numbers.length
+    ? [...numbers.map((it) => radio(it, it)), radio('', "I don't know")]
+    : [html('label.choice', 'Value (empty: I don’t know)', html('input', { name: 'predicted' }))];
+  const form = html('form.ask',
+    html('fieldset.field', html('legend', 'First: what do you expect?'),
+      html('p', words), html('div.row', ...fields)),
+    html('button.primary', 'Show what happens'));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    const said = String(new FormData(form).get('predicted') ?? '').trim();
-    answered(gap(said, question.answer));
+    answered(gap(String(new FormData(form).get('predicted') ?? '').trim(), answer));
   });
   return form;
 }
 
-/** @param {string} said @param {string} actual */
 function gap(said, actual) {
   if (!said) return `It is ${actual}.`;
   if (said === actual) return `You said ${said}, and so it is.`;
-  const away = Number(actual) - Number(said);
-  if (!Number.isFinite(away)) return `You said ${said}. It is ${actual}.`;
-  return `You said ${said}. It is ${actual}: ${Math.abs(away)} ${away < 0 ? 'less' : 'more'}.`;
+  const away = actual - said;
+  const words = Number.isFinite(away) ? `: ${Math.abs(away)} ${away < 0 ? 'less' : 'more'}` : '';
+  return `You said ${said}. It is ${actual}${words}.`;
 }
 
 /** Draws bars for what was predicted and what is there, if the page has a prediction. */
 export function drawPrediction() {
   const host = document.getElementById('prediction');
-  if (!host) return;
-  const values = ['expected', 'predicted', 'actual'].map((name) => [name, Number(host.dataset[name] ?? NaN)]);
-  const known = /** @type {[string, number][]} */ (values.filter(([, it]) => Number.isFinite(it)));
-  const most = Math.max(...known.map(([, it]) => it));
+  const values = ['expected', 'predicted', 'actual'].map((it) => [it, parseFloat(host?.dataset[it])]);
+  const known = values.filter(([, it]) => Number.isFinite(it));
+  const most = Math.max(...known.map(([, it]) => +it));
   if (known.length < 2 || most <= 0) return;
-  const box = html('div', { class: 'gap', 'aria-hidden': 'true' });
-  for (const [name, value] of known) {
-    const width = `${(Math.max(0, value) / most) * 99}%`;
-    const bar = svg('rect', { class: name, x: 1, y: 2, width, height: '75%' });
-    box.append(html('span', {}, name), svg('svg', {}, bar), html('span', {}, value));
-  }
-  host.append(box);
+  host.append(html('div.gap', { 'aria-hidden': 'true' }, ...known.flatMap(([name, value]) => {
+    const width = `${(Math.max(0, +value) / most) * 99}%`;
+    const bar = svg(`rect.${name}`, { x: 1, y: 2, width, height: '75%' });
+    return [html('span', name), svg('svg', bar), html('span', value)];
+  })));
 }

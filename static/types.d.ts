@@ -1,9 +1,8 @@
 // The forms of the records, for editors and for `tsc`. Browsers do not load this file.
 // src/console/record.rs and src/console/stepped/mod.rs say what each field means.
-import type { LaneBars } from './lanes.js';
 
-export interface LockWait { from_us: number; to_us: number; for_lane: number | null }
-export interface Step {
+interface LockWait { from_us: number; to_us: number; for_lane: number | null }
+interface Step {
   kind: string;
   label: string;
   sql: string | null;
@@ -15,7 +14,7 @@ export interface Step {
   refusal: string | null;
   waits: LockWait[];
 }
-export interface Lane {
+interface Lane {
   request: number;
   outcome: string;
   answered_us: number;
@@ -24,9 +23,9 @@ export interface Lane {
   problem: { title: string; detail: string } | null;
   steps: Step[];
 }
-export interface StepPlace { lane: number; step: number }
-export interface Place extends StepPlace { band: number }
-export interface Loss {
+interface StepPlace { lane: number; step: number }
+interface Place extends StepPlace { band: number }
+interface Loss {
   lost: number;
   by: number;
   read: StepPlace | null;
@@ -34,7 +33,8 @@ export interface Loss {
   overwrite: StepPlace | null;
   sentence: string;
 }
-export interface RunRecord {
+interface BandLoss extends Loss { band: number }
+interface RunRecord {
   kind: 'run';
   plan: any;
   engine: any;
@@ -45,38 +45,39 @@ export interface RunRecord {
 }
 
 /** The place of each step, in units, and how many units there are. */
-export interface Axis {
+interface Axis {
   length: number;
   span(band: number, lane: number, step: number): [number, number];
   within(band: number, lane: number, step: number, us: number): number;
   ticks(pixels: number, from: number, to: number): { at: number; text: string }[];
 }
-export interface Box { from: number; to: number; y: number }
-export interface Bar {
+interface Box { from: number; to: number; y: number }
+interface Bar {
   step: Step;
   rect: SVGRectElement;
   cap: SVGRectElement | null;
   waits: SVGRectElement[];
   text: SVGTextElement | null;
   cross: SVGTextElement | null;
+  /** Where its waits are, in pixels. */
+  edges: [number, number][];
   from: number;
   to: number;
 }
 /** A lane of the picture. `drawn` is the version of the geometry that it was drawn with. */
-export interface Row {
+interface Row {
   band: number;
   lane: number;
-  base: number;
   y: number;
   group: SVGGElement;
   name: SVGTextElement;
-  bars: LaneBars | null;
+  bars: import('./lanes.js').LaneBars | null;
   drawn: number;
   isShown: boolean;
 }
 
-export interface Cell { name: string; value: string; changed: boolean }
-export interface SteppedStep {
+interface Cell { name: string; value: string; changed: boolean }
+interface SteppedStep {
   number: number | null;
   client: string;
   action: string;
@@ -95,7 +96,7 @@ export interface SteppedStep {
   open: Record<string, boolean>;
   waiting: Record<string, string | null>;
 }
-export interface SteppedRun {
+interface SteppedRun {
   kind: 'schedule';
   strategy: string;
   title: string;

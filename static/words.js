@@ -1,76 +1,59 @@
 // @ts-check
 // Elements and words that all modules use. Foreign text becomes text nodes only, never markup.
 
-/** @typedef {Record<string, any>} Attributes */
-/** @typedef {Node | string | number | null | undefined | false} Child */
-
-const SVG = 'http://www.w3.org/2000/svg';
-
 /**
- * Sets attributes. A function is a listener, `null` and `false` leave the attribute out.
- * @template {Element} E
- * @param {E} node
- * @param {Attributes} attributes
- * @returns {E}
+ * Sets attributes. A function is a listener; `null` and `false` remove the attribute.
+ * @param {Element} node
+ * @param {Record<string, any>} attributes
  */
 export function dress(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === 'function') node.addEventListener(name, value);
     else if (value == null || value === false) node.removeAttribute(name);
-    else node.setAttribute(name, value === true ? '' : String(value));
+    else node.setAttribute(name, value === true ? '' : value);
   }
   return node;
 }
 
 /**
- * Makes an HTML element.
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag
- * @param {Attributes} [attributes]
- * @param {...Child} children
- * @returns {HTMLElementTagNameMap[T]}
+ * Makes an HTML element: `html('p.faint', { id: 'x' }, 'text', node)`. The attributes may be left
+ * out, and children that are `null` or `false` are.
+ * @returns {any}
  */
-export function html(tag, attributes = {}, ...children) {
-  const node = dress(document.createElement(tag), attributes);
-  node.append(...said(children));
+export function html(tag, ...rest) {
+  return make('http://www.w3.org/1999/xhtml', tag, rest);
+}
+
+/** Makes an SVG element in the same way. @returns {any} */
+export function svg(tag, ...rest) {
+  return make('http://www.w3.org/2000/svg', tag, rest);
+}
+
+function make(space, tag, rest) {
+  const [name, ...classes] = tag.split('.');
+  const node = document.createElementNS(space, name);
+  if (classes.length) node.setAttribute('class', classes.join(' '));
+  if (rest[0]?.constructor === Object) dress(node, rest.shift());
+  node.append(...rest.filter((it) => it != null && it !== false));
   return node;
 }
 
-/**
- * Makes an SVG element.
- * @template {keyof SVGElementTagNameMap} T
- * @param {T} tag
- * @param {Attributes} [attributes]
- * @param {...Child} children
- * @returns {SVGElementTagNameMap[T]}
- */
-export function svg(tag, attributes = {}, ...children) {
-  const node = dress(document.createElementNS(SVG, tag), attributes);
-  node.append(...said(children));
-  return /** @type {any} */ (node);
+/** Makes a button. */
+export function button(label, click, attributes = {}) {
+  return html('button', { type: 'button', click, ...attributes }, label);
 }
 
-/** @param {Child[]} children */
-function said(children) {
-  return children
-    .filter((it) => it != null && it !== false)
-    .map((it) => (typeof it === 'number' ? String(it) : /** @type {Node | string} */ (it)));
+/** Buttons that belong together. */
+export function group(label, ...children) {
+  return html('div.group', { role: 'group', 'aria-label': label }, ...children);
 }
 
-/**
- * Makes a button.
- * @param {Child} label
- * @param {(event: Event) => void} act
- * @param {Attributes} [attributes]
- */
-export function button(label, act, attributes = {}) {
-  return html('button', { type: 'button', click: act, ...attributes }, label);
+/** A figure with its name, for a list of facts. */
+export function fact(name, value) {
+  return html('div', html('dt', name), html('dd', value));
 }
 
-/**
- * A time in words: `0.4 ms`, `152 ms`, `1.04 s`.
- * @param {number} us
- */
+/** A time in words: `0.4 ms`, `152 ms`, `1.04 s`. @param {number} us */
 export function time(us) {
   const size = Math.abs(us);
   if (size >= 999_500) return `${(us / 1e6).toFixed(size < 9.995e6 ? 2 : 1)} s`;
@@ -78,65 +61,35 @@ export function time(us) {
   return `${(us / 1000).toFixed(size < 995 ? 2 : 1)} ms`;
 }
 
-/**
- * A statement with its values in place of `?` or `$1`.
- * @param {string} sql
- * @param {(number | string)[]} args
- */
+/** A statement with its values in place of `?` or `$1`. */
 export function filled(sql, args) {
   let next = 0;
   return sql.replace(/'(?:[^']|'')*'|\?|\$(\d+)/g, (mark, number) => {
     if (mark[0] === "'") return mark;
-    const place = number ? Number(number) - 1 : next++;
+    const place = number ? number - 1 : next++;
     if (place >= args.length) return mark;
     const value = args[place];
-    return typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`;
+    return typeof value === 'number' ? value : `'${value.replaceAll("'", "''")}'`;
   });
 }
 
-/**
- * A number of things: `1 lane`, `3 lanes`.
- * @param {number} number
- * @param {string} one
- */
-export function counted(number, one) {
-  return `${number} ${one}${number === 1 ? '' : 's'}`;
-}
-
-/** The size of the root's font, from which pictures take theirs. */
-export function fontSize() {
-  return parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
-}
-
-/**
- * Copies a text, and says so on the button for two seconds.
- * @param {HTMLElement} from
- * @param {string} text
- */
+/** Copies a text, and says so on the button for two seconds. */
 export async function copy(from, text) {
-  const label = (from.dataset.label ??= from.textContent ?? '');
+  const label = (from.dataset.label ??= from.textContent);
   let isCopied = false;
   try {
     await navigator.clipboard.writeText(text);
     isCopied = true;
   } catch {
-    isCopied = copyTheOldWay(text);
+    // Pages without a secure origin have no clipboard, but an old command.
+    const area = html('textarea.hidden', { 'aria-hidden': 'true' });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    isCopied = document.execCommand('copy');
+    area.remove();
     from.focus();
   }
   from.textContent = isCopied ? 'Copied' : 'Not copied: the browser forbids it';
   setTimeout(() => (from.textContent = label), 2000);
-}
-
-/**
- * For pages without a secure origin, where the clipboard's interface is missing.
- * @param {string} text
- */
-function copyTheOldWay(text) {
-  const area = html('textarea', { class: 'hidden', 'aria-hidden': 'true' });
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const isCopied = document.execCommand('copy');
-  area.remove();
-  return isCopied;
 }
