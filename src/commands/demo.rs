@@ -1,7 +1,11 @@
 //! `racy demo`: every strategy once, and how its requests ended.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use make_requests::trace::Trace;
 use serde_json::json;
 
 use super::database::EngineOptions;
@@ -20,6 +24,10 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
+    /// Also write all requests as a trace, which ui.perfetto.dev and chrome://tracing open.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
     #[command(flatten)]
     engine: EngineOptions,
 }
@@ -29,11 +37,15 @@ impl Args {
         log::start_for_people()?;
         let opened = self.engine.open(Lifetime::Temporary, &complain).await?;
         complain("");
-        let shown = demo::run(&opened.database, self.exhibits).await;
+        let mut trace = Trace::default();
+        let shown = demo::run(&opened.database, self.exhibits, &mut trace).await;
         let platform = Platform::of(&opened.database);
         // If a private server has died, its own error explains more than the demo's.
         opened.close().await?;
         let results = shown.map_err(|error| error.to_string())?;
+        if let Some(path) = &self.trace {
+            write(&trace, path).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
         let any_broken = results.iter().any(StrategyResult::broke_its_promise);
         let text = if self.json {
             let report = json!({ "version": demo::REPORT_VERSION, "results": results });
@@ -48,4 +60,10 @@ impl Args {
             ExitCode::SUCCESS
         })
     }
+}
+
+fn write(trace: &Trace, path: &Path) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    trace.write(&mut file)?;
+    file.flush()
 }

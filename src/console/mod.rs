@@ -8,6 +8,7 @@
 //! | `runs` | the runs that visitors ask for, and the store of all records |
 //! | `assets` | the style sheet and the scripts |
 //! | `pages` | the pages, a file each |
+//! | `trace` | runs and schedules as traces, for ui.perfetto.dev and chrome://tracing |
 //! | `stepped` | a schedule, with the state after every step |
 
 pub mod assets;
@@ -17,3 +18,4 @@ pub mod pages;
 pub mod record;
 pub mod runs;
 pub mod stepped;
+pub mod trace;

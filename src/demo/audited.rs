@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use indicatif::ProgressBar;
+use make_requests::trace::Trace;
 use make_requests::{Anomaly, Book, Exports, Orders, Pace, Plan, Report, Target, timeline};
 use serde::Serialize;
 
@@ -127,6 +128,7 @@ impl AuditedExhibit {
         database: &Database,
         service: &RunningService,
         bar: &ProgressBar,
+        trace: &mut Trace,
     ) -> Result<Vec<AuditedResult>, DemoError> {
         let strategies = self.strategy_plans(database).await?;
         let mut results = Vec::new();
@@ -140,6 +142,7 @@ impl AuditedExhibit {
                 timeout: TIMEOUT,
             };
             let report = make_requests::run(&plan, move_bar(bar)).await?;
+            trace.add(strategy.full_name, &report);
             results.push(self.summarize(&strategy, database.engine(), &report));
         }
         Ok(results)

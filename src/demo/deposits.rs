@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use indicatif::ProgressBar;
+use make_requests::trace::Trace;
 use make_requests::{Deposits, Pace, Plan, Report, timeline};
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -93,12 +94,14 @@ pub(super) async fn run(
     database: &Database,
     services: &[RunningService; 2],
     bar: &ProgressBar,
+    trace: &mut Trace,
 ) -> Result<Vec<DepositsResult>, DemoError> {
     let mut results = Vec::new();
     for strategy in &STRATEGIES {
         bar.set_message(strategy.name);
         for instances in strategy.setting().instances(services.len()) {
-            results.push(run_strategy(database, strategy, &services[..instances], bar).await?);
+            let services = &services[..instances];
+            results.push(run_strategy(database, strategy, services, bar, trace).await?);
         }
     }
     Ok(results)
@@ -109,6 +112,7 @@ async fn run_strategy(
     strategy: &'static Strategy,
     services: &[RunningService],
     bar: &ProgressBar,
+    trace: &mut Trace,
 ) -> Result<DepositsResult, DemoError> {
     let account = accounts::open(database, 0).await?;
     let mut bursts = JoinSet::new();
@@ -132,6 +136,9 @@ async fn run_strategy(
     }
     let reports: Vec<_> = bursts.join_all().await;
     let reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
+    for report in &reports {
+        trace.add(strategy.name, report);
+    }
     let account = accounts::find(database, account)
         .await?
         .ok_or("the demo's account is gone")?;

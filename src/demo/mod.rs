@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
+use make_requests::trace::Trace;
 use make_requests::{Progress, Report};
 use serde::Serialize;
 
@@ -99,10 +100,11 @@ struct Refusals {
 pub(crate) const REPORT_VERSION: u32 = 1;
 
 /// Starts the service over this database on free loopback ports, and shows every strategy of the
-/// selected exhibits.
+/// selected exhibits. The trace gets the requests of each strategy.
 pub(crate) async fn run(
     database: &Database,
     selection: Selection,
+    trace: &mut Trace,
 ) -> Result<Vec<StrategyResult>, DemoError> {
     let folder = tempfile::tempdir()?;
     let services = [
@@ -112,12 +114,12 @@ pub(crate) async fn run(
     let bar = progress_bar(selection);
     let mut results = Vec::new();
     if selection.includes(Selection::Deposits) {
-        let deposits = deposits::run(database, &services, &bar).await?;
+        let deposits = deposits::run(database, &services, &bar, trace).await?;
         results.extend(deposits.into_iter().map(StrategyResult::Deposits));
     }
     for (name, exhibit) in AUDITED {
         if selection.includes(name) {
-            let audited = exhibit.run(database, &services[0], &bar).await?;
+            let audited = exhibit.run(database, &services[0], &bar, trace).await?;
             results.extend(audited.into_iter().map(StrategyResult::Audited));
         }
     }

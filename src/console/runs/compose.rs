@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::collisions::{self, Made};
 use super::id::RecordId;
-use super::lanes::{self, Axis};
+use super::lanes;
 use super::losses::{self, Balances};
 use super::words;
 use crate::console::record::{
@@ -57,8 +57,7 @@ pub fn without_result(
 
 /// The record of a run that came to its end, or was stopped. Its lock waits are not in it yet.
 pub(super) fn record(about: Circumstances, report: &Report) -> RunRecord {
-    let axis = Axis::of(report);
-    let (mut lanes, left_out) = lanes::of_report(report, &about.plan, &axis);
+    let (mut lanes, left_out) = lanes::of_report(report, &about.plan);
     let figures = Figures::of(report);
     let losses = losses(&about, report, &figures, &lanes);
     for loss in &losses {

@@ -1,10 +1,8 @@
 //! The lanes of a run, from the answers to its requests.
 
-use std::time::{Instant, UNIX_EPOCH};
+use make_requests::{Action, Answer, Outcome, Report, Resource, Times, Visit};
 
-use make_requests::{Action, Answer, Outcome, Report, Resource, Visit};
-
-use crate::console::record::{Lane, LaneProblem, LaneStep, RunPlan};
+use crate::console::record::{Lane, LaneProblem, LaneStep, LockWait, RunPlan};
 use crate::step::Argument;
 
 /// How many steps of all requests together a record has, about.
@@ -13,57 +11,26 @@ const MOST_STEPS: usize = 20_000;
 /// How many steps of one request a record has at least, if there are that many.
 const AT_LEAST: usize = 40;
 
-/// The clocks of a run: times in its record are in microseconds since its first release.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Axis {
-    origin: Instant,
-    /// The origin by the wall clock, in microseconds since 1970.
-    epoch_us: i64,
-}
-
-impl Axis {
-    pub(super) fn of(report: &Report) -> Self {
-        let released = report.releases.first().copied();
-        let started = || report.answers.iter().map(|answer| answer.started).min();
-        let moment = report.moment;
-        let origin = released.or_else(started).unwrap_or(moment.instant);
-        let time = moment.time + origin.saturating_duration_since(moment.instant);
-        let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            origin,
-            epoch_us: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
-        }
-    }
-
-    pub(super) fn us(&self, instant: Instant) -> i64 {
-        let us = |duration: std::time::Duration| i64::try_from(duration.as_micros());
-        match instant.checked_duration_since(self.origin) {
-            Some(later) => us(later).unwrap_or(i64::MAX),
-            None => us(self.origin.duration_since(instant)).map_or(i64::MIN, |us| -us),
-        }
-    }
-}
-
 /// A lane for each request, and how many steps in the middle of long ones were left out.
-pub(super) fn of_report(report: &Report, plan: &RunPlan, axis: &Axis) -> (Vec<Lane>, usize) {
+pub(super) fn of_report(report: &Report, plan: &RunPlan) -> (Vec<Lane>, usize) {
     let answers = &report.answers;
     let limit = (MOST_STEPS / answers.len().max(1)).max(AT_LEAST);
     let mut left_out = 0;
-    let lanes = answers.iter().map(|answer| {
-        let mut lane = lane(answer, plan, axis);
+    let lanes = answers.iter().zip(report.times()).map(|(answer, times)| {
+        let mut lane = lane(answer, plan, times);
         left_out += shorten(&mut lane.steps, limit);
         lane
     });
     (lanes.collect(), left_out)
 }
 
-fn lane(answer: &Answer, plan: &RunPlan, axis: &Axis) -> Lane {
-    let (sent_us, answered_us) = (axis.us(answer.started), axis.us(answer.ended));
+fn lane(answer: &Answer, plan: &RunPlan, times: Times) -> Lane {
+    let Times {
+        sent_us,
+        answered_us,
+        arrived_us,
+    } = times;
     let visit = answer.visit();
-    let arrived_us = visit.and_then(|visit| {
-        let arrived = visit.arrived_at_us?.saturating_sub(axis.epoch_us);
-        Some(within(arrived, end_of(&visit), (sent_us, answered_us)))
-    });
     Lane {
         request: answer.request,
         outcome: outcome(&answer.outcome).to_owned(),
@@ -80,22 +47,6 @@ fn lane(answer: &Answer, plan: &RunPlan, axis: &Axis) -> Lane {
             .zip(arrived_us)
             .map_or_else(Vec::new, |(visit, at)| steps(&visit, at)),
     }
-}
-
-/// When the request's last step ended, in microseconds after its arrival.
-fn end_of(visit: &Visit<'_>) -> i64 {
-    let ends = visit
-        .timeline
-        .iter()
-        .map(|step| step.start_us.saturating_add(step.duration_us));
-    ends.max().unwrap_or(0)
-}
-
-/// The arrival, moved so that the steps lie between the sending and the answer. The two clocks may
-/// differ by a little.
-fn within(arrived: i64, end: i64, (sent, answered): (i64, i64)) -> i64 {
-    let latest = answered.saturating_sub(end);
-    arrived.min(latest).max(sent)
 }
 
 fn steps(visit: &Visit<'_>, arrived: i64) -> Vec<LaneStep> {
@@ -141,12 +92,8 @@ fn steps(visit: &Visit<'_>, arrived: i64) -> Vec<LaneStep> {
 }
 
 /// The wait that the service did itself, until the step's end.
-fn held_up(
-    arrived: i64,
-    held_up_us: Option<i64>,
-    end_us: i64,
-) -> Vec<crate::console::record::LockWait> {
-    let wait = held_up_us.map(|from| crate::console::record::LockWait {
+fn held_up(arrived: i64, held_up_us: Option<i64>, end_us: i64) -> Vec<LockWait> {
+    let wait = held_up_us.map(|from| LockWait {
         from_us: arrived.saturating_add(from),
         to_us: end_us,
         for_lane: None,

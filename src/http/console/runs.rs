@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
+use axum::http::header;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -15,6 +16,7 @@ use crate::accounts;
 use crate::console::record::{RunPlan, RunRecord};
 use crate::console::runs::form::{self, BadField};
 use crate::console::runs::{Kind, RecordId, Stored};
+use crate::console::trace;
 use crate::http::app::App;
 use crate::http::caller::Caller;
 use crate::http::fields::Fields;
@@ -27,11 +29,12 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/runs", post(start))
         .route("/runs/{id}", get(show))
         .route("/runs/{id}/stop", post(stop))
+        .route("/runs/{id}/trace.json", get(trace))
 }
 
 /// What programs may ask of runs.
 #[derive(OpenApi)]
-#[openapi(paths(start, show, stop))]
+#[openapi(paths(start, show, stop, trace))]
 pub(super) struct Paths;
 
 problems! {
@@ -151,6 +154,33 @@ async fn show(
         (id, Form::Json) => Ok(Json(find(&app, id).await?).into_response()),
         (_, Form::Sql) => Err(Problem::unknown_run(&name)),
     }
+}
+
+/// Show a run as a trace
+///
+/// In Chrome's format, which ui.perfetto.dev and chrome://tracing open. An instance of the service
+/// is a process, and a request is a thread in it.
+#[utoipa::path(
+    get,
+    path = "/runs/{id}/trace.json",
+    tag = "console",
+    params(("id" = String, Path, description = "The run's name")),
+    responses(
+        (status = 200, description = "The trace", body = serde_json::Value),
+        RunProblems,
+        AlwaysPossible,
+    )
+)]
+async fn trace(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let record = find(&app, &name_in_path(name)?).await?;
+    let mut text = Vec::new();
+    let written = trace::of_run(&record).write(&mut text);
+    written.map_err(|_| Problem::internal())?;
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Ok((json, text).into_response())
 }
 
 /// Stop a run

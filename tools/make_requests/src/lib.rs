@@ -54,7 +54,8 @@
 //! - `gate`, `burst`: requests all together, each held back complete on its own open connection
 //!   until one loop releases them.
 //! - `report`, `run`: the run itself, and its result.
-//! - [`output`]: a report as text, JSON or CSV.
+//! - `times`: the requests of a run on one axis.
+//! - [`output`], [`trace`]: a report as text, JSON or CSV, and as a trace for Perfetto.
 
 mod amount;
 mod answer;
@@ -85,6 +86,8 @@ mod strategy;
 mod target_name;
 mod tasks;
 pub mod timeline;
+mod times;
+pub mod trace;
 mod transport;
 mod verdict;
 mod volley;
@@ -108,6 +111,7 @@ pub use report::{Moment, Report};
 pub use run::{Run, run};
 pub use strategy::Strategy;
 pub use target_name::TargetName;
+pub use times::Times;
 pub use transport::{TransportError, TransportErrorKind};
 pub use verdict::{Doubt, Trace, Verdict};
 pub use volley::Progress;

@@ -1,10 +1,13 @@
 //! `make_requests`: fires concurrent requests and says what went wrong.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use make_requests::output::{self, Format};
+use make_requests::trace::Trace;
 use make_requests::{Plan, Progress, Report};
 
 use crate::args::{Arguments, Command, RunArguments};
@@ -27,9 +30,14 @@ async fn main() -> ExitCode {
 /// Fires the requests and prints the report. Returns the exit status.
 async fn fire(arguments: RunArguments) -> u8 {
     let format = arguments.format;
+    let trace = arguments.trace.clone();
     let plan = arguments.into_plan().unwrap_or_else(|error| stop(error));
     match make_requests::run(&plan, narrator(&plan)).await {
-        Ok(report) => exit_status(print(format, &report), report.verdict().exit_status()),
+        Ok(report) => {
+            let printed = print(format, &report);
+            let traced = trace.map_or(Ok(()), |path| write_trace(&path, &report));
+            exit_status(printed.and(traced), report.verdict().exit_status())
+        }
         Err(error) => {
             say(&format!("make_requests: could not tell: {error}\n"));
             COULD_NOT_TELL
@@ -74,6 +82,15 @@ fn print(format: Format, report: &Report) -> io::Result<()> {
         output::write_summary(report, &mut io::stderr().lock())?;
     }
     Ok(())
+}
+
+/// Writes the run as a trace.
+fn write_trace(path: &Path, report: &Report) -> io::Result<()> {
+    let mut trace = Trace::default();
+    trace.add(&report.plan.target.to_string(), report);
+    let mut file = BufWriter::new(File::create(path)?);
+    trace.write(&mut file)?;
+    file.flush()
 }
 
 /// Prints a completion script or the manual page to stdout.
