@@ -1,5 +1,5 @@
 //! What is written down against what the explorer finds: the heads of the strategies' files, the
-//! matrix, which tools/matrix writes, and counterexamples on pages.
+//! matrix, which tools/matrix writes, also as data, and counterexamples on pages.
 //!
 //! Each engine's test compares its own sections and what is around them, so that one engine can be
 //! tested alone. One test without an engine looks whether each page has all sections.
@@ -7,10 +7,11 @@
 //! The name of this file puts its tests last. The exploration that they ask for is made by then, so
 //! that none of them takes another test's place while it waits.
 
-use racy::engine::Isolation;
+use racy::console::matrix;
+use racy::engine::{Engine, Isolation};
 use racy::exhibits;
 use racy::explore::Finding;
-use racy::explore::report::{self, Report, matrix};
+use racy::explore::report::{self, FindingData, Report, matrix as pages};
 use racy::verdict::Verdict;
 
 use crate::support::TestEngine;
@@ -18,7 +19,8 @@ use crate::support::explored::everything;
 
 on_engines!(
     every:
-        the_pages_of_the_matrix_say_what_is_found;
+        the_pages_of_the_matrix_say_what_is_found,
+        the_report_of_the_matrix_is_what_is_found;
     mysql:
         each_head_tells_the_smallest_schedule,
         a_counterexample_on_a_page_is_the_one_that_is_found;
@@ -66,10 +68,48 @@ async fn each_head_tells_the_smallest_schedule(engine: TestEngine) {
 
 async fn the_pages_of_the_matrix_say_what_is_found(engine: TestEngine) {
     let report = Report::of_findings(everything(engine).await, Vec::new());
-    let printed = matrix::markdown(&report);
+    let printed = pages::markdown(&report);
     assert_is_in(MARKDOWN, "docs/matrix.md", &printed, SECTION);
-    let printed = matrix::html(&report);
+    let printed = pages::html(&report);
     assert_is_in(HTML, "docs/matrix.html", &printed, HTML_SECTION);
+}
+
+async fn the_report_of_the_matrix_is_what_is_found(engine: TestEngine) {
+    let report = Report::of_findings(everything(engine).await, Vec::new());
+    for found in report.findings {
+        let found = without_what_differs(found);
+        let is_the_same = |it: &&FindingData| {
+            let named = |it: &FindingData| (it.strategy.clone(), it.instances, it.engine.clone());
+            named(it) == named(&found)
+        };
+        let written = matrix::shipped().findings.iter().find(is_the_same);
+        let (name, engine) = (&found.strategy, &found.engine);
+        let written = written.unwrap_or_else(|| panic!("docs/matrix.json lacks {name}, {engine}"));
+        let written = serde_json::to_string_pretty(written).unwrap();
+        let found = serde_json::to_string_pretty(&found).unwrap();
+        for (written, found) in written.lines().zip(found.lines()) {
+            assert_eq!(written, found, "docs/matrix.json is old: run tools/matrix");
+        }
+        assert_eq!(
+            written.len(),
+            found.len(),
+            "docs/matrix.json is old: run tools/matrix"
+        );
+    }
+}
+
+/// As tools/pack-report does it.
+fn without_what_differs(finding: FindingData) -> FindingData {
+    FindingData {
+        took_ms: 0,
+        engine: Engine {
+            version: String::new(),
+            rolls_back_on_timeout: false,
+            can_switch_snapshot_isolation: false,
+            ..finding.engine
+        },
+        ..finding
+    }
 }
 
 async fn a_counterexample_on_a_page_is_the_one_that_is_found(engine: TestEngine) {
