@@ -8,13 +8,13 @@ import { prepareForms } from './forms.js';
 
 /** Draws the page's record into its host. */
 function drawRecord() {
-  const host = document.getElementById('picture');
-  const data = document.getElementById('record')?.textContent;
-  const record = data ? JSON.parse(data) : null;
-  if (!host || !record) return;
-  if (record.kind === 'schedule') new Stepper(host, record);
-  else if (record.kind === 'compare') new Timeline(host, [record.a, record.b]);
-  else if (record.lanes?.length) new Timeline(host, [record]);
+	const host = document.getElementById('picture');
+	const data = document.getElementById('record')?.textContent;
+	const record = data ? JSON.parse(data) : null;
+	if (!host || !record) return;
+	if (record.kind === 'schedule') new Stepper(host, record);
+	else if (record.kind === 'compare') new Timeline(host, [record.a, record.b]);
+	else if (record.lanes?.length) new Timeline(host, [record]);
 }
 
 prepareForms();

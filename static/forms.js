@@ -4,43 +4,43 @@ import { copy } from './words.js';
 
 /** Prepares all forms and copy buttons of the page. */
 export function prepareForms() {
-  const all = (selector, act) => document.querySelectorAll(selector).forEach(act);
-  document.addEventListener('submit', ({ target, defaultPrevented }) => {
-    const form = /** @type {HTMLFormElement} */ (target);
-    if (!defaultPrevented && form.method !== 'get') setTimeout(() => setBusy(form, true));
-  });
-  addEventListener('pageshow', () => all('form', (it) => setBusy(it, false)));
-  all('[data-clears]', prepareUnsure);
-  all('form[data-auto]', (it) => it.addEventListener('change', () => it.requestSubmit()));
-  all('[data-copy]', (it) => {
-    it.hidden = false;
-    it.addEventListener('click', () => void copy(it, textOf(it.dataset.copy)));
-  });
+	const all = (selector, act) => document.querySelectorAll(selector).forEach(act);
+	document.addEventListener('submit', ({ target, defaultPrevented }) => {
+		const form = /** @type {HTMLFormElement} */ (target);
+		if (!defaultPrevented && form.method !== 'get') setTimeout(() => setBusy(form, true));
+	});
+	addEventListener('pageshow', () => all('form', (it) => setBusy(it, false)));
+	all('[data-clears]', prepareUnsure);
+	all('form[data-auto]', (it) => it.addEventListener('change', () => it.requestSubmit()));
+	all('[data-copy]', (it) => {
+		it.hidden = false;
+		it.addEventListener('click', () => void copy(it, textOf(it.dataset.copy)));
+	});
 }
 
 function setBusy(form, isBusy) {
-  for (const it of form.querySelectorAll('button')) {
-    if (isBusy === 'was' in it.dataset) continue;
-    it.disabled = isBusy;
-    if (isBusy) it.dataset.was = it.textContent;
-    it.textContent = (isBusy && it.dataset.busy) || it.dataset.was;
-    if (!isBusy) delete it.dataset.was;
-  }
+	for (const it of form.querySelectorAll('button')) {
+		if (isBusy === 'was' in it.dataset) continue;
+		it.disabled = isBusy;
+		if (isBusy) it.dataset.was = it.textContent;
+		it.textContent = (isBusy && it.dataset.busy) || it.dataset.was;
+		if (!isBusy) delete it.dataset.was;
+	}
 }
 
 /** "I don't know" empties the field and takes it out. */
 function prepareUnsure(box) {
-  const field = /** @type {any} */ (document.getElementById(box.dataset.clears));
-  const apply = () => {
-    field.disabled = box.checked;
-    if (box.checked) field.value = '';
-  };
-  box.addEventListener('change', apply);
-  apply();
+	const field = /** @type {any} */ (document.getElementById(box.dataset.clears));
+	const apply = () => {
+		field.disabled = box.checked;
+		if (box.checked) field.value = '';
+	};
+	box.addEventListener('change', apply);
+	apply();
 }
 
 function textOf(what) {
-  if (what === 'link') return location.href;
-  const node = document.querySelector(what);
-  return node?.value ?? node?.textContent ?? '';
+	if (what === 'link') return location.href;
+	const node = document.querySelector(what);
+	return node?.value ?? node?.textContent ?? '';
 }

@@ -7,83 +7,83 @@ const WAITS = [1000, 2000, 4000, 8000];
 
 /** Follows the run of this page, if one is under way. */
 export function followRun() {
-  const host = document.getElementById('live');
-  if (host?.dataset.events && location.protocol !== 'file:') new Live(host).connect();
+	const host = document.getElementById('live');
+	if (host?.dataset.events && location.protocol !== 'file:') new Live(host).connect();
 }
 
 class Live {
-  last = '';
-  attempts = 0;
-  frame = 0;
-  trouble = html('p.trouble', { role: 'alert', hidden: true });
-  gaps = html('p.faint', { role: 'status' });
+	last = '';
+	attempts = 0;
+	frame = 0;
+	trouble = html('p.trouble', { role: 'alert', hidden: true });
+	gaps = html('p.faint', { role: 'status' });
 
-  constructor(host) {
-    this.events = host.dataset.events;
-    this.page = host.dataset.done ?? location.pathname;
-    this.bar = host.querySelector('progress') ?? html('progress', { 'aria-label': 'Progress' });
-    this.text = document.getElementById('said') ?? html('p', { id: 'said', role: 'status' });
-    for (const it of [this.bar, this.text]) if (!it.isConnected) host.append(it);
-    host.append(this.trouble, this.gaps);
-  }
+	constructor(host) {
+		this.events = host.dataset.events;
+		this.page = host.dataset.done ?? location.pathname;
+		this.bar = host.querySelector('progress') ?? html('progress', { 'aria-label': 'Progress' });
+		this.text = document.getElementById('said') ?? html('p', { id: 'said', role: 'status' });
+		for (const it of [this.bar, this.text]) if (!it.isConnected) host.append(it);
+		host.append(this.trouble, this.gaps);
+	}
 
-  connect() {
-    const mark = this.last && `?last_event_id=${encodeURIComponent(this.last)}`;
-    const source = new EventSource(this.events + mark);
-    const on = (name, act) => source.addEventListener(name, (event) => {
-      this.last = event.lastEventId || this.last;
-      act(JSON.parse(event.data || '{}'));
-    });
-    source.addEventListener('open', () => {
-      this.attempts = 0;
-      this.trouble.hidden = true;
-    });
-    on('progress', (data) => {
-      this.newest = data;
-      this.frame ||= requestAnimationFrame(() => this.draw());
-    });
-    on('gap', ({ missed }) => {
-      const words = missed === 1 ? '1 update was missed.' : `${missed} updates were missed.`;
-      this.gaps.textContent = `${words} The figures are right again.`;
-    });
-    on('ended', () => {
-      source.close();
-      location.replace(this.page);
-    });
-    source.addEventListener('error', () => {
-      this.tell('The lab does not answer. Trying again…');
-      if (source.readyState === EventSource.CLOSED) this.again();
-    });
-  }
+	connect() {
+		const mark = this.last && `?last_event_id=${encodeURIComponent(this.last)}`;
+		const source = new EventSource(this.events + mark);
+		const on = (name, act) => source.addEventListener(name, (event) => {
+			this.last = event.lastEventId || this.last;
+			act(JSON.parse(event.data || '{}'));
+		});
+		source.addEventListener('open', () => {
+			this.attempts = 0;
+			this.trouble.hidden = true;
+		});
+		on('progress', (data) => {
+			this.newest = data;
+			this.frame ||= requestAnimationFrame(() => this.draw());
+		});
+		on('gap', ({ missed }) => {
+			const words = missed === 1 ? '1 update was missed.' : `${missed} updates were missed.`;
+			this.gaps.textContent = `${words} The figures are right again.`;
+		});
+		on('ended', () => {
+			source.close();
+			location.replace(this.page);
+		});
+		source.addEventListener('error', () => {
+			this.tell('The lab does not answer. Trying again…');
+			if (source.readyState === EventSource.CLOSED) this.again();
+		});
+	}
 
-  tell(words) {
-    this.trouble.textContent = words;
-    this.trouble.hidden = false;
-  }
+	tell(words) {
+		this.trouble.textContent = words;
+		this.trouble.hidden = false;
+	}
 
-  /** The browser has given up, because the answer was no stream. The page may say more. */
-  again() {
-    const wait = WAITS[Math.min(this.attempts++, WAITS.length - 1)];
-    setTimeout(async () => {
-      const answer = await fetch(this.page).catch(() => null);
-      const page = answer?.ok && await answer.text().catch(() => '');
-      if (answer?.status === 404) this.tell('The lab does not know this run any more.');
-      else if (!page) this.again();
-      else if (/id="?live\b/.test(page)) this.connect();
-      else location.replace(this.page);
-    }, wait);
-  }
+	/** The browser has given up, because the answer was no stream. The page may say more. */
+	again() {
+		const wait = WAITS[Math.min(this.attempts++, WAITS.length - 1)];
+		setTimeout(async () => {
+			const answer = await fetch(this.page).catch(() => null);
+			const page = answer?.ok && await answer.text().catch(() => '');
+			if (answer?.status === 404) this.tell('The lab does not know this run any more.');
+			else if (!page) this.again();
+			else if (/id="?live\b/.test(page)) this.connect();
+			else location.replace(this.page);
+		}, wait);
+	}
 
-  draw() {
-    this.frame = 0;
-    const { done, of, text, verdicts } = this.newest;
-    if (of > 0) this.bar.max = of;
-    if (done >= 0) this.bar.value = done;
-    if (text && this.text.textContent !== text) this.text.textContent = text;
-    const entries = Object.entries(verdicts ?? {});
-    if (!entries.length) return;
-    const list = document.getElementById('so-far') ?? html('dl.facts', { id: 'so-far' });
-    list.replaceChildren(...entries.map(([name, number]) => fact(name.replaceAll('_', ' '), number)));
-    if (!list.isConnected) this.text.after(list);
-  }
+	draw() {
+		this.frame = 0;
+		const { done, of, text, verdicts } = this.newest;
+		if (of > 0) this.bar.max = of;
+		if (done >= 0) this.bar.value = done;
+		if (text && this.text.textContent !== text) this.text.textContent = text;
+		const entries = Object.entries(verdicts ?? {});
+		if (!entries.length) return;
+		const list = document.getElementById('so-far') ?? html('dl.facts', { id: 'so-far' });
+		list.replaceChildren(...entries.map(([name, number]) => fact(name.replaceAll('_', ' '), number)));
+		if (!list.isConnected) this.text.after(list);
+	}
 }

@@ -4,80 +4,79 @@ import { html, svg } from './words.js';
 
 /** The pattern of a wait for a lock. */
 export function hatch() {
-  const pattern = { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse' };
-  return svg('defs', svg('pattern', pattern,
-    svg('rect.hatch-ground', { width: 8, height: 8 }),
-    svg('path.hatching', { d: 'M-2 2 2 -2M0 8 8 0M6 10 10 6' })));
+	const pattern = { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse' };
+	return svg('defs', svg('pattern', pattern,
+		svg('rect.hatch-ground', { width: 8, height: 8 }),
+		svg('path.hatching', { d: 'M-2 2 2 -2M0 8 8 0M6 10 10 6' })));
 }
 
 /** A kind's sign and words, and the other kinds that look the same. */
 const KINDS = [
-  ['connection', 'waits for a worker or a connection', 'worker'],
-  ['begin', 'begins'],
-  ['read', 'reads'],
-  ['think', 'thinks', 'pause'],
-  ['wait', 'waits for a lock'],
-  ['write', 'writes'],
-  ['lock', 'locks or unlocks', 'unlock'],
-  ['commit', 'commits'],
-  ['rollback', 'rolls back'],
+	['connection', 'waits for a worker or a connection', 'worker'],
+	['begin', 'begins'],
+	['read', 'reads'],
+	['think', 'thinks', 'pause'],
+	['wait', 'waits for a lock'],
+	['write', 'writes'],
+	['lock', 'locks or unlocks', 'unlock'],
+	['commit', 'commits'],
+	['rollback', 'rolls back'],
 ];
 
 /** What the signs mean: only those that occur. @param {RunRecord[]} records */
 export function legend(records) {
-  const steps = records.flatMap((it) => it.lanes.flatMap((lane) => lane.steps));
-  const kinds = new Set(steps.map((it) => it.kind));
-  if (steps.some((it) => it.waits.length)) kinds.add('wait');
-  const items = KINDS.filter(([kind, , other]) => kinds.has(kind) || kinds.has(other))
-    .map(([kind, words]) => html('li', sample(kind), words));
-  if (steps.some((it) => it.refusal)) items.push(html('li', html('span.cross', '✗'), 'refused'));
-  return html('ul.legend', { 'aria-label': 'Signs' }, ...items);
+	const steps = records.flatMap((it) => it.lanes.flatMap((lane) => lane.steps));
+	const kinds = new Set(steps.map((it) => it.kind));
+	if (steps.some((it) => it.waits.length)) kinds.add('wait');
+	const items = KINDS.filter(([kind, , other]) => kinds.has(kind) || kinds.has(other))
+		.map(([kind, words]) => html('li', sample(kind), words));
+	if (steps.some((it) => it.refusal)) items.push(html('li', html('span.cross', '✗'), 'refused'));
+	return html('ul.legend', { 'aria-label': 'Signs' }, ...items);
 }
 
 function sample(kind) {
-  const [y, height] = { think: [8, 2], connection: [6, 6] }[kind] ?? [2, 14];
-  const box = { x: 2, y, width: 25, height };
-  const isEnd = kind === 'commit' || kind === 'rollback';
-  return svg('svg', { width: 30, height: 18, 'aria-hidden': 'true' },
-    ...(kind === 'wait'
-      ? [hatch(), svg('rect.wait', { fill: 'url(#hatch)', ...box })]
-      : [svg(`rect.step.${kind}`, box)]),
-    isEnd && svg(`rect.cap.${kind}`, { x: 25, y: 0, width: 4, height: 18 }));
+	const [y, height] = { think: [8, 2], connection: [6, 6] }[kind] ?? [2, 14];
+	const box = { x: 2, y, width: 25, height };
+	const isEnd = kind === 'commit' || kind === 'rollback';
+	return svg('svg', { width: 30, height: 18, 'aria-hidden': 'true' },
+		...(kind === 'wait'
+			? [hatch(), svg('rect.wait', { fill: 'url(#hatch)', ...box })]
+			: [svg(`rect.step.${kind}`, box)]),
+		isEnd && svg(`rect.cap.${kind}`, { x: 25, y: 0, width: 4, height: 18 }));
 }
 
 /**
  * A loss: from the stale read to the overwrite, and a cross on what was overwritten.
  * @param {Record<string, Box | null>} parts
- * @param {number} height of a lane
  */
 export function drawLoss({ read, written, overwrite }, height) {
-  const nodes = [];
-  const middle = (it) => (it.from + it.to) / 2;
-  if (read && overwrite) {
-    const [from, to] = [middle(read), middle(overwrite)];
-    const isSame = read.y === overwrite.y;
-    const isDown = overwrite.y > read.y;
-    const start = read.y + height * (isSame || isDown ? 0.7 : 0.1);
-    const end = overwrite.y + height * (isDown ? 0.1 : 0.7);
-    const [low, bend] = [read.y + height * 0.93, (start + end) / 2];
-    const path = isSame
-      ? `M${from} ${start}V${low}H${to}V${end + 4}`
-      : `M${from} ${start}C${from} ${bend} ${to} ${bend} ${to} ${end}`;
-    nodes.push(svg('path.halo', { d: path }), svg('path.arrow', { d: path }));
-    nodes.push(svg('path.head', { d: `M${to} ${end}l-6 ${isDown ? -8 : 8}h12z` }));
-  }
-  if (written) {
-    const x = Math.max(middle(written), written.to - height * 0.5);
-    const y = written.y + height * 0.4;
-    if (overwrite && overwrite.y !== written.y) {
-      const side = overwrite.y > written.y ? 1 : -1;
-      const start = overwrite.y + height * (side > 0 ? 0.08 : 0.72);
-      const d = `M${middle(overwrite)} ${start}L${x} ${y + side * height * 0.3}`;
-      nodes.push(svg('path.halo', { d }), svg('path.strike', { d }));
-    }
-    const r = height * 0.14;
-    const d = `M${x - r} ${y - r}l${2 * r} ${2 * r}M${x - r} ${y + r}l${2 * r} ${-2 * r}`;
-    nodes.push(svg('circle.gone', { cx: x, cy: y, r: height * 0.3 }), svg('path.gone-cross', { d }));
-  }
-  return nodes;
+	const nodes = [];
+	const middle = (it) => (it.from + it.to) / 2;
+	if (read && overwrite) {
+		const [from, to] = [middle(read), middle(overwrite)];
+		const isSame = read.y === overwrite.y;
+		const isDown = overwrite.y > read.y;
+		const start = read.y + height * (isSame || isDown ? 0.7 : 0.1);
+		const end = overwrite.y + height * (isDown ? 0.1 : 0.7);
+		const [low, bend] = [read.y + height * 0.93, (start + end) / 2];
+		const path = isSame
+			? `M${from} ${start}V${low}H${to}V${end + 4}`
+			: `M${from} ${start}C${from} ${bend} ${to} ${bend} ${to} ${end}`;
+		nodes.push(svg('path.halo', { d: path }), svg('path.arrow', { d: path }));
+		nodes.push(svg('path.head', { d: `M${to} ${end}l-6 ${isDown ? -8 : 8}h12z` }));
+	}
+	if (written) {
+		const x = Math.max(middle(written), written.to - height * 0.5);
+		const y = written.y + height * 0.4;
+		if (overwrite && overwrite.y !== written.y) {
+			const side = overwrite.y > written.y ? 1 : -1;
+			const start = overwrite.y + height * (side > 0 ? 0.08 : 0.72);
+			const d = `M${middle(overwrite)} ${start}L${x} ${y + side * height * 0.3}`;
+			nodes.push(svg('path.halo', { d }), svg('path.strike', { d }));
+		}
+		const r = height * 0.14;
+		const d = `M${x - r} ${y - r}l${2 * r} ${2 * r}M${x - r} ${y + r}l${2 * r} ${-2 * r}`;
+		nodes.push(svg('circle.gone', { cx: x, cy: y, r: height * 0.3 }), svg('path.gone-cross', { d }));
+	}
+	return nodes;
 }
