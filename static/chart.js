@@ -290,6 +290,6 @@ function rowOf(record, band, lane) {
 	const kind = it.lost ? '.is-lost' : '';
 	const name = svg(`text.name${kind}`, { x: 6, display: 'none' }, sign + it.request,
 		state && svg('tspan.state', ` ${state}`));
-	const group = svg(`g.lane${kind}`, { display: 'none' });
+	const group = svg(`g.lane${kind}`, { display: 'none', 'data-band': band, 'data-lane': lane });
 	return { band, lane, y: -1, group, name, bars: null, drawn: -1, isShown: false };
 }

@@ -10,7 +10,7 @@ export class LaneBars {
 	/** @param {Lane} lane @param {number} height */
 	constructor(lane, height) {
 		/** @type {Bar[]} */
-		this.bars = lane.steps.map((step) => barOf(step, height));
+		this.bars = lane.steps.map((step, at) => barOf(step, at, height));
 		// Time that passes is painted below what happens, and a begin below a read.
 		const weight = ({ step }) => (isIdle(step) ? 0 : step.kind === 'begin' ? 1 : 2);
 		const order = [...this.bars].sort((a, b) => weight(a) - weight(b));
@@ -60,7 +60,7 @@ export class LaneBars {
 }
 
 /** @returns {Bar} */
-function barOf(step, height) {
+function barOf(step, at, height) {
 	const isQueue = step.kind === 'worker' || step.kind === 'connection';
 	const isEnd = step.kind === 'commit' || step.kind === 'rollback';
 	const box = isQueue
@@ -69,7 +69,7 @@ function barOf(step, height) {
 	const y = height * 0.4;
 	return {
 		step,
-		rect: svg(`rect.step.${step.kind}`, box),
+		rect: svg(`rect.step.${step.kind}`, { ...box, 'data-step': at }),
 		cap: isEnd ? svg(`rect.cap.${step.kind}`, { y: 1, height: height * 0.78 }) : null,
 		waits: step.waits.map(() => svg('rect.wait', { fill: 'url(#hatch)', ...box })),
 		text: step.value === null ? null : svg('text', { y }),
