@@ -5,7 +5,6 @@ export function query() {
 	return new URLSearchParams(location.search);
 }
 
-/** Replaces one parameter of the query. */
 export function setQuery(name, value) {
 	const all = query();
 	if (value === null) all.delete(name);
@@ -14,7 +13,6 @@ export function setQuery(name, value) {
 	replace((text ? `?${text}` : location.pathname) + location.hash);
 }
 
-/** Replaces what stands after `#`. */
 export function setHash(text) {
 	if (location.hash !== text) replace(text || location.pathname + location.search);
 }
@@ -39,14 +37,14 @@ export function numberIn(hash, name) {
 	return found ? +found[1] : null;
 }
 
-/** The id of a step's row in the table. @param {Place} place @param {number} bands */
+/** The id of a step's row in the table. */
 export function rowId({ band, lane, step }, bands) {
 	return `${bands > 1 ? ['a-', 'b-'][band] : ''}s-${lane}-${step}`;
 }
 
 let lit = [];
 
-/** Marks rows and links as the selected ones, and no others. @param {(Element | null)[]} nodes */
+/** Marks rows and links as the selected ones, and no others. */
 export function light(nodes) {
 	for (const it of lit) it.removeAttribute('aria-current');
 	for (const it of lit) it.classList.remove('on');

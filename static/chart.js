@@ -1,6 +1,6 @@
 // @ts-check
 // Lanes on a scale: where they are, how wide, and which of them are drawn. It selects nothing.
-import { dress, html, svg } from './words.js';
+import { dress, html, renew, svg } from './words.js';
 import { isIdle, lanesInOrder, orderAxis, timeAxis } from './scale.js';
 import { LaneBars } from './lanes.js';
 import { drawLoss, hatch } from './marks.js';
@@ -14,18 +14,17 @@ export class Chart {
 	size = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
 	laneHeight = Math.max(26, Math.round(this.size * 1.85));
 	letter = this.size * 0.56;
-	axis = svg('svg.tl-axis', { 'aria-hidden': 'true', height: Math.round(this.size * 1.7) });
-	names = svg('svg.tl-names', { 'aria-hidden': 'true' });
+	axis = svg('svg.tl-axis', { silent: true, height: Math.round(this.size * 1.7) });
+	names = svg('svg.tl-names', { silent: true });
 	ring = svg('rect.ring', { rx: 3, visibility: 'hidden' });
 	over = svg('g.over');
 	lanes = svg('g');
 	figure = svg('svg.tl-bars', hatch(), this.lanes, this.over, this.ring);
-	corner = html('div.tl-corner', { 'aria-hidden': 'true' }, 'Request');
-	scroller = html('div.tl', this.corner, this.axis, this.names, this.figure);
-	/** @type {Row[]} In the order without a selection. */
+	scroller = html('div.tl', html('div.tl-corner', { silent: true }, 'Request'), this.axis, this.names, this.figure);
+	/** The rows in the order without a selection. @type {Row[]} */
 	base = [];
-	loss = /** @type {BandLoss | null} */ (null);
-	place = /** @type {Place | null} */ (null);
+	loss = null;
+	place = null;
 	isOrder = false;
 	version = 0;
 	zoom = 1;
@@ -42,24 +41,27 @@ export class Chart {
 		this.scale = timeAxis(records);
 		/** Of two records, each has its name above its lanes. */
 		this.headHeight = records.length > 1 ? Math.round(this.size * 1.9) : 0;
-		this.scroller.addEventListener('scroll', () => this.later());
 		new ResizeObserver(() => {
 			const width = this.scroller.clientWidth;
 			if (width && width !== this.width) this.refresh();
 		}).observe(this.scroller);
-		dress(this.scroller, { pointerdown: () => (this.dragged = 0), pointermove: (it) => this.drag(it) });
+		dress(this.scroller, {
+			scroll: () => this.later(),
+			pointerdown: () => (this.dragged = 0),
+			pointermove: (event) => this.drag(event),
+		});
 	}
 
-	/** Makes rows for at most this many lanes, the lost ones first. */
 	fill(limit) {
 		const share = Math.ceil(limit / this.records.length);
 		this.base = this.records.flatMap((record, band) =>
 			lanesInOrder(record).slice(0, share).map((lane) => rowOf(record, band, lane)));
 		this.rows = this.records.map(() => []);
 		for (const it of this.base) this.rows[it.band][it.lane] = it;
-		this.lanes.replaceChildren(...this.base.map((it) => it.group), ...this.headings());
-		this.names.replaceChildren(...this.base.map((it) => it.name));
-		this.arrange(null);
+		renew(this.lanes, ...this.base.map((it) => it.group), ...this.headings());
+		renew(this.names, ...this.base.map((it) => it.name));
+		this.loss = null;
+		this.arrange();
 	}
 
 	row(band, lane) {
@@ -76,15 +78,15 @@ export class Chart {
 		});
 	}
 
-	/** Gives each lane its place. The pair of a loss comes together. @param {BandLoss | null} loss */
-	arrange(loss) {
+	/** Gives each lane its place. The pair of a loss comes together. */
+	arrange() {
+		const { loss } = this;
 		const order = [...this.base];
 		const at = (lane) => order.indexOf(this.row(loss.band, lane));
 		if (loss) {
 			const [by, lost] = [at(loss.by), at(loss.lost)];
 			if (Math.abs(by - lost) > 1) order.splice(lost + (by > lost ? 1 : 0), 0, ...order.splice(by, 1));
 		}
-		/** @type {Row[]} */
 		this.order = order;
 		order.forEach((row, slot) => {
 			const y = slot * this.laneHeight + (row.band + 1) * this.headHeight;
@@ -114,12 +116,10 @@ export class Chart {
 		return Math.max(160, this.width - this.gutter() - this.size * 6);
 	}
 
-	/** The width of the lanes' names. */
 	gutter() {
 		return Math.round(this.size * (this.width < 600 ? 3.4 : 6.6));
 	}
 
-	/** Zooms around the middle of the view. */
 	setZoom(zoom) {
 		const room = this.room();
 		const middle = (this.scroller.scrollLeft + room / 2) / this.unit;
@@ -156,7 +156,7 @@ export class Chart {
 		const middle = this.isOrder ? unit / 2 : 0;
 		const [from, to] = [(left - width) / unit, (left + 2 * width) / unit];
 		const ticks = this.scale.ticks(unit * this.scale.length, from, to);
-		this.axis.replaceChildren(...ticks.flatMap(({ at, text }) => {
+		renew(this.axis, ...ticks.flatMap(({ at, text }) => {
 			const x = (at * unit + middle).toFixed(1);
 			const anchor = at > 0 || this.isOrder ? 'middle' : 'start';
 			return [
@@ -181,7 +181,6 @@ export class Chart {
 		}
 	}
 
-	/** @param {Row} row */
 	drawRow(row) {
 		if (row.drawn === this.version) return;
 		row.drawn = this.version;
@@ -192,11 +191,7 @@ export class Chart {
 			row.group.append(ground, ...row.bars.nodes);
 		}
 		const { scale, unit } = this;
-		row.bars.place(
-			(step) => /** @type {[number, number]} */ (scale.span(band, lane, step).map((it) => it * unit)),
-			(step, us) => scale.within(band, lane, step, us) * unit,
-			this.letter,
-		);
+		row.bars.place((step) => scale.span(band, lane, step).map((it) => it * unit), this.letter);
 	}
 
 	/** In the next frame: draws the lanes that have come into view, and makes a few others. */
@@ -212,11 +207,11 @@ export class Chart {
 		});
 	}
 
-	/** Marks a pair of lanes, or none. @param {BandLoss | null} loss @param {Place | null} place */
+	/** Marks a pair of lanes, or none. */
 	mark(loss, place) {
 		this.loss = loss;
 		this.place = place;
-		this.arrange(loss);
+		this.arrange();
 		for (const it of [this.figure, this.names]) it.classList.toggle('picked', loss !== null);
 		for (const { band, lane, group, name } of this.base) {
 			// A loss in one of two records leaves the other as it is.
@@ -227,7 +222,6 @@ export class Chart {
 		this.show();
 	}
 
-	/** Where a step is drawn. */
 	box(band, place) {
 		const row = place && this.row(band, place.lane);
 		if (!row) return null;
@@ -236,12 +230,11 @@ export class Chart {
 		return bar ? { from: bar.from, to: bar.to, y: row.y } : null;
 	}
 
-	/** Draws the ring around the selected step, and the arrows of the selected loss. */
 	drawOver() {
 		const { loss, place, laneHeight } = this;
 		const box = (name) => this.box(loss.band, loss[name]);
 		const [read, written, overwrite] = loss ? ['read', 'written', 'overwrite'].map(box) : [];
-		this.over.replaceChildren(...(loss ? drawLoss({ read, written, overwrite }, laneHeight) : []));
+		renew(this.over, ...(loss ? drawLoss({ read, written, overwrite }, laneHeight) : []));
 		const at = place && this.box(place.band, place);
 		dress(this.ring, { visibility: at ? 'visible' : 'hidden' });
 		if (!at) return;

@@ -1,5 +1,5 @@
 // @ts-check
-// What is said of a selected step, or of a selected loss.
+// What is said of a selected step.
 import { fact, filled, html, time } from './words.js';
 
 /** @param {RunRecord} record @param {StepPlace} place */
@@ -23,16 +23,5 @@ export function describeStep({ lanes }, place) {
 			fact('from', time(step.start_us)),
 			fact('to', time(step.end_us)),
 			...waits),
-	].filter((it) => it);
-}
-
-/** @param {RunRecord} record @param {Loss} loss */
-export function describeLoss({ lanes }, { lost, by, read, written, overwrite, sentence }) {
-	const at = (words, lane, place) => place
-		&& fact(`request ${lanes[lane].request} ${words} at`, time(lanes[place.lane].steps[place.step].end_us));
-	return [
-		html('p.story', sentence),
-		html('dl.facts.small',
-			at('read', by, read), at('wrote', lost, written), at('wrote over it', by, overwrite)),
 	];
 }

@@ -1,8 +1,7 @@
 // @ts-check
-// Forms that are sent once, filters that apply at once, and buttons that copy.
-import { copy } from './words.js';
+// Forms that are sent once, and buttons that copy.
+import { byId, copy } from './words.js';
 
-/** Prepares all forms and copy buttons of the page. */
 export function prepareForms() {
 	const all = (selector, act) => document.querySelectorAll(selector).forEach(act);
 	document.addEventListener('submit', ({ target, defaultPrevented }) => {
@@ -11,7 +10,6 @@ export function prepareForms() {
 	});
 	addEventListener('pageshow', () => all('form', (it) => setBusy(it, false)));
 	all('[data-clears]', prepareUnsure);
-	all('form[data-auto]', (it) => it.addEventListener('change', () => it.requestSubmit()));
 	all('[data-copy]', (it) => {
 		it.hidden = false;
 		it.addEventListener('click', () => void copy(it, textOf(it.dataset.copy)));
@@ -30,7 +28,7 @@ function setBusy(form, isBusy) {
 
 /** "I don't know" empties the field and takes it out. */
 function prepareUnsure(box) {
-	const field = /** @type {any} */ (document.getElementById(box.dataset.clears));
+	const field = byId(box.dataset.clears);
 	const apply = () => {
 		field.disabled = box.checked;
 		if (box.checked) field.value = '';

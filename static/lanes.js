@@ -7,7 +7,6 @@ import { isIdle } from './scale.js';
 const LEAST = 3;
 
 export class LaneBars {
-	/** @param {Lane} lane @param {number} height */
 	constructor(lane, height) {
 		/** @type {Bar[]} */
 		this.bars = lane.steps.map((step, at) => barOf(step, at, height));
@@ -22,11 +21,10 @@ export class LaneBars {
 
 	/**
 	 * Sets the geometry of all bars, in pixels.
-	 * @param {(step: number) => [number, number]} span
-	 * @param {(step: number, us: number) => number} within
+	 * @param {(step: number) => number[]} span
 	 * @param {number} letter the width of a letter
 	 */
-	place(span, within, letter) {
+	place(span, letter) {
 		this.bars.forEach((bar, index) => {
 			const [from, to] = span(index);
 			bar.from = from;
@@ -34,10 +32,10 @@ export class LaneBars {
 			put(bar.rect, from, bar.to);
 			if (bar.cap) put(bar.cap, bar.to - 2, bar.to + 2);
 			if (bar.cross) dress(bar.cross, { x: bar.to + letter });
-			bar.edges = bar.step.waits.map((it) => {
-				const [start, end] = [within(index, it.from_us), within(index, it.to_us)];
-				return [Math.max(from, start), Math.min(bar.to, Math.max(start, end))];
-			});
+			const { start_us, end_us, waits } = bar.step;
+			const part = (us) => Math.min(1, Math.max(0, (us - start_us) / (end_us - start_us || 1)));
+			const within = (us) => from + part(us) * (bar.to - from);
+			bar.edges = waits.map((it) => [within(it.from_us), within(it.to_us)]);
 			bar.edges.forEach(([start, end], at) => put(bar.waits[at], start, end));
 		});
 		this.placeTexts(letter);

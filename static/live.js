@@ -1,13 +1,12 @@
 // @ts-check
 // A run that is under way. Events only tell how far it is; the page at the end is the server's.
-import { fact, html } from './words.js';
+import { byId, fact, html, renew } from './words.js';
 
 /** The waits between two attempts, in milliseconds. The last one is repeated. */
 const WAITS = [1000, 2000, 4000, 8000];
 
-/** Follows the run of this page, if one is under way. */
 export function followRun() {
-	const host = document.getElementById('live');
+	const host = byId('live');
 	if (host?.dataset.events && location.protocol !== 'file:') new Live(host).connect();
 }
 
@@ -21,8 +20,8 @@ class Live {
 	constructor(host) {
 		this.events = host.dataset.events;
 		this.page = host.dataset.done ?? location.pathname;
-		this.bar = host.querySelector('progress') ?? html('progress', { 'aria-label': 'Progress' });
-		this.text = document.getElementById('said') ?? html('p', { id: 'said', role: 'status' });
+		this.bar = host.querySelector('progress') ?? html('progress', { label: 'Progress' });
+		this.text = byId('said') ?? html('p', { id: 'said', role: 'status' });
 		for (const it of [this.bar, this.text]) if (!it.isConnected) host.append(it);
 		host.append(this.trouble, this.gaps);
 	}
@@ -82,8 +81,8 @@ class Live {
 		if (text && this.text.textContent !== text) this.text.textContent = text;
 		const entries = Object.entries(verdicts ?? {});
 		if (!entries.length) return;
-		const list = document.getElementById('so-far') ?? html('dl.facts', { id: 'so-far' });
-		list.replaceChildren(...entries.map(([name, number]) => fact(name.replaceAll('_', ' '), number)));
+		const list = byId('so-far') ?? html('dl.facts', { id: 'so-far' });
+		renew(list, ...entries.map(([name, number]) => fact(name.replaceAll('_', ' '), number)));
 		if (!list.isConnected) this.text.after(list);
 	}
 }

@@ -2,7 +2,6 @@
 // Signs that stand for kinds of steps, and for a loss.
 import { html, svg } from './words.js';
 
-/** The pattern of a wait for a lock. */
 export function hatch() {
 	const pattern = { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse' };
 	return svg('defs', svg('pattern', pattern,
@@ -10,7 +9,7 @@ export function hatch() {
 		svg('path.hatching', { d: 'M-2 2 2 -2M0 8 8 0M6 10 10 6' })));
 }
 
-/** A kind's sign and words, and the other kinds that look the same. */
+/** A kind, its words, and another kind that looks the same. */
 const KINDS = [
 	['connection', 'waits for a worker or a connection', 'worker'],
 	['begin', 'begins'],
@@ -29,20 +28,9 @@ export function legend(records) {
 	const kinds = new Set(steps.map((it) => it.kind));
 	if (steps.some((it) => it.waits.length)) kinds.add('wait');
 	const items = KINDS.filter(([kind, , other]) => kinds.has(kind) || kinds.has(other))
-		.map(([kind, words]) => html('li', sample(kind), words));
-	if (steps.some((it) => it.refusal)) items.push(html('li', html('span.cross', '✗'), 'refused'));
-	return html('ul.legend', { 'aria-label': 'Signs' }, ...items);
-}
-
-function sample(kind) {
-	const [y, height] = { think: [8, 2], connection: [6, 6] }[kind] ?? [2, 14];
-	const box = { x: 2, y, width: 25, height };
-	const isEnd = kind === 'commit' || kind === 'rollback';
-	return svg('svg', { width: 30, height: 18, 'aria-hidden': 'true' },
-		...(kind === 'wait'
-			? [hatch(), svg('rect.wait', { fill: 'url(#hatch)', ...box })]
-			: [svg(`rect.step.${kind}`, box)]),
-		isEnd && svg(`rect.cap.${kind}`, { x: 25, y: 0, width: 4, height: 18 }));
+		.map(([kind, words]) => html(`li.kind.${kind}`, words));
+	if (steps.some((it) => it.refusal)) items.push(html('li', '✗ refused'));
+	return html('ul.legend', { label: 'Signs' }, ...items);
 }
 
 /**
@@ -68,15 +56,13 @@ export function drawLoss({ read, written, overwrite }, height) {
 	if (written) {
 		const x = Math.max(middle(written), written.to - height * 0.5);
 		const y = written.y + height * 0.4;
-		if (overwrite && overwrite.y !== written.y) {
-			const side = overwrite.y > written.y ? 1 : -1;
-			const start = overwrite.y + height * (side > 0 ? 0.08 : 0.72);
-			const d = `M${middle(overwrite)} ${start}L${x} ${y + side * height * 0.3}`;
-			nodes.push(svg('path.halo', { d }), svg('path.strike', { d }));
+		if (overwrite) {
+			const d = `M${middle(overwrite)} ${overwrite.y + height * 0.4}L${x} ${y}`;
+			nodes.unshift(svg('path.halo', { d }), svg('path.strike', { d }));
 		}
 		const r = height * 0.14;
 		const d = `M${x - r} ${y - r}l${2 * r} ${2 * r}M${x - r} ${y + r}l${2 * r} ${-2 * r}`;
-		nodes.push(svg('circle.gone', { cx: x, cy: y, r: height * 0.3 }), svg('path.gone-cross', { d }));
+		nodes.push(svg('circle.gone', { cx: x, cy: y, r: 2 * r }), svg('path.gone-cross', { d }));
 	}
 	return nodes;
 }

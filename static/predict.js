@@ -1,6 +1,6 @@
 // @ts-check
 // Predict, then reveal: a question before the step that decides, and the gap afterwards.
-import { html, svg } from './words.js';
+import { byId, html } from './words.js';
 import { query } from './address.js';
 
 const KEY = 'racy.reveal';
@@ -17,7 +17,6 @@ export function revealBox() {
 	return { box, label: html('label.choice', box, 'Do not ask me') };
 }
 
-/** What came of a step, without an arrow. */
 export function resultOf({ result }) {
 	return result.replace(/^\s*→\s*/, '');
 }
@@ -84,14 +83,11 @@ function gap(said, actual) {
 
 /** Draws bars for what was predicted and what is there, if the page has a prediction. */
 export function drawPrediction() {
-	const host = document.getElementById('prediction');
+	const host = byId('prediction');
 	const values = ['expected', 'predicted', 'actual'].map((it) => [it, parseFloat(host?.dataset[it])]);
 	const known = values.filter(([, it]) => Number.isFinite(it));
 	const most = Math.max(...known.map(([, it]) => +it));
 	if (known.length < 2 || most <= 0) return;
-	host.append(html('div.gap', { 'aria-hidden': 'true' }, ...known.flatMap(([name, value]) => {
-		const width = `${(Math.max(0, +value) / most) * 99}%`;
-		const bar = svg(`rect.${name}`, { x: 1, y: 2, width, height: '75%' });
-		return [html('span', name), svg('svg', bar), html('span', value)];
-	})));
+	host.append(html('div.gap', { silent: true }, ...known.flatMap(([name, value]) =>
+		[html('span', name), html(`progress.${name}`, { value, max: most }), html('span', value)])));
 }

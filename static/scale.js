@@ -16,11 +16,9 @@ export function timeAxis(records) {
 			const it = records[band].lanes[lane].steps[step];
 			return [it.start_us, it.end_us];
 		},
-		within: (_band, _lane, _step, us) => us,
 		ticks(pixels, from, to) {
 			const every = round((length * 90) / pixels);
-			const digits = every >= 1000 ? 0 : every >= 100 ? 1 : 2;
-			const text = (at) => (every < 1e6 || !at ? `${(at / 1000).toFixed(digits)} ms` : `${at / 1e6} s`);
+			const text = (at) => (every < 1e6 ? `${+(at / 1000).toFixed(2)} ms` : `${at / 1e6} s`);
 			return multiples(every, from, Math.min(to, length)).map((at) => ({ at, text: text(at) }));
 		},
 	};
@@ -43,12 +41,6 @@ export function orderAxis(records) {
 			const column = columns[lane][step];
 			if (column === undefined) return [rank(starts, it.start_us), rank(starts, it.end_us)];
 			return [column, Math.max(column + 1, rank(starts, it.end_us))];
-		},
-		within(band, lane, step, us) {
-			const [from, to] = this.span(band, lane, step);
-			const it = records[band].lanes[lane].steps[step];
-			const part = (us - it.start_us) / Math.max(1, it.end_us - it.start_us);
-			return from + Math.min(1, Math.max(0, part)) * (to - from);
 		},
 		ticks(pixels, from, to) {
 			const every = round((length * 60) / pixels);

@@ -1,21 +1,21 @@
 // @ts-check
 // The source beside a schedule: the line that runs now, and where each client goes on.
-import { dress, html } from './words.js';
+import { byId, dress, html, renew } from './words.js';
 
 export class SourceLines {
 	/** Without a listing on the page, one comes after the host. @param {SteppedRun} record */
 	constructor({ source, steps }, host, go) {
 		this.steps = steps;
-		if (!document.getElementById('source') && source) host.after(listing(source));
-		this.box = document.querySelector('#source .code');
-		/** @type {Map<number, HTMLElement>} */
+		if (!byId('source') && source) host.after(listing(source));
+		const list = byId('source');
+		this.box = list?.querySelector('.code');
 		this.lines = new Map();
-		for (const line of document.querySelectorAll('#source li')) {
-			const number = /** @type {HTMLLIElement} */ (line).value;
+		for (const line of list?.querySelectorAll('li') ?? []) {
+			const number = line.value;
 			const isRun = steps.some((it) => it.line === number);
 			line.prepend(html(isRun ? 'button.mark' : 'span.mark', isRun ? { type: 'button' } : {}));
 			if (isRun) dress(line, { class: 'runs', click: () => go(number) });
-			this.lines.set(number, /** @type {HTMLElement} */ (line));
+			this.lines.set(number, line);
 		}
 	}
 
@@ -32,7 +32,7 @@ export class SourceLines {
 				html(`span.client-${client.toLowerCase()}`, sign + client));
 			const isButton = line.classList.contains('runs');
 			const words = isButton && html('span.hidden', `Line ${number}: go to its next step. `);
-			line.firstElementChild.replaceChildren(...(words ? [words] : []), ...marks);
+			renew(line.firstElementChild, words, ...marks);
 			line.classList.toggle('now', number === now);
 			dress(line, { 'aria-current': number === now && 'step' });
 		}
@@ -47,5 +47,5 @@ function listing({ file, first, lines }) {
 	const items = lines.map((text, at) =>
 		html('li', { id: `L${first + at}`, value: first + at }, html('code', text)));
 	return html('figure.source', { id: 'source' }, html('figcaption', file),
-		html('div.code', { role: 'region', 'aria-label': 'The source', tabindex: 0 }, html('ol', ...items)));
+		html('div.code', { role: 'region', label: 'The source', tabindex: 0 }, html('ol', ...items)));
 }

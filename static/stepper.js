@@ -1,6 +1,6 @@
 // @ts-check
 // Steps through a schedule, forward and back. Every state is in the record, so a step is an index.
-import { button, copy, dress, html } from './words.js';
+import { button, byId, copy, dress, html, renew } from './words.js';
 import { light, numberIn, query, setHash } from './address.js';
 import { SourceLines } from './source.js';
 import { StateCards, StepColumns } from './steps.js';
@@ -34,15 +34,15 @@ export class Stepper {
 
 	controls() {
 		this.reveal = revealBox();
-		this.first = button('«', () => this.jump(0), { 'aria-label': 'First' });
+		this.first = button('«', () => this.jump(0), { label: 'First' });
 		this.previous = button('‹ Back', () => this.jump(this.at - 1));
 		this.next = button('Next ›', () => this.forward(), { class: 'primary' });
-		this.end = button('»', () => this.jump(this.last), { 'aria-label': 'Last' });
+		this.end = button('»', () => this.jump(this.last), { label: 'Last' });
 		this.playing = button('Play', () => (this.timer ? this.pause() : this.play()), { class: 'play' });
 		const options = Object.entries(SPEEDS).map(([name, value]) =>
 			html('option', { value, selected: name === 'normal' }, name));
-		this.speed = html('select', { 'aria-label': 'Speed', change: () => this.timer && this.play() }, ...options);
-		this.range = html('input', { type: 'range', min: 0, max: this.last, 'aria-label': 'Step' });
+		this.speed = html('select', { label: 'Speed', change: () => this.timer && this.play() }, ...options);
+		this.range = html('input', { type: 'range', min: 0, max: this.last, label: 'Step' });
 		dress(this.range, { input: () => this.jump(+this.range.value) });
 		return html('div.controls',
 			html('div.tools',
@@ -82,6 +82,7 @@ export class Stepper {
 				this.next.focus();
 			}));
 		}
+		this.range.value = this.at;
 		this.asked.querySelector('input').focus();
 	}
 
@@ -100,9 +101,9 @@ export class Stepper {
 		const count = at ? `Step ${at} of ${this.last}` : 'Start';
 		const sentence = steps[at - 1]?.sentence ?? 'Before the first step.';
 		const isLost = loss && at === loss.overwrite + 1;
-		this.asked.replaceChildren();
-		this.say.replaceChildren(html('span.count', count), ' ', html('span', sentence),
-			...(isLost ? [' ', html('b.lost', `✗ ${loss.sentence}`)] : []));
+		renew(this.asked);
+		renew(this.say, html('span.count', count), ' ', html('span', sentence),
+			isLost && html('b.lost', ` ✗ ${loss.sentence}`));
 		this.range.value = at;
 		dress(this.range, { 'aria-valuetext': `${count}: ${sentence}` });
 		// Not disabled, because a disabled button would lose the focus.
@@ -111,7 +112,7 @@ export class Stepper {
 		this.cards.show(at);
 		this.columns.show(at);
 		this.source.light(at);
-		light([document.getElementById(`s-${at}`), document.querySelector(`#steps a[href="#s=${at}"]`)]);
+		light([byId(`s-${at}`), document.querySelector(`#steps a[href="#s=${at}"]`)]);
 		if (!isFirst) setHash(`#s=${at}`);
 	}
 
@@ -137,7 +138,6 @@ export class Stepper {
 		this.say.append(' ');
 	}
 
-	/** Goes to the next step that runs a line. */
 	toLine(line) {
 		const { steps } = this.record;
 		const next = steps.findIndex((it, index) => index >= this.at && it.line === line);

@@ -1,16 +1,15 @@
 // @ts-check
 // The picture of a schedule: a column for each client, and what is stored and in whose hand.
-import { dress, html, svg } from './words.js';
+import { dress, html, renew, svg } from './words.js';
 import { resultOf } from './predict.js';
 
 const colour = (letter) => `client-${letter.toLowerCase()}`;
 
 /** Columns of steps: those that ran, the one that ran last, and those to come. */
 export class StepColumns {
-	arrow = svg('svg.sched-over', { 'aria-hidden': 'true' });
+	arrow = svg('svg.sched-over', { silent: true });
 	at = 0;
 
-	/** @param {SteppedRun} record */
 	constructor(record, go) {
 		this.record = record;
 		const letters = record.clients.map((it) => it.letter);
@@ -25,7 +24,7 @@ export class StepColumns {
 		this.node = html('div.sched', {
 			role: 'graphics-document',
 			'aria-roledescription': 'schedule',
-			'aria-label': `${record.title || record.strategy}: schedule ${record.schedule}`,
+			label: `${record.title || record.strategy}: schedule ${record.schedule}`,
 			'aria-describedby': 'picture-keys',
 			tabindex: 0,
 		}, ...heads, ...this.boxes, ...this.waits.map((it) => it.node), this.arrow);
@@ -39,12 +38,11 @@ export class StepColumns {
 		const end = steps.findIndex((it, at) => at > index && it.client === steps[index].client);
 		const rows = (end < 0 ? steps.length : end) - index - 1;
 		if (!steps[index].waits || rows < 1) return null;
-		const node = html('div.waiting', { 'aria-hidden': 'true' });
+		const node = html('div.waiting', { silent: true });
 		node.style.gridArea = `${index + 3} / ${this.boxes[index].style.gridColumnStart} / span ${rows}`;
 		return { node, index };
 	}
 
-	/** Shows the state after this number of steps. */
 	show(at) {
 		this.at = at;
 		const { steps, loss, highlight } = this.record;
@@ -56,7 +54,7 @@ export class StepColumns {
 			const isWrong = highlight && index === highlight.index && isDone;
 			const sign = (words) => html('span.lost', `✗ ${words}`);
 			dress(box, { class: `box ${state} ${colour(step.client)}${isGone ? ' gone' : ''}` });
-			box.replaceChildren(...[
+			renew(box,
 				html('span.number', index + 1),
 				html('b', step.resumes === null ? step.label : `… step ${step.resumes} goes on`),
 				isDone && resultOf(step) && html('span.result', `→ ${resultOf(step)}`),
@@ -65,7 +63,7 @@ export class StepColumns {
 				isGone && sign('overwritten'),
 				isWrong && sign(highlight.words),
 				html('code', step.text),
-			].filter((it) => it));
+			);
 		});
 		for (const { node, index } of this.waits) node.hidden = index >= at;
 		this.drawArrow();
@@ -85,7 +83,7 @@ export class StepColumns {
 			y: it.offsetTop + it.offsetHeight / 2,
 		}));
 		const far = side * (Math.max(side * start.x, side * end.x) + 15);
-		this.arrow.replaceChildren(
+		renew(this.arrow,
 			svg('path.arrow', { d: `M${start.x} ${start.y}H${far}V${end.y}H${end.x + side * 6}` }),
 			svg('path.head', { d: `M${end.x} ${end.y}l${side * 10} -7v14z` }));
 	}
@@ -115,7 +113,7 @@ export class StateCards {
 		if (!cells.length) cells.push(html('p.faint', 'not known'));
 		const stored = html('div.card.stored', html('p.head', 'Stored, for all'), ...cells);
 		const isKnown = [start, ...steps].some((it) => it.row.length);
-		this.node.replaceChildren(...(isKnown ? [stored] : []), ...clients.map(({ letter }) => {
+		renew(this.node, isKnown && stored, ...clients.map(({ letter }) => {
 			const waits = step && letter in step.waiting;
 			const open = step?.open[letter] ? 'transaction open' : 'no transaction';
 			return html(`div.card.${colour(letter)}`,

@@ -1,10 +1,10 @@
 // @ts-check
 // The picture of a burst, or of two on one axis: what is selected, and the buttons and keys for it.
-import { button, dress, group, html } from './words.js';
+import { button, byId, dress, group, html, renew } from './words.js';
 import { light, numberIn, placeIn, query, rowId, setHash, setQuery } from './address.js';
 import { Chart } from './chart.js';
 import { legend } from './marks.js';
-import { describeLoss, describeStep } from './details.js';
+import { describeStep } from './details.js';
 
 /** The number of lanes that are drawn at first. */
 const FIRST = 200;
@@ -13,9 +13,9 @@ export class Timeline {
 	which = html('span.which');
 	detail = html('div.detail', { role: 'status' });
 	more = html('p.row', { hidden: true });
-	place = /** @type {Place | null} */ (null);
+	place = null;
 	/** The place of a loss in `losses`. */
-	at = /** @type {number | null} */ (null);
+	at = null;
 	isTable = false;
 
 	/** @param {HTMLElement} host @param {RunRecord[]} records */
@@ -28,15 +28,14 @@ export class Timeline {
 			const label = mode[0].toUpperCase() + mode.slice(1);
 			return button(label, () => this.setMode(mode, true), { 'data-mode': mode });
 		}));
-		const zoom = (factor) => () => this.chart.setZoom(this.chart.zoom * factor);
 		this.zooms = group('Zoom',
-			button('Fit', zoom(0)),
-			button('−', zoom(1 / 1.6), { 'aria-label': 'Zoom out' }),
-			button('+', zoom(1.6), { 'aria-label': 'Zoom in' }));
+			button('Fit', () => this.zoom(0)),
+			button('−', () => this.zoom(1 / 1.6), { label: 'Zoom out' }),
+			button('+', () => this.zoom(1.6), { label: 'Zoom in' }));
 		const pairs = this.losses.length > 0 && group('Losses',
-			button('‹', () => this.turn(-1), { 'aria-label': 'Previous loss' }),
+			button('‹', () => this.turn(-1), { label: 'Previous loss' }),
 			this.which,
-			button('›', () => this.turn(1), { 'aria-label': 'Next loss' }),
+			button('›', () => this.turn(1), { label: 'Next loss' }),
 			button('Clear', () => this.clear()));
 		const keys = html('p.keys.faint', { id: 'picture-keys' },
 			'Keys in the picture: ← → step, ↑ ↓ request, Home, End, + and − zoom, Enter to the table, Esc.');
@@ -53,6 +52,10 @@ export class Timeline {
 		});
 	}
 
+	zoom(factor) {
+		this.chart.setZoom(this.chart.zoom * factor);
+	}
+
 	get loss() {
 		return this.at === null ? null : this.losses[this.at];
 	}
@@ -64,7 +67,7 @@ export class Timeline {
 		dress(figure, {
 			role: 'graphics-document',
 			'aria-roledescription': 'timeline',
-			'aria-label': `${findings.join('')}Marked pairs: ${this.losses.length}.`,
+			label: `${findings.join('')}Marked pairs: ${this.losses.length}.`,
 			'aria-describedby': 'picture-keys',
 			tabindex: 0,
 			keydown: (event) => this.key(event),
@@ -86,7 +89,7 @@ export class Timeline {
 			this.showAll();
 			this.chart.figure.focus({ preventScroll: true });
 		});
-		this.more.replaceChildren(
+		renew(this.more,
 			`${drawn} of ${all} requests are drawn, those that lost something first. `,
 			`${all - drawn} are hidden.`, show);
 	}
@@ -101,7 +104,7 @@ export class Timeline {
 		const mode = ['order', 'table'].includes(wanted) ? wanted : 'time';
 		for (const it of this.modes.children) dress(it, { 'aria-pressed': String(it.dataset.mode === mode) });
 		this.isTable = this.body.hidden = this.zooms.hidden = mode === 'table';
-		const table = /** @type {HTMLDetailsElement} */ (document.querySelector('details#table'));
+		const table = byId('table');
 		if (table && this.isTable) table.open = true;
 		else if (table && !isAsked && table.querySelectorAll('tbody > tr').length > 100) table.open = false;
 		if (isAsked) setQuery('picture', mode === 'time' ? null : mode);
@@ -121,7 +124,7 @@ export class Timeline {
 		return true;
 	}
 
-	/** Selects a step or a loss or both. @param {Place | null} place @param {number | null} at */
+	/** Selects a step or a loss or both. */
 	select(place, at) {
 		this.place = place;
 		this.at = at;
@@ -131,17 +134,15 @@ export class Timeline {
 		if (!wanted.every((lane) => this.chart.row(band, lane))) return this.showAll();
 		this.lightRows();
 		this.which.textContent = `Loss ${at === null ? '–' : at + 1} of ${this.losses.length}`;
-		this.detail.replaceChildren(...(
+		renew(this.detail, ...(
 			place ? describeStep(this.records[place.band], place)
-				: loss ? describeLoss(this.records[loss.band], loss)
-					: [html('p.faint', 'Select a bar to see its statement.')]));
+				: [loss ? html('p.story', loss.sentence) : 'Select a bar to see its statement.']));
 		this.chart.mark(loss, place);
 	}
 
-	/** Marks the rows and the link of what is selected. */
 	lightRows() {
 		const { loss, place } = this;
-		const row = (it) => document.getElementById(rowId(it, this.records.length));
+		const row = (it) => byId(rowId(it, this.records.length));
 		if (place || !loss) return light(place ? [row(place)] : []);
 		const steps = [loss.read, loss.written, loss.overwrite].filter((it) => it);
 		const link = document.querySelector(`a[href="#loss=${this.at + 1}"]`);
@@ -160,7 +161,7 @@ export class Timeline {
 		setHash('');
 	}
 
-	/** Selects a step. The loss stays selected if the step is of its pair. @param {Place} place */
+	/** Selects a step. The loss stays selected if the step is of its pair. */
 	move(place) {
 		const { loss } = this;
 		const isOfPair = loss?.band === place.band && [loss.lost, loss.by].includes(place.lane);
@@ -170,7 +171,6 @@ export class Timeline {
 
 	key(event) {
 		if (event.altKey || event.metaKey || event.ctrlKey) return;
-		const { chart } = this;
 		const act = {
 			ArrowRight: () => this.walk(0, 1),
 			ArrowLeft: () => this.walk(0, -1),
@@ -179,8 +179,8 @@ export class Timeline {
 			Home: () => this.walk(0, -1e6),
 			End: () => this.walk(0, 1e6),
 			Escape: () => (this.place ? this.select(null, this.at) : this.clear()),
-			'+': () => chart.setZoom(chart.zoom * 1.6),
-			'-': () => chart.setZoom(chart.zoom / 1.6),
+			'+': () => this.zoom(1.6),
+			'-': () => this.zoom(1 / 1.6),
 			Enter: () => this.toRow(),
 		}[event.key];
 		if (!act) return;
@@ -203,7 +203,7 @@ export class Timeline {
 
 	/** Moves the focus to the selected step's row in the table. */
 	toRow() {
-		const row = this.place && document.getElementById(rowId(this.place, this.records.length));
+		const row = this.place && byId(rowId(this.place, this.records.length));
 		const details = row?.closest('details');
 		if (details) details.open = true;
 		row?.querySelector('a')?.focus();

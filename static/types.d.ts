@@ -48,7 +48,6 @@ interface RunRecord {
 interface Axis {
   length: number;
   span(band: number, lane: number, step: number): [number, number];
-  within(band: number, lane: number, step: number, us: number): number;
   ticks(pixels: number, from: number, to: number): { at: number; text: string }[];
 }
 interface Box { from: number; to: number; y: number }

@@ -1,12 +1,15 @@
 // @ts-check
 // Elements and words that all modules use. Foreign text becomes text nodes only, never markup.
 
+const LONG = { label: 'aria-label', silent: 'aria-hidden' };
+
 /** Sets attributes. A function is a listener; `null` and `false` remove the attribute. */
 export function dress(node, attributes) {
-	for (const [name, value] of Object.entries(attributes)) {
+	for (const [short, value] of Object.entries(attributes)) {
+		const name = LONG[short] ?? short;
 		if (typeof value === 'function') node.addEventListener(name, value);
 		else if (value == null || value === false) node.removeAttribute(name);
-		else node.setAttribute(name, value === true ? '' : value);
+		else node.setAttribute(name, value);
 	}
 	return node;
 }
@@ -30,17 +33,27 @@ function make(space, tag, rest) {
 	const node = document.createElementNS(space, name);
 	if (classes.length) node.setAttribute('class', classes.join(' '));
 	if (rest[0]?.constructor === Object) dress(node, rest.shift());
-	node.append(...rest.filter((it) => it != null && it !== false));
+	node.append(...rest.filter(isThere));
 	return node;
+}
+
+const isThere = (it) => it != null && it !== false;
+
+export function renew(node, ...children) {
+	node.replaceChildren(...children.filter(isThere));
+}
+
+/** @returns {any} */
+export function byId(id) {
+	return document.getElementById(id);
 }
 
 export function button(label, click, attributes = {}) {
 	return html('button', { type: 'button', click, ...attributes }, label);
 }
 
-/** Buttons that belong together. */
 export function group(label, ...children) {
-	return html('div.cluster', { role: 'group', 'aria-label': label }, ...children);
+	return html('div.cluster', { role: 'group', label }, ...children);
 }
 
 /** A figure with its name, for a list of facts. */
@@ -48,12 +61,9 @@ export function fact(name, value) {
 	return html('div', html('dt', name), html('dd', value));
 }
 
-/** A time in words: `0.4 ms`, `152 ms`, `1.04 s`. @param {number} us */
+/** A time in words: `0.4 ms`, `152 ms`, `1.04 s`. */
 export function time(us) {
-	const size = Math.abs(us);
-	if (size >= 999_500) return `${(us / 1e6).toFixed(size < 9.995e6 ? 2 : 1)} s`;
-	if (size >= 9950) return `${Math.round(us / 1000)} ms`;
-	return `${(us / 1000).toFixed(size < 995 ? 2 : 1)} ms`;
+	return us < 999_500 ? `${+(us / 1000).toPrecision(3)} ms` : `${+(us / 1e6).toPrecision(3)} s`;
 }
 
 /** A statement with its values in place of `?` or `$1`. */
@@ -77,7 +87,7 @@ export async function copy(from, text) {
 		isCopied = true;
 	} catch {
 		// Pages without a secure origin have no clipboard, but an old command.
-		const area = html('textarea.hidden', { 'aria-hidden': 'true' });
+		const area = html('textarea.hidden', { silent: true });
 		area.value = text;
 		document.body.append(area);
 		area.select();
