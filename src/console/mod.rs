@@ -3,6 +3,7 @@
 //! | file | |
 //! |---|---|
 //! | `corpus` | the scenario files |
+//! | `explorations` | the schedules of a strategy or a scenario, explored on the lab's engine |
 //! | `matrix` | the report of every strategy on every engine that comes with the program |
 //! | `record` | a burst of requests: who did what when, what was lost, and why |
 //! | `runs` | the runs that visitors ask for, and the store of all records |
@@ -13,6 +14,7 @@
 
 pub mod assets;
 pub mod corpus;
+pub mod explorations;
 pub mod matrix;
 pub mod pages;
 pub mod record;

@@ -3,19 +3,16 @@
 //! A job owns its data and tells what happens as [`Event`]s. A consumer, be it a terminal or a
 //! page, needs nothing else.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use super::places::{modes, places};
-use super::{Finding, Plan, RunError, Schedules, Stop, Subject, Tally, explore};
+use super::{
+    Event, Events, Exploring, Finding, JobError, Plan, Schedules, Stop, Subject, Tally, explore,
+};
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
 use crate::engine::local;
-use crate::engine::{
-    BESIDE_THE_CLIENTS, Database, Engine, Flavour, LaneKind, Lanes, OpenError, Scratch, Settings,
-};
-use crate::verdict::Verdict;
+use crate::engine::{Database, Flavour, LaneKind, Lanes, OpenError, Scratch, Settings};
 
 /// One exploration.
 #[derive(Debug, Clone)]
@@ -45,50 +42,20 @@ pub enum Place {
     /// On one engine: that of the URL or, without one, the lab's default. The job writes nothing
     /// into a database that has other users, but makes one of its own beside it.
     OneEngine(Option<DatabaseUrl>, Settings),
+    /// Beside this database, which has other users: in a database of the explorer's own on the same
+    /// server, or in files of its own.
+    Beside {
+        /// The database of the other users.
+        database: Database,
+        /// How the explorer's sessions are set, its level included.
+        settings: Settings,
+        /// Whether every mode and level is explored, and not only that of the settings.
+        every_level: bool,
+    },
     /// On every engine that is found here, in every mode and at every level. If a URL is given,
     /// only on its engine; if the settings name a level, only at that one.
     EveryEngine(Option<DatabaseUrl>, Settings),
 }
-
-/// Something that happens in a job.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// The exploration of a subject begins.
-    Started(Exploring),
-    /// A run was judged.
-    Progress {
-        /// What is being explored.
-        exploring: Exploring,
-        /// The number of runs so far.
-        schedules: u64,
-        /// The number of runs with each verdict so far.
-        verdicts: BTreeMap<Verdict, u64>,
-        /// The share of the search that is done, from 0 to 1. It is an estimate.
-        done: f64,
-    },
-    /// The exploration of a subject has ended.
-    Found(Box<Finding>),
-    /// An engine is not here. The text names it and says why.
-    Missing(String),
-    /// One line that a person should read.
-    Note(String),
-    /// The job has ended, early if there is a reason.
-    Ended(Option<String>),
-}
-
-/// A subject on an engine.
-#[derive(Debug, Clone)]
-pub struct Exploring {
-    /// The subject's name.
-    pub subject: Cow<'static, str>,
-    /// The engine, at its level.
-    pub engine: Engine,
-    /// The number of instances of the service.
-    pub instances: usize,
-}
-
-/// Takes the events of a job, one after the other. It must not block.
-pub type Events<'e> = &'e (dyn Fn(Event) + Sync);
 
 /// What a job has led to, also if it ended early.
 #[derive(Debug, Default)]
@@ -124,6 +91,14 @@ impl Job {
                 let mut session = JobSession::new(self, events, &mut exploration);
                 session.explore(database).await
             }
+            Place::Beside {
+                database,
+                settings,
+                every_level,
+            } => {
+                self.beside(database, settings, *every_level, events, &mut exploration)
+                    .await
+            }
             Place::OneEngine(url, settings) => {
                 self.on_one_engine(url.as_ref(), settings, events, &mut exploration)
                     .await
@@ -140,6 +115,38 @@ impl Job {
         exploration
     }
 
+    async fn beside(
+        &self,
+        database: &Database,
+        settings: &Settings,
+        every_level: bool,
+        events: Events<'_>,
+        exploration: &mut Exploration,
+    ) -> Result<(), JobError> {
+        let database = database.with(settings).await?;
+        let mut session = JobSession::new(self, events, exploration);
+        let asked = Settings {
+            isolation: settings.isolation.filter(|_| !every_level),
+            ..*settings
+        };
+        let result = if every_level {
+            session.in_every_mode(&database, false, &asked).await
+        } else {
+            session.beside(&database, false).await
+        };
+        database.close().await;
+        result
+    }
+
+    /// Whether several modes or levels are explored.
+    fn has_several_levels(&self) -> bool {
+        match &self.place {
+            Place::EveryEngine(..) => true,
+            Place::Beside { every_level, .. } => *every_level,
+            Place::On(_) | Place::OneEngine(..) => false,
+        }
+    }
+
     async fn on_one_engine(
         &self,
         url: Option<&DatabaseUrl>,
@@ -150,7 +157,7 @@ impl Job {
         let note = |line: &str| events(Event::Note(line.to_owned()));
         let opened = choice::open_as_it_is(url, Lifetime::Temporary, settings, &note).await?;
         let mut session = JobSession::new(self, events, exploration);
-        let result = session.beside(&opened).await;
+        let result = session.beside(&opened.database, opened.is_private()).await;
         // A private server that has ended says why, and that is the better explanation.
         opened.close().await?;
         result
@@ -171,7 +178,7 @@ impl Job {
             }
             let opened = choice::open_as_it_is(Some(&url), Lifetime::Temporary, &place, &note);
             let mut session = JobSession::new(self, events, exploration);
-            if let Err(error) = session.in_every_mode(opened.await, settings).await {
+            if let Err(error) = session.on_an_engine(opened.await, settings).await {
                 let missing = format!("{url}: {error}");
                 events(Event::Missing(missing.clone()));
                 exploration.missing.push(missing);
@@ -236,21 +243,36 @@ impl<'j> JobSession<'j> {
     }
 
     /// Explores on the database that was opened or, if that one has other users, beside it.
-    async fn beside(&mut self, opened: &OpenDatabase) -> Result<(), JobError> {
-        let scratch = self.scratch(opened).await?;
-        let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
+    async fn beside(&mut self, opened: &Database, is_private: bool) -> Result<(), JobError> {
+        let scratch = self.scratch(opened, is_private).await?;
+        let ground = scratch.as_ref().map_or(opened, |it| &it.database);
         let result = self.explore(ground).await;
         self.close_scratch(scratch, result).await
     }
 
-    async fn in_every_mode(
+    async fn on_an_engine(
         &mut self,
         opened: Result<OpenDatabase, ChoiceError>,
         asked: &Settings,
     ) -> Result<(), JobError> {
         let opened = opened?;
-        let scratch = self.scratch(&opened).await?;
-        let ground = scratch.as_ref().map_or(&opened.database, |it| &it.database);
+        let is_private = opened.is_private();
+        let result = self
+            .in_every_mode(&opened.database, is_private, asked)
+            .await;
+        // A private server that has ended says why, and that is the better explanation.
+        opened.close().await?;
+        result
+    }
+
+    async fn in_every_mode(
+        &mut self,
+        opened: &Database,
+        is_private: bool,
+        asked: &Settings,
+    ) -> Result<(), JobError> {
+        let scratch = self.scratch(opened, is_private).await?;
+        let ground = scratch.as_ref().map_or(opened, |it| &it.database);
         let mut result = Ok(());
         for settings in modes(ground, asked) {
             if result.is_err() || self.job.stop.is_stopped() {
@@ -265,10 +287,7 @@ impl<'j> JobSession<'j> {
                 Err(error) => Err(error.into()),
             };
         }
-        let result = self.close_scratch(scratch, result).await;
-        // A private server that has ended says why, and that is the better explanation.
-        opened.close().await?;
-        result
+        self.close_scratch(scratch, result).await
     }
 
     /// Explores all subjects on one database at one level.
@@ -282,7 +301,7 @@ impl<'j> JobSession<'j> {
                     groups.entry((is_whole, clients)).or_default().push(subject);
                 }
                 // The empty cell of a matrix says it.
-                Some(_) if matches!(self.job.place, Place::EveryEngine(..)) => {}
+                Some(_) if self.job.has_several_levels() => {}
                 Some(why) => self.leave_out(format!(
                     "{} on {}: {why}",
                     subject.about.name,
@@ -403,24 +422,25 @@ impl<'j> JobSession<'j> {
     }
 
     /// Makes a database beside the one that was opened, if that one has other users.
-    async fn scratch(&self, opened: &OpenDatabase) -> Result<Option<Scratch>, OpenError> {
-        opened.database.must_be_direct()?;
+    async fn scratch(
+        &self,
+        opened: &Database,
+        is_private: bool,
+    ) -> Result<Option<Scratch>, OpenError> {
+        opened.must_be_direct()?;
         if self.job.in_place {
             return Ok(None);
         }
-        let is_innodb = matches!(
-            opened.database.engine().flavour,
-            Flavour::MySql | Flavour::MariaDb
-        );
+        let is_innodb = matches!(opened.engine().flavour, Flavour::MySql | Flavour::MariaDb);
         if !is_innodb {
             // Each lane brings its own tables.
             return Ok(None);
         }
-        if opened.is_private() {
-            opened.database.migrate().await?;
+        if is_private {
+            opened.migrate().await?;
             return Ok(None);
         }
-        let scratch = opened.database.scratch().await?;
+        let scratch = opened.scratch().await?;
         self.note(format!(
             "exploring in a database of its own: {}",
             scratch.name()
@@ -449,52 +469,5 @@ impl<'j> JobSession<'j> {
             self.note(left.to_string());
         }
         result.and(closed.map_err(JobError::from))
-    }
-}
-
-/// Why an exploration ended early.
-#[derive(Debug)]
-pub enum JobError {
-    /// No server of the engine could be started or reached.
-    Engine(ChoiceError),
-    /// The database could not be opened as it was asked for.
-    Open(OpenError),
-    /// Fewer connections than a run needs.
-    TooFewConnections {
-        /// The number of clients.
-        clients: usize,
-        /// Why there are not more.
-        because: String,
-    },
-    /// A run did not come to its end.
-    Run(Cow<'static, str>, RunError),
-}
-
-impl fmt::Display for JobError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Engine(error) => error.fmt(f),
-            Self::Open(error) => error.fmt(f),
-            Self::TooFewConnections { clients, because } => write!(
-                f,
-                "{clients} clients need {} connections, one each and two to watch them: {because}",
-                clients + BESIDE_THE_CLIENTS
-            ),
-            Self::Run(subject, error) => write!(f, "{subject}: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for JobError {}
-
-impl From<ChoiceError> for JobError {
-    fn from(error: ChoiceError) -> Self {
-        Self::Engine(error)
-    }
-}
-
-impl From<OpenError> for JobError {
-    fn from(error: OpenError) -> Self {
-        Self::Open(error)
     }
 }

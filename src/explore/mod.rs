@@ -15,9 +15,11 @@
 //! - [`Job`]: one exploration: subjects on one engine or on all of them, told as events.
 //! - [`report`]: findings for people and for programs.
 
+mod event;
 mod finding;
 mod gate;
 mod job;
+mod job_error;
 mod look;
 mod patience;
 mod places;
@@ -32,9 +34,11 @@ mod seat;
 mod subject;
 mod trace;
 
+pub use event::{Event, Events, Exploring};
 pub use finding::{Example, Finding, Tally, explore};
 pub use gate::Gate;
-pub use job::{Event, Events, Exploration, Exploring, Job, JobError, PARALLEL, Place};
+pub use job::{Exploration, Job, PARALLEL, Place};
+pub use job_error::JobError;
 pub use look::{Looks, StoredValue, session_to_look_in};
 pub use places::settings;
 pub use policy::{Divergence, Exhaustive, ParkedClient, Policy, Random, Replay};

@@ -189,7 +189,10 @@ fn wait(
 }
 
 /// The isolation level. None for the lab's own.
-fn isolation(text: Option<String>, flavour: Flavour) -> Result<Option<Isolation>, BadField> {
+pub(in crate::console) fn isolation(
+    text: Option<String>,
+    flavour: Flavour,
+) -> Result<Option<Isolation>, BadField> {
     let Some(name) = text else {
         return Ok(None);
     };
