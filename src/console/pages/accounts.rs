@@ -27,7 +27,7 @@ pub fn page(accounts: &[Account], next: Option<i64>, user: Option<&str>) -> Mark
                         th scope="row" { (it.id) }
                         td.number { (it.balance) }
                         td.number { (it.expected) }
-                        td.number { span.lost[it.lost != 0] { (it.lost) } }
+                        td.number { span class=[(it.lost != 0).then_some("lost")] { (it.lost) } }
                         td.number { (it.transactions) }
                         td {
                             a href=(with_query("/runs", &[("account", it.id.to_string())])) {

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::embed::{Kind, picture};
 use super::form::{self, Number};
 use super::frame::{Frame, Place};
+use super::live::{self, Progress};
 use super::parts::{counted, milliseconds, scroll};
-use super::problem::complaint;
 use super::run::{about, class, steps};
 use super::runs::{Most, RunForm};
 use crate::console::record::{RunRecord, VERSION};
@@ -28,7 +28,7 @@ pub struct CompareForm {
 impl Default for CompareForm {
     fn default() -> Self {
         Self {
-            first: "atomic_long_delay".to_owned(),
+            first: "non_atomic_long_delay".to_owned(),
             second: "row_locking_atomic_long_delay".to_owned(),
             first_isolation: String::new(),
             second_isolation: String::new(),
@@ -37,19 +37,12 @@ impl Default for CompareForm {
 }
 
 /// The page with the form.
-pub fn form(
-    form: &CompareForm,
-    most: Most,
-    token: &str,
-    wrong: Option<(&str, &str)>,
-    user: Option<&str>,
-) -> Markup {
+pub fn form(form: &CompareForm, most: Most, token: &str, user: Option<&str>) -> Markup {
     Frame::new("Compare two runs", Place::Compare, user).page(&html! {
         p.lead {
             "Two strategies, or one at two levels, under the same burst. The runs are made one "
             "after the other."
         }
-        @if let Some((title, detail)) = wrong { (complaint(title, detail)) }
         form.form method="post" action="/compare" {
             input type="hidden" name="token" value=(token);
             (strategy("first", "First strategy", &form.first))
@@ -85,6 +78,27 @@ fn burst(most: Most) -> Markup {
         (number("account", "Account or order book", usual.account, 1, None))
         (number("instances", "Instances of the service", 1, 1, Some(most.instances)))
     }
+}
+
+/// The page of two runs of which one is under way. `path` is where both will be.
+pub fn under_way(
+    title: &str,
+    progress: &Progress<'_>,
+    path: &str,
+    token: &str,
+    user: Option<&str>,
+) -> Markup {
+    let frame = Frame::new(title, Place::Compare, user).again_every(live::AGAIN);
+    frame.page(&live::progress_to(progress, path, token))
+}
+
+/// The page between the first run and the second.
+pub fn between(title: &str, path: &str, user: Option<&str>) -> Markup {
+    let frame = Frame::new(title, Place::Compare, user).again_every(live::AGAIN);
+    frame.page(&html! {
+        p role="status" { "The first run has ended, and the second is about to begin." }
+        p { a href=(path) { "Look again" } }
+    })
 }
 
 /// Two runs, as the scripts draw them.
@@ -123,7 +137,7 @@ fn table_of(run: &RunRecord, id: &str, prefix: &str) -> Markup {
     html! {
         details {
             summary { (run.plan.strategy) ": its steps as a table" }
-            (about(run))
+            p.over { (about(run)) }
             (steps(run, id, prefix))
         }
     }

@@ -46,8 +46,8 @@ pub struct ExplorePage<'a> {
 impl ExplorePage<'_> {
     /// The page as HTML.
     pub fn page(&self, user: Option<&str>) -> Markup {
-        Frame::new("Explore every schedule", Place::Explore, user).page(&html! {
-            p.over { (self.engine) }
+        let frame = Frame::new("Explore every schedule", Place::Explore, user);
+        frame.below(self.engine).page(&html! {
             p.lead {
                 "The lab runs a strategy in every order in which the steps of its clients can run, "
                 "in a database of the explorer's own, and shows the shortest that goes wrong."

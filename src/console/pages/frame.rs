@@ -35,7 +35,7 @@ const PLACES: [(Place, &str, &str); 10] = [
     (Place::Strategies, "/why", "Strategies"),
     (Place::Scenarios, "/scenarios", "Scenarios"),
     (Place::Compare, "/compare", "Compare"),
-    (Place::Open, "/open", "Open a report"),
+    (Place::Open, "/open", "Open"),
     (Place::Accounts, "/accounts.html", "Accounts"),
     (Place::Keeper, "/admin", "Keeper"),
     (Place::Api, "/docs/", "API"),
@@ -46,6 +46,8 @@ const PLACES: [(Place, &str, &str); 10] = [
 pub struct Frame<'a> {
     /// The page's headline.
     pub title: &'a str,
+    /// A line above it, such as the engine. Empty if there is none.
+    pub over: &'a str,
     /// Where it is in the navigation. None if it is in no place of it.
     pub place: Option<Place>,
     /// The name of the user who is signed in.
@@ -61,6 +63,7 @@ impl<'a> Frame<'a> {
     pub fn new(title: &'a str, place: Place, user: Option<&'a str>) -> Self {
         Self {
             title,
+            over: "",
             place: Some(place),
             user,
             has_scripts: true,
@@ -74,6 +77,12 @@ impl<'a> Frame<'a> {
             place: None,
             ..Self::new(title, Place::Run, user)
         }
+    }
+
+    /// A page with a line above its headline.
+    #[must_use]
+    pub fn below(self, over: &'a str) -> Self {
+        Self { over, ..self }
     }
 
     /// A page that loads no script.
@@ -104,13 +113,14 @@ impl<'a> Frame<'a> {
                     a.skip href="#main" { "Skip to the content" }
                     (self.header())
                     main #main {
+                        @if !self.over.is_empty() { p.over { (self.over) } }
                         h1 { (self.title) }
                         (main)
                     }
                     footer.foot {
-                        "For programs: "
-                        a href="/openapi.json" { "the API's description" } ", "
-                        a href="/accounts" { "accounts" } ", "
+                        span { "For programs:" }
+                        a href="/openapi.json" { "the API's description" }
+                        a href="/accounts" { "accounts" }
                         a href="/strategies" { "strategies" }
                     }
                 }
@@ -139,7 +149,10 @@ impl<'a> Frame<'a> {
                 nav aria-label="Console" {
                     @for (place, path, words) in PLACES {
                         @let is_here = self.place == Some(place);
-                        a href=(path) aria-current=[is_here.then_some("page")] { (words) }
+                        a href=(path) aria-current=[is_here.then_some("page")] {
+                            (words)
+                            @if place == Place::Open { span.hidden { " a report" } }
+                        }
                     }
                 }
                 @if let Some(user) = self.user {

@@ -98,6 +98,8 @@ fn example(run: &SteppedRun) -> Markup {
             p {
                 a href=(super::parts::why_path(&run.strategy)) { "Why, beside the code" }
                 " · "
+                a href="/why/atomic_no_delay" { "Why a transaction does not stop it" }
+                " · "
                 a href="/why/row_locking_atomic_long_delay" { "What stops it" }
             }
         }

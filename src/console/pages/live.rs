@@ -23,6 +23,11 @@ pub struct Progress<'a> {
 /// A progress bar, a line of words, and a button to stop it. `token` keeps the form from being
 /// carried out twice.
 pub fn progress(progress: &Progress<'_>, token: &str) -> Markup {
+    progress_to(progress, progress.path, token)
+}
+
+/// The same, if something else than its own page is shown in the end.
+pub fn progress_to(progress: &Progress<'_>, end: &str, token: &str) -> Markup {
     let Progress {
         path,
         unit,
@@ -31,7 +36,7 @@ pub fn progress(progress: &Progress<'_>, token: &str) -> Markup {
         text,
     } = *progress;
     html! {
-        section #live.live data-events={ (path) "/events" } data-done=(path) aria-label="Progress" {
+        section #live.live data-events={ (path) "/events" } data-done=(end) aria-label="Progress" {
             @if let Some(of) = of {
                 progress #progress max=(of.max(1)) value=(done) aria-label={ "Done: " (unit) } {}
             } @else {

@@ -39,11 +39,13 @@ fn fields(limit: usize) -> Markup {
 
 /// The report as a page, with the chosen finding, from 1.
 pub fn page(report: &Report, json: &str, chosen: usize, user: Option<&str>) -> Markup {
-    Frame::new("A report", Place::Open, user).page(&html! {
-        p.over { "Brought from elsewhere, not stored here" }
-        (findings(report, chosen, &Findings::Brought(json)))
-        p.row { a.button href="/open" { "Open another" } }
-    })
+    let frame = Frame::new("A report", Place::Open, user);
+    frame
+        .below("Brought from elsewhere, not stored here")
+        .page(&html! {
+            (findings(report, chosen, &Findings::Brought(json)))
+            p.row { a.button href="/open" { "Open another" } }
+        })
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub fn facts(facts: &[Fact<'_>]) -> Markup {
     html! {
         dl.facts {
             @for fact in facts {
-                div.lost[fact.is_bad] { dt { (fact.name) } dd { (fact.value) } }
+                div class=[fact.is_bad.then_some("lost")] { dt { (fact.name) } dd { (fact.value) } }
             }
         }
     }

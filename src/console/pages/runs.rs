@@ -30,7 +30,7 @@ pub struct RunForm {
 impl Default for RunForm {
     fn default() -> Self {
         Self {
-            strategy: "atomic_long_delay".to_owned(),
+            strategy: "non_atomic_long_delay".to_owned(),
             requests: 10,
             wait_ms: None,
             delay_ms: 150,
@@ -160,7 +160,7 @@ fn release(wait_ms: Option<i64>, seconds: i64) -> Markup {
             }
             label.choice {
                 input type="radio" name="pace" value="wait" checked[wait_ms.is_some()];
-                " one after the other, with a pause"
+                " with a pause"
             }
             label for="wait_ms" { "Pause, in ms" }
             input #wait_ms name="wait_ms" type="number" min="0" value=(wait_ms.unwrap_or(20))
@@ -172,7 +172,7 @@ fn release(wait_ms: Option<i64>, seconds: i64) -> Markup {
 
 fn prediction() -> Markup {
     html! {
-        fieldset.field.predict {
+        fieldset.field.whole.predict {
             legend { "What do you expect in the account afterwards?" }
             label for="predicted" { "Balance" }
             input #predicted name="predicted" type="number";
@@ -252,7 +252,7 @@ mod tests {
     fn the_form_offers_every_strategy_that_changes_something() {
         let page = shown(RunForm::default(), false, &[]);
         assert!(
-            page.contains(r#"<option value="atomic_long_delay" selected>"#),
+            page.contains(r#"<option value="non_atomic_long_delay" selected>"#),
             "{page}"
         );
         assert!(page.contains(r#"<option value="orders/bakery">"#));

@@ -78,8 +78,9 @@ fn bring(token: &str, brought: &str, user: Option<&str>) -> Markup {
 /// The page of a file.
 pub fn page(file: &CorpusFile, token: &str, user: Option<&str>) -> Markup {
     let title = file.title();
-    Frame::new(&title, Place::Scenarios, user).page(&html! {
-        p.over { code { "scenarios/" (file.path) } }
+    let over = format!("scenarios/{}", file.path);
+    let frame = Frame::new(&title, Place::Scenarios, user);
+    frame.below(&over).page(&html! {
         section.text { (markdown::render(&file.about())) }
         form.row method="post" action="/explore" {
             input type="hidden" name="token" value=(token);

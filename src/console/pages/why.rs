@@ -23,8 +23,9 @@ pub fn page(
     let explanation = card.explanation();
     let example = finding.and_then(|it| Some((it, it.shown()?.1)));
     let run = example.map(|(finding, example)| stepped::of(finding, example));
-    Frame::new(card.title, Place::Strategies, user).page(&html! {
-        p.over { code { (specimen.full_name()) } " · on " (engine) }
+    let over = format!("{} on {engine}", specimen.full_name());
+    let frame = Frame::new(card.title, Place::Strategies, user);
+    frame.below(&over).page(&html! {
         (ways_on(specimen, finding))
         (expected(specimen, engine))
         @match (&run, example) {
@@ -102,7 +103,7 @@ fn counts(expectation: &Expectation) -> Markup {
         @for (at, count) in expectation.verdicts.iter().enumerate() {
             @if at > 0 { ", " }
             @let is_bad = count.verdict.is_anomaly();
-            span.lost[is_bad] { (count.schedules) " " (count.verdict) }
+            span class=[is_bad.then_some("lost")] { (count.schedules) " " (count.verdict) }
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::http::problem::Problem;
 use crate::http::signed_in_user::Visitor;
 
 /// What the front page shows of the shipped matrix: the first of these that goes wrong here.
-const EXAMPLES: [&str; 2] = ["atomic_no_delay", "non_atomic_no_delay"];
+const EXAMPLES: [&str; 2] = ["non_atomic_no_delay", "atomic_no_delay"];
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/", get(show))

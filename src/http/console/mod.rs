@@ -3,6 +3,7 @@
 //! Each file has the routes of one kind of page. The pages themselves are in [`crate::console`].
 
 mod accounts;
+mod compare;
 mod download;
 mod events;
 mod front;
@@ -52,6 +53,7 @@ fn routes() -> Router<Arc<App>> {
         .merge(matrix::routes())
         .merge(scenarios::routes())
         .merge(accounts::routes())
+        .merge(compare::routes())
         .merge(run_pages::routes())
         .merge(runs::routes())
         .method_not_allowed_fallback(Problem::wrong_method)

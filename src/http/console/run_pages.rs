@@ -160,7 +160,7 @@ pub(super) fn progress<'a>(
 /// The run as one file that needs no server.
 pub(super) fn file(record: &RunRecord) -> Response {
     let main = maud::html! {
-        (run::about(record))
+        p.over { (run::about(record)) }
         (run::result(record))
     };
     download::html(&record.id, export::file(&run::title(&record.plan), &main))

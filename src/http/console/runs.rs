@@ -115,7 +115,7 @@ fn unquoted(text: String) -> String {
     serde_json::from_str(&text).unwrap_or(text)
 }
 
-async fn must_have_the_account(app: &App, plan: &RunPlan) -> Result<(), Problem> {
+pub(super) async fn must_have_the_account(app: &App, plan: &RunPlan) -> Result<(), Problem> {
     if plan.exhibit == "orders" || accounts::find(&app.kept, plan.account).await?.is_some() {
         return Ok(());
     }

@@ -15,8 +15,9 @@ pub fn page(report: &Report, cell: &FindingData, user: Option<&str>) -> Markup {
     let instances = cell.several_instances();
     let headline = format!("{}{instances}", cell.strategy);
     let path = path_of(cell);
-    Frame::new(&headline, Place::Matrix, user).page(&html! {
-        p.over { (title(&cell.engine)) " · " (column(&cell.engine)) }
+    let over = format!("{} · {}", title(&cell.engine), column(&cell.engine));
+    let frame = Frame::new(&headline, Place::Matrix, user);
+    frame.below(&over).page(&html! {
         (finding::whole(cell))
         (elsewhere(report, cell))
         nav.take aria-label="Take it with you" {

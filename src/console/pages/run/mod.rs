@@ -18,8 +18,9 @@ use crate::console::record::{RunPlan, RunRecord, State};
 /// The page of a run that is over, in whatever way.
 pub fn page(record: &RunRecord, user: Option<&str>) -> Markup {
     let title = title(&record.plan);
-    Frame::new(&title, Place::Run, user).page(&html! {
-        (about(record))
+    let over = about(record);
+    let frame = Frame::new(&title, Place::Run, user);
+    frame.below(&over).page(&html! {
         (result(record))
         (take(&record.id))
         (ways_on(&record.plan))
@@ -34,18 +35,16 @@ pub fn under_way(
     user: Option<&str>,
 ) -> Markup {
     let title = title(plan);
+    let over = how(plan);
     let frame = Frame::new(&title, Place::Run, user).again_every(live::AGAIN);
-    frame.page(&html! {
-        p.over { (how(plan)) }
-        (live::progress(progress, token))
-    })
+    frame.below(&over).page(&live::progress(progress, token))
 }
 
 /// The page of a run of which there is no record, because the service that ran it is gone.
 pub fn broken_off(plan: &RunPlan, why: &str, user: Option<&str>) -> Markup {
-    let title = title(plan);
-    Frame::new(&title, Place::Run, user).page(&html! {
-        p.over { (how(plan)) }
+    let (title, over) = (title(plan), how(plan));
+    let frame = Frame::new(&title, Place::Run, user);
+    frame.below(&over).page(&html! {
         (complaint("The run could not go on", why))
         p { "What it had sent until then may be in the account. It was not sent again." }
         (ways_on(plan))
@@ -59,17 +58,20 @@ pub fn title(plan: &RunPlan) -> String {
 }
 
 /// Where, when and how it ran, in one line.
-pub fn about(record: &RunRecord) -> Markup {
-    html! {
-        p.over {
-            (how(&record.plan))
-            @if !record.engine.is_null() { " · " (engine(record)) }
-            @if !record.started_at.is_empty() {
-                " · " time datetime=(record.started_at) { (record.started_at) }
-            }
-            @if record.took_us > 0 { " · took " (milliseconds(record.took_us)) }
-        }
+pub fn about(record: &RunRecord) -> String {
+    let mut parts = vec![how(&record.plan)];
+    if !record.engine.is_null() {
+        parts.push(engine(record));
     }
+    // To the minute: `2026-11-29T17:00:00Z`.
+    if let Some((date, time)) = record.started_at.split_once('T') {
+        let time = time.get(..5).unwrap_or(time);
+        parts.push(format!("{date} {time} UTC"));
+    }
+    if record.took_us > 0 {
+        parts.push(format!("took {}", milliseconds(record.took_us)));
+    }
+    parts.join(" · ")
 }
 
 /// How the requests of a run are released, in words.
