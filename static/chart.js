@@ -113,7 +113,7 @@ export class Chart {
 
 	/** The width that is free for bars. Behind the last one there is room for its value. */
 	room() {
-		return Math.max(160, this.width - this.gutter() - this.size * 6);
+		return Math.max(160, this.width - this.gutter() - this.size * 7);
 	}
 
 	gutter() {
@@ -140,7 +140,7 @@ export class Chart {
 		const bars = this.room() * this.zoom;
 		this.unit = bars / this.scale.length;
 		this.scroller.classList.toggle('narrow', clientWidth < 600);
-		for (const it of [this.figure, this.axis]) dress(it, { width: Math.ceil(bars + this.size * 6) });
+		for (const it of [this.figure, this.axis]) dress(it, { width: Math.ceil(bars + this.size * 7) });
 		if (this.names.width.baseVal.value !== this.gutter()) dress(this.names, { width: this.gutter() });
 		this.drawVisible(scrollTop, clientHeight);
 		this.drawAxis(left?.(this.unit) ?? scrollLeft);
@@ -249,8 +249,7 @@ export class Chart {
 		const { scrollTop, scrollLeft, clientHeight } = scroller;
 		const view = clientHeight - this.axis.clientHeight;
 		const [top, bottom] = [box.y - laneHeight, box.y + 2 * laneHeight];
-		if (top < scrollTop) scroller.scrollTop = top;
-		else if (bottom > scrollTop + view) scroller.scrollTop = bottom - view;
+		scroller.scrollTop = Math.min(top, Math.max(scrollTop, bottom - view));
 		const room = this.room();
 		if (box.from < scrollLeft || box.to > scrollLeft + room) scroller.scrollLeft = box.from - room / 2;
 	}

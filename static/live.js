@@ -2,9 +2,6 @@
 // A run that is under way. Events only tell how far it is; the page at the end is the server's.
 import { byId, fact, html, renew } from './words.js';
 
-/** The waits between two attempts, in milliseconds. The last one is repeated. */
-const WAITS = [1000, 2000, 4000, 8000];
-
 export function followRun() {
 	const host = byId('live');
 	if (host?.dataset.events && location.protocol !== 'file:') new Live(host).connect();
@@ -62,7 +59,7 @@ class Live {
 
 	/** The browser has given up, because the answer was no stream. The page may say more. */
 	again() {
-		const wait = WAITS[Math.min(this.attempts++, WAITS.length - 1)];
+		const seconds = Math.min(8, 2 ** this.attempts++);
 		setTimeout(async () => {
 			const answer = await fetch(this.page).catch(() => null);
 			const page = answer?.ok && await answer.text().catch(() => '');
@@ -70,7 +67,7 @@ class Live {
 			else if (!page) this.again();
 			else if (/id="?live\b/.test(page)) this.connect();
 			else location.replace(this.page);
-		}, wait);
+		}, seconds * 1000);
 	}
 
 	draw() {

@@ -39,9 +39,10 @@ export function legend(records) {
  */
 export function drawLoss({ read, written, overwrite }, height) {
 	const nodes = [];
-	const middle = (it) => (it.from + it.to) / 2;
+	// A step takes effect at its end, after its waits.
+	const point = ({ from, to }) => Math.max((from + to) / 2, to - height * 0.5);
 	if (read && overwrite) {
-		const [from, to] = [middle(read), middle(overwrite)];
+		const [from, to] = [point(read), point(overwrite)];
 		const isSame = read.y === overwrite.y;
 		const isDown = overwrite.y > read.y;
 		const start = read.y + height * (isSame || isDown ? 0.7 : 0.1);
@@ -54,10 +55,10 @@ export function drawLoss({ read, written, overwrite }, height) {
 		nodes.push(svg('path.head', { d: `M${to} ${end}l-6 ${isDown ? -8 : 8}h12z` }));
 	}
 	if (written) {
-		const x = Math.max(middle(written), written.to - height * 0.5);
+		const x = point(written);
 		const y = written.y + height * 0.4;
 		if (overwrite) {
-			const d = `M${middle(overwrite)} ${overwrite.y + height * 0.4}L${x} ${y}`;
+			const d = `M${point(overwrite)} ${overwrite.y + height * 0.4}L${x} ${y}`;
 			nodes.unshift(svg('path.halo', { d }), svg('path.strike', { d }));
 		}
 		const r = height * 0.14;

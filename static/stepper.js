@@ -47,8 +47,7 @@ export class Stepper {
 		return html('div.controls',
 			html('div.tools',
 				html('div.cluster', this.first, this.previous, this.next, this.end),
-				html('div.cluster', this.playing, this.speed),
-				this.questions.size > 0 && this.reveal.label),
+				html('div.cluster', this.playing, this.speed)),
 			this.range);
 	}
 
@@ -58,7 +57,8 @@ export class Stepper {
 		return html('div.row.take',
 			copier('Copy the link', () => `${location.href.split('#')[0]}#s=${this.at}`),
 			copier('Copy as SQL', () => sqlOf(record)),
-			record.replay && copier('Copy the command', () => record.replay));
+			record.replay && copier('Copy the command', () => record.replay),
+			this.questions.size > 0 && this.reveal.label);
 	}
 
 	/** Goes where the address says: `#s=6` and `?step=6` are after the sixth step. */

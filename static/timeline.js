@@ -105,8 +105,9 @@ export class Timeline {
 		for (const it of this.modes.children) dress(it, { 'aria-pressed': String(it.dataset.mode === mode) });
 		this.isTable = this.body.hidden = this.zooms.hidden = mode === 'table';
 		const table = byId('table');
-		if (table && this.isTable) table.open = true;
-		else if (table && !isAsked && table.querySelectorAll('tbody > tr').length > 100) table.open = false;
+		if (table && (this.isTable || !isAsked)) {
+			table.open = this.isTable || table.querySelectorAll('tbody > tr').length <= 100;
+		}
 		if (isAsked) setQuery('picture', mode === 'time' ? null : mode);
 		if (this.isTable) return;
 		this.chart.setAxis(mode === 'order');
@@ -204,8 +205,7 @@ export class Timeline {
 	/** Moves the focus to the selected step's row in the table. */
 	toRow() {
 		const row = this.place && byId(rowId(this.place, this.records.length));
-		const details = row?.closest('details');
-		if (details) details.open = true;
+		if (byId('table')) byId('table').open = true;
 		row?.querySelector('a')?.focus();
 	}
 }
