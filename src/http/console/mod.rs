@@ -6,6 +6,7 @@ mod accounts;
 mod compare;
 mod download;
 mod events;
+mod explorations;
 mod front;
 mod instance;
 mod matrix;
@@ -34,9 +35,15 @@ pub(super) use problems::{instead_of, show_problems, unknown_path};
 /// The console. Only what programs read is described: its pages are for people.
 pub(super) const PART: Part = Part {
     routes,
-    paths: runs::Paths::openapi,
+    paths,
     shown_by: None,
 };
+
+fn paths() -> utoipa::openapi::OpenApi {
+    let mut paths = runs::Paths::openapi();
+    paths.merge(explorations::Paths::openapi());
+    paths
+}
 
 /// The largest body that a page takes, in bytes.
 pub(super) const BODY_LIMIT: usize = 256 * 1024;
@@ -56,6 +63,7 @@ fn routes() -> Router<Arc<App>> {
         .merge(compare::routes())
         .merge(run_pages::routes())
         .merge(runs::routes())
+        .merge(explorations::routes())
         .method_not_allowed_fallback(Problem::wrong_method)
         .route_layer(admin::from_this_site_only())
 }

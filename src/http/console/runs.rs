@@ -111,7 +111,7 @@ pub(super) fn record_id(text: Option<String>) -> Result<RecordId, Problem> {
 }
 
 /// A JSON object's fields come as JSON: a text is in quotes there.
-fn unquoted(text: String) -> String {
+pub(super) fn unquoted(text: String) -> String {
     serde_json::from_str(&text).unwrap_or(text)
 }
 
