@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use racy::accounts;
+use racy::console::runs::{Kind, Store};
 use racy::auth::{self, Password, Username};
 use racy::exhibits::exports::Folder;
 use racy::http::Settings;
@@ -45,9 +46,12 @@ impl Described {
             exports,
             ..settings()
         });
-        let service = RunningService::start_with(&lab.database, &settings);
+        let mut service = RunningService::start_with(&lab.database, &settings).await;
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        service.client = client.build().unwrap();
+        add_an_exploration(&lab).await;
         Self {
-            service: service.await,
+            service,
             token: token.unwrap().unwrap().reveal().to_owned(),
             lab,
             folder,
@@ -78,6 +82,20 @@ impl Described {
         request.body(body.to_owned()).send().await.unwrap()
     }
 }
+
+/// What the console has explored, as far as it is asked for here.
+const EXPLORED: &str = "zyxwvutsrqpnmkjihgfedcba32";
+
+async fn add_an_exploration(lab: &Lab) {
+    let store = Store::new(lab.database.clone());
+    let id = EXPLORED.parse().unwrap();
+    store.insert(&id, Kind::Exploration, &json!({})).await.unwrap();
+    store.fail(&id, "planted").await.unwrap();
+}
+
+/// A run that goes on until it is stopped.
+const LONG_RUN: &str = "id=abcdefghijkmnpqrstuvwxyz23&strategy=atomic_update&requests=50&\
+    pace=wait&wait_ms=500";
 
 const ORDER: &str = r#"{"customer_no": 12345, "delivery_date": "2026-12-01", "orderlines":
     [{"item_no": "10105", "quantity": 80}, {"item_no": "14600", "quantity": 20}]}"#;
@@ -164,6 +182,22 @@ const ANSWERS: &[(&str, &str, &str, u16)] = &[
     ("GET", "/changes?before=x", "", 400),
     ("GET", "?/changes", "", 401),
     ("GET", "/strategies", "", 200),
+    ("POST", "/runs", LONG_RUN, 303),
+    ("POST", "/runs", "strategy=atomic_update", 429),
+    ("POST", "/runs", "strategy=none", 400),
+    ("POST", "/runs", "<p>", 415),
+    ("POST", "!/runs", "strategy=atomic_update", 403),
+    ("GET", "/runs/abcdefghijkmnpqrstuvwxyz23.json", "", 200),
+    ("GET", "/runs/none.json", "", 404),
+    ("GET", "/runs/abcdefghijkmnpqrstuvwxyz23/trace.json", "", 200),
+    ("GET", "/runs/none/trace.json", "", 404),
+    ("POST", "!/runs/abcdefghijkmnpqrstuvwxyz23/stop", "", 403),
+    ("POST", "/runs/abcdefghijkmnpqrstuvwxyz23/stop", "", 303),
+    ("POST", "/runs/none/stop", "", 404),
+    ("GET", "/runs/abcdefghijkmnpqrstuvwxyz23/events", "", 200),
+    ("GET", "/runs/none/events", "", 404),
+    ("GET", "/explorations/zyxwvutsrqpnmkjihgfedcba32/events", "", 200),
+    ("GET", "/explorations/none/events", "", 404),
     ("GET", "/health/live", "", 200),
     ("GET", "/health/ready", "", 200),
     ("GET", "/metrics", "", 200),

@@ -19,6 +19,7 @@ mod api;
 mod batched;
 mod browser;
 mod commands;
+mod console;
 mod described;
 mod disconnects;
 mod edge;

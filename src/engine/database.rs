@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::connection::{Connection, ConnectionId, Row, Value, answered};
 use super::lane::{self, Place};
 use super::pool::{Pool, PoolUse};
-use super::waits::{self, Standstill, WaitReports};
+use super::waits::{self, LockWaiter, Standstill, WaitReports};
 use super::work::{self, Work};
 use super::{
     Address, Fault, Flavour, Isolation, Journal, LaneKind, Lanes, OpenError, SchemaGap, Scratch,
@@ -378,6 +378,11 @@ impl Database {
         connections: &[ConnectionId],
     ) -> Result<Standstill, Fault> {
         waits::standstill(self, connections, Some(at_rest)).await
+    }
+
+    /// All clients that wait for a lock at this moment. None on SQLite, which does not tell.
+    pub(crate) async fn lock_waiters(&self) -> Result<Option<Vec<LockWaiter>>, Fault> {
+        waits::lock_waiters(self).await
     }
 
     /// Makes sure that the engine shows waits: one connection holds a lock, and all the others wait

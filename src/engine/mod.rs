@@ -96,7 +96,7 @@ pub(crate) use session::shared_work;
 pub use session::{Kept, Session};
 pub use settings::{Address, Journal, SessionsOf, Settings};
 pub use statement::{StatementKind, UserStatement};
-pub use waits::Standstill;
+pub use waits::{LockWaiter, Standstill};
 pub use work::{MayBeFault, Work};
 pub(crate) use work::{again, pauses_between_tries};
 

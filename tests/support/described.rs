@@ -25,6 +25,10 @@ async fn check(request: Request, next: Next) -> Response {
     };
     let (parts, body) = response.into_parts();
     let content_type = content_type(&parts.headers);
+    // A page for people is not described.
+    if content_type.starts_with("text/html") {
+        return Response::from_parts(parts, body);
+    }
     // A file may be long, and may break off.
     let (body, text) = if content_type.contains("json") {
         let text = to_bytes(body, usize::MAX).await.unwrap();
@@ -54,6 +58,9 @@ fn fits(
         return Err("this status is not described".to_owned());
     }
     let content = described["content"].as_object();
+    if content.is_none() && content_type.is_empty() {
+        return Ok(());
+    }
     let schema = content.and_then(|types| types.get(content_type));
     let schema = schema.ok_or_else(|| format!("{content_type:?} is not described"))?;
     for (name, header) in described["headers"].as_object().into_iter().flatten() {
@@ -104,7 +111,13 @@ fn matches(template: &str, path: &str) -> bool {
         && template
             .iter()
             .zip(&path)
-            .all(|(part, given)| part == given || (part.starts_with('{') && !given.is_empty()))
+            .all(|(part, given)| part == given || fills(part, given))
+}
+
+/// Whether a part of a path fills a place in a template, such as `{id}` or `{id}.json`.
+fn fills(place: &str, given: &str) -> bool {
+    let suffix = place.strip_prefix('{').and_then(|it| it.split_once('}'));
+    suffix.is_some_and(|(_, suffix)| given.len() > suffix.len() && given.ends_with(suffix))
 }
 
 fn resolved(schema: &Value) -> &Value {

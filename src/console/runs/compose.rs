@@ -9,6 +9,7 @@ use super::collisions::{self, Made};
 use super::id::RecordId;
 use super::lanes;
 use super::losses::{self, Balances};
+use super::waits::Samples;
 use super::words;
 use crate::console::record::{
     Lane, Loss, RefusalKind, RunPlan, RunRecord, RunVerdict, State, VERSION, VerdictKind,
@@ -27,6 +28,8 @@ pub(super) struct Circumstances {
     pub(super) notes: Vec<String>,
     /// The numbers of the orders, by the request, if their answers do not say them.
     pub(super) numbers: Vec<(u32, String)>,
+    /// Who waited for whom.
+    pub(super) samples: Samples,
 }
 
 /// A record without a result: of a run that is under way, or that failed.
@@ -55,9 +58,10 @@ pub fn without_result(
     }
 }
 
-/// The record of a run that came to its end, or was stopped. Its lock waits are not in it yet.
+/// The record of a run that came to its end, or was stopped.
 pub(super) fn record(about: Circumstances, report: &Report) -> RunRecord {
     let (mut lanes, left_out) = lanes::of_report(report, &about.plan);
+    about.samples.add_to(&mut lanes, report);
     let figures = Figures::of(report);
     let losses = losses(&about, report, &figures, &lanes);
     for loss in &losses {
@@ -65,6 +69,7 @@ pub(super) fn record(about: Circumstances, report: &Report) -> RunRecord {
     }
     let mut notes = about.notes;
     notes.extend(report.remarks());
+    notes.extend(about.samples.note());
     notes.extend(figures.note(&losses, about.plan.amount));
     if left_out > 0 {
         notes.push(format!(

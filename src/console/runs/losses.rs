@@ -135,3 +135,116 @@ fn sentence(lost: &Update<'_>, by: &Update<'_>) -> String {
         lost.has_written() - lost.has_read(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(kind: &str, start_us: i64, end_us: i64, value: Option<i64>) -> LaneStep {
+        LaneStep {
+            kind: kind.to_owned(),
+            label: String::new(),
+            sql: None,
+            args: Vec::new(),
+            start_us,
+            end_us,
+            value,
+            matched_no_row: false,
+            refusal: None,
+            waits: Vec::new(),
+        }
+    }
+
+    /// Deposits of 100 in transactions: what each read and when, and when it wrote and committed.
+    fn lanes(deposits: &[(i64, i64, i64)]) -> Vec<Lane> {
+        let lane = |(request, &(balance, read, write)): (u32, &(i64, i64, i64))| Lane {
+            request,
+            outcome: "applied".to_owned(),
+            status: Some(200),
+            sent_us: 0,
+            answered_us: write + 20,
+            arrived_us: Some(0),
+            lost: false,
+            title: "deposits 100".to_owned(),
+            problem: None,
+            steps: vec![
+                step("read", read, read + 1, Some(balance)),
+                step("write", write - 5, write - 4, None),
+                step("write", write, write + 2, Some(balance + 100)),
+                step("commit", write + 3, write + 5, None),
+            ],
+        };
+        (1..).zip(deposits).map(lane).collect()
+    }
+
+    /// The pairs of the lost deposits and those that overwrote them.
+    fn lost(deposits: &[(i64, i64, i64)], actual: i64) -> Vec<(usize, usize)> {
+        let balances = Balances {
+            actual,
+            amount: 100,
+        };
+        let losses = of_deposits(&lanes(deposits), balances);
+        losses.iter().map(|loss| (loss.lost, loss.by)).collect()
+    }
+
+    #[test]
+    fn of_deposits_that_all_read_the_same_the_last_one_is_kept() {
+        let deposits = [(0, 1, 100), (0, 2, 120), (0, 3, 110)];
+        assert_eq!(lost(&deposits, 100), [(0, 2), (2, 1)]);
+    }
+
+    #[test]
+    fn deposits_that_saw_each_other_are_all_kept() {
+        assert_eq!(lost(&[(0, 1, 10), (100, 20, 30), (200, 40, 50)], 300), []);
+    }
+
+    #[test]
+    fn a_late_overwrite_loses_what_was_built_on_each_other() {
+        let deposits = [(0, 1, 10), (100, 20, 30), (0, 2, 40)];
+        assert_eq!(lost(&deposits, 100), [(0, 2), (1, 2)]);
+    }
+
+    #[test]
+    fn of_two_that_wrote_the_same_balance_the_later_one_was_seen() {
+        let deposits = [(0, 1, 10), (0, 2, 20), (100, 30, 40)];
+        assert_eq!(lost(&deposits, 200), [(0, 1)]);
+    }
+
+    #[test]
+    fn an_overwrite_is_overwritten_in_turn() {
+        // The third saw the first, and wrote over the second.
+        let deposits = [(0, 1, 10), (0, 2, 30), (100, 20, 40)];
+        assert_eq!(lost(&deposits, 200), [(1, 2)]);
+    }
+
+    #[test]
+    fn a_sentence_has_both_requests_and_both_numbers() {
+        let balances = Balances {
+            actual: 100,
+            amount: 100,
+        };
+        let losses = of_deposits(&lanes(&[(0, 1, 10), (0, 2, 20)]), balances);
+        assert_eq!(
+            losses[0].sentence,
+            "Request 2 read 0 before request 1 wrote 100, then wrote 100: request 1's 100 is gone."
+        );
+        let place = |lane, step| Some(StepPlace { lane, step });
+        assert_eq!(losses[0].read, place(1, 0));
+        assert_eq!(
+            (losses[0].written, losses[0].overwrite),
+            (place(0, 2), place(1, 2))
+        );
+    }
+
+    #[test]
+    fn refused_deposits_and_increments_are_not_blamed() {
+        let mut lanes = lanes(&[(0, 1, 10), (0, 2, 20), (0, 3, 30)]);
+        lanes[0].outcome = "refused".to_owned();
+        lanes[1].steps[2].value = Some(777);
+        let balances = Balances {
+            actual: 100,
+            amount: 100,
+        };
+        assert_eq!(of_deposits(&lanes, balances), []);
+    }
+}

@@ -10,6 +10,7 @@
 //! | `run` | the run itself |
 //! | `compose`, `lanes` | its record, from the report of its requests |
 //! | `losses`, `collisions` | what was lost, and by which two requests |
+//! | `waits` | the waits for locks, asked of the engine |
 //! | `words` | refusals in words |
 
 mod collisions;
@@ -22,6 +23,7 @@ mod live;
 mod losses;
 mod run;
 mod store;
+mod waits;
 mod words;
 
 use std::fmt;

@@ -16,6 +16,7 @@ use super::compose::{self, Circumstances};
 use super::id::RecordId;
 use super::live::Teller;
 use super::store::Store;
+use super::waits::Samples;
 use super::{Laboratory, RunError};
 use crate::console::record::{RunPlan, RunRecord, State};
 use crate::engine::{Database, Isolation, Settings};
@@ -116,7 +117,16 @@ impl Run<'_> {
             instances.0.push(instance.await?);
         }
         let started = SystemTime::now();
-        let report = self.fire(instances).await?;
+        let samples = Samples::default();
+        let report = {
+            let asking = database.beside(1);
+            let report = tokio::select! {
+                report = self.fire(instances) => report,
+                never = samples.gather(&asking) => match never {},
+            };
+            asking.close().await;
+            report?
+        };
         let state = if self.teller.stop().is_cancelled() {
             State::Stopped
         } else {
@@ -129,6 +139,7 @@ impl Run<'_> {
             state,
             notes: self.notes(database, &report),
             numbers: self.numbers(database).await,
+            samples,
             plan: self.plan.clone(),
         };
         Ok(compose::record(about, &report))

@@ -139,6 +139,20 @@ async fn waits_begun(connection: &mut MySqlConnection) -> Result<usize, Fault> {
     Ok(counted.parse().unwrap_or(usize::MAX))
 }
 
+/// The waits of all clients in this database.
+pub(super) async fn every_postgres(pool: &Pool<Postgres>) -> Result<Vec<Wait>, Fault> {
+    let mut pooled = pool.acquire().await?;
+    let pairs = sqlx::query_as(
+        "SELECT CAST(pid AS BIGINT), CAST(holder AS BIGINT) FROM pg_stat_activity, \
+              unnest(pg_blocking_pids(pid)) holder \
+         WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    )
+    .fetch_all(pooled.get()?)
+    .await?;
+    pooled.give_back();
+    Ok(waits_of(pairs))
+}
+
 /// `pg_blocking_pids` reads the lock manager itself: which processes hold the lock that a
 /// connection wants, or are ahead of it in the queue. Only these connections are asked for, because
 /// `pg_locks` would list every lock of every client first.

@@ -24,6 +24,54 @@ struct Wait {
     holder: Option<ConnectionId>,
 }
 
+/// A client that waits for a lock, as another one sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockWaiter {
+    /// Its connection.
+    pub waiting: ConnectionId,
+    /// The connection that has the lock. If several are in the way, one that does not wait itself.
+    /// None if the engine does not name it.
+    pub holder: Option<ConnectionId>,
+}
+
+/// All clients that wait for a lock at this moment. None on SQLite, which does not tell.
+pub(super) async fn lock_waiters(database: &Database) -> Result<Option<Vec<LockWaiter>>, Fault> {
+    let asked = Instant::now();
+    let reports = &database.wait_reports;
+    let waits = match (&database.pools, database.engine.flavour) {
+        (Pools::MySql(pool), Flavour::MySql) => {
+            report(database, &reports.fast, asked, ask::mysql(pool)).await?
+        }
+        (Pools::MySql(pool), _) => {
+            let slow = ask::mariadb_with_holders(pool);
+            report(database, &reports.slow, asked, slow).await?
+        }
+        (Pools::Postgres(pool), _) => ask::every_postgres(pool).await?.into(),
+        (Pools::Sqlite(_), _) => return Ok(None),
+    };
+    Ok(Some(one_for_each(&waits)))
+}
+
+/// One wait for each waiting client.
+fn one_for_each(waits: &[Wait]) -> Vec<LockWaiter> {
+    let waits_itself = |one: ConnectionId| waits.iter().any(|wait| wait.waiting == one);
+    let mut waiters: Vec<LockWaiter> = Vec::new();
+    for wait in waits {
+        let known = waiters.iter_mut().find(|it| it.waiting == wait.waiting);
+        match known {
+            None => waiters.push(LockWaiter {
+                waiting: wait.waiting,
+                holder: wait.holder,
+            }),
+            Some(known) if known.holder.is_none_or(waits_itself) => {
+                known.holder = wait.holder.or(known.holder);
+            }
+            Some(_) => {}
+        }
+    }
+    waiters
+}
+
 /// What the engine says of several connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standstill {
@@ -181,6 +229,17 @@ mod tests {
     fn of(connections: &[i64], waits: &[Wait]) -> Standstill {
         let connections: Vec<_> = connections.iter().copied().map(ConnectionId).collect();
         Standstill::of(&connections, waits)
+    }
+
+    #[test]
+    fn a_client_in_a_queue_waits_for_the_one_that_has_the_lock() {
+        let queue = [wait(3, 2), wait(3, 1), wait(2, 1), wait(4, 2)];
+        let waiters = one_for_each(&queue);
+        let pairs: Vec<_> = waiters
+            .iter()
+            .map(|it| (it.waiting.0, it.holder.unwrap().0))
+            .collect();
+        assert_eq!(pairs, [(3, 1), (2, 1), (4, 2)]);
     }
 
     #[test]

@@ -31,19 +31,29 @@ impl Report {
     /// moved as little as possible, so that all its steps lie between its release and its answer.
     #[must_use]
     pub fn times(&self) -> Vec<Times> {
+        let axis = self.axis();
+        self.answers
+            .iter()
+            .map(|answer| axis.times_of(answer))
+            .collect()
+    }
+
+    /// A moment in microseconds since the run's first request was released.
+    #[must_use]
+    pub fn us_since_release(&self, moment: Instant) -> i64 {
+        self.axis().us(moment)
+    }
+
+    fn axis(&self) -> Axis {
         let released = self.releases.first().copied();
         let origin = released.or_else(|| self.answers.started());
         let origin = origin.unwrap_or(self.moment.instant);
         let later = origin.saturating_duration_since(self.moment.instant);
         let since_epoch = (self.moment.time + later).duration_since(UNIX_EPOCH);
-        let axis = Axis {
+        Axis {
             origin,
             epoch_us: whole_us(since_epoch.unwrap_or_default()),
-        };
-        self.answers
-            .iter()
-            .map(|answer| axis.times_of(answer))
-            .collect()
+        }
     }
 }
 
