@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use racy::accounts;
-use racy::console::runs::{Kind, Store};
 use racy::auth::{self, Password, Username};
+use racy::console::runs::{Kind, Store};
 use racy::exhibits::exports::Folder;
 use racy::http::Settings;
 use racy::step::Unobserved;
@@ -89,7 +89,10 @@ const EXPLORED: &str = "zyxwvutsrqpnmkjihgfedcba32";
 async fn add_an_exploration(lab: &Lab) {
     let store = Store::new(lab.database.clone());
     let id = EXPLORED.parse().unwrap();
-    store.insert(&id, Kind::Exploration, &json!({})).await.unwrap();
+    store
+        .insert(&id, Kind::Exploration, &json!({}))
+        .await
+        .unwrap();
     store.fail(&id, "planted").await.unwrap();
 }
 
@@ -189,14 +192,24 @@ const ANSWERS: &[(&str, &str, &str, u16)] = &[
     ("POST", "!/runs", "strategy=atomic_update", 403),
     ("GET", "/runs/abcdefghijkmnpqrstuvwxyz23.json", "", 200),
     ("GET", "/runs/none.json", "", 404),
-    ("GET", "/runs/abcdefghijkmnpqrstuvwxyz23/trace.json", "", 200),
+    (
+        "GET",
+        "/runs/abcdefghijkmnpqrstuvwxyz23/trace.json",
+        "",
+        200,
+    ),
     ("GET", "/runs/none/trace.json", "", 404),
     ("POST", "!/runs/abcdefghijkmnpqrstuvwxyz23/stop", "", 403),
     ("POST", "/runs/abcdefghijkmnpqrstuvwxyz23/stop", "", 303),
     ("POST", "/runs/none/stop", "", 404),
     ("GET", "/runs/abcdefghijkmnpqrstuvwxyz23/events", "", 200),
     ("GET", "/runs/none/events", "", 404),
-    ("GET", "/explorations/zyxwvutsrqpnmkjihgfedcba32/events", "", 200),
+    (
+        "GET",
+        "/explorations/zyxwvutsrqpnmkjihgfedcba32/events",
+        "",
+        200,
+    ),
     ("GET", "/explorations/none/events", "", 404),
     ("GET", "/health/live", "", 200),
     ("GET", "/health/ready", "", 200),
