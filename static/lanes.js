@@ -13,9 +13,9 @@ export class LaneBars {
 		// Time that passes is painted below what happens, and a begin below a read.
 		const weight = ({ step }) => (isIdle(step) ? 0 : step.kind === 'begin' ? 1 : 2);
 		const order = [...this.bars].sort((a, b) => weight(a) - weight(b));
-		const nodes = order.flatMap(({ rect, cap, waits, cross }) => [rect, cap, ...waits, cross]);
+		const nodes = order.flatMap(({ rect, cap, waits }) => [rect, cap, ...waits]);
 		/** In the order of painting. Texts are apart: the browser spends time even on hidden ones. */
-		this.nodes = nodes.filter((it) => it);
+		this.nodes = [...nodes, ...this.bars.map((it) => it.cross)].filter((it) => it);
 		this.texts = this.bars.map((it) => it.text).filter((it) => it);
 	}
 

@@ -13,6 +13,7 @@ export class Stepper {
 	timer = 0;
 	say = html('p.say', { role: 'status' });
 	asked = html('div');
+	reveal = revealBox();
 
 	/** @param {HTMLElement} host @param {SteppedRun} record */
 	constructor(host, record) {
@@ -21,8 +22,12 @@ export class Stepper {
 		this.questions = questionsOf(record);
 		this.columns = new StepColumns(record, (at) => this.jump(at));
 		this.cards = new StateCards(record);
+		const link = () => `${location.href.split('#')[0]}#s=${this.at}`;
+		const links = html('div.row.take',
+			button('Copy the link', (event) => void copy(event.currentTarget, link())),
+			this.questions.size > 0 && this.reveal.label);
 		const keys = html('p.keys.faint', { id: 'picture-keys' }, 'Keys in the picture: ← → step, Home, End.');
-		host.append(this.controls(), this.say, this.asked, this.cards.node, this.columns.node, keys, this.copies());
+		host.append(this.controls(), this.say, this.asked, this.cards.node, this.columns.node, keys, links);
 		host.classList.add('stepper');
 		host.hidden = false;
 		this.source = new SourceLines(record, host, (line) => this.toLine(line));
@@ -33,7 +38,6 @@ export class Stepper {
 	}
 
 	controls() {
-		this.reveal = revealBox();
 		this.first = button('«', () => this.jump(0), { label: 'First' });
 		this.previous = button('‹ Back', () => this.jump(this.at - 1));
 		this.next = button('Next ›', () => this.forward(), { class: 'primary' });
@@ -49,16 +53,6 @@ export class Stepper {
 				html('div.cluster', this.first, this.previous, this.next, this.end),
 				html('div.cluster', this.playing, this.speed)),
 			this.range);
-	}
-
-	copies() {
-		const { record } = this;
-		const copier = (label, text) => button(label, (event) => void copy(event.currentTarget, text()));
-		return html('div.row.take',
-			copier('Copy the link', () => `${location.href.split('#')[0]}#s=${this.at}`),
-			copier('Copy as SQL', () => sqlOf(record)),
-			record.replay && copier('Copy the command', () => record.replay),
-			this.questions.size > 0 && this.reveal.label);
 	}
 
 	/** Goes where the address says: `#s=6` and `?step=6` are after the sixth step. */
@@ -151,12 +145,4 @@ export class Stepper {
 		event.preventDefault();
 		this.jump(to);
 	}
-}
-
-/** The schedule as SQL to paste: which client types which statement. */
-function sqlOf({ strategy, schedule, engine, setup_sql, inspect_sql, steps }) {
-	const typed = steps.filter((it) => it.resumes === null)
-		.map((it) => `/* ${it.client} */ ${it.sql ? `${it.text};` : `-- ${it.text}`}`);
-	return [`-- ${strategy}: ${schedule}`, `-- ${engine}`, '', setup_sql, '', ...typed, '', inspect_sql, '']
-		.join('\n');
 }
