@@ -17,8 +17,8 @@
 //!
 //! What a client may take is in four files. `limits`: the numbers. `admission`: how many clients
 //! may be connected. `connection`: what one connection is doing, and when it must be closed.
-//! `socket`: whether its client reads. `host`, `caller`, `signed_in_user` and `protection` are about
-//! headers.
+//! `socket`: whether its client reads. `host`, `caller`, `signed_in_user` and `protection` are
+//! about headers.
 
 mod accounts;
 mod admin;

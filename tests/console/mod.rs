@@ -1,5 +1,6 @@
 //! The web console, on real engines.
 
+mod pages;
 mod runs;
 mod watching;
 

@@ -168,8 +168,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Text for a URL: everything but letters, digits, slashes and `-._~` is encoded, so that nothing of
-/// it ends a query's value.
+/// Text for a URL: everything but letters, digits, slashes and `-._~` is encoded, so that nothing
+/// of it ends a query's value.
 pub fn percent_encoded(text: &str) -> String {
     let bytes = text.bytes();
     let encoded = bytes.map(|byte| match byte {

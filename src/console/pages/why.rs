@@ -6,7 +6,7 @@ use super::frame::{Frame, Place};
 use super::matrix::{class, path_of, words};
 use super::parts::{why_path, with_query};
 use super::{markdown, stepper};
-use crate::console::stepped::{self, SourceText, SteppedRun};
+use crate::console::stepped::{self, SteppedRun};
 use crate::engine::Engine;
 use crate::exhibits::card::Expectation;
 use crate::exhibits::{EXHIBITS, Specimen};
@@ -32,7 +32,7 @@ pub fn page(
             (Some(run), Some((finding, example))) => {
                 (stepper::whole(&with_source(run, specimen), &script(finding, example)))
             },
-            _ => (stepper::code(&source(specimen))),
+            _ => (stepper::code(&stepped::of_card(specimen.card()))),
         }
         section.text { (markdown::render(markdown::without_title(&explanation))) }
     })
@@ -41,21 +41,9 @@ pub fn page(
 /// The schedule with the code beside it, also where its steps name no line.
 fn with_source(run: &SteppedRun, specimen: &dyn Specimen) -> SteppedRun {
     let mut run = run.clone();
-    run.source.get_or_insert_with(|| source(specimen));
+    run.source
+        .get_or_insert_with(|| stepped::of_card(specimen.card()));
     run
-}
-
-/// The strategy's code, without the explanation above it.
-fn source(specimen: &dyn Specimen) -> SourceText {
-    let text = specimen.card().source;
-    let lines: Vec<_> = text.lines().collect();
-    let is_code = |line: &&str| !line.starts_with("//!") && !line.is_empty();
-    let first = lines.iter().position(is_code).unwrap_or_default();
-    SourceText {
-        file: specimen.full_name().to_owned(),
-        first: u32::try_from(first + 1).unwrap_or(1),
-        lines: lines[first..].iter().map(|it| (*it).to_owned()).collect(),
-    }
 }
 
 fn ways_on(specimen: &dyn Specimen, finding: Option<&FindingData>) -> Markup {

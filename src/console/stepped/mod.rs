@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use of::of;
+pub use source::of_card;
 
 /// The version of the form. It changes when a field is renamed, removed or given another meaning.
 pub const VERSION: u32 = 1;

@@ -2,6 +2,7 @@
 
 use super::SourceText;
 use crate::exhibits;
+use crate::exhibits::card::Card;
 use crate::explore::report::{ExampleData, FindingData, StepData};
 
 impl SourceText {
@@ -24,6 +25,12 @@ pub(super) fn of(finding: &FindingData, example: &ExampleData) -> Option<SourceT
     let lines = example.steps.iter().filter_map(|it| it.line);
     let first = first_function(text).min(lines.min().unwrap_or(u32::MAX));
     Some(shown(file.to_owned(), text, first))
+}
+
+/// The functions of a strategy's file, without what explains them at the head.
+pub fn of_card(card: &Card) -> SourceText {
+    let first = first_function(card.source);
+    shown(card.file.to_owned(), card.source, first)
 }
 
 /// The line that runs a step. A scenario's statements have it in their label.
