@@ -58,7 +58,8 @@ export function drawLoss({ read, written, overwrite }, height) {
 		const x = point(written);
 		const y = written.y + height * 0.4;
 		if (overwrite) {
-			const d = `M${point(overwrite)} ${overwrite.y + height * 0.4}L${x} ${y}`;
+			const edge = Math.max(overwrite.y, written.y);
+			const d = `M${point(overwrite)} ${overwrite.y + height * 0.4}V${edge}H${x}V${y}`;
 			nodes.unshift(svg('path.halo', { d }), svg('path.strike', { d }));
 		}
 		const r = height * 0.14;
