@@ -270,10 +270,8 @@ mod tests {
             !add(&mut steps, 5, Some(5), false),
             "no client waits while it thinks"
         );
-        let waits: Vec<_> = steps[1]
-            .waits
-            .iter()
-            .map(|it| (it.from_us, it.to_us, it.for_lane));
+        let waits = steps[1].waits.iter();
+        let waits = waits.map(|it| (it.from_us, it.to_us, it.for_lane));
         assert_eq!(
             waits.collect::<Vec<_>>(),
             [(20, 30, Some(4)), (40, 40, Some(5))]
