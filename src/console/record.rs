@@ -26,7 +26,7 @@ pub struct RunRecord {
     /// What was asked for.
     pub plan: RunPlan,
     /// The engine, as reports have it: `engine`, `engine_version`, `isolation` and its mode.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<crate::engine::Engine>)]
     pub engine: serde_json::Value,
     /// When it began, in UTC: `2026-11-29T17:00:00Z`.
     pub started_at: String,

@@ -220,7 +220,7 @@ async fn a_run_of_a_service_that_is_gone_has_failed(engine: TestEngine) {
         "predicted": null,
     });
     store.insert(&id, Kind::Run, &plan).await.unwrap();
-    let long_ago = "UPDATE console_records SET updated_at = updated_at - 100000";
+    let long_ago = "UPDATE console_records SET updated_at = updated_at - 200000";
     lab.database.execute(long_ago, &[]).await.unwrap();
 
     let service = RunningService::start(&lab.database).await;

@@ -185,9 +185,12 @@ fn verdict(plan: &RunPlan, report: &Report, figures: &Figures, losses: &[Loss]) 
     let sentence = match (&verdict, losses.first()) {
         (Verdict::Anomaly { .. }, Some(loss)) => loss.sentence.clone(),
         (Verdict::Anomaly { explanation, .. }, None) => example(report, explanation),
-        (Verdict::Refused | Verdict::Safe | Verdict::CouldNotTell(_), _) => {
-            capitalised(&verdict.to_string())
+        (Verdict::Safe, _) => "Every request was acknowledged, and nothing went wrong.".to_owned(),
+        (Verdict::Refused, _) => {
+            "Some requests were refused, and nothing was kept of them. Nothing went wrong."
+                .to_owned()
         }
+        (Verdict::CouldNotTell(doubt), _) => capitalised(&doubt.to_string()),
     };
     RunVerdict {
         kind,

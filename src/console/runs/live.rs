@@ -129,11 +129,14 @@ impl Channel {
 }
 
 impl Teller {
-    /// Tells something. Returns the event's number.
-    pub fn tell(&self, data: Json) -> u64 {
+    /// Tells something. Its number is added as `event`, for replicas that read it in the store.
+    pub fn tell(&self, mut data: Json) -> u64 {
         let mut events = self.channel.events();
         events.last += 1;
         let number = events.last;
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("event".to_owned(), number.into());
+        }
         if events.kept.len() == KEPT {
             events.kept.pop_front();
         }
@@ -141,6 +144,11 @@ impl Teller {
         drop(events);
         self.channel.newest.send_replace(number);
         number
+    }
+
+    /// The number of the last event.
+    pub fn last(&self) -> u64 {
+        self.channel.events().last
     }
 
     /// Cancelled when a visitor has asked for a stop.

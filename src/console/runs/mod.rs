@@ -180,7 +180,7 @@ impl Runs {
             ran = run.perform() => ran,
         };
         let stored = match ended {
-            Ok(record) => self.keep(&id, &record).await,
+            Ok(record) => self.keep(&id, &record, teller.last()).await,
             Err(error) => store.fail(&id, &error.0).await,
         };
         if let Err(fault) = stored {
@@ -188,9 +188,12 @@ impl Runs {
         }
     }
 
-    async fn keep(&self, id: &RecordId, record: &RunRecord) -> Result<(), Fault> {
+    async fn keep(&self, id: &RecordId, record: &RunRecord, event: u64) -> Result<(), Fault> {
         let verdict = record.verdict.as_ref();
         let progress = json!({
+            "id": record.id,
+            "state": record.state,
+            "event": event,
             "done": record.lanes.len(),
             "of": record.plan.requests,
             "text": verdict.map_or("", |it| it.title.as_str()),

@@ -109,8 +109,8 @@ impl Store {
     fn longest_silence(&self) -> Duration {
         match self.heartbeat() {
             Some(_) => Duration::from_secs(10),
-            // Longer than a run may take.
-            None => Duration::from_secs(90),
+            // Longer than a run may take: a minute for the release, and one for the last answer.
+            None => Duration::from_secs(150),
         }
     }
 
