@@ -7,6 +7,8 @@ export function followRun() {
 	if (host?.dataset.events && location.protocol !== 'file:') new Live(host).connect();
 }
 
+const AWAY = 'The lab does not answer. Trying again…';
+
 class Live {
 	last = '';
 	attempts = 0;
@@ -28,8 +30,10 @@ class Live {
 		const source = new EventSource(this.events + mark);
 		const on = (name, act) => source.addEventListener(name, (event) => {
 			this.last = event.lastEventId || this.last;
+			this.watch(source);
 			act(JSON.parse(event.data || '{}'));
 		});
+		this.watch(source);
 		source.addEventListener('open', () => {
 			this.attempts = 0;
 			this.trouble.hidden = true;
@@ -47,9 +51,18 @@ class Live {
 			location.replace(this.page);
 		});
 		source.addEventListener('error', () => {
-			this.tell('The lab does not answer. Trying again…');
+			this.tell(AWAY);
 			if (source.readyState === EventSource.CLOSED) this.again();
 		});
+	}
+
+	/** A connection may die without a sign. After half a minute of silence it is made anew. */
+	watch(source) {
+		clearTimeout(this.silence);
+		this.silence = setTimeout(() => {
+			source.close();
+			this.again();
+		}, 30_000);
 	}
 
 	tell(words) {
@@ -59,12 +72,13 @@ class Live {
 
 	/** The browser has given up, because the answer was no stream. The page may say more. */
 	again() {
+		clearTimeout(this.silence);
 		const seconds = Math.min(8, 2 ** this.attempts++);
 		setTimeout(async () => {
 			const answer = await fetch(this.page).catch(() => null);
 			const page = answer?.ok && await answer.text().catch(() => '');
 			if (answer?.status === 404) this.tell('The lab does not know this run any more.');
-			else if (!page) this.again();
+			else if (!page) this.tell(AWAY), this.again();
 			else if (/id="?live\b/.test(page)) this.connect();
 			else location.replace(this.page);
 		}, seconds * 1000);
