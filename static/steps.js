@@ -111,7 +111,7 @@ export class StateCards {
 				html('b', value), isChanged && changed());
 		});
 		if (!cells.length) cells.push(html('p.faint', 'not known'));
-		const stored = html('div.card.stored', html('p.head', 'Stored, for all'), ...cells);
+		const stored = html('div.card.stored', html('p.head', 'Stored'), ...cells);
 		const isKnown = [start, ...steps].some((it) => it.row.length);
 		renew(this.node, isKnown && stored, ...clients.map(({ letter }) => {
 			const waits = step && letter in step.waiting;
