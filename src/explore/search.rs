@@ -293,8 +293,8 @@ impl Worker {
                 Err(RunError::Diverged(_)) if policy.forgives() => policy = again,
                 Err(RunError::Hasty) => (policy, self.pace) = (again, Pace::Patient),
                 Err(RunError::Disturbed) => policy = again,
-                // A machine that stood still for a while looks alike. A wait that the engine does not
-                // show stays unseen.
+                // A machine that stood still for a while looks alike. A wait that the engine does
+                // not show stays unseen.
                 Err(RunError::WaitNotSeen { .. }) if !was_unseen => {
                     (policy, was_unseen) = (again, true);
                 }
