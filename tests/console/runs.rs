@@ -14,8 +14,10 @@ on_engines!(
         a_safe_strategy_loses_nothing,
         a_form_that_is_sent_twice_starts_one_run,
         a_run_of_a_service_that_is_gone_has_failed,
-        the_newest_records_are_listed_first;
+        the_newest_records_are_listed_first,
+        a_wait_for_a_lock_in_the_process_names_who_has_it;
     servers:
+        a_wait_for_a_row_names_who_has_it,
         a_service_that_is_stopped_ends_its_runs_and_nothing_runs_twice,
         a_run_may_have_a_level_of_its_own;
     mysql:
@@ -111,6 +113,55 @@ async fn a_lost_update_names_the_two_requests_that_did_it(engine: TestEngine) {
     service.stop().await;
 }
 
+/// The waits of a record that name who had the lock, each with the step that waited.
+fn waits(record: &RunRecord) -> Vec<(usize, &str, usize)> {
+    let lanes = record.lanes.iter().enumerate();
+    lanes
+        .flat_map(|(lane, it)| it.steps.iter().map(move |step| (lane, step)))
+        .flat_map(|(lane, step)| {
+            let holders = step.waits.iter().filter_map(|wait| wait.for_lane);
+            holders.map(move |holder| (lane, step.label.as_str(), holder))
+        })
+        .collect()
+}
+
+/// Deposits that lock their row for half a second each.
+async fn a_wait_for_a_row_names_who_has_it(engine: TestEngine) {
+    let lab = lab(engine).await;
+    let service = RunningService::start(&lab.database).await;
+    let form = [
+        ("strategy", "row_locking_atomic_long_delay"),
+        ("requests", "4"),
+        ("delay_ms", "600"),
+    ];
+    let record = run(&service, &form).await;
+    let record: RunRecord = serde_json::from_value(record).unwrap();
+    let waits = waits(&record);
+    assert!(!waits.is_empty(), "{:?}", record.notes);
+    for (lane, step, holder) in waits {
+        assert_eq!(step, "lock and read balance");
+        assert_ne!(lane, holder);
+    }
+    service.stop().await;
+}
+
+async fn a_wait_for_a_lock_in_the_process_names_who_has_it(engine: TestEngine) {
+    let lab = lab(engine).await;
+    let service = RunningService::start(&lab.database).await;
+    let form = [
+        ("strategy", "mutex_in_process"),
+        ("requests", "4"),
+        ("delay_ms", "200"),
+    ];
+    let record = run(&service, &form).await;
+    let record: RunRecord = serde_json::from_value(record).unwrap();
+    let of_the_mutex = waits(&record)
+        .into_iter()
+        .filter(|wait| wait.1 == "lock in process");
+    assert!(of_the_mutex.count() >= 2, "{:?}", record.lanes);
+    service.stop().await;
+}
+
 async fn two_orders_with_one_number_are_named(engine: TestEngine) {
     let lab = lab(engine).await;
     let service = RunningService::start(&lab.database).await;
@@ -123,7 +174,7 @@ async fn two_orders_with_one_number_are_named(engine: TestEngine) {
     let verdict = &record["verdict"];
     assert_eq!(verdict["kind"], "anomaly", "{record}");
     let sentence = record["losses"][0]["sentence"].as_str().unwrap();
-    assert!(sentence.contains("have number"), "{sentence}");
+    assert!(sentence.contains(" have "), "{sentence}");
     assert_eq!(verdict["sentence"], sentence);
     service.stop().await;
 }
@@ -181,7 +232,8 @@ async fn a_run_that_is_stopped_keeps_what_was_answered(engine: TestEngine) {
         lanes.iter().all(|lane| lane["outcome"] == "applied"),
         "{lanes:?}"
     );
-    assert!(record["notes"][0].as_str().unwrap().contains("stopped"));
+    let notes = record["notes"].to_string();
+    assert!(notes.contains("The run was stopped"), "{notes}");
     service.stop().await;
 }
 

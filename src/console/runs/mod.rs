@@ -31,6 +31,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::json;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -72,6 +73,8 @@ struct Shared {
     store: Store,
     places: Places,
     live: Live,
+    /// One start at a time: of two that name the same record, the second one finds it.
+    starting: Mutex<()>,
 }
 
 /// Why a run was not started.
@@ -97,6 +100,7 @@ impl Runs {
             store,
             places: Places::default(),
             live: Live::default(),
+            starting: Mutex::default(),
         }))
     }
 
@@ -133,6 +137,7 @@ impl Runs {
         caller: IpAddr,
     ) -> Result<Inserted, StartError> {
         let Shared { store, places, .. } = &*self.0;
+        let _one_at_a_time = self.0.starting.lock().await;
         if store.glance(id).await?.is_some() {
             return Ok(Inserted::Already);
         }
