@@ -100,6 +100,15 @@ async fn add_an_exploration(lab: &Lab) {
 const LONG_RUN: &str = "id=abcdefghijkmnpqrstuvwxyz23&strategy=atomic_update&requests=50&\
     pace=wait&wait_ms=500";
 
+/// An exploration that goes on until it is stopped.
+const LONG_EXPLORATION: &str = "id=bacdefghijkmnpqrstuvwxyz23&what=matrix";
+
+const SCENARIO: &str = r#"{"scenario": "title = \"x\"\n[[client]]\nscript = \"SELECT 1;\""}"#;
+
+/// It is not run: there is a record of that name.
+const SCENARIO_OF_THE_SAME_NAME: &str = r#"{"id": "bacdefghijkmnpqrstuvwxyz23",
+    "scenario": "title = \"x\"\n[[client]]\nscript = \"SELECT 1;\""}"#;
+
 const ORDER: &str = r#"{"customer_no": 12345, "delivery_date": "2026-12-01", "orderlines":
     [{"item_no": "10105", "quantity": 80}, {"item_no": "14600", "quantity": 20}]}"#;
 
@@ -211,6 +220,37 @@ const ANSWERS: &[(&str, &str, &str, u16)] = &[
         200,
     ),
     ("GET", "/explorations/none/events", "", 404),
+    ("POST", "/explore", LONG_EXPLORATION, 303),
+    ("POST", "/explore", "strategy=atomic_update", 429),
+    ("POST", "/explore", "strategy=none", 400),
+    ("POST", "/explore", "<p>", 415),
+    ("POST", "!/explore", "strategy=atomic_update", 403),
+    ("POST", "/scenarios", SCENARIO_OF_THE_SAME_NAME, 303),
+    ("POST", "/scenarios", SCENARIO, 429),
+    ("POST", "/scenarios", "scenario=x", 400),
+    ("POST", "/scenarios", "<p>", 415),
+    ("POST", "?/scenarios", SCENARIO, 401),
+    ("POST", "!/scenarios", SCENARIO, 403),
+    (
+        "GET",
+        "/explorations/bacdefghijkmnpqrstuvwxyz23.json",
+        "",
+        200,
+    ),
+    ("GET", "/explorations/none.json", "", 404),
+    (
+        "POST",
+        "!/explorations/bacdefghijkmnpqrstuvwxyz23/stop",
+        "",
+        403,
+    ),
+    (
+        "POST",
+        "/explorations/bacdefghijkmnpqrstuvwxyz23/stop",
+        "",
+        303,
+    ),
+    ("POST", "/explorations/none/stop", "", 404),
     ("GET", "/health/live", "", 200),
     ("GET", "/health/ready", "", 200),
     ("GET", "/metrics", "", 200),

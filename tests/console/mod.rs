@@ -1,7 +1,9 @@
 //! The web console, on real engines.
 
+mod explorations;
 mod pages;
 mod runs;
+mod stepped;
 mod watching;
 
 use std::collections::BTreeMap;

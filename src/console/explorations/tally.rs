@@ -68,7 +68,10 @@ impl Tally {
             Event::Found(finding) => {
                 self.ended += 1;
                 self.percent = 0;
-                self.text = format!("{}: {} found", finding.about.name, finding.tally.schedules);
+                self.text = format!(
+                    "{}: {} schedules run",
+                    finding.about.name, finding.tally.schedules
+                );
                 true
             }
             Event::Missing(_) | Event::Note(_) | Event::Ended(_) => false,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, Request, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -14,6 +13,7 @@ use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::download::{self, Form};
+use super::problems::{instead_of, may_be_a_page};
 use super::run_pages::{began, progress};
 use super::runs::{name_in_path, record_id, unquoted};
 use super::token;
@@ -181,6 +181,7 @@ async fn bring(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let is_for_a_page = may_be_a_page(request.headers());
     let mut fields = Fields::read(request, &["id", "token", "name", "file", "scenario"]).await?;
     let id = record_id(fields.take("id").or_else(|| fields.take("token")))?;
     let brought = [fields.take("file"), fields.take("scenario")];
@@ -198,7 +199,12 @@ async fn bring(
             let why = wrong.to_string();
             let complaint = Some(("This is no scenario that can be explored", why.as_str()));
             let page = pages::scenarios::list(&token()?, complaint, &text, Some(&user.username));
-            Ok((StatusCode::BAD_REQUEST, page).into_response())
+            let problem = Problem::invalid(why.clone()).into_response();
+            Ok(if is_for_a_page {
+                instead_of(problem, page)
+            } else {
+                problem
+            })
         }
     }
 }

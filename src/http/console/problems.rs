@@ -51,7 +51,7 @@ fn is_data(path: &str) -> bool {
 }
 
 /// A client that asks for nothing in particular gets a page.
-fn may_be_a_page(headers: &HeaderMap) -> bool {
+pub(super) fn may_be_a_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
     accept.is_none_or(|it| it.contains("text/html") || it.contains("*/*"))
 }
