@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::receipt::{Queued, Receipt, Step};
 use crate::transport::{RawAnswer, TransportError, TransportErrorKind};
-use crate::volley::Progress;
 use crate::words::printable;
 
 /// One request of a run and how it ended.
@@ -35,13 +34,6 @@ impl Answer {
             ended: Instant::now(),
             sent: 1,
             outcome: Outcome::NoAnswer(TransportError::stopped()),
-        }
-    }
-
-    pub(crate) fn progress(&self) -> Progress {
-        Progress::Answered {
-            request: self.request,
-            is_acknowledged: matches!(self.outcome, Outcome::Acknowledged { .. }),
         }
     }
 

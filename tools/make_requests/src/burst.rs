@@ -120,7 +120,7 @@ impl Burst {
                 poster.auditor.halfway();
             }
             let answer = with_start(joined(finished), &releases);
-            progress(answer.progress());
+            progress(Progress::of(&answer));
             answers.push(answer);
         }
         answers.extend(given_up(&answers, &releases));

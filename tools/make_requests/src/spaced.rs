@@ -40,7 +40,7 @@ pub(crate) async fn fire(
             Some(finished) = in_flight.join_next() => {
                 let answer: Answer = joined(finished);
                 started.remove(&answer.request);
-                progress(answer.progress());
+                progress(Progress::of(&answer));
                 answers.push(answer);
             }
             phase = stop.next() => {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
+use crate::answer::{Answer, Outcome};
 use crate::answers::Answers;
 
 /// How far a run has come.
@@ -23,6 +24,16 @@ pub enum Progress {
         /// Whether the service promised that the result is kept.
         is_acknowledged: bool,
     },
+}
+
+impl Progress {
+    /// What there is to tell of an answer.
+    pub(crate) fn of(answer: &Answer) -> Self {
+        Self::Answered {
+            request: answer.request,
+            is_acknowledged: matches!(answer.outcome, Outcome::Acknowledged { .. }),
+        }
+    }
 }
 
 /// What firing the requests brought, as it was observed.
