@@ -248,3 +248,26 @@ async fn a_demo_that_is_interrupted_leaves_nothing_running(engine: TestEngine) {
         .await;
     }
 }
+
+#[tokio::test]
+async fn a_demo_can_be_written_as_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace.json");
+    let url = TestEngine::Sqlite.own_url(folder.path());
+    let arguments = [
+        "demo",
+        "--trace",
+        file.to_str().unwrap(),
+        "--database-url",
+        &url,
+    ];
+    let output = output(racy(&arguments)).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let trace: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let named = |name: &str| events.iter().filter(|it| it["name"] == name).count();
+    // A strategy that relies on memory is shown with two instances as well, a process for each.
+    let strategies = racy::exhibits::deposits::STRATEGIES.len();
+    assert_eq!(named("process_name"), strategies + 2);
+    assert_eq!(named("thread_name"), 10 * (strategies + 1));
+}

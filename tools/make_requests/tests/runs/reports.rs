@@ -1,6 +1,6 @@
 //! The three forms of a report on deposits.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bank::{bank_that_keeps, correct_bank, racing_bank};
 use crate::stand_in::deadlock;
@@ -44,6 +44,30 @@ fn a_lost_update_as_csv() {
         assert!(started.is_ok() && latency.is_ok(), "{row}");
         assert_eq!(fields[3..], ["200", "acknowledged", "", "", "0", "100"]);
     }
+}
+
+#[test]
+fn a_lost_update_as_a_trace() {
+    let name = format!("make_requests-trace-{}.json", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let file = path.to_str().unwrap();
+    let output = run(
+        &racing_bank(4).url(),
+        &["--wait", "0", "--requests", "4", "--trace", file],
+    );
+    assert_exit(&output, 1);
+    let text = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let trace: Value = serde_json::from_slice(&text).unwrap();
+    assert!(text.starts_with(br#"{"displayTimeUnit":"ms","#));
+    let events = trace["traceEvents"].as_array().unwrap();
+    let of = |phase: &str, category: &str| {
+        let events = events.iter();
+        events
+            .filter(|it| it["ph"] == phase && it["cat"] == category)
+            .count()
+    };
+    assert_eq!((of("X", "request"), of("i", "lost")), (4, 1));
 }
 
 #[test]
