@@ -58,7 +58,7 @@ async fn a_strategy_shows_its_card() {
     service.stop().await;
 }
 
-const PATHS: [&str; 18] = [
+const PATHS: [&str; 28] = [
     "/accounts",
     "/accounts/{id}",
     "/accounts/{id}/reset",
@@ -67,6 +67,10 @@ const PATHS: [&str; 18] = [
     "/accounts/{id}/transactions/{transaction}",
     "/changes",
     "/demo/{strategy}/",
+    "/explorations/{id}.json",
+    "/explorations/{id}/events",
+    "/explorations/{id}/stop",
+    "/explore",
     "/exports/{file}",
     "/exports/{file}/audit",
     "/exports/{strategy}/",
@@ -76,6 +80,12 @@ const PATHS: [&str; 18] = [
     "/orders/audit",
     "/orders/process",
     "/orders/{strategy}/",
+    "/runs",
+    "/runs/{id}.json",
+    "/runs/{id}/events",
+    "/runs/{id}/stop",
+    "/runs/{id}/trace.json",
+    "/scenarios",
     "/strategies",
 ];
 

@@ -68,6 +68,9 @@ fn links(report: &Report, chosen: usize, path: &str) -> Markup {
     }
 }
 
+/// The longest report that its own page holds, in bytes. The file of a longer one is chosen again.
+const MOST_IN_A_PAGE: usize = 2 * 1024 * 1024;
+
 /// A choice of a finding that sends the report once more.
 fn brought_again(report: &Report, chosen: usize, json: &str) -> Markup {
     html! {
@@ -83,7 +86,16 @@ fn brought_again(report: &Report, chosen: usize, json: &str) -> Markup {
                     }
                 }
             }
-            input type="hidden" name="report" value=(json);
+            @if json.len() <= MOST_IN_A_PAGE {
+                input type="hidden" name="report" value=(json);
+            } @else {
+                div.field.whole {
+                    label for="file" { "The same file" }
+                    input #file name="file" type="file" required accept=".json,application/json"
+                        aria-describedby="file-hint";
+                    p.hint #file-hint { "The report is not stored, and too long for this page." }
+                }
+            }
             div.actions { button { "Show this finding" } }
         }
     }
