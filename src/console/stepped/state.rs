@@ -66,7 +66,7 @@ impl State {
             action: name_of(step.action),
             label: step.label.to_string(),
             text: step.text(),
-            result: step.result().trim().to_owned(),
+            result: step.result().trim().trim_start_matches("→ ").to_owned(),
             line: line.filter(|line| source.is_some_and(|it| it.has(*line))),
             sentence: words::sentence(finding, step, waits_for.as_deref()),
             waits: step.wait,

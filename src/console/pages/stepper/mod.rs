@@ -13,12 +13,10 @@ pub fn whole(run: &SteppedRun, script: &str) -> Markup {
     html! {
         (banner(run))
         div.beside {
-            div {
-                (picture(Kind::Schedule, run))
-                (table::steps(run))
-            }
+            div { (picture(Kind::Schedule, run)) }
             @if let Some(source) = &run.source { (code(source)) }
         }
+        (table::steps(run))
         (again(run, script))
     }
 }
