@@ -1,6 +1,8 @@
 //! The description of the API, held against what is answered. Every answer of every test that has
 //! the service in this process is held against it as well; here each described one is asked for.
 
+mod answers;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use reqwest::header::HeaderMap;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+use answers::{ANSWERS, ORDER};
 
 use crate::support::described::{description, operation};
 use crate::support::service::{RunningService, problem, settings};
@@ -95,166 +99,6 @@ async fn add_an_exploration(lab: &Lab) {
         .unwrap();
     store.fail(&id, "planted").await.unwrap();
 }
-
-/// A run that goes on until it is stopped.
-const LONG_RUN: &str = "id=abcdefghijkmnpqrstuvwxyz23&strategy=atomic_update&requests=50&\
-    pace=wait&wait_ms=500";
-
-/// An exploration that goes on until it is stopped.
-const LONG_EXPLORATION: &str = "id=bacdefghijkmnpqrstuvwxyz23&what=matrix";
-
-const SCENARIO: &str = r#"{"scenario": "title = \"x\"\n[[client]]\nscript = \"SELECT 1;\""}"#;
-
-/// It is not run: there is a record of that name.
-const SCENARIO_OF_THE_SAME_NAME: &str = r#"{"id": "bacdefghijkmnpqrstuvwxyz23",
-    "scenario": "title = \"x\"\n[[client]]\nscript = \"SELECT 1;\""}"#;
-
-const ORDER: &str = r#"{"customer_no": 12345, "delivery_date": "2026-12-01", "orderlines":
-    [{"item_no": "10105", "quantity": 80}, {"item_no": "14600", "quantity": 20}]}"#;
-
-/// Asked for in this order.
-const ANSWERS: &[(&str, &str, &str, u16)] = &[
-    (
-        "POST",
-        "/demo/atomic_no_delay/",
-        "account=1&amount=100",
-        200,
-    ),
-    ("POST", "/demo/atomic_no_delay/", "account=1", 400),
-    ("POST", "/demo/atomic_no_delay/", "account=99&amount=1", 404),
-    ("POST", "/demo/atomic_no_delay/", "<p>", 415),
-    (
-        "POST",
-        "/demo/atomic_no_delay/",
-        "account=1&amount=9223372036854775807",
-        422,
-    ),
-    ("POST", "/demo/batched/", "account=1&amount=1", 200),
-    ("GET", "/accounts", "", 200),
-    ("GET", "/accounts?limit=0", "", 400),
-    ("GET", "/accounts/1", "", 200),
-    ("GET", "/accounts/x", "", 400),
-    ("GET", "/accounts/99", "", 404),
-    ("GET", "/accounts/1/transactions", "", 200),
-    ("GET", "/accounts/1/transactions?after=x", "", 400),
-    ("GET", "/accounts/99/transactions", "", 404),
-    ("GET", "/accounts/1/statement?strategy=snapshot", "", 200),
-    ("GET", "/accounts/1/statement", "", 400),
-    ("GET", "/accounts/99/statement?strategy=snapshot", "", 404),
-    ("POST", "/orders/number_table/", ORDER, 200),
-    ("POST", "/orders/uuid_v7/", ORDER, 200),
-    ("POST", "/orders/insert_select_max/", ORDER, 200),
-    ("POST", "/orders/number_table/", "{}", 400),
-    ("POST", "/orders/none/", ORDER, 404),
-    ("POST", "/orders/number_table/", "book=1", 415),
-    ("GET", "/orders/audit", "", 200),
-    ("POST", "/orders/process", "", 200),
-    ("POST", "/orders/process", "book=0", 400),
-    ("POST", "/orders/process", "<p>", 415),
-    ("GET", "/orders/audit?book=0", "", 400),
-    ("POST", "/exports/shared_file/", "account=1", 200),
-    ("POST", "/exports/shared_file/", "", 400),
-    ("POST", "/exports/shared_file/", "account=99", 404),
-    ("POST", "/exports/shared_file/", "<p>", 415),
-    ("GET", "/exports/transactions.csv", "", 200),
-    ("GET", "/exports/none", "", 400),
-    ("GET", "/exports/transactions-0000000000000000.csv", "", 404),
-    ("GET", "/exports/transactions.csv/audit", "", 200),
-    ("GET", "/exports/none/audit", "", 400),
-    (
-        "GET",
-        "/exports/transactions-0000000000000000.csv/audit",
-        "",
-        404,
-    ),
-    ("POST", "/accounts", r#"{"opening_balance": 7}"#, 201),
-    ("POST", "/accounts", r#"{"opening_balance": -1}"#, 400),
-    ("POST", "?/accounts", "", 401),
-    ("POST", "!/accounts", "", 403),
-    ("POST", "/accounts", "<p>", 415),
-    ("POST", "/accounts/1/reset", "", 200),
-    ("POST", "/accounts/x/reset", "", 400),
-    ("POST", "?/accounts/1/reset", "", 401),
-    ("POST", "!/accounts/1/reset", "", 403),
-    ("POST", "/accounts/99/reset", "", 404),
-    ("POST", "/demo/atomic_no_delay/", "account=1&amount=5", 200),
-    ("DELETE", "/accounts/2/transactions", "", 422),
-    ("DELETE", "/accounts/2/transactions/1", "", 422),
-    ("DELETE", "/accounts/1/transactions/4", "", 200),
-    ("DELETE", "/accounts/1/transactions/x", "", 400),
-    ("DELETE", "?/accounts/1/transactions/4", "", 401),
-    ("DELETE", "!/accounts/1/transactions/4", "", 403),
-    ("DELETE", "/accounts/1/transactions/4", "", 404),
-    ("DELETE", "/accounts/1/transactions", "", 200),
-    ("DELETE", "/accounts/x/transactions", "", 400),
-    ("DELETE", "?/accounts/1/transactions", "", 401),
-    ("DELETE", "!/accounts/1/transactions", "", 403),
-    ("DELETE", "/accounts/99/transactions", "", 404),
-    ("GET", "/changes", "", 200),
-    ("GET", "/changes?before=x", "", 400),
-    ("GET", "?/changes", "", 401),
-    ("GET", "/strategies", "", 200),
-    ("POST", "/runs", LONG_RUN, 303),
-    ("POST", "/runs", "strategy=atomic_update", 429),
-    ("POST", "/runs", "strategy=none", 400),
-    ("POST", "/runs", "<p>", 415),
-    ("POST", "!/runs", "strategy=atomic_update", 403),
-    ("GET", "/runs/abcdefghijkmnpqrstuvwxyz23.json", "", 200),
-    ("GET", "/runs/none.json", "", 404),
-    (
-        "GET",
-        "/runs/abcdefghijkmnpqrstuvwxyz23/trace.json",
-        "",
-        200,
-    ),
-    ("GET", "/runs/none/trace.json", "", 404),
-    ("POST", "!/runs/abcdefghijkmnpqrstuvwxyz23/stop", "", 403),
-    ("POST", "/runs/abcdefghijkmnpqrstuvwxyz23/stop", "", 303),
-    ("POST", "/runs/none/stop", "", 404),
-    ("GET", "/runs/abcdefghijkmnpqrstuvwxyz23/events", "", 200),
-    ("GET", "/runs/none/events", "", 404),
-    (
-        "GET",
-        "/explorations/zyxwvutsrqpnmkjihgfedcba32/events",
-        "",
-        200,
-    ),
-    ("GET", "/explorations/none/events", "", 404),
-    ("POST", "/explore", LONG_EXPLORATION, 303),
-    ("POST", "/explore", "strategy=atomic_update", 429),
-    ("POST", "/explore", "strategy=none", 400),
-    ("POST", "/explore", "<p>", 415),
-    ("POST", "!/explore", "strategy=atomic_update", 403),
-    ("POST", "/scenarios", SCENARIO_OF_THE_SAME_NAME, 303),
-    ("POST", "/scenarios", SCENARIO, 429),
-    ("POST", "/scenarios", "scenario=x", 400),
-    ("POST", "/scenarios", "<p>", 415),
-    ("POST", "?/scenarios", SCENARIO, 401),
-    ("POST", "!/scenarios", SCENARIO, 403),
-    (
-        "GET",
-        "/explorations/bacdefghijkmnpqrstuvwxyz23.json",
-        "",
-        200,
-    ),
-    ("GET", "/explorations/none.json", "", 404),
-    (
-        "POST",
-        "!/explorations/bacdefghijkmnpqrstuvwxyz23/stop",
-        "",
-        403,
-    ),
-    (
-        "POST",
-        "/explorations/bacdefghijkmnpqrstuvwxyz23/stop",
-        "",
-        303,
-    ),
-    ("POST", "/explorations/none/stop", "", 404),
-    ("GET", "/health/live", "", 200),
-    ("GET", "/health/ready", "", 200),
-    ("GET", "/metrics", "", 200),
-];
 
 /// One request for each described operation, which reaches its work.
 const OPERATIONS: [(&str, &str, &str); 17] = [

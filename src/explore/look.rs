@@ -1,35 +1,13 @@
 //! Looks: what is stored after each step of a run, as another client reads it.
 //!
-//! A look has a connection of its own and reads what is committed. It waits for nothing and locks
-//! no row, so that it does not change the run that it looks at.
+//! A look has a connection of its own, so that it does not change the run that it looks at.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use super::trace::{Trace, What};
-use super::{Fixture, Judge};
-use crate::engine::{Database, Fault, Isolation, Session};
-use crate::step::{Action, Observer, Parked, Record, Step, Turn};
-
-/// A named value that is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredValue {
-    /// Its name, e.g. `balance`.
-    pub name: Cow<'static, str>,
-    /// The value, as the engine's own client shows it.
-    pub value: String,
-}
-
-impl StoredValue {
-    /// A value with this name.
-    pub fn new(name: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
-        Self {
-            name: name.into(),
-            value: value.to_string(),
-        }
-    }
-}
+use super::{Fixture, Judge, StoredValue};
+use crate::engine::Database;
+use crate::step::Action;
 
 /// What was stored, before the first step of a run and after each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,29 +18,6 @@ pub enum Looks {
     Seen(Vec<StoredValue>, Vec<Vec<StoredValue>>),
     /// The run took another course when it was run again to be looked at.
     OtherCourse,
-}
-
-/// A session to look in: it sees what is committed, and waits for no lock.
-pub async fn session_to_look_in(database: &Database) -> Result<Session<'static>, Fault> {
-    let mut session = database.session(&Impatient).await?;
-    session.begin_at(Isolation::ReadCommitted).await?;
-    Ok(session)
-}
-
-/// Sees nothing, and gives up where a step would have to be tried again.
-#[derive(Debug)]
-struct Impatient;
-
-impl Observer for Impatient {
-    fn before<'a>(&'a self, _step: &'a Step) -> Parked<'a> {
-        Box::pin(std::future::ready(()))
-    }
-
-    fn held_up<'a>(&'a self, _step: &'a Step) -> Option<Turn<'a>> {
-        Some(Box::pin(std::future::ready(false)))
-    }
-
-    fn after(&self, _record: &Record) {}
 }
 
 /// Looks at a run while it goes on.

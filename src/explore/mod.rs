@@ -31,6 +31,7 @@ mod schedule;
 mod scheduler;
 mod search;
 mod seat;
+mod stored;
 mod subject;
 mod trace;
 
@@ -39,13 +40,14 @@ pub use finding::{Example, Finding, Tally, explore};
 pub use gate::Gate;
 pub use job::{Exploration, Job, PARALLEL, Place};
 pub use job_error::JobError;
-pub use look::{Looks, StoredValue, session_to_look_in};
+pub use look::Looks;
 pub use places::settings;
 pub use policy::{Divergence, Exhaustive, ParkedClient, Policy, Random, Replay};
 pub use rules::{PlanRequest, PolicyName, UnfitRequest};
 pub use run::{Run, RunError, run_schedule};
 pub use schedule::{Client, Schedule};
 pub use search::{Plan, Schedules, Stop};
+pub use stored::{StoredValue, session_to_look_in};
 pub use subject::{
     About, ClientFacts, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge,
     Pending, Rehearsal, Restore, Rows, SHOWN_ID, SHOWN_SECOND, ScenarioFacts, SqlText, Subject,

@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_explored_is_refused_in_words() {
-        const CASES: [(&[(&str, &str)], &str); 6] = [
+        const CASES: [(&[(&str, &str)], &str); 5] = [
             (
                 &[],
                 "The field \"strategy\" is missing; it has to be one of ",
@@ -370,7 +370,6 @@ mod tests {
                 &[("what", "sql")],
                 "one of strategy, exhibit, scenario, matrix",
             ),
-            (&[("what", "text")], "brought at /scenarios"),
             (
                 &[("strategy", "atomic_no_delay"), ("clients", "9")],
                 "The field \"clients\" is \"9\"; it has to be a whole number from 1 to 4.",
