@@ -69,7 +69,7 @@ fn bring(token: &str, brought: &str, user: Option<&str>) -> Markup {
         } @else {
             p {
                 "A scenario runs SQL, so only users who are signed in may bring one. "
-                a href="/admin/login" { "Sign in" }
+                a href="/admin/login?next=/scenarios" { "Sign in" }
             }
         }
     }

@@ -2,8 +2,8 @@
 //! There are pages at `/admin`, which need no JavaScript, and an API for scripts.
 //!
 //! Every change needs a user ([`SignedInUser`](super::signed_in_user::SignedInUser)). And if a
-//! browser sends the request, one of the service's own pages must have caused it: a browser adds its
-//! cookies to requests that any site's page causes, and says which site it was.
+//! browser sends the request, one of the service's own pages must have caused it: a browser adds
+//! its cookies to requests that any site's page causes, and says which site it was.
 
 mod api;
 mod forms;

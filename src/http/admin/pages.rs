@@ -65,13 +65,16 @@ fn percent_encoding(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// The page after the login. Whatever the link says, it is one of the keeper's own pages.
+/// The page for users that is not one of the keeper's.
+const FOR_USERS: &str = "/scenarios";
+
+/// The page after the login. Whatever the link says, it is a page for users.
 pub(super) fn way_on(next: Option<&str>) -> &str {
     let ours = |path: &&str| {
         let below = path.strip_prefix(HOME);
         let is_below = below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
         let is_page = !path.starts_with("/admin/login") && !path.starts_with("/admin/logout");
-        is_below
+        (is_below || *path == FOR_USERS)
             && is_page
             && !path.contains("..")
             && path.bytes().all(|byte| byte.is_ascii_graphic())
@@ -347,7 +350,12 @@ mod tests {
 
     #[test]
     fn no_link_leads_away_from_the_keepers_pages() {
-        for ours in ["/admin", "/admin?after=3", "/admin/accounts/1?limit=2"] {
+        for ours in [
+            "/admin",
+            "/admin?after=3",
+            "/admin/accounts/1?limit=2",
+            "/scenarios",
+        ] {
             assert_eq!(way_on(Some(ours)), ours);
         }
         for elsewhere in [

@@ -81,7 +81,7 @@ fn does(step: &SteppedStep) -> Markup {
         } @else {
             (step.text)
         }
-        @if !step.result.is_empty() { " → " b { (step.result) } }
+        @if !step.result.is_empty() { " " b { (step.result) } }
     }
 }
 
