@@ -8,7 +8,8 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::receipt::{Action, Argument, Resource, Step};
+use crate::pair::Pair;
+use crate::receipt::{Action, Argument, Receipt, Resource, Step};
 use crate::report::Report;
 use crate::times::Times;
 
@@ -141,7 +142,7 @@ impl Trace {
             self.end_us + PAUSE_US
         };
         let process = self.process(name);
-        let mark = report.incident();
+        let incident = report.incident();
         for (answer, times) in report.answers.iter().zip(report.times()) {
             let title = answer
                 .receipt()
@@ -149,16 +150,11 @@ impl Trace {
             let title = format!("request {}{}", answer.request, title.unwrap_or_default());
             let thread = self.thread(process, &title);
             self.slice(thread, &request(name, answer, &times, shift_us));
-            let mark = mark.as_ref().and_then(|pair| {
-                let own = answer.receipt()?;
-                let mark = pair.mark.as_ref()?;
-                // The mark is at the end of the later of the two.
-                let at_us = times.arrived_us? + mark.at.saturating_sub(own.arrived_at_us?);
-                let is_there = std::ptr::eq(own, pair.b) && at_us <= times.answered_us;
-                is_there.then(|| (mark.text.clone(), at_us + shift_us))
-            });
+            let mark = incident
+                .as_ref()
+                .and_then(|pair| mark(pair, answer.receipt()?, &times));
             if let Some((text, at_us)) = mark {
-                self.mark(&text, (thread, at_us));
+                self.mark(text, (thread, at_us + shift_us));
             }
         }
     }
@@ -177,6 +173,22 @@ impl Trace {
         }
         writeln!(out, "]}}")
     }
+}
+
+/// What went wrong between two requests, and when, if it was this one that did it: the one with a
+/// step that ended then.
+fn mark<'p>(pair: &'p Pair<'_>, own: &Receipt, times: &Times) -> Option<(&'p str, i64)> {
+    let mark = pair.mark.as_ref()?;
+    let has_done_it = |receipt: &Receipt| {
+        let arrived = receipt.arrived_at_us.unwrap_or_default();
+        let mut steps = receipt.timeline.iter();
+        steps.any(|step| step.end(arrived) == mark.at)
+    };
+    let by = if has_done_it(pair.b) { pair.b } else { pair.a };
+    let after_arrival = mark.at.saturating_sub(own.arrived_at_us?);
+    let at_us = times.arrived_us?.saturating_add(after_arrival);
+    let within = at_us.min(times.answered_us).max(times.sent_us);
+    std::ptr::eq(own, by).then_some((mark.text.as_str(), within))
 }
 
 /// The time between two runs.
