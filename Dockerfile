@@ -17,7 +17,7 @@ COPY migrations migrations
 COPY static static
 COPY tools/make_requests tools/make_requests
 COPY scenarios scenarios
-COPY docs/matrix.json docs/
+COPY docs/matrix.json docs/scenarios-matrix.json docs/
 COPY src src
 RUN cargo build --release --locked --workspace --bins
 

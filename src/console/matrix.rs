@@ -1,27 +1,39 @@
-//! The matrix that comes with the program: the report behind docs/matrix.md.
+//! The matrix that comes with the program: the reports behind docs/matrix.md and
+//! docs/scenarios-matrix.md.
 //!
-//! `tools/matrix` writes it, and `tools/pack-report` packs it: what comes several times is written
-//! once, in `shared`, and `{"$": N}` stands for it.
+//! `tools/matrix` writes them, and `tools/pack-report` packs them: what comes several times is
+//! written once, in `shared`, and `{"$": N}` stands for it.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value as Json;
 
 use crate::explore::report::{FindingData, Report, VERSION};
 
-const PACKED: &[u8] = include_bytes!("../../docs/matrix.json");
+/// The strategies, then the corpus.
+const PACKED: [&[u8]; 2] = [
+    include_bytes!("../../docs/matrix.json"),
+    include_bytes!("../../docs/scenarios-matrix.json"),
+];
 
 static SHIPPED: LazyLock<Report> = LazyLock::new(|| {
-    // A test reads it.
-    unpacked(PACKED).unwrap_or_else(|error| Report {
-        missing: vec![format!("the matrix that comes with the program: {error}")],
-        ..report_of(Vec::new())
-    })
+    let mut all = report_of(Vec::new());
+    for packed in PACKED {
+        match unpacked(packed) {
+            Ok(report) => all.findings.extend(report.findings),
+            // A test reads them.
+            Err(error) => all
+                .missing
+                .push(format!("the matrix that comes with the program: {error}")),
+        }
+    }
+    all
 });
 
-/// Every strategy on every engine at every level, as it was when this program was made. It names no
-/// versions of engines, and no times.
+/// Every strategy and every scenario on every engine at every level, as it was when this program
+/// was made. It names no versions of engines, and no times.
 pub fn shipped() -> &'static Report {
     &SHIPPED
 }
@@ -36,6 +48,10 @@ struct Packed {
 
 fn unpacked(packed: &[u8]) -> serde_json::Result<Report> {
     let packed: Packed = serde_json::from_slice(packed)?;
+    if packed.version != VERSION {
+        let old = format!("its version is {}, and {VERSION} is right", packed.version);
+        return Err(serde_json::Error::custom(old));
+    }
     let mut shared: Vec<Json> = Vec::new();
     for value in packed.shared {
         // It refers to earlier ones alone.
@@ -46,10 +62,7 @@ fn unpacked(packed: &[u8]) -> serde_json::Result<Report> {
     let findings: serde_json::Result<Vec<FindingData>> = findings
         .map(|it| serde_json::from_value(expanded(it, &shared)))
         .collect();
-    Ok(Report {
-        version: packed.version,
-        ..report_of(findings?)
-    })
+    Ok(report_of(findings?))
 }
 
 fn report_of(findings: Vec<FindingData>) -> Report {

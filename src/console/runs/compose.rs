@@ -102,6 +102,8 @@ struct Figures {
     before: Option<i64>,
     actual: Option<i64>,
     missing: Option<i64>,
+    /// The transactions that another client has added meanwhile. None if there are none.
+    of_others: Option<i64>,
 }
 
 impl Figures {
@@ -114,10 +116,13 @@ impl Figures {
             .map(|(all, is)| all - is);
         // What an account says of itself, or what the answers say, if that is more.
         let missing = figure("lost").map(|lost| lost.max(by_answers.unwrap_or(lost)));
+        let of_others = figure("transactions_of_others");
         Self {
             before,
             actual,
-            missing,
+            // What is missing may be the other client's.
+            missing: missing.filter(|_| of_others.is_none()),
+            of_others,
         }
     }
 
@@ -165,6 +170,10 @@ fn verdict(plan: &RunPlan, report: &Report, figures: &Figures, losses: &[Loss]) 
     let unclear = report.answers.len() - refused - acknowledged;
     let missing = figures.missing.filter(|_| plan.exhibit == "deposits");
     let (kind, title) = match &verdict {
+        Verdict::Anomaly { .. } if figures.of_others.is_some() => (
+            VerdictKind::Unclear,
+            "Another client used the account".to_owned(),
+        ),
         Verdict::Anomaly { explanation, .. } => {
             let title = lost_title(plan, missing, losses, acknowledged);
             (
@@ -182,15 +191,19 @@ fn verdict(plan: &RunPlan, report: &Report, figures: &Figures, losses: &[Loss]) 
         Verdict::Safe => (VerdictKind::Safe, safe_title(plan, report.answers.len())),
         Verdict::CouldNotTell(_) => (VerdictKind::Unclear, "This run proves nothing".to_owned()),
     };
-    let sentence = match (&verdict, losses.first()) {
-        (Verdict::Anomaly { .. }, Some(loss)) => loss.sentence.clone(),
-        (Verdict::Anomaly { explanation, .. }, None) => example(report, explanation),
-        (Verdict::Safe, _) => "Every request was acknowledged, and nothing went wrong.".to_owned(),
-        (Verdict::Refused, _) => {
+    let sentence = match (&verdict, figures.of_others, losses.first()) {
+        (Verdict::Anomaly { .. }, Some(others), _) => format!(
+            "{others} transactions in the account are not from this run, so what is missing may be \
+             theirs. Choose an account that nobody else uses."
+        ),
+        (Verdict::Anomaly { .. }, None, Some(loss)) => loss.sentence.clone(),
+        (Verdict::Anomaly { explanation, .. }, None, None) => example(report, explanation),
+        (Verdict::Safe, ..) => "Every request was acknowledged, and nothing went wrong.".to_owned(),
+        (Verdict::Refused, ..) => {
             "Some requests were refused, and nothing was kept of them. Nothing went wrong."
                 .to_owned()
         }
-        (Verdict::CouldNotTell(doubt), _) => capitalised(&doubt.to_string()),
+        (Verdict::CouldNotTell(doubt), ..) => capitalised(&doubt.to_string()),
     };
     RunVerdict {
         kind,

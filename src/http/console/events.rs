@@ -217,6 +217,10 @@ impl Watcher {
         }
         let stored = self.glance().await?;
         let number = stored.progress["event"].as_u64().unwrap_or(0);
+        if self.last > number {
+            // A number from before a restart is no event of this run.
+            self.last = 0;
+        }
         if number > self.last {
             let missed = number - self.last - 1;
             if missed > 0 {
@@ -251,7 +255,7 @@ impl Watcher {
         let last = self.news.back().map_or(self.last, |told| told.number);
         self.news.push_back(Told {
             name: "ended",
-            number: last + 1,
+            number: last.saturating_add(1),
             data: json!({ "state": stored.state }),
         });
     }

@@ -2,16 +2,15 @@
 
 use maud::{Markup, html};
 
-use super::{CellPlace, class, path_of, words};
+use super::{CellPlace, class, explained_at, is_scenario, path_of, words};
 use crate::console::pages::finding;
 use crate::console::pages::frame::{Frame, Place};
-use crate::console::pages::parts::{why_path, with_query};
+use crate::console::pages::parts::with_query;
 use crate::explore::report::matrix::{column, title};
 use crate::explore::report::{FindingData, Report};
 
 /// The page of a cell.
 pub fn page(report: &Report, cell: &FindingData, user: Option<&str>) -> Markup {
-    let strategy = cell.strategy.split(',').next().unwrap_or_default();
     let instances = cell.several_instances();
     let headline = format!("{}{instances}", cell.strategy);
     let path = path_of(cell);
@@ -27,14 +26,24 @@ pub fn page(report: &Report, cell: &FindingData, user: Option<&str>) -> Markup {
             button.quiet type="button" data-copy="link" hidden { "Copy the link" }
         }
         nav.row aria-label="Where to go" {
-            a.button href=(why_path(strategy)) { "Why" }
-            a.button href=(with_query("/explore", &[("strategy", strategy.to_owned())])) {
-                "Explore it live"
-            }
-            a.button href=(with_query("/runs", &[("strategy", strategy.to_owned())])) { "Run it" }
+            (ways_on(cell))
             a.button href={ "/matrix?engine=" (CellPlace::of(cell).engine) } { "The matrix" }
         }
     })
+}
+
+fn ways_on(cell: &FindingData) -> Markup {
+    let strategy = cell.strategy.split(',').next().unwrap_or_default();
+    let of_it = [("strategy", strategy.to_owned())];
+    html! {
+        @if is_scenario(cell) {
+            a.button href=(explained_at(cell)) { "The file, and explore it live" }
+        } @else {
+            a.button href=(explained_at(cell)) { "Why" }
+            a.button href=(with_query("/explore", &of_it)) { "Explore it live" }
+            a.button href=(with_query("/runs", &of_it)) { "Run it" }
+        }
+    }
 }
 
 /// The same strategy on the other engines and levels.

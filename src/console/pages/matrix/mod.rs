@@ -38,8 +38,28 @@ impl Filters {
     }
 }
 
-/// The exhibit of a finding. A scenario has none.
+/// The files of the corpus, among the exhibits.
+const SCENARIOS: &str = "scenarios";
+
+fn is_scenario(finding: &FindingData) -> bool {
+    finding.title.is_some()
+}
+
+/// The page that explains what was explored.
+fn explained_at(finding: &FindingData) -> String {
+    if is_scenario(finding) {
+        format!("/{}", percent_encoded(&finding.strategy))
+    } else {
+        let strategy = finding.strategy.split(',').next().unwrap_or_default();
+        why_path(&percent_encoded(strategy))
+    }
+}
+
+/// The exhibit of a finding.
 fn exhibit_of(finding: &FindingData) -> &'static str {
+    if is_scenario(finding) {
+        return SCENARIOS;
+    }
     let name = finding.strategy.split(',').next().unwrap_or_default();
     let has = |exhibit: &&&Exhibit| {
         let mut specimens = (exhibit.specimens)().into_iter();
@@ -98,7 +118,8 @@ fn filter_form(all: &[FindingData], filters: &Filters) -> Markup {
     let engines = choices(&|it| (CellPlace::of(it).engine, title(&it.engine)));
     let levels = choices(&|it| (CellPlace::of(it).level, column(&it.engine)));
     let exhibits = EXHIBITS.iter().map(|it| (it.name, it.name));
-    let exhibits: Vec<_> = [("", "all")].into_iter().chain(exhibits).collect();
+    let exhibits = [("", "all")].into_iter().chain(exhibits);
+    let exhibits: Vec<_> = exhibits.chain([(SCENARIOS, SCENARIOS)]).collect();
     let verdicts = [
         ("", "all"),
         ("anomaly", "goes wrong"),
@@ -155,9 +176,7 @@ pub fn table(findings: &[&FindingData]) -> Markup {
                 @for exhibit in exhibits {
                     tbody {
                         tr.group {
-                            th scope="rowgroup" colspan=(columns.len() + 1) {
-                                (if exhibit.is_empty() { "scenarios" } else { exhibit })
-                            }
+                            th scope="rowgroup" colspan=(columns.len() + 1) { (exhibit) }
                         }
                         @let here = findings.iter().filter(|it| exhibit_of(it) == exhibit);
                         @let here: Vec<_> = here.copied().collect();
@@ -174,10 +193,10 @@ fn rows(findings: &[&FindingData], columns: &[Column]) -> Markup {
     html! {
         @for (strategy, instances) in keys {
             @let of_row = |it: &&&FindingData| row_of(it) == (strategy, instances);
+            @let explained = findings.iter().find(of_row).map(|it| explained_at(it));
             tr {
                 th scope="row" {
-                    @let explained = strategy.split(',').next().unwrap_or_default();
-                    a href=(why_path(&percent_encoded(explained))) { code { (strategy) } }
+                    a href=[explained] { code { (strategy.trim_start_matches("scenarios/")) } }
                     @if instances > 1 { ", " (instances) " instances" }
                 }
                 @for column in columns {

@@ -77,6 +77,12 @@ impl AccountEvidence {
             .filter(|_| answers.sent_again() > 0)
     }
 
+    /// How many transactions another client has added during the run. None if there are none.
+    fn of_others(&self, answers: &Answers) -> Option<u64> {
+        self.extra_transactions(answers)
+            .filter(|_| self.doubled(answers).is_none())
+    }
+
     fn lost_update(&self) -> Option<Verdict> {
         let lost = self.lost().filter(|lost| *lost != 0)?;
         let direction = if lost > 0 { "less" } else { "more" };
@@ -143,9 +149,7 @@ impl Evidence for AccountEvidence {
 
     fn remarks(&self, answers: &Answers) -> Vec<String> {
         let mut remarks = Vec::new();
-        if let Some(extra) = self.extra_transactions(answers)
-            && self.doubled(answers).is_none()
-        {
+        if let Some(extra) = self.of_others(answers) {
             remarks.push(format!(
                 "Transactions that are not from this run: {extra}. Another client used the account."
             ));
@@ -179,6 +183,7 @@ impl Evidence for AccountEvidence {
         let after = self.after();
         Fields::default()
             .optional("doubled", self.doubled(answers))
+            .optional("transactions_of_others", self.of_others(answers))
             .number("opening_balance", self.before.opening_balance)
             .number("balance_before", self.before.balance)
             .number("expected_balance", least)
