@@ -24,7 +24,8 @@ on_engines!(
         a_lost_update_names_the_two_requests_that_did_it,
         two_orders_with_one_number_are_named,
         two_instances_do_not_share_a_lock_in_memory,
-        a_run_that_is_stopped_keeps_what_was_answered;
+        a_run_that_is_stopped_keeps_what_was_answered,
+        what_another_client_has_lost_is_not_laid_to_the_run;
 );
 
 /// Ten deposits that all read before any of them writes.
@@ -209,6 +210,25 @@ async fn a_run_may_have_a_level_of_its_own(engine: TestEngine) {
             "{refusal}"
         );
     }
+    service.stop().await;
+}
+
+/// The other client deposits until the run is over.
+async fn what_another_client_has_lost_is_not_laid_to_the_run(engine: TestEngine) {
+    let lab = lab(engine).await;
+    let service = RunningService::start(&lab.database).await;
+    let form = [("strategy", "non_atomic_long_delay"), ("delay_ms", "600")];
+    let path = start(&service, &form).await;
+    until("the run is over", || async {
+        let made = service.deposit("atomic_update", 1, 7).await;
+        assert_eq!(made.status(), 200);
+        record(&service, &path).await["state"] != "running"
+    })
+    .await;
+    let verdict = record(&service, &path).await["verdict"].clone();
+    assert_eq!(verdict["kind"], "unclear", "{verdict}");
+    assert_eq!(verdict["title"], "Another client used the account");
+    assert_eq!(verdict["missing"], Value::Null);
     service.stop().await;
 }
 

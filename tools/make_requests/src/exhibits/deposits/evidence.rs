@@ -280,6 +280,13 @@ mod tests {
     }
 
     #[test]
+    fn transactions_beyond_the_runs_own_are_another_clients() {
+        let shared = evidence(account(100, 5, 500));
+        assert_eq!(shared.of_others(&two()), Some(3));
+        assert_eq!(evidence(account(200, 2, 200)).of_others(&two()), None);
+    }
+
+    #[test]
     fn an_extreme_account_is_counted_without_overflow() {
         let extreme = AccountEvidence {
             before: account(i64::MAX.into(), u64::MAX, i128::MIN),
