@@ -82,6 +82,16 @@ impl Database {
         }))
     }
 
+    /// How many connections the server has room for beside all that this database may open. None
+    /// if nothing limits them.
+    pub async fn room_beside(&self) -> Result<Option<usize>, Fault> {
+        let limits = answered(Some(self.settings.question_within()), self.limits()).await?;
+        let pool = self.pool_use();
+        let to_come = pool.limit.saturating_sub(pool.in_use + pool.idle);
+        let rooms = limits.iter().map(|limit| limit.room().connections);
+        Ok(rooms.min().map(|room| room.saturating_sub(to_come)))
+    }
+
     async fn limits(&self) -> Result<Vec<Limit>, Fault> {
         match &self.pools {
             Pools::MySql(pool) => mysql_limits(pool).await,

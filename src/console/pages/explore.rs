@@ -170,6 +170,7 @@ fn take(path: &str, finding: usize) -> Markup {
             a href={ (path) ".html?finding=" (finding) } download { "One HTML file" }
             a href={ (path) ".json" } download { "JSON" }
             a href={ (path) ".sql?finding=" (finding) } download { "SQL" }
+            a href={ (path) ".trace.json?finding=" (finding) } download { "Trace" }
             button.quiet type="button" data-copy="link" hidden { "Copy the link" }
         }
         p.faint { "The JSON opens at any other lab under " a href="/open" { "Open a report" } "." }

@@ -12,6 +12,7 @@
 //! | `losses`, `collisions` | what was lost, and by which two requests |
 //! | `waits` | the waits for locks, asked of the engine |
 //! | `words` | refusals in words |
+//! | `script` | its statements as SQL |
 
 mod collisions;
 mod compose;
@@ -22,6 +23,7 @@ mod limits;
 mod live;
 mod losses;
 mod run;
+mod script;
 mod store;
 mod waits;
 mod words;
@@ -40,6 +42,7 @@ pub use id::RecordId;
 pub use limits::{Limits, NoPlace, Places, TakenPlace};
 pub use live::{Channel, Event, Live, News, Teller};
 pub use run::{InstancePlan, RunningInstance, StartInstance};
+pub use script::script;
 pub use store::{Inserted, Kind, MOST_RECORDS, Store, Stored};
 
 use super::record::{RunPlan, RunRecord, State};

@@ -92,12 +92,30 @@ impl Run<'_> {
             return Ok(None);
         }
         let settings = *database.settings();
+        let wanted = settings.connections.min(self.plan.requests + 2);
         let own = Settings {
             isolation: Some(level),
-            connections: settings.connections.min(self.plan.requests + 2),
+            connections: self.connections_beside(database, wanted).await?,
             ..settings
         };
         Ok(Some(database.with(&own).await?))
+    }
+
+    /// How many connections a run may have beside the lab's own, so that the server has enough for
+    /// all runs at once.
+    async fn connections_beside(&self, database: &Database, wanted: u32) -> Result<u32, RunError> {
+        let Some(room) = database.room_beside().await? else {
+            return Ok(wanted);
+        };
+        let share = u32::try_from(room / self.laboratory.limits.runs.max(1)).unwrap_or(wanted);
+        if share < 2 {
+            return Err(RunError(
+                "the database server has no connections left for a run at a level of its own; a \
+                 smaller --db-connections leaves some"
+                    .to_owned(),
+            ));
+        }
+        Ok(wanted.min(share))
     }
 
     async fn perform_on(

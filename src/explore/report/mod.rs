@@ -23,4 +23,5 @@ pub use data::{
 pub use junit::junit;
 pub use read::{MOST_BYTES, ReadError, read};
 pub use sql::script;
+pub use statement::with_values;
 pub use text::{markdown, text};

@@ -3,7 +3,7 @@
 use crate::step::Argument;
 
 /// Puts values in the places of `?`, one after the other, and of `$1`, `$2`, ….
-pub(super) fn with_values(sql: &str, values: &[Argument]) -> String {
+pub fn with_values(sql: &str, values: &[Argument]) -> String {
     let mut written = String::new();
     let mut rest = sql;
     let mut next = 0;

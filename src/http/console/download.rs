@@ -2,6 +2,12 @@
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
+use make_requests::trace::Trace;
+
+use crate::console::stepped;
+use crate::console::trace::of_schedule;
+use crate::explore::report::FindingData;
+use crate::http::problem::Problem;
 
 /// The form in which something is asked for, by the end of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,12 +20,15 @@ pub(super) enum Form {
     Json,
     /// SQL to paste.
     Sql,
+    /// A trace, which ui.perfetto.dev opens.
+    Trace,
 }
 
 impl Form {
     /// A name in a path without its ending, and the form that the ending asks for.
     pub(super) fn of(path: &str) -> (&str, Self) {
         let endings = [
+            (".trace.json", Self::Trace),
             (".html", Self::Html),
             (".json", Self::Json),
             (".sql", Self::Sql),
@@ -35,6 +44,22 @@ impl Form {
 /// run none of those.
 pub(super) fn html(name: &str, text: String) -> Response {
     attachment(&format!("{name}.html"), "text/html; charset=utf-8", text)
+}
+
+/// A trace to keep.
+pub(super) fn trace(trace: &Trace) -> Result<Response, Problem> {
+    let mut text = Vec::new();
+    let written = trace.write(&mut text);
+    written.map_err(|_| Problem::internal())?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+/// A schedule as a trace to keep: each step is as long as the others.
+pub(super) fn trace_of(finding: &FindingData) -> Result<Response, Problem> {
+    let Some((_, example)) = finding.shown() else {
+        return trace(&Trace::default());
+    };
+    trace(&of_schedule(&stepped::of(finding, example)))
 }
 
 /// SQL to keep.
@@ -66,6 +91,7 @@ mod tests {
             ("orders/bakery", Form::Html)
         );
         assert_eq!(Form::of("k3v.json"), ("k3v", Form::Json));
+        assert_eq!(Form::of("k3v.trace.json"), ("k3v", Form::Trace));
         assert_eq!(Form::of("k3v.sql"), ("k3v", Form::Sql));
     }
 

@@ -260,6 +260,10 @@ async fn show(
             download::html(id, export::file(&title, &main))
         }
         Form::Sql => download::sql(id, sql_of(chosen)),
+        Form::Trace => match chosen {
+            Some(finding) => download::trace_of(finding)?,
+            None => return Err(Problem::unknown_run(&name)),
+        },
     })
 }
 

@@ -78,6 +78,7 @@ async fn cell(
         }
         Form::Json => axum::Json(report_of(found)).into_response(),
         Form::Sql => download::sql(&name, sql_of(found)),
+        Form::Trace => download::trace_of(found)?,
     })
 }
 

@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
-use axum::http::header;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use utoipa::{OpenApi, ToSchema};
 
-use super::download::Form;
+use super::download::{self, Form};
 use super::run_pages;
 use crate::accounts;
 use crate::console::record::{RunPlan, RunRecord};
 use crate::console::runs::form::{self, BadField};
-use crate::console::runs::{Kind, RecordId, Stored};
+use crate::console::runs::{Kind, RecordId, Stored, script};
 use crate::console::trace;
 use crate::http::app::App;
 use crate::http::caller::Caller;
@@ -152,7 +151,8 @@ async fn show(
         (id, Form::Page) => run_pages::page(&stored(&app, id).await?, &visitor),
         (id, Form::Html) => Ok(run_pages::file(&find(&app, id).await?)),
         (id, Form::Json) => Ok(Json(find(&app, id).await?).into_response()),
-        (_, Form::Sql) => Err(Problem::unknown_run(&name)),
+        (id, Form::Sql) => Ok(download::sql(id, script(&find(&app, id).await?))),
+        (id, Form::Trace) => download::trace(&trace::of_run(&find(&app, id).await?)),
     }
 }
 
@@ -176,11 +176,7 @@ async fn trace(
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let record = find(&app, &name_in_path(name)?).await?;
-    let mut text = Vec::new();
-    let written = trace::of_run(&record).write(&mut text);
-    written.map_err(|_| Problem::internal())?;
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    Ok((json, text).into_response())
+    download::trace(&trace::of_run(&record))
 }
 
 /// Stop a run

@@ -23,6 +23,7 @@ pub fn page(report: &Report, cell: &FindingData, user: Option<&str>) -> Markup {
             a href={ (path) ".html" } download { "One HTML file" }
             a href={ (path) ".json" } download { "JSON" }
             a href={ (path) ".sql" } download { "SQL" }
+            a href={ (path) ".trace.json" } download { "Trace" }
             button.quiet type="button" data-copy="link" hidden { "Copy the link" }
         }
         nav.row aria-label="Where to go" {

@@ -171,6 +171,7 @@ fn take(id: &str) -> Markup {
             a href={ "/runs/" (id) ".html" } download { "One HTML file" }
             a href={ "/runs/" (id) ".json" } download { "JSON" }
             a href={ "/runs/" (id) "/trace.json" } download { "Trace" }
+            a href={ "/runs/" (id) ".sql" } download { "SQL" }
             button.quiet type="button" data-copy="link" hidden { "Copy the link" }
         }
         p.faint {
