@@ -19,6 +19,13 @@ impl Prepared {
                      name out, or give an alias of that name another one"
                 ));
             }
+            if statement.concerns_a_whole_database(flavour) {
+                let keyword = statement.keyword(flavour);
+                return Err(format!(
+                    "a statement ({keyword} DATABASE …) concerns a whole database: the scenario runs in \
+                     one that is made for it and dropped at the end, and nothing may be left beside it"
+                ));
+            }
             if flavour == Flavour::Sqlite && statement.keyword(flavour) == "ATTACH" {
                 return Err(
                     "ATTACH reaches another file: a scenario runs in a file of its own, and nothing \

@@ -186,6 +186,23 @@ impl UserStatement {
         let word = tokens.into_iter().find_map(Token::name);
         word.unwrap_or("statement").to_uppercase()
     }
+
+    /// Whether it makes, changes or drops a whole database of the server.
+    pub fn concerns_a_whole_database(&self, flavour: Flavour) -> bool {
+        let tokens = tokens(&self.text, flavour);
+        let mut words = tokens.iter().skip_while(|it| it.name().is_none());
+        let is = |token: Option<&Token<'_>>, words: &[&str]| {
+            token.is_some_and(|it| words.iter().any(|word| it.is(word)))
+        };
+        let is_definition = is(words.next(), &["CREATE", "DROP", "ALTER"]);
+        let what = words.find(|it| !is(Some(it), &["OR", "REPLACE"]));
+        // A schema of PostgreSQL's is a part of the database.
+        let databases = match flavour {
+            Flavour::MySql | Flavour::MariaDb => &["DATABASE", "SCHEMA"][..],
+            Flavour::Postgres | Flavour::Sqlite => &["DATABASE"][..],
+        };
+        is_definition && is(what, databases)
+    }
 }
 
 impl StatementKind {

@@ -94,6 +94,29 @@ fn another_database_is_told_from_a_table_and_a_column() {
 }
 
 #[test]
+fn a_whole_database_is_told_from_what_is_in_it() {
+    let concerns =
+        |sql, flavour| UserStatement::new(sql, flavour).concerns_a_whole_database(flavour);
+    for sql in [
+        "CREATE DATABASE evil",
+        "create or replace database evil",
+        "/* x */ DROP SCHEMA IF EXISTS evil",
+        "ALTER DATABASE CHARACTER SET latin1",
+    ] {
+        assert!(concerns(sql, Flavour::MySql), "{sql}");
+    }
+    assert!(concerns("DROP DATABASE evil", Flavour::Postgres));
+    assert!(!concerns("CREATE SCHEMA own", Flavour::Postgres));
+    for sql in [
+        "CREATE TABLE `database` (id INT)",
+        "SELECT DATABASE()",
+        "CREATE",
+    ] {
+        assert!(!concerns(sql, Flavour::MySql), "{sql}");
+    }
+}
+
+#[test]
 fn a_label_is_the_first_keyword() {
     let keyword = |sql| UserStatement::new(sql, Flavour::MySql).keyword(Flavour::MySql);
     assert_eq!(keyword("/* x */ update t set a = 1"), "UPDATE");
