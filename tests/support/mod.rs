@@ -85,8 +85,17 @@ impl HeldPort {
 
 /// Waits until a condition holds that the test has made inevitable. The pause between two attempts
 /// orders nothing; the deadline turns a hang into a failure.
-pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl FnMut() -> F) {
+    until_within(Duration::from_secs(20), what, condition).await;
+}
+
+/// The same, with a deadline of one's own.
+pub async fn until_within<F: Future<Output = bool>>(
+    patience: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) {
+    let deadline = Instant::now() + patience;
     while !condition().await {
         assert!(Instant::now() < deadline, "never came true: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;

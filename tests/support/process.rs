@@ -1,9 +1,11 @@
 //! The `racy` binary, run as a process.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
+use std::thread::JoinHandle;
 
 use super::TestEngine;
 
@@ -68,6 +70,7 @@ pub fn signal(name: &str, process: &Child) {
 pub struct Served {
     pub process: Child,
     log: Option<BufReader<ChildStderr>>,
+    reading: Option<JoinHandle<String>>,
     pub said: String,
     pub base_url: String,
 }
@@ -80,7 +83,17 @@ impl Served {
     /// The same, executed by another command.
     pub fn start_by(wrapper: &[&str], url: &str, data: &Path, more: &[&str]) -> Self {
         let serve = ["serve", "--listen", "127.0.0.1:0", "--database-url", url];
-        let mut command = racy_by(wrapper, &serve);
+        Self::start_command(racy_by(wrapper, &serve), data, more)
+    }
+
+    /// The same, at an address that a test [holds](super::HeldPort) for it.
+    pub fn start_at(address: SocketAddr, url: &str, data: &Path, more: &[&str]) -> Self {
+        let address = address.to_string();
+        let serve = ["serve", "--listen", &address, "--database-url", url];
+        Self::start_command(racy(&serve), data, more)
+    }
+
+    fn start_command(mut command: Command, data: &Path, more: &[&str]) -> Self {
         command
             .args(more)
             .env("RACY_DATA_DIR", data)
@@ -90,6 +103,7 @@ impl Served {
         let mut served = Self {
             process,
             log: Some(log),
+            reading: None,
             said: String::new(),
             base_url: String::new(),
         };
@@ -108,6 +122,17 @@ impl Served {
         }
     }
 
+    /// Reads its log to the end, beside the test. A pipe holds 64 KiB, and a service that cannot
+    /// write its log stands still.
+    pub fn keep_reading(&mut self) {
+        let mut log = self.log.take().unwrap();
+        self.reading = Some(std::thread::spawn(move || {
+            let mut said = String::new();
+            log.read_to_string(&mut said).unwrap();
+            said
+        }));
+    }
+
     /// Closes its log's only reader.
     pub fn stop_reading(&mut self) {
         self.log = None;
@@ -120,8 +145,13 @@ impl Served {
 
     pub fn wait(mut self) -> (ExitStatus, String) {
         let status = self.process.wait().unwrap();
-        let mut log = self.log.take().unwrap();
-        log.read_to_string(&mut self.said).unwrap();
+        match self.reading.take() {
+            Some(reading) => self.said.push_str(&reading.join().unwrap()),
+            None => {
+                let mut log = self.log.take().unwrap();
+                log.read_to_string(&mut self.said).unwrap();
+            }
+        }
         (status, self.said)
     }
 }
