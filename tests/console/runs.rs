@@ -5,8 +5,8 @@ use racy::console::runs::{Kind, RecordId, Store};
 use serde_json::{Value, json};
 
 use super::{ended, fields, lab, record, run, send, start};
-use crate::support::{TestEngine, until};
 use crate::support::service::{RunningService, problem, problem_with};
+use crate::support::{TestEngine, until};
 
 on_engines!(
     every:
