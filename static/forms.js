@@ -8,12 +8,23 @@ export function prepareForms() {
 		const form = /** @type {HTMLFormElement} */ (target);
 		if (!defaultPrevented && form.method !== 'get') setTimeout(() => setBusy(form, true));
 	});
-	addEventListener('pageshow', () => all('form', (it) => setBusy(it, false)));
+	addEventListener('pageshow', ({ persisted }) => {
+		all('form', (it) => setBusy(it, false));
+		// A page that comes back is another wish. Its old token would lead to the old run.
+		if (persisted || performance.getEntriesByType('navigation')[0]?.type === 'back_forward') {
+			all('[name="token"]', (it) => { it.value = drawn(); });
+		}
+	});
 	all('[data-clears]', prepareUnsure);
 	all('[data-copy]', (it) => {
 		it.hidden = false;
 		it.addEventListener('click', () => void copy(it, textOf(it.dataset.copy)));
 	});
+}
+
+function drawn() {
+	const letters = 'abcdefghijkmnpqrstuvwxyz23456789';
+	return [...crypto.getRandomValues(new Uint8Array(26))].map((it) => letters[it % 32]).join('');
 }
 
 function setBusy(form, isBusy) {

@@ -13,6 +13,7 @@ on_engines!(
         losses_agree_with_the_audit,
         a_safe_strategy_loses_nothing,
         a_form_that_is_sent_twice_starts_one_run,
+        a_form_that_was_changed_starts_another_run,
         a_run_of_a_service_that_is_gone_has_failed,
         the_newest_records_are_listed_first,
         a_wait_for_a_lock_in_the_process_names_who_has_it;
@@ -279,6 +280,32 @@ async fn a_service_that_is_stopped_ends_its_runs_and_nothing_runs_twice(engine: 
     assert_eq!(start(&service, &form).await, path);
     assert_eq!(record(&service, &path).await, failed);
     assert_eq!(lab.account().await, before);
+    service.stop().await;
+}
+
+/// A browser that goes back may send the old name with another plan.
+async fn a_form_that_was_changed_starts_another_run(engine: TestEngine) {
+    let lab = lab(engine).await;
+    let service = RunningService::start(&lab.database).await;
+    let id = RecordId::draw().unwrap();
+    let form = |requests: &'static str| {
+        [
+            ("id", id.as_str().to_owned()),
+            ("strategy", "atomic_update".to_owned()),
+            ("requests", requests.to_owned()),
+        ]
+    };
+    let mut paths = Vec::new();
+    for requests in ["2", "3", "3", "2"] {
+        let form = form(requests);
+        let form: Vec<_> = form.iter().map(|(name, it)| (*name, it.as_str())).collect();
+        let path = start(&service, &form).await;
+        ended(&service, &path).await;
+        paths.push(path);
+    }
+    assert_ne!(paths[0], paths[1]);
+    assert_eq!((&paths[1], &paths[0]), (&paths[2], &paths[3]));
+    assert_eq!(service.json("/accounts/1").await["transactions"], 5);
     service.stop().await;
 }
 

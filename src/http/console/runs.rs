@@ -91,6 +91,7 @@ async fn start(
     let mut take = |name: &'static str| fields.take(name).map(unquoted);
     let plan = form::parse(&mut take, app.runs.limits(), flavour)?;
     must_have_the_account(&app, &plan).await?;
+    let id = app.runs.name_for(id, &plan).await?;
     app.runs.start(&id, plan, caller.address).await?;
     Ok(Redirect::to(&format!("/runs/{id}")))
 }
