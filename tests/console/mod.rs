@@ -1,6 +1,7 @@
 //! The web console, on real engines.
 
 mod explorations;
+mod forms;
 mod pages;
 mod runs;
 mod stepped;

@@ -32,14 +32,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 const MARKUP: &str = "<img src=x>\"'";
 
 /// The service, and a client that asks as a browser does.
-struct Console {
+pub(super) struct Console {
     _lab: Lab,
-    service: RunningService,
-    client: Client,
+    pub(super) service: RunningService,
+    pub(super) client: Client,
 }
 
 impl Console {
-    async fn on(engine: TestEngine) -> Self {
+    pub(super) async fn on(engine: TestEngine) -> Self {
         let lab = engine.lab().await;
         let service = RunningService::start(&lab.database).await;
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
@@ -50,7 +50,7 @@ impl Console {
         }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.service.address)
     }
 
@@ -65,13 +65,13 @@ impl Console {
         answer.text().await.unwrap()
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+    pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         let request = self.client.post(self.url(path)).form(fields);
         request.header(ACCEPT, "text/html").send().await.unwrap()
     }
 
     /// Starts something, and returns where its page is.
-    async fn started(&self, path: &str, fields: &[(&str, &str)]) -> String {
+    pub(super) async fn started(&self, path: &str, fields: &[(&str, &str)]) -> String {
         let answer = self.post(path, fields).await;
         assert_eq!(answer.status(), 303, "{path}");
         answer.headers()[LOCATION].to_str().unwrap().to_owned()
@@ -99,7 +99,7 @@ impl Console {
 }
 
 /// What follows each of these texts, up to a quotation mark.
-fn values<'p>(page: &'p str, attribute: &str) -> Vec<&'p str> {
+pub(super) fn values<'p>(page: &'p str, attribute: &str) -> Vec<&'p str> {
     let start = format!(" {attribute}=\"");
     let parts = page.split(start.as_str()).skip(1);
     parts.filter_map(|part| part.split('"').next()).collect()
@@ -111,7 +111,7 @@ fn links(page: &str) -> Vec<String> {
     links.map(|it| it.replace("&amp;", "&")).collect()
 }
 
-fn assert_is_complete(path: &str, headers: &HeaderMap, page: &str) {
+pub(super) fn assert_is_complete(path: &str, headers: &HeaderMap, page: &str) {
     let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
     let is_the_keepers = path.starts_with("/admin");
     assert!(policy == POLICY || is_the_keepers, "{path}: {policy}");
@@ -318,16 +318,12 @@ async fn errors_are_pages_for_browsers_and_json_for_programs(engine: TestEngine)
         let problem: serde_json::Value = answer.unwrap().json().await.unwrap();
         assert_eq!(problem["status"], 404, "{path}");
     }
-    let (long, other) = (
-        [("strategy", "non_atomic_long_delay"), ("delay_ms", "2000")],
-        [("strategy", "non_atomic_no_delay"), ("requests", "1")],
-    );
-    console.started("/runs", &long).await;
-    let answer = console.post("/runs", &other).await;
-    assert_eq!(answer.status(), 429);
-    assert!(answer.headers().contains_key("retry-after"));
-    let page = answer.text().await.unwrap();
-    assert!(page.contains("Too many runs at once"), "{page}");
+    for path in ["/scenarios/%ff", "/matrix/%ff/a/b", "/why/%ff", "/runs/%ff"] {
+        let answer = console.get(path).await;
+        assert_eq!(answer.status(), 400, "{path}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("role=\"alert\"") && page.contains("<h1>"));
+    }
     console.service.stop().await;
 }
 

@@ -125,12 +125,20 @@ pub enum UnfitExploration {
 impl fmt::Display for UnfitExploration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Field(BadField { name, value, right }) => match value {
-                None => write!(f, "The field {name:?} is missing; it has to be {right}."),
-                Some(value) => write!(f, "The field {name:?} is {value:?}; it has to be {right}."),
-            },
+            Self::Field(bad) => bad.fmt(f),
             Self::Plan(unfit) => write!(f, "The field {:?} {unfit}.", unfit.field()),
             Self::File(error) => error.fmt(f),
+        }
+    }
+}
+
+impl UnfitExploration {
+    /// The field that is wrong. None if it is a scenario's text.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Field(bad) => Some(bad.name),
+            Self::Plan(unfit) => Some(unfit.field()),
+            Self::File(_) => None,
         }
     }
 }

@@ -3,80 +3,62 @@
 use maud::{Markup, html};
 
 use super::embed::{Kind, picture};
-use super::form::{self, Number};
+use super::form::{self, Filled, Number};
 use super::frame::{Frame, Place};
 use super::live::{self, Progress};
 use super::parts::{counted, milliseconds, scroll};
 use super::run::{about, class, steps};
-use super::runs::{Most, RunForm};
+use super::runs::{ACCOUNT_HINT, DELAY_MS, Most, REQUESTS, STRATEGY};
 use crate::console::record::{RunRecord, VERSION};
 use serde::Serialize;
 
-/// What the form holds.
-#[derive(Debug, Clone)]
-pub struct CompareForm {
-    /// The first strategy's full name.
-    pub first: String,
-    /// The second's.
-    pub second: String,
-    /// The level of the first run. Empty for the lab's own.
-    pub first_isolation: String,
-    /// That of the second run.
-    pub second_isolation: String,
-}
-
-impl Default for CompareForm {
-    fn default() -> Self {
-        Self {
-            first: "non_atomic_long_delay".to_owned(),
-            second: "row_locking_atomic_long_delay".to_owned(),
-            first_isolation: String::new(),
-            second_isolation: String::new(),
-        }
-    }
-}
+/// The strategies that the form holds at first.
+const FIRST: &str = STRATEGY;
+const SECOND: &str = "row_locking_atomic_long_delay";
 
 /// The page with the form.
-pub fn form(form: &CompareForm, most: Most, token: &str, user: Option<&str>) -> Markup {
+pub fn form(filled: &Filled, most: Most, token: &str, user: Option<&str>) -> Markup {
+    let strategy = |name, label, usual| {
+        form::strategy(filled, name, label, usual, |exhibit| {
+            exhibit != "statements"
+        })
+    };
+    let level = |name| form::select(filled, name, "Its level", &form::LEVELS);
     Frame::new("Compare two runs", Place::Compare, user).page(&html! {
         p.lead {
             "Two strategies, or one at two levels, under the same burst. The runs are made one "
             "after the other."
         }
+        (filled.complaint())
         form.form method="post" action="/compare" {
             input type="hidden" name="token" value=(token);
-            (strategy("first", "First strategy", &form.first))
-            (form::select("first_isolation", "Its level", &form::LEVELS, &form.first_isolation))
-            (strategy("second", "Second strategy", &form.second))
-            (form::select("second_isolation", "Its level", &form::LEVELS, &form.second_isolation))
-            (burst(most))
+            (strategy("first", "First strategy", FIRST))
+            (level("first_isolation"))
+            (strategy("second", "Second strategy", SECOND))
+            (level("second_isolation"))
+            (burst(filled, most))
             div.actions { button.primary data-busy="Starting…" { "Compare" } }
         }
     })
 }
 
-fn strategy(name: &str, label: &str, chosen: &str) -> Markup {
-    form::strategy(name, label, chosen, |exhibit, _| exhibit != "statements")
-}
-
-fn burst(most: Most) -> Markup {
-    let usual = RunForm::default();
-    let number = |name, label, value, least, most| {
-        let hint = "";
-        form::number(Number {
+fn burst(filled: &Filled, most: Most) -> Markup {
+    let number = |name, label, usual, least, most, hint| {
+        let field = Number {
             name,
             label,
-            value: Some(value),
+            usual,
             least,
             most,
             hint,
-        })
+        };
+        form::number(filled, field)
     };
     html! {
-        (number("requests", "Requests", usual.requests, 1, Some(most.requests)))
-        (number("delay_ms", "Thinking, in ms", usual.delay_ms, 0, Some(most.delay_ms)))
-        (number("account", "Account or order book", usual.account, 1, None))
-        (number("instances", "Instances of the service", 1, 1, Some(most.instances)))
+        (number("requests", "Requests", REQUESTS, 1, Some(most.requests), ""))
+        (number("delay_ms", "Thinking, in ms", DELAY_MS, 0, Some(most.delay_ms), ""))
+        (number("account", "Account", "1", 0, None, ACCOUNT_HINT))
+        (number("instances", "Instances of the service", "1", 1, Some(most.instances), ""))
     }
 }
 

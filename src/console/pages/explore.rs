@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::{self, Number};
+use super::form::{self, Filled, Number};
 use super::frame::{Frame, Place};
 use super::live::{self, Progress};
 use super::parts::scroll;
@@ -16,7 +16,7 @@ use crate::explore::report::Report;
 pub struct RecentExploration {
     /// Its name in URLs.
     pub id: String,
-    /// When it began, in words.
+    /// When it began, in UTC.
     pub began: String,
     /// What was explored.
     pub what: String,
@@ -29,14 +29,12 @@ pub struct RecentExploration {
 /// The page with the form.
 #[derive(Debug)]
 pub struct ExplorePage<'a> {
-    /// The strategy that is chosen.
-    pub strategy: &'a str,
+    /// What the form holds.
+    pub filled: Filled,
     /// Keeps the form from being carried out twice.
     pub token: &'a str,
     /// The most clients that a visitor may ask for.
     pub most_clients: i64,
-    /// What was wrong with the form: a headline and a sentence.
-    pub complaint: Option<(&'a str, &'a str)>,
     /// The engine, in words.
     pub engine: &'a str,
     /// The newest explorations.
@@ -52,17 +50,10 @@ impl ExplorePage<'_> {
                 "The lab runs a strategy in every order in which the steps of its clients can run, "
                 "in a database of the explorer's own, and shows the shortest that goes wrong."
             }
-            @if let Some((title, detail)) = self.complaint { (complaint(title, detail)) }
-            form.form method="post" action="/explore" {
-                input type="hidden" name="token" value=(self.token);
-                input type="hidden" name="what" value="strategy";
-                (form::strategy("strategy", "Strategy", self.strategy, |_, _| true))
-                (form::number(Number {
-                    name: "clients", label: "Clients", value: Some(2), least: 2,
-                    most: Some(self.most_clients), hint: "three take much longer",
-                }))
-                (form::select("isolation", "Isolation level", &form::LEVELS, ""))
-                div.actions { button.primary data-busy="Starting…" { "Explore" } }
+            (self.filled.complaint())
+            @match self.filled.text("what", "strategy") {
+                "" | "strategy" => (self.form()),
+                _ => (self.other()),
             }
             p {
                 "Races of other people's code are under "
@@ -73,13 +64,76 @@ impl ExplorePage<'_> {
     }
 }
 
+/// What the form of a strategy carries and does not show.
+const CARRIED: [&str; 6] = ["instances", "policy", "seed", "runs", "schedule", "limit"];
+
+/// All that an exploration of something else is asked for with.
+const ASKED: [&str; 12] = [
+    "what",
+    "strategy",
+    "exhibit",
+    "scenario",
+    "clients",
+    "isolation",
+    "instances",
+    "policy",
+    "seed",
+    "runs",
+    "schedule",
+    "limit",
+];
+
+impl ExplorePage<'_> {
+    fn form(&self) -> Markup {
+        let filled = &self.filled;
+        let clients = Number {
+            name: "clients",
+            label: "Clients",
+            usual: "2",
+            least: 1,
+            most: Some(self.most_clients),
+            hint: "three take much longer",
+        };
+        html! {
+            form.form method="post" action="/explore" {
+                input type="hidden" name="token" value=(self.token);
+                input type="hidden" name="what" value="strategy";
+                (filled.carried(&CARRIED))
+                (form::strategy(filled, "strategy", "Strategy", "atomic_no_delay", |_| true))
+                (form::number(filled, clients))
+                (form::select(filled, "isolation", "Isolation level", &form::LEVELS))
+                div.actions { button.primary data-busy="Starting…" { "Explore" } }
+            }
+        }
+    }
+
+    /// What was asked for on another page, to be asked for again.
+    fn other(&self) -> Markup {
+        let filled = &self.filled;
+        html! {
+            form.row method="post" action="/explore" {
+                input type="hidden" name="token" value=(self.token);
+                (filled.carried(&ASKED))
+                button.primary data-busy="Starting…" { "Try again" }
+                @match filled.text("what", "") {
+                    "matrix" => span { "All strategies at every level" },
+                    "scenario" => code { (filled.text("scenario", "")) },
+                    "exhibit" => span { "All of " (filled.text("exhibit", "")) },
+                    what => span { (what) },
+                }
+            }
+            p { a href="/explore" { "Explore a strategy" } }
+        }
+    }
+}
+
 fn recent(explorations: &[RecentExploration]) -> Markup {
     let table = html! {
         table {
             caption { "The newest first" }
             thead {
                 tr {
-                    th scope="col" { "Exploration" }
+                    th scope="col" { "Began, in UTC" }
                     th scope="col" { "Of what" }
                     th scope="col" { "What came of it" }
                 }
@@ -87,7 +141,7 @@ fn recent(explorations: &[RecentExploration]) -> Markup {
             tbody {
                 @for it in explorations {
                     tr {
-                        th scope="row" { a href={ "/explorations/" (it.id) } { (it.began) } }
+                        th.when scope="row" { a href={ "/explorations/" (it.id) } { (it.began) } }
                         td { (it.what) }
                         td {
                             @let is_running = it.state == State::Running;

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::frame::Frame;
-use super::runs::RunForm;
+use super::runs::{DELAY_MS, REQUESTS, STRATEGY};
 use super::stepper;
 use crate::console::stepped::SteppedRun;
 
@@ -66,19 +66,18 @@ pub fn page(run: Option<&SteppedRun>, token: &str, user: Option<&str>) -> Markup
 
 /// One button that starts a run.
 fn start(token: &str) -> Markup {
-    let form = RunForm::default();
     html! {
         form.row method="post" action="/runs" {
             input type="hidden" name="token" value=(token);
-            input type="hidden" name="strategy" value=(form.strategy);
-            input type="hidden" name="requests" value=(form.requests);
+            input type="hidden" name="strategy" value=(STRATEGY);
+            input type="hidden" name="requests" value=(REQUESTS);
             input type="hidden" name="pace" value="together";
-            input type="hidden" name="delay_ms" value=(form.delay_ms);
-            input type="hidden" name="account" value=(form.account);
-            input type="hidden" name="instances" value=(form.instances);
+            input type="hidden" name="delay_ms" value=(DELAY_MS);
+            input type="hidden" name="account" value="1";
+            input type="hidden" name="instances" value="1";
             button.primary data-busy="Starting…" { "Lose an update" }
             span {
-                (form.requests) " deposits of 100 at once, by " code { (form.strategy) } "."
+                (REQUESTS) " deposits of 100 at once, by " code { (STRATEGY) } "."
             }
         }
     }

@@ -2,44 +2,25 @@
 
 use maud::{Markup, html};
 
-use super::form::{self, Number};
+use super::form::{self, Filled, Number};
 use super::frame::{Frame, Place};
 use super::parts::scroll;
-use super::problem::complaint;
 use crate::console::record::State;
 
-/// What the form holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunForm {
-    /// The strategy's full name.
-    pub strategy: String,
-    /// The number of requests.
-    pub requests: i64,
-    /// The pause between two requests, in milliseconds. None if all are released together.
-    pub wait_ms: Option<i64>,
-    /// How long the strategy thinks, in milliseconds.
-    pub delay_ms: i64,
-    /// The account or the order book.
-    pub account: i64,
-    /// The number of instances.
-    pub instances: i64,
-    /// The isolation level. Empty for the lab's own.
-    pub isolation: String,
-}
+/// The strategy that the form holds at first.
+pub const STRATEGY: &str = "non_atomic_long_delay";
 
-impl Default for RunForm {
-    fn default() -> Self {
-        Self {
-            strategy: "non_atomic_long_delay".to_owned(),
-            requests: 10,
-            wait_ms: None,
-            delay_ms: 150,
-            account: 1,
-            instances: 1,
-            isolation: String::new(),
-        }
-    }
-}
+/// The number of requests that the form holds at first.
+pub const REQUESTS: &str = "10";
+
+/// How long the strategy thinks at first, in milliseconds.
+pub const DELAY_MS: &str = "150";
+
+/// What is said of the account in a form.
+pub const ACCOUNT_HINT: &str = "each run of orders has a book of its own";
+
+/// The fields that the form carries and does not show.
+const CARRIED: [&str; 3] = ["exhibit", "amount", "reveal"];
 
 /// The most that a visitor may ask for.
 #[derive(Debug, Clone, Copy)]
@@ -54,12 +35,21 @@ pub struct Most {
     pub seconds: i64,
 }
 
+/// What an account holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Holding {
+    /// Its number.
+    pub account: i64,
+    /// Its balance.
+    pub balance: i128,
+}
+
 /// A run in the list.
 #[derive(Debug, Clone)]
 pub struct RecentRun {
     /// Its name in URLs.
     pub id: String,
-    /// When it began, in words.
+    /// When it began, in UTC.
     pub began: String,
     /// The strategy.
     pub strategy: String,
@@ -73,19 +63,17 @@ pub struct RecentRun {
     pub verdict: Option<&'static str>,
 }
 
-/// The page. `token` is drawn for this form; `reveal` leaves the prediction out, for teachers.
+/// The page. `token` is drawn for this form.
 #[derive(Debug)]
 pub struct RunsPage<'a> {
     /// What the form holds.
-    pub form: RunForm,
+    pub filled: Filled,
     /// Keeps the form from being carried out twice.
     pub token: &'a str,
     /// The most that may be asked for.
     pub most: Most,
-    /// Whether no prediction is asked for.
-    pub reveal: bool,
-    /// What was wrong with the form: a headline and a sentence.
-    pub complaint: Option<(&'a str, &'a str)>,
+    /// What the form's account holds now. None if there is no such account.
+    pub holding: Option<Holding>,
     /// The newest runs.
     pub recent: &'a [RecentRun],
 }
@@ -97,23 +85,26 @@ impl RunsPage<'_> {
             p.lead {
                 "The lab sends requests to one strategy at once, and shows what became of each."
             }
-            @if let Some((title, detail)) = self.complaint { (complaint(title, detail)) }
+            (self.filled.complaint())
             (self.form())
             (recent(self.recent))
         })
     }
 
     fn form(&self) -> Markup {
-        let form = &self.form;
-        let may_be = |exhibit: &str, _: &str| exhibit != "statements";
+        let filled = &self.filled;
+        // `reveal` leaves the prediction out, for teachers.
+        let is_asked = filled.text("reveal", "") != "1";
+        let may_be = |exhibit: &str| exhibit != "statements";
         html! {
             form.form method="post" action="/runs" {
                 input type="hidden" name="token" value=(self.token);
-                (form::strategy("strategy", "Strategy", &form.strategy, may_be))
+                (filled.carried(&CARRIED))
+                (form::strategy(filled, "strategy", "Strategy", STRATEGY, may_be))
                 (self.numbers())
-                (release(form.wait_ms, self.most.seconds))
-                (form::select("isolation", "Isolation level", &form::LEVELS, &form.isolation))
-                @if !self.reveal { (prediction()) }
+                (release(filled, self.most.seconds))
+                (form::select(filled, "isolation", "Isolation level", &form::LEVELS))
+                @if is_asked { (prediction(filled, self.holding)) }
                 div.actions {
                     button.primary data-busy="Starting…" { "Start the run" }
                 }
@@ -122,62 +113,75 @@ impl RunsPage<'_> {
     }
 
     fn numbers(&self) -> Markup {
-        let (form, most) = (&self.form, self.most);
+        let most = self.most;
         let requests = format!("at most {}", most.requests);
         let delay = format!(
             "at most {}; only strategies with a long delay think",
             most.delay_ms
         );
-        let number = |name, label, value, least, most, hint| {
-            form::number(Number {
+        let number = |name, label, usual, least, most, hint| {
+            let field = Number {
                 name,
                 label,
-                value: Some(value),
+                usual,
                 least,
                 most,
                 hint,
-            })
+            };
+            form::number(&self.filled, field)
         };
         html! {
-            (number("requests", "Requests", form.requests, 1, Some(most.requests), requests.as_str()))
-            (number("delay_ms", "Thinking, in ms", form.delay_ms, 0, Some(most.delay_ms), &delay))
-            (number("account", "Account or order book", form.account, 1, None, ""))
+            (number("requests", "Requests", REQUESTS, 1, Some(most.requests), requests.as_str()))
+            (number("delay_ms", "Thinking, in ms", DELAY_MS, 0, Some(most.delay_ms), &delay))
+            (number("account", "Account", "1", 0, None, ACCOUNT_HINT))
             (number(
-                "instances", "Instances of the service", form.instances, 1, Some(most.instances),
+                "instances", "Instances of the service", "1", 1, Some(most.instances),
                 "a lock in memory does not reach another instance"
             ))
         }
     }
 }
 
-fn release(wait_ms: Option<i64>, seconds: i64) -> Markup {
+fn release(filled: &Filled, seconds: i64) -> Markup {
+    let pace = filled.text("pace", filled.text("release", "together"));
     html! {
         fieldset.field {
             legend { "Release" }
-            label.choice {
-                input type="radio" name="pace" value="together" checked[wait_ms.is_none()];
-                " all together"
-            }
-            label.choice {
-                input type="radio" name="pace" value="wait" checked[wait_ms.is_some()];
-                " with a pause"
+            @for (value, words) in [("together", " all together"), ("wait", " with a pause")] {
+                label.choice {
+                    input type="radio" name="pace" value=(value) checked[pace == value]
+                        aria-invalid=[filled.invalid("pace")];
+                    (words)
+                }
             }
             label for="wait_ms" { "Pause, in ms" }
-            input #wait_ms name="wait_ms" type="number" min="0" value=(wait_ms.unwrap_or(20))
-                aria-describedby="wait_ms-hint";
+            input #wait_ms name="wait_ms" type="number" min="1" value=(filled.text("wait_ms", "20"))
+                aria-invalid=[filled.invalid("wait_ms")]
+                aria-describedby=[filled.described_by("wait_ms", true)];
             p.hint #wait_ms-hint { "all of them within " (seconds) " seconds" }
         }
     }
 }
 
-fn prediction() -> Markup {
+/// The question that only a run of deposits answers, with what the answer follows from.
+fn prediction(filled: &Filled, holding: Option<Holding>) -> Markup {
+    let amount = filled.text("amount", "100");
     html! {
         fieldset.field.whole.predict {
-            legend { "What do you expect in the account afterwards?" }
+            legend { "Deposits: what do you expect in the account afterwards?" }
             label for="predicted" { "Balance" }
-            input #predicted name="predicted" type="number";
+            input #predicted name="predicted" type="number" value=(filled.text("predicted", ""))
+                aria-invalid=[filled.invalid("predicted")]
+                aria-describedby=[filled.described_by("predicted", true)];
+            p.hint #predicted-hint {
+                @if let Some(Holding { account, balance }) = holding {
+                    "Account " (account) " holds " b { (balance) } " now. "
+                }
+                "Each request deposits " (amount) ". Orders and exports have no balance."
+            }
             label.choice {
-                input type="checkbox" name="unsure" data-clears="predicted";
+                input type="checkbox" name="unsure" data-clears="predicted"
+                    checked[!filled.text("unsure", "").is_empty()];
                 " I don't know"
             }
         }
@@ -190,7 +194,7 @@ fn recent(runs: &[RecentRun]) -> Markup {
             caption { "The newest first" }
             thead {
                 tr {
-                    th scope="col" { "Run" }
+                    th scope="col" { "Began, in UTC" }
                     th scope="col" { "Strategy" }
                     th.number scope="col" { "Requests" }
                     th scope="col" { "What came of it" }
@@ -199,7 +203,7 @@ fn recent(runs: &[RecentRun]) -> Markup {
             tbody {
                 @for run in runs {
                     tr {
-                        th scope="row" { a href={ "/runs/" (run.id) } { (run.began) } }
+                        th.when scope="row" { a href={ "/runs/" (run.id) } { (run.began) } }
                         td { (run.strategy) }
                         td.number { (run.requests) }
                         td { span class={ "tag " (tag(run)) } { (run.text) } }
@@ -236,13 +240,18 @@ mod tests {
         seconds: 60,
     };
 
-    fn shown(form: RunForm, reveal: bool, recent: &[RecentRun]) -> String {
+    fn shown(filled: &[(&'static str, &str)], recent: &[RecentRun]) -> String {
+        let texts = filled
+            .iter()
+            .map(|(name, text)| (*name, (*text).to_owned()));
         let page = RunsPage {
-            form,
+            filled: Filled::new(texts.collect()),
             token: "t0ken",
             most: MOST,
-            reveal,
-            complaint: None,
+            holding: Some(Holding {
+                account: 1,
+                balance: 10_800,
+            }),
             recent,
         };
         page.page(None).into_string()
@@ -250,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_form_offers_every_strategy_that_changes_something() {
-        let page = shown(RunForm::default(), false, &[]);
+        let page = shown(&[], &[]);
         assert!(
             page.contains(r#"<option value="non_atomic_long_delay" selected>"#),
             "{page}"
@@ -261,28 +270,57 @@ mod tests {
 
     #[test]
     fn a_teacher_is_not_asked_for_a_prediction() {
-        assert!(shown(RunForm::default(), false, &[]).contains("name=\"predicted\""));
-        assert!(!shown(RunForm::default(), true, &[]).contains("name=\"predicted\""));
+        assert!(shown(&[], &[]).contains("name=\"predicted\""));
+        let page = shown(&[("reveal", "1")], &[]);
+        assert!(!page.contains("name=\"predicted\""));
+        assert!(page.contains(r#"<input type="hidden" name="reveal" value="1">"#));
+    }
+
+    #[test]
+    fn a_prediction_begins_with_what_is_there() {
+        let page = shown(&[], &[]);
+        assert!(page.contains("Account 1 holds <b>10800</b> now."), "{page}");
+    }
+
+    #[test]
+    fn everything_that_was_given_is_in_the_form_again() {
+        let page = shown(
+            &[
+                ("pace", "wait"),
+                ("wait_ms", "7"),
+                ("predicted", "12"),
+                ("unsure", "on"),
+                ("amount", "9"),
+                ("isolation", "SERIALIZABLE"),
+            ],
+            &[],
+        );
+        for part in [
+            r#"value="wait" checked"#,
+            r#"min="1" value="7""#,
+            r#"type="number" value="12""#,
+            r#"data-clears="predicted" checked"#,
+            r#"name="amount" value="9""#,
+            r#"<option value="SERIALIZABLE" selected>"#,
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
     }
 
     #[test]
     fn markup_in_a_list_or_a_form_is_text() {
-        let bad = "<img src=x>".to_owned();
+        const BAD: &str = "<img src=x>";
         let run = RecentRun {
             id: "k3v".to_owned(),
-            began: bad.clone(),
-            strategy: bad.clone(),
+            began: BAD.to_owned(),
+            strategy: BAD.to_owned(),
             requests: 10,
             state: State::Ended,
-            text: bad.clone(),
+            text: BAD.to_owned(),
             verdict: Some("anomaly"),
         };
-        let form = RunForm {
-            strategy: bad.clone(),
-            isolation: bad,
-            ..RunForm::default()
-        };
-        let page = shown(form, false, &[run]);
+        let fields = ["strategy", "isolation", "requests", "wait_ms", "amount"];
+        let page = shown(&fields.map(|it| (it, BAD)), &[run]);
         assert!(!page.contains("<img"), "{page}");
     }
 }

@@ -1,5 +1,7 @@
 //! What a visitor's form asks for, read field by field.
 
+use std::fmt;
+
 use crate::console::record::RunPlan;
 use crate::engine::{Flavour, Isolation};
 use crate::exhibits::{self, Specimen};
@@ -17,8 +19,18 @@ pub struct BadField {
     pub right: String,
 }
 
+impl fmt::Display for BadField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, value, right } = self;
+        match value {
+            None => write!(f, "The field {name:?} is missing; it has to be {right}."),
+            Some(value) => write!(f, "The field {name:?} is {value:?}; it has to be {right}."),
+        }
+    }
+}
+
 /// The names of the form's fields. `id` and `token` name the record, and `pace` and `release` say
-/// the same.
+/// the same. `unsure` and `reveal` matter only to a form that is shown again.
 pub const FIELDS: &[&str] = &[
     "id",
     "token",
@@ -34,6 +46,8 @@ pub const FIELDS: &[&str] = &[
     "instances",
     "isolation",
     "predicted",
+    "unsure",
+    "reveal",
 ];
 
 /// The exhibits whose strategies write, each with its name.

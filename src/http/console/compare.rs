@@ -9,15 +9,18 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, Request, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
+use maud::Markup;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
+use super::problems::may_be_a_page;
 use super::run_pages::{most, progress};
 use super::runs::{must_have_the_account, record_id};
-use super::token;
-use crate::console::pages::compare::{self, CompareForm};
+use super::{again, token};
+use crate::console::pages::compare;
+use crate::console::pages::form::{Filled, Texts};
 use crate::console::record::{RunPlan, State as Stage};
-use crate::console::runs::form;
+use crate::console::runs::form::{self, BadField};
 use crate::console::runs::{Inserted, RecordId, Runs, StartError, Stored};
 use crate::http::app::App;
 use crate::http::caller::Caller;
@@ -68,14 +71,17 @@ async fn show(
     if let (Some(a), Some(b)) = (&query.a, &query.b) {
         return pair(&app, &visitor, a, b).await;
     }
-    let usual = CompareForm::default();
-    let form = CompareForm {
-        first: query.first.unwrap_or(usual.first),
-        second: query.second.unwrap_or(usual.second),
-        ..usual
-    };
+    let texts = [("first", query.first), ("second", query.second)];
+    let given = texts
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, text?)));
+    let filled = Filled::new(given.collect());
+    Ok(form_page(&app, &visitor, &filled)?.into_response())
+}
+
+fn form_page(app: &App, visitor: &Visitor, filled: &Filled) -> Result<Markup, Problem> {
     let (most, token) = (most(app.runs.limits()), token()?);
-    Ok(compare::form(&form, most, &token, visitor.name()).into_response())
+    Ok(compare::form(filled, most, &token, visitor.name()))
 }
 
 /// Two runs beside each other, or how far they are.
@@ -139,13 +145,28 @@ fn under_way(
 async fn start(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    visitor: Visitor,
     request: Request,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
+    let is_for_a_page = may_be_a_page(request.headers());
     let mut fields = Fields::read(request, FIELDS).await?;
-    let first = record_id(fields.take("token"))?;
-    let (one, two) = plans(&app, &mut fields)?;
-    must_have_the_account(&app, &one).await?;
-    must_have_the_account(&app, &two).await?;
+    let texts = again::texts(&mut fields, FIELDS);
+    match begin(&app, &texts, &caller).await {
+        Ok(path) => Ok(Redirect::to(&path).into_response()),
+        Err(problem) if is_for_a_page && again::is_about_the_form(&problem) => {
+            let page = form_page(&app, &visitor, &again::refused(texts, &problem))?;
+            Ok(again::page(problem, page))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Starts the two runs, and returns where they will be shown.
+async fn begin(app: &App, texts: &Texts, caller: &Caller) -> Result<String, Problem> {
+    let first = record_id(texts)?;
+    let (one, two) = plans(app, texts)?;
+    must_have_the_account(app, &one).await?;
+    must_have_the_account(app, &two).await?;
     // The second name follows from the first, so a form that is sent twice names the same two.
     let second = first.next();
     let path = format!("/compare?a={first}&b={second}");
@@ -153,21 +174,23 @@ async fn start(
         let follow = follow(app.runs.clone(), first, second, two, caller.address);
         app.runs.laboratory().tasks.spawn(follow);
     }
-    Ok(Redirect::to(&path))
+    Ok(path)
 }
 
 /// The two plans, which differ in strategy and level alone.
-fn plans(app: &App, fields: &mut Fields) -> Result<(RunPlan, RunPlan), Problem> {
-    let names = ["requests", "delay_ms", "account", "instances"];
-    let shared = names.map(|name| (name, fields.take(name)));
-    let mut plan = |strategy: &str, isolation: &str| {
-        let (strategy, isolation) = (fields.take(strategy), fields.take(isolation));
-        let take = |name: &'static str| match name {
-            "strategy" => strategy.clone(),
-            "isolation" => isolation.clone(),
-            _ => shared.iter().find(|(it, _)| *it == name)?.1.clone(),
+fn plans(app: &App, texts: &Texts) -> Result<(RunPlan, RunPlan), Problem> {
+    let plan = |strategy: &'static str, isolation: &'static str| {
+        let own = |name| match name {
+            "strategy" => strategy,
+            "isolation" => isolation,
+            _ => name,
         };
-        form::parse(take, app.runs.limits(), app.database.engine().flavour)
+        let take = |name| texts.get(own(name)).cloned();
+        let plan = form::parse(take, app.runs.limits(), app.database.engine().flavour);
+        plan.map_err(|bad| BadField {
+            name: own(bad.name),
+            ..bad
+        })
     };
     let first = plan("first", "first_isolation")?;
     Ok((first, plan("second", "second_isolation")?))

@@ -13,14 +13,15 @@ use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::download::{self, Form};
-use super::problems::{instead_of, may_be_a_page};
+use super::problems::may_be_a_page;
 use super::run_pages::{began, progress};
-use super::runs::{name_in_path, record_id, unquoted};
-use super::token;
+use super::runs::{name_in_path, record_id};
+use super::{again, token};
 use crate::console::explorations::{
     self, ExplorationPlan, FIELDS, MOST_CLIENTS, UnfitExploration, of_form, of_text,
 };
 use crate::console::pages::explore::{self, ExplorationPage, ExplorePage, RecentExploration};
+use crate::console::pages::form::{Filled, Texts};
 use crate::console::pages::{self, export, finding};
 use crate::console::record::State as Stage;
 use crate::console::runs::{Kind, RecordId, Stored};
@@ -92,13 +93,19 @@ async fn form(
     query: Result<Query<FormQuery>, QueryRejection>,
 ) -> Result<Markup, Problem> {
     let Query(query) = query.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
+    let strategy = query.strategy.map(|it| ("strategy", it));
+    let filled = Filled::new(strategy.into_iter().collect());
+    form_page(&app, &visitor, filled).await
+}
+
+/// The form with the newest explorations.
+async fn form_page(app: &App, visitor: &Visitor, filled: Filled) -> Result<Markup, Problem> {
     let recent = app.runs.store().recent(Kind::Exploration, RECENT).await?;
     let recent: Vec<_> = recent.iter().filter_map(recent_exploration).collect();
     let page = ExplorePage {
-        strategy: query.strategy.as_deref().unwrap_or("atomic_no_delay"),
+        filled,
         token: &token()?,
         most_clients: MOST_CLIENTS as i64,
-        complaint: None,
         engine: &app.database.engine().to_string(),
         recent: &recent,
     };
@@ -144,16 +151,32 @@ fn recent_exploration(stored: &Stored) -> Option<RecentExploration> {
 async fn start(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    visitor: Visitor,
     request: Request,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
+    let is_for_a_page = may_be_a_page(request.headers());
     let mut fields = Fields::read(request, FIELDS).await?;
-    let id = record_id(fields.take("id").or_else(|| fields.take("token")))?;
-    let flavour = app.database.engine().flavour;
-    let take = |name: &'static str| fields.take(name).map(unquoted);
-    let request = of_form(take, flavour)?;
-    explorations::start(&app.runs, &id, request, caller.address).await?;
-    Ok(Redirect::to(&format!("/explorations/{id}")))
+    let texts = again::texts(&mut fields, FIELDS);
+    match begin(&app, &texts, &caller).await {
+        Ok(id) => Ok(Redirect::to(&format!("/explorations/{id}")).into_response()),
+        Err(problem) if is_for_a_page && again::is_about_the_form(&problem) => {
+            let page = form_page(&app, &visitor, again::refused(texts, &problem)).await?;
+            Ok(again::page(problem, page))
+        }
+        Err(problem) => Err(problem),
+    }
 }
+
+async fn begin(app: &App, texts: &Texts, caller: &Caller) -> Result<RecordId, Problem> {
+    let id = record_id(texts)?;
+    let take = |name: &'static str| texts.get(name).cloned();
+    let request = of_form(take, app.database.engine().flavour)?;
+    explorations::start(&app.runs, &id, request, caller.address).await?;
+    Ok(id)
+}
+
+/// The fields of a scenario that a user brings.
+const BRING_FIELDS: &[&str] = &["id", "token", "name", "file", "scenario"];
 
 /// Explore a scenario of one's own
 ///
@@ -182,36 +205,44 @@ async fn bring(
     request: Request,
 ) -> Result<Response, Problem> {
     let is_for_a_page = may_be_a_page(request.headers());
-    let mut fields = Fields::read(request, &["id", "token", "name", "file", "scenario"]).await?;
-    let id = record_id(fields.take("id").or_else(|| fields.take("token")))?;
-    let brought = [fields.take("file"), fields.take("scenario")];
-    let text = brought.into_iter().flatten().map(unquoted);
-    let text = text.into_iter().find(|it| !it.trim().is_empty());
-    let text = text.unwrap_or_default();
-    let name = fields.take("name").map(unquoted);
-    let name = name.as_deref().unwrap_or("brought.toml");
-    match of_text(name, &text) {
-        Ok(request) => {
-            explorations::start(&app.runs, &id, request, caller.address).await?;
-            Ok(Redirect::to(&format!("/explorations/{id}")).into_response())
+    let mut fields = Fields::read(request, BRING_FIELDS).await?;
+    let texts = again::texts(&mut fields, BRING_FIELDS);
+    let brought = ["file", "scenario"].iter().filter_map(|it| texts.get(it));
+    let text = brought.into_iter().find(|it| !it.trim().is_empty());
+    let text = text.map_or("", String::as_str);
+    match explore_text(&app, &texts, text, &caller).await {
+        Ok(id) => Ok(Redirect::to(&format!("/explorations/{id}")).into_response()),
+        Err(problem) if is_for_a_page && again::is_about_the_form(&problem) => {
+            let complaint = Some((problem.title, problem.detail.as_str()));
+            let page = pages::scenarios::list(&token()?, complaint, text, Some(&user.username));
+            Ok(again::page(problem, page))
         }
-        Err(wrong) => {
-            let why = wrong.to_string();
-            let complaint = Some(("This is no scenario that can be explored", why.as_str()));
-            let page = pages::scenarios::list(&token()?, complaint, &text, Some(&user.username));
-            let problem = Problem::invalid(why.clone()).into_response();
-            Ok(if is_for_a_page {
-                instead_of(problem, page)
-            } else {
-                problem
-            })
-        }
+        Err(problem) => Err(problem),
     }
+}
+
+async fn explore_text(
+    app: &App,
+    texts: &Texts,
+    text: &str,
+    caller: &Caller,
+) -> Result<RecordId, Problem> {
+    let id = record_id(texts)?;
+    let name = texts.get("name").map_or("brought.toml", String::as_str);
+    let request = of_text(name, text).map_err(|wrong| Problem {
+        title: "This is no scenario that can be explored",
+        ..wrong.into()
+    })?;
+    explorations::start(&app.runs, &id, request, caller.address).await?;
+    Ok(id)
 }
 
 impl From<UnfitExploration> for Problem {
     fn from(unfit: UnfitExploration) -> Self {
-        Self::invalid(unfit.to_string())
+        Self {
+            field: unfit.field(),
+            ..Self::invalid(unfit.to_string())
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
@@ -12,6 +12,7 @@ use maud::Markup;
 use serde::Deserialize;
 
 use super::download::{self, Form};
+use super::runs::name_in_path;
 use super::token;
 use crate::console::matrix::shipped;
 use crate::console::pages::matrix::{self, CellPlace, Filters};
@@ -56,9 +57,10 @@ async fn show(
 
 async fn cell(
     visitor: Visitor,
-    Path((engine, level, strategy)): Path<(String, String, String)>,
+    path: Result<Path<(String, String, String)>, PathRejection>,
     uri: Uri,
 ) -> Result<Response, Problem> {
+    let (engine, level, strategy) = name_in_path(path)?;
     let (strategy, form) = Form::of(&strategy);
     let place = CellPlace {
         engine,

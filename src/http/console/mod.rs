@@ -3,6 +3,7 @@
 //! Each file has the routes of one kind of page. The pages themselves are in [`crate::console`].
 
 mod accounts;
+mod again;
 mod compare;
 mod download;
 mod events;

@@ -12,9 +12,11 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{download, token};
+use crate::accounts;
+use crate::console::pages::form::Filled;
 use crate::console::pages::live::Progress;
 use crate::console::pages::run;
-use crate::console::pages::runs::{Most, RecentRun, RunForm, RunsPage};
+use crate::console::pages::runs::{Holding, Most, RecentRun, RunsPage};
 use crate::console::pages::{export, parts};
 use crate::console::record::{RunPlan, RunRecord, State as Stage};
 use crate::console::runs::{Kind, Limits, Stored};
@@ -44,17 +46,24 @@ struct FormQuery {
 }
 
 impl FormQuery {
-    fn form(self) -> RunForm {
-        let usual = RunForm::default();
-        RunForm {
-            strategy: self.strategy.unwrap_or(usual.strategy),
-            requests: self.requests.unwrap_or(usual.requests),
-            wait_ms: self.wait_ms,
-            delay_ms: self.delay_ms.unwrap_or(usual.delay_ms),
-            account: self.account.unwrap_or(usual.account),
-            instances: self.instances.unwrap_or(usual.instances),
-            isolation: self.isolation.unwrap_or(usual.isolation),
-        }
+    fn filled(self) -> Filled {
+        let number = |number: Option<i64>| number.map(|it| it.to_string());
+        let pace = self.wait_ms.map(|_| "wait".to_owned());
+        let texts = [
+            ("strategy", self.strategy),
+            ("requests", number(self.requests)),
+            ("pace", pace),
+            ("wait_ms", number(self.wait_ms)),
+            ("delay_ms", number(self.delay_ms)),
+            ("account", number(self.account)),
+            ("instances", number(self.instances)),
+            ("isolation", self.isolation),
+            ("reveal", self.reveal),
+        ];
+        let given = texts
+            .into_iter()
+            .filter_map(|(name, text)| Some((name, text?)));
+        Filled::new(given.collect())
     }
 }
 
@@ -64,17 +73,33 @@ async fn list(
     query: Result<Query<FormQuery>, QueryRejection>,
 ) -> Result<Markup, Problem> {
     let Query(query) = query.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
+    form(&app, &visitor, query.filled()).await
+}
+
+/// The form with the newest runs.
+pub(super) async fn form(app: &App, visitor: &Visitor, filled: Filled) -> Result<Markup, Problem> {
     let recent = app.runs.store().recent(Kind::Run, RECENT).await?;
     let recent: Vec<_> = recent.iter().filter_map(recent_run).collect();
     let page = RunsPage {
-        reveal: query.reveal.as_deref() == Some("1"),
-        form: query.form(),
+        holding: holding(app, filled.text("account", "1")).await?,
+        filled,
         token: &token()?,
         most: most(app.runs.limits()),
-        complaint: None,
         recent: &recent,
     };
     Ok(page.page(visitor.name()))
+}
+
+/// What an account holds. None if there is no such account.
+async fn holding(app: &App, account: &str) -> Result<Option<Holding>, Problem> {
+    let Ok(account) = account.trim().parse() else {
+        return Ok(None);
+    };
+    let found = accounts::find(&app.kept, account).await?;
+    Ok(found.map(|it| Holding {
+        account,
+        balance: it.balance,
+    }))
 }
 
 /// What visitors may ask for, as forms say it.
@@ -113,10 +138,14 @@ fn recent_run(stored: &Stored) -> Option<RecentRun> {
     })
 }
 
-/// When a record began, in UTC.
+/// When a record began, in UTC and short: `29 Nov 2026, 18:35:07`.
 pub(super) fn began(stored: &Stored) -> String {
     let since_epoch = std::time::Duration::from_millis(stored.created_at.unsigned_abs());
-    httpdate::fmt_http_date(std::time::UNIX_EPOCH + since_epoch)
+    let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + since_epoch);
+    // From a date in the form of HTTP, such as `Sun, 29 Nov 2026 18:35:07 GMT`.
+    let mut words = date.split(' ').skip(1);
+    let day: Vec<_> = words.by_ref().take(3).collect();
+    format!("{}, {}", day.join(" "), words.next().unwrap_or_default())
 }
 
 /// The page of a run, in whatever state it is.

@@ -10,8 +10,10 @@ use axum::{Json, Router};
 use utoipa::{OpenApi, ToSchema};
 
 use super::download::{self, Form};
-use super::run_pages;
+use super::problems::may_be_a_page;
+use super::{again, run_pages};
 use crate::accounts;
+use crate::console::pages::form::Texts;
 use crate::console::record::{RunPlan, RunRecord};
 use crate::console::runs::form::{self, BadField};
 use crate::console::runs::{Kind, RecordId, Stored, script};
@@ -83,22 +85,37 @@ problems! {
 async fn start(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
+    visitor: Visitor,
     request: Request,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
+    let is_for_a_page = may_be_a_page(request.headers());
     let mut fields = Fields::read(request, form::FIELDS).await?;
-    let id = record_id(fields.take("id").or_else(|| fields.take("token")))?;
+    let texts = again::texts(&mut fields, form::FIELDS);
+    match begin(&app, &texts, &caller).await {
+        Ok(id) => Ok(Redirect::to(&format!("/runs/{id}")).into_response()),
+        Err(problem) if is_for_a_page && again::is_about_the_form(&problem) => {
+            let filled = again::refused(texts, &problem);
+            let page = run_pages::form(&app, &visitor, filled).await?;
+            Ok(again::page(problem, page))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn begin(app: &App, texts: &Texts, caller: &Caller) -> Result<RecordId, Problem> {
+    let id = record_id(texts)?;
     let flavour = app.database.engine().flavour;
-    let mut take = |name: &'static str| fields.take(name).map(unquoted);
-    let plan = form::parse(&mut take, app.runs.limits(), flavour)?;
-    must_have_the_account(&app, &plan).await?;
+    let take = |name: &'static str| texts.get(name).cloned();
+    let plan = form::parse(take, app.runs.limits(), flavour)?;
+    must_have_the_account(app, &plan).await?;
     let id = app.runs.name_for(id, &plan).await?;
     app.runs.start(&id, plan, caller.address).await?;
-    Ok(Redirect::to(&format!("/runs/{id}")))
+    Ok(id)
 }
 
 /// The record that a form names. A program that sends no id gets a new record.
-pub(super) fn record_id(text: Option<String>) -> Result<RecordId, Problem> {
-    match text.map(unquoted) {
+pub(super) fn record_id(texts: &Texts) -> Result<RecordId, Problem> {
+    match texts.get("id").or_else(|| texts.get("token")).cloned() {
         None => Ok(RecordId::draw()?),
         Some(text) => text.parse().map_err(|right: &str| {
             Problem::from(BadField {
@@ -205,7 +222,8 @@ async fn stop(
     Ok(Redirect::to(&format!("/runs/{}", stored.id)))
 }
 
-pub(super) fn name_in_path(name: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+/// What a path names. A path that cannot be read is a problem like any other.
+pub(super) fn name_in_path<T>(name: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
     let Path(name) = name.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
     Ok(name)
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::routing::get;
 use maud::Markup;
 
+use super::runs::name_in_path;
 use crate::console::matrix::shipped;
 use crate::console::pages::{matrix, why};
 use crate::exhibits;
@@ -30,9 +32,10 @@ async fn list(State(app): State<Arc<App>>, visitor: Visitor) -> Markup {
 async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(strategy): Path<String>,
+    strategy: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Markup, Problem> {
+    let strategy = name_in_path(strategy)?;
     let Some(specimen) = exhibits::specimen(&strategy) else {
         return Err(Problem::unknown_path(uri).await);
     };

@@ -20,11 +20,11 @@ impl Problem {
 
 impl From<BadField> for Problem {
     fn from(bad: BadField) -> Self {
-        let BadField { name, value, right } = bad;
-        Self::invalid(match value {
-            None => format!("The field {name:?} is missing; it has to be {right}."),
-            Some(value) => format!("The field {name:?} is {value:?}; it has to be {right}."),
-        })
+        let field = Some(bad.name);
+        Self {
+            field,
+            ..Self::invalid(bad.to_string())
+        }
     }
 }
 

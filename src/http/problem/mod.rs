@@ -73,6 +73,9 @@ pub struct Problem {
     /// The steps up to the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Vec<TimelineStep>>,
+    /// The field of a form that is wrong. The form's page marks it.
+    #[serde(skip)]
+    pub field: Option<&'static str>,
     /// The time for the Retry-After header.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
@@ -114,6 +117,7 @@ impl Problem {
             arrived_at_us: None,
             queued: Vec::new(),
             timeline: None,
+            field: None,
             retry_after: None,
             engine_words: None,
         }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 pub use cell::page as cell_page;
 pub use place::{Place as CellPlace, class, find, find_on, path_of};
 
-use super::form;
+use super::form::{self, Filled, Texts};
 use super::frame::{Frame, Place, percent_encoded};
 use super::parts::why_path;
 use crate::exhibits::{EXHIBITS, Exhibit};
@@ -127,12 +127,18 @@ fn filter_form(all: &[FindingData], filters: &Filters) -> Markup {
         ("safe", "safe"),
         ("unknown", "not known"),
     ];
+    let filled = Filled::new(Texts::from([
+        ("engine", filters.engine.clone()),
+        ("level", filters.level.clone()),
+        ("exhibit", filters.exhibit.clone()),
+        ("verdict", filters.verdict.clone()),
+    ]));
     html! {
-        form.filters method="get" action="/matrix" data-auto {
-            (form::select("engine", "Engine", &borrowed(&engines), &filters.engine))
-            (form::select("level", "Level", &borrowed(&levels), &filters.level))
-            (form::select("exhibit", "Exhibit", &exhibits, &filters.exhibit))
-            (form::select("verdict", "Verdict", &verdicts, &filters.verdict))
+        form.filters method="get" action="/matrix" {
+            (form::select(&filled, "engine", "Engine", &borrowed(&engines)))
+            (form::select(&filled, "level", "Level", &borrowed(&levels)))
+            (form::select(&filled, "exhibit", "Exhibit", &exhibits))
+            (form::select(&filled, "verdict", "Verdict", &verdicts))
             div.actions { button { "Show" } }
         }
     }
