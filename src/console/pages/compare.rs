@@ -7,9 +7,10 @@ use super::form::{self, Filled, Number};
 use super::frame::{Frame, Place};
 use super::live::{self, Progress};
 use super::parts::{counted, milliseconds, scroll};
-use super::run::{about, class, steps};
+use super::run::{about, class, refusal, steps};
 use super::runs::{ACCOUNT_HINT, DELAY_MS, Most, REQUESTS, STRATEGY};
 use crate::console::record::{RunRecord, VERSION};
+use crate::engine::Isolation;
 use serde::Serialize;
 
 /// The strategies that the form holds at first.
@@ -17,13 +18,19 @@ const FIRST: &str = STRATEGY;
 const SECOND: &str = "row_locking_atomic_long_delay";
 
 /// The page with the form.
-pub fn form(filled: &Filled, most: Most, token: &str, user: Option<&str>) -> Markup {
+pub fn form(
+    filled: &Filled,
+    most: Most,
+    levels: &[Isolation],
+    token: &str,
+    user: Option<&str>,
+) -> Markup {
     let strategy = |name, label, usual| {
         form::strategy(filled, name, label, usual, |exhibit| {
             exhibit != "statements"
         })
     };
-    let level = |name| form::select(filled, name, "Its level", &form::LEVELS);
+    let level = |name| form::level(filled, name, "Its level", levels);
     Frame::new("Compare two runs", Place::Compare, user).page(&html! {
         p.lead {
             "Two strategies, or one at two levels, under the same burst. The runs are made one "
@@ -94,7 +101,10 @@ struct Pair<'a> {
 
 /// The page of two runs that are over.
 pub fn page(a: &RunRecord, b: &RunRecord, user: Option<&str>) -> Markup {
-    let title = format!("{} and {}", a.plan.strategy, b.plan.strategy);
+    let title = match (&a.plan.strategy, &b.plan.strategy) {
+        (one, other) if one == other => format!("{one} at {} and {}", level(a), level(b)),
+        (one, other) => format!("{one} and {other}"),
+    };
     let pair = Pair {
         version: VERSION,
         kind: "compare",
@@ -103,22 +113,41 @@ pub fn page(a: &RunRecord, b: &RunRecord, user: Option<&str>) -> Markup {
     };
     Frame::new(&title, Place::Compare, user).page(&html! {
         (figures(a, b))
+        (came_of("A", a))
+        (came_of("B", b))
         (picture(Kind::Compare, &pair))
-        (table_of(a, "steps-a", "a-s"))
-        (table_of(b, "steps-b", "b-s"))
+        (table_of("A", a, "steps-a", "a-s"))
+        (table_of("B", b, "steps-b", "b-s"))
         p.row {
-            a.button href={ "/runs/" (a.id) } { "The first run" }
-            a.button href={ "/runs/" (b.id) } { "The second run" }
+            a.button href={ "/runs/" (a.id) } { "Run A" }
+            a.button href={ "/runs/" (b.id) } { "Run B" }
             a.button href="/compare" { "Compare others" }
             button.quiet type="button" data-copy="link" hidden { "Copy the link" }
         }
     })
 }
 
-fn table_of(run: &RunRecord, id: &str, prefix: &str) -> Markup {
+/// What came of a run, with its refusals and its notes.
+fn came_of(letter: &str, run: &RunRecord) -> Markup {
+    html! {
+        @if let Some(verdict) = &run.verdict {
+            p {
+                b { (letter) ": " }
+                span class={ "tag " (class(verdict.kind)) } { (verdict.title) }
+                " " (verdict.sentence)
+            }
+        }
+        @if !run.refusals.is_empty() {
+            ul { @for it in &run.refusals { (refusal(it)) } }
+        }
+        @for note in &run.notes { p.faint { (letter) ": " (note) } }
+    }
+}
+
+fn table_of(letter: &str, run: &RunRecord, id: &str, prefix: &str) -> Markup {
     html! {
         details {
-            summary { (run.plan.strategy) ": its steps as a table" }
+            summary { (letter) ": " (run.plan.strategy) ", its steps as a table" }
             p.over { (about(run)) }
             (steps(run, id, prefix))
         }
@@ -146,8 +175,8 @@ fn figures(a: &RunRecord, b: &RunRecord) -> Markup {
             thead {
                 tr {
                     th scope="col" { span.hidden { "Figure" } }
-                    th scope="col" { (a.plan.strategy) }
-                    th scope="col" { (b.plan.strategy) }
+                    th scope="col" { "A: " (a.plan.strategy) }
+                    th scope="col" { "B: " (b.plan.strategy) }
                 }
             }
             tbody {
@@ -157,17 +186,7 @@ fn figures(a: &RunRecord, b: &RunRecord) -> Markup {
             }
         }
     };
-    html! {
-        @for (letter, run) in [("First: ", a), ("Second: ", b)] {
-            @if let Some(verdict) = &run.verdict {
-                p {
-                    (letter) span class={ "tag " (class(verdict.kind)) } { (verdict.title) }
-                    " " (verdict.sentence)
-                }
-            }
-        }
-        (scroll("Figures", &table))
-    }
+    scroll("Figures", &table)
 }
 
 fn title(run: &RunRecord) -> String {

@@ -9,6 +9,7 @@ use super::parts::scroll;
 use super::problem::complaint;
 use super::report::{Findings, findings};
 use crate::console::record::State;
+use crate::engine::Isolation;
 use crate::explore::report::Report;
 
 /// An exploration in the list.
@@ -35,6 +36,8 @@ pub struct ExplorePage<'a> {
     pub token: &'a str,
     /// The most clients that a visitor may ask for.
     pub most_clients: i64,
+    /// The isolation levels of this lab's engine.
+    pub levels: &'a [Isolation],
     /// The engine, in words.
     pub engine: &'a str,
     /// The newest explorations.
@@ -101,7 +104,7 @@ impl ExplorePage<'_> {
                 (filled.carried(&CARRIED))
                 (form::strategy(filled, "strategy", "Strategy", "atomic_no_delay", |_| true))
                 (form::number(filled, clients))
-                (form::select(filled, "isolation", "Isolation level", &form::LEVELS))
+                (form::level(filled, "isolation", "Isolation level", self.levels))
                 div.actions { button.primary data-busy="Starting…" { "Explore" } }
             }
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::problem::complaint;
-use crate::exhibits::EXHIBITS;
+use crate::engine::Isolation;
+use crate::exhibits::{EXHIBITS, Exhibit};
 
 /// The texts that a form holds, by the names of its fields.
 pub type Texts = BTreeMap<&'static str, String>;
@@ -142,6 +143,13 @@ pub fn select(filled: &Filled, name: &str, label: &str, options: &[(&str, &str)]
     }
 }
 
+/// A choice of an isolation level, of those that differ on this lab's engine.
+pub fn level(filled: &Filled, name: &str, label: &str, levels: &[Isolation]) -> Markup {
+    let levels = levels.iter().map(|it| (it.sql(), it.sql()));
+    let options: Vec<_> = [("", "the lab's own")].into_iter().chain(levels).collect();
+    select(filled, name, label, &options)
+}
+
 /// A choice of a strategy, grouped by exhibit. `may_be` says which exhibits are offered.
 pub fn strategy(
     filled: &Filled,
@@ -152,7 +160,7 @@ pub fn strategy(
 ) -> Markup {
     let chosen = filled.text(name, usual);
     let exhibits = EXHIBITS.iter().filter(|it| may_be(it.name));
-    let names = |exhibit: &crate::exhibits::Exhibit| -> Vec<_> {
+    let names = |exhibit: &Exhibit| -> Vec<_> {
         let specimens = (exhibit.specimens)().into_iter();
         specimens.map(|it| it.full_name()).collect()
     };
@@ -182,15 +190,6 @@ fn refused_option(filled: &Filled, name: &str, chosen: &str, is_offered: bool) -
         @if filled.is_wrong(name) && !is_offered { option value=(chosen) selected { (chosen) } }
     }
 }
-
-/// The four isolation levels, and the lab's own.
-pub const LEVELS: [(&str, &str); 5] = [
-    ("", "the lab's own"),
-    ("READ UNCOMMITTED", "READ UNCOMMITTED"),
-    ("READ COMMITTED", "READ COMMITTED"),
-    ("REPEATABLE READ", "REPEATABLE READ"),
-    ("SERIALIZABLE", "SERIALIZABLE"),
-];
 
 #[cfg(test)]
 mod tests {

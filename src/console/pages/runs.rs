@@ -6,6 +6,7 @@ use super::form::{self, Filled, Number};
 use super::frame::{Frame, Place};
 use super::parts::scroll;
 use crate::console::record::State;
+use crate::engine::Isolation;
 
 /// The strategy that the form holds at first.
 pub const STRATEGY: &str = "non_atomic_long_delay";
@@ -72,6 +73,8 @@ pub struct RunsPage<'a> {
     pub token: &'a str,
     /// The most that may be asked for.
     pub most: Most,
+    /// The isolation levels of this lab's engine.
+    pub levels: &'a [Isolation],
     /// What the form's account holds now. None if there is no such account.
     pub holding: Option<Holding>,
     /// The newest runs.
@@ -103,7 +106,7 @@ impl RunsPage<'_> {
                 (form::strategy(filled, "strategy", "Strategy", STRATEGY, may_be))
                 (self.numbers())
                 (release(filled, self.most.seconds))
-                (form::select(filled, "isolation", "Isolation level", &form::LEVELS))
+                (form::level(filled, "isolation", "Isolation level", self.levels))
                 @if is_asked { (prediction(filled, self.holding)) }
                 div.actions {
                     button.primary data-busy="Starting…" { "Start the run" }
@@ -248,6 +251,7 @@ mod tests {
             filled: Filled::new(texts.collect()),
             token: "t0ken",
             most: MOST,
+            levels: &[Isolation::Serializable],
             holding: Some(Holding {
                 account: 1,
                 balance: 10_800,
@@ -266,6 +270,10 @@ mod tests {
         );
         assert!(page.contains(r#"<option value="orders/bakery">"#));
         assert!(!page.contains("statement_torn"));
+        assert!(
+            !page.contains("READ COMMITTED"),
+            "this engine has no such level"
+        );
     }
 
     #[test]

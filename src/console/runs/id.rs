@@ -39,6 +39,19 @@ impl RecordId {
         Self(hash.iter().take(LENGTH).map(letter).collect())
     }
 
+    /// The name of what a form asks for that was drawn this name. The same texts have the same name,
+    /// so a form that is sent twice starts one run, and a form that was changed starts another.
+    #[must_use]
+    pub fn with<'t>(&self, texts: impl Iterator<Item = (&'t str, &'t str)>) -> Self {
+        let mut hash = Sha256::new_with_prefix(&self.0);
+        for text in texts.flat_map(|(name, text)| [name, text]) {
+            hash.update(text.len().to_be_bytes());
+            hash.update(text);
+        }
+        let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte % 32)]);
+        Self(hash.finalize().iter().take(LENGTH).map(letter).collect())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

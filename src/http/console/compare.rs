@@ -81,7 +81,8 @@ async fn show(
 
 fn form_page(app: &App, visitor: &Visitor, filled: &Filled) -> Result<Markup, Problem> {
     let (most, token) = (most(app.runs.limits()), token()?);
-    Ok(compare::form(filled, most, &token, visitor.name()))
+    let levels = app.database.engine().flavour.isolation_levels();
+    Ok(compare::form(filled, most, levels, &token, visitor.name()))
 }
 
 /// Two runs beside each other, or how far they are.

@@ -106,6 +106,7 @@ async fn form_page(app: &App, visitor: &Visitor, filled: Filled) -> Result<Marku
         filled,
         token: &token()?,
         most_clients: MOST_CLIENTS as i64,
+        levels: app.database.engine().flavour.isolation_levels(),
         engine: &app.database.engine().to_string(),
         recent: &recent,
     };

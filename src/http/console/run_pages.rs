@@ -85,6 +85,7 @@ pub(super) async fn form(app: &App, visitor: &Visitor, filled: Filled) -> Result
         filled,
         token: &token()?,
         most: most(app.runs.limits()),
+        levels: app.database.engine().flavour.isolation_levels(),
         recent: &recent,
     };
     Ok(page.page(visitor.name()))

@@ -113,17 +113,25 @@ async fn begin(app: &App, texts: &Texts, caller: &Caller) -> Result<RecordId, Pr
     Ok(id)
 }
 
-/// The record that a form names. A program that sends no id gets a new record.
+/// The record that a form names: a program by an id, and a page by a token and all that was typed.
+/// A program that sends neither gets a new record.
 pub(super) fn record_id(texts: &Texts) -> Result<RecordId, Problem> {
-    match texts.get("id").or_else(|| texts.get("token")).cloned() {
-        None => Ok(RecordId::draw()?),
-        Some(text) => text.parse().map_err(|right: &str| {
+    let named = |text: &String| {
+        text.parse().map_err(|right: &str| {
             Problem::from(BadField {
                 name: "id",
                 right: right.to_owned(),
-                value: Some(text),
+                value: Some(text.clone()),
             })
-        }),
+        })
+    };
+    match (texts.get("id"), texts.get("token")) {
+        (Some(id), _) => named(id),
+        (None, Some(token)) => {
+            let token: RecordId = named(token)?;
+            Ok(token.with(texts.iter().map(|(name, text)| (*name, text.as_str()))))
+        }
+        (None, None) => Ok(RecordId::draw()?),
     }
 }
 

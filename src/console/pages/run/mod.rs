@@ -6,7 +6,7 @@ mod verdict;
 use maud::{Markup, html};
 
 pub use table::steps;
-pub use verdict::{banner, class};
+pub use verdict::{banner, class, refusal};
 
 use super::embed::{Kind, picture};
 use super::frame::{Frame, Place};
@@ -84,8 +84,14 @@ fn how(plan: &RunPlan) -> String {
         0 | 1 => String::new(),
         several => format!(" · {several} instances"),
     };
-    let (exhibit, delay) = (&plan.exhibit, plan.delay_ms);
-    format!("{exhibit} · {pace} · thinks {delay} ms{instances}")
+    // Each request draws its own delay. Only the strategies of this name have one.
+    let thinks = match plan.delay_ms {
+        longest if plan.strategy.contains("long_delay") => {
+            format!(" · thinks {} to {longest} ms", longest / 2)
+        }
+        _ => String::new(),
+    };
+    format!("{} · {pace}{thinks}{instances}", plan.exhibit)
 }
 
 /// The engine and its level, in words.
@@ -140,7 +146,7 @@ fn losses(record: &RunRecord) -> Markup {
     html! {
         @if !record.losses.is_empty() {
             section.losses aria-labelledby="losses" {
-                h2 #losses { "What was lost" }
+                h2 #losses { (if record.plan.exhibit == "deposits" { "What was lost" } else { "What went wrong" }) }
                 ol {
                     @for (at, loss) in (1..).zip(&record.losses) {
                         li id={ "loss-" (at) } {
@@ -157,11 +163,12 @@ fn losses(record: &RunRecord) -> Markup {
 /// Which request lost something, and to which.
 fn pair(record: &RunRecord, lost: usize, by: usize) -> String {
     let number = |lane: usize| record.lanes.get(lane).map_or(0, |lane| lane.request);
-    format!(
-        "Request {}, overwritten by request {}",
-        number(lost),
-        number(by)
-    )
+    let how = match record.plan.exhibit.as_str() {
+        "orders" => "with the number of",
+        "exports" => "mixed with",
+        _ => "overwritten by",
+    };
+    format!("Request {}, {how} request {}", number(lost), number(by))
 }
 
 /// The run as files.

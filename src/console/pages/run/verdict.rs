@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::console::pages::parts::{Fact, counted, facts, verdict};
-use crate::console::record::{RunRecord, RunVerdict, VerdictKind};
+use crate::console::record::{RefusalKind, RunRecord, RunVerdict, VerdictKind};
 
 /// The verdict with its figures. Nothing if there is none.
 pub fn banner(record: &RunRecord) -> Markup {
@@ -67,20 +67,25 @@ fn prediction(record: &RunRecord, it: &RunVerdict) -> Markup {
     }
 }
 
+/// A refusal in words, as an item of a list.
+pub fn refusal(it: &RefusalKind) -> Markup {
+    html! {
+        li {
+            b { (counted(it.requests, "request", "requests")) }
+            @if let Some(fault) = &it.fault { ", " (fault.replace('_', " ")) }
+            @if let Some(code) = &it.code { " (" code { (code) } ")" }
+            ": " (it.words)
+        }
+    }
+}
+
 fn refusals(record: &RunRecord) -> Markup {
     html! {
         @if !record.refusals.is_empty() {
             section aria-labelledby="refusals" {
                 h2 #refusals { "What was refused" }
                 ul {
-                    @for it in &record.refusals {
-                        li {
-                            b { (counted(it.requests, "request", "requests")) }
-                            @if let Some(fault) = &it.fault { ", " (fault.replace('_', " ")) }
-                            @if let Some(code) = &it.code { " (" code { (code) } ")" }
-                            ": " (it.words)
-                        }
-                    }
+                    @for it in &record.refusals { (refusal(it)) }
                 }
             }
         }
