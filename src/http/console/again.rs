@@ -5,7 +5,6 @@ use axum::response::{IntoResponse as _, Response};
 use maud::Markup;
 
 use super::problems::instead_of;
-use super::runs::unquoted;
 use crate::console::pages::form::{Filled, Refusal, Texts};
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
@@ -14,6 +13,11 @@ use crate::http::problem::Problem;
 pub(super) fn texts(fields: &mut Fields, names: &'static [&'static str]) -> Texts {
     let given = |name: &&'static str| Some((*name, unquoted(fields.take(name)?)));
     names.iter().filter_map(given).collect()
+}
+
+/// A JSON object's fields come as JSON: a text is in quotes there.
+fn unquoted(text: String) -> String {
+    serde_json::from_str(&text).unwrap_or(text)
 }
 
 /// Whether a problem is for the form that was sent: a field is wrong, or there is no place.

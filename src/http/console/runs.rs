@@ -135,11 +135,6 @@ pub(super) fn record_id(texts: &Texts) -> Result<RecordId, Problem> {
     }
 }
 
-/// A JSON object's fields come as JSON: a text is in quotes there.
-pub(super) fn unquoted(text: String) -> String {
-    serde_json::from_str(&text).unwrap_or(text)
-}
-
 pub(super) async fn must_have_the_account(app: &App, plan: &RunPlan) -> Result<(), Problem> {
     if plan.exhibit == "orders" || accounts::find(&app.kept, plan.account).await?.is_some() {
         return Ok(());
