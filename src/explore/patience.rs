@@ -40,9 +40,12 @@ const BEFORE_ASKING_ABOUT_A_COMMIT: Duration = Duration::from_millis(10);
 const UNTIL_IT_HAS_LOOKED: Duration = Duration::from_millis(50);
 
 /// A wait for an unknown connection that lasts longer than this counts. PostgreSQL's own helpers
-/// let go sooner, and so does another lane that makes or empties a table. A lane whose client is
-/// parked with the lock may take longer: then the run is made again.
+/// let go sooner.
 const STRANGERS_HOLD: Duration = Duration::from_millis(200);
+
+/// If a client waits longer than this for another lane, its run is made again. A lane that changes
+/// a table lets go sooner, and so does nearly every run.
+const OTHER_LANES_HOLD: Duration = Duration::from_secs(1);
 
 /// A wait cycle that lasts longer than this is one that InnoDB's deadlock detector has missed. The
 /// detector breaks a cycle within a millisecond or never, and cannot be asked which.
@@ -94,7 +97,7 @@ impl Patience {
             Standstill::No => None,
             Standstill::Queue => Some(all_have_looked),
             Standstill::BehindAStranger => Some(all_have_looked.max(STRANGERS_HOLD)),
-            Standstill::BehindAnotherLane => Some(STRANGERS_HOLD),
+            Standstill::BehindAnotherLane => Some(OTHER_LANES_HOLD),
             Standstill::Circle => Some(CIRCLES_LAST),
         }
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::connection::answered;
-use super::{ConnectionId, Database, Fault, Flavour, Pools, SessionsOf};
+use super::{ConnectionId, Database, Fault, Flavour, Pools};
 use report::SharedReport;
 
 /// One connection that waits for a lock.
@@ -79,12 +79,11 @@ pub enum Standstill {
     No,
     /// All wait, in the end for a client that is not among them.
     Queue,
-    /// The same, but some of them for a connection of which nothing is known: on PostgreSQL a
-    /// helper of the engine's, on MySQL another lane that changes a table. Both let go by
-    /// themselves.
+    /// The same on PostgreSQL, but some of them for a connection of which nothing is known. It may
+    /// be a helper of the engine's, which lets go by itself.
     BehindAStranger,
-    /// The same where lanes of MySQL share a database: a client of another lane has the lock. It
-    /// says nothing about this run.
+    /// The same on MySQL: another lane has the lock. It changes a table, or its rows are in the
+    /// same database, and a lock on a gap reaches too far. It says nothing about this run.
     BehindAnotherLane,
     /// All wait, and some of them for each other: a deadlock, which the engine breaks when it sees
     /// it. InnoDB does not always see it. Its detector follows one blocker of each client. If a
@@ -134,13 +133,12 @@ pub(super) async fn standstill(
     match (database.engine.flavour, &database.pools, seen) {
         // PostgreSQL breaks every circle: a client that has waited for a while looks for one.
         (Flavour::Postgres, _, Standstill::Circle) => Ok(Standstill::No),
-        (Flavour::Postgres | Flavour::MySql, _, Standstill::Queue)
+        (flavour @ (Flavour::Postgres | Flavour::MySql), _, Standstill::Queue)
             if at_rest.is_some_and(|it| !wait_for(connections, it, &waits)) =>
         {
-            Ok(if lanes_share(database) {
-                Standstill::BehindAnotherLane
-            } else {
-                Standstill::BehindAStranger
+            Ok(match flavour {
+                Flavour::MySql => Standstill::BehindAnotherLane,
+                _ => Standstill::BehindAStranger,
             })
         }
         // The fast report does not say for whom they wait. A single client cannot be in a circle.
@@ -151,12 +149,6 @@ pub(super) async fn standstill(
         }
         _ => Ok(seen),
     }
-}
-
-/// Whether several lanes work in one database: those of MySQL for the lab's own code.
-fn lanes_share(database: &Database) -> bool {
-    let is_the_labs = database.settings.sessions == SessionsOf::TheLab;
-    is_the_labs && database.engine.flavour == Flavour::MySql
 }
 
 /// Whether each of these connections waits for one that is among them or at rest. If there is no

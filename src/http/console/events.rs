@@ -217,8 +217,8 @@ impl Watcher {
         }
         let stored = self.glance().await?;
         let number = stored.progress["event"].as_u64().unwrap_or(0);
-        if self.last > number {
-            // A number from before a restart is no event of this run.
+        // The end has the next number. One beyond it is from before a restart.
+        if self.last > number.saturating_add(1) {
             self.last = 0;
         }
         if number > self.last {
