@@ -290,7 +290,7 @@ async fn a_form_that_was_changed_starts_another_run(engine: TestEngine) {
     let id = RecordId::draw().unwrap();
     let form = |requests: &'static str| {
         [
-            ("id", id.as_str().to_owned()),
+            ("token", id.as_str().to_owned()),
             ("strategy", "atomic_update".to_owned()),
             ("requests", requests.to_owned()),
         ]

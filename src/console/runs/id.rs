@@ -39,8 +39,8 @@ impl RecordId {
         Self(hash.iter().take(LENGTH).map(letter).collect())
     }
 
-    /// The name of what a form asks for that was drawn this name. The same texts have the same name,
-    /// so a form that is sent twice starts one run, and a form that was changed starts another.
+    /// The name of what a form asks for that was drawn this name. The same texts have the same
+    /// name. So a form that is sent twice starts one run, and a form that was changed another.
     #[must_use]
     pub fn with<'t>(&self, texts: impl Iterator<Item = (&'t str, &'t str)>) -> Self {
         let mut hash = Sha256::new_with_prefix(&self.0);

@@ -160,20 +160,6 @@ impl Runs {
         Ok(inserted)
     }
 
-    /// The name of a run with this plan, given the name that came with its form. Who goes back and
-    /// changes the form sends the old name with another plan: that is another run.
-    pub async fn name_for(&self, id: RecordId, plan: &RunPlan) -> Result<RecordId, Fault> {
-        let plan = json!(plan);
-        let mut id = id;
-        while let Some(stored) = self.0.store.glance(&id).await? {
-            if stored.plan == plan {
-                break;
-            }
-            id = id.next();
-        }
-        Ok(id)
-    }
-
     /// Asks to stop a run, whichever replica runs it.
     pub async fn stop(&self, id: &RecordId) -> Result<(), Fault> {
         self.0.store.ask_to_stop(id).await?;

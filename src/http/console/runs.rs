@@ -108,7 +108,6 @@ async fn begin(app: &App, texts: &Texts, caller: &Caller) -> Result<RecordId, Pr
     let take = |name: &'static str| texts.get(name).cloned();
     let plan = form::parse(take, app.runs.limits(), flavour)?;
     must_have_the_account(app, &plan).await?;
-    let id = app.runs.name_for(id, &plan).await?;
     app.runs.start(&id, plan, caller.address).await?;
     Ok(id)
 }
