@@ -22,8 +22,8 @@ const PARALLEL: usize = 4;
 /// How often it is looked whether a visitor has asked another replica for a stop.
 const LOOK_FOR_A_STOP: Duration = Duration::from_millis(250);
 
-/// How often it is said that an exploration still runs, where the store has no rhythm of its own.
-const RARE_HEARTBEAT: Duration = Duration::from_secs(20);
+/// How often it is said on SQLite that an exploration still runs.
+const RARE_HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Why an exploration was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
