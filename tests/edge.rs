@@ -90,7 +90,7 @@ async fn what_would_not_fit_the_sum_is_refused_by_those_who_do_not_know_it(engin
         refused.unwrap_err().refusal,
         Refusal::Overflow { balance: 1 }
     );
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
 }
 
 async fn clients_who_meet_at_the_edge_do_not_cross_it(engine: TestEngine) {

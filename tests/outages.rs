@@ -69,7 +69,7 @@ async fn a_healthy_lab_is_ready_and_nothing_is_written_for_it(engine: TestEngine
     assert_eq!((account.balance, account.transactions), (0, 0));
     let keys = "SELECT id FROM idempotency_keys";
     assert!(lab.database.rows(keys, &[]).await.unwrap().is_empty());
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
 }
 
 async fn a_lab_without_its_tables_is_not_ready_and_says_why(engine: TestEngine) {
@@ -154,7 +154,7 @@ async fn a_cancelled_statement_is_interrupted_and_keeps_nothing(engine: TestEngi
     assert_eq!(failure.outcome, Outcome::Refused);
     holder.finish().await.unwrap();
     assert_eq!(lab.account().await.balance, 100);
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
 }
 
 async fn a_statement_that_the_server_has_forgotten_is_prepared_again(engine: TestEngine) {

@@ -87,7 +87,7 @@ async fn a_snapshot_balances_at_every_level(engine: TestEngine) {
         assert_eq!((statement.balance, statement.transactions), (0, 0));
         assert!(statement.latest.is_empty(), "{level}");
         assert_eq!(lab.account().await.balance, 100);
-        assert!(!lab.has_open_transactions().await);
+        lab.until_nothing_is_open().await;
     }
 }
 
@@ -286,7 +286,7 @@ async fn what_is_asked_for_wrongly_is_named() {
         let response = service.get(&format!("/accounts/{path}")).send().await;
         problem_with(response.unwrap(), status, kind, named).await;
     }
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
     service.stop().await;
 }
 

@@ -118,7 +118,7 @@ async fn nothing_is_left_behind(engine: TestEngine) {
     };
     let accounts = accounts::list(&lab.database, page).await.unwrap();
     assert_eq!(accounts.len(), 1, "only the first account: {accounts:?}");
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
 }
 
 /// PostgreSQL's lanes are schemas of the database. MySQL's are databases, and are counted where a

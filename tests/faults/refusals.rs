@@ -64,7 +64,7 @@ async fn overflow_is_refused_and_keeps_nothing(engine: TestEngine) {
         (audit.balance, audit.transactions, audit.lost),
         (balance.into(), 0, 0)
     );
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
 }
 
 async fn an_unknown_account_is_refused_and_keeps_nothing(engine: TestEngine) {
@@ -94,7 +94,7 @@ async fn an_unknown_account_is_refused_and_keeps_nothing(engine: TestEngine) {
             );
         }
     }
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
 }
 
 /// InnoDB gives up the statement and leaves the transaction open: the session has to roll it back.
@@ -114,7 +114,7 @@ async fn a_lock_timeout_is_refused_and_the_next_deposit_works(engine: TestEngine
     assert_eq!(failure.outcome, Outcome::Refused);
 
     a.finish().await.unwrap();
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
     let c = Client::start(&lab.database, locking).await;
     c.finish().await.unwrap();
     let account = lab.account().await;

@@ -94,7 +94,7 @@ async fn a_deadlock_has_one_victim_and_is_rolled_back(engine: TestEngine) {
     }
     assert_eq!(victims, 1);
     assert_eq!(lab.account().await.balance, 1);
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
 }
 
 /// InnoDB has rolled the victim's transaction back: what it writes after that is in autocommit, and
@@ -161,7 +161,7 @@ async fn a_commit_can_be_refused_and_keeps_nothing(engine: TestEngine) {
 
     let untouched = accounts::find(&lab.database, other).await.unwrap().unwrap();
     assert_eq!((lab.account().await.balance, untouched.balance), (1, 0));
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
     for _ in 0..2 {
         let client = Client::start(&lab.database, Strategy::named("atomic_no_delay").unwrap());
         client.await.finish().await.unwrap();
@@ -180,5 +180,5 @@ async fn a_transaction_with_a_refusal_in_it_cannot_be_committed(engine: TestEngi
     assert_eq!(session.commit().await.unwrap_err(), refusal);
     assert_eq!(session.end().await, Kept::Nothing);
     assert_eq!(lab.account().await.balance, 0);
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
 }

@@ -271,7 +271,7 @@ async fn a_change_that_fails_keeps_no_other_waiting() {
             matches!(unknown, Err(ChangeError::UnknownTransaction { .. })),
             "{unknown:?}"
         );
-        assert!(!lab.has_open_transactions().await);
+        lab.until_nothing_is_open().await;
     }
 }
 

@@ -235,6 +235,15 @@ impl Lab {
         }
     }
 
+    /// Waits until no client has an open transaction. The engine's own lists may be behind the
+    /// answer to a commit.
+    pub async fn until_nothing_is_open(&self) {
+        until("nothing is left open", || async {
+            !self.has_open_transactions().await
+        })
+        .await;
+    }
+
     /// Whether a transaction in this database waits for a lock, asked of InnoDB.
     pub async fn somebody_waits(&self) -> bool {
         let Address::MySql(options) = &self.address else {

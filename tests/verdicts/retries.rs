@@ -56,7 +56,7 @@ async fn a_client_that_is_overtaken_each_time_gives_up(engine: TestEngine) {
     assert_eq!(b.finish().await, Err(gave_up));
     let account = lab.account().await;
     assert_eq!((account.balance, account.lost), (600, 0));
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
 }
 
 /// At SERIALIZABLE whatever the session's level: both have read, and each is in the way of the
@@ -145,7 +145,7 @@ async fn a_statement_retried_after_a_deadlock_is_in_no_transaction(engine: TestE
     victim.go_and_wait_for_lock().await;
     assert!(winner.finish().await.is_ok());
     victim.go_to("commit").await;
-    assert!(!lab.has_open_transactions().await);
+    lab.until_nothing_is_open().await;
     let receipt = victim.finish().await.unwrap();
     assert_eq!(receipt.attempts, 2, "the repeated statement is one");
     let account = lab.account().await;
