@@ -71,7 +71,7 @@ async fn assert_losses_are_drawn(visit: &Visit, record: &Value) {
         let link = format!("#loss-{number} a");
         visit.browser.click(&link).await;
         visit.browser.shows("#picture .story", sentence).await;
-        let drawn = visit.browser.run(ARROW, &[loss.clone()]).await;
+        let drawn = visit.browser.run(ARROW, std::slice::from_ref(loss)).await;
         assert_arrow(loss, &drawn);
     }
 }
@@ -214,7 +214,7 @@ fn assert_values_are_of(steps: &[Value], drawn: &Value) {
         let number = text.rsplit(' ').next().unwrap();
         let found = values
             .iter()
-            .position(|it| it["value"].to_string() == number);
+            .position(|it| it["value"].as_i64() == number.parse().ok());
         let step = values.remove(found.unwrap_or_else(|| panic!("{text} is of no step: {drawn}")));
         let word = text.split(' ').next().unwrap();
         let is_right = match step["kind"].as_str().unwrap() {

@@ -58,7 +58,7 @@ fn shown(file: String, text: &str, first: u32) -> SourceText {
 fn first_function(text: &str) -> u32 {
     let lines: Vec<_> = text.lines().collect();
     let is_function = |it: &&str| it.starts_with("pub async fn ") || it.starts_with("async fn ");
-    let Some(at) = lines.iter().position(|it| is_function(it)) else {
+    let Some(at) = lines.iter().position(is_function) else {
         return 1;
     };
     let about = lines[..at].iter().rev();

@@ -11,11 +11,12 @@ use crate::console::stepped::{SourceText, SteppedRun};
 /// A schedule with all that belongs to it. `script` is the same as SQL.
 pub fn whole(run: &SteppedRun, script: &str) -> Markup {
     html! {
-        (banner(run))
         div.beside {
             div { (picture(Kind::Schedule, run)) }
             @if let Some(source) = &run.source { (code(source)) }
         }
+        // Below the picture, which asks before it tells.
+        (banner(run))
         (table::steps(run))
         (again(run, script))
     }
