@@ -12,7 +12,7 @@ use crate::step::Action;
 /// What was stored, before the first step of a run and after each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Looks {
-    /// Nobody has looked.
+    /// There was no look.
     None,
     /// One for the beginning, and one for each row of the trace. Empty where it is not known.
     Seen(Vec<StoredValue>, Vec<Vec<StoredValue>>),

@@ -151,7 +151,7 @@ pub async fn run_schedule(
 /// How a run is watched.
 pub(super) struct RunSetting<'j> {
     pub(super) pace: Pace,
-    /// Looks at what is stored after each step. None if nobody looks.
+    /// Looks at what is stored after each step. None if no look is wanted.
     pub(super) looked_at_by: Option<&'j Arc<dyn Judge>>,
 }
 

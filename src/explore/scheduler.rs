@@ -69,7 +69,7 @@ pub(super) struct Scheduler<'d> {
     patience: Patience,
     /// Whether the patience was too short, so that the run says nothing.
     is_hasty: bool,
-    /// Looks at what is stored after each step. None if nobody looks.
+    /// Looks at what is stored after each step. None if no look is wanted.
     pub(super) looker: Option<Looker>,
     /// Aborts the clients when the run is dropped.
     _tasks: JoinSet<()>,

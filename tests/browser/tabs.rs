@@ -105,7 +105,7 @@ async fn a_form_that_is_sent_twice_makes_one_run(engine: TestEngine) {
 
     assert_eq!(visit.lab.account().await.transactions, 2);
 
-    // Who goes back to the form and presses the button wants another run.
+    // A visitor who goes back to the form and presses the button wants another run.
     browser.client.back().await.unwrap();
     browser.press("Start the run").await;
     until("another run is shown", || async {

@@ -194,7 +194,7 @@ fn verdict(plan: &RunPlan, report: &Report, figures: &Figures, losses: &[Loss]) 
     let sentence = match (&verdict, figures.of_others, losses.first()) {
         (Verdict::Anomaly { .. }, Some(others), _) => format!(
             "{others} transactions in the account are not from this run, so what is missing may be \
-             theirs. Choose an account that nobody else uses."
+             theirs. Choose an account that no other client uses."
         ),
         (Verdict::Anomaly { .. }, None, Some(loss)) => loss.sentence.clone(),
         (Verdict::Anomaly { explanation, .. }, None, None) => example(report, explanation),

@@ -1,4 +1,4 @@
-//! Reading a report that somebody brings: the JSON of any `racy explore`.
+//! Reading a report that a visitor brings: the JSON of any `racy explore`.
 
 use std::fmt;
 
