@@ -8,12 +8,13 @@
 //!    [`exhibits::statements`] (reading an account while it changes), [`exhibits::orders`] (order
 //!    numbers) and [`exhibits::exports`] (a CSV file that several clients write).
 //! 2. [`step`]: one visible action of a strategy, and the observer that stands around it.
-//!    [`verdict`]: how a client and a run can end. [`exhibits::card`]: what a strategy is expected
-//!    to do.
+//!    [`footprint`]: what a step touches. [`verdict`]: how a client and a run can end.
+//!    [`exhibits::card`]: what a strategy is expected to do.
 //! 3. [`engine`]: the session that runs the steps, the engines behind it, and their refusals. It is
 //!    the only room that knows the database driver.
 //! 4. [`explore`]: every schedule of a few clients, instead of the luck of a load test. The gate at
 //!    which a client parks is [`explore::Gate`]; a whole exploration is an [`explore::Job`].
+//!    [`scenarios`] are files that a user brings, and [`proxy`] holds an application's statements.
 //! 5. [`accounts`]: what several exhibits share. [`recorder`] keeps the steps of a request.
 //! 6. [`observe`]: timelines for people, and the metrics. [`watch`] shows the metrics live.
 //! 7. [`http`]: the service, one router for each exhibit.
@@ -44,9 +45,11 @@ pub mod descriptors;
 pub mod engine;
 pub mod exhibits;
 pub mod explore;
+pub mod footprint;
 pub mod http;
 pub mod keeper;
 pub mod observe;
+pub mod proxy;
 pub mod recorder;
 pub mod scenarios;
 pub mod step;

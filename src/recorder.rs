@@ -123,7 +123,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::step::{Action, Effect, Ending, Unobserved};
+    use crate::step::{Action, Ending, Unobserved};
 
     /// Records this many steps, numbered from 1. Returns how many were left out, and the numbers of
     /// those that were kept.
@@ -132,14 +132,7 @@ mod tests {
         let now = Instant::now();
         for number in 1..=count {
             recorder.after(&Record {
-                step: Step {
-                    action: Action::Write,
-                    label: "a step".into(),
-                    sql: None,
-                    args: Vec::new(),
-                    effect: Effect::Local,
-                    at: None,
-                },
+                step: Step::beside(Action::Write, "a step"),
                 started: now,
                 ended: now,
                 ending: Ending::Done(Some(number)),

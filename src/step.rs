@@ -8,12 +8,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::answer::Answer;
+use crate::footprint::Footprint;
 
 /// What kind of action a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,6 +39,22 @@ pub enum Action {
     Think,
     /// Time passes between a lost attempt and the next one.
     Pause,
+    /// A request is sent to an application.
+    Request,
+    /// The application has answered it.
+    Answer,
+    /// The client waits for something outside the database.
+    Outside,
+}
+
+impl Action {
+    /// Whether it is no statement and touches nothing, so that it does not matter when it happens.
+    pub fn is_beside_the_database(self) -> bool {
+        matches!(
+            self,
+            Self::Think | Self::Pause | Self::Request | Self::Answer | Self::Outside
+        )
+    }
 }
 
 /// What a step and the other clients do to each other. Two neighbouring steps of different clients
@@ -52,16 +70,6 @@ pub enum Effect {
     /// It may change, lock or release something that others see or wait for. Always a safe answer
     /// for a step of which nothing is known.
     Conflicts,
-}
-
-impl Effect {
-    /// Whether two neighbouring steps of different clients may be swapped without a difference.
-    pub(crate) fn commutes_with(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Local, _) | (_, Self::Local) | (Self::Reads, Self::Reads) => true,
-            (Self::Conflicts, _) | (_, Self::Conflicts) => false,
-        }
-    }
 }
 
 /// A value bound to a placeholder of a statement.
@@ -132,8 +140,25 @@ pub struct Step {
     pub args: Vec<Argument>,
     /// What it and the other clients do to each other.
     pub effect: Effect,
+    /// What it touches, for a finer answer than `effect` gives. None if it was not worked out.
+    pub footprint: Option<Arc<Footprint>>,
     /// The line of code that runs it. None if no code of this program stands for it.
     pub at: Place,
+}
+
+impl Step {
+    /// A step that is no statement and that no other client can notice.
+    pub fn beside(action: Action, label: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            action,
+            label: label.into(),
+            sql: None,
+            args: Vec::new(),
+            effect: Effect::Local,
+            footprint: None,
+            at: None,
+        }
+    }
 }
 
 /// A line of this program's code.

@@ -98,7 +98,7 @@ async fn an_exploration_that_is_interrupted_prints_what_it_found(engine: TestEng
 }
 
 /// Arguments after `explore` that are wrong in themselves, and what is said about them.
-const WRONG: [(&str, &str); 11] = [
+const WRONG: [(&str, &str); 15] = [
     (
         "atomic_no_dealy",
         "a similar value exists: 'atomic_no_delay'",
@@ -121,6 +121,22 @@ const WRONG: [(&str, &str); 11] = [
     ("--clients 0", "0 is not in 1..=8"),
     ("--clients 99", "99 is not in 1..=8"),
     ("--limit 0", "0 is not in"),
+    (
+        "--preemptions 2 --reduction on",
+        "--preemptions needs every schedule within its bound",
+    ),
+    (
+        "atomic_no_delay --preemptions 2 --schedule AB",
+        "--preemptions belongs to the policy exhaustive",
+    ),
+    (
+        "--reduction off --policy random",
+        "--reduction belongs to the policy exhaustive",
+    ),
+    (
+        "--explain-reduction --format junit",
+        "--explain-reduction is shown by --format json",
+    ),
     (
         "--clients 3 --instances 2",
         "--instances is 1, or 3 for 3 clients",

@@ -9,11 +9,11 @@ use racy::engine::Settings;
 use racy::engine::local::LocalServer;
 use racy::exhibits::deposits::Strategy;
 use racy::explore::report::FindingData;
-use racy::explore::{self, Plan, RunError, Schedules, Stop};
+use racy::explore::{self, Plan, RunError, Stop};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::commands::{output, text};
-use crate::support::explored::subject;
+use crate::support::explored::{ALL, subject};
 use crate::support::lab::{Fresh, left_by_explorers, run_at, start};
 use crate::support::process::racy;
 use crate::support::{Lab, TestEngine};
@@ -216,7 +216,7 @@ async fn a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal(engine:
     let lanes = lab.database.lanes(2, 1, LaneKind::Rows).await.unwrap();
     alone.run(off).await;
     let plan = Plan {
-        schedules: Schedules::All { reduced: false },
+        schedules: ALL,
         clients: 2,
         instances: 1,
         limit: None,

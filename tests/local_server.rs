@@ -60,7 +60,7 @@ fn run_folder(server: &LocalServer) -> PathBuf {
 
 /// The processes whose command line names `folder`, or that work in it: the supervisor, the server,
 /// and their helpers, of which PostgreSQL's have command lines of their own.
-fn processes_naming(folder: &Path) -> Vec<String> {
+pub fn processes_naming(folder: &Path) -> Vec<String> {
     let folder = folder.to_str().unwrap();
     let works_in_it = |process: &Path| {
         let at = fs::read_link(process.join("cwd"));

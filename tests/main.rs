@@ -16,10 +16,12 @@
 mod support;
 
 mod api;
+mod applications;
 mod batched;
 mod browser;
 mod commands;
 mod console;
+mod copies;
 mod described;
 mod disconnects;
 mod edge;
@@ -39,6 +41,7 @@ mod outages;
 mod outside;
 mod pooler;
 mod presets;
+mod proxy;
 mod reaching;
 mod rooms;
 mod scenarios;

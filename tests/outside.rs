@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use racy::engine::{Database, Fault, Session, Settings};
 use racy::explore::{
     About, Client, ClientResult, Clients, Exploration, Fixture, Fixtures, Gate, InSession,
-    JobError, Judge, Pending, Restore, RunError, Subject, verdict_of,
+    JobError, Judge, Judgement, Pending, Restore, RunError, Subject, verdict_of,
 };
 use racy::step::{Action, Effect, Ending, Observer as _, Record, Step, Unobserved};
 use racy::verdict::{Anomaly, Verdict};
@@ -64,13 +64,13 @@ impl Judge for AllCounted {
         database: &'a Database,
         _fixture: Fixture,
         results: &'a [ClientResult],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
+    ) -> Pending<'a, Result<Judgement, Fault>> {
         Box::pin(async move {
             let mut session = database.session(&Unobserved).await?;
             let value = session.read("read counter", READ, &[]).await;
             session.end().await;
             let is_lost = value? < Some(results.len() as i64);
-            Ok(verdict_of(is_lost.then_some(&LOST_COUNT), results))
+            Ok(verdict_of(is_lost.then_some(&LOST_COUNT), results).into())
         })
     }
 }
@@ -241,6 +241,7 @@ fn step_of(sql: &'static str) -> Step {
         sql: Some(sql.into()),
         args: Vec::new(),
         effect: Effect::Conflicts,
+        footprint: None,
         at: None,
     }
 }

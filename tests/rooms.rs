@@ -10,16 +10,32 @@ use std::path::{Path, PathBuf};
 use racy::exhibits::{self, EXHIBITS};
 
 /// Each room, and the rooms that it may use. A room uses none that is listed after it.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("answer", &[]),
-    ("step", &["answer"]),
-    ("engine", &["answer", "step"]),
+    ("footprint", &[]),
+    ("step", &["answer", "footprint"]),
+    ("engine", &["answer", "footprint", "step"]),
     ("verdict", &["engine"]),
     ("recorder", &["step"]),
-    ("explore", &["answer", "step", "engine", "verdict"]),
+    (
+        "explore",
+        &["answer", "footprint", "step", "engine", "verdict"],
+    ),
+    (
+        "proxy",
+        &["answer", "footprint", "step", "engine", "explore"],
+    ),
     (
         "scenarios",
-        &["answer", "step", "engine", "verdict", "explore"],
+        &[
+            "answer",
+            "footprint",
+            "step",
+            "engine",
+            "verdict",
+            "explore",
+            "proxy",
+        ],
     ),
     ("accounts", &["step", "engine"]),
     ("observe", &["step", "engine", "verdict", "accounts"]),
@@ -92,25 +108,30 @@ const ROOMS: [(&str, &[&str]); 18] = [
 ];
 
 /// The rooms that several exhibits share.
-const SHARED: [&str; 9] = [
+const SHARED: [&str; 10] = [
     "answer",
     "step",
     "engine",
     "verdict",
     "recorder",
     "explore",
+    "proxy",
     "scenarios",
     "accounts",
     "observe",
 ];
 
 /// Words of an exhibit that a shared room may have: files and metrics that keep their names.
-const ALLOWED: [(&str, &str); 6] = [
+const ALLOWED: [(&str, &str); 10] = [
     // The engine has a module of that name as well.
     ("src/engine/", "file_lock"),
     // The name of MySQL's counter for generated keys.
     ("src/engine/beginning/innodb.rs", "auto_increment"),
     ("src/engine/beginning/innodb.rs", "AUTO_INCREMENT"),
+    ("src/engine/contents/", "auto_increment"),
+    ("src/engine/contents/", "AUTO_INCREMENT"),
+    ("src/engine/copies/", "auto_increment"),
+    ("src/engine/copies/", "AUTO_INCREMENT"),
     ("src/engine/migrations.rs", "_deposits.sql"),
     ("src/engine/migrations.rs", "\"deposits\""),
     ("src/observe/metrics/", "batch_deposits"),

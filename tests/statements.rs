@@ -4,13 +4,13 @@ use racy::engine::Isolation;
 use racy::exhibits::card::{EVERY_LEVEL, Mode, POSTGRES_LEVELS, SQLITE_LEVEL};
 use racy::exhibits::deposits::{Delay, Strategy};
 use racy::exhibits::statements::{READ_SKEW, READERS, Reader, Statement, StatementRequest};
+use racy::explore::Finding;
 use racy::explore::report::{self, FindingData, Report};
-use racy::explore::{Finding, Schedules};
 use racy::step::Unobserved;
 use racy::verdict::Verdict;
 use serde_json::{Value, json};
 
-use crate::support::explored::{finding, found_by_default, plan, subject};
+use crate::support::explored::{REDUCED, finding, found_by_default, plan, subject};
 use crate::support::service::{RunningService, problem_with};
 use crate::support::stepper::Stepper;
 use crate::support::{Client, Lab, TestEngine};
@@ -117,7 +117,7 @@ async fn a_reader_and_a_writer_keep_their_names(engine: TestEngine) {
     };
     for reader in &READERS {
         let all = found_by_default(engine, reader.full_name).await.remove(0);
-        let reduced = plan(Schedules::All { reduced: true }, 2);
+        let reduced = plan(REDUCED, 2);
         let reduced = finding(&lab.database, subject(reader), reduced).await;
         assert_eq!(verdicts(&all), verdicts(&reduced), "{}", reader.name);
         assert!(reduced.tally.schedules < all.tally.schedules);
@@ -143,8 +143,8 @@ async fn a_report_says_that_a_statement_is_torn(engine: TestEngine) {
     assert_eq!(said, verdict);
     let report = Report::of_findings(std::slice::from_ref(&torn), Vec::new());
     let text = report::text(&report);
-    let shortest = "The shortest schedule that reads what never was together: A A B B B B B A";
-    assert!(text.contains(shortest), "{text}");
+    let simplest = "The simplest schedule that reads what never was together: A A B B B B B A";
+    assert!(text.contains(simplest), "{text}");
     let table = report::matrix::markdown(&report);
     let cell = "| `statement_torn` | ✗ 20 of 56 skewed |";
     assert!(table.contains(cell), "{table}");

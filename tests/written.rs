@@ -1,11 +1,14 @@
 //! What is written down against what the explorer finds: the heads of the strategies' files, the
-//! matrix, which tools/matrix writes, also as data, and counterexamples on pages.
+//! matrix, which tools/matrix writes, also as data, counterexamples on pages, and the reports of
+//! the scenarios that a page shows.
 //!
 //! Each engine's test compares its own sections and what is around them, so that one engine can be
 //! tested alone. One test without an engine looks whether each page has all sections.
 //!
 //! The name of this file puts its tests last. The exploration that they ask for is made by then, so
 //! that none of them takes another test's place while it waits.
+
+mod scenarios;
 
 use racy::console::matrix;
 use racy::engine::{Engine, Isolation};
@@ -59,7 +62,7 @@ async fn each_head_tells_the_smallest_schedule(engine: TestEngine) {
         let full_name = name.split(", ").next().unwrap();
         let explanation = exhibits::specimen(full_name).unwrap().card().explanation();
         let told = match finding.simplest(Verdict::is_anomaly) {
-            Some((_, shortest)) => format!("'{}'", shortest.schedule),
+            Some((_, simplest)) => format!("'{}'", simplest.schedule),
             None => "There is none".to_owned(),
         };
         assert!(explanation.contains(&told), "{name}: {told}");

@@ -161,7 +161,7 @@ impl DatabaseOptions {
     }
 }
 
-fn on_or_off(text: &str) -> Result<bool, String> {
+pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use tokio::time::sleep;
 
-use super::database::EngineOptions;
+use super::database::{EngineOptions, on_or_off};
 use super::isolation_tests::{self, IsolationTests};
 use super::progress::ProgressLine;
 use super::signals::Signals;
@@ -41,7 +41,7 @@ pub(super) struct Args {
 
     /// How many clients run at once [default: 2; of a scenario: what its file says].
     ///
-    /// With three or more, schedules that are bound to end alike are run once for all of them.
+    /// With three or more, schedules that must end alike are run once for all of them.
     #[arg(
         long,
         value_name = "N",
@@ -88,8 +88,30 @@ pub(super) struct Args {
     parallel: u8,
 
     /// Run at most this number of schedules of each strategy.
+    ///
+    /// Runs that a reduced search breaks off, because another run shows the same, do not count.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+
+    /// Run the schedules with at most this number of preemptions.
+    ///
+    /// In a preemption a client has to stop although it could go on. Those with the fewest come
+    /// first in any case. Most known races need one or two.
+    #[arg(long, value_name = "K")]
+    preemptions: Option<u8>,
+
+    /// Of schedules that must end alike, run one [default: on for three clients or more].
+    ///
+    /// Off with --preemptions, because the one that is run may need more preemptions than another.
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    reduction: Option<bool>,
+
+    /// Show what each statement touches, and which statements were taken for independent.
+    ///
+    /// A reduced search leaves out the other order of two neighbouring statements that are. It also
+    /// works with a search that is not reduced.
+    #[arg(long)]
+    explain_reduction: bool,
 
     /// Scenarios: make the commit of a statement that writes in autocommit a step of its own.
     ///
@@ -104,6 +126,18 @@ pub(super) struct Args {
     /// itself. What it and the clients write stays there.
     #[arg(long, requires = "database_url")]
     in_place: bool,
+
+    /// Scenarios with an application: how many milliseconds a request may show no sign [default:
+    /// 500].
+    ///
+    /// Then it counts as waiting for something outside the database, such as a lock in the
+    /// application, and others move. Nothing else that is explored depends on time.
+    #[arg(long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u32).range(20..=60_000))]
+    settle: Option<u32>,
+
+    /// Scenarios with an application: show no value that it sends to its database or gets.
+    #[arg(long)]
+    hide_values: bool,
 
     /// How to print what was found.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -188,8 +222,13 @@ impl Args {
             ("--runs", self.runs.is_some()),
             ("--schedule", self.schedule.is_some()),
             ("--limit", self.limit.is_some()),
+            ("--preemptions", self.preemptions.is_some()),
+            ("--reduction", self.reduction.is_some()),
+            ("--explain-reduction", self.explain_reduction),
             ("--split-commits", self.split_commits),
             ("--in-place", self.in_place),
+            ("--settle", self.settle.is_some()),
+            ("--hide-values", self.hide_values),
         ];
         let given = given.into_iter().filter(|(_, is_given)| *is_given);
         given.map(|(option, _)| option)
@@ -197,9 +236,17 @@ impl Args {
 
     fn job(&self) -> Result<Job, Box<dyn Error>> {
         let is_for_files = !self.named.is_empty() && self.named.iter().all(Named::is_file);
-        if self.in_place && !is_for_files {
-            return Err("--in-place is for scenario files alone".into());
+        let of_files = [
+            ("--in-place", self.in_place),
+            ("--split-commits", self.split_commits),
+            ("--settle", self.settle.is_some()),
+            ("--hide-values", self.hide_values),
+        ];
+        let given = of_files.into_iter().find(|(_, is_given)| *is_given);
+        if let Some((option, _)) = given.filter(|_| !is_for_files) {
+            return Err(format!("{option} is for scenario files alone").into());
         }
+        self.must_show_the_explanation()?;
         let subjects = subjects(&self.named, self.options())?;
         let plan = self.plan_request(&subjects).plan();
         let settings = explore::settings(&self.engine.settings());
@@ -212,11 +259,28 @@ impl Args {
                 Place::OneEngine(url, settings)
             },
             plan: plan.map_err(|unfit| format!("--{} {unfit}", unfit.field()))?,
+            is_reduction_asked: self.reduction.is_some(),
             instances: self.instances.map(usize::from),
             parallel: self.parallel.into(),
             in_place: self.in_place,
             stop: Arc::default(),
         })
+    }
+
+    /// Tables, JUnit XML and pages have no place for what explains the reduction.
+    fn must_show_the_explanation(&self) -> Result<(), &'static str> {
+        let is_shown = match self.format {
+            ExploreFormat::Json => true,
+            ExploreFormat::Text | ExploreFormat::Markdown => !self.matrix,
+            ExploreFormat::Html | ExploreFormat::Junit => false,
+        };
+        if self.explain_reduction && !is_shown {
+            return Err(
+                "--explain-reduction is shown by --format json, and by text and markdown without \
+                 --matrix",
+            );
+        }
+        Ok(())
     }
 
     fn plan_request(&self, subjects: &[Arc<Subject>]) -> PlanRequest {
@@ -233,6 +297,8 @@ impl Args {
             runs: self.runs,
             schedule: self.schedule.clone(),
             limit: self.limit,
+            preemptions: self.preemptions.map(usize::from),
+            reduction: self.reduction,
             strategies: if self.named.iter().any(Named::is_file) {
                 // A folder has several.
                 subjects.len()
@@ -248,6 +314,10 @@ impl Args {
             clients: self.clients.map(usize::from),
             split_commits: self.split_commits,
             in_place: self.in_place,
+            settle: self
+                .settle
+                .map_or(Options::SETTLE, |it| Duration::from_millis(it.into())),
+            hides_values: self.hide_values,
         }
     }
 
@@ -260,7 +330,11 @@ impl Args {
         {
             return Err(error.to_string().into());
         }
-        print(&self.render(&Report::of(&exploration))?)?;
+        let mut report = Report::of(&exploration);
+        if self.explain_reduction {
+            report.explain_reduction(&exploration.findings);
+        }
+        print(&self.render(&report)?)?;
         for missing in &exploration.missing {
             complain(&format!("not run: {missing}"));
         }

@@ -16,7 +16,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{ConnectionId, Database, Fault, FaultKind, Flavour};
+use super::{ConnectionId, Database, Fault, FaultKind, Flavour, Isolation};
 use crate::answer::{Answer, Datum, DatumKind};
 
 /// The pause between two questions to an engine that could not answer yet.
@@ -56,6 +56,34 @@ impl Database {
 }
 
 impl Database {
+    /// Runs statements of a user's on a connection that is closed afterwards: they may set
+    /// something for their session.
+    pub async fn run_apart(&self, sql: &str) -> Result<(), Fault> {
+        let mut connection = self.connection().await?;
+        connection.command(sql).await?;
+        connection.hang_up().await;
+        Ok(())
+    }
+
+    /// The isolation level of a session that sets none, as the server says it.
+    pub async fn level_of_new_sessions(&self) -> Result<Isolation, Fault> {
+        /// MariaDB had another name for it before 11.1.
+        const NAMES: [&str; 2] = ["transaction_isolation", "tx_isolation"];
+        let mut last = None;
+        for name in NAMES {
+            let asked = format!("SELECT CAST(@@GLOBAL.{name} AS CHAR)");
+            match self.rows(&asked, &[]).await {
+                Ok(rows) => {
+                    let level = rows.first().map(|row| row.text(0)).transpose()?;
+                    let level = level.and_then(|it| it.to_lowercase().parse().ok());
+                    return level.ok_or_else(|| Fault::other("the server names no level"));
+                }
+                Err(fault) => last = Some(fault),
+            }
+        }
+        Err(last.unwrap_or_else(|| Fault::other("the server names no level")))
+    }
+
     /// The other databases that a statement could name, that of the users' rights among them. Empty
     /// where a connection is in one database for good.
     pub async fn other_databases(&self) -> Result<Vec<String>, Fault> {
@@ -85,14 +113,20 @@ impl Database {
             Flavour::Sqlite => return Ok(()),
         };
         let deadline = Instant::now() + PATIENCE;
-        while !self.rows(sql, &[connection.0.into()]).await?.is_empty() {
+        loop {
+            match self.rows(sql, &[connection.0.into()]).await {
+                Ok(rows) if rows.is_empty() => return Ok(()),
+                Ok(_) => {}
+                // The list of MySQL's connections is read without a lock as well.
+                Err(fault) if fault.is_of_a_torn_name() => {}
+                Err(fault) => return Err(fault),
+            }
             if Instant::now() >= deadline {
                 let late = format!("connection {connection} was cut off and is still there");
                 return Err(Fault::unavailable(late));
             }
             sleep(PAUSE).await;
         }
-        Ok(())
     }
 }
 
@@ -100,6 +134,12 @@ impl Database {
 pub(super) trait Answers {
     /// Runs one statement as it is.
     fn answer(&mut self, sql: &str) -> impl Future<Output = Result<Answer, Fault>> + Send;
+
+    /// The values of all rows that one statement returns.
+    fn all_data(
+        &mut self,
+        sql: &str,
+    ) -> impl Future<Output = Result<Vec<Vec<Datum>>, Fault>> + Send;
 
     /// The names of the columns that this statement returns. It is prepared, and not run.
     fn columns_of(&mut self, sql: &str) -> impl Future<Output = Result<Vec<String>, Fault>> + Send;
@@ -129,6 +169,15 @@ macro_rules! answers {
                 }
                 answer.row_count = if returned > 0 { returned } else { affected };
                 Ok(answer)
+            }
+
+            async fn all_data(&mut self, sql: &str) -> Result<Vec<Vec<Datum>>, Fault> {
+                let mut rows = Vec::new();
+                let mut results = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(self);
+                while let Some(row) = results.try_next().await? {
+                    rows.push(data_of(&row, $datum)?);
+                }
+                Ok(rows)
             }
 
             async fn columns_of(&mut self, sql: &str) -> Result<Vec<String>, Fault> {

@@ -13,7 +13,7 @@ use super::answers::Answers as _;
 use super::pool::{PooledConnection, hang_up};
 use super::pooler::BehindAPooler;
 use super::{Fault, Flavour};
-use crate::answer::Answer;
+use crate::answer::{Answer, Datum};
 use crate::step::Argument;
 
 /// The engine's own number for a connection, as its lock tables use it. It is all that is needed to
@@ -262,6 +262,15 @@ impl Connection {
         let patience = self.patience();
         answered(patience, async {
             on!(self, it => it.get()?.answer(sql).await)
+        })
+        .await
+    }
+
+    /// The values of all rows that a statement returns.
+    pub(super) async fn all_data(&mut self, sql: &str) -> Result<Vec<Vec<Datum>>, Fault> {
+        let patience = self.patience();
+        answered(patience, async {
+            on!(self, it => it.get()?.all_data(sql).await)
         })
         .await
     }

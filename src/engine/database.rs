@@ -163,6 +163,11 @@ impl Database {
 
 /// Facts. What is said of encryption is in `encryption`.
 impl Database {
+    /// What tells its place from all others. Not for people.
+    pub(crate) fn place_key(&self) -> String {
+        format!("{:?}", self.address)
+    }
+
     /// What is known about the engine.
     pub fn engine(&self) -> &Engine {
         &self.engine

@@ -31,9 +31,11 @@
 //!
 //! Exploring:
 //! - `lane`: places for runs that must not meet. `beginning`: how a place is brought back to its
-//!   beginning.
+//!   beginning. `copies`: how a database that others have made is brought back.
+//! - `upstream`: how another program reaches a database, through a proxy.
 //! - `room`: how many connections there are for them.
 //! - `waits`: which connections wait for a lock?
+//! - `footprint`: what a statement of a user's touches.
 
 mod alone;
 mod answers;
@@ -43,12 +45,15 @@ mod blocks;
 pub mod choice;
 mod codes;
 mod connection;
+mod contents;
+mod copies;
 mod database;
 mod dialect;
 mod encryption;
 mod error;
 mod fault;
 mod file_lock;
+mod footprint;
 mod greeting;
 mod lane;
 mod literal;
@@ -74,6 +79,7 @@ mod settings;
 mod sqlite;
 mod sqlite_file;
 mod statement;
+mod upstream;
 mod url;
 mod waits;
 mod work;
@@ -81,11 +87,14 @@ mod work;
 pub use beginning::{Beginning, SetupError, SetupStatement};
 pub use blocks::{BlockNews, BlockSession};
 pub use connection::{ConnectionId, Row, Value};
+pub use contents::{ColumnLayout, Contents, Layout, Reference, TableContents, TableLayout};
+pub use copies::{Blocker, Copies, CopyError, Leftover};
 pub use database::{Database, Engine};
 pub use dialect::{Flavour, Isolation};
 pub use error::OpenError;
 pub use fault::{Fault, FaultKind};
 pub use file_lock::FileLock;
+pub use footprint::{SessionFacts, StatementReader, Tracker};
 pub use lane::{BESIDE_THE_CLIENTS, Lane, LaneKind, Lanes, Scratch};
 pub use notices::Notice;
 pub use pool::PoolUse;
@@ -95,7 +104,9 @@ pub use schema::SchemaGap;
 pub(crate) use session::shared_work;
 pub use session::{Kept, Session};
 pub use settings::{Address, Journal, SessionsOf, Settings};
+pub(crate) use statement::is_refused_at_once;
 pub use statement::{StatementKind, UserStatement};
+pub use upstream::{ServerPlace, Upstream};
 pub use waits::{LockWaiter, Standstill};
 pub use work::{MayBeFault, Work};
 pub(crate) use work::{again, pauses_between_tries};

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::search::{JudgedRun, Plan, Schedules, Stop, look_at, search};
-use super::{About, Fixture, Highlight, Looks, RunError, Schedule, Subject, Trace, refusal};
+use super::schedule::Simplicity;
+use super::search::{JudgedRun, Plan, Schedules, Stop, run_alone, search};
+use super::simpler::simpler;
+use super::{
+    About, Fixture, Highlight, Looks, RunError, Schedule, SeenSteps, Subject, Trace, refusal,
+};
 use crate::engine::{Engine, FaultKind, Lane};
 use crate::verdict::{Anomaly, Verdict};
 
@@ -28,10 +32,22 @@ pub struct Finding {
     /// The number of runs that ended in a lock timeout of a client that was not seen to wait. They
     /// are in none of the counts: how they ended says nothing.
     pub waits_not_seen: u64,
+    /// The number of runs of a reduced search that were broken off because another run shows the
+    /// same. They are in none of the counts, and cost time.
+    pub covered: u64,
+    /// Whether there are schedules with more preemptions than the plan allows.
+    pub is_bounded: bool,
+    /// The smallest number of preemptions of which not every schedule was run. None if there is
+    /// none within the plan's bound.
+    pub open_from: Option<usize>,
     /// The time it took, without the opening of the engine.
     pub took: Duration,
     /// The counts.
     pub tally: Tally,
+    /// The steps that the runs have shown.
+    pub seen: SeenSteps,
+    /// What was left out where the ends of runs were compared, in words.
+    pub not_compared: Vec<String>,
     /// What was found that should not have been, in words.
     pub unexpected: Vec<String>,
 }
@@ -41,6 +57,8 @@ pub struct Finding {
 pub struct Tally {
     /// The number of runs.
     pub schedules: u64,
+    /// The number of runs with each number of preemptions.
+    pub by_preemptions: BTreeMap<usize, u64>,
     /// The number of runs with each verdict.
     pub verdicts: BTreeMap<Verdict, u64>,
     /// Those with the verdict "refused", by fault and the engine's own code.
@@ -56,6 +74,8 @@ pub struct Tally {
 pub struct Example {
     /// Which client moved when.
     pub schedule: Schedule,
+    /// How often a client had to stop although it could have gone on.
+    pub preemptions: usize,
     /// What happened.
     pub trace: Trace,
     /// What the clients worked on.
@@ -75,8 +95,29 @@ impl Finding {
     pub fn is_exhaustive(&self) -> bool {
         self.complete
             && self.diverged == 0
+            && !self.is_bounded
             && !self.has_other_victims()
-            && matches!(self.plan.schedules, Schedules::All { .. })
+            && match self.plan.schedules {
+                Schedules::All { .. } | Schedules::Reduced(_) => true,
+                Schedules::Sample { .. } | Schedules::One(_) => false,
+            }
+    }
+
+    /// The largest number of preemptions up to which every schedule was run. None if a search was
+    /// reduced or not of all schedules, or if not even those without a preemption were all run.
+    /// None also if [other victims](Self::has_other_victims) may lead to other schedules.
+    pub fn complete_up_to(&self) -> Option<usize> {
+        if self.has_other_victims() {
+            return None;
+        }
+        match (&self.plan.schedules, self.open_from) {
+            (Schedules::All { .. }, Some(open)) => open.checked_sub(1),
+            (Schedules::All { preemptions }, None) => {
+                let most = self.tally.by_preemptions.keys().next_back().copied();
+                preemptions.filter(|_| self.is_bounded).or(most)
+            }
+            (Schedules::Reduced(_) | Schedules::Sample { .. } | Schedules::One(_), _) => None,
+        }
     }
 
     /// Whether the same schedules may end in another way: of three clients in a deadlock, InnoDB
@@ -105,14 +146,14 @@ impl Finding {
         examples
             .filter(|(verdict, _)| wanted(**verdict))
             .map(|(verdict, example)| (*verdict, example))
-            .min_by_key(|(_, example)| example.schedule.simplicity())
+            .min_by_key(|(_, example)| example.simplicity())
     }
 
     /// The run of the one schedule that was asked for. None if more than one was.
     pub fn replayed(&self) -> Option<(Verdict, &Example)> {
         match self.plan.schedules {
             Schedules::One(_) => self.simplest(|_| true),
-            Schedules::All { .. } | Schedules::Sample { .. } => None,
+            Schedules::All { .. } | Schedules::Reduced(_) | Schedules::Sample { .. } => None,
         }
     }
 }
@@ -140,6 +181,8 @@ impl Tally {
     fn add(&mut self, judged: JudgedRun, subject: &Subject, engine: &Engine) {
         let verdict = judged.verdict;
         self.schedules += 1;
+        let preemptions = judged.run.preemptions;
+        *self.by_preemptions.entry(preemptions).or_default() += 1;
         *self.verdicts.entry(verdict).or_default() += 1;
         self.waited += u64::from(judged.run.trace.has_waits());
         if let (Verdict::Refused(kind), Some(fault)) = (verdict, refusal(&judged.run.results)) {
@@ -148,7 +191,7 @@ impl Tally {
         let is_simpler = self
             .examples
             .get(&verdict)
-            .is_none_or(|known| judged.run.schedule.simplicity() < known.schedule.simplicity());
+            .is_none_or(|known| judged.run.simplicity() < known.simplicity());
         if is_simpler {
             let example = Example::of(judged, subject, engine);
             self.examples.insert(verdict, example);
@@ -157,6 +200,11 @@ impl Tally {
 }
 
 impl Example {
+    /// What makes one example simpler than another: see [`Schedule::simplicity`].
+    fn simplicity(&self) -> Simplicity<'_> {
+        self.schedule.simplicity(self.preemptions)
+    }
+
     fn of(judged: JudgedRun, subject: &Subject, engine: &Engine) -> Self {
         let mut run = judged.run;
         subject.judge.make_repeatable(&mut run.trace);
@@ -164,11 +212,15 @@ impl Example {
         let highlight =
             anomaly.and_then(|it| subject.judge.highlight(&run.trace, &run.results, it));
         Self {
-            highlight,
+            highlight: highlight.map(|it| Highlight {
+                words: judged.because.unwrap_or(it.words),
+                ..it
+            }),
             inspect_sql: subject.judge.inspect_sql(engine, &run.results),
             fixture: run.fixture,
             second: judged.second,
             looks: Looks::None,
+            preemptions: run.preemptions,
             schedule: run.schedule,
             trace: run.trace,
         }
@@ -190,7 +242,9 @@ pub async fn explore(
     let started = Instant::now();
     let engine = lanes[0].database.engine().clone();
     let mut tally = Tally::default();
+    let mut seen = SeenSteps::default();
     let searched = search(lanes, subject, plan, stop, |judged, done| {
+        seen.add(&judged.run.trace);
         tally.add(judged, subject, &engine);
         progress(&tally, done);
     });
@@ -203,15 +257,42 @@ pub async fn explore(
         complete: !left_out.has_more,
         diverged: left_out.diverged,
         waits_not_seen: left_out.waits_not_seen,
+        covered: left_out.covered,
+        is_bounded: left_out.is_bounded,
+        open_from: left_out.open_from,
         took: started.elapsed(),
         tally,
+        seen,
+        not_compared: Vec::new(),
         unexpected: Vec::new(),
     };
     if ended.is_ok() && !stop.is_stopped() {
+        simplify_examples(&mut finding, &lanes[0], subject).await;
         look_at_examples(&mut finding, &lanes[0], subject).await;
     }
+    finding.not_compared = subject.judge.took_for_granted(&finding.engine);
     finding.unexpected = subject.judge.unexpected(&finding);
     (finding, ended)
+}
+
+/// Puts the steps of each example of a reduced search in a simpler order, if a run in that order
+/// ends alike.
+async fn simplify_examples(finding: &mut Finding, lane: &Lane, subject: &Arc<Subject>) {
+    let Schedules::Reduced(reduction) = finding.plan.schedules else {
+        return;
+    };
+    for (verdict, example) in &mut finding.tally.examples {
+        let schedule = simpler(&example.trace, reduction);
+        if schedule == example.schedule {
+            continue;
+        }
+        let ran = run_alone(lane, subject, &finding.plan, &schedule, false).await;
+        let is_better =
+            |it: &JudgedRun| it.verdict == *verdict && it.run.simplicity() < example.simplicity();
+        if let Some(ran) = ran.filter(is_better) {
+            *example = Example::of(ran, subject, &finding.engine);
+        }
+    }
 }
 
 /// Runs each example that a report shows once more, and looks at what is stored after each step.
@@ -234,7 +315,7 @@ async fn look_at_examples(finding: &mut Finding, lane: &Lane, subject: &Arc<Subj
         let Some(example) = finding.tally.examples.get_mut(&verdict) else {
             continue;
         };
-        let again = look_at(lane, subject, &plan, &example.schedule).await;
+        let again = run_alone(lane, subject, &plan, &example.schedule, true).await;
         example.looks = match again {
             Some(again) if example.is_the_same(&again, verdict) => again.run.looks,
             Some(_) | None => Looks::OtherCourse,

@@ -23,6 +23,12 @@ pub(super) enum Event {
     Happened(Record),
     /// It has the answer to its step, and does nothing with it until the scheduler hands it out.
     AnswerHeld(oneshot::Sender<()>),
+    /// It waits for something outside the database, and others may move.
+    WaitsOutside,
+    /// What it waited for outside the database may be there: it may come to a step again.
+    MayMove,
+    /// Something from outside has got between, so that the run says nothing.
+    Disturbed,
     /// It has come to its end.
     Ended(ClientResult),
     /// It could not go on, for a reason that says nothing about the race.
@@ -72,6 +78,25 @@ impl Gate {
         until_released(gone).await;
     }
 
+    /// The client neither comes to a step nor works in the engine: it waits for something outside
+    /// the database, such as a lock in its own process. Others may move meanwhile. That it waits is
+    /// concluded from the time that has passed, so it may be wrong.
+    pub fn waits_outside(&self) {
+        self.tell(Event::WaitsOutside);
+    }
+
+    /// What the client waits for outside the database may be there, because another client has gone
+    /// on. No one is let go until it has come to a step or
+    /// [waits outside](Self::waits_outside) again.
+    pub fn may_move(&self) {
+        self.tell(Event::MayMove);
+    }
+
+    /// Something that is not part of the run has got between. The search makes the run again.
+    pub fn disturbed(&self) {
+        self.tell(Event::Disturbed);
+    }
+
     /// The client has come to its end.
     pub fn ended(&self, result: ClientResult) {
         self.close(Event::Ended(result));
@@ -111,7 +136,7 @@ async fn until_released(gone: oneshot::Receiver<()>) {
 impl Observer for Gate {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
         let releases_no_row = step.action == Action::Unlock && step.sql.is_none();
-        if matches!(step.action, Action::Think | Action::Pause) || releases_no_row {
+        if step.action.is_beside_the_database() || releases_no_row {
             // Time that passes touches nothing, so it does not matter when it passes. A later
             // release of a lock outside the engine matters only to the client that waits for it,
             // and another schedule covers it: the one in which that client goes on later.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::places::{modes, places};
 use super::{
-    Event, Events, Exploring, Finding, JobError, Plan, Schedules, Stop, Subject, Tally, explore,
+    About, Event, Events, Exploring, Finding, JobError, Plan, Schedules, Stop, Subject, Tally,
+    explore,
 };
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
 use crate::engine::local;
@@ -23,6 +24,9 @@ pub struct Job {
     pub place: Place,
     /// The search plan. `instances` below overrides the plan's.
     pub plan: Plan,
+    /// Whether it was asked for a reduction, or for none. Otherwise each subject's number of
+    /// clients decides whether its search is reduced.
+    pub is_reduction_asked: bool,
     /// The number of instances of the service. None explores each number that can make a
     /// difference.
     pub instances: Option<usize>,
@@ -89,7 +93,7 @@ impl Job {
         let result = match &self.place {
             Place::On(database) => {
                 let mut session = JobSession::new(self, events, &mut exploration);
-                session.explore(database).await
+                session.explore(database, |_| true).await
             }
             Place::Beside {
                 database,
@@ -201,7 +205,7 @@ impl Job {
             (Some(instances), _) => vec![instances],
             // It is a schedule of one instance, or of several.
             (None, Schedules::One(_)) => vec![1],
-            (None, Schedules::All { .. } | Schedules::Sample { .. }) => {
+            (None, Schedules::All { .. } | Schedules::Reduced(_) | Schedules::Sample { .. }) => {
                 subject.about.instances(self.plan.clients)
             }
         };
@@ -210,7 +214,11 @@ impl Job {
             instances,
             clients,
             schedules: match &self.plan.schedules {
-                Schedules::All { .. } if clients != self.plan.clients => Schedules::all_of(clients),
+                Schedules::All { preemptions: None } | Schedules::Reduced(_)
+                    if !self.is_reduction_asked && clients != self.plan.clients =>
+                {
+                    Schedules::all_of(clients)
+                }
                 asked => asked.clone(),
             },
             ..self.plan.clone()
@@ -246,7 +254,7 @@ impl<'j> JobSession<'j> {
     async fn beside(&mut self, opened: &Database, is_private: bool) -> Result<(), JobError> {
         let scratch = self.scratch(opened, is_private).await?;
         let ground = scratch.as_ref().map_or(opened, |it| &it.database);
-        let result = self.explore(ground).await;
+        let result = self.explore(ground, |_| true).await;
         self.close_scratch(scratch, result).await
     }
 
@@ -273,14 +281,16 @@ impl<'j> JobSession<'j> {
     ) -> Result<(), JobError> {
         let scratch = self.scratch(opened, is_private).await?;
         let ground = scratch.as_ref().map_or(opened, |it| &it.database);
-        let mut result = Ok(());
+        // An application chooses its level itself.
+        let mut result = self.explore(ground, About::chooses_its_level).await;
         for settings in modes(ground, asked) {
             if result.is_err() || self.job.stop.is_stopped() {
                 break;
             }
             result = match ground.with(&settings).await {
                 Ok(database) => {
-                    let explored = self.explore(&database).await;
+                    let explored = self.explore(&database, |it| !it.chooses_its_level());
+                    let explored = explored.await;
                     database.close().await;
                     explored
                 }
@@ -290,10 +300,15 @@ impl<'j> JobSession<'j> {
         self.close_scratch(scratch, result).await
     }
 
-    /// Explores all subjects on one database at one level.
-    async fn explore(&mut self, database: &Database) -> Result<(), JobError> {
+    /// Explores the subjects that are wanted on one database at one level.
+    async fn explore(
+        &mut self,
+        database: &Database,
+        is_wanted: impl Fn(&About) -> bool,
+    ) -> Result<(), JobError> {
         let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for subject in &self.job.subjects {
+        let subjects = self.job.subjects.iter();
+        for subject in subjects.filter(|it| is_wanted(&it.about)) {
             match subject.about.is_not_for(database.engine()) {
                 None => {
                     let is_whole = subject.fixtures.lane_kind() == LaneKind::WholeDatabase;
@@ -351,6 +366,12 @@ impl<'j> JobSession<'j> {
                     }
                     ended => ended,
                 };
+            }
+        }
+        for subject in subjects {
+            for lane in &lanes.lanes {
+                let closed = subject.fixtures.close(&lane.database).await;
+                result = result.and(closed.map_err(|fault| JobError::from(OpenError::from(fault))));
             }
         }
         let closed = lanes.close().await;

@@ -80,7 +80,10 @@ fn is_changed_later(trace: &Trace, index: usize) -> bool {
             | Action::Lock
             | Action::Unlock
             | Action::Think
-            | Action::Pause => false,
+            | Action::Pause
+            | Action::Request
+            | Action::Answer
+            | Action::Outside => false,
         }
     })
 }

@@ -4,17 +4,22 @@
 //! clients, and counts how each run ends.
 //!
 //! - [`Subject`]: what is explored. The room knows no exhibit; a subject is handed to it.
+//!   [`About`]: the facts about it.
 //! - [`Schedule`]: which client moved when.
 //! - [`Gate`]: parks each client before each step that others could notice.
 //! - [`run_schedule`]: one run. Its scheduler lets one client go at a time.
 //! - [`Policy`]: decides which client goes next, and which further runs follow from a run.
 //! - [`Trace`]: what happened in a run.
 //! - `look`: what is stored after each step.
+//! - `queue`: the runs that wait for their turn, by their number of preemptions.
+//! - [`SeenSteps`]: the steps that its runs have shown.
 //! - [`explore()`]: all runs, several at once; what they add up to is a [`Finding`].
+//! - `simpler`: a schedule with fewer preemptions that ends like another one.
 //! - `rules`: what may be asked of an exploration.
 //! - [`Job`]: one exploration: subjects on one engine or on all of them, told as events.
 //! - [`report`]: findings for people and for programs.
 
+mod about;
 mod event;
 mod finding;
 mod gate;
@@ -24,6 +29,7 @@ mod look;
 mod patience;
 mod places;
 mod policy;
+mod queue;
 pub mod report;
 mod rules;
 mod run;
@@ -31,10 +37,13 @@ mod schedule;
 mod scheduler;
 mod search;
 mod seat;
+mod seen;
+mod simpler;
 mod stored;
 mod subject;
 mod trace;
 
+pub use about::{About, ClientFacts, ScenarioFacts, SqlText};
 pub use event::{Event, Events, Exploring};
 pub use finding::{Example, Finding, Tally, explore};
 pub use gate::Gate;
@@ -42,15 +51,17 @@ pub use job::{Exploration, Job, PARALLEL, Place};
 pub use job_error::JobError;
 pub use look::Looks;
 pub use places::settings;
-pub use policy::{Divergence, Exhaustive, ParkedClient, Policy, Random, Replay};
+pub use policy::{
+    Ablation, Divergence, Exhaustive, ParkedClient, Policy, Random, Reduction, Replay, Standing,
+};
 pub use rules::{PlanRequest, PolicyName, UnfitRequest};
 pub use run::{Run, RunError, run_schedule};
-pub use schedule::{Client, Schedule};
+pub use schedule::{Client, Schedule, Simplicity};
 pub use search::{Plan, Schedules, Stop};
+pub use seen::{SeenStep, SeenSteps};
 pub use stored::{StoredValue, session_to_look_in};
 pub use subject::{
-    About, ClientFacts, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge,
-    Pending, Rehearsal, Restore, Rows, SHOWN_ID, SHOWN_SECOND, ScenarioFacts, SqlText, Subject,
-    refusal, verdict_of,
+    ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Judgement, Pending,
+    Rehearsal, Restore, Rows, SHOWN_ID, SHOWN_SECOND, Subject, refusal, verdict_of,
 };
 pub use trace::{Row, Trace, What};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::{Client, Plan, Schedule, Schedules};
+use super::{Client, Plan, Reduction, Schedule, Schedules};
 
 /// What is asked of an exploration, before it is known whether the parts fit together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +24,11 @@ pub struct PlanRequest {
     pub schedule: Option<String>,
     /// The most schedules to run of each strategy.
     pub limit: Option<u64>,
+    /// The most preemptions of a schedule. None if there is no bound.
+    pub preemptions: Option<usize>,
+    /// Whether one of the schedules that must end alike is run for all of them. None if the
+    /// number of clients decides.
+    pub reduction: Option<bool>,
     /// How many strategies are explored.
     pub strategies: usize,
     /// Whether several engines and levels are explored.
@@ -66,6 +71,12 @@ pub enum UnfitRequest {
     SeedWithoutRandom,
     /// A number of runs, without the policy random.
     RunsWithoutRandom,
+    /// A bound of preemptions, without the policy exhaustive.
+    PreemptionsWithoutAll,
+    /// A bound of preemptions, with a reduction.
+    PreemptionsReduced,
+    /// A reduction, or none, without the policy exhaustive.
+    ReductionWithoutAll,
 }
 
 impl UnfitRequest {
@@ -81,6 +92,8 @@ impl UnfitRequest {
             Self::UnevenInstances { .. } => "instances",
             Self::SeedWithoutRandom => "seed",
             Self::RunsWithoutRandom => "runs",
+            Self::PreemptionsWithoutAll | Self::PreemptionsReduced => "preemptions",
+            Self::ReductionWithoutAll => "reduction",
         }
     }
 }
@@ -107,6 +120,13 @@ impl fmt::Display for UnfitRequest {
             Self::SeedWithoutRandom | Self::RunsWithoutRandom => {
                 f.write_str("needs the policy random: add it")
             }
+            Self::PreemptionsWithoutAll | Self::ReductionWithoutAll => f.write_str(
+                "belongs to the policy exhaustive: leave it, or the other policy or schedule, out",
+            ),
+            Self::PreemptionsReduced => f.write_str(
+                "needs every schedule within its bound, and a reduction leaves some out: leave one of \
+                 them out",
+            ),
         }
     }
 }
@@ -135,6 +155,7 @@ impl PlanRequest {
         if let Some(schedule) = &self.schedule {
             return self.replay(schedule);
         }
+        self.must_fit_the_policy()?;
         match self.policy {
             Some(PolicyName::Replay) => Err(UnfitRequest::ReplayWithoutSchedule),
             Some(PolicyName::Random) => Ok(Schedules::Sample {
@@ -143,8 +164,35 @@ impl PlanRequest {
             }),
             None | Some(PolicyName::Exhaustive) => {
                 self.must_not_sample()?;
-                Ok(Schedules::all_of(self.clients))
+                self.all()
             }
+        }
+    }
+
+    /// All schedules, or all within a bound, or one for those that must end alike.
+    fn all(&self) -> Result<Schedules, UnfitRequest> {
+        match (self.preemptions, self.reduction) {
+            (Some(_), Some(true)) => Err(UnfitRequest::PreemptionsReduced),
+            (preemptions @ Some(_), _) | (preemptions @ None, Some(false)) => {
+                Ok(Schedules::All { preemptions })
+            }
+            (None, Some(true)) => Ok(Schedules::Reduced(Reduction::default())),
+            (None, None) => Ok(Schedules::all_of(self.clients)),
+        }
+    }
+
+    /// A bound and a reduction are of all schedules.
+    fn must_fit_the_policy(&self) -> Result<(), UnfitRequest> {
+        let is_of_all =
+            self.schedule.is_none() && matches!(self.policy, None | Some(PolicyName::Exhaustive));
+        if is_of_all {
+            Ok(())
+        } else if self.preemptions.is_some() {
+            Err(UnfitRequest::PreemptionsWithoutAll)
+        } else if self.reduction.is_some() {
+            Err(UnfitRequest::ReductionWithoutAll)
+        } else {
+            Ok(())
         }
     }
 
@@ -162,6 +210,7 @@ impl PlanRequest {
             return Err(UnfitRequest::ScheduleOfMatrix);
         }
         self.must_not_sample()?;
+        self.must_fit_the_policy()?;
         let schedule = Schedule::parse(schedule, self.clients);
         schedule
             .map(Schedules::One)
@@ -208,8 +257,8 @@ mod tests {
                 ..two_clients()
             })
         };
-        assert!(matches!(all(2), Schedules::All { reduced: false }));
-        assert!(matches!(all(3), Schedules::All { reduced: true }));
+        assert_eq!(all(2), Schedules::All { preemptions: None });
+        assert_eq!(all(3), Schedules::Reduced(Reduction::default()));
     }
 
     #[test]
@@ -301,6 +350,76 @@ mod tests {
                     ..two_clients()
                 },
                 "runs needs the policy random",
+            ),
+        ] {
+            let complaint = complaint(request);
+            assert!(complaint.starts_with(why), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn a_bound_or_a_wish_beats_what_the_number_of_clients_decides() {
+        let asked = |clients, preemptions, reduction| {
+            schedules(PlanRequest {
+                clients,
+                preemptions,
+                reduction,
+                ..two_clients()
+            })
+        };
+        let all = |preemptions| Schedules::All { preemptions };
+        let reduced = Schedules::Reduced(Reduction::default());
+        assert_eq!(asked(3, Some(2), None), all(Some(2)));
+        assert_eq!(asked(3, Some(0), Some(false)), all(Some(0)));
+        assert_eq!(asked(3, None, Some(false)), all(None));
+        assert_eq!(asked(2, None, Some(true)), reduced);
+    }
+
+    #[test]
+    fn a_bound_or_a_reduction_that_does_not_fit_is_refused() {
+        let bound = || PlanRequest {
+            preemptions: Some(2),
+            ..two_clients()
+        };
+        let reduction = || PlanRequest {
+            reduction: Some(false),
+            ..two_clients()
+        };
+        for (request, why) in [
+            (
+                PlanRequest {
+                    reduction: Some(true),
+                    ..bound()
+                },
+                "preemptions needs every schedule within its bound",
+            ),
+            (
+                PlanRequest {
+                    schedule: Some("A B".to_owned()),
+                    ..bound()
+                },
+                "preemptions belongs to the policy exhaustive",
+            ),
+            (
+                PlanRequest {
+                    policy: Some(PolicyName::Random),
+                    ..bound()
+                },
+                "preemptions belongs to the policy exhaustive",
+            ),
+            (
+                PlanRequest {
+                    schedule: Some("A B".to_owned()),
+                    ..reduction()
+                },
+                "reduction belongs to the policy exhaustive",
+            ),
+            (
+                PlanRequest {
+                    policy: Some(PolicyName::Random),
+                    ..reduction()
+                },
+                "reduction belongs to the policy exhaustive",
             ),
         ] {
             let complaint = complaint(request);

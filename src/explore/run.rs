@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::look::Looker;
 use super::patience::Pace;
+use super::schedule::Simplicity;
 use super::scheduler::{Scheduler, Stopped};
 use super::{
     Client, ClientResult, Clients, Divergence, Fixture, Judge, Looks, Policy, Schedule, Trace,
@@ -19,12 +20,21 @@ pub struct Run {
     pub fixture: Fixture,
     /// Which client moved when.
     pub schedule: Schedule,
+    /// How often a client had to stop although it could have gone on.
+    pub preemptions: usize,
     /// What happened.
     pub trace: Trace,
     /// How each client ended, in the order of their names.
     pub results: Vec<ClientResult>,
     /// What was stored after each step.
     pub looks: Looks,
+}
+
+impl Run {
+    /// What makes one run simpler than another: see [`Schedule::simplicity`].
+    pub(super) fn simplicity(&self) -> Simplicity<'_> {
+        self.schedule.simplicity(self.preemptions)
+    }
 }
 
 /// Why a run did not come to its end.
@@ -69,7 +79,10 @@ impl fmt::Display for RunError {
                 "a client was refused for a deadlock that another one has closed: it may have looked \
                  for deadlocks too late",
             ),
-            Self::Disturbed => f.write_str("a client waited for a client of another run"),
+            Self::Disturbed => f.write_str(
+                "in every try something from outside got between: a client of another run held a lock, or \
+                 a statement came too late to be told whose it is",
+            ),
             Self::Diverged(divergence) => write!(f, "the run diverged {divergence}"),
             Self::Engine(fault) => fault.fmt(f),
             Self::Gone(client) => write!(f, "client {client} broke off"),
@@ -83,7 +96,8 @@ impl fmt::Display for RunError {
                 "wait not seen: {client}'s {label:?} ended in a lock timeout, and the engine had not shown \
                  that it waits. How the run ended says nothing. On MySQL the performance schema has to \
                  show every connection (performance_schema_max_thread_instances) and every lock \
-                 (performance_schema_max_metadata_locks, wait/lock/metadata/sql/mdl)"
+                 (performance_schema_max_metadata_locks, wait/lock/metadata/sql/mdl). A timeout that \
+                 the client sets itself has to be longer than 100 ms"
             ),
             Self::TooSlow { client, label } => write!(
                 f,

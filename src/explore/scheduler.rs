@@ -16,13 +16,14 @@ use tokio::time::{Instant, timeout};
 use super::gate::{Event, Gate};
 use super::look::Looker;
 use super::patience::{Pace, Patience};
+use super::policy::is_preemption;
 use super::seat::{Seat, State, UnderWay};
 use super::trace::{Row, What};
 use super::{
     Client, Clients, Divergence, Fixture, Looks, ParkedClient, Policy, Run, RunError, Schedule,
-    Trace,
+    Standing, Trace,
 };
-use crate::engine::{Database, Fault, FaultKind, Standstill};
+use crate::engine::{ConnectionId, Database, Fault, FaultKind, Standstill, is_refused_at_once};
 use crate::step::{Ending, Record};
 
 /// Why the scheduler stopped early.
@@ -62,6 +63,8 @@ pub(super) struct Scheduler<'d> {
     seats: Vec<Seat>,
     events: mpsc::UnboundedReceiver<(Client, Event)>,
     schedule: Schedule,
+    /// How often a client had to stop although it could have gone on.
+    preemptions: usize,
     trace: Trace,
     /// The clients whose waits the engine does not queue (on SQLite, or for a lock in the process),
     /// the longest waiting first.
@@ -97,6 +100,7 @@ impl<'d> Scheduler<'d> {
             seats,
             events,
             schedule: Schedule::default(),
+            preemptions: 0,
             trace: Trace::default(),
             held_up: Vec::new(),
             patience: Patience::with(database, pace),
@@ -116,9 +120,9 @@ impl<'d> Scheduler<'d> {
             if let Some(looker) = &mut self.looker {
                 looker.look(self.database, self.schedule.0.len()).await;
             }
-            let parked = self.parked();
-            if !parked.is_empty() {
-                match policy.choose(&parked)? {
+            let standing = self.standing();
+            if !standing.parked.is_empty() {
+                match policy.choose(&standing)? {
                     Some(client) => self.let_go(client)?,
                     None => return Ok(false),
                 }
@@ -126,6 +130,9 @@ impl<'d> Scheduler<'d> {
                 // No client is left that could release the lock: SQLite's busy handler would give
                 // up too.
                 self.answer_held_up(0, false);
+            } else if let Some(client) = self.outside() {
+                // Nobody else can bring what it waits for.
+                self.next_sign_of(client).await?;
             } else {
                 policy.end()?;
                 return Ok(true);
@@ -136,11 +143,31 @@ impl<'d> Scheduler<'d> {
     /// Lets all clients come to their end, in any order, so that no open transaction is in the next
     /// run's way.
     pub(super) async fn leave_nothing_open(mut self) {
-        while let Some(next) = self.parked().first().map(|it| it.client) {
-            let gone = self.let_go(next);
+        loop {
+            let parked = self.standing().parked.first().map(|it| it.client);
+            let gone = match (parked, self.outside()) {
+                (Some(client), _) => self.let_go(client),
+                (None, Some(client)) => self.next_sign_of(client).await,
+                (None, None) => return,
+            };
             if gone.is_err() || self.settle().await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// A client that waits for something outside the database.
+    fn outside(&self) -> Option<Client> {
+        let is_outside = |seat: &&Seat| matches!(seat.state, State::Outside);
+        self.seats.iter().find(is_outside).map(|seat| seat.client)
+    }
+
+    /// Waits until something happens, for as long as this client may be silent.
+    async fn next_sign_of(&mut self, client: Client) -> Result<(), Stopped> {
+        match timeout(self.patience.silence(), self.events.recv()).await {
+            Ok(Some((client, event))) => self.take_in(client, event),
+            Ok(None) => Err(Stopped::Gone(client)),
+            Err(_) => Err(Stopped::Silent(client)),
         }
     }
 
@@ -157,22 +184,39 @@ impl<'d> Scheduler<'d> {
                 None => Looks::None,
             },
             schedule: self.schedule,
+            preemptions: self.preemptions,
             trace: self.trace,
         })
     }
 
-    fn parked(&self) -> Vec<ParkedClient<'_>> {
+    /// How the clients stand, now that they are at rest. A client that still moves waits.
+    fn standing(&self) -> Standing<'_> {
         let parked = self.seats.iter().filter_map(|seat| match &seat.state {
             State::Parked(step, _) => Some(ParkedClient {
                 client: seat.client,
                 step,
             }),
-            State::Moving | State::HeldUp(_) | State::AnswerHeld(_) | State::Done => None,
+            _ => None,
         });
-        parked.collect()
+        let waits = |seat: &Seat| {
+            matches!(
+                seat.state,
+                State::Moving | State::HeldUp(_) | State::Outside
+            )
+        };
+        Standing {
+            parked: parked.collect(),
+            has_waiting_client: self.seats.iter().any(waits),
+        }
+    }
+
+    fn is_parked(&self, client: Client) -> bool {
+        matches!(self.seats[client.index()].state, State::Parked(..))
     }
 
     fn let_go(&mut self, client: Client) -> Result<(), Stopped> {
+        let last = self.schedule.0.last().copied();
+        self.preemptions += usize::from(is_preemption(client, last, |it| self.is_parked(it)));
         let seat = &mut self.seats[client.index()];
         match std::mem::replace(&mut seat.state, State::Moving) {
             State::Parked(step, go) => {
@@ -183,12 +227,11 @@ impl<'d> Scheduler<'d> {
                     waits: false,
                     seen: false,
                 });
-                go.send(()).map_err(|()| Stopped::Gone(client))
+                // A client that is gone before its end has lost its connection to the application.
+                go.send(()).map_err(|()| Stopped::Disturbed)
             }
             // A policy chooses among the parked clients alone.
-            State::Moving | State::HeldUp(_) | State::AnswerHeld(_) | State::Done => {
-                Err(Stopped::Gone(client))
-            }
+            _ => Err(Stopped::Gone(client)),
         }
     }
 
@@ -215,7 +258,8 @@ impl<'d> Scheduler<'d> {
                 candidate += 1;
             }
         }
-        self.put_in_order(first_row);
+        self.trace
+            .put_in_order(first_row, self.schedule.0.last().copied());
         while let Some(client) = self.next_answer() {
             self.hand_out_answer(client);
             self.come_to_rest().await?;
@@ -309,11 +353,11 @@ impl<'d> Scheduler<'d> {
         self.seats.iter().filter(moving).map(|seat| seat.client)
     }
 
-    /// Whether a client is parked that could be let go instead. If none is, something is bound to
-    /// happen: the engine breaks a wait cycle, or a wait times out.
+    /// Whether a client could go on instead: one that is parked, or whose answer is held. If there
+    /// is none, something is bound to happen: the engine breaks a wait cycle, or a wait times out.
     fn is_worth_asking(&self) -> bool {
-        let is_parked = |seat: &Seat| matches!(seat.state, State::Parked(..));
-        self.seats.iter().any(is_parked)
+        let could = |seat: &Seat| matches!(seat.state, State::Parked(..) | State::AnswerHeld(_));
+        self.seats.iter().any(could)
     }
 
     async fn note_who_is_seen_to_wait(&mut self) -> Result<(), Fault> {
@@ -335,8 +379,11 @@ impl<'d> Scheduler<'d> {
             return Ok(Standstill::No);
         };
         let at_rest: Vec<_> = (self.seats.iter())
-            .filter(|seat| !matches!(seat.state, State::Moving))
-            .filter_map(|seat| seat.connection)
+            .flat_map(|seat| {
+                let is_moving = matches!(seat.state, State::Moving);
+                let current = seat.connection.filter(|_| !is_moving);
+                seat.others.iter().copied().chain(current)
+            })
             .collect();
         let seen = self
             .database
@@ -347,6 +394,16 @@ impl<'d> Scheduler<'d> {
         } else {
             Standstill::No
         })
+    }
+
+    /// A client works on this connection. Another one may have given it back to a pool before.
+    fn works_on(&mut self, client: Client, connection: Option<ConnectionId>) {
+        for seat in &mut self.seats {
+            seat.others.retain(|it| Some(*it) != connection);
+        }
+        let seat = &mut self.seats[client.index()];
+        let before = std::mem::replace(&mut seat.connection, connection);
+        seat.others.extend(before.filter(|_| before != connection));
     }
 
     fn note_waits(&mut self) {
@@ -360,11 +417,15 @@ impl<'d> Scheduler<'d> {
     fn take_in(&mut self, client: Client, event: Event) -> Result<(), Stopped> {
         let seat = &mut self.seats[client.index()];
         match event {
-            Event::Connected(connection) => seat.connection = connection,
-            Event::Parked(step, go) => seat.state = State::Parked(step, go),
+            Event::Connected(connection) => self.works_on(client, connection),
+            Event::Parked(step, go) => seat.parks(step, go),
+            Event::WaitsOutside => seat.goes_outside(self.schedule.0.len(), &mut self.trace),
+            Event::MayMove if matches!(seat.state, State::Outside) => seat.state = State::Moving,
+            Event::MayMove => {}
             Event::AnswerHeld(go) => seat.state = State::AnswerHeld(go),
             Event::BrokeOff(fault) => return Err(fault.into()),
             Event::Gone => return Err(Stopped::Gone(client)),
+            Event::Disturbed => return Err(Stopped::Disturbed),
             Event::HeldUp(go) => {
                 seat.state = State::HeldUp(go);
                 seat.note_wait(&mut self.trace);
@@ -389,14 +450,18 @@ impl<'d> Scheduler<'d> {
 
     /// A lock timeout belongs to the schedule only if no other client could have been let go
     /// instead, and if the engine has shown the wait. Otherwise the explorer has caused it, and it
-    /// is no refusal.
+    /// is no refusal. With NOWAIT there is no wait.
     fn must_be_a_refusal(&self, client: Client, record: &Record) -> Result<(), Stopped> {
         let Ending::Failed { kind, .. } = &record.ending else {
             return Ok(());
         };
         let under_way = self.seats[client.index()].under_way.as_ref();
         let seen = under_way.is_none_or(|it| it.waits || it.seen);
-        let timed_out = *kind == FaultKind::LockTimeout.name();
+        let flavour = self.database.engine().flavour;
+        let sql = record.step.sql.as_deref();
+        let had_no_wait = under_way.is_some_and(|it| !it.waits)
+            && sql.is_some_and(|it| is_refused_at_once(it, flavour));
+        let timed_out = *kind == FaultKind::LockTimeout.name() && !had_no_wait;
         if timed_out && (!seen || self.is_worth_asking()) {
             return Err(Stopped::TimedOut {
                 client,
@@ -419,29 +484,6 @@ impl<'d> Scheduler<'d> {
             after: self.schedule.0.len(),
             step: record.step,
             what,
-        });
-    }
-
-    /// What several clients do after one step happens at the same time. It is written down in an
-    /// order that is the same in every run, causes first: the step, what its client did besides,
-    /// the clients that were refused, the clients that could go on.
-    fn put_in_order(&mut self, first_row: usize) {
-        let rows = &mut self.trace.rows[first_row..];
-        let gives_way = |row: &Row| matches!(row.what, What::Resumed(_, Ending::Failed { .. }));
-        let giving_way: Vec<_> = rows
-            .iter()
-            .filter(|row| gives_way(row))
-            .map(|row| row.client)
-            .collect();
-        let mover = self.schedule.0.last().copied();
-        rows.sort_by_key(|row| {
-            let is_mover = Some(row.client) == mover;
-            (
-                row.number().is_none(),
-                !is_mover,
-                !giving_way.contains(&row.client),
-                row.client,
-            )
         });
     }
 }

@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
 use super::patience::Pace;
+use super::queue::Queue;
 use super::run::{RunSetting, run_in};
 use super::trace::Shape;
 use super::{
-    Exhaustive, Fixture, Fixtures, Policy, Random, Replay, Rows, Run, RunError, Schedule, Subject,
+    Exhaustive, Fixture, Fixtures, Policy, Random, Reduction, Replay, Rows, Run, RunError,
+    Schedule, Subject,
 };
 use crate::engine::{Database, Fault, Lane};
 use crate::verdict::Verdict;
@@ -21,11 +23,13 @@ use crate::verdict::Verdict;
 /// Which schedules to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Schedules {
-    /// Every one.
+    /// Every one, those with the fewest preemptions first: see [`Exhaustive`].
     All {
-        /// Of the schedules that are bound to end alike, only one is run: see [`Exhaustive`].
-        reduced: bool,
+        /// The largest number of preemptions. None if there is no bound.
+        preemptions: Option<usize>,
     },
+    /// Of the schedules that must end alike, only one: see [`Exhaustive`].
+    Reduced(Reduction),
     /// A sample, drawn at random.
     Sample {
         /// The same seed draws the same schedules.
@@ -38,17 +42,25 @@ pub enum Schedules {
 }
 
 impl Schedules {
-    /// All schedules of this number of clients. Of more than two, one is run for all that are bound
-    /// to end alike.
+    /// All schedules of this number of clients. Of more than two, one is run for all that must end
+    /// alike.
     pub fn all_of(clients: usize) -> Self {
-        Self::All {
-            reduced: clients > 2,
+        if clients > 2 {
+            Self::Reduced(Reduction::default())
+        } else {
+            Self::All { preemptions: None }
         }
+    }
+
+    /// Whether one run stands for all schedules that must end alike.
+    pub fn is_reduced(&self) -> bool {
+        matches!(self, Self::Reduced(_))
     }
 
     fn policy(&self, clients: usize, alike: bool) -> Box<dyn Policy> {
         match self {
-            Self::All { reduced } => Box::new(Exhaustive::new(*reduced, alike)),
+            Self::All { preemptions } => Box::new(Exhaustive::within(*preemptions)),
+            Self::Reduced(reduction) => Box::new(Exhaustive::reduced(*reduction, alike)),
             Self::Sample { seed, runs } => Box::new(Random::new(*seed, *runs, clients)),
             Self::One(schedule) => Box::new(Replay::new(schedule.clone())),
         }
@@ -65,7 +77,8 @@ pub struct Plan {
     /// The number of instances of the service that serve the clients in turn: one, or one for each
     /// client, so that all clients are alike.
     pub instances: usize,
-    /// The largest number of runs. None if there is no limit.
+    /// The largest number of runs that come to their end. None if there is no limit. Runs that a
+    /// reduced search breaks off are not counted.
     pub limit: Option<u64>,
 }
 
@@ -90,6 +103,8 @@ impl Stop {
 pub(super) struct JudgedRun {
     pub(super) run: Run,
     pub(super) verdict: Verdict,
+    /// What is wrong in it, in the judge's words.
+    pub(super) because: Option<String>,
     /// The second in which it ran. None if the strategy reads no clock.
     pub(super) second: Option<i64>,
 }
@@ -105,7 +120,7 @@ pub(super) async fn search(
     mut found: impl FnMut(JudgedRun, f64),
 ) -> (LeftOut, Result<(), RunError>) {
     let alike = subject.about.clients_are_alike;
-    let mut to_run = vec![plan.schedules.policy(plan.clients, alike)];
+    let mut queue = Queue::with(plan.schedules.policy(plan.clients, alike));
     let mut idle: Vec<_> = lanes.iter().map(|lane| Worker::on(lane, subject)).collect();
     let mut running = JoinSet::new();
     let mut begun = 0;
@@ -115,16 +130,16 @@ pub(super) async fn search(
     loop {
         let goes_on =
             result.is_ok() && !stop.is_stopped() && plan.limit.is_none_or(|it| begun < it);
-        // The last branch that was found is run first, so that few policies wait in memory.
         if goes_on
             && !idle.is_empty()
-            && let Some(policy) = to_run.pop()
+            && let Some(policy) = queue.begin_next()
         {
             let mut worker = idle.swap_remove(0);
             let (clients, instances) = (plan.clients, plan.instances);
+            let preemptions = policy.preemptions();
             running.spawn(async move {
                 let explored = worker.explore_one(clients, instances, policy).await;
-                (worker, explored)
+                (worker, preemptions, explored)
             });
             begun += 1;
             continue;
@@ -132,20 +147,30 @@ pub(super) async fn search(
         let Some(joined) = running.join_next().await else {
             break;
         };
-        let (worker, explored) =
+        let (worker, preemptions, explored) =
             joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         idle.push(worker);
+        queue.end(preemptions);
         match explored {
             Ok((attempt, after)) => {
-                to_run.extend(after.branches);
+                queue.add(after.branches);
                 done += after.share;
+                left_out.is_bounded |= after.leaves_out;
                 match attempt {
                     Attempt::Judged(judged) => found(*judged, done),
-                    Attempt::Covered => begun -= 1,
-                    Attempt::Diverged => left_out.diverged += 1,
+                    Attempt::Trial => begun -= 1,
+                    Attempt::Covered => {
+                        begun -= 1;
+                        left_out.covered += 1;
+                    }
+                    Attempt::Diverged => {
+                        left_out.diverged += 1;
+                        left_out.leave_open(preemptions);
+                    }
                 }
             }
             Err(error) => {
+                left_out.leave_open(preemptions);
                 left_out.waits_not_seen += u64::from(matches!(error, RunError::WaitNotSeen { .. }));
                 result = result.and(Err(error));
             }
@@ -154,27 +179,32 @@ pub(super) async fn search(
     for worker in idle {
         worker.tidy_up().await;
     }
-    left_out.has_more = result.is_err() || !to_run.is_empty();
+    let first_waiting = queue.first_waiting();
+    left_out.has_more = result.is_err() || first_waiting.is_some();
+    if let Some(preemptions) = first_waiting {
+        left_out.leave_open(preemptions);
+    }
     (left_out, result)
 }
 
-/// Runs this schedule once more in the lane, and looks at what is stored after each step. None if
-/// the run could not be brought to do what it did before.
-pub(super) async fn look_at(
+/// Runs this schedule alone in the lane. `looks` says whether it is looked at what is stored after
+/// each step. None if the run could not be brought to follow the schedule.
+pub(super) async fn run_alone(
     lane: &Lane,
     subject: &Arc<Subject>,
     plan: &Plan,
     schedule: &Schedule,
+    looks: bool,
 ) -> Option<JudgedRun> {
     let mut worker = Worker::on(lane, subject);
-    worker.looks = true;
+    worker.looks = looks;
     let policy: Box<dyn Policy> = Box::new(Replay::new(schedule.clone()));
     let explored = worker.explore_one(plan.clients, plan.instances, policy);
     let explored = explored.await;
     worker.tidy_up().await;
     match explored {
         Ok((Attempt::Judged(judged), _)) => Some(*judged),
-        Ok((Attempt::Covered | Attempt::Diverged, _)) | Err(_) => None,
+        Ok((Attempt::Trial | Attempt::Covered | Attempt::Diverged, _)) | Err(_) => None,
     }
 }
 
@@ -187,12 +217,28 @@ pub(super) struct LeftOut {
     pub(super) diverged: u64,
     /// The number of runs that ended in a lock timeout of a client that was not seen to wait.
     pub(super) waits_not_seen: u64,
+    /// The number of runs that were broken off because another run shows the same.
+    pub(super) covered: u64,
+    /// Whether the plan's bound has left schedules out.
+    pub(super) is_bounded: bool,
+    /// The smallest number of preemptions of which not every schedule was run. None if there is
+    /// none within the plan's bound.
+    pub(super) open_from: Option<usize>,
+}
+
+impl LeftOut {
+    fn leave_open(&mut self, preemptions: usize) {
+        let open_from = self.open_from.unwrap_or(preemptions);
+        self.open_from = Some(open_from.min(preemptions));
+    }
 }
 
 /// What a policy leaves when its run is over.
 struct AfterRun {
     /// The share of the search that the run stood for.
     share: f64,
+    /// Whether the plan's bound has left out a run that would have followed from it.
+    leaves_out: bool,
     /// The runs that follow from it.
     branches: Vec<Box<dyn Policy>>,
 }
@@ -201,6 +247,7 @@ impl AfterRun {
     fn of(policy: Box<dyn Policy>) -> Self {
         Self {
             share: policy.share(),
+            leaves_out: policy.leaves_out(),
             branches: policy.branches(),
         }
     }
@@ -210,7 +257,9 @@ impl AfterRun {
 enum Attempt {
     /// It came to its end.
     Judged(Box<JudgedRun>),
-    /// It does not count: another run shows the same, or it was only to learn from.
+    /// It does not count: it was only to learn from.
+    Trial,
+    /// It was broken off: another run shows the same.
     Covered,
     /// It could not be brought to do what an earlier run had done.
     Diverged,
@@ -305,6 +354,7 @@ impl Worker {
         // What branches off from it is not known.
         let after = AfterRun {
             share: policy.share(),
+            leaves_out: policy.leaves_out(),
             branches: Vec::new(),
         };
         too_slow.map_or(Ok((Attempt::Diverged, after)), Err)
@@ -351,13 +401,14 @@ impl Worker {
             return Ok(Attempt::Covered);
         };
         if policy.is_trial() {
-            return Ok(Attempt::Covered);
+            return Ok(Attempt::Trial);
         }
         let judge = &self.subject.judge;
-        let verdict = judge.judge(&self.database, fixture, &run.results).await?;
+        let judged = judge.judge(&self.database, fixture, &run.results).await?;
         Ok(Attempt::Judged(Box::new(JudgedRun {
             run,
-            verdict,
+            verdict: judged.verdict,
+            because: judged.because,
             second: None,
         })))
     }

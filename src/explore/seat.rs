@@ -5,15 +5,23 @@ use tokio::sync::oneshot;
 use super::trace::{Row, What};
 use super::{Client, ClientResult, Trace};
 use crate::engine::ConnectionId;
-use crate::step::Step;
+use crate::step::{Action, Ending, Step};
+
+/// What a timeline says of a client that waits outside the database.
+const OUTSIDE: &str = "waits for something outside the database";
 
 /// One client, as the scheduler sees it.
 pub(super) struct Seat {
     pub(super) client: Client,
+    /// The connection on which it works.
     pub(super) connection: Option<ConnectionId>,
+    /// Other connections on which it has worked, and may still hold locks.
+    pub(super) others: Vec<ConnectionId>,
     pub(super) state: State,
     /// The step that was let go last, until it has happened.
     pub(super) under_way: Option<UnderWay>,
+    /// It was written down that it waits outside the database, and it has taken no step since.
+    is_noted_outside: bool,
     pub(super) result: Option<ClientResult>,
 }
 
@@ -26,6 +34,8 @@ pub(super) enum State {
     HeldUp(oneshot::Sender<bool>),
     /// Has the answer to its step, and does nothing with it until it is handed out.
     AnswerHeld(oneshot::Sender<()>),
+    /// Waits for something outside the database.
+    Outside,
     /// Has come to its end.
     Done,
 }
@@ -46,10 +56,32 @@ impl Seat {
         Self {
             client,
             connection: None,
+            others: Vec::new(),
             state: State::Moving,
             under_way: None,
+            is_noted_outside: false,
             result: None,
         }
+    }
+
+    /// It waits outside the database, after this number of steps. That is written down once.
+    pub(super) fn goes_outside(&mut self, steps: usize, trace: &mut Trace) {
+        self.state = State::Outside;
+        if std::mem::replace(&mut self.is_noted_outside, true) {
+            return;
+        }
+        trace.rows.push(Row {
+            client: self.client,
+            after: steps,
+            step: Step::beside(Action::Outside, OUTSIDE),
+            what: What::Besides(Ending::Done(None)),
+        });
+    }
+
+    /// It is parked before this step.
+    pub(super) fn parks(&mut self, step: Step, go: oneshot::Sender<()>) {
+        self.is_noted_outside = false;
+        self.state = State::Parked(step, go);
     }
 
     /// Writes down that it waits, unless that was done before.

@@ -5,14 +5,13 @@
 //! of a row: tests/outside.rs has such clients. Facts are plain data, so that a finding can own
 //! them.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Client, Finding, Gate, StoredValue, Trace};
+use super::{About, Client, Finding, Gate, StoredValue, Trace};
 use crate::answer::Datum;
-use crate::engine::{Database, Engine, Fault, FaultKind, Flavour, Isolation, LaneKind, Session};
+use crate::engine::{Database, Engine, Fault, LaneKind, Session};
 use crate::verdict::{Anomaly, Outcome, Verdict};
 
 /// What a subject's functions return.
@@ -38,134 +37,6 @@ impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Subject");
         shown.field("about", &self.about).finish_non_exhaustive()
-    }
-}
-
-/// The facts about a subject. They hold no code: a finding takes a copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct About {
-    /// Its name among all that can be explored.
-    pub name: Cow<'static, str>,
-    /// The path of the file whose lines reports show. None for a scenario.
-    pub source_file: Option<&'static str>,
-    /// The anomalies that it can show, the worst first.
-    pub anomalies: Vec<&'static Anomaly>,
-    /// The word in a cell without an anomaly: `0 of 36 lost`.
-    pub nothing: &'static str,
-    /// SQL that a person runs to set up row [`SHOWN_ID`], or the whole database, as for a run.
-    pub setup_sql: SqlText,
-    /// SQL that shows a person what became of it.
-    pub inspect_sql: SqlText,
-    /// Whether all clients do the same. Schedules that differ only in the clients' names end alike
-    /// then.
-    pub clients_are_alike: bool,
-    /// Whether an instance of the service keeps state that its clients share, for instance a mutex.
-    /// With an instance for each client such a subject can end differently.
-    pub shares_memory: bool,
-    /// What is given if it was read from a file. None for what is a part of this program.
-    pub scenario: Option<ScenarioFacts>,
-}
-
-/// The facts about a subject that a user has brought.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ScenarioFacts {
-    /// Its title.
-    pub title: String,
-    /// The text of its file.
-    pub text: String,
-    /// Its clients, in their order.
-    pub clients: Vec<ClientFacts>,
-    /// The engines on which it makes sense.
-    pub engines: Vec<Flavour>,
-    /// The engines on which its runs meet although each has a database of its own: one run at a
-    /// time.
-    pub alone_on: Vec<Flavour>,
-    /// What a verdict takes for granted, on each engine.
-    pub assumptions: Vec<(Flavour, Vec<String>)>,
-    /// Kinds of refusal that are part of how it works.
-    pub may_be_refused: Vec<FaultKind>,
-}
-
-impl ScenarioFacts {
-    /// What a verdict takes for granted on this engine.
-    pub fn assumptions_on(&self, flavour: Flavour) -> Vec<String> {
-        let found = self.assumptions.iter().find(|(it, _)| *it == flavour);
-        found.map(|(_, it)| it.clone()).unwrap_or_default()
-    }
-}
-
-/// The facts about one client of a scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ClientFacts {
-    /// What it is, e.g. `customer`. None if it has no name.
-    pub name: Option<String>,
-    /// The isolation level of its transactions. None if it is the session's.
-    pub level: Option<Isolation>,
-}
-
-/// SQL for a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SqlText {
-    /// The same on every engine.
-    Same(Cow<'static, str>),
-    /// In the dialect of each engine.
-    ByEngine(Vec<(Flavour, String)>),
-}
-
-impl SqlText {
-    /// The text for this engine. Empty if there is none.
-    pub fn on(&self, flavour: Flavour) -> Cow<'static, str> {
-        match self {
-            Self::Same(text) => text.clone(),
-            Self::ByEngine(texts) => {
-                let text = texts.iter().find(|(it, _)| *it == flavour);
-                text.map(|(_, text)| text.clone())
-                    .unwrap_or_default()
-                    .into()
-            }
-        }
-    }
-}
-
-impl From<&'static str> for SqlText {
-    fn from(text: &'static str) -> Self {
-        Self::Same(text.into())
-    }
-}
-
-impl From<String> for SqlText {
-    fn from(text: String) -> Self {
-        Self::Same(text.into())
-    }
-}
-
-impl About {
-    /// The numbers of instances that can make a difference to this number of clients.
-    pub fn instances(&self, clients: usize) -> Vec<usize> {
-        if self.shares_memory && clients > 1 {
-            vec![1, clients]
-        } else {
-            vec![1]
-        }
-    }
-
-    /// The number of clients, given what was asked for.
-    pub fn clients(&self, asked: usize) -> usize {
-        self.scenario.as_ref().map_or(asked, |it| it.clients.len())
-    }
-
-    /// Why it makes no sense on this engine. None if it does.
-    pub fn is_not_for(&self, engine: &Engine) -> Option<String> {
-        let scenario = self.scenario.as_ref()?;
-        let flavour = engine.flavour;
-        if !scenario.engines.contains(&flavour) {
-            return Some(format!("its `engines` leave {flavour} out"));
-        }
-        let levels = scenario.clients.iter().filter_map(|it| it.level);
-        let missing = levels
-            .into_iter()
-            .find(|it| !flavour.isolation_levels().contains(it))?;
-        Some(format!("{flavour} has no level {missing}"))
     }
 }
 
@@ -204,6 +75,14 @@ pub enum Fixtures {
 }
 
 impl Fixtures {
+    /// Ends what was started for the runs in this database.
+    pub(super) async fn close(&self, database: &Database) -> Result<(), Fault> {
+        match self {
+            Self::Rows(_) => Ok(()),
+            Self::WholeDatabase(restore) => restore.close(database).await,
+        }
+    }
+
     /// The kind of lanes that the runs need.
     pub(super) fn lane_kind(&self) -> LaneKind {
         match self {
@@ -247,6 +126,11 @@ pub trait Rows: fmt::Debug + Send + Sync {
 pub trait Restore: fmt::Debug + Send + Sync {
     /// Called before each run. The first time, the database is empty.
     fn restore<'a>(&'a self, database: &'a Database) -> Pending<'a, Result<(), Fault>>;
+
+    /// Called after the last run in this database, before it is dropped.
+    fn close<'a>(&'a self, _database: &'a Database) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// The clients of one run, with the state that they share besides the database.
@@ -318,6 +202,24 @@ pub trait Rehearsal: fmt::Debug + Send + Sync {
     ) -> Pending<'a, Result<(), String>>;
 }
 
+/// How a run ended, and why a judge says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What is wrong in this very run, in words. None if the anomaly says all.
+    pub because: Option<String>,
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            because: None,
+        }
+    }
+}
+
 /// Decides how a run ended.
 pub trait Judge: fmt::Debug + Send + Sync {
     /// Judges a run by what is in the database and by how its clients ended.
@@ -326,7 +228,7 @@ pub trait Judge: fmt::Debug + Send + Sync {
         database: &'a Database,
         fixture: Fixture,
         results: &'a [ClientResult],
-    ) -> Pending<'a, Result<Verdict, Fault>>;
+    ) -> Pending<'a, Result<Judgement, Fault>>;
 
     /// Reads what is stored, in a [session to look in](super::session_to_look_in): a few named
     /// values that are the same in every run of the same schedule. None if there is nothing that
@@ -364,6 +266,12 @@ pub trait Judge: fmt::Debug + Send + Sync {
         false
     }
 
+    /// What its verdicts take for granted besides what was known before, in words: what it has left
+    /// out where it compared the ends of runs.
+    fn took_for_granted(&self, _engine: &Engine) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What was found that should not have been, in words. Empty if all is as it should be.
     fn unexpected(&self, finding: &Finding) -> Vec<String> {
         if finding.promises_safety && finding.tally.anomalies() > 0 {
@@ -385,6 +293,13 @@ pub struct ClientResult {
     pub saw: Option<&'static Anomaly>,
     /// The values that it captured, by name. Only a user's script captures values.
     pub captured: Vec<(String, Datum)>,
+    /// The captured names that are no answer: what a script has set itself, and what it was told of
+    /// a lock that it has only tried to get.
+    pub incidental: Vec<String>,
+    /// Whether its statements say that it has changed nothing. Only known of a user's script.
+    pub changed_nothing: bool,
+    /// Whether it has asked for a lock without waiting for it. Only known of a user's script.
+    pub tries_locks: bool,
 }
 
 impl ClientResult {
@@ -394,6 +309,9 @@ impl ClientResult {
         fault: None,
         saw: None,
         captured: Vec::new(),
+        incidental: Vec::new(),
+        changed_nothing: false,
+        tries_locks: false,
     };
 
     /// A client that was not served. `fault` is None if the strategy itself turned it away.
@@ -403,6 +321,9 @@ impl ClientResult {
             fault,
             saw: None,
             captured: Vec::new(),
+            incidental: Vec::new(),
+            changed_nothing: false,
+            tries_locks: false,
         }
     }
 

@@ -100,6 +100,28 @@ impl Trace {
         .collect()
     }
 
+    /// What several clients do after one step happens at the same time. It is written down in an
+    /// order that is the same in every run, causes first: the step, what its client did besides,
+    /// the clients that were refused, the clients that could go on.
+    pub(super) fn put_in_order(&mut self, first_row: usize, mover: Option<Client>) {
+        let rows = &mut self.rows[first_row..];
+        let gives_way = |row: &Row| matches!(row.what, What::Resumed(_, Ending::Failed { .. }));
+        let giving_way: Vec<_> = rows
+            .iter()
+            .filter(|row| gives_way(row))
+            .map(|row| row.client)
+            .collect();
+        rows.sort_by_key(|row| {
+            let is_mover = Some(row.client) == mover;
+            (
+                row.number().is_none(),
+                !is_mover,
+                !giving_way.contains(&row.client),
+                row.client,
+            )
+        });
+    }
+
     /// Whether a client that was refused after this number of steps has taken another step.
     pub(super) fn goes_on_after_a_refusal(&self, steps: usize) -> bool {
         let rows = self.rows.iter().enumerate();
@@ -149,6 +171,7 @@ mod tests {
             sql: None,
             args: Vec::new(),
             effect: Effect::Conflicts,
+            footprint: None,
             at: None,
         };
         Row {

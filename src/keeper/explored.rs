@@ -17,10 +17,10 @@ use crate::exhibits::deposits::{
 };
 use crate::exhibits::{AccountFixtures, Specimen as _};
 use crate::explore::{
-    About, Client, ClientResult, Clients, Fixture, Fixtures, InSession, Judge, Pending, Rows,
-    Subject, verdict_of,
+    About, Client, ClientResult, Clients, Fixture, Fixtures, InSession, Judge, Judgement, Pending,
+    Rows, Subject, verdict_of,
 };
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Outcome;
 
 /// A change of the keeper's, as the explorer knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +177,7 @@ impl Judge for KeptBooks {
         database: &'a Database,
         fixture: Fixture,
         results: &'a [ClientResult],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
+    ) -> Pending<'a, Result<Judgement, Fault>> {
         Box::pin(async move {
             let account = accounts::find(database, fixture.id()).await?;
             let account = account.ok_or_else(|| Fault::other("the account is gone"))?;
@@ -193,7 +193,7 @@ impl Judge for KeptBooks {
             } else {
                 None
             };
-            Ok(verdict_of(anomaly, results))
+            Ok(verdict_of(anomaly, results).into())
         })
     }
 

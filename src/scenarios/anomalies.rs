@@ -12,6 +12,17 @@ pub(super) static FAILED: Anomaly = Anomaly {
     meaning: "a script could not go on, and the engine was not to blame",
 };
 
+/// A run ended like no serial order of its clients.
+pub(super) static NOT_SERIAL: Anomaly = Anomaly {
+    // After a violated invariant, which says more.
+    rank: 2,
+    name: "not_serial",
+    title: "not serial: no order of the clients, one after the other, ends like this",
+    does: "ends like no serial order",
+    word: "not serial",
+    meaning: "no order of the clients, one after the other, ends like this",
+};
+
 /// The anomaly that a run has in which this invariant is false.
 pub(super) fn violation(name: &str) -> &'static Anomaly {
     Anomaly::interned(
@@ -28,3 +39,13 @@ pub(super) fn violation(name: &str) -> &'static Anomaly {
 
 /// The rank of a violated invariant, after that of a client that has failed.
 const VIOLATED: u8 = 1;
+
+/// The counts that every entry of `expect` can name.
+pub(super) const EXPECTED_COUNTS: [&str; 6] = [
+    "violated",
+    "failed",
+    "not_serial",
+    "refused",
+    "declined",
+    "safe",
+];

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::anomalies::FAILED;
+use super::held::Held;
 use super::prepared::Prepared;
-use super::scenario::{ClientScript, Options};
-use super::script::{InstructionKind, Script, Statement, UnsetVariable, Variables, truth};
-use crate::answer::{Answer, Datum, DatumKind};
+use super::scenario::{ClientScript, Does, Options};
+use super::script::{InstructionKind, Script, Statement, UnsetVariable, truth};
+use crate::answer::Answer;
 use crate::engine::{
     ConnectionId, Database, Fault, Flavour, Session, StatementKind, UserStatement,
 };
 use crate::explore::{Client, ClientResult, Clients, Fixture, Gate, Pending};
-use crate::step::{Action, Effect, Ending, Observer as _, Record, Step};
+use crate::step::{Action, Ending, Observer as _, Record, Step};
 use crate::verdict::{Anomaly, Outcome};
 
 /// The clients of one run.
@@ -64,15 +65,22 @@ impl ScriptClients {
         let flavour = database.engine().flavour;
         let prepared = &*self.prepared;
         let script = &prepared.scenario.clients[client.index()];
+        // Before the client has a connection, because it is asked on another one.
+        let reader = prepared.reader(database).await?;
         let mut session = database.session(gate).await?;
         let connection = session.connection_id().await?;
         gate.connected(connection);
         if let Some(level) = script.level {
             session.set_level(level).await?;
         }
-        let instructions = script
-            .scripts
-            .on(flavour)
+        if let Some(reader) = reader {
+            session.track(reader, prepared.scenario.has_invariants_for_every_commit());
+        }
+        let instructions = match &script.does {
+            Does::Script(scripts) => scripts.on(flavour),
+            Does::Request(_) => None,
+        };
+        let instructions = instructions
             .ok_or_else(|| Fault::other(format!("the scenario makes no sense on {flavour}")))?;
         Ok(ClientRun {
             client: script,
@@ -85,8 +93,10 @@ impl ScriptClients {
             database,
             session,
             connection,
-            variables: Variables::default(),
-            captured: Vec::new(),
+            held: Held::default(),
+            has_changed: false,
+            has_changed_for_good: false,
+            tries_locks: false,
             attempt: 1,
             saw: None,
             last_word: LastWord::Nothing,
@@ -107,9 +117,13 @@ struct ClientRun<'r> {
     database: &'r Database,
     session: Session<'r>,
     connection: Option<ConnectionId>,
-    variables: Variables,
-    /// The names that a \gset or a \set has set, in order.
-    captured: Vec<String>,
+    held: Held,
+    /// Whether a statement may have changed something.
+    has_changed: bool,
+    /// Whether it may have done so for good: outside a transaction, or in one that is over.
+    has_changed_for_good: bool,
+    /// Whether it has asked for a lock without waiting for it.
+    tries_locks: bool,
     /// The number of this attempt, from 1.
     attempt: u64,
     /// An invariant that was false after one of its commits.
@@ -157,8 +171,8 @@ impl ClientRun<'_> {
                         return Ok(self.result(Err(End::Refused(fault))));
                     }
                     self.attempt += 1;
-                    self.variables.clear();
-                    self.captured.clear();
+                    self.held.clear();
+                    self.has_changed = self.has_changed_for_good;
                     self.last_word = LastWord::Nothing;
                 }
                 ended => {
@@ -230,12 +244,12 @@ impl ClientRun<'_> {
             (Err(End::Quit), _) | (Ok(()), LastWord::Rollback) => ClientResult::failed(kept, None),
             (Ok(()), LastWord::Nothing | LastWord::Commit) => ClientResult::APPLIED,
         };
-        let captured = self.captured.iter().filter_map(|name| {
-            let value = self.variables.get(name)?;
-            Some((name.clone(), value.clone()))
-        });
         ClientResult {
-            captured: captured.collect(),
+            captured: self.held.captured(),
+            incidental: self.held.incidental().to_vec(),
+            // The end of the session has rolled back what was open.
+            changed_nothing: !self.has_changed_for_good,
+            tries_locks: self.tries_locks,
             saw: result.saw.or(self.saw),
             ..result
         }
@@ -245,14 +259,7 @@ impl ClientRun<'_> {
     fn show_failure(&self, line: usize, message: &str) {
         let now = std::time::Instant::now();
         self.gate.after(&Record {
-            step: Step {
-                action: Action::Read,
-                label: format!("line {line} fails").into(),
-                sql: None,
-                args: Vec::new(),
-                effect: Effect::Local,
-                at: None,
-            },
+            step: Step::beside(Action::Read, format!("line {line} fails")),
             started: now,
             ended: now,
             ending: Ending::Failed {
@@ -275,19 +282,19 @@ impl ClientRun<'_> {
                     at + 1
                 }
                 InstructionKind::Set { name, value } => {
-                    let value = value.value(&self.variables).map_err(failed(line))?;
-                    self.capture(name.clone(), value);
+                    let value = value.value(&self.held.variables).map_err(failed(line))?;
+                    self.held.capture(name.clone(), value, true);
                     at + 1
                 }
                 InstructionKind::Unset { name } => {
-                    self.variables.unset(name);
+                    self.held.variables.unset(name);
                     at + 1
                 }
                 InstructionKind::Branch {
                     condition,
                     otherwise,
                 } => {
-                    let filled = condition.fill(&self.variables, self.flavour);
+                    let filled = condition.fill(&self.held.variables, self.flavour);
                     let filled = filled.map_err(failed(line))?;
                     match truth(&filled) {
                         Some(true) => at + 1,
@@ -303,23 +310,32 @@ impl ClientRun<'_> {
     }
 
     async fn statement(&mut self, line: usize, statement: &Statement) -> Result<(), End> {
-        let sql = statement.sql.fill(&self.variables, self.flavour);
+        let sql = statement.sql.fill(&self.held.variables, self.flavour);
         let sql = UserStatement::new(sql.map_err(failed(line))?, self.flavour);
         let label = format!("{}, line {line}", sql.keyword(self.flavour));
         let doomed_by = self.session.doomed_by().cloned();
+        let is_commit = self.session.is_going_to_commit(&sql);
         let answer = if self.splits(&sql) {
             self.in_two_steps(line, label, &sql).await
         } else {
             self.session.verbatim(label, &sql).await
         };
-        self.note(&answer);
+        self.held.note_ending(&answer);
+        self.tries_locks |= sql.does_not_wait(self.flavour);
         match answer {
             Ok(answer) => {
                 self.note_last_word(sql.kind, doomed_by);
+                self.has_changed |= sql.may_have_changed(answer.row_count, self.flavour);
+                if !self.session.is_in_transaction() {
+                    self.has_changed_for_good = self.has_changed;
+                }
                 if let Some(prefix) = &statement.capture {
                     self.capture_row(line, prefix, &sql, &answer).await?;
                 }
-                self.check_after_commit(&sql).await
+                if is_commit {
+                    self.check_after_commit().await?;
+                }
+                Ok(())
             }
             Err(_) if statement.handles_errors => Ok(()),
             Err(fault) => Err(End::Refused(fault)),
@@ -356,28 +372,6 @@ impl ClientRun<'_> {
         answer
     }
 
-    /// Sets the variables that tell how the last statement ended.
-    fn note(&mut self, answer: &Result<Answer, Fault>) {
-        let is_error = Datum::Value {
-            text: answer.is_err().to_string(),
-            kind: DatumKind::Boolean,
-        };
-        let (count, state, code, fault) = match answer {
-            Ok(answer) => (answer.row_count, "00000", "", ""),
-            Err(fault) => (
-                0,
-                fault.state.as_deref().unwrap_or_default(),
-                fault.code.as_deref().unwrap_or_default(),
-                fault.kind.name(),
-            ),
-        };
-        self.variables.set("ERROR", is_error);
-        self.variables.set("ROW_COUNT", Datum::number(count));
-        self.variables.set("SQLSTATE", Datum::text(state));
-        self.variables.set("ERROR_CODE", Datum::text(code));
-        self.variables.set("FAULT", Datum::text(fault));
-    }
-
     fn note_last_word(&mut self, kind: StatementKind, doomed_by: Option<Fault>) {
         match (kind, doomed_by) {
             // PostgreSQL answers ROLLBACK.
@@ -399,13 +393,6 @@ impl ClientRun<'_> {
         }
     }
 
-    fn capture(&mut self, name: String, value: Datum) {
-        if !self.captured.contains(&name) {
-            self.captured.push(name.clone());
-        }
-        self.variables.set(name, value);
-    }
-
     /// Captures the columns of the one row that a statement has returned.
     async fn capture_row(
         &mut self,
@@ -416,8 +403,10 @@ impl ClientRun<'_> {
     ) -> Result<(), End> {
         match &answer.rows[..] {
             [row] => {
+                let is_a_try = statement.does_not_wait(self.flavour);
                 for (column, value) in answer.columns.iter().zip(row) {
-                    self.capture(format!("{prefix}{column}"), value.clone());
+                    self.held
+                        .capture(format!("{prefix}{column}"), value.clone(), is_a_try);
                 }
                 Ok(())
             }
@@ -435,26 +424,24 @@ impl ClientRun<'_> {
 
     /// Unsets the variables that a statement without a row would have set.
     async fn forget_row(&mut self, prefix: &str, statement: &UserStatement) -> Result<(), End> {
-        if self.captured.is_empty() {
+        if !self.held.has_captured() {
             return Ok(());
         }
         let columns = self.session.columns_of(&statement.text).await;
         for column in columns.map_err(End::BrokeOff)? {
-            self.variables.unset(&format!("{prefix}{column}"));
+            self.held.variables.unset(&format!("{prefix}{column}"));
         }
         Ok(())
     }
 
-    /// Asks the invariants that must hold after every commit, if this statement was one.
-    async fn check_after_commit(&mut self, statement: &UserStatement) -> Result<(), End> {
+    /// Asks the invariants that must hold after every commit.
+    async fn check_after_commit(&mut self) -> Result<(), End> {
         let scenario = &self.prepared.scenario;
-        let is_commit = statement.kind.commits(self.flavour)
-            || statement.kind.writes() && !self.session.is_in_transaction();
-        if !is_commit || self.saw.is_some() || !scenario.has_invariants_for_every_commit() {
+        if self.saw.is_some() || !scenario.has_invariants_for_every_commit() {
             return Ok(());
         }
         self.gate.hold_answer().await;
-        let broken = scenario.broken_after_a_commit(self.database).await;
+        let broken = self.prepared.broken_after_a_commit(self.database).await;
         self.saw = broken.map_err(End::BrokeOff)?;
         Ok(())
     }

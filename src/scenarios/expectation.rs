@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use toml::Spanned;
 
-use super::anomalies::FAILED;
+use super::anomalies::{EXPECTED_COUNTS, FAILED, NOT_SERIAL};
 use super::by_engine::EngineName;
 use super::file::Count;
 use super::invariant::Invariant;
 use super::place::{FileError, SourceFile};
 use crate::engine::{Engine, FaultKind, Isolation, Journal};
-use crate::explore::{Finding, Schedules};
+use crate::explore::Finding;
 use crate::verdict::Verdict;
 
 /// All that a file expects.
@@ -38,9 +38,6 @@ struct Place {
     snapshot_isolation: Vec<bool>,
     journals: Vec<Journal>,
 }
-
-/// The counts that every entry can name.
-const VERDICTS: [&str; 5] = ["violated", "failed", "refused", "declined", "safe"];
 
 const WORDS: &str = "mysql, mariadb, postgres, sqlite; read-uncommitted, read-committed, \
                      repeatable-read, serializable; snapshot-isolation, no-snapshot-isolation; wal, \
@@ -91,10 +88,12 @@ impl Expectations {
 impl Entry {
     fn unmet(&self, finding: &Finding) -> Vec<String> {
         let mut counts = self.counts.clone();
-        for name in ["violated", "failed"] {
+        for name in ["violated", "failed", "not_serial"] {
             // An invariant that is named tells of the violations itself.
-            let is_told =
-                name == "violated" && counts.keys().any(|it| !VERDICTS.contains(&it.as_str()));
+            let is_told = name == "violated"
+                && counts
+                    .keys()
+                    .any(|it| !EXPECTED_COUNTS.contains(&it.as_str()));
             if !is_told {
                 counts.entry(name.to_owned()).or_insert(Count::None);
             }
@@ -114,7 +113,7 @@ impl Entry {
 /// What `found` contradicts, in the file's words. None if it contradicts nothing. A search that did
 /// not run everything can only find too much.
 fn contradicted(finding: &Finding, expected: Count, found: u64) -> Option<String> {
-    let is_unreduced = finding.plan.schedules == Schedules::All { reduced: false };
+    let is_unreduced = !finding.plan.schedules.is_reduced();
     let is_whole = finding.is_exhaustive();
     match expected {
         Count::None => (found > 0).then(|| "\"none\"".to_owned()),
@@ -132,7 +131,11 @@ fn found(finding: &Finding, name: &str) -> u64 {
     let tally = &finding.tally;
     match name {
         "failed" => tally.count(Verdict::Anomaly(&FAILED)),
-        "violated" => tally.anomalies() - tally.count(Verdict::Anomaly(&FAILED)),
+        "not_serial" => tally.count(Verdict::Anomaly(&NOT_SERIAL)),
+        "violated" => {
+            let others = [&FAILED, &NOT_SERIAL].map(|it| tally.count(Verdict::Anomaly(it)));
+            tally.anomalies() - others.iter().sum::<u64>()
+        }
         "refused" => tally.refused.values().sum(),
         "declined" => tally.count(Verdict::Declined),
         "safe" => tally.count(Verdict::Safe),
@@ -147,7 +150,7 @@ fn found(finding: &Finding, name: &str) -> u64 {
 fn unmet_by_default(finding: &Finding) -> Vec<String> {
     let anomalies = finding
         .anomalies()
-        .map(|(anomaly, count)| format!("{} in {count} schedules", anomaly.does));
+        .map(|(anomaly, count)| format!("{} in {}", anomaly.does, schedules(count)));
     let scenario = finding.about.scenario.as_ref();
     let may_be = |kind: &FaultKind| scenario.is_some_and(|it| it.may_be_refused.contains(kind));
     let refusals = finding.tally.refused.iter();
@@ -159,11 +162,19 @@ fn unmet_by_default(finding: &Finding) -> Vec<String> {
                 .map(|it| format!(" ({it})"))
                 .unwrap_or_default();
             format!(
-                "refused with {}{code} in {count} schedules, and `may_be_refused` does not name it",
-                kind.name()
+                "refused with {}{code} in {}, and `may_be_refused` does not name it",
+                kind.name(),
+                schedules(*count)
             )
         });
     anomalies.chain(refusals).collect()
+}
+
+fn schedules(count: u64) -> String {
+    match count {
+        1 => "1 schedule".to_owned(),
+        _ => format!("{count} schedules"),
+    }
 }
 
 impl Place {
@@ -219,13 +230,13 @@ fn read_counts(
     invariants: &[Invariant],
 ) -> Result<BTreeMap<String, Count>, FileError> {
     let read = counts.iter().map(|(name, count)| {
-        let is_known = VERDICTS.contains(&name.get_ref().as_str())
+        let is_known = EXPECTED_COUNTS.contains(&name.get_ref().as_str())
             || invariants.iter().any(|it| it.name == *name.get_ref());
         if !is_known {
             let message = format!(
                 "{:?} is neither a verdict nor the name of an invariant; the verdicts are {}",
                 name.get_ref(),
-                VERDICTS.join(", ")
+                EXPECTED_COUNTS.join(", ")
             );
             return Err(source.mistake(name.span().start, message));
         }

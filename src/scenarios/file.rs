@@ -8,6 +8,7 @@ use toml::Spanned;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::application::{AnswerTable, ApplicationTable, ProbeTable, RequestTable};
 use super::by_engine::{EngineName, TextSchema, TextTable, Texts};
 use super::place::{FileError, SourceFile};
 
@@ -25,9 +26,15 @@ pub(super) struct ScenarioFile {
     /// The database that each run begins with.
     #[schema(value_type = Option<DatabaseTable>)]
     pub(super) database: Option<DatabaseTable>,
+    /// The application that `request` clients are sent to.
+    #[schema(value_type = Option<ApplicationTable>)]
+    pub(super) application: Option<Spanned<ApplicationTable>>,
     /// The clients, A first.
     #[schema(value_type = Vec<ClientTable>)]
     pub(super) client: Vec<Spanned<ClientTable>>,
+    /// Whether what the clients do at once must be what they do one after the other, in some order:
+    /// the tables, the outcomes, and what is captured. Without it, yes if there is no invariant.
+    pub(super) serial: Option<bool>,
     /// What must hold.
     #[serde(default)]
     #[schema(value_type = Vec<InvariantTable>)]
@@ -66,9 +73,17 @@ pub(super) struct ClientTable {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub(super) may_be_refused: Vec<Spanned<String>>,
-    /// SQL statements and psql's meta-commands.
-    #[schema(value_type = TextSchema)]
-    pub(super) script: Spanned<Texts>,
+    /// SQL statements and psql's meta-commands. Either this or `request`.
+    #[schema(value_type = Option<TextSchema>)]
+    pub(super) script: Option<Spanned<Texts>>,
+    /// The request that races, to the application. Either this or `script`.
+    pub(super) request: Option<RequestTable>,
+    /// Requests that are sent once, before any run: a login, a basket. Their cookies and captures
+    /// are kept for `request`.
+    #[serde(default)]
+    pub(super) before: Vec<RequestTable>,
+    /// Which answers to `request` say that it was done. Without it, those of 200 to 399.
+    pub(super) acknowledged: Option<AnswerTable>,
 }
 
 /// When a client is run again from its first line, in a new transaction and without its variables.
@@ -90,9 +105,11 @@ pub(super) struct InvariantTable {
     /// A few words that name it.
     #[schema(value_type = String)]
     pub(super) name: Spanned<String>,
-    /// A query that returns one row with one boolean.
-    #[schema(value_type = TextSchema)]
-    pub(super) sql: Spanned<Texts>,
+    /// A query that returns one row with one boolean. Either this or `probe`.
+    #[schema(value_type = Option<TextSchema>)]
+    pub(super) sql: Option<Spanned<Texts>>,
+    /// What the application must answer when all clients have come to their end.
+    pub(super) probe: Option<ProbeTable>,
     /// When it must hold. Without it, at the end.
     #[serde(default)]
     pub(super) when: When,
@@ -281,10 +298,6 @@ mod tests {
             (
                 "title = 'x'\nclient = []\nengines = ['oracle']",
                 "x.toml:3:12: `oracle` is not known",
-            ),
-            (
-                "title = 'x'\n[[client]]\nname = 'a'",
-                "x.toml:2:1: the key `script` is missing here",
             ),
             (
                 "title = 'x'\n[[client]]\nscript.mysq = 'a'",

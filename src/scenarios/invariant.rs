@@ -1,9 +1,10 @@
-//! What must hold: an SQL query that is true.
+//! What must hold: an SQL query that is true, or what the application answers.
 
 use toml::Spanned;
 
-use super::anomalies::violation;
-use super::by_engine::{ByEngine, EngineName};
+use super::anomalies::{EXPECTED_COUNTS, violation};
+use super::application::Probe;
+use super::by_engine::{ByEngine, EngineName, Texts};
 use super::file::{InvariantTable, When};
 use super::place::{FileError, SourceFile};
 use super::script::{Template, Variables, template, truth};
@@ -19,7 +20,16 @@ pub(super) struct Invariant {
     pub(super) name: String,
     pub(super) when: When,
     pub(super) anomaly: &'static Anomaly,
-    sql: ByEngine<Template>,
+    asks: Asks,
+}
+
+/// How it is asked whether an invariant holds.
+#[derive(Debug)]
+enum Asks {
+    /// By a query.
+    Sql(ByEngine<Template>),
+    /// By a request to the application.
+    Probe(Probe),
 }
 
 /// The variables of every invariant, besides what the clients have captured.
@@ -32,43 +42,78 @@ impl Invariant {
         table: &InvariantTable,
         clients: usize,
     ) -> Result<Self, FileError> {
-        let sql = ByEngine::make(engines, |engine| {
-            let text = text_on(source, &table.sql, engine, "sql")?;
-            let sql = text.get_ref().trim().trim_end_matches(';');
-            let read = template(sql, engine.flavour());
-            let read =
-                read.map_err(|error| mistake_in_text(source, &text, engine, &table.sql, &error))?;
-            must_know_variables(source, &text, &read, clients)?;
-            Ok(read)
-        })?;
+        let asks = match (&table.sql, &table.probe) {
+            (Some(sql), None) => Asks::Sql(queries(source, engines, sql, clients)?),
+            (None, Some(_)) if table.when == When::EveryCommit => {
+                let message = "a `probe` is sent when all clients have come to their end: leave `when` \
+                               out";
+                return Err(source.mistake(table.name.span().start, message));
+            }
+            (None, Some(probe)) => Asks::Probe(Probe::read(source, probe)?),
+            _ => {
+                let message = "an invariant has either `sql` or a `probe` of the application";
+                return Err(source.mistake(table.name.span().start, message));
+            }
+        };
         let name = table.name.get_ref().trim().to_owned();
         if name.is_empty() {
             let message = "`name` is empty: say in a few words what must hold";
+            return Err(source.mistake(table.name.span().start, message));
+        }
+        if EXPECTED_COUNTS.contains(&name.as_str()) {
+            let message = format!(
+                "`name` is {name:?}, which `expect` counts in any case: say in a few words what must hold"
+            );
             return Err(source.mistake(table.name.span().start, message));
         }
         Ok(Self {
             anomaly: violation(&name),
             name,
             when: table.when,
-            sql,
+            asks,
         })
+    }
+
+    /// The request that asks whether it holds. None if a query does.
+    pub(super) fn probe(&self) -> Option<&Probe> {
+        match &self.asks {
+            Asks::Sql(_) => None,
+            Asks::Probe(probe) => Some(probe),
+        }
+    }
+
+    fn queries(&self) -> impl Iterator<Item = &Template> {
+        let queries = match &self.asks {
+            Asks::Sql(queries) => Some(queries.iter().map(|(_, query)| query)),
+            Asks::Probe(_) => None,
+        };
+        queries.into_iter().flatten()
+    }
+
+    fn query_on(&self, flavour: Flavour) -> Option<&Template> {
+        match &self.asks {
+            Asks::Sql(queries) => queries.on(flavour),
+            Asks::Probe(_) => None,
+        }
     }
 
     /// Whether it tells the clients apart.
     pub(super) fn names_a_client(&self) -> bool {
-        self.sql
-            .iter()
-            .any(|(_, sql)| sql.names().any(|it| it.contains('.')))
+        let names = self.queries().flat_map(Template::names);
+        names.into_iter().any(|it| it.contains('.'))
     }
 
     /// Whether it is about what the clients have done, so that it says nothing before they have.
     pub(super) fn is_about_clients(&self) -> bool {
-        self.sql.iter().any(|(_, sql)| sql.names().next().is_some())
+        self.queries().any(|sql| sql.names().next().is_some())
     }
 
-    /// The query as it is written for this engine.
-    pub(super) fn text_on(&self, flavour: Flavour) -> Option<&str> {
-        self.sql.on(flavour).map(Template::text)
+    /// How it is asked on this engine, as it is written.
+    pub(super) fn text_on(&self, flavour: Flavour) -> Option<String> {
+        match &self.asks {
+            Asks::Sql(queries) => queries.on(flavour).map(|it| it.text().to_owned()),
+            Asks::Probe(probe) => Some(format!("-- {}", probe.in_words())),
+        }
     }
 
     /// Asks whether it holds, in a transaction of its own at READ COMMITTED.
@@ -92,7 +137,7 @@ impl Invariant {
         flavour: Flavour,
         results: &[ClientResult],
     ) -> Result<String, Fault> {
-        let Some(sql) = self.sql.on(flavour) else {
+        let Some(sql) = self.query_on(flavour) else {
             return Err(self.complaint(&format!("has no query for {flavour}")));
         };
         let mut variables = variables(results);
@@ -129,6 +174,23 @@ impl Invariant {
     fn complaint(&self, what: &str) -> Fault {
         Fault::other(format!("the invariant {:?} {what}", self.name))
     }
+}
+
+/// The queries of an invariant.
+fn queries(
+    source: SourceFile<'_>,
+    engines: &[EngineName],
+    sql: &Spanned<Texts>,
+    clients: usize,
+) -> Result<ByEngine<Template>, FileError> {
+    ByEngine::make(engines, |engine| {
+        let text = text_on(source, sql, engine, "sql")?;
+        let read = text.get_ref().trim().trim_end_matches(';');
+        let read = template(read, engine.flavour());
+        let read = read.map_err(|error| mistake_in_text(source, &text, engine, sql, &error))?;
+        must_know_variables(source, &text, &read, clients)?;
+        Ok(read)
+    })
 }
 
 /// An invariant's variables must be counts or values that a client has captured: `:A.used`.

@@ -1,38 +1,50 @@
-//! The verdict of a run, by the scenario's invariants.
+//! The verdict of a run, by the scenario's invariants and by the serial orders.
 
 use std::sync::Arc;
 
-use super::anomalies::FAILED;
+use super::anomalies::{FAILED, NOT_SERIAL};
 use super::file::When;
+use super::invariant::Invariant;
 use super::prepared::Prepared;
-use super::scenario::Scenario;
 use crate::engine::{Database, Engine, Fault};
 use crate::explore::{
-    ClientResult, Finding, Fixture, Highlight, Judge, Pending, Trace, verdict_of,
+    ClientResult, Finding, Fixture, Highlight, Judge, Judgement, Pending, Trace, verdict_of,
 };
 use crate::verdict::{Anomaly, Verdict};
 
-/// Judges by invariants.
+/// Judges by invariants, by the serial orders, or by both.
 #[derive(Debug)]
-pub(super) struct InvariantJudge {
+pub(super) struct ScenarioJudge {
     pub(super) prepared: Arc<Prepared>,
 }
 
-impl Judge for InvariantJudge {
+impl Judge for ScenarioJudge {
     fn judge<'a>(
         &'a self,
         database: &'a Database,
         _fixture: Fixture,
         results: &'a [ClientResult],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
+    ) -> Pending<'a, Result<Judgement, Fault>> {
         Box::pin(async move {
-            let seen = results.iter().filter_map(|it| it.saw).min();
-            if seen == Some(&FAILED) {
-                return Ok(Verdict::Anomaly(&FAILED));
+            let verdict = self.prepared.by_invariants(database, results).await?;
+            if verdict.is_anomaly() || !self.prepared.scenario.serial {
+                return Ok(verdict.into());
             }
-            let scenario = &self.prepared.scenario;
-            let broken = scenario.broken_at_the_end(database, results).await?;
-            Ok(verdict_of(seen.or(broken), results))
+            let serial = &self.prepared.serial;
+            let difference = serial.difference(&self.prepared, database, results);
+            let hides = self.prepared.options.hides_values;
+            let hidden = "what differs is not shown (--hide-values)";
+            let difference = difference.await?.map(|words| match hides {
+                true => hidden.to_owned(),
+                false => words,
+            });
+            Ok(match difference {
+                None => verdict.into(),
+                because => Judgement {
+                    verdict: Verdict::Anomaly(&NOT_SERIAL),
+                    because,
+                },
+            })
         })
     }
 
@@ -60,12 +72,41 @@ impl Judge for InvariantJudge {
     }
 
     fn inspect_sql(&self, engine: &Engine, results: &[ClientResult]) -> Option<String> {
-        let invariants = self.prepared.scenario.invariants.iter();
-        let lines = invariants.filter_map(|it| {
-            let sql = it.filled(engine.flavour, results).ok()?;
+        let scenario = &self.prepared.scenario;
+        let invariants = scenario.invariants.iter().filter_map(|it| {
+            let sql = match self.prepared.options.hides_values {
+                true => it.text_on(engine.flavour)?,
+                false => it.filled(engine.flavour, results).ok()?,
+            };
             Some(format!("{sql}; -- {}", it.name))
         });
-        Some(lines.collect::<Vec<_>>().join("\n"))
+        let tables = self.prepared.serial.tables();
+        let tables = tables.iter().filter(|_| scenario.serial).map(|table| {
+            let name = engine.flavour.quoted_name(table);
+            format!("SELECT * FROM {name};")
+        });
+        let lines: Vec<_> = invariants.chain(tables).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    fn took_for_granted(&self, engine: &Engine) -> Vec<String> {
+        let serial = &self.prepared.serial;
+        let left_out = serial.left_out(engine);
+        let left_out = (!left_out.is_empty()).then(|| {
+            format!(
+                "not compared, because it differs between two runs of one serial order: {}",
+                left_out.join(", ")
+            )
+        });
+        let doubted = serial.doubted(engine);
+        let doubted = (doubted > 0).then(|| {
+            format!(
+                "not called not serial: {doubted} runs in which a client passed over what a refused \
+                 one may have locked"
+            )
+        });
+        let seen = self.prepared.what_the_proxy_has_seen();
+        left_out.into_iter().chain(doubted).chain(seen).collect()
     }
 
     fn unexpected(&self, finding: &Finding) -> Vec<String> {
@@ -73,13 +114,23 @@ impl Judge for InvariantJudge {
     }
 }
 
-impl Scenario {
-    pub(super) fn has_invariants_for_every_commit(&self) -> bool {
-        self.invariants
-            .iter()
-            .any(|it| it.when == When::EveryCommit)
+impl Prepared {
+    /// The verdict of a run by what its clients have met and by the invariants.
+    pub(super) async fn by_invariants(
+        &self,
+        database: &Database,
+        results: &[ClientResult],
+    ) -> Result<Verdict, Fault> {
+        let seen = results.iter().filter_map(|it| it.saw).min();
+        if seen == Some(&FAILED) {
+            return Ok(Verdict::Anomaly(&FAILED));
+        }
+        let broken = self.broken_at_the_end(database, results).await?;
+        Ok(verdict_of(seen.or(broken), results))
     }
+}
 
+impl Prepared {
     /// The first invariant that is false after a commit, while the clients are on their way.
     pub(super) async fn broken_after_a_commit(
         &self,
@@ -90,7 +141,7 @@ impl Scenario {
     }
 
     /// The first invariant that is false after all clients have come to their end.
-    pub(super) async fn broken_at_the_end(
+    async fn broken_at_the_end(
         &self,
         database: &Database,
         results: &[ClientResult],
@@ -104,11 +155,91 @@ impl Scenario {
         results: &[ClientResult],
         is_due: impl Fn(When) -> bool,
     ) -> Result<Option<&'static Anomaly>, Fault> {
-        for invariant in self.invariants.iter().filter(|it| is_due(it.when)) {
-            if !invariant.holds(database, results).await? {
+        for invariant in self.scenario.invariants.iter().filter(|it| is_due(it.when)) {
+            if !self.holds(invariant, database, results).await? {
                 return Ok(Some(invariant.anomaly));
             }
         }
         Ok(None)
+    }
+
+    /// What there is to say of the application's statements. Empty if there is no application.
+    fn what_the_proxy_has_seen(&self) -> Vec<String> {
+        const MOST: usize = 5;
+        if self.scenario.application.is_none() {
+            return Vec::new();
+        }
+        let known = self.applications.known();
+        let mut seen = Vec::new();
+        let levels = known.levels();
+        if !levels.is_empty() {
+            let levels: Vec<_> = levels.iter().map(ToString::to_string).collect();
+            seen.push(format!(
+                "the application's transactions ran at {}, as its own statements and the server's \
+                 default say",
+                levels.join(" and ")
+            ));
+        }
+        let strangers = known.strangers();
+        if !strangers.is_empty() {
+            let words = strangers.iter().take(MOST);
+            let words: Vec<_> = words
+                .map(|(shape, count)| format!("{shape} ({count}×)"))
+                .collect();
+            let more = strangers.len().saturating_sub(MOST);
+            let more = match more {
+                0 => String::new(),
+                more => format!(", and {more} others"),
+            };
+            seen.push(format!(
+                "passed without being held, because they belong to no request: {}{more}",
+                words.join(", ")
+            ));
+        }
+        let several = known.several();
+        if several > 0 {
+            seen.push(format!(
+                "several statements in one query are taken as one step (seen {several}×): what happens \
+                 between them is not explored"
+            ));
+        }
+        let late = known.one_at_a_time();
+        if late > 0 {
+            seen.push(format!(
+                "a request came to its first statement only after another one was answered (seen {late}×): \
+                 the application serves one request at a time, or a lock of its own is around all that it \
+                 does, or it needs longer than --settle before its first statement. More workers or \
+                 threads, or a longer --settle, show the difference"
+            ));
+        }
+        let unclear = known.unclear();
+        if unclear > 0 {
+            seen.push(format!(
+                "in some runs it could not be told whose a statement was (seen {unclear}×), and they were \
+                 made again: a request that waits for something outside the database, such as a pool's \
+                 only connection, may send the same as the one that goes on. More connections in the pool \
+                 would show the difference"
+            ));
+        }
+        seen.extend(self.applications.remarks());
+        seen
+    }
+
+    /// Asks whether an invariant holds: the database, or the application.
+    async fn holds(
+        &self,
+        invariant: &Invariant,
+        database: &Database,
+        results: &[ClientResult],
+    ) -> Result<bool, Fault> {
+        match invariant.probe() {
+            None => invariant.holds(database, results).await,
+            Some(probe) => {
+                let asked = self.applications.holds(probe, database).await;
+                asked.map_err(|why| {
+                    Fault::other(format!("the invariant {:?}: {why}", invariant.name))
+                })
+            }
+        }
     }
 }

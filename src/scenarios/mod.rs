@@ -7,17 +7,21 @@
 //! - [`script`]: reads a client's script.
 //! - `client`: runs it behind the gate, statement by statement.
 //! - `invariant`: what must hold, and how it is asked. `judge`: the verdict of a run.
+//! - `serial`: the serial orders as the judge, where no invariant is given.
 //! - `rehearsal`: what is tried before any schedule: the set-up, and one client after the other.
 //! - `expectation`: what the file says that should be found, beside what was found.
 //! - `boundary`: it stays in its own database.
 //! - [`spec`]: PostgreSQL's isolation test files.
 
 mod anomalies;
+mod application;
 mod boundary;
 mod by_engine;
 mod client;
+mod clients;
 mod expectation;
 mod file;
+mod held;
 mod invariant;
 mod judge;
 mod place;
@@ -25,6 +29,7 @@ mod prepared;
 mod rehearsal;
 mod scenario;
 pub mod script;
+mod serial;
 pub mod spec;
 mod subject;
 mod texts;

@@ -1,8 +1,17 @@
 //! A scenario that is ready to be explored: what is known of it before any engine is opened.
 
-use super::scenario::{Options, Scenario};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::application::{Applications, RequestClient};
+use super::file::When;
+use super::scenario::{ClientScript, Does, Options, Scenario};
 use super::script::InstructionKind;
-use crate::engine::{Beginning, Database, Flavour, SetupError, UserStatement};
+use super::serial::{RowFacts, SerialJudge};
+use crate::engine::{
+    Beginning, Database, Engine, Fault, Flavour, SetupError, StatementKind, StatementReader,
+    UserStatement,
+};
+use crate::proxy::TurnSettings;
 
 /// A scenario, ready to be explored.
 #[derive(Debug)]
@@ -10,7 +19,13 @@ pub(super) struct Prepared {
     pub(super) scenario: Scenario,
     pub(super) options: Options,
     pub(super) places: Vec<PreparedPlace>,
+    pub(super) serial: SerialJudge,
+    pub(super) applications: Applications,
+    readers: Readers,
 }
+
+/// What reads the clients' statements, on each engine and at each level. None on SQLite.
+type Readers = Mutex<Vec<(Engine, Option<Arc<StatementReader>>)>>;
 
 /// What is prepared for one engine.
 #[derive(Debug)]
@@ -21,6 +36,11 @@ pub(super) struct PreparedPlace {
     keeps_connections: bool,
     /// Whether its runs meet although each has a database of its own.
     pub(super) reaches_beyond: bool,
+    /// Whether a client may make or drop tables.
+    changes_schema: bool,
+    /// Whether a client draws by chance.
+    draws_by_chance: bool,
+    row_facts: RowFacts,
 }
 
 impl Prepared {
@@ -35,6 +55,17 @@ impl Prepared {
                 reaches_beyond: statements
                     .iter()
                     .any(|it| it.reaches_beyond_its_database(flavour)),
+                changes_schema: statements
+                    .iter()
+                    .any(|it| it.kind == StatementKind::Schema || may_do_anything(it, flavour)),
+                draws_by_chance: statements.iter().any(|it| it.draws_by_chance(flavour)),
+                row_facts: RowFacts {
+                    is_fixed: flavour == Flavour::Sqlite || options.in_place,
+                    // The other engines do not draw a number twice.
+                    may_repeat: flavour == Flavour::Sqlite
+                        && statements.iter().any(|it| it.may_delete(flavour)),
+                    keys_can_meet: statements.iter().any(|it| it.inserts_or_changes(flavour)),
+                },
                 beginning: Beginning::new(setup.clone(), statements, options.in_place),
             }
         };
@@ -43,7 +74,38 @@ impl Prepared {
             scenario,
             options,
             places,
+            serial: SerialJudge::default(),
+            applications: Applications::default(),
+            readers: Mutex::default(),
         }
+    }
+
+    /// What reads the clients' statements. The catalogue is asked the first time: then the database
+    /// must be at its beginning.
+    pub(super) async fn reader(
+        &self,
+        database: &Database,
+    ) -> Result<Option<Arc<StatementReader>>, Fault> {
+        let engine = database.engine();
+        let known = self.readers().iter().find(|(it, _)| it == engine).cloned();
+        if let Some((_, reader)) = known {
+            return Ok(reader);
+        }
+        let statements = self.scenario.statements(engine.flavour);
+        let reader = StatementReader::open(database, &statements).await?;
+        let reader = reader.map(Arc::new);
+        self.readers().push((engine.clone(), reader.clone()));
+        Ok(reader)
+    }
+
+    /// Forgets what the catalogue of this engine has said.
+    pub(super) fn forget_reader(&self, engine: &Engine) {
+        self.readers().retain(|(it, _)| it != engine);
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<(Engine, Option<Arc<StatementReader>>)>> {
+        // Nothing panics while it holds the lock.
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn on(&self, flavour: Flavour) -> Option<&PreparedPlace> {
@@ -55,21 +117,109 @@ impl Prepared {
         self.on(flavour).is_some_and(|it| it.keeps_connections)
     }
 
-    /// Brings a database to its beginning.
+    /// Whether a client may make or drop tables.
+    pub(super) fn changes_schema(&self, flavour: Flavour) -> bool {
+        self.on(flavour).is_none_or(|it| it.changes_schema)
+    }
+
+    /// Whether a client draws by chance.
+    pub(super) fn draws_by_chance(&self, flavour: Flavour) -> bool {
+        self.on(flavour).is_some_and(|it| it.draws_by_chance)
+    }
+
+    /// What is known of the rows that the clients make.
+    pub(super) fn row_facts(&self, flavour: Flavour) -> RowFacts {
+        self.on(flavour).map(|it| it.row_facts).unwrap_or_default()
+    }
+
+    /// Brings a database to its beginning, and with it the application that works on it.
     pub(super) async fn restore(&self, database: &Database) -> Result<(), SetupError> {
-        match self.on(database.engine().flavour) {
-            Some(place) => place.beginning.restore(database).await,
-            None => Ok(()),
-        }
+        let Some(place) = self.on(database.engine().flavour) else {
+            return Ok(());
+        };
+        let Some(plan) = &self.scenario.application else {
+            return place.beginning.restore(database).await;
+        };
+        let applications = &self.applications;
+        let restored = if applications.has(database).await {
+            applications.restore(plan, database).await
+        } else {
+            let tidied = applications.tidy_up(database).await;
+            tidied.map_err(|why| SetupError::from(Fault::other(why)))?;
+            place.beginning.make(database).await?;
+            let settings = self.turn_settings(database).await?;
+            let clients = self.scenario.request_clients();
+            let opened = applications.open(plan, &clients, database, settings).await;
+            let reader = self.reader(database).await?;
+            applications.read_with(database, reader).await;
+            opened
+        };
+        restored.map_err(|why| SetupError::from(Fault::other(why)))
+    }
+
+    async fn turn_settings(&self, database: &Database) -> Result<TurnSettings, Fault> {
+        Ok(TurnSettings {
+            flavour: database.engine().flavour,
+            level: database.level_of_new_sessions().await?,
+            settle: self.options.settle,
+            hides_values: self.options.hides_values,
+            commits_are_watched: self.scenario.has_invariants_for_every_commit(),
+        })
+    }
+
+    /// Ends what was started for this database.
+    pub(super) async fn close(&self, database: &Database) -> Result<(), Fault> {
+        let closed = self.applications.close(database).await;
+        closed.map_err(Fault::other)
     }
 }
 
+/// Whether the statement writes in a way that its words do not tell, e.g. CALL.
+fn may_do_anything(statement: &UserStatement, flavour: Flavour) -> bool {
+    statement.kind == StatementKind::Write
+        && (!statement.changes_rows(flavour) || statement.makes_a_table(flavour))
+}
+
 impl Scenario {
+    /// The clients that send requests, each at its place.
+    fn request_clients(&self) -> Vec<Option<Arc<RequestClient>>> {
+        let request = |client: &Arc<ClientScript>| match &client.does {
+            Does::Script(_) => None,
+            Does::Request(plan) => Some(Arc::clone(plan)),
+        };
+        self.clients.iter().map(request).collect()
+    }
+
+    pub(super) fn has_invariants_for_every_commit(&self) -> bool {
+        let mut invariants = self.invariants.iter();
+        invariants.any(|it| it.when == When::EveryCommit)
+    }
+
     /// The statements that its clients can send, as they are written.
     pub(super) fn statements(&self, flavour: Flavour) -> Vec<UserStatement> {
-        let scripts = self.clients.iter().filter_map(|it| it.scripts.on(flavour));
+        let clients = self.clients.iter();
+        clients.flat_map(|it| it.statements(flavour)).collect()
+    }
+}
+
+impl ClientScript {
+    /// The request that it sends. None if it runs a script.
+    pub(super) fn request_in_words(&self) -> Option<String> {
+        match &self.does {
+            Does::Script(_) => None,
+            Does::Request(plan) => Some(plan.request_in_words()),
+        }
+    }
+
+    /// The statements that it can send, as they are written.
+    fn statements(&self, flavour: Flavour) -> impl Iterator<Item = UserStatement> {
+        let scripts = match &self.does {
+            Does::Script(scripts) => scripts.on(flavour),
+            Does::Request(_) => None,
+        };
+        let scripts = scripts.into_iter();
         let instructions = scripts.flat_map(|it| it.instructions());
-        let statements = instructions.filter_map(|it| match &it.kind {
+        instructions.filter_map(move |it| match &it.kind {
             InstructionKind::Statement(statement) => {
                 Some(UserStatement::new(statement.sql.text(), flavour))
             }
@@ -78,7 +228,6 @@ impl Scenario {
             | InstructionKind::Branch { .. }
             | InstructionKind::Jump(_)
             | InstructionKind::Quit => None,
-        });
-        statements.collect()
+        })
     }
 }

@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
-use super::anomalies::FAILED;
+use super::anomalies::{FAILED, NOT_SERIAL};
+use super::clients::ScenarioClients;
 use super::file::When;
 use super::prepared::Prepared;
+use super::scenario::{ClientScript, Does};
+use super::serial::{MOST_CLIENTS, permutations};
 use crate::engine::{Database, FaultKind};
 use crate::explore::{
-    Client, Divergence, Fixture, ParkedClient, Pending, Policy, Rehearsal, Run, Subject,
-    run_schedule,
+    Client, ClientResult, Clients, Divergence, Fixture, Pending, Policy, Rehearsal, Run, Standing,
+    Subject, run_schedule,
 };
-use crate::step::Ending;
-use crate::verdict::Verdict;
+use crate::step::{Action, Ending};
+use crate::verdict::{Outcome, Verdict};
 
 /// Runs a scenario without a race.
 #[derive(Debug)]
@@ -23,6 +26,9 @@ pub(super) struct SerialRuns {
 /// The largest number of orders that are tried. Those of five clients that differ are 120.
 const MOST_ORDERS: usize = 24;
 
+/// How often each order is run if an application takes part, to learn whose statements are whose.
+const WARM_UPS: usize = 2;
+
 impl Rehearsal for SerialRuns {
     fn rehearse<'a>(
         &'a self,
@@ -31,26 +37,101 @@ impl Rehearsal for SerialRuns {
     ) -> Pending<'a, Result<(), String>> {
         Box::pin(async move {
             self.prepared.must_stay_inside(database).await?;
+            self.must_have_few_orders()?;
+            self.prepared.serial.begin(database.engine()).await;
             self.after_the_set_up(database).await?;
             let scenario = &self.prepared.scenario;
             let clients: Vec<_> = Client::first(scenario.clients.len()).collect();
             let orders = if scenario.clients_are_alike {
                 vec![clients]
             } else {
-                orders(&clients)
+                permutations(&clients)
             };
-            for order in orders.into_iter().take(MOST_ORDERS) {
-                self.run_in(order, subject, database).await?;
+            let rounds = match scenario.application {
+                None => 1,
+                Some(_) => WARM_UPS,
+            };
+            let known = self.prepared.applications.known();
+            known.learn_from_runs(true);
+            for _ in 0..rounds {
+                for order in orders.iter().take(MOST_ORDERS) {
+                    self.run_in(order.clone(), subject, database).await?;
+                }
             }
+            known.learn_from_runs(false);
             Ok(())
         })
     }
 }
 
 impl SerialRuns {
+    /// All serial orders must be run before it can be said that a run ends like none of them.
+    fn must_have_few_orders(&self) -> Result<(), String> {
+        let scenario = &self.prepared.scenario;
+        let count = scenario.clients.len();
+        if scenario.serial && !scenario.clients_are_alike && count > MOST_CLIENTS {
+            return Err(format!(
+                "{count} clients that differ have too many serial orders to compare with: take at most \
+                 {MOST_CLIENTS}, or `serial = false` and an invariant"
+            ));
+        }
+        Ok(())
+    }
+
+    /// A request that is never acknowledged, or that sends no statement, races for nothing.
+    async fn must_race(&self, run: &Run, database: &Database, names: &str) -> Result<(), String> {
+        let clients = self.prepared.scenario.clients.iter();
+        let sends = |client: &Arc<ClientScript>| matches!(client.does, Does::Request(_));
+        let sending: Vec<_> = Client::first(clients.len())
+            .zip(clients)
+            .filter(|(_, client)| sends(client))
+            .map(|(client, _)| client)
+            .collect();
+        let Some(first) = sending.first() else {
+            return Ok(());
+        };
+        let why_nothing_comes = self.prepared.applications.why_nothing_comes(database);
+        if let Some(why) = why_nothing_comes.await {
+            return Err(format!("{why}{}", what_was_answered(run, *first)));
+        }
+        let is_served = |it: &&Client| run.results[it.index()].outcome == Outcome::Applied;
+        if !sending.iter().any(|it| is_served(&it)) {
+            return Err(format!(
+                "without any race ({names}) no request is acknowledged{}. Is something missing in \
+                 `before`, such as a login or a CSRF token? Or say in `acknowledged` which answers mean \
+                 that it was done",
+                what_was_answered(run, *first)
+            ));
+        }
+        let is_there = |it: &&ClientResult| it.outcome != Outcome::Refused || it.fault.is_some();
+        let mut there = run.results.iter().filter(is_there);
+        if there.all(|it| it.changed_nothing && !it.tries_locks) {
+            return Err(format!(
+                "without any race ({names}) no client changes anything{}. Is something missing in \
+                 `before`, such as a login?",
+                what_was_answered(run, *first)
+            ));
+        }
+        let has_a_step = |it: &Client| {
+            let mut rows = run.trace.rows.iter();
+            rows.any(|row| row.client == *it && row.number().is_some())
+        };
+        match sending.iter().find(|it| !has_a_step(it)) {
+            Some(client) => Err(format!(
+                "without any race ({names}) the request of client {client} sends no statement that \
+                 another client could notice{}",
+                what_was_answered(run, *client)
+            )),
+            None => Ok(()),
+        }
+    }
+
     async fn after_the_set_up(&self, database: &Database) -> Result<(), String> {
         let restored = self.prepared.restore(database).await;
         restored.map_err(|error| error.to_string())?;
+        self.prepared.forget_reader(database.engine());
+        let reader = self.prepared.reader(database).await;
+        reader.map_err(|fault| fault.message)?;
         // What must hold at the end need not hold before the clients have done anything.
         let invariants = self.prepared.scenario.invariants.iter();
         let always = invariants.filter(|it| it.when == When::EveryCommit);
@@ -76,7 +157,8 @@ impl SerialRuns {
         restored.map_err(|error| error.to_string())?;
         let names: Vec<_> = order.iter().map(Client::to_string).collect();
         let names = names.join(", then ");
-        let clients = (subject.clients)(1);
+        let clients = ScenarioClients::in_order(&self.prepared, order.clone());
+        let clients: Arc<dyn Clients> = Arc::new(clients);
         let mut policy = OneAfterTheOther { order };
         let fixture = Fixture::WholeDatabase;
         let count = policy.order.len();
@@ -85,9 +167,17 @@ impl SerialRuns {
         let Some(run) = run else {
             return Ok(());
         };
+        self.must_race(&run, database, &names).await?;
         must_be_sql(&run, &names)?;
         let verdict = subject.judge.judge(database, fixture, &run.results).await;
-        match verdict.map_err(|fault| format!("without any race ({names}): {}", fault.message))? {
+        let verdict =
+            verdict.map_err(|fault| format!("without any race ({names}): {}", fault.message))?;
+        match verdict.verdict {
+            Verdict::Anomaly(anomaly) if anomaly == &NOT_SERIAL => Err(format!(
+                "two runs without any race ({names}) end differently: {}. There is chance in it, which \
+                 the serial orders cannot judge; `serial = false` and an invariant can",
+                verdict.because.unwrap_or_default()
+            )),
             Verdict::Anomaly(anomaly) => Err(format!(
                 "false without any race ({names}): {}{}",
                 anomaly.title,
@@ -115,6 +205,24 @@ fn must_be_sql(run: &Run, names: &str) -> Result<(), String> {
     }
 }
 
+/// What a client's request was answered, for a message.
+fn what_was_answered(run: &Run, client: Client) -> String {
+    let rows = run.trace.rows.iter().rev();
+    let answer = rows.filter(|row| row.client == client).find_map(|row| {
+        let ending = row.ending()?;
+        let label = &row.step.label;
+        (row.step.action == Action::Answer).then(|| match ending {
+            Ending::Answered(answer) => {
+                let body = answer.rows.first().and_then(|it| it.first());
+                let body = body.map(|it| format!(": {it}")).unwrap_or_default();
+                format!("; client {client} is {label}{body}")
+            }
+            _ => format!("; client {client} is {label}"),
+        })
+    });
+    answer.unwrap_or_default()
+}
+
 /// The first step that failed in this way, by the kind and the words of its refusal.
 fn what_failed(run: &Run, is_it: impl Fn(&str, &str) -> bool) -> String {
     let failed = run.trace.rows.iter().find_map(|row| match row.ending() {
@@ -131,13 +239,13 @@ fn what_failed(run: &Run, is_it: impl Fn(&str, &str) -> bool) -> String {
 
 /// One client after the other, in this order. A client that waits makes way for the next.
 #[derive(Debug, Clone)]
-struct OneAfterTheOther {
-    order: Vec<Client>,
+pub(super) struct OneAfterTheOther {
+    pub(super) order: Vec<Client>,
 }
 
 impl Policy for OneAfterTheOther {
-    fn choose(&mut self, parked: &[ParkedClient<'_>]) -> Result<Option<Client>, Divergence> {
-        let is_parked = |client: &&Client| parked.iter().any(|it| it.client == **client);
+    fn choose(&mut self, standing: &Standing<'_>) -> Result<Option<Client>, Divergence> {
+        let is_parked = |client: &&Client| standing.parked.iter().any(|it| it.client == **client);
         Ok(self.order.iter().find(is_parked).copied())
     }
 
@@ -151,37 +259,5 @@ impl Policy for OneAfterTheOther {
 
     fn again(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
-    }
-}
-
-/// All orders of these clients.
-fn orders(clients: &[Client]) -> Vec<Vec<Client>> {
-    if clients.is_empty() {
-        return vec![Vec::new()];
-    }
-    let with_first = |at: usize| {
-        let mut others = clients.to_vec();
-        let first = others.remove(at);
-        let rest = orders(&others);
-        rest.into_iter().map(move |mut order| {
-            order.insert(0, first);
-            order
-        })
-    };
-    (0..clients.len()).flat_map(with_first).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_order_comes_once() {
-        let clients: Vec<_> = Client::first(3).collect();
-        let mut orders = orders(&clients);
-        assert_eq!(orders.len(), 6);
-        orders.sort();
-        orders.dedup();
-        assert_eq!(orders.len(), 6);
     }
 }

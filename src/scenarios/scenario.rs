@@ -1,12 +1,14 @@
 //! A scenario whose parts fit together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use toml::Spanned;
 
+use super::application::{ApplicationPlan, ApplicationTable, RequestClient};
 use super::by_engine::{ByEngine, EngineName, Texts};
 use super::expectation::Expectations;
-use super::file::{ClientTable, RetryTable, ScenarioFile};
+use super::file::{ClientTable, InvariantTable, RetryTable, ScenarioFile, When};
 use super::invariant::Invariant;
 use super::place::{FileError, SourceFile};
 use super::script::{Script, ScriptError, statements};
@@ -28,16 +30,22 @@ pub struct Scenario {
     pub(super) setup: ByEngine<Vec<SetupStatement>>,
     /// The set-up as it is written.
     pub(super) setup_text: ByEngine<String>,
+    /// The application that `request` clients are sent to. None if all clients are scripts.
+    pub(super) application: Option<ApplicationPlan>,
     /// One for each client, in their order.
     pub(super) clients: Vec<Arc<ClientScript>>,
-    /// Whether all clients come from one part of the file.
+    /// Whether all clients come from one part of the file, so that there can be more of them.
+    has_one_kind: bool,
+    /// Whether the clients' names make no difference.
     pub(super) clients_are_alike: bool,
     pub(super) invariants: Vec<Invariant>,
+    /// Whether each run must end like a serial order.
+    pub(super) serial: bool,
     pub(super) expectations: Expectations,
 }
 
 /// What is asked of a scenario besides what its file says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// The number of clients. None leaves it to the file.
     pub clients: Option<usize>,
@@ -45,6 +53,28 @@ pub struct Options {
     pub split_commits: bool,
     /// Whether the runs happen in the database of the URL itself.
     pub in_place: bool,
+    /// How long a client that sends a request may show no sign before it counts as waiting outside
+    /// the database.
+    pub settle: Duration,
+    /// Whether reports show no value that an application has sent or got.
+    pub hides_values: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clients: None,
+            split_commits: false,
+            in_place: false,
+            settle: Self::SETTLE,
+            hides_values: false,
+        }
+    }
+}
+
+impl Options {
+    /// The usual [`settle`](Self::settle).
+    pub const SETTLE: Duration = Duration::from_millis(500);
 }
 
 /// What one client does.
@@ -54,7 +84,16 @@ pub(super) struct ClientScript {
     pub(super) level: Option<Isolation>,
     pub(super) retry: Option<Retry>,
     pub(super) may_be_refused: Vec<FaultKind>,
-    pub(super) scripts: ByEngine<Script>,
+    pub(super) does: Does,
+}
+
+/// What a client does.
+#[derive(Debug)]
+pub(super) enum Does {
+    /// It runs a script of SQL.
+    Script(ByEngine<Script>),
+    /// It sends a request to the application.
+    Request(Arc<RequestClient>),
 }
 
 /// When a client is run again.
@@ -65,24 +104,50 @@ pub(super) struct Retry {
     pub(super) times: u64,
 }
 
+impl ClientScript {
+    /// Whether it is another one than those from the same part of the file: its request has a
+    /// number, a session or a captured value of its own.
+    fn is_somebody(&self) -> bool {
+        match &self.does {
+            Does::Script(_) => false,
+            Does::Request(plan) => plan.is_somebody(),
+        }
+    }
+}
+
 impl Scenario {
     /// Reads a scenario. `name` is the file's name, for what is said of it.
     pub fn parse(name: &str, text: &str) -> Result<Self, FileError> {
         let source = SourceFile { name, text };
         let file = ScenarioFile::read(source)?;
-        let engines = file.engines.unwrap_or_else(|| EngineName::ALL.into());
+        let all: &[EngineName] = match &file.application {
+            Some(_) => &WITH_A_PROXY,
+            None => &EngineName::ALL,
+        };
+        let engines = file.engines.unwrap_or_else(|| all.into());
         if engines.is_empty() {
             return Err(source.mistake_anywhere("`engines` is empty: name one, or leave it out"));
         }
+        let application = file.application.as_ref();
+        let application = application.map(|it| ApplicationPlan::read(source, it));
         let reader = Reader { source, engines };
         let setup = file.database.as_ref().map(|it| &it.setup);
         let mut clients = Vec::new();
         for table in &file.client {
             let count = reader.count(table.get_ref())?;
-            let client = Arc::new(reader.client(table)?);
+            let client = Arc::new(reader.client(table, file.application.is_some())?);
             clients.extend(std::iter::repeat_n(client, count));
         }
         reader.must_have_clients(&clients)?;
+        let application = application.transpose()?;
+        reader.must_be_understood(file.application.as_ref())?;
+        reader.must_be_asked_at_the_end(&file.invariant, &clients)?;
+        let mut probes = file.invariant.iter();
+        let probe = probes.find(|it| it.get_ref().probe.is_some());
+        if let Some(probe) = probe.filter(|_| application.is_none()) {
+            let message = "a `probe` needs an [application] that answers it";
+            return Err(source.mistake(probe.get_ref().name.span().start, message));
+        }
         let invariants: Vec<_> = file
             .invariant
             .iter()
@@ -95,11 +160,33 @@ impl Scenario {
             about: file.about,
             setup: reader.setup(setup)?,
             setup_text: reader.setup_text(setup)?,
+            application,
+            has_one_kind: file.client.len() == 1,
             clients_are_alike: file.client.len() == 1
+                && clients.iter().all(|it| !it.is_somebody())
                 && invariants.iter().all(|it| !it.names_a_client()),
             expectations: Expectations::read(source, &file.expect, &invariants)?,
+            serial: file.serial.unwrap_or(invariants.is_empty()),
             clients,
             invariants,
+        })
+    }
+
+    /// The same, for a place where a file from outside must not start a program.
+    ///
+    /// # Errors
+    /// If it has an application.
+    pub fn without_an_application(self) -> Result<Self, FileError> {
+        if self.application.is_none() {
+            return Ok(self);
+        }
+        Err(FileError {
+            file: self.name,
+            place: None,
+            message:
+                "it has an [application]: only the command line starts one, with `racy explore \
+                      FILE`. Open shows the report: `racy explore FILE --format json`"
+                    .to_owned(),
         })
     }
 
@@ -112,7 +199,8 @@ impl Scenario {
         if count == self.clients.len() {
             return Ok(self);
         }
-        let message = if self.clients_are_alike {
+        let is_told_apart = self.invariants.iter().any(Invariant::names_a_client);
+        let message = if self.has_one_kind && !is_told_apart {
             let client = Arc::clone(&self.clients[0]);
             self.clients = vec![client; count];
             return Ok(self);
@@ -129,6 +217,9 @@ impl Scenario {
         })
     }
 }
+
+/// The engines whose protocol the proxy understands.
+const WITH_A_PROXY: [EngineName; 2] = [EngineName::MySql, EngineName::MariaDb];
 
 /// Reads the parts of one file.
 struct Reader<'f> {
@@ -169,20 +260,92 @@ impl Reader<'_> {
         }
     }
 
-    fn client(&self, table: &Spanned<ClientTable>) -> Result<ClientScript, FileError> {
+    /// The statements of an application are only understood on engines that have a proxy.
+    fn must_be_understood(
+        &self,
+        application: Option<&Spanned<ApplicationTable>>,
+    ) -> Result<(), FileError> {
+        let without = self.engines.iter().find(|it| !WITH_A_PROXY.contains(it));
+        match (application, without) {
+            (Some(table), Some(engine)) => {
+                let message = format!(
+                    "an application can be explored on mysql and mariadb, and not on {}: there is no \
+                     proxy for it. Take it out of `engines`",
+                    engine.name()
+                );
+                Err(self.source.mistake(table.span().start, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The lab sees a script's commits. In an application a statement may commit without saying so.
+    fn must_be_asked_at_the_end(
+        &self,
+        invariants: &[Spanned<InvariantTable>],
+        clients: &[Arc<ClientScript>],
+    ) -> Result<(), FileError> {
+        let sends = |it: &Arc<ClientScript>| matches!(it.does, Does::Request(_));
+        let mut each_time = invariants.iter();
+        let asked = each_time.find(|it| it.get_ref().when == When::EveryCommit);
+        match asked.filter(|_| clients.iter().any(sends)) {
+            None => Ok(()),
+            Some(invariant) => {
+                let message = "`when = \"every-commit\"` is for scripts alone: leave it out, and the \
+                               invariant is asked when all clients have come to their end";
+                let at = invariant.get_ref().name.span().start;
+                Err(self.source.mistake(at, message))
+            }
+        }
+    }
+
+    fn client(
+        &self,
+        table: &Spanned<ClientTable>,
+        has_an_application: bool,
+    ) -> Result<ClientScript, FileError> {
         let client = table.get_ref();
+        let mistake = |message: &str| self.source.mistake(table.span().start, message);
+        let does = match (&client.script, &client.request) {
+            (Some(script), None) => Does::Script(self.scripts(script)?),
+            (None, Some(_)) if !has_an_application => {
+                let message = "a `request` needs an [application] that answers it";
+                return Err(mistake(message));
+            }
+            (None, Some(_)) if client.isolation.is_some() || client.retry.is_some() => {
+                let message = "`isolation` and `retry` are for a `script`: an application decides \
+                               about both itself";
+                return Err(mistake(message));
+            }
+            (None, Some(request)) => {
+                let (before, acknowledged) = (&client.before, client.acknowledged.as_ref());
+                let read = RequestClient::read(self.source, before, request, acknowledged);
+                Does::Request(Arc::new(read?))
+            }
+            _ => {
+                let message = "a client has either a `script` of SQL or a `request` to the \
+                               application";
+                return Err(mistake(message));
+            }
+        };
+        if client.script.is_some() && !(client.before.is_empty() && client.acknowledged.is_none()) {
+            return Err(mistake("`before` and `acknowledged` are for a `request`"));
+        }
         Ok(ClientScript {
             name: client.name.clone(),
             level: self.level(client.isolation.as_ref())?,
             retry: client.retry.as_ref().map(|it| self.retry(it)).transpose()?,
             may_be_refused: self.faults(&client.may_be_refused)?,
-            scripts: ByEngine::make(&self.engines, |engine| {
-                let text = self.text(&client.script, engine, "script")?;
-                let script = Script::parse(text.get_ref(), engine.flavour());
-                let script =
-                    script.map_err(|error| self.in_text(&text, engine, &client.script, error))?;
-                Ok(script.below(self.lines_above(&text)))
-            })?,
+            does,
+        })
+    }
+
+    fn scripts(&self, script: &Spanned<Texts>) -> Result<ByEngine<Script>, FileError> {
+        ByEngine::make(&self.engines, |engine| {
+            let text = self.text(script, engine, "script")?;
+            let read = Script::parse(text.get_ref(), engine.flavour());
+            let read = read.map_err(|error| self.in_text(&text, engine, script, error))?;
+            Ok(read.below(self.lines_above(&text)))
         })
     }
 

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::anomalies::FAILED;
-use super::client::ScriptClients;
-use super::judge::InvariantJudge;
+use super::anomalies::{FAILED, NOT_SERIAL};
+use super::clients::ScenarioClients;
+use super::judge::ScenarioJudge;
 use super::place::FileError;
 use super::prepared::{Prepared, PreparedPlace};
 use super::rehearsal::SerialRuns;
@@ -25,20 +25,41 @@ impl Scenario {
             Some(count) => self.with_clients(count)?,
             None => self,
         };
+        if scenario.application.is_some() && options.split_commits {
+            return Err(FileError {
+                file: scenario.name,
+                place: None,
+                message:
+                    "--split-commits is for scripts: an application's statements pass as they are"
+                        .to_owned(),
+            });
+        }
+        let runs_already = scenario
+            .application
+            .as_ref()
+            .is_some_and(|it| it.runs_already());
+        if runs_already && !options.in_place {
+            return Err(FileError {
+                file: scenario.name,
+                place: None,
+                message: "its application runs already (`base_url`), on a database of its own: name that \
+                          one with --database-url, and say --in-place. Its tables are copied before and \
+                          brought back after each run"
+                    .to_owned(),
+            });
+        }
         let prepared = Arc::new(Prepared::new(scenario, options));
         let for_clients = Arc::clone(&prepared);
         Ok(Subject {
             about: prepared.about(),
             fixtures: Fixtures::WholeDatabase(Arc::new(Start(Arc::clone(&prepared)))),
             clients: Arc::new(move |_instances| -> Arc<dyn Clients> {
-                Arc::new(ScriptClients {
-                    prepared: Arc::clone(&for_clients),
-                })
+                Arc::new(ScenarioClients::all(&for_clients))
             }),
             rehearsal: Some(Arc::new(SerialRuns {
                 prepared: Arc::clone(&prepared),
             })),
-            judge: Arc::new(InvariantJudge { prepared }),
+            judge: Arc::new(ScenarioJudge { prepared }),
         })
     }
 }
@@ -49,9 +70,16 @@ impl Prepared {
         let invariants = scenario.invariants.iter().map(|it| it.anomaly);
         About {
             name: scenario.name.clone().into(),
-            anomalies: std::iter::once(&FAILED).chain(invariants).collect(),
+            anomalies: std::iter::once(&FAILED)
+                .chain(invariants)
+                .chain(scenario.serial.then_some(&NOT_SERIAL))
+                .collect(),
             source_file: None,
-            nothing: "violated",
+            nothing: if scenario.invariants.is_empty() && scenario.serial {
+                NOT_SERIAL.word
+            } else {
+                "violated"
+            },
             setup_sql: SqlText::ByEngine(self.setup_texts()),
             inspect_sql: SqlText::ByEngine(self.inspect_texts()),
             clients_are_alike: scenario.clients_are_alike,
@@ -72,17 +100,27 @@ impl Prepared {
         may_be_refused.dedup();
         ScenarioFacts {
             title: scenario.title.clone(),
-            text: scenario.text.clone(),
+            text: if self.options.hides_values {
+                // It holds requests, and perhaps passwords.
+                String::new()
+            } else {
+                scenario.text.clone()
+            },
             clients: scenario
                 .clients
                 .iter()
                 .map(|it| ClientFacts {
                     name: it.name.clone(),
                     level: it.level,
+                    request: it.request_in_words(),
                 })
                 .collect(),
             engines: self.places.iter().map(|it| it.flavour).collect(),
-            alone_on: beyond.map(|it| it.flavour).collect(),
+            // To start an application for each lane takes longer than most searches do.
+            alone_on: match &scenario.application {
+                Some(_) => self.places.iter().map(|it| it.flavour).collect(),
+                None => beyond.map(|it| it.flavour).collect(),
+            },
             assumptions: self
                 .places
                 .iter()
@@ -94,6 +132,9 @@ impl Prepared {
 
     /// What a verdict takes for granted on this engine.
     fn assumptions(&self, flavour: Flavour) -> Vec<String> {
+        if self.scenario.application.is_some() {
+            return self.assumptions_of_an_application();
+        }
         let mut assumptions = vec![if self.options.split_commits {
             "each statement is taken as one step, and so is the commit of one that writes in autocommit"
         } else {
@@ -105,13 +146,52 @@ impl Prepared {
                  ROW_COUNT()",
             );
         }
+        if self.scenario.serial {
+            assumptions.push(
+                "what the clients do one after the other is right, in every order; tables, outcomes and \
+                 captured values are compared",
+            );
+        }
         assumptions.into_iter().map(str::to_owned).collect()
+    }
+
+    fn assumptions_of_an_application(&self) -> Vec<String> {
+        let mut assumptions = vec![
+            "each statement that passes the proxy is taken as one step; in autocommit, its commit belongs \
+             to it. Files and other services are not seen"
+                .to_owned(),
+            format!(
+                "a request that shows no sign for {} ms waits for something outside the database \
+                 (--settle)",
+                self.options.settle.as_millis()
+            ),
+        ];
+        if self.scenario.serial {
+            assumptions.push(
+                "what the clients do one after the other is right, in every order; tables, outcomes and \
+                 captured values are compared"
+                    .to_owned(),
+            );
+        }
+        assumptions
     }
 
     fn setup_texts(&self) -> Vec<(Flavour, String)> {
         let texts = self.scenario.setup_text.iter();
         texts
-            .map(|(flavour, text)| (flavour, text.clone()))
+            .map(|(flavour, text)| {
+                if self.options.hides_values {
+                    return (flavour, String::new());
+                }
+                let text = match &self.scenario.application {
+                    None => text.clone(),
+                    Some(_) => format!(
+                        "{text}\n-- Then what the application makes itself: see `prepare` and `before` in \
+                         the file."
+                    ),
+                };
+                (flavour, text.trim_start().to_owned())
+            })
             .collect()
     }
 
@@ -135,5 +215,9 @@ struct Start(Arc<Prepared>);
 impl Restore for Start {
     fn restore<'a>(&'a self, database: &'a Database) -> Pending<'a, Result<(), Fault>> {
         Box::pin(async move { Ok(self.0.restore(database).await?) })
+    }
+
+    fn close<'a>(&'a self, database: &'a Database) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move { self.0.close(database).await })
     }
 }

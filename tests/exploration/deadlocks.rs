@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use racy::engine::{FaultKind, Settings};
 use racy::exhibits::deposits::{Receipt, Refusal, Strategy};
-use racy::explore::{self, Schedules};
+use racy::explore;
 use racy::verdict::Verdict;
 
 use super::{finding, insert_transaction, planted, schedule, write_balance};
-use crate::support::explored::ALL;
+use crate::support::explored::{ALL, REDUCED};
 use crate::support::{Lab, TestEngine};
 
 on_engines!(
@@ -56,8 +56,7 @@ async fn the_client_that_closes_a_circle_is_refused(engine: TestEngine) {
 
 async fn every_search_finds_the_same_refusals(engine: TestEngine) {
     let lab = lab_that_looks_after(engine, 1).await;
-    let reduced = Schedules::All { reduced: true };
-    for (schedules, clients, all, refused) in [(ALL, 2, 42, 12), (reduced, 3, 37, 28)] {
+    for (schedules, clients, all, refused) in [(ALL, 2, 42, 12), (REDUCED, 3, 37, 28)] {
         for _ in 0..2 {
             let found = finding(&lab.database, &SHARES_FIRST, schedules.clone(), clients).await;
             let tally = &found.tally;

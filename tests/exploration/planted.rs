@@ -2,7 +2,6 @@
 
 use racy::engine::Isolation;
 use racy::exhibits::deposits::{LOST_UPDATE, Receipt, Refusal, Strategy};
-use racy::explore::Schedules;
 use racy::verdict::Verdict;
 
 use super::{
@@ -11,7 +10,7 @@ use super::{
 };
 use crate::support::TestEngine;
 use crate::support::described::has_schema_named;
-use crate::support::explored::ALL;
+use crate::support::explored::{ALL, REDUCED};
 
 on_engines!(
     every:
@@ -60,8 +59,7 @@ async fn steps_that_do_not_meet_interleave_in_every_way(engine: TestEngine) {
     // Three clients: 6! / (2! 2! 2!). As none ever meets another, one schedule stands for all.
     let three = finding(&lab.database, &ONLY_LOOKS, ALL, 3).await;
     assert_eq!(three.tally.schedules, 90);
-    let reduced = Schedules::All { reduced: true };
-    let three = finding(&lab.database, &ONLY_LOOKS, reduced, 3).await;
+    let three = finding(&lab.database, &ONLY_LOOKS, REDUCED, 3).await;
     assert_eq!(three.tally.schedules, 1);
 }
 
@@ -72,9 +70,9 @@ async fn a_planted_lost_update_is_found(engine: TestEngine) {
     // insert can be in any of four places, whichever client is first.
     assert_eq!(finding.tally.count(Verdict::Safe), 8);
     assert_eq!(finding.tally.count(Verdict::Anomaly(&LOST_UPDATE)), 12);
-    let shortest = finding.simplest(Verdict::is_anomaly).unwrap().1;
-    assert_eq!(shortest.schedule.to_string(), "A A B B B A");
-    let highlight = shortest.highlight.as_ref().unwrap();
+    let simplest = finding.simplest(Verdict::is_anomaly).unwrap().1;
+    assert_eq!(simplest.schedule.to_string(), "A A B B B A");
+    let highlight = simplest.highlight.as_ref().unwrap();
     assert_eq!(
         highlight.words,
         "A overwrites B's 100 unseen: B's deposit is lost"
@@ -91,8 +89,8 @@ async fn a_forgotten_lock_in_one_branch_is_caught(engine: TestEngine) {
     // The branch with the lock was taken too: it has a step more.
     let safe = &found.tally.examples[&Verdict::Safe];
     assert_eq!(safe.schedule.0.len(), 11);
-    let shortest = found.simplest(Verdict::is_anomaly).unwrap().1;
-    let schedule_found = &shortest.schedule;
+    let simplest = found.simplest(Verdict::is_anomaly).unwrap().1;
+    let schedule_found = &simplest.schedule;
     assert_eq!(schedule_found.0.len(), 10, "{schedule_found}");
     assert_eq!(schedule_found.switches(), 2, "{schedule_found}");
     // Nothing simpler loses: with fewer switches there is but one client after the other.

@@ -9,7 +9,7 @@ use super::{
     READ_AND_WRITE, expected_of, finding, found, report_of, schedule, strategy, text, verdict,
 };
 use crate::support::TestEngine;
-use crate::support::explored::{ALL, found_by_default, job, plan, subject};
+use crate::support::explored::{ALL, REDUCED, found_by_default, job, plan, subject};
 use crate::support::lab::left_by_explorers;
 
 on_engines!(
@@ -17,7 +17,8 @@ on_engines!(
         leaving_out_what_ends_alike_changes_no_verdict,
         a_sample_is_the_same_for_the_same_seed,
         a_sample_is_never_called_safe,
-        a_search_with_a_limit_says_that_there_is_more,
+        a_search_with_a_limit_says_how_far_it_came,
+        a_bound_of_preemptions_is_part_of_the_verdict,
         a_search_that_is_stopped_ends_with_the_runs_under_way,
         nothing_is_left_behind,
         a_lock_in_the_process_holds_for_one_instance_alone,
@@ -30,8 +31,7 @@ on_engines!(
 async fn leaving_out_what_ends_alike_changes_no_verdict(engine: TestEngine) {
     let lab = engine.lab().await;
     for strategy in &STRATEGIES {
-        let reduced = Schedules::All { reduced: true };
-        let reduced = found(&lab.database, &[subject(strategy)], reduced, 2)
+        let reduced = found(&lab.database, &[subject(strategy)], REDUCED, 2)
             .await
             .findings;
         assert_eq!(reduced.len(), strategy.setting().instances(2).len());
@@ -44,7 +44,7 @@ async fn leaving_out_what_ends_alike_changes_no_verdict(engine: TestEngine) {
             // Two clients that do the same differ in name alone, which halves them.
             let schedules: u64 = all.iter().map(|count| count.schedules).sum();
             assert!(2 * reduced.tally.schedules <= schedules);
-            assert!(verdict(reduced).contains("that can end differently"));
+            assert!(verdict(reduced).contains("(one for all that must end alike)"));
         }
     }
 }
@@ -57,9 +57,9 @@ async fn a_sample_is_the_same_for_the_same_seed(engine: TestEngine) {
         let finding = finding(&lab.database, &READ_AND_WRITE, sample(7), 3).await;
         assert_eq!(finding.tally.schedules, 40);
         assert!(finding.tally.count(Verdict::Anomaly(&LOST_UPDATE)) > 0);
-        let (_, shortest) = finding.simplest(Verdict::is_anomaly).unwrap();
-        let shortest = shortest.schedule.clone();
-        counts.push((finding.tally.verdicts, shortest));
+        let (_, simplest) = finding.simplest(Verdict::is_anomaly).unwrap();
+        let simplest = simplest.schedule.clone();
+        counts.push((finding.tally.verdicts, simplest));
     }
     assert_eq!(counts[0], counts[1]);
 }
@@ -78,7 +78,35 @@ async fn a_sample_is_never_called_safe(engine: TestEngine) {
     assert!(verdict.contains(bound), "{verdict}");
 }
 
-async fn a_search_with_a_limit_says_that_there_is_more(engine: TestEngine) {
+/// Two clients of three statements: 2 schedules without a preemption, 4 with one, 20 in all.
+async fn a_bound_of_preemptions_is_part_of_the_verdict(engine: TestEngine) {
+    let lab = engine.lab().await;
+    let bounded = |most| Schedules::All {
+        preemptions: Some(most),
+    };
+    let one = finding(&lab.database, &READ_AND_WRITE, bounded(1), 2).await;
+    assert!(one.complete && !one.is_exhaustive());
+    assert_eq!((one.tally.schedules, one.complete_up_to()), (6, Some(1)));
+    let said = verdict(&one);
+    let all = "loses an update in 2 of all 6 schedules of 2 clients with at most 1 preemption";
+    assert!(said.starts_with(all), "{said}");
+    let shown = text(&one);
+    let simplest = "The simplest schedule that loses an update: A A B B B A (1 preemption)";
+    assert!(shown.contains(simplest), "{shown}");
+
+    let none = finding(&lab.database, &READ_AND_WRITE, bounded(0), 2).await;
+    let said = verdict(&none);
+    let all = "goes wrong in none of all 2 schedules of 2 clients without a preemption";
+    assert_eq!(said, all);
+
+    // No schedule has more than four.
+    let four = finding(&lab.database, &READ_AND_WRITE, bounded(4), 2).await;
+    assert!(four.is_exhaustive());
+    assert_eq!(four.tally.schedules, 20);
+    assert!(!verdict(&four).contains("preemption"));
+}
+
+async fn a_search_with_a_limit_says_how_far_it_came(engine: TestEngine) {
     let lab = engine.lab().await;
     let locking = subject(strategy("row_locking_atomic_long_delay"));
     let mut job = job(&lab.database, vec![locking], plan(ALL, 2));
@@ -89,7 +117,10 @@ async fn a_search_with_a_limit_says_that_there_is_more(engine: TestEngine) {
     };
     assert_eq!(finding.tally.schedules, 5);
     assert!(!finding.is_exhaustive());
-    assert!(verdict(finding).contains("which are not all there are"));
+    let said = verdict(finding);
+    let words = "5 schedules of 2 clients (all 2 without a preemption, and 3 with 1), which are not \
+                 all there are";
+    assert!(said.contains(words), "{said}");
 }
 
 async fn a_search_that_is_stopped_ends_with_the_runs_under_way(engine: TestEngine) {

@@ -9,14 +9,14 @@ use racy::exhibits::deposits::{
     Deposit, DepositAnswer, Memory, Retry, STRATEGIES, Strategy, UNBALANCED,
 };
 use racy::explore::{
-    self, Client, ClientResult, Clients, Fixture, Fixtures, InSession, Judge, Pending, Plan, Rows,
-    Schedules, Stop, Subject,
+    self, Client, ClientResult, Clients, Fixture, Fixtures, InSession, Judge, Judgement, Pending,
+    Plan, Rows, Stop, Subject,
 };
 use racy::verdict::{Outcome, Verdict};
 
 use super::{named, under};
 use crate::support::TestEngine;
-use crate::support::explored::{plan, subject};
+use crate::support::explored::{REDUCED, plan, subject};
 use crate::support::lab::DEPOSIT;
 
 on_engines!(
@@ -39,7 +39,7 @@ async fn two_clients_with_one_key_deposit_once_in_every_schedule(engine: TestEng
 async fn verdicts(database: &Database, subject: Arc<Subject>) -> Vec<Verdict> {
     let plan = Plan {
         instances: 2,
-        ..plan(Schedules::All { reduced: true }, 2)
+        ..plan(REDUCED, 2)
     };
     let lanes = database.lanes(2, 2, LaneKind::Rows).await.unwrap();
     let stop = Stop::default();
@@ -82,7 +82,7 @@ impl Judge for MadeOnce {
         database: &'a Database,
         fixture: Fixture,
         results: &'a [ClientResult],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
+    ) -> Pending<'a, Result<Judgement, Fault>> {
         Box::pin(async move {
             let account = accounts::find(database, fixture.id()).await?.unwrap();
             let acknowledged = results.iter().any(|it| it.outcome == Outcome::Applied);
@@ -90,7 +90,8 @@ impl Judge for MadeOnce {
                 (100, 1) if acknowledged => Verdict::Safe,
                 (0, 0) => Verdict::Declined,
                 _ => Verdict::Anomaly(&UNBALANCED),
-            })
+            }
+            .into())
         })
     }
 }

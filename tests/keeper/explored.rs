@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use racy::engine::{Database, Settings};
 use racy::exhibits::deposits::Strategy;
-use racy::explore::{self, Finding, Schedules, Subject};
+use racy::explore::{self, Finding, Subject};
 use racy::keeper::explored::{Change, subject};
 
 use crate::support::TestEngine;
-use crate::support::explored::{job, plan};
+use crate::support::explored::{REDUCED, job, plan};
 
 on_engines!(
     every:
@@ -70,7 +70,7 @@ async fn a_change_in_another_process_does_not_know_this_ones_locks(engine: TestE
 
 async fn findings(database: &Database, pairs: Vec<Subject>, instances: usize) -> Vec<Finding> {
     let pairs = pairs.into_iter().map(Arc::new).collect();
-    let mut job = job(database, pairs, plan(Schedules::All { reduced: true }, 2));
+    let mut job = job(database, pairs, plan(REDUCED, 2));
     job.instances = Some(instances);
     let exploration = job.run(&|_| ()).await;
     assert!(exploration.error.is_none(), "{:?}", exploration.error);

@@ -18,6 +18,7 @@ on_engines!(
         a_mistake_in_a_file_ends_the_command_before_any_engine_is_opened,
         the_schema_is_printed_and_a_file_is_never_overwritten,
         a_folder_stands_for_the_files_in_it,
+        what_is_not_serial_is_expected_and_has_its_cell_and_its_field,
         a_file_runs_in_place_if_it_is_told_so;
 );
 
@@ -88,13 +89,25 @@ async fn a_file_can_be_replayed_drawn_from_and_printed_in_every_form(engine: Tes
     for (more, words) in [
         (&["--policy", "random", "--runs", "5"][..], "5 schedules"),
         (&["--limit", "3"], "which are not all there are"),
+        (&["--preemptions", "1"], "with at most 1 preemption"),
+        (&["--reduction", "on"], "(one for all that must end alike)"),
+        (
+            &["--explain-reduction", "--limit", "2"],
+            "A's UPDATE, line ",
+        ),
         (
             &["--clients", "3", "--policy", "random", "--runs", "5"],
             "client C, customer",
         ),
-        (&["--format", "markdown"], "## `voucher.toml` on "),
-        (&["--format", "html"], "<!doctype html>"),
-        (&["--format", "junit"], "<testcase classname="),
+        (
+            &["--format", "markdown", "--limit", "2"],
+            "## `voucher.toml` on ",
+        ),
+        (&["--format", "html", "--limit", "2"], "<!doctype html>"),
+        (
+            &["--format", "junit", "--limit", "2"],
+            "<testcase classname=",
+        ),
     ] {
         let (status, said, complaint) = explore(more).await;
         assert_eq!(status, Some(0), "{more:?}: {said}{complaint}");
@@ -199,6 +212,35 @@ async fn a_folder_stands_for_the_files_in_it(engine: TestEngine) {
     assert!(said.contains("empty holds no scenario"), "{said}");
 }
 
+async fn what_is_not_serial_is_expected_and_has_its_cell_and_its_field(_engine: TestEngine) {
+    let folder = open_folder();
+    let text = "title = 'A counter'\n[database]\nsetup = '''\n\
+                CREATE TABLE counter (id INTEGER PRIMARY KEY, value INTEGER);\n\
+                INSERT INTO counter VALUES (1, 0);\n'''\n[[client]]\ncount = 2\nscript = '''\n\
+                SELECT value FROM counter; \\gset\n\
+                UPDATE counter SET value = :value + 1;\n\\unset value\n'''\n\
+                [expect.else]\nnot_serial = 'some'\n";
+    fs::write(folder.path().join("lost.toml"), text).unwrap();
+    let explore = "explore lost.toml --database-url sqlite:mine.sqlite --matrix --format";
+    let matrix = |format| explore.split(' ').chain([format]).collect::<Vec<_>>();
+    let (status, said, _) = run(folder.path(), &matrix("markdown")).await;
+    assert_eq!(status, Some(0), "{said}");
+    let cells = "| `lost.toml` | ✗ 4 of 6 not serial | ✗ 4 of 6 not serial |";
+    assert!(said.contains(cells), "{said}");
+    let (status, said, _) = run(folder.path(), &matrix("json")).await;
+    assert_eq!(status, Some(0), "{said}");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let words = "counter.value is 1; it is 2 after A B and after B A";
+    let expected = json!({
+        "anomalies": { "not_serial": 4 },
+        "counterexample": {
+            "verdict": "not_serial",
+            "highlight": { "words": words },
+        },
+    });
+    assert_includes(&report["findings"][0], &expected);
+}
+
 async fn a_file_runs_in_place_if_it_is_told_so(_engine: TestEngine) {
     let folder = open_folder();
     let text = "title = 'x'\n[database]\nsetup = '''\nCREATE TABLE IF NOT EXISTS mine (a INT);\n\
@@ -215,16 +257,11 @@ async fn a_file_runs_in_place_if_it_is_told_so(_engine: TestEngine) {
     let (status, said, complaint) = run(folder.path(), &explore).await;
     assert_eq!(status, Some(0), "{said}{complaint}");
     assert!(said.contains("safe in all 2 schedules"), "{said}");
-    let without_a_file = [
-        "explore",
-        "--database-url",
-        "sqlite:mine.sqlite",
-        "--in-place",
-    ];
-    let (status, _, said) = run(folder.path(), &without_a_file).await;
-    assert_eq!(status, Some(2));
-    assert!(
-        said.contains("--in-place is for scenario files alone"),
-        "{said}"
-    );
+    for option in ["--in-place", "--split-commits"] {
+        let without_a_file = ["explore", "--database-url", "sqlite:mine.sqlite", option];
+        let (status, _, said) = run(folder.path(), &without_a_file).await;
+        assert_eq!(status, Some(2));
+        let is_for_files = format!("{option} is for scenario files alone");
+        assert!(said.contains(&is_for_files), "{said}");
+    }
 }

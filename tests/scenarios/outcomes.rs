@@ -21,7 +21,8 @@ on_engines!(
         what_a_session_is_left_with_does_not_reach_the_next_run;
     servers:
         a_client_whose_connection_is_ended_is_refused,
-        a_client_that_forgets_to_commit_is_declined;
+        a_client_that_forgets_to_commit_is_declined,
+        what_is_written_through_a_view_comes_back;
     postgres:
         a_race_inside_one_statement_is_found_between_its_end_and_its_commit;
 );
@@ -358,4 +359,24 @@ sql = "SELECT COUNT(*) = 1 FROM device"
     };
     let split = finding_with(engine, text, split).await;
     assert!(split.tally.anomalies() > 0, "{}", verdict(&split));
+}
+
+async fn what_is_written_through_a_view_comes_back(engine: TestEngine) {
+    let text = r#"
+title = "A view"
+[database]
+setup = """
+CREATE TABLE beneath (id INTEGER PRIMARY KEY, n INTEGER NOT NULL);
+INSERT INTO beneath VALUES (1, 0);
+CREATE VIEW above AS SELECT * FROM beneath;
+"""
+[[client]]
+count = 2
+script = "UPDATE above SET n = n + 1;"
+[[invariant]]
+name = "both have counted"
+sql = "SELECT n = 2 FROM beneath"
+"#;
+    let said = verdict(&finding(engine, text).await);
+    assert!(said.starts_with("safe in all "), "{said}");
 }

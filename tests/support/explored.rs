@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use racy::engine::{Database, Journal, Settings};
 use racy::exhibits::{self, Specimen};
-use racy::explore::{self, Exploration, Finding, Job, PARALLEL, Place, Plan, Schedules, Subject};
+use racy::explore::{
+    self, Exploration, Finding, Job, PARALLEL, Place, Plan, Reduction, Schedules, Subject,
+};
 use tokio::sync::OnceCell;
 
 use super::TestEngine;
 
-pub const ALL: Schedules = Schedules::All { reduced: false };
+pub const ALL: Schedules = Schedules::All { preemptions: None };
+
+pub const REDUCED: Schedules = Schedules::Reduced(Reduction { without: None });
 
 /// The strategy among clients of its own.
 pub fn subject(strategy: &'static dyn Specimen) -> Arc<Subject> {
@@ -30,6 +34,7 @@ pub fn job(database: &Database, subjects: Vec<Arc<Subject>>, plan: Plan) -> Job 
         subjects,
         place: Place::On(database.clone()),
         plan,
+        is_reduction_asked: false,
         instances: None,
         parallel: PARALLEL,
         in_place: false,

@@ -256,13 +256,16 @@ impl Lab {
     /// What InnoDB reports of each open transaction in this database.
     async fn innodb_transactions(&self, options: &MySqlConnectOptions) -> Vec<String> {
         let mut connection = outside_mysql(options).await;
-        let clients: Vec<i64> = sqlx::query_scalar(
-            "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?",
-        )
-        .bind(&self.name)
-        .fetch_all(&mut connection)
-        .await
-        .unwrap();
+        let clients: Vec<i64> = loop {
+            let clients = sqlx::query_scalar(
+                "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?",
+            );
+            match clients.bind(&self.name).fetch_all(&mut connection).await {
+                // MySQL has met a name that was being changed: it is asked again.
+                Err(error) if error.to_string().contains("3854") => {}
+                clients => break clients.unwrap(),
+            }
+        };
         let report = sqlx::raw_sql("SHOW ENGINE INNODB STATUS");
         let report = report.fetch_one(&mut connection).await.unwrap();
         let report: String = report.try_get("Status").unwrap();

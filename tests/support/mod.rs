@@ -7,8 +7,10 @@ pub mod json;
 pub mod lab;
 pub mod pooler;
 pub mod process;
+pub mod proxied;
 pub mod service;
 pub mod stepper;
+pub mod wire;
 
 pub use client::Client;
 pub use lab::{Lab, TestEngine};

@@ -21,7 +21,7 @@ use super::record::State;
 use super::runs::{Inserted, Kind, RecordId, Runs, StartError, Stored};
 use crate::explore::report::{Report, VERSION, read};
 pub use plan::{
-    ExplorationPlan, ExplorationRequest, FIELDS, MOST_CLIENTS, MOST_SCENARIO_BYTES,
+    ASKED, CARRIED, ExplorationPlan, ExplorationRequest, FIELDS, MOST_CLIENTS, MOST_SCENARIO_BYTES,
     UnfitExploration, What, of_form, of_text,
 };
 

@@ -13,7 +13,8 @@ use crate::exhibits::{self, EXHIBITS};
 use crate::explore::{Plan, PlanRequest, PolicyName, Subject, UnfitRequest};
 use crate::scenarios::{FileError, Options, Scenario};
 
-/// The names of the form's fields. `id` and `token` name the record.
+/// The names of the form's fields. `id` and `token` name the record; those behind them are what is
+/// [`ASKED`].
 pub const FIELDS: &[&str] = &[
     "id",
     "token",
@@ -22,14 +23,22 @@ pub const FIELDS: &[&str] = &[
     "exhibit",
     "scenario",
     "clients",
-    "instances",
     "isolation",
+    "instances",
     "policy",
     "seed",
     "runs",
     "schedule",
     "limit",
+    "preemptions",
+    "reduction",
 ];
+
+/// All that an exploration is asked for with, from `what` on.
+pub const ASKED: &[&str] = FIELDS.split_at(2).1;
+
+/// What the page's form of a strategy carries and does not show, from `instances` on.
+pub const CARRIED: &[&str] = FIELDS.split_at(8).1;
 
 /// The most clients that a visitor may ask for.
 pub const MOST_CLIENTS: usize = 4;
@@ -39,6 +48,9 @@ pub const MOST_SCENARIO_BYTES: usize = 64 * 1024;
 
 /// The most schedules of each subject, and how many are run unless the visitor says so.
 const MOST_SCHEDULES: u64 = 20_000;
+
+/// The most preemptions that a visitor may name. Few races need more than two.
+const MOST_PREEMPTIONS: u64 = 100;
 
 /// What is explored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +83,13 @@ pub struct ExplorationPlan {
     pub schedule: Option<String>,
     /// The most schedules of each subject.
     pub limit: u64,
+    /// The most preemptions of a schedule. None if there is no bound, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemptions: Option<usize>,
+    /// Whether a reduction was asked for. None if the number of clients decides, and in older
+    /// records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduction: Option<bool>,
 }
 
 impl ExplorationPlan {
@@ -79,7 +98,7 @@ impl ExplorationPlan {
         let what = match self.what {
             What::Strategy | What::Text | What::Scenario => self.name.clone(),
             What::Exhibit => format!("all of {}", self.name),
-            What::Matrix => return "all strategies at every level".to_owned(),
+            What::Matrix => "all strategies at every level".to_owned(),
         };
         let clients = match (self.what, self.clients) {
             (What::Strategy | What::Exhibit, clients) if clients != 2 => {
@@ -87,8 +106,22 @@ impl ExplorationPlan {
             }
             _ => String::new(),
         };
-        let level = self.isolation.map(|level| format!(" at {level}"));
-        format!("{what}{clients}{}", level.unwrap_or_default())
+        let level = match (self.what, self.isolation) {
+            (What::Matrix, _) | (_, None) => String::new(),
+            (_, Some(level)) => format!(" at {level}"),
+        };
+        let bound = match self.preemptions {
+            None => "",
+            Some(0) => ", without a preemption",
+            Some(1) => ", at most 1 preemption",
+            Some(most) => &format!(", at most {most} preemptions"),
+        };
+        let reduction = match self.reduction {
+            None => "",
+            Some(true) => ", reduced",
+            Some(false) => ", not reduced",
+        };
+        format!("{what}{clients}{level}{bound}{reduction}")
     }
 
     /// How long it may take.
@@ -178,6 +211,9 @@ pub fn of_form(
         runs: number("runs", text("runs"), 1, MOST_SCHEDULES)?.map(|it| it as u32),
         schedule: text("schedule"),
         limit: number("limit", text("limit"), 1, MOST_SCHEDULES)?,
+        preemptions: number("preemptions", text("preemptions"), 0, MOST_PREEMPTIONS)?
+            .map(|it| it as usize),
+        reduction: reduction(text("reduction"))?,
         strategies: subjects.len(),
         matrix: what == What::Matrix,
     };
@@ -221,6 +257,8 @@ fn request(
             name,
             clients,
             isolation,
+            preemptions: asked.preemptions,
+            reduction: asked.reduction,
             schedule: asked.schedule,
             limit,
         },
@@ -294,7 +332,7 @@ fn scenario(path: Option<String>) -> Result<Named, UnfitExploration> {
 }
 
 fn subject_of(name: &str, text: &str) -> Result<Arc<Subject>, UnfitExploration> {
-    let scenario = Scenario::parse(name, text);
+    let scenario = Scenario::parse(name, text).and_then(Scenario::without_an_application);
     let subject = scenario.and_then(|it| it.into_subject(Options::default()));
     subject.map(Arc::new).map_err(UnfitExploration::File)
 }
@@ -312,6 +350,15 @@ fn policy(text: String) -> Result<PolicyName, BadField> {
             ));
         }
     })
+}
+
+fn reduction(text: Option<String>) -> Result<Option<bool>, BadField> {
+    match text.as_deref() {
+        None => Ok(None),
+        Some("on") => Ok(Some(true)),
+        Some("off") => Ok(Some(false)),
+        Some(_) => Err(bad("reduction", text, "on or off")),
+    }
 }
 
 fn number(
@@ -365,6 +412,46 @@ mod tests {
         ]);
         let words = request.unwrap().plan.in_words();
         assert_eq!(words, "atomic_no_delay, 3 clients at READ COMMITTED");
+    }
+
+    #[test]
+    fn a_title_names_the_bound_and_the_reduction_that_were_asked_for() {
+        for (fields, words) in [
+            (&[("preemptions", "1")][..], "at most 1 preemption"),
+            (&[("preemptions", "2")], "at most 2 preemptions"),
+            (&[("reduction", "on")], "reduced"),
+            (
+                &[("reduction", "off"), ("preemptions", "0")],
+                "without a preemption, not reduced",
+            ),
+        ] {
+            let fields: Vec<_> = [("strategy", "atomic_no_delay")]
+                .into_iter()
+                .chain(fields.iter().copied())
+                .collect();
+            let plan = asked(&fields).unwrap().plan;
+            assert_eq!(plan.in_words(), format!("atomic_no_delay, {words}"));
+            let stored = serde_json::to_value(&plan).unwrap();
+            let read: ExplorationPlan = serde_json::from_value(stored).unwrap();
+            assert_eq!(read, plan);
+        }
+    }
+
+    #[test]
+    fn a_plan_of_an_older_record_is_read() {
+        let stored = serde_json::json!({
+            "what": "strategy", "name": "atomic_no_delay", "clients": 2, "isolation": null,
+            "schedule": null, "limit": 20_000,
+        });
+        let plan: ExplorationPlan = serde_json::from_value(stored).unwrap();
+        assert_eq!(plan.in_words(), "atomic_no_delay");
+    }
+
+    #[test]
+    fn the_page_carries_all_that_its_form_does_not_show() {
+        assert_eq!(ASKED[0], "what");
+        assert_eq!(CARRIED[0], "instances");
+        assert_eq!(CARRIED.last(), FIELDS.last());
     }
 
     #[test]

@@ -110,6 +110,7 @@ impl Work<'_> {
                 every_level: request.plan.what == What::Matrix,
             },
             plan: request.search.clone(),
+            is_reduction_asked: false,
             instances: request.instances,
             parallel: PARALLEL,
             in_place: false,

@@ -8,6 +8,7 @@ use super::live::{self, Progress};
 use super::parts::scroll;
 use super::problem::complaint;
 use super::report::{Findings, findings};
+use crate::console::explorations::{ASKED, CARRIED};
 use crate::console::record::State;
 use crate::engine::Isolation;
 use crate::explore::report::Report;
@@ -51,7 +52,7 @@ impl ExplorePage<'_> {
         frame.below(self.engine).page(&html! {
             p.lead {
                 "The lab runs a strategy in every order in which the steps of its clients can run, "
-                "in a database of the explorer's own, and shows the shortest that goes wrong."
+                "in a database of the explorer's own, and shows the simplest that goes wrong."
             }
             (self.filled.complaint())
             @match self.filled.text("what", "strategy") {
@@ -66,25 +67,6 @@ impl ExplorePage<'_> {
         })
     }
 }
-
-/// What the form of a strategy carries and does not show.
-const CARRIED: [&str; 6] = ["instances", "policy", "seed", "runs", "schedule", "limit"];
-
-/// All that an exploration of something else is asked for with.
-const ASKED: [&str; 12] = [
-    "what",
-    "strategy",
-    "exhibit",
-    "scenario",
-    "clients",
-    "isolation",
-    "instances",
-    "policy",
-    "seed",
-    "runs",
-    "schedule",
-    "limit",
-];
 
 impl ExplorePage<'_> {
     fn form(&self) -> Markup {
@@ -101,7 +83,7 @@ impl ExplorePage<'_> {
             form.form method="post" action="/explore" {
                 input type="hidden" name="token" value=(self.token);
                 input type="hidden" name="what" value="strategy";
-                (filled.carried(&CARRIED))
+                (filled.carried(CARRIED))
                 (form::strategy(filled, "strategy", "Strategy", "atomic_no_delay", |_| true))
                 (form::number(filled, clients))
                 (form::level(filled, "isolation", "Isolation level", self.levels))
@@ -116,7 +98,7 @@ impl ExplorePage<'_> {
         html! {
             form.row method="post" action="/explore" {
                 input type="hidden" name="token" value=(self.token);
-                (filled.carried(&ASKED))
+                (filled.carried(ASKED))
                 button.primary data-busy="Starting…" { "Try again" }
                 @match filled.text("what", "") {
                     "matrix" => span { "All strategies at every level" },

@@ -55,15 +55,5 @@ fn title(finding: &FindingData, example: &ExampleData) -> String {
     if finding.policy == "replay" {
         return "The schedule that was asked for".to_owned();
     }
-    let shortest = if finding.exhaustive {
-        "The shortest schedule"
-    } else {
-        "The shortest of the schedules run"
-    };
-    if !example.verdict.is_anomaly() {
-        return format!("{shortest} in which a client is refused");
-    }
-    let anomaly = finding.anomaly(&example.verdict);
-    let does = anomaly.map_or("goes wrong", |it| &*it.does);
-    format!("{shortest} that {does}")
+    finding.example_of(example)
 }

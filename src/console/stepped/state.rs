@@ -93,7 +93,10 @@ impl State {
             | Action::Lock
             | Action::Unlock
             | Action::Think
-            | Action::Pause => return,
+            | Action::Pause
+            | Action::Request
+            | Action::Answer
+            | Action::Outside => return,
         };
         self.open.insert(step.client.to_string(), is_open);
     }
@@ -113,7 +116,10 @@ impl State {
             | Action::Lock
             | Action::Unlock
             | Action::Think
-            | Action::Pause => return,
+            | Action::Pause
+            | Action::Request
+            | Action::Answer
+            | Action::Outside => return,
         };
         self.hands.insert(step.client.to_string(), hand);
     }
@@ -154,6 +160,9 @@ fn name_of(action: Action) -> String {
         Action::Unlock => "unlock",
         Action::Think => "think",
         Action::Pause => "pause",
+        Action::Request => "request",
+        Action::Answer => "answer",
+        Action::Outside => "outside",
     }
     .to_owned()
 }

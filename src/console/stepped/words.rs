@@ -38,6 +38,9 @@ fn what(step: &StepData, is_scenario: bool) -> String {
         Action::Rollback => "roll back".to_owned(),
         Action::Think => "think: time passes".to_owned(),
         Action::Pause => "pause before the next attempt".to_owned(),
+        Action::Request => format!("send {}", step.label),
+        Action::Answer => format!("be {}", step.label),
+        Action::Outside => "wait for something outside the database".to_owned(),
         Action::Read | Action::Write | Action::Lock | Action::Unlock if is_scenario => {
             let verb = match step.action {
                 Action::Read => "read",
@@ -69,6 +72,11 @@ fn outcome(step: &StepData) -> String {
             1 => ": 1 row changes".to_owned(),
             several => format!(": {several} rows change"),
         },
+        (Some(answer), _, Action::Answer) => {
+            let body = answer.rows.first().and_then(|row| row.first());
+            let body = body.and_then(Option::as_deref).filter(|it| !it.is_empty());
+            body.map(|it| format!(": {it}")).unwrap_or_default()
+        }
         (None, Some(value), Action::Read | Action::Write) => format!(": {value}"),
         _ => String::new(),
     }
@@ -118,6 +126,9 @@ fn third_person(what: &str) -> String {
 }
 
 fn inflected(verb: &str) -> String {
+    if verb == "be" {
+        return "is".to_owned();
+    }
     let (stem, rest) = match verb.split_once(':') {
         Some((stem, _)) => (stem, ":"),
         None => (verb, ""),

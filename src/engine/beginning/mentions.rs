@@ -33,6 +33,11 @@ impl Mentions {
         for statement in statements {
             match statement.kind {
                 StatementKind::Schema => return None,
+                StatementKind::Write
+                    if statement.makes_a_table(flavour) || statement.runs_another(flavour) =>
+                {
+                    return None;
+                }
                 StatementKind::Write => mentions.add(&statement.text, flavour)?,
                 StatementKind::Begin(_)
                 | StatementKind::Commit
@@ -54,7 +59,9 @@ impl Mentions {
             "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "MERGE", "SET",
         ];
 
-        self.has_unknown_names |= sql.contains(":\"");
+        // A quote that is written twice stands for one in the name.
+        let has_doubled_quotes = sql.contains("``") || sql.contains("\"\"");
+        self.has_unknown_names |= sql.contains(":\"") || has_doubled_quotes;
         let tokens = tokens(sql, flavour);
         let first = tokens.first().copied()?;
         if !CHANGES_ROWS.iter().any(|it| first.is(it)) {
@@ -66,9 +73,7 @@ impl Mentions {
         };
         if first.is("UPDATE") {
             let begins = tokens.iter().position(|it| it.is("SET")).unwrap_or(0);
-            let ends = tokens.iter().rposition(|it| it.is("WHERE"));
-            let ends = ends.filter(|at| *at > begins).unwrap_or(tokens.len());
-            let set = names(&tokens[begins..ends]);
+            let set = names(&tokens[begins..end_of_set(&tokens, begins)]);
             self.updates.push((names(&tokens), set));
         } else {
             self.changes.extend(names(&tokens));
@@ -99,6 +104,20 @@ impl Mentions {
     }
 }
 
+/// Where the part ends that says what is set: at the WHERE that is in no subquery.
+fn end_of_set(tokens: &[Token<'_>], begins: usize) -> usize {
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate().skip(begins) {
+        match token {
+            Token::Symbol('(') => depth += 1,
+            Token::Symbol(')') => depth = depth.saturating_sub(1),
+            token if depth == 0 && token.is("WHERE") => return at,
+            _ => {}
+        }
+    }
+    tokens.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +135,7 @@ mod tests {
             "UPDATE Accounts SET balance = :b + 1 WHERE id = 1",
             "INSERT INTO `transactions` (account) VALUES (1)",
             "UPDATE keys SET id = 2 WHERE balance = 1",
+            "UPDATE late SET v = (SELECT 1 FROM x WHERE x.y = 1), id = id + 1",
         ]);
         let mentions = mentions.unwrap();
         let indexed = ["id".to_owned()];
@@ -124,6 +144,7 @@ mod tests {
             ("accounts", Writes::Values),
             ("transactions", Writes::Rows),
             ("keys", Writes::Rows),
+            ("late", Writes::Rows),
         ] {
             assert_eq!(mentions.writes(table, &indexed), writes, "{table}");
         }

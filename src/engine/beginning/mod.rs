@@ -70,6 +70,7 @@ impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             Some(line) => write!(f, "line {line} of the set-up: {}", self.fault),
+            None if self.fault.code.is_none() => f.write_str(&self.fault.message),
             None => self.fault.fmt(f),
         }
     }
@@ -114,7 +115,7 @@ impl Beginning {
         if self.is_in_place {
             return self.set_up(database).await;
         }
-        let lane = format!("{:?}", database.address);
+        let lane = database.place_key();
         let known = self.ways().get(&lane).cloned();
         match known {
             None => {
@@ -131,6 +132,15 @@ impl Beginning {
                 self.set_up(database).await
             }
         }
+    }
+
+    /// Makes the set-up anew, and nothing that brings it back. What is in the database is dropped
+    /// before, unless it is explored in place.
+    pub async fn make(&self, database: &Database) -> Result<(), SetupError> {
+        if !self.is_in_place {
+            drop_everything(database).await?;
+        }
+        self.set_up(database).await
     }
 
     fn ways(&self) -> MutexGuard<'_, HashMap<String, Way>> {

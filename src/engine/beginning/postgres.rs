@@ -82,12 +82,12 @@ pub(super) async fn drop_everything(database: &Database) -> Result<(), Fault> {
     database.command(&statements.join("; ")).await
 }
 
-/// Whether there is something that rows alone do not bring back, or that acts when rows are
-/// written.
+/// Whether there is something that rows alone do not bring back, that acts when rows are written,
+/// or that leads to a table by another name, as a view does.
 async fn has_more_than_tables(database: &Database) -> Result<bool, Fault> {
     let more = format!(
         "SELECT CAST(1 AS BIGINT) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-             WHERE {OURS} AND (c.relkind IN ('p', 'm', 'f') OR c.relispartition) \
+             WHERE {OURS} AND (c.relkind IN ('p', 'm', 'f', 'v') OR c.relispartition) \
          UNION ALL SELECT 1 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
              WHERE {OURS} \
          UNION ALL SELECT 1 FROM pg_trigger WHERE NOT tgisinternal \

@@ -38,6 +38,16 @@ impl Fault {
         }
     }
 
+    /// What MySQL or MariaDB has refused another program with.
+    pub(crate) fn of_another_client(number: u16, state: Option<&str>, message: &str) -> Self {
+        Self {
+            kind: codes::of_mysql(number, message),
+            code: Some(number.to_string()),
+            state: state.map(str::to_owned),
+            message: message.to_owned(),
+        }
+    }
+
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::without_code(FaultKind::Unavailable, message)
     }
@@ -168,7 +178,7 @@ impl Fault {
 
     /// Whether InnoDB has rolled the whole transaction back with it, with any settings of the
     /// server.
-    pub(super) fn rolls_innodb_back(&self) -> bool {
+    pub(crate) fn rolls_innodb_back(&self) -> bool {
         let kind_does = matches!(
             self.kind,
             FaultKind::Deadlock | FaultKind::SnapshotConflict | FaultKind::SerializationFailure
@@ -213,6 +223,12 @@ impl Fault {
     pub(super) fn is_too_many_connections(&self) -> bool {
         let code = self.code.as_deref();
         code.is_some_and(|code| ["1040", "1203", "1226", "53300"].contains(&code))
+    }
+
+    /// Whether a trigger is refused because of the binary log (1419), which says nothing about the
+    /// right to triggers.
+    pub(super) fn is_of_an_unsafe_trigger(&self) -> bool {
+        self.code.as_deref() == Some("1419")
     }
 
     /// Whether MySQL could not read a name in its performance schema as text (3854). The schema is

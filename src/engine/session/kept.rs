@@ -63,7 +63,10 @@ impl Session<'_> {
             | Action::Lock
             | Action::Unlock
             | Action::Think
-            | Action::Pause => false,
+            | Action::Pause
+            | Action::Request
+            | Action::Answer
+            | Action::Outside => false,
         }
     }
 

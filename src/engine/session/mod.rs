@@ -15,6 +15,7 @@ mod steps;
 mod kept;
 mod locks;
 mod statements;
+mod tracking;
 mod transactions;
 mod verbatim;
 mod waiting;
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use super::connection::{Connection, ConnectionId};
 use super::named_lock::NamedLock;
-use super::{Engine, Fault, Flavour, Isolation};
+use super::{Engine, Fault, Flavour, Isolation, Tracker};
 use crate::step::{Observer, Place};
 pub use kept::Kept;
 pub(crate) use steps::shared_work;
@@ -62,6 +63,8 @@ pub struct Session<'s> {
     called_at: Place,
     /// What a user's statements have left in the session.
     state: SessionState,
+    /// What a user's statements have touched. None if that is not followed.
+    tracker: Option<Tracker>,
 }
 
 impl<'s> Session<'s> {
@@ -87,6 +90,7 @@ impl<'s> Session<'s> {
             kept: Kept::Nothing,
             called_at: None,
             state: SessionState::default(),
+            tracker: None,
         }
     }
 

@@ -111,6 +111,7 @@ impl Session<'_> {
             sql: Some(self.flavour.spell_insert(sql)),
             args: args.into().0,
             effect: Effect::Conflicts,
+            footprint: None,
             at: self.place_of(Location::caller()),
         };
         self.insert_one(step)
@@ -143,6 +144,7 @@ impl Session<'_> {
                 .map(Argument::from)
                 .collect(),
             effect: Effect::Conflicts,
+            footprint: None,
             at: self.place_of(Location::caller()),
         };
         // As text, because each number of rows would be another statement to prepare, in a round

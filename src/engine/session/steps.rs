@@ -64,6 +64,7 @@ impl Session<'_> {
             sql: Some(self.flavour.spell(sql)),
             args: args.into().0,
             effect,
+            footprint: None,
             at: self.place_of(Location::caller()),
         }
     }
@@ -120,6 +121,7 @@ impl Session<'_> {
             sql: None,
             args,
             effect,
+            footprint: None,
             at: self.place_of(Location::caller()),
         }
     }

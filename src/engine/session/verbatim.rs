@@ -7,7 +7,7 @@ use super::steps::{Text, sql_of};
 use super::transactions::Transaction;
 use super::{Kept, Session};
 use crate::answer::{Answer, Datum};
-use crate::engine::statement::{Token, tokens};
+use crate::engine::statement::{LocksByName, tokens};
 use crate::engine::{Fault, Flavour, Isolation, StatementKind, UserStatement};
 use crate::step::{Action, Effect, Ending, Record, Step};
 
@@ -20,12 +20,21 @@ pub(super) struct SessionState {
     usual_level: Option<Isolation>,
     /// The connection may have another level than at first.
     pub(super) has_another_level: bool,
-    /// The isolation level was set by a statement, so that a read may lock.
-    has_set_its_level: bool,
+    /// The highest of the levels that a statement has set. None if it has set none.
+    pub(super) highest_level: Option<Isolation>,
     /// Autocommit was switched off: a statement begins a transaction by itself.
-    autocommit_is_off: bool,
-    /// Locks that do not end with the transaction, as far as the statements tell.
+    pub(super) autocommit_is_off: bool,
+    /// Locks by name that do not end with the transaction, as far as the statements tell.
     locks: u32,
+    /// Tables are locked, until they are unlocked or a transaction begins.
+    tables_are_locked: bool,
+}
+
+impl SessionState {
+    /// Whether it holds locks that do not end with the transaction.
+    pub(super) fn holds_locks(&self) -> bool {
+        self.locks > 0 || self.tables_are_locked
+    }
 }
 
 impl Session<'_> {
@@ -44,11 +53,16 @@ impl Session<'_> {
             sql: Some(statement.text.clone().into()),
             args: Vec::new(),
             effect: self.effect_of(statement),
+            footprint: self.touches_of(statement),
             at: None,
         };
-        if kind.is_local() && !self.takes_a_snapshot(kind) {
-            self.state.has_set_its_level |= statement.sets_the_level(self.flavour);
-            return self.at_once(step).await;
+        let touches_nothing = step.footprint.as_ref().is_none_or(|it| it.is_empty());
+        let is_noticed = kind == StatementKind::Compute && !touches_nothing;
+        if kind.is_local() && !is_noticed {
+            self.notice_level(statement);
+            let answer = self.at_once(step).await;
+            self.note_touches(statement, &answer);
+            return answer;
         }
         let opens = self.state.autocommit_is_off && self.transaction.is_none();
         if opens && !matches!(kind, StatementKind::Commit | StatementKind::Rollback) {
@@ -58,6 +72,7 @@ impl Session<'_> {
         if let Ok(answer) = &answer {
             self.follow(statement, answer);
         }
+        self.note_touches(statement, &answer);
         answer
     }
 
@@ -71,11 +86,15 @@ impl Session<'_> {
             sql: Some(sql.into()),
             args: Vec::new(),
             effect: Effect::Local,
+            footprint: self.touches_of(&statement),
             at: None,
         };
-        let answer = self.at_once(step).await?;
-        self.follow(&statement, &answer);
-        Ok(())
+        let answer = self.at_once(step).await;
+        if let Ok(answer) = &answer {
+            self.follow(&statement, answer);
+        }
+        self.note_touches(&statement, &answer);
+        answer.map(|_| ())
     }
 
     /// The names of the columns that a statement returns. Not a step.
@@ -102,10 +121,15 @@ impl Session<'_> {
     /// a lock nor a snapshot; but InnoDB commits what was open.
     fn effect_of(&self, statement: &UserStatement) -> Effect {
         match statement.kind {
-            StatementKind::Read if self.state.has_set_its_level => Effect::Conflicts,
+            StatementKind::Read if self.state.highest_level.is_some() => Effect::Conflicts,
             StatementKind::Read => self.effect_of_read(&statement.text),
+            // MySQL releases the locks of LOCK TABLES as well.
             StatementKind::Begin(_)
-                if self.transaction.is_none() && statement.is_plain_begin(self.flavour) =>
+                if self.transaction.is_none()
+                    && !self.state.autocommit_is_off
+                    && !self.is_lost_from_sight()
+                    && !self.state.tables_are_locked
+                    && statement.is_plain_begin(self.flavour) =>
             {
                 Effect::Local
             }
@@ -113,10 +137,28 @@ impl Session<'_> {
         }
     }
 
+    /// Follows a statement that sets the isolation level.
+    fn notice_level(&mut self, statement: &UserStatement) {
+        if statement.sets_the_level(self.flavour) {
+            let level = statement.level_in(self.flavour);
+            let level = level.unwrap_or(Isolation::Serializable);
+            self.state.highest_level = self.state.highest_level.max(Some(level));
+        }
+    }
+
     /// Whether a transaction is open that the engine has not ended by itself.
     pub fn is_in_transaction(&self) -> bool {
         let transaction = self.transaction.as_ref();
         transaction.is_some_and(|it| !it.is_rolled_back)
+    }
+
+    /// Whether this statement is going to commit a transaction. If it is not known whether one is
+    /// open, it is taken to be so.
+    pub fn is_going_to_commit(&self, statement: &UserStatement) -> bool {
+        let kind = statement.kind;
+        let is_open = self.session_facts().is_open;
+        kind.ends_in_a_commit(self.flavour, is_open)
+            || self.is_lost_from_sight() && kind.ends_in_a_commit(self.flavour, !is_open)
     }
 
     /// The refusal for which the open transaction can only be rolled back. None if it can be
@@ -128,7 +170,7 @@ impl Session<'_> {
     /// Ends what is still open, as the engine does for a client that disconnects: the transaction,
     /// and locks that are the session's. It is a step if there is something to end.
     pub async fn disconnect(&mut self, label: impl Into<Text>) -> Result<(), Fault> {
-        let is_open = self.is_in_transaction() || self.state.locks > 0;
+        let is_open = self.is_in_transaction() || self.state.holds_locks();
         if self.is_broken || !is_open {
             self.transaction = None;
             return Ok(());
@@ -136,14 +178,16 @@ impl Session<'_> {
         let step = Step {
             action: Action::Rollback,
             label: label.into(),
-            sql: Some(self.flavour.end_of_session(self.state.locks > 0).into()),
+            sql: Some(self.flavour.end_of_session(self.state.holds_locks()).into()),
             args: Vec::new(),
             effect: Effect::Conflicts,
+            footprint: self.touches_of_the_end(),
             at: None,
         };
         self.ask(step).await?;
         self.transaction = None;
         self.state.locks = 0;
+        self.state.tables_are_locked = false;
         Ok(())
     }
 
@@ -160,15 +204,6 @@ impl Session<'_> {
             self.is_broken = true;
             self.connection.hang_up().await;
         }
-    }
-
-    /// PostgreSQL takes the snapshot of a transaction with its first statement, whatever that one
-    /// computes.
-    fn takes_a_snapshot(&self, kind: StatementKind) -> bool {
-        let transaction = self.transaction.as_ref();
-        self.flavour == Flavour::Postgres
-            && kind == StatementKind::Compute
-            && transaction.is_some_and(|it| !it.has_snapshot && it.level.keeps_its_snapshot())
     }
 
     async fn at_once(&mut self, step: Step) -> Result<Answer, Fault> {
@@ -208,8 +243,12 @@ impl Session<'_> {
         }
         match kind {
             StatementKind::Begin(level) => {
+                self.state.tables_are_locked = false;
                 let is_open = self.transaction.is_some() && self.flavour == Flavour::Postgres;
-                if !is_open {
+                if is_open {
+                    // It warns, and takes the level all the same.
+                    self.state.highest_level = self.state.highest_level.max(level);
+                } else {
                     self.transaction = Some(Transaction::at(level.unwrap_or(self.level)));
                 }
             }
@@ -224,17 +263,18 @@ impl Session<'_> {
             }
             StatementKind::LockTables => {
                 self.transaction = None;
-                self.state.locks += 1;
+                self.state.tables_are_locked = true;
             }
-            StatementKind::UnlockTables => self.state.locks = 0,
-            StatementKind::LockingRead => self.notice_locks(statement, answer),
-            StatementKind::Write => self.notice_autocommit(&statement.text),
+            StatementKind::UnlockTables => self.state.tables_are_locked = false,
+            StatementKind::Write => self.notice_autocommit(statement),
             StatementKind::Savepoint
             | StatementKind::Read
+            | StatementKind::LockingRead
             | StatementKind::Schema
             | StatementKind::Compute
             | StatementKind::Setting => {}
         }
+        self.notice_locks(statement, answer);
         // PostgreSQL does nothing well in a transaction that it has given up, except for going back
         // to a savepoint.
         if let Some(transaction) = &mut self.transaction {
@@ -255,48 +295,27 @@ impl Session<'_> {
 
     /// Counts locks by name, which outlive the transaction.
     fn notice_locks(&mut self, statement: &UserStatement, answer: &Answer) {
-        let words = tokens(&statement.text, self.flavour);
-        let calls = |name: &str| words.iter().any(|it| it.is(name));
         let first = answer.rows.first().and_then(|row| row.first());
         let was_denied = first.is_some_and(|it| ["0", "f"].contains(&it.to_string().as_str()))
             || first == Some(&Datum::Null);
         if was_denied {
             return;
         }
-        let takes = [
-            "GET_LOCK",
-            "pg_advisory_lock",
-            "pg_advisory_lock_shared",
-            "pg_try_advisory_lock",
-            "pg_try_advisory_lock_shared",
-        ];
-        let releases = [
-            "RELEASE_LOCK",
-            "pg_advisory_unlock",
-            "pg_advisory_unlock_shared",
-        ];
-        if takes.iter().any(|it| calls(it)) {
-            self.state.locks += 1;
-        } else if releases.iter().any(|it| calls(it)) {
-            self.state.locks = self.state.locks.saturating_sub(1);
-        } else if calls("RELEASE_ALL_LOCKS") || calls("pg_advisory_unlock_all") {
-            self.state.locks = 0;
+        match statement.locks_by_name(self.flavour) {
+            Some(LocksByName::Taken) => self.state.locks += 1,
+            Some(LocksByName::Released) => self.state.locks = self.state.locks.saturating_sub(1),
+            Some(LocksByName::AllReleased) => self.state.locks = 0,
+            None => {}
         }
     }
 
     /// Follows `SET autocommit = …`.
-    fn notice_autocommit(&mut self, sql: &str) {
-        let words = tokens(sql, self.flavour);
-        let is_set = words.first().is_some_and(|it| it.is("SET"))
-            && words.iter().any(|it| it.is("autocommit"));
-        if !is_set {
+    fn notice_autocommit(&mut self, statement: &UserStatement) {
+        let Some(is_on) = statement.sets_autocommit(self.flavour) else {
             return;
-        }
-        let is_off = words
-            .last()
-            .is_some_and(|it| *it == Token::Number("0") || it.is("OFF") || it.is("FALSE"));
-        self.state.autocommit_is_off = is_off;
-        if !is_off {
+        };
+        self.state.autocommit_is_off = !is_on;
+        if is_on {
             // Switching it on commits what is open.
             self.note_commit(StatementKind::Commit);
             self.transaction = None;

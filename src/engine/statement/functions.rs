@@ -1,19 +1,30 @@
 //! The functions of which it is known that they touch nothing that other clients could notice.
 
 use super::Token;
+use super::locks::is_about_locks;
 use crate::engine::Flavour;
 
 /// Whether a function is called that is not known to be harmless: it may take a lock that is on no
 /// row, draw from a sequence, or be a user's own and do anything.
 pub(super) fn calls_unknown(tokens: &[Token<'_>], flavour: Flavour) -> bool {
-    tokens.windows(2).any(|pair| {
-        let is_call = pair[1] == Token::Symbol('(');
-        let name = pair[0].name().filter(|_| is_call);
-        name.is_some_and(|name| !is_harmless(name, flavour))
-    })
+    names_before_a_parenthesis(tokens).any(|name| !is_harmless(name, flavour))
 }
 
-fn is_harmless(name: &str, flavour: Flavour) -> bool {
+/// Whether it calls a function that may write. One that is about a lock does not.
+pub(super) fn may_write(tokens: &[Token<'_>], flavour: Flavour) -> bool {
+    let mut names = names_before_a_parenthesis(tokens);
+    names.any(|name| !is_harmless(name, flavour) && !is_about_locks(name))
+}
+
+fn names_before_a_parenthesis<'t>(tokens: &'t [Token<'t>]) -> impl Iterator<Item = &'t str> {
+    let calls = tokens
+        .windows(2)
+        .filter(|pair| pair[1] == Token::Symbol('('));
+    calls.filter_map(|pair| pair[0].name())
+}
+
+/// Whether this word before a parenthesis calls nothing, or a function that is known to be pure.
+pub(in crate::engine) fn is_harmless(name: &str, flavour: Flavour) -> bool {
     let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
     KEYWORDS.iter().any(is_it)
         || EVERYWHERE.iter().any(is_it)
@@ -48,7 +59,7 @@ const EVERYWHERE: &[&str] = &[
 /// MySQL's and MariaDB's.
 #[rustfmt::skip]
 const INNODB: &[&str] = &[
-    "BIT_AND", "BIT_OR", "CONNECTION_ID", "CONVERT", "CURDATE", "CURTIME", "DATABASE", "DATEDIFF",
+    "BIT_AND", "BIT_OR", "CONNECTION_ID", "CONVERT", "CONVERT_TZ", "CURDATE", "CURTIME", "DATABASE", "DATEDIFF",
     "DATE_ADD", "DATE_FORMAT", "DATE_SUB", "ELT", "FIELD", "FIND_IN_SET", "FORMAT", "FOUND_ROWS",
     "FROM_UNIXTIME", "GROUP_CONCAT", "IF", "INSTR", "ISNULL", "JSON_ARRAY", "JSON_ARRAYAGG",
     "JSON_EXTRACT", "JSON_OBJECT", "JSON_OBJECTAGG", "JSON_UNQUOTE", "LAST_INSERT_ID", "LOCATE",
@@ -61,7 +72,7 @@ const INNODB: &[&str] = &[
 #[rustfmt::skip]
 const POSTGRES: &[&str] = &[
     "AGE", "ARRAY_AGG", "ARRAY_LENGTH", "BOOL_AND", "BOOL_OR", "BTRIM", "CARDINALITY",
-    "CLOCK_TIMESTAMP", "CURRENT_DATABASE", "CURRENT_SCHEMA", "DATE_PART", "DATE_TRUNC", "EVERY",
+    "CLOCK_TIMESTAMP", "CURRENT_DATABASE", "CURRENT_SCHEMA", "CURRENT_SETTING", "DATE_PART", "DATE_TRUNC", "EVERY",
     "FORMAT", "GEN_RANDOM_UUID", "GENERATE_SERIES", "JSONB_AGG", "JSONB_BUILD_OBJECT", "JSON_AGG",
     "JSON_BUILD_OBJECT", "MD5", "PG_BACKEND_PID", "RANDOM", "REGEXP_REPLACE", "SPLIT_PART",
     "STRING_AGG", "STRING_TO_ARRAY", "STRPOS", "TO_CHAR", "TO_DATE", "TO_NUMBER", "TO_TIMESTAMP",

@@ -6,10 +6,16 @@
 //! always safe.
 
 mod functions;
+mod locks;
+mod shape;
 mod tokens;
 
 use super::{Flavour, Isolation};
 use crate::step::Action;
+pub(super) use functions::is_harmless;
+pub(crate) use locks::is_refused_at_once;
+pub(super) use locks::{LocksByName, has_a_clause_that_locks};
+use tokens::names_one_of;
 pub(crate) use tokens::{Token, tokens};
 
 /// A statement of a user's, with its kind.
@@ -66,8 +72,53 @@ impl UserStatement {
         self.kind == StatementKind::Write && CHANGES.contains(&self.keyword(flavour).as_str())
     }
 
+    /// Whether it may have changed something, given how many rows it has matched.
+    pub fn may_have_changed(&self, matched: u64, flavour: Flavour) -> bool {
+        let matched_no_row = self.changes_rows(flavour) && matched == 0;
+        let calls_unknown = self.kind == StatementKind::LockingRead
+            && functions::may_write(&tokens(&self.text, flavour), flavour);
+        self.kind.writes() && !matched_no_row && !self.concerns_a_temporary_table(flavour)
+            || calls_unknown
+    }
+
+    /// Whether it makes or drops a table that no other client sees.
+    fn concerns_a_temporary_table(&self, flavour: Flavour) -> bool {
+        let tokens = tokens(&self.text, flavour);
+        let mut words = tokens.iter().filter(|it| it.name().is_some());
+        let first = words.next();
+        let is_definition = first.is_some_and(|it| it.is("CREATE") || it.is("DROP"));
+        is_definition
+            && words
+                .next()
+                .is_some_and(|it| it.is("TEMPORARY") || it.is("TEMP"))
+    }
+
+    /// Whether it draws by chance, so that two runs can agree by luck. Two UUIDs never do.
+    pub fn draws_by_chance(&self, flavour: Flavour) -> bool {
+        const CHANCE: [&str; 6] = [
+            "RAND",
+            "RANDOM",
+            "RANDOM_NORMAL",
+            "RANDOM_BYTES",
+            "RANDOMBLOB",
+            "TABLESAMPLE",
+        ];
+        names_one_of(&tokens(&self.text, flavour), &CHANCE)
+    }
+
+    /// Whether it inserts a row, or changes one with the same key instead.
+    pub fn inserts_or_changes(&self, flavour: Flavour) -> bool {
+        let words = ["DUPLICATE", "CONFLICT", "REPLACE", "IGNORE", "MERGE"];
+        names_one_of(&tokens(&self.text, flavour), &words)
+    }
+
+    /// Whether it may delete rows.
+    pub fn may_delete(&self, flavour: Flavour) -> bool {
+        names_one_of(&tokens(&self.text, flavour), &["DELETE", "REPLACE"])
+    }
+
     /// Whether it sets the isolation level of the session or of the next transaction.
-    pub(super) fn sets_the_level(&self, flavour: Flavour) -> bool {
+    pub fn sets_the_level(&self, flavour: Flavour) -> bool {
         const LEVEL: [&str; 4] = [
             "ISOLATION",
             "transaction_isolation",
@@ -81,9 +132,14 @@ impl UserStatement {
                 .any(|token| LEVEL.iter().any(|it| token.is(it)))
     }
 
+    /// The isolation level that it names, e.g. `LEVEL READ COMMITTED`. None if it names none.
+    pub fn level_in(&self, flavour: Flavour) -> Option<Isolation> {
+        level_in(&tokens(&self.text, flavour))
+    }
+
     /// Whether it begins a transaction and does nothing else: no lock (SQLite's IMMEDIATE and
     /// EXCLUSIVE), no snapshot (InnoDB's), and no wait for one (PostgreSQL's DEFERRABLE).
-    pub(super) fn is_plain_begin(&self, flavour: Flavour) -> bool {
+    pub fn is_plain_begin(&self, flavour: Flavour) -> bool {
         const MORE: [&str; 5] = [
             "IMMEDIATE",
             "EXCLUSIVE",
@@ -101,7 +157,7 @@ impl UserStatement {
     /// Whether a connection on which it was run may be used for something else afterwards: it
     /// leaves nothing in the session, and reads nothing that is kept there.
     pub fn keeps_to_its_transaction(&self, flavour: Flavour) -> bool {
-        const OF_THE_SESSION: [&str; 7] = [
+        const OF_THE_SESSION: [&str; 9] = [
             "LAST_INSERT_ID",
             "ROW_COUNT",
             "FOUND_ROWS",
@@ -109,6 +165,9 @@ impl UserStatement {
             "lastval",
             "changes",
             "last_insert_rowid",
+            // Another connection has another number, so it is found to be volatile.
+            "CONNECTION_ID",
+            "pg_backend_pid",
         ];
         let tokens = tokens(&self.text, flavour);
         let is_variable = |index: usize| index > 0 && tokens[index - 1] == Token::Symbol(':');
@@ -121,8 +180,8 @@ impl UserStatement {
             | StatementKind::Commit
             | StatementKind::Rollback
             | StatementKind::Savepoint
-            | StatementKind::Read
-            | StatementKind::Compute => true,
+            | StatementKind::Read => true,
+            StatementKind::Compute => !self.is_about_prepared_statements(flavour),
             StatementKind::LockingRead => !functions::calls_unknown(&tokens, flavour),
             StatementKind::Write => self.changes_rows(flavour),
             StatementKind::Schema
@@ -144,18 +203,8 @@ impl UserStatement {
             "ROLE",
             "pg_terminate_backend",
         ];
-        const NAMED_LOCKS: [&str; 4] = [
-            "GET_LOCK",
-            "RELEASE_LOCK",
-            "RELEASE_ALL_LOCKS",
-            "IS_FREE_LOCK",
-        ];
-        let is_innodb = flavour.is_innodb();
         let tokens = tokens(&self.text, flavour);
-        tokens.iter().any(|token| {
-            EVERYWHERE.iter().any(|it| token.is(it))
-                || is_innodb && NAMED_LOCKS.iter().any(|it| token.is(it))
-        })
+        names_one_of(&tokens, &EVERYWHERE) || locks::uses_a_lock_of_the_server(&tokens, flavour)
     }
 
     /// The first of these databases that it names: before a dot, or after USE, DATABASE or SCHEMA.
@@ -180,11 +229,40 @@ impl UserStatement {
         named.next()
     }
 
+    /// Whether it is several statements in one text. The body of a routine is not.
+    pub fn is_several(&self, flavour: Flavour) -> bool {
+        let tokens = tokens(&self.text, flavour);
+        let is_definition = tokens.first().is_some_and(|it| it.is("CREATE"));
+        let end = tokens.iter().position(|it| *it == Token::Symbol(';'));
+        !is_definition && end.is_some_and(|at| at + 1 < tokens.len())
+    }
+
     /// Its first keyword, in upper case, for a label: `UPDATE`.
     pub fn keyword(&self, flavour: Flavour) -> String {
         let tokens = tokens(&self.text, flavour);
         let word = tokens.into_iter().find_map(Token::name);
         word.unwrap_or("statement").to_uppercase()
+    }
+
+    /// Whether it prepares a statement, or drops what was prepared.
+    pub(super) fn is_about_prepared_statements(&self, flavour: Flavour) -> bool {
+        ["PREPARE", "DEALLOCATE", "DISCARD"].contains(&self.keyword(flavour).as_str())
+    }
+
+    /// Whether it runs another statement, which may do anything: MariaDB's SET STATEMENT … FOR.
+    pub(super) fn runs_another(&self, flavour: Flavour) -> bool {
+        is_set_statement(&tokens(&self.text, flavour))
+    }
+
+    /// Whether it makes a table of what it reads: PostgreSQL's SELECT … INTO.
+    pub(crate) fn makes_a_table(&self, flavour: Flavour) -> bool {
+        let is_query = ["SELECT", "WITH"].contains(&self.keyword(flavour).as_str());
+        let tokens = tokens(&self.text, flavour);
+        let names_a_new_one = |pair: &[Token<'_>]| {
+            let changes = ["INSERT", "MERGE", "REPLACE"];
+            pair[1].is("INTO") && !changes.iter().any(|it| pair[0].is(it))
+        };
+        flavour == Flavour::Postgres && is_query && tokens.windows(2).any(names_a_new_one)
     }
 
     /// Whether it makes, changes or drops a whole database of the server.
@@ -224,10 +302,17 @@ impl StatementKind {
             "ROLLBACK" | "ABORT" => Self::Rollback,
             "SAVEPOINT" | "RELEASE" => Self::Savepoint,
             "SELECT" | "VALUES" | "TABLE" | "WITH" => of_query(&tokens, flavour),
+            "EXPLAIN" | "DESCRIBE" | "DESC" if tokens.iter().any(|it| it.is("ANALYZE")) => {
+                // It runs what it explains.
+                Self::Write
+            }
             "EXPLAIN" | "DESCRIBE" | "DESC" | "FETCH" | "DECLARE" | "CHECKSUM" => Self::Read,
             "SHOW" if is_innodb => Self::Read,
             "SHOW" => Self::Setting,
             "SET" => of_set(&tokens, flavour),
+            // They take the snapshot of PostgreSQL's transaction.
+            "DISCARD" | "DEALLOCATE" if flavour == Flavour::Postgres => Self::Compute,
+            "PREPARE" if flavour == Flavour::Postgres && !second("TRANSACTION") => Self::Compute,
             "RESET" | "DISCARD" | "DEALLOCATE" | "LISTEN" | "UNLISTEN" | "USE" => Self::Setting,
             "PREPARE" if !second("TRANSACTION") => Self::Setting,
             "PRAGMA" => of_pragma(&tokens),
@@ -269,8 +354,17 @@ impl StatementKind {
         }
     }
 
+    /// Whether a transaction is committed by it. `is_open` if one is open before it.
+    pub fn ends_in_a_commit(self, flavour: Flavour, is_open: bool) -> bool {
+        match self {
+            // It commits what is open on InnoDB. Most often that is nothing.
+            Self::Begin(_) => is_open && self.commits(flavour),
+            _ => self.commits(flavour) || self.writes() && !is_open,
+        }
+    }
+
     /// The kind of action, for a timeline.
-    pub(crate) fn action(self) -> Action {
+    pub fn action(self) -> Action {
         match self {
             Self::Begin(_) => Action::Begin,
             Self::Commit => Action::Commit,
@@ -293,19 +387,11 @@ fn of_query(tokens: &[Token<'_>], flavour: Flavour) -> StatementKind {
     {
         return StatementKind::Write;
     }
-    let locks = tokens.windows(2).any(|pair| {
-        let clause = [
-            ("FOR", "UPDATE"),
-            ("FOR", "SHARE"),
-            ("FOR", "NO"),
-            ("FOR", "KEY"),
-        ];
-        clause
-            .iter()
-            .any(|(one, other)| pair[0].is(one) && pair[1].is(other))
-            || pair[0].is("LOCK") && pair[1].is("IN")
-    });
-    let calls_unknown = functions::calls_unknown(tokens, flavour);
+    let locks = locks::has_a_clause_that_locks(tokens);
+    let draws = tokens
+        .windows(3)
+        .any(|it| it[0].is("NEXT") && it[1].is("VALUE") && it[2].is("FOR"));
+    let calls_unknown = functions::calls_unknown(tokens, flavour) || draws;
     if locks || calls_unknown {
         StatementKind::LockingRead
     } else if has("FROM") || has("TABLE") || has("JOIN") {
@@ -330,14 +416,27 @@ fn begins_a_change(tokens: &[Token<'_>], keyword: &str) -> bool {
     false
 }
 
+/// Whether it is MariaDB's SET STATEMENT … FOR, which runs another statement.
+fn is_set_statement(tokens: &[Token<'_>]) -> bool {
+    matches!(tokens, [set, statement, ..] if set.is("SET") && statement.is("STATEMENT"))
+}
+
 /// What SET does by its words: most settings are the session's own.
 fn of_set(tokens: &[Token<'_>], flavour: Flavour) -> StatementKind {
     let has = |keyword: &str| tokens.iter().any(|it| it.is(keyword));
     let is_innodb = flavour.is_innodb();
     let reaches_others = has("GLOBAL") || has("PERSIST") || has("PERSIST_ONLY");
-    // Switching autocommit on commits what is open. A value may be read from a table. SET
-    // CONSTRAINTS … IMMEDIATE checks what was written.
-    if reaches_others || has("autocommit") || has("SELECT") || has("CONSTRAINTS") || has("PASSWORD")
+    let runs_another = is_set_statement(tokens);
+    // Switching autocommit on commits what is open. A value may be read from a table, though not
+    // on InnoDB by a SELECT without a FROM, as drivers send it. SET CONSTRAINTS … IMMEDIATE checks
+    // what was written.
+    let may_read_a_table = has("SELECT") && (!is_innodb || has("FROM")) || has("TABLE");
+    if reaches_others
+        || runs_another
+        || has("autocommit")
+        || may_read_a_table
+        || has("CONSTRAINTS")
+        || has("PASSWORD")
     {
         StatementKind::Write
     } else if is_innodb && functions::calls_unknown(tokens, flavour) {

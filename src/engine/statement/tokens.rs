@@ -148,6 +148,12 @@ impl<'t> Scanner<'t> {
     }
 }
 
+/// Whether one of these words is among the tokens.
+pub(super) fn names_one_of(tokens: &[Token<'_>], names: &[&str]) -> bool {
+    let is_named = |token: &Token<'_>| names.iter().any(|it| token.is(it));
+    tokens.iter().any(is_named)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

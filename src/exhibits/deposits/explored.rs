@@ -13,10 +13,10 @@ use crate::exhibits::account_fixtures::{AMOUNT, INSPECT_SQL, PARTS, SETUP_SQL};
 use crate::exhibits::card::Card;
 use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen, account_fixtures};
 use crate::explore::{
-    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
-    Row, StoredValue, Subject, Trace, verdict_of,
+    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge,
+    Judgement, Pending, Row, StoredValue, Subject, Trace, verdict_of,
 };
-use crate::verdict::{Anomaly, Outcome, Verdict};
+use crate::verdict::{Anomaly, Outcome};
 
 /// The exhibit, for listings.
 pub static EXHIBIT: Exhibit = Exhibit {
@@ -177,7 +177,7 @@ impl Judge for Books {
         database: &'a Database,
         fixture: Fixture,
         results: &'a [ClientResult],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
+    ) -> Pending<'a, Result<Judgement, Fault>> {
         Box::pin(async move {
             let account = accounts::find(database, fixture.id()).await?;
             let account = account.ok_or_else(|| Fault::other("the account is gone"))?;
@@ -191,7 +191,7 @@ impl Judge for Books {
             } else {
                 None
             };
-            Ok(verdict_of(anomaly, results))
+            Ok(verdict_of(anomaly, results).into())
         })
     }
 

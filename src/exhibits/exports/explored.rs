@@ -15,11 +15,11 @@ use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::card::Card;
 use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen};
 use crate::explore::{
-    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
-    Subject, Trace, verdict_of,
+    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge,
+    Judgement, Pending, Subject, Trace, verdict_of,
 };
 use crate::step::{Action, Effect, Unobserved};
-use crate::verdict::{Anomaly, Verdict};
+use crate::verdict::Anomaly;
 
 /// The exhibit, for listings.
 pub static EXHIBIT: Exhibit = Exhibit {
@@ -104,9 +104,9 @@ impl Judge for FileJudge {
         _database: &'a Database,
         _fixture: Fixture,
         results: &'a [ClientResult],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
+    ) -> Pending<'a, Result<Judgement, Fault>> {
         let worst = results.iter().filter_map(|it| it.saw).min();
-        Box::pin(std::future::ready(Ok(verdict_of(worst, results))))
+        Box::pin(std::future::ready(Ok(verdict_of(worst, results).into())))
     }
 
     /// The last row of the first client that has got a file with something wrong.

@@ -15,11 +15,11 @@ use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::card::Card;
 use crate::exhibits::{Exhibit, Setting, Specimen};
 use crate::explore::{
-    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
-    Row, Rows, StoredValue, Subject, Trace, What, verdict_of,
+    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge,
+    Judgement, Pending, Row, Rows, StoredValue, Subject, Trace, What, verdict_of,
 };
 use crate::step::{Argument, Ending};
-use crate::verdict::{Anomaly, Verdict};
+use crate::verdict::Anomaly;
 
 /// The exhibit, for listings.
 pub static EXHIBIT: Exhibit = Exhibit {
@@ -148,10 +148,10 @@ impl Judge for Auditor {
         database: &'a Database,
         fixture: Fixture,
         results: &'a [ClientResult],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
+    ) -> Pending<'a, Result<Judgement, Fault>> {
         Box::pin(async move {
             let audit = Audit::of(database, fixture.id(), &[self.pair]).await?;
-            Ok(verdict_of(audit.worst(), results))
+            Ok(verdict_of(audit.worst(), results).into())
         })
     }
 

@@ -10,11 +10,11 @@ use crate::exhibits::card::Card;
 use crate::exhibits::deposits::{Deposit, Refusal, atomic_update};
 use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen, account_fixtures};
 use crate::explore::{
-    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Pending,
-    StoredValue, Subject, Trace, verdict_of,
+    About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge,
+    Judgement, Pending, StoredValue, Subject, Trace, verdict_of,
 };
 use crate::step::Action;
-use crate::verdict::{Anomaly, Verdict};
+use crate::verdict::Anomaly;
 
 /// The exhibit, for listings.
 pub static EXHIBIT: Exhibit = Exhibit {
@@ -80,9 +80,9 @@ impl Judge for Balance {
         _database: &'a Database,
         _fixture: Fixture,
         results: &'a [ClientResult],
-    ) -> Pending<'a, Result<Verdict, Fault>> {
+    ) -> Pending<'a, Result<Judgement, Fault>> {
         let anomaly = results.iter().find_map(|it| it.saw);
-        Box::pin(std::future::ready(Ok(verdict_of(anomaly, results))))
+        Box::pin(std::future::ready(Ok(verdict_of(anomaly, results).into())))
     }
 
     fn look<'a>(

@@ -15,6 +15,10 @@ pub struct ClientData {
     pub name: Option<String>,
     /// The isolation level of its transactions, if it is another one than the session's.
     pub isolation: Option<Isolation>,
+    /// The request that it sends to the application, e.g. `POST /checkout/{order}/`. Absent if it
+    /// runs a script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 impl ClientData {
@@ -22,6 +26,7 @@ impl ClientData {
         Self {
             name: facts.name.clone(),
             isolation: facts.level,
+            request: facts.request.clone(),
         }
     }
 }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::super::{Client, Schedule};
 use super::answer::{AnswerData, ClientData};
+use super::reduction::ReductionData;
 use crate::engine::{Engine, FaultKind};
 use crate::step::{Action, Argument};
 use crate::verdict::VerdictData;
@@ -64,8 +65,25 @@ pub struct FindingData {
     pub seed: Option<u64>,
     /// Whether every schedule there is was run, or is represented by one that was run.
     pub exhaustive: bool,
-    /// Whether one run stood for all schedules that are bound to end alike.
+    /// Whether one run stood for all schedules that must end alike.
     pub reduced: bool,
+    /// The largest number of preemptions that was asked for. Absent if no bound was. In a
+    /// preemption a client has to stop although it could go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemptions: Option<usize>,
+    /// The largest number of preemptions up to which every schedule was run. Absent if the search
+    /// is exhaustive, reduced, random or a replay, or if no such number is complete. Absent also if
+    /// InnoDB may refuse another of three clients in a deadlock when a schedule is run again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete_up_to: Option<usize>,
+    /// The number of schedules with each number of preemptions, from 0. Absent if the search is
+    /// exhaustive, reduced, random or a replay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_preemptions: Vec<u64>,
+    /// The number of runs of a reduced search that were broken off because another run shows the
+    /// same. They are in none of the counts. Absent if there were none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub covered: u64,
     /// The number of beginnings of schedules that the engine would not repeat. What follows them is
     /// not known.
     pub diverged: u64,
@@ -109,6 +127,13 @@ pub struct FindingData {
     /// What the verdict takes for granted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<String>,
+    /// Whether something was left out where the ends of runs were compared. Then `assumptions` says
+    /// what. Absent if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compared_in_part: bool,
+    /// What a reduced search takes for independent, with `--explain-reduction`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduction: Option<ReductionData>,
     /// The clients of a scenario, in their order. Absent for a strategy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scenario_clients: Vec<ClientData>,
@@ -160,6 +185,10 @@ pub struct ExampleData {
     /// The clients in their order, e.g. `A A B`: what `--schedule` replays.
     #[schema(value_type = String)]
     pub schedule: Schedule,
+    /// How often a client had to stop although it could have gone on. Absent in reports of older
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemptions: Option<usize>,
     /// What happened, in its order.
     pub steps: Vec<StepData>,
     /// The step in which it went wrong.
@@ -267,19 +296,43 @@ impl FindingData {
         if let Some(replayed) = &self.replayed {
             return Some(("The schedule".to_owned(), replayed));
         }
-        let shortest = if self.exhaustive {
-            "The shortest schedule"
-        } else {
-            "The shortest of the schedules run"
-        };
-        if let Some(counterexample) = &self.counterexample {
-            let anomaly = self.anomaly(&counterexample.verdict);
-            let does = anomaly.map_or("goes wrong", |it| &*it.does);
-            return Some((format!("{shortest} that {does}"), counterexample));
-        }
-        let refused = self.refused_example.as_ref()?;
-        Some((format!("{shortest} in which a client is refused"), refused))
+        let shown = self.counterexample.as_ref();
+        let shown = shown.or(self.refused_example.as_ref())?;
+        Some((self.example_of(shown), shown))
     }
+
+    /// What an example is an example of, in words.
+    pub fn example_of(&self, example: &ExampleData) -> String {
+        let is_known = |up_to| example.preemptions.is_some_and(|it| it <= up_to);
+        let has_run_all = self.exhaustive && !self.reduced;
+        let simplest = if has_run_all || self.complete_up_to.is_some_and(is_known) {
+            "The simplest schedule"
+        } else {
+            "The simplest of the schedules run"
+        };
+        if !example.verdict.is_anomaly() {
+            return format!("{simplest} in which a client is refused");
+        }
+        let anomaly = self.anomaly(&example.verdict);
+        let does = anomaly.map_or("goes wrong", |it| &*it.does);
+        format!("{simplest} that {does}")
+    }
+}
+
+impl ExampleData {
+    /// The number of preemptions in words, to be put behind the schedule. Empty if it is not known.
+    pub fn preemptions_in_words(&self) -> String {
+        match self.preemptions {
+            None => String::new(),
+            Some(0) => " (no preemption)".to_owned(),
+            Some(1) => " (1 preemption)".to_owned(),
+            Some(several) => format!(" ({several} preemptions)"),
+        }
+    }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl StepData {

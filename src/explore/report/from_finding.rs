@@ -9,6 +9,7 @@ use super::data::{
     AnomalyData, ExampleData, FindingData, HighlightData, RefusedData, Report, StepData, Text,
     VERSION, ValueData,
 };
+use super::reduction::ReductionData;
 use super::statement::with_values;
 use super::words;
 use crate::step::{Argument, Ending, Step};
@@ -21,6 +22,14 @@ impl Report {
         Self {
             broken: exploration.broken.clone(),
             ..Self::of_findings(&exploration.findings, exploration.missing.clone())
+        }
+    }
+
+    /// Adds to each finding what a reduced search takes for independent. The findings have to be
+    /// those that the report was made of.
+    pub fn explain_reduction(&mut self, findings: &[Finding]) {
+        for (data, finding) in self.findings.iter_mut().zip(findings) {
+            data.reduction = Some(ReductionData::of(finding));
         }
     }
 
@@ -40,11 +49,12 @@ impl FindingData {
     pub fn of(finding: &Finding) -> Self {
         let (tally, about) = (&finding.tally, finding.about.clone());
         let (policy, seed) = match finding.plan.schedules {
-            Schedules::All { .. } => ("exhaustive", None),
+            Schedules::All { .. } | Schedules::Reduced(_) => ("exhaustive", None),
             Schedules::Sample { seed, .. } => ("random", Some(seed)),
             Schedules::One(_) => ("replay", None),
         };
         let scenario = finding.about.scenario.as_ref();
+        let is_exhaustive = finding.is_exhaustive();
         let example = |found| ExampleData::of(found, about.source_file);
         Self {
             engine: finding.engine.clone(),
@@ -52,8 +62,15 @@ impl FindingData {
             instances: finding.plan.instances,
             policy: policy.into(),
             seed,
-            exhaustive: finding.is_exhaustive(),
-            reduced: finding.plan.schedules == Schedules::All { reduced: true },
+            exhaustive: is_exhaustive,
+            reduced: finding.plan.schedules.is_reduced(),
+            preemptions: match finding.plan.schedules {
+                Schedules::All { preemptions } => preemptions,
+                Schedules::Reduced(_) | Schedules::Sample { .. } | Schedules::One(_) => None,
+            },
+            complete_up_to: finding.complete_up_to().filter(|_| !is_exhaustive),
+            by_preemptions: by_preemptions(finding),
+            covered: finding.covered,
             diverged: finding.diverged,
             waits_not_seen: finding.waits_not_seen,
             schedules: tally.schedules,
@@ -74,9 +91,9 @@ impl FindingData {
             source_text: scenario.map(|it| it.text.clone()),
             title: scenario.map(|it| it.title.clone()),
             unexpected: finding.unexpected.clone(),
-            assumptions: scenario
-                .map(|it| it.assumptions_on(finding.engine.flavour))
-                .unwrap_or_default(),
+            assumptions: assumptions(finding),
+            compared_in_part: !finding.not_compared.is_empty(),
+            reduction: None,
             scenario_clients: scenario
                 .map(|it| it.clients.iter().map(ClientData::of).collect())
                 .unwrap_or_default(),
@@ -84,6 +101,35 @@ impl FindingData {
             inspect_sql: about.inspect_sql.on(finding.engine.flavour),
         }
     }
+}
+
+/// The number of schedules with each number of preemptions, if it tells how far the search came.
+fn by_preemptions(finding: &Finding) -> Vec<u64> {
+    let is_told =
+        matches!(finding.plan.schedules, Schedules::All { .. }) && !finding.is_exhaustive();
+    let counts = &finding.tally.by_preemptions;
+    let most = counts.keys().next_back().filter(|_| is_told);
+    let count = |it: usize| counts.get(&it).copied().unwrap_or_default();
+    most.map_or_else(Vec::new, |most| (0..=*most).map(count).collect())
+}
+
+/// What a reduced search takes for granted, where footprints decide.
+const INDEPENDENCE: &str = "two statements are independent if neither writes or locks a table \
+     that the other touches (--explain-reduction shows it)";
+
+/// What the verdict takes for granted.
+fn assumptions(finding: &Finding) -> Vec<String> {
+    let scenario = finding.about.scenario.as_ref();
+    let of_scenario = scenario.map(|it| it.assumptions_on(finding.engine.flavour));
+    let has_footprints = finding.seen.steps().any(|it| it.step.footprint.is_some());
+    let of_reduction = finding.plan.schedules.is_reduced() && has_footprints;
+    let of_reduction = of_reduction.then(|| INDEPENDENCE.to_owned());
+    of_scenario
+        .into_iter()
+        .flatten()
+        .chain(finding.not_compared.iter().cloned())
+        .chain(of_reduction)
+        .collect()
 }
 
 fn is_refusal(verdict: Verdict) -> bool {
@@ -161,6 +207,7 @@ impl ExampleData {
                 Looks::None | Looks::Seen(..) => None,
             },
             schedule: example.schedule.clone(),
+            preemptions: Some(example.preemptions),
             inspect_sql: example.inspect_sql.clone(),
             steps: rows
                 .enumerate()

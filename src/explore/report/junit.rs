@@ -71,7 +71,8 @@ fn write_case(xml: &mut String, place: &str, case: &FindingData) {
         let mut text = format!("{}\n", case.unexpected.join("\n"));
         if let Some((heading, example)) = case.shown() {
             let drawn = timeline::draw(case, example);
-            let _ = write!(text, "\n{heading}: {}\n\n{drawn}", example.schedule);
+            let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
+            let _ = write!(text, "\n{heading}: {schedule}{preemptions}\n\n{drawn}");
         }
         let _ = writeln!(
             xml,
@@ -80,10 +81,14 @@ fn write_case(xml: &mut String, place: &str, case: &FindingData) {
             escaped(&text)
         );
     }
+    let mut said = case.verdict.clone();
+    for assumption in &case.assumptions {
+        let _ = write!(said, "\nTaken for granted: {assumption}");
+    }
     let _ = writeln!(
         xml,
         "      <system-out>{}</system-out>\n    </testcase>",
-        escaped(&case.verdict)
+        escaped(&said)
     );
 }
 
@@ -131,7 +136,16 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
+    use super::super::read::tests::report;
     use super::*;
+
+    #[test]
+    fn a_case_says_what_is_taken_for_granted() {
+        let xml = junit(&read(report().to_string().as_bytes()).unwrap());
+        let said = "<system-out>goes wrong\nTaken for granted: yes</system-out>";
+        assert!(xml.contains(said), "{xml}");
+    }
 
     #[test]
     fn no_text_breaks_the_document() {

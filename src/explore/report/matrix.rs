@@ -86,8 +86,14 @@ pub fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     })
 }
 
-/// A cell in words: the anomalies, the refusals with their codes, and the number of schedules.
+/// A cell in words, with a dagger if something was left out where ends were compared.
 pub fn cell(finding: &FindingData) -> String {
+    let in_part = if finding.compared_in_part { " †" } else { "" };
+    counts(finding) + in_part
+}
+
+/// The anomalies, the refusals with their codes, and the number of schedules.
+fn counts(finding: &FindingData) -> String {
     let of = match (&*finding.policy, finding.exhaustive) {
         ("random", _) => format!("{} drawn", finding.schedules),
         (_, true) => finding.schedules.to_string(),
@@ -159,10 +165,15 @@ pub fn legend(findings: &[FindingData]) -> String {
         let open = " A question mark: no schedule that was run goes wrong, but not all were run.";
         ("of the schedules that were run", open)
     };
+    let in_part = if findings.iter().any(|it| it.compared_in_part) {
+        " A dagger: what differs between two runs of one serial order was not compared."
+    } else {
+        ""
+    };
     format!(
         "Each cell counts how many {schedules} of {clients} clients go wrong, and how. It also counts those \
          in which a client is refused, with the engine's code, or declined by the strategy itself. The words \
-         mean: {}.{open}",
+         mean: {}.{open}{in_part}",
         words.join("; ")
     )
 }
@@ -203,7 +214,7 @@ pub fn markdown(report: &Report) -> String {
 }
 
 /// The matrix as one page without anything outside itself. Each cell leads to the verdict in words
-/// and to the shortest schedule that goes wrong or, if none does, in which a client is refused.
+/// and to the simplest schedule that goes wrong or, if none does, in which a client is refused.
 ///
 /// One line names the versions. Apart from it, what is found on one engine is the same on every
 /// machine, and so is its section, whatever else is in the page.
@@ -213,7 +224,7 @@ pub fn html(report: &Report) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Racy: {HEADING}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <header><h1>{HEADING}</h1>\n<p>{} Click a cell for the shortest schedule that goes wrong or, if \
+         <header><h1>{HEADING}</h1>\n<p>{} Click a cell for the simplest schedule that goes wrong or, if \
          none does, in which a client is refused.</p>\n\
          <p>Found on {} by <code>racy explore --matrix --format html</code>.</p>\n",
         escaped(&legend(findings)),
@@ -319,14 +330,18 @@ fn write_detail(page: &mut String, finding: &FindingData) {
         Some((heading, example)) => {
             let _ = writeln!(
                 page,
-                "<h3>{heading}: <code>{}</code></h3>\n<pre>{}</pre>\n\
+                "<h3>{heading}: <code>{}</code>{}</h3>\n<pre>{}</pre>\n\
                  <details><summary>The same as SQL</summary><pre>{}</pre></details>",
                 example.schedule,
+                example.preemptions_in_words(),
                 escaped(&timeline::draw(finding, example)),
                 escaped(&sql::script(finding, example)),
             );
         }
         None => page.push_str("<p>No schedule goes wrong, and no client is refused.</p>\n"),
+    }
+    for assumption in &finding.assumptions {
+        let _ = writeln!(page, "<p>Taken for granted: {}.</p>", escaped(assumption));
     }
     page.push_str("</article>\n");
 }
@@ -357,7 +372,23 @@ body:has(article:target) :is(header, section > :not(article)) { display: none; }
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
+    use super::super::read::tests::report as sample;
     use super::*;
+
+    #[test]
+    fn a_cell_of_what_was_compared_in_part_has_a_dagger() {
+        let mut report = read(sample().to_string().as_bytes()).unwrap();
+        let page = html(&report);
+        assert!(page.contains("<p>Taken for granted: yes.</p>"), "{page}");
+        let table = markdown(&report);
+        let cell = "| ✗ 1 of 3 drawn wrong, 1 refused (1213) † |";
+        assert!(table.contains(cell), "{table}");
+        assert!(table.contains(" A dagger: "), "{table}");
+        report.findings[0].compared_in_part = false;
+        assert!(!markdown(&report).contains(['†']));
+        assert!(!legend(&report.findings).contains("dagger"));
+    }
 
     #[test]
     fn nothing_in_a_page_is_taken_for_markup() {

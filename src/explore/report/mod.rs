@@ -9,6 +9,7 @@ mod from_finding;
 mod junit;
 pub mod matrix;
 mod read;
+mod reduction;
 mod sql;
 mod statement;
 mod text;
@@ -22,6 +23,7 @@ pub use data::{
 };
 pub use junit::junit;
 pub use read::{MOST_BYTES, ReadError, read};
+pub use reduction::{PairData, ReductionData, StatementData, TouchData};
 pub use sql::script;
 pub use statement::with_values;
 pub use text::{markdown, text};

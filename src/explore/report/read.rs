@@ -99,6 +99,17 @@ fn must_be_sound(finding: &FindingData) -> Result<(), Unsound> {
         let wrong = format!("is {}; there are 1 to {most} clients", finding.clients);
         return Err(("clients".to_owned(), wrong));
     }
+    let reduction = finding.reduction.iter();
+    let unknown = reduction.flat_map(|it| {
+        let count = it.statements.len();
+        it.pairs
+            .iter()
+            .position(move |it| it.one.max(it.other) >= count)
+    });
+    if let Some(at) = unknown.into_iter().next() {
+        let wrong = "names a statement that is not there".to_owned();
+        return Err((format!("reduction.pairs[{at}]"), wrong));
+    }
     let examples = [
         ("counterexample", &finding.counterexample),
         ("refused_example", &finding.refused_example),
@@ -141,4 +152,4 @@ fn must_fit(example: &ExampleData, clients: usize) -> Result<(), Unsound> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

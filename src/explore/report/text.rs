@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use super::{FindingData, Report, sql, timeline};
 use crate::step::Action;
 
+/// What became of the runs that a reduced search did not bring to their end.
+const BROKEN_OFF: &str = "broken off, because another run shows the same: not counted";
+
 /// The findings for a terminal.
 pub fn text(report: &Report) -> String {
     let mut text = String::new();
@@ -12,62 +15,88 @@ pub fn text(report: &Report) -> String {
         text.push_str("Nothing was explored.\n");
     }
     for finding in &report.findings {
-        let (strategy, instances) = (&finding.strategy, finding.several_instances());
-        let _ = writeln!(text, "{strategy}{instances} on {}", finding.engine);
-        let _ = writeln!(text, "{}\n", finding.verdict);
-        for (count, what) in counts(finding) {
-            let _ = writeln!(text, "{count:>8}  {what}");
-        }
-        if finding.schedules > 0 {
-            let _ = writeln!(text, "{:>8}  with a wait for a lock\n", finding.waited);
-        }
-        if let Some((heading, example)) = finding.shown() {
-            let _ = writeln!(text, "{heading}: {}\n", example.schedule);
-            text.push_str(&timeline::draw(finding, example));
-            let script = sql::script(finding, example);
-            let _ = writeln!(text, "\nThe same as SQL:\n\n{script}");
-        }
-        for unexpected in &finding.unexpected {
-            let _ = writeln!(text, "Not as expected: {unexpected}");
-        }
-        for assumption in &finding.assumptions {
-            let _ = writeln!(text, "Taken for granted: {assumption}");
-        }
+        write_text(&mut text, finding);
     }
     text.push_str(about_thinking(report));
     text
+}
+
+fn write_text(text: &mut String, finding: &FindingData) {
+    let (strategy, instances) = (&finding.strategy, finding.several_instances());
+    let _ = writeln!(text, "{strategy}{instances} on {}", finding.engine);
+    let _ = writeln!(text, "{}\n", finding.verdict);
+    for (count, what) in counts(finding) {
+        let _ = writeln!(text, "{count:>8}  {what}");
+    }
+    if finding.schedules > 0 {
+        let _ = writeln!(text, "{:>8}  with a wait for a lock", finding.waited);
+    }
+    if finding.covered > 0 {
+        let _ = writeln!(text, "{:>8}  {BROKEN_OFF}", finding.covered);
+    }
+    if finding.schedules > 0 || finding.covered > 0 {
+        text.push('\n');
+    }
+    if let Some((heading, example)) = finding.shown() {
+        let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
+        let _ = writeln!(text, "{heading}: {schedule}{preemptions}\n");
+        text.push_str(&timeline::draw(finding, example));
+        let script = sql::script(finding, example);
+        let _ = writeln!(text, "\nThe same as SQL:\n\n{script}");
+    }
+    for unexpected in &finding.unexpected {
+        let _ = writeln!(text, "Not as expected: {unexpected}");
+    }
+    for assumption in &finding.assumptions {
+        let _ = writeln!(text, "Taken for granted: {assumption}");
+    }
+    if let Some(reduction) = &finding.reduction {
+        text.push_str(&reduction.text());
+    }
 }
 
 /// The findings as Markdown.
 pub fn markdown(report: &Report) -> String {
     let mut text = String::new();
     for finding in &report.findings {
-        let (strategy, instances) = (&finding.strategy, finding.several_instances());
-        let _ = writeln!(text, "## `{strategy}`{instances} on {}\n", finding.engine);
-        let _ = writeln!(
-            text,
-            "{}.\n\n| schedules | |\n|--:|---|",
-            sentence(&finding.verdict)
-        );
-        for (count, what) in counts(finding) {
-            let _ = writeln!(text, "| {count} | {what} |");
-        }
-        let _ = writeln!(text, "| {} | with a wait for a lock |\n", finding.waited);
-        if let Some((heading, example)) = finding.shown() {
-            let drawn = timeline::draw(finding, example);
-            let script = sql::script(finding, example);
-            let _ = writeln!(text, "{heading}: `{}`\n", example.schedule);
-            let _ = writeln!(text, "```text\n{drawn}```\n\n```sql\n{script}```\n");
-        }
-        for unexpected in &finding.unexpected {
-            let _ = writeln!(text, "**Not as expected:** {unexpected}\n");
-        }
-        for assumption in &finding.assumptions {
-            let _ = writeln!(text, "Taken for granted: {assumption}.\n");
-        }
+        write_markdown(&mut text, finding);
     }
     text.push_str(about_thinking(report));
     text
+}
+
+fn write_markdown(text: &mut String, finding: &FindingData) {
+    let (strategy, instances) = (&finding.strategy, finding.several_instances());
+    let _ = writeln!(text, "## `{strategy}`{instances} on {}\n", finding.engine);
+    let _ = writeln!(
+        text,
+        "{}.\n\n| schedules | |\n|--:|---|",
+        sentence(&finding.verdict)
+    );
+    for (count, what) in counts(finding) {
+        let _ = writeln!(text, "| {count} | {what} |");
+    }
+    let _ = writeln!(text, "| {} | with a wait for a lock |", finding.waited);
+    if finding.covered > 0 {
+        let _ = writeln!(text, "| {} | {BROKEN_OFF} |", finding.covered);
+    }
+    text.push('\n');
+    if let Some((heading, example)) = finding.shown() {
+        let drawn = timeline::draw(finding, example);
+        let script = sql::script(finding, example);
+        let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
+        let _ = writeln!(text, "{heading}: `{schedule}`{preemptions}\n");
+        let _ = writeln!(text, "```text\n{drawn}```\n\n```sql\n{script}```\n");
+    }
+    for unexpected in &finding.unexpected {
+        let _ = writeln!(text, "**Not as expected:** {unexpected}\n");
+    }
+    for assumption in &finding.assumptions {
+        let _ = writeln!(text, "Taken for granted: {assumption}.\n");
+    }
+    if let Some(reduction) = &finding.reduction {
+        text.push_str(&reduction.markdown());
+    }
 }
 
 /// Each verdict and the number of schedules with it, the worst first.

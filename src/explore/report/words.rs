@@ -27,31 +27,93 @@ fn of_what_was_counted(finding: &Finding) -> String {
             None => format!("the schedule {schedule} did not come to its end"),
         };
     }
+    let ran = ran(finding);
     if tally.count(Verdict::Safe) == tally.schedules && finding.is_exhaustive() {
-        return format!("safe in all {}", ran(finding));
+        return format!("safe in all {ran}");
     }
     let lost = anomalies(finding);
     let refused = match tally.turned_away() {
         0 => String::new(),
         refused => format!("; a client is refused in {refused}"),
     };
-    let ran = ran(finding);
     match &finding.plan.schedules {
-        _ if finding.is_exhaustive() => format!("{lost} all {ran}{refused}"),
-        Schedules::Sample { .. } => format!("{lost} {ran}{refused}; {}", bound(finding)),
-        _ if finding.diverged > 0 => format!(
-            "{lost} {ran}{refused}; what {} others lead to stays open, because the engine did not do \
-             again what it had done before",
-            finding.diverged
+        Schedules::Sample { .. } => format!("{lost} {ran}{refused}; {}", confidence(finding)),
+        Schedules::All { .. } | Schedules::Reduced(_) | Schedules::One(_) => {
+            let all = if is_whole(finding) { "all " } else { "" };
+            let ended = if finding.complete {
+                ""
+            } else {
+                ", which are not all there are"
+            };
+            let open = what_stays_open(finding);
+            format!("{lost} {all}{ran}{ended}{refused}{open}")
+        }
+    }
+}
+
+/// Whether every schedule that was asked for was run and can end in no other way.
+fn is_whole(finding: &Finding) -> bool {
+    finding.complete && finding.diverged == 0 && !finding.has_other_victims()
+}
+
+/// What the runs leave open, apart from an early end of the search. Empty if they leave nothing
+/// open.
+fn what_stays_open(finding: &Finding) -> String {
+    let diverged = match finding.diverged {
+        0 => String::new(),
+        diverged => format!(
+            "; what follows {} is not known, because the engine did not repeat {}",
+            counted(diverged, "more beginning"),
+            if diverged == 1 { "it" } else { "them" }
         ),
-        _ if finding.complete => format!(
-            "{lost} {ran}{refused}; which of three clients InnoDB gives up in a deadlock differs from \
-             run to run, and these counts with it"
+    };
+    let victims = if finding.has_other_victims() {
+        "; which client InnoDB refuses in a deadlock can differ from run to run, and these counts with it"
+    } else {
+        ""
+    };
+    diverged + victims
+}
+
+/// The schedules of a search that is not whole: all with few preemptions, and some with more.
+fn as_far_as_it_came(finding: &Finding) -> String {
+    let of_clients = of_clients(finding);
+    let Some(complete) = finding.complete_up_to() else {
+        return of_clients + &bound_in_words(finding);
+    };
+    let counts = &finding.tally.by_preemptions;
+    let fewer: u64 = counts.range(..=complete).map(|(_, count)| count).sum();
+    let more: u64 = counts.range(complete + 1..).map(|(_, count)| count).sum();
+    let bound = at_most(complete);
+    let next = counts.get(&(complete + 1)).copied().unwrap_or_default();
+    match more {
+        0 => format!("{of_clients} (all {bound})"),
+        more if more == next => format!(
+            "{of_clients} (all {fewer} {bound}, and {more} with {})",
+            complete + 1
         ),
-        _ => format!(
-            "{lost} {}, which are not all there are{refused}",
-            of_clients(finding)
-        ),
+        more => format!("{of_clients} (all {fewer} {bound}, and {more} with more)"),
+    }
+}
+
+/// The bound, to be put behind the number of schedules. Empty if it has left nothing out.
+fn bound_in_words(finding: &Finding) -> String {
+    match finding.plan.schedules {
+        Schedules::All {
+            preemptions: Some(bound),
+        } if finding.is_bounded => format!(" {}", at_most(bound)),
+        Schedules::All { .. }
+        | Schedules::Reduced(_)
+        | Schedules::Sample { .. }
+        | Schedules::One(_) => String::new(),
+    }
+}
+
+fn at_most(preemptions: usize) -> String {
+    match preemptions {
+        0 => "without a preemption".to_owned(),
+        1 => "with at most 1 preemption".to_owned(),
+        several => format!("with at most {several} preemptions"),
     }
 }
 
@@ -72,19 +134,11 @@ fn anomalies(finding: &Finding) -> String {
 fn ran(finding: &Finding) -> String {
     let runs = of_clients(finding);
     match &finding.plan.schedules {
-        Schedules::All { reduced: true } => {
-            let names = if finding.about.clients_are_alike {
-                ", or in the clients' names"
-            } else {
-                ""
-            };
-            format!(
-                "{runs} that can end differently (the others differ from one of these only in the order of \
-                 steps that cannot meet{names})"
-            )
-        }
+        Schedules::Reduced(_) => format!("{runs} (one for all that must end alike)"),
+        Schedules::All { .. } if is_whole(finding) => runs + &bound_in_words(finding),
+        Schedules::All { .. } => as_far_as_it_came(finding),
         Schedules::Sample { seed, .. } => format!("{runs} drawn at random (seed {seed})"),
-        _ => runs,
+        Schedules::One(_) => runs,
     }
 }
 
@@ -102,7 +156,7 @@ fn counted(count: u64, what: &str) -> String {
 }
 
 /// What a sample says of the schedules that were not drawn.
-fn bound(finding: &Finding) -> String {
+fn confidence(finding: &Finding) -> String {
     let (bad, drawn) = (finding.tally.anomalies(), finding.tally.schedules);
     match (bad, drawn) {
         (_, 0) => "which says nothing".to_owned(),
@@ -141,19 +195,4 @@ fn percent(share: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_bounds_what_it_has_not_seen() {
-        // The rule of three, which is the same for large numbers.
-        assert_eq!(percent(bound_95(1000)), "0.30 %");
-        assert_eq!(percent(bound_95(1)), "95.00 %");
-        // 10 of 100: a textbook's example.
-        let (low, high) = interval_95(10, 100);
-        assert_eq!(
-            (percent(low), percent(high)),
-            ("5.52 %".into(), "17.44 %".into())
-        );
-    }
-}
+mod tests;

@@ -408,6 +408,13 @@ struct ExploreForm {
     /// The most schedules of each strategy.
     #[schema(minimum = 1, maximum = 20000)]
     limit: Option<u64>,
+    /// The most preemptions of a schedule. In a preemption a client has to stop although it could
+    /// go on.
+    #[schema(minimum = 0, maximum = 100)]
+    preemptions: Option<u8>,
+    /// `on` to run one of the schedules that must end alike, `off` to run all of them. `on` for
+    /// three clients or more unless given.
+    reduction: Option<String>,
 }
 
 /// A scenario that a user brings.

@@ -230,6 +230,13 @@ fn may_wait_for_a_lock(record: &Record) -> bool {
         Action::Begin | Action::Read | Action::Write => {
             record.step.effect == Effect::Conflicts && record.step.sql.is_some()
         }
-        Action::Commit | Action::Rollback | Action::Unlock | Action::Think | Action::Pause => false,
+        Action::Commit
+        | Action::Rollback
+        | Action::Unlock
+        | Action::Think
+        | Action::Pause
+        | Action::Request
+        | Action::Answer
+        | Action::Outside => false,
     }
 }

@@ -36,6 +36,7 @@ fn record(action: Action, effect: Effect, milliseconds: u64, ending: Ending) -> 
             sql: Some("A STATEMENT".into()),
             args: Vec::new(),
             effect,
+            footprint: None,
             at: None,
         },
         started,

@@ -95,7 +95,7 @@ pub fn page(report: &Report, filters: &Filters, token: &str, user: Option<&str>)
     Frame::new("Which code goes wrong where", Place::Matrix, user).page(&html! {
         p.lead {
             "Every schedule of two clients, on every engine at every level. A cell leads to the "
-            "shortest schedule that goes wrong, or says why none does."
+            "simplest schedule that goes wrong, or says why none does."
         }
         (filter_form(all, filters))
         (live(token))

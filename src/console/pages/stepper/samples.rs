@@ -49,7 +49,7 @@ pub(crate) fn lost_update() -> SteppedRun {
         version: VERSION,
         kind: "schedule",
         strategy: "atomic_no_delay".to_owned(),
-        title: "The shortest schedule that loses an update".to_owned(),
+        title: "The simplest schedule that loses an update".to_owned(),
         engine: "MySQL 9.7.4, REPEATABLE READ".to_owned(),
         schedule: "A B A".to_owned(),
         verdict: "loses an update in 60 of all 112 schedules".to_owned(),

@@ -1,11 +1,11 @@
 //! Reports that can be read, and reports that cannot.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{MOST_BYTES, read};
 
 /// A report with every field that a report can have.
-fn report() -> Value {
+pub(in super::super) fn report() -> Value {
     let answer = json!({"columns": ["stock"], "rows": [["1"], [null]], "row_count": 2});
     let steps = json!([
         {
@@ -19,14 +19,15 @@ fn report() -> Value {
         }
     ]);
     let example = json!({
-        "verdict": "refused", "fault": "deadlock", "schedule": "A B", "steps": steps,
+        "verdict": "refused", "fault": "deadlock", "schedule": "A B", "preemptions": 1,
+        "steps": steps,
         "highlight": {"index": 1, "words": "here"}, "inspect_sql": "SELECT 2",
         "row": [{"name": "balance", "value": "0"}], "not_looked_at": "another course"
     });
     let anomaly = json!({
         "name": "own", "title": "an own one", "does": "does it", "word": "wrong", "meaning": "so"
     });
-    json!({
+    let mut report = json!({
         "version": 1,
         "findings": [{
             "strategy": "last.toml", "title": "The last", "source_file": "a.rs",
@@ -46,7 +47,30 @@ fn report() -> Value {
         }],
         "missing": ["MariaDB"],
         "broken": ["other.toml"]
-    })
+    });
+    let finding = report["findings"][0].as_object_mut().unwrap();
+    finding.extend(of_a_search());
+    report
+}
+
+/// What a finding says of how far its search came, and of its reduction.
+fn of_a_search() -> Map<String, Value> {
+    let statement = |client: &str, touches: Value| {
+        json!({
+            "client": client, "label": "SELECT, line 4", "sql": null, "touches": touches,
+            "effect": "only reads"
+        })
+    };
+    let touches = json!([{"thing": "t", "written": true, "why": "the statement names it"}]);
+    let reduction = json!({
+        "statements": [statement("A", touches), statement("B", Value::Null)],
+        "pairs": [{"one": 0, "other": 1, "independent": false, "because": "both touch t"}]
+    });
+    let fields = json!({
+        "preemptions": 2, "complete_up_to": 1, "by_preemptions": [2, 1], "covered": 4,
+        "compared_in_part": true, "reduction": reduction
+    });
+    fields.as_object().unwrap().clone()
 }
 
 /// Why a report with this field is refused.
@@ -60,6 +84,21 @@ fn refusal(pointer: &str, value: Value) -> String {
 #[test]
 fn a_report_that_is_read_is_written_as_it_was() {
     let written = report();
+    let read = read(written.to_string().as_bytes()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), written);
+}
+
+#[test]
+fn a_report_of_an_older_version_has_fewer_fields() {
+    let mut written = report();
+    let finding = written["findings"][0].as_object_mut().unwrap();
+    for name in of_a_search().keys() {
+        finding.remove(name).unwrap();
+    }
+    for example in ["refused_example", "replayed"] {
+        let example = finding[example].as_object_mut().unwrap();
+        example.remove("preemptions").unwrap();
+    }
     let read = read(written.to_string().as_bytes()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), written);
 }
@@ -108,6 +147,11 @@ fn what_no_exploration_writes_is_refused() {
             "/findings/0/replayed/steps/1/client",
             json!("C"),
             "findings[0].replayed.steps[1].client is C; there are 2 clients",
+        ),
+        (
+            "/findings/0/reduction/pairs/0/other",
+            json!(2),
+            "findings[0].reduction.pairs[0] names a statement that is not there",
         ),
         (
             "/findings/0/replayed/schedule",

@@ -1,0 +1,160 @@
+//! A statement without its values, and one with the values of its placeholders.
+
+use super::{Token, UserStatement, tokens};
+use crate::answer::Datum;
+use crate::engine::{Flavour, Quotes};
+
+impl UserStatement {
+    /// The statement with `?` in the place of every value. Two texts that differ in values alone
+    /// have the same shape. A list of values has the same shape whatever its length.
+    pub fn shape(&self, flavour: Flavour) -> String {
+        let mut shape = String::new();
+        let mut last = Piece::Begin;
+        for token in tokens(&self.text, flavour) {
+            let piece = Piece::of(token);
+            let repeats = piece == Piece::Value && shape.ends_with("?,");
+            if repeats {
+                shape.pop();
+            } else {
+                if last.needs_a_space_before(piece) {
+                    shape.push(' ');
+                }
+                match token {
+                    Token::Word(word) | Token::Name(word) => shape.push_str(word),
+                    Token::Text | Token::Number(_) => shape.push('?'),
+                    Token::Symbol(symbol) => shape.push(symbol),
+                }
+            }
+            last = piece;
+        }
+        shape
+    }
+
+    /// The text of a prepared statement with these values in the places of its `?`.
+    pub fn with_values(text: &str, values: &[Datum], flavour: Flavour) -> String {
+        let mut filled = String::new();
+        let mut values = values.iter();
+        let mut at = 0;
+        while let Some(next) = text[at..].chars().next() {
+            let quotes = Quotes {
+                text,
+                flavour,
+                start: at,
+            };
+            let comment = quotes.comment().ok().flatten();
+            let end = match (next, comment) {
+                (_, Some(end)) => end,
+                ('\'' | '"' | '`', None) => quotes.quoted(next).unwrap_or(text.len()),
+                _ => at + next.len_utf8(),
+            };
+            match values.as_slice().first().filter(|_| next == '?') {
+                Some(value) => {
+                    filled.push_str(&flavour.literal(value));
+                    values.next();
+                }
+                None => filled.push_str(&text[at..end]),
+            }
+            at = end;
+        }
+        filled
+    }
+
+    /// Whether it switches autocommit on (true) or off (false). None if it does neither.
+    pub fn sets_autocommit(&self, flavour: Flavour) -> Option<bool> {
+        let words = tokens(&self.text, flavour);
+        let is_set = words.first()?.is("SET") && words.iter().any(|it| it.is("autocommit"));
+        let last = words.last()?;
+        let is_off = *last == Token::Number("0") || last.is("OFF") || last.is("FALSE");
+        is_set.then_some(!is_off)
+    }
+}
+
+/// What stands beside a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Begin,
+    Word,
+    Value,
+    Symbol(char),
+}
+
+impl Piece {
+    fn of(token: Token<'_>) -> Self {
+        match token {
+            Token::Word(_) | Token::Name(_) => Self::Word,
+            Token::Text | Token::Number(_) | Token::Symbol('?') => Self::Value,
+            Token::Symbol(symbol) => Self::Symbol(symbol),
+        }
+    }
+
+    fn needs_a_space_before(self, next: Self) -> bool {
+        match (self, next) {
+            (Self::Begin | Self::Symbol('.' | '(' | '@' | ':'), _) => false,
+            (_, Self::Symbol('.' | ',' | ')' | ';')) => false,
+            (Self::Word, Self::Symbol('(')) => false,
+            // `<=` and `:=` are two symbols.
+            (Self::Symbol('<' | '>' | '!'), Self::Symbol('=' | '>')) => false,
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(text: &str) -> String {
+        UserStatement::new(text, Flavour::MySql).shape(Flavour::MySql)
+    }
+
+    #[test]
+    fn texts_that_differ_in_values_have_one_shape() {
+        for (text, expected) in [
+            (
+                "SELECT `a`.`b` FROM a WHERE id = 12 AND n<='it''s'",
+                "SELECT a.b FROM a WHERE id = ? AND n <= ?",
+            ),
+            (
+                "INSERT INTO a VALUES (1, 'x', 3)",
+                "INSERT INTO a VALUES(?)",
+            ),
+            (
+                "select count(*) from a where id in (?, ?)",
+                "select count(*) from a where id in(?)",
+            ),
+            ("COMMIT", "COMMIT"),
+        ] {
+            assert_eq!(shape(text), expected);
+        }
+        assert_eq!(shape("SELECT 1, 2"), shape("SELECT 'a',   'b', 3"));
+    }
+
+    #[test]
+    fn values_stand_where_placeholders_are() {
+        let values = [Datum::number(3), Datum::text("it's ?"), Datum::Null];
+        let text = "SELECT '?', `?` FROM a /* ? */ WHERE id = ? AND b = ? AND c <=> ? -- ?";
+        let filled = UserStatement::with_values(text, &values, Flavour::MySql);
+        assert_eq!(
+            filled,
+            "SELECT '?', `?` FROM a /* ? */ WHERE id = 3 AND b = 'it''s ?' AND c <=> NULL -- ?"
+        );
+    }
+
+    #[test]
+    fn autocommit_is_switched_in_several_spellings() {
+        for (text, expected) in [
+            ("SET autocommit = 0", Some(false)),
+            ("set @@session.autocommit=OFF", Some(false)),
+            ("SET AUTOCOMMIT=1", Some(true)),
+            ("SET NAMES utf8mb4", None),
+            ("SELECT @@autocommit", None),
+        ] {
+            let statement = UserStatement::new(text, Flavour::MySql);
+            assert_eq!(
+                statement.sets_autocommit(Flavour::MySql),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}

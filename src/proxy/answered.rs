@@ -1,0 +1,112 @@
+//! What happens when a statement is answered: its client's gate is told, and the answer is held.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::time::sleep;
+
+use super::link::Link;
+use super::seats::Phase;
+use super::turns::{Answered, Besides, LEARNING, StepTurn, Turns};
+use crate::answer::{Answer, Datum};
+use crate::step::{Ending, Observer as _, Record};
+
+impl Turns {
+    /// How a statement has ended, as reports may show it.
+    fn ending(&self, answered: &Answered) -> Ending {
+        match answered {
+            Ok(answer) if self.settings().hides_values => Ending::Answered(Answer {
+                // Rows that are hidden must not read as none.
+                columns: answer
+                    .columns
+                    .first()
+                    .map(|_| "hidden".to_owned())
+                    .into_iter()
+                    .collect(),
+                rows: answer
+                    .rows
+                    .first()
+                    .map(|_| vec![Datum::text("…")])
+                    .into_iter()
+                    .collect(),
+                row_count: answer.row_count,
+            }),
+            Ok(answer) => Ending::Answered(answer.clone()),
+            Err(fault) => Ending::Failed {
+                kind: fault.kind.name(),
+                code: fault.code.clone(),
+                refusal: if self.settings().hides_values {
+                    fault.kind.name().to_owned()
+                } else {
+                    fault.to_string()
+                },
+            },
+        }
+    }
+}
+
+impl Besides {
+    /// It was answered.
+    pub(super) fn answered(self, turns: &Arc<Turns>, answered: &Answered) {
+        let (client, run) = (self.under_way.client, self.under_way.run);
+        self.under_way.gate.after(&Record {
+            step: self.step,
+            started: self.started,
+            ended: Instant::now(),
+            ending: turns.ending(answered),
+        });
+        turns.of_seat(client, run, |seats| {
+            let seat = seats.seats.get_mut(&client)?;
+            seat.besides = seat.besides.saturating_sub(1);
+            if seat.besides == 0 && seat.phase == Phase::Computes {
+                turns.wait_for_a_sign(client, run, seat);
+            }
+            Some(())
+        });
+        turns.has_changed();
+        self.under_way.done();
+    }
+}
+
+impl StepTurn {
+    /// It was answered. The future is done when the application may have the answer.
+    pub(super) async fn answered(
+        self,
+        turns: &Arc<Turns>,
+        link: &Link,
+        answered: &Answered,
+        has_changed_for_good: bool,
+    ) {
+        let (client, run) = (self.under_way.client, self.under_way.run);
+        self.under_way.gate.after(&Record {
+            step: self.step,
+            started: self.started,
+            ended: Instant::now(),
+            ending: turns.ending(answered),
+        });
+        let flavour = turns.settings().flavour;
+        turns.of_seat(client, run, |seats| {
+            let seat = seats.seats.get_mut(&client)?;
+            seat.last_answer = Some(Instant::now());
+            let seen = &mut seat.seen;
+            seen.has_changed_for_good |= has_changed_for_good;
+            seen.tries_locks |= self.statement.does_not_wait(flavour);
+            if let Err(fault) = answered {
+                seen.fault = Some(fault.clone());
+            }
+            Some(())
+        });
+        turns.known.note_level(link.level());
+        if turns.known.learns() {
+            // The answer to the request may come first: then this was sent after it.
+            sleep(LEARNING).await;
+        }
+        tokio::select! {
+            () = self.under_way.gate.hold_answer() => {}
+            () = self.over.cancelled() => {}
+        }
+        turns.goes_on(client, run);
+        self.under_way.done();
+        drop(self.queue);
+    }
+}

@@ -1,0 +1,221 @@
+//! What warm-up runs have taught: whose statements have which shape. The proxies of all lanes share
+//! it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::engine::Isolation;
+use crate::explore::Client;
+
+/// What is known of the statements of an application.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<Lessons>);
+
+#[derive(Debug, Default)]
+struct Lessons {
+    /// Whether runs teach whose statements have which shape.
+    learns: bool,
+    /// The shapes of statements that came while no request was under way, or that were nobody's
+    /// later, and how often.
+    strangers: BTreeMap<String, u64>,
+    /// Those of them that came while no request was under way.
+    heard: BTreeSet<String>,
+    clients: BTreeMap<Client, Shapes>,
+    /// Whether a client has sent a statement while another one of its own was under way.
+    overlaps: bool,
+    /// The levels of the clients' transactions.
+    levels: BTreeSet<Isolation>,
+    /// How often a client's first statement came only after another client had ended.
+    one_at_a_time: u64,
+    /// How often a client's query was several statements.
+    several: u64,
+    /// How often it could not be told whose a statement was.
+    unclear: u64,
+}
+
+/// What one client sends.
+#[derive(Debug, Default)]
+struct Shapes {
+    all: BTreeSet<String>,
+    /// The most statements in one run that has ended.
+    most: usize,
+    /// What came first, and what came after each shape.
+    after: BTreeMap<Option<String>, BTreeSet<String>>,
+    /// How often each came after its request was answered: the most in one run.
+    tail: BTreeMap<String, usize>,
+}
+
+/// How often each of these is there.
+fn counts(shapes: &[String]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for shape in shapes {
+        *counts.entry(shape.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+impl Known {
+    fn lessons(&self) -> MutexGuard<'_, Lessons> {
+        // Nothing panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether runs teach from here on.
+    pub fn learn_from_runs(&self, learns: bool) {
+        self.lessons().learns = learns;
+    }
+
+    pub(super) fn learns(&self) -> bool {
+        self.lessons().learns
+    }
+
+    /// The statements that belonged to nobody, by their shape, and how often each came.
+    pub fn strangers(&self) -> BTreeMap<String, u64> {
+        self.lessons().strangers.clone()
+    }
+
+    /// The isolation levels at which the clients' transactions ran, as their statements set them.
+    pub fn levels(&self) -> Vec<Isolation> {
+        self.lessons().levels.iter().copied().collect()
+    }
+
+    /// How often a client's first statement came only after another client had come to its end,
+    /// although it was let begin before.
+    pub fn one_at_a_time(&self) -> u64 {
+        self.lessons().one_at_a_time
+    }
+
+    /// How often it could not be told whose a statement was, so that a run said nothing.
+    pub fn unclear(&self) -> u64 {
+        self.lessons().unclear
+    }
+
+    pub(super) fn note_unclear(&self) {
+        self.lessons().unclear += 1;
+    }
+
+    /// How often a client's query was several statements: the proxy holds them together.
+    pub fn several(&self) -> u64 {
+        self.lessons().several
+    }
+
+    pub(super) fn note_several(&self) {
+        self.lessons().several += 1;
+    }
+
+    /// A statement came while no request was under way.
+    pub(super) fn hear(&self, shape: &str) {
+        self.lessons().heard.insert(shape.to_owned());
+        self.note_stranger(shape);
+    }
+
+    /// A statement was nobody's.
+    pub(super) fn note_stranger(&self, shape: &str) {
+        *self
+            .lessons()
+            .strangers
+            .entry(shape.to_owned())
+            .or_default() += 1;
+    }
+
+    pub(super) fn note_level(&self, level: Isolation) {
+        self.lessons().levels.insert(level);
+    }
+
+    pub(super) fn note_one_at_a_time(&self) {
+        self.lessons().one_at_a_time += 1;
+    }
+
+    /// Learns the last statement of this client's run: all that it has sent so far, and what of it
+    /// came after its request was answered.
+    pub(super) fn learn(&self, client: Client, sent: &[String], tail: &[String]) {
+        let mut lessons = self.lessons();
+        let shapes = lessons.clients.entry(client).or_default();
+        let Some((last, before)) = sent.split_last() else {
+            return;
+        };
+        shapes.all.insert(last.clone());
+        let after = shapes.after.entry(before.last().cloned()).or_default();
+        after.insert(last.clone());
+        for (shape, count) in counts(tail) {
+            let most = shapes.tail.entry(shape.to_owned()).or_default();
+            *most = count.max(*most);
+        }
+    }
+
+    /// A run of this client has ended, after this number of statements.
+    pub(super) fn learn_length(&self, client: Client, length: usize) {
+        let mut lessons = self.lessons();
+        if let Some(shapes) = lessons.clients.get_mut(&client) {
+            shapes.most = shapes.most.max(length);
+        }
+    }
+
+    /// A statement came when all requests were answered: each client that sends such a one may send
+    /// it after its answer.
+    pub(super) fn learn_late(&self, shape: &str) {
+        let mut lessons = self.lessons();
+        for shapes in lessons.clients.values_mut() {
+            if shapes.all.contains(shape) && !shapes.tail.contains_key(shape) {
+                shapes.tail.insert(shape.to_owned(), 1);
+            }
+        }
+    }
+
+    pub(super) fn learn_overlap(&self) {
+        self.lessons().overlaps = true;
+    }
+
+    pub(super) fn is_of_a_stranger(&self, shape: &str) -> bool {
+        self.lessons().heard.contains(shape)
+    }
+
+    /// Whether this client has sent such a statement before.
+    pub(super) fn expects(&self, client: Client, shape: &str) -> bool {
+        let lessons = self.lessons();
+        let shapes = lessons.clients.get(&client);
+        shapes.is_some_and(|it| it.all.contains(shape))
+    }
+
+    /// Whether this statement, counted from 0, was one of the last of this client's in a warm-up
+    /// run.
+    pub(super) fn is_one_of_the_last(&self, client: Client, number: usize) -> bool {
+        const LAST: usize = 4;
+        let lessons = self.lessons();
+        let most = lessons.clients.get(&client).map_or(0, |it| it.most);
+        most > 0 && number + LAST >= most
+    }
+
+    /// Whether this client has sent such a statement after its request was answered.
+    pub(super) fn is_in_the_tail(&self, client: Client, shape: &str) -> bool {
+        let lessons = self.lessons();
+        let shapes = lessons.clients.get(&client);
+        shapes.is_some_and(|it| it.tail.contains_key(shape))
+    }
+
+    /// Whether such a statement has followed the last one of these in a warm-up run.
+    pub(super) fn expects_next(&self, client: Client, sent: &[String], shape: &str) -> bool {
+        let lessons = self.lessons();
+        let after = lessons.clients.get(&client).map(|it| &it.after);
+        let next = after.and_then(|it| it.get(&sent.last().cloned()));
+        next.is_some_and(|it| it.contains(shape))
+    }
+
+    /// Whether these are all that this client sends after its request was answered.
+    pub(super) fn is_whole_tail(&self, client: Client, tail: &[String]) -> bool {
+        let lessons = self.lessons();
+        let Some(shapes) = lessons.clients.get(&client) else {
+            return true;
+        };
+        let here = counts(tail);
+        let has = |(shape, count): (&String, &usize)| {
+            here.get(shape.as_str()).is_some_and(|it| it >= count)
+        };
+        shapes.tail.iter().all(has)
+    }
+
+    /// Whether a client sends several statements at once.
+    pub(super) fn overlaps(&self) -> bool {
+        self.lessons().overlaps
+    }
+}

@@ -1,0 +1,34 @@
+//! The proxy: it stands between an application and its database server, and holds each statement
+//! until the scheduler lets it go.
+//!
+//! - `listener`: it listens, and serves each connection in a task. `connection`: one of them, from
+//!   its greeting to its end. `entrance`: how its client gets in. `wire`: one side of it.
+//!   `statement`: what a command runs. `remarks`: what there is to say of connections.
+//! - `mysql`: the protocol of MySQL and MariaDB, understood from the middle.
+//! - `turns`: whose turn it is, and so whose each statement is. `answered`: what happens when one
+//!   is answered. `signs`: what counts as waiting outside the database. `run`: the turns of one
+//!   run, as its clients take them. `stillness`: between two runs.
+//! - `seats`: the clients of a run. `known`: what warm-up runs have taught. `link`: one
+//!   connection's transaction.
+
+mod answered;
+mod connection;
+mod entrance;
+mod known;
+mod link;
+mod listener;
+mod mysql;
+mod remarks;
+mod run;
+mod seats;
+mod signs;
+mod statement;
+mod stillness;
+mod turns;
+mod wire;
+
+pub use known::Known;
+pub use listener::Proxy;
+pub use run::{ClientUnderWay, RequestOrder, RunTurns};
+pub use seats::Seen;
+pub use turns::{TurnSettings, Turns};

@@ -1,0 +1,322 @@
+//! What is known of each client of a run, and to whom a statement belongs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::known::Known;
+use crate::engine::Fault;
+use crate::explore::{Client, Gate};
+
+/// The clients of one run.
+#[derive(Debug)]
+pub(super) struct Seats {
+    /// Tells this run from others.
+    pub(super) number: u64,
+    pub(super) seats: BTreeMap<Client, Seat>,
+    /// The client for which the application works now. None if all are at rest.
+    pub(super) turn: Option<Client>,
+    /// Cancelled when the run is over: what is held goes on.
+    pub(super) over: CancellationToken,
+}
+
+/// One client.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// None until it begins.
+    pub(super) gate: Option<Arc<Gate>>,
+    pub(super) phase: Phase,
+    /// Counts what has happened to it, so that a timer knows whether it is still about the same.
+    pub(super) signs: u64,
+    /// Its statements that are at the engine and have no letter.
+    pub(super) besides: usize,
+    /// Held by the one of its statements that is a step.
+    pub(super) queue: Arc<Mutex<()>>,
+    /// The shapes of its statements in this run.
+    pub(super) sent: Vec<String>,
+    /// Those of them that came after its request was answered.
+    pub(super) tail: Vec<String>,
+    /// When the last of its statements that was a step got its answer.
+    pub(super) last_answer: Option<Instant>,
+    /// Whether its request was answered.
+    pub(super) is_answered: bool,
+    /// How often in a row nothing has come of it for a while since then.
+    pub(super) quiet: u32,
+    pub(super) seen: Seen,
+}
+
+/// Where a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It has not sent its request yet.
+    Before,
+    /// The application works for it.
+    Computes,
+    /// One of its statements is held, is at the engine, or its answer is held.
+    AtAStep,
+    /// It waits for something outside the database.
+    Outside,
+    /// It has waited for something outside, and another client has gone on since.
+    MayMove,
+    /// It has come to its end.
+    Ended,
+}
+
+/// What a client's statements have shown of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether a statement may have changed something for good: outside a transaction, or in one
+    /// that was committed.
+    pub has_changed_for_good: bool,
+    /// The last refusal of the engine. None if it has refused nothing.
+    pub fault: Option<Fault>,
+    /// Whether it has asked for a lock without waiting for it.
+    pub tries_locks: bool,
+}
+
+/// To whom a statement belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Client(Client),
+    Nobody,
+    /// It cannot be told, or it came of a client that was taken to be at rest. The run says
+    /// nothing.
+    Unclear,
+}
+
+impl Seat {
+    pub(super) fn new() -> Self {
+        Self {
+            gate: None,
+            phase: Phase::Before,
+            signs: 0,
+            besides: 0,
+            queue: Arc::default(),
+            sent: Vec::new(),
+            tail: Vec::new(),
+            last_answer: None,
+            is_answered: false,
+            quiet: 0,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Whether nothing of it can come unless the scheduler or another client lets it.
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(self.phase, Phase::AtAStep | Phase::Outside | Phase::Ended)
+    }
+}
+
+impl Seats {
+    pub(super) fn new(number: u64, clients: &[Client]) -> Self {
+        Self {
+            number,
+            seats: clients.iter().map(|it| (*it, Seat::new())).collect(),
+            turn: None,
+            over: CancellationToken::new(),
+        }
+    }
+
+    /// To whom a statement belongs that is in no transaction of a client's.
+    ///
+    /// At any moment the application works for at most one client. What comes then is that
+    /// client's, unless its shape is known to be another's. A client that waits outside the
+    /// database may have got what it waited for. One that is known to send several statements at
+    /// once, or some after its answer, may be late with one of them. In a run that teaches, one
+    /// request is under way at a time.
+    pub(super) fn owner(&self, known: &Known, shape: &str) -> Owner {
+        let expects = |client: &Client| known.expects(*client, shape);
+        if known.is_of_a_stranger(shape) && !self.turn.is_some_and(|mover| expects(&mover)) {
+            return Owner::Nobody;
+        }
+        let mut outside = self.in_phase(&[Phase::Outside, Phase::MayMove]);
+        let first_outside = outside.clone().next();
+        let Some(mover) = self.turn else {
+            // In a run that teaches, one request is under way at a time.
+            let alone = self.only_one_under_way().filter(|_| known.learns());
+            let one = outside.find(expects).or(first_outside).or(alone);
+            let is_late = self
+                .in_phase(&[Phase::AtAStep, Phase::Ended])
+                .any(|it| expects(&it));
+            let nobodys = if is_late {
+                Owner::Unclear
+            } else {
+                Owner::Nobody
+            };
+            return one.map_or(nobodys, Owner::Client);
+        };
+        if let Some(first) = first_outside {
+            if self.has_sent_all(mover, known, shape) {
+                // What has let another client go on was its end.
+                return Owner::Client(outside.find(expects).unwrap_or(first));
+            }
+            let next = |client: &Client| {
+                let seat = self.seats.get(client);
+                seat.is_some_and(|it| known.expects_next(*client, &it.sent, shape))
+            };
+            return match (next(&mover), outside.find(next)) {
+                (true, Some(_)) => Owner::Unclear,
+                (false, Some(other)) => Owner::Client(other),
+                (_, None) => Owner::Client(mover),
+            };
+        }
+        let is_late = |(client, seat): (&Client, &Seat)| match seat.phase {
+            Phase::Ended => known.is_in_the_tail(*client, shape),
+            Phase::AtAStep => known.overlaps() && expects(client),
+            _ => false,
+        };
+        if !known.learns() && !expects(&mover) && self.seats.iter().any(is_late) {
+            Owner::Unclear
+        } else {
+            Owner::Client(mover)
+        }
+    }
+
+    /// Whether this client has its answer, and is not known to send such a statement after it.
+    fn has_sent_all(&self, client: Client, known: &Known, shape: &str) -> bool {
+        let seat = self.seats.get(&client);
+        seat.is_some_and(|it| it.is_answered) && !known.is_in_the_tail(client, shape)
+    }
+
+    /// Whether this client has come to its end, or takes no part.
+    pub(super) fn has_ended(&self, client: Client) -> bool {
+        let seat = self.seats.get(&client);
+        seat.is_none_or(|it| it.phase == Phase::Ended)
+    }
+
+    /// The client whose request is under way. None if there are several, or none.
+    pub(super) fn only_one_under_way(&self) -> Option<Client> {
+        let seats = self.seats.iter();
+        let mut under_way = seats.filter(|(_, it)| it.gate.is_some() && it.phase != Phase::Ended);
+        let (first, _) = under_way.next()?;
+        under_way.next().is_none().then_some(*first)
+    }
+
+    /// The run says nothing.
+    pub(super) fn disturb(&self) {
+        if let Some(gate) = self.seats.values().find_map(|it| it.gate.as_ref()) {
+            gate.disturbed();
+        }
+    }
+
+    /// Whether this owner may send anything more.
+    pub(super) fn may_still_send(&self, owner: Owner) -> bool {
+        match owner {
+            Owner::Client(client) => {
+                let seat = self.seats.get(&client);
+                seat.is_some_and(|it| it.phase != Phase::Ended)
+            }
+            Owner::Nobody => true,
+            Owner::Unclear => false,
+        }
+    }
+
+    /// Whether all clients have come to their end.
+    pub(super) fn have_all_ended(&self) -> bool {
+        self.seats.values().all(|it| it.phase == Phase::Ended)
+    }
+
+    /// Whether a client waits outside the database.
+    pub(super) fn has_one_outside(&self) -> bool {
+        let mut outside = self.in_phase(&[Phase::Outside, Phase::MayMove]);
+        outside.next().is_some()
+    }
+
+    fn in_phase(&self, wanted: &'static [Phase]) -> impl Iterator<Item = Client> + Clone {
+        let seats = self.seats.iter();
+        seats
+            .filter(|(_, it)| wanted.contains(&it.phase))
+            .map(|(client, _)| *client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINE: &str = "SELECT mine";
+    const YOURS: &str = "SELECT yours";
+    const BEAT: &str = "UPDATE worker";
+
+    fn client(index: usize) -> Client {
+        Client::first(3).nth(index).unwrap()
+    }
+
+    fn known() -> Known {
+        let known = Known::default();
+        known.hear(BEAT);
+        learn(&known, 0, &[MINE], &[]);
+        learn(&known, 1, &[YOURS], &[YOURS]);
+        known
+    }
+
+    fn learn(known: &Known, index: usize, sent: &[&str], tail: &[&str]) {
+        let owned = |texts: &[&str]| texts.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        known.learn(client(index), &owned(sent), &owned(tail));
+    }
+
+    /// Two clients in these phases, and the one whose turn it is.
+    fn seats(phases: [Phase; 2], turn: Option<usize>) -> Seats {
+        let mut seats = Seats::new(1, &[client(0), client(1)]);
+        for (index, phase) in phases.into_iter().enumerate() {
+            seats.seats.get_mut(&client(index)).unwrap().phase = phase;
+        }
+        seats.turn = turn.map(client);
+        seats
+    }
+
+    #[test]
+    fn a_statement_belongs_to_the_one_client_for_which_the_application_works() {
+        let both = seats([Phase::Computes, Phase::AtAStep], Some(0));
+        let known = known();
+        assert_eq!(both.owner(&known, MINE), Owner::Client(client(0)));
+        assert_eq!(both.owner(&known, "SELECT new"), Owner::Client(client(0)));
+        assert_eq!(both.owner(&known, BEAT), Owner::Nobody);
+    }
+
+    #[test]
+    fn a_late_statement_is_noticed_if_its_client_sends_some_after_its_answer() {
+        let known = known();
+        let both = seats([Phase::Computes, Phase::Ended], Some(0));
+        assert_eq!(both.owner(&known, YOURS), Owner::Unclear);
+        let both = seats([Phase::Ended, Phase::Computes], Some(1));
+        assert_eq!(both.owner(&known, MINE), Owner::Client(client(1)));
+    }
+
+    #[test]
+    fn one_that_waits_outside_may_have_got_what_it_waited_for() {
+        let known = known();
+        let both = seats([Phase::Computes, Phase::MayMove], Some(0));
+        assert_eq!(both.owner(&known, YOURS), Owner::Client(client(1)));
+        let both = seats([Phase::Computes, Phase::MayMove], Some(0));
+        assert_eq!(both.owner(&known, MINE), Owner::Client(client(0)));
+        learn(&known, 1, &[MINE], &[]);
+        assert_eq!(both.owner(&known, MINE), Owner::Unclear);
+        let mut both = seats([Phase::Computes, Phase::MayMove], Some(0));
+        both.seats.get_mut(&client(0)).unwrap().is_answered = true;
+        assert_eq!(both.owner(&known, MINE), Owner::Client(client(1)));
+        let both = seats([Phase::Ended, Phase::Outside], None);
+        assert_eq!(both.owner(&known, "SELECT new"), Owner::Client(client(1)));
+    }
+
+    #[test]
+    fn if_all_are_at_rest_it_is_nobodys() {
+        let known = known();
+        let both = seats([Phase::AtAStep, Phase::Ended], None);
+        assert_eq!(both.owner(&known, "SELECT new"), Owner::Nobody);
+        assert_eq!(both.owner(&known, MINE), Owner::Unclear);
+    }
+
+    #[test]
+    fn a_heartbeat_that_a_client_sends_as_well_is_the_clients_in_its_turn() {
+        let known = known();
+        learn(&known, 0, &[BEAT], &[]);
+        let both = seats([Phase::Computes, Phase::AtAStep], Some(0));
+        assert_eq!(both.owner(&known, BEAT), Owner::Client(client(0)));
+        let both = seats([Phase::AtAStep, Phase::Computes], Some(1));
+        assert_eq!(both.owner(&known, BEAT), Owner::Nobody);
+    }
+}

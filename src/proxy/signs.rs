@@ -1,0 +1,80 @@
+//! Signs of a client: what counts as waiting outside the database. Time decides here, and nowhere
+//! else.
+
+use std::sync::Arc;
+
+use tokio::time::sleep;
+
+use super::seats::{Phase, Seat, Seats};
+use super::turns::Turns;
+use crate::explore::Client;
+
+/// How often in a row a client shows no sign until nothing more is awaited of it after its answer.
+pub(super) const QUIET_ENOUGH: u32 = 2;
+
+impl Turns {
+    /// Others may have got what they wait for, because this client goes on.
+    pub(super) fn let_others_try(self: &Arc<Self>, seats: &mut Seats, client: Client) {
+        let run = seats.number;
+        for (other, seat) in seats.seats.iter_mut().filter(|(it, _)| **it != client) {
+            if matches!(seat.phase, Phase::Outside | Phase::MayMove) {
+                seat.phase = Phase::MayMove;
+                if let Some(gate) = &seat.gate {
+                    gate.may_move();
+                }
+                self.wait_for_a_sign(*other, run, seat);
+            }
+        }
+    }
+
+    /// If the client shows no sign for a while, it counts as waiting outside the database.
+    pub(super) fn wait_for_a_sign(self: &Arc<Self>, client: Client, run: u64, seat: &mut Seat) {
+        seat.signs += 1;
+        let signs = seat.signs;
+        let turns = Arc::clone(self);
+        tokio::spawn(async move {
+            sleep(turns.settings().settle).await;
+            turns.no_sign_of(client, run, signs);
+        });
+    }
+
+    fn no_sign_of(self: &Arc<Self>, client: Client, run: u64, signs: u64) {
+        self.of_seat(client, run, |seats| {
+            let seat = seats.seats.get_mut(&client)?;
+            let is_the_same = seat.signs == signs && seat.besides == 0;
+            let may_come = matches!(seat.phase, Phase::Computes | Phase::MayMove);
+            if !is_the_same || !may_come {
+                return None;
+            }
+            if seat.is_answered {
+                seat.quiet += 1;
+                if seat.quiet < QUIET_ENOUGH {
+                    self.wait_for_a_sign(client, run, seat);
+                }
+                return Some(());
+            }
+            seat.phase = Phase::Outside;
+            if let Some(gate) = &seat.gate {
+                gate.waits_outside();
+            }
+            if seats.turn == Some(client) {
+                seats.turn = None;
+            }
+            Some(())
+        });
+        self.has_changed();
+    }
+
+    /// The client computes from here on, with what it was answered.
+    pub(super) fn goes_on(self: &Arc<Self>, client: Client, run: u64) {
+        self.of_seat(client, run, |seats| {
+            self.let_others_try(seats, client);
+            seats.turn = Some(client);
+            let seat = seats.seats.get_mut(&client)?;
+            seat.phase = Phase::Computes;
+            self.wait_for_a_sign(client, run, seat);
+            Some(())
+        });
+        self.has_changed();
+    }
+}

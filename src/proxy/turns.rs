@@ -1,0 +1,470 @@
+//! Whose turn it is: tells whose each statement is, and holds it behind that client's gate.
+//!
+//! The application sends statements on connections that any of its requests may use. The rule that
+//! tells them apart: at any moment it works for at most one client. A client begins when those
+//! before it are at rest; a statement is held until the scheduler lets it go; and its answer is
+//! held until all others are at rest. What arrives meanwhile belongs to the one whose turn it is.
+//!
+//! Time decides in one place only: a client that has shown no sign for [`TurnSettings::settle`]
+//! waits for something outside the database, or has nothing more to send.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::known::Known;
+use super::link::Link;
+use super::seats::{Owner, Phase, Seats};
+use crate::answer::Answer;
+use crate::engine::{Fault, Flavour, Isolation, StatementReader, UserStatement};
+use crate::explore::{Client, Gate};
+use crate::step::{Observer as _, Step};
+
+/// How the turns are taken.
+#[derive(Debug, Clone, Copy)]
+pub struct TurnSettings {
+    /// The engine behind the proxy.
+    pub flavour: Flavour,
+    /// The level of a connection that sets none.
+    pub level: Isolation,
+    /// How long a client may show no sign before it counts as waiting outside the database.
+    pub settle: Duration,
+    /// Whether reports show no value that the application has sent or got.
+    pub hides_values: bool,
+    /// Whether an invariant is asked after each commit.
+    pub commits_are_watched: bool,
+}
+
+/// How long a statement is held before it is told whose it is, in a warm-up run or while a client
+/// waits outside the database. So an answer, or another statement that was sent with it, is seen
+/// first.
+pub(super) const LEARNING: Duration = Duration::from_millis(10);
+
+/// The same for the last statements of a client, as an earlier warm-up run has shown them: those
+/// that were sent after the answer to its request are among them. A machine under load is slow.
+const LEARNING_THE_LAST: Duration = Duration::from_millis(150);
+
+/// How long a client that sends several statements at once must be quiet before the first of them
+/// is a step.
+const QUIET: Duration = Duration::from_millis(10);
+
+/// Whose turn it is.
+#[derive(Debug)]
+pub struct Turns {
+    settings: TurnSettings,
+    pub(super) known: Arc<Known>,
+    state: Mutex<State>,
+    pub(super) changes: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// What comes now is nobody's, and its shape is learnt.
+    listens: bool,
+    pub(super) runs: u64,
+    pub(super) seats: Option<Seats>,
+    /// The lab asks the application something when all clients have come to their end.
+    pub(super) is_asked: bool,
+    /// What arrives waits, because the tables are brought back.
+    pub(super) is_held: bool,
+    /// The statements that are at the server.
+    pub(super) at_the_server: usize,
+    /// Why statements of the application are not seen any more. None if they are.
+    unseen: Option<String>,
+    reader: Option<Arc<StatementReader>>,
+}
+
+/// A statement that has arrived.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    /// As it was prepared, or as it was sent.
+    pub(super) statement: UserStatement,
+    /// With its values.
+    pub(super) shown: String,
+}
+
+/// What becomes of a statement that has arrived.
+pub(super) enum Turn {
+    /// It passes, and so does its answer.
+    Passes,
+    /// It is a client's and passes, because nobody could notice it.
+    Besides(Besides),
+    /// It was let go.
+    Step(Box<StepTurn>),
+}
+
+/// A client's statement, from its arrival to its answer. If this is dropped before, a connection
+/// was lost, and the run says nothing.
+pub(super) struct UnderWay {
+    turns: Arc<Turns>,
+    pub(super) client: Client,
+    pub(super) run: u64,
+    pub(super) gate: Arc<Gate>,
+    has_a_letter: bool,
+    is_done: bool,
+}
+
+impl UnderWay {
+    /// It was answered, or its run is over.
+    pub(super) fn done(mut self) {
+        self.is_done = true;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        self.gate.disturbed();
+        let turns = &self.turns;
+        turns.of_seat(self.client, self.run, |seats| {
+            let seat = seats.seats.get_mut(&self.client)?;
+            if self.has_a_letter {
+                seat.phase = Phase::Computes;
+            } else {
+                seat.besides = seat.besides.saturating_sub(1);
+            }
+            turns.wait_for_a_sign(self.client, self.run, seat);
+            Some(())
+        });
+        turns.has_changed();
+    }
+}
+
+/// A statement without a letter.
+pub(super) struct Besides {
+    pub(super) under_way: UnderWay,
+    pub(super) step: Step,
+    pub(super) started: Instant,
+}
+
+/// A statement that the scheduler has let go.
+pub(super) struct StepTurn {
+    pub(super) under_way: UnderWay,
+    pub(super) over: CancellationToken,
+    pub(super) statement: UserStatement,
+    pub(super) step: Step,
+    pub(super) started: Instant,
+    /// Another statement of the same client waits for it.
+    pub(super) queue: OwnedMutexGuard<()>,
+}
+
+/// What the server has answered.
+pub(super) type Answered = Result<Answer, Fault>;
+
+impl Turns {
+    pub(super) fn new(settings: TurnSettings, known: Arc<Known>) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            known,
+            state: Mutex::default(),
+            changes: watch::Sender::new(0),
+        })
+    }
+
+    /// How the turns are taken.
+    pub fn settings(&self) -> &TurnSettings {
+        &self.settings
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn has_changed(&self) {
+        self.changes.send_modify(|it| *it += 1);
+    }
+
+    /// From now on, until [`hush`](Self::hush), what comes is nobody's: no request is under way.
+    pub fn listen(&self) {
+        self.state().listens = true;
+    }
+
+    /// What comes from now on teaches nothing.
+    pub fn hush(&self) {
+        self.state().listens = false;
+    }
+
+    /// How long a statement that has arrived is held before it is told whose it is. None if it is
+    /// told at once.
+    fn before_it_is_told(&self) -> Option<Duration> {
+        let state = self.state();
+        let seats = state.seats.as_ref()?;
+        if !self.known.learns() {
+            return seats.has_one_outside().then_some(LEARNING);
+        }
+        let mover = seats.turn.or_else(|| seats.only_one_under_way());
+        let is_one_of_the_last = mover.is_some_and(|client| {
+            let sent = seats.seats.get(&client).map(|it| it.sent.len());
+            sent.is_some_and(|it| self.known.is_one_of_the_last(client, it))
+        });
+        Some(if is_one_of_the_last {
+            LEARNING_THE_LAST
+        } else {
+            LEARNING
+        })
+    }
+
+    /// The statements of a connection are not seen any more. Before the first run that may be one
+    /// that serves no request.
+    pub(super) fn loses_sight(&self, why: &str) {
+        let mut state = self.state();
+        if state.runs > 0 {
+            state.unseen = Some(why.to_owned());
+        }
+        if let Some(seats) = &state.seats {
+            seats.disturb();
+        }
+    }
+
+    /// Why statements of the application are not seen any more. None if they are.
+    pub fn unseen(&self) -> Option<String> {
+        self.state().unseen.clone()
+    }
+
+    /// Whether no run is under way, and nothing is learnt: then a statement costs next to nothing.
+    fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.seats.is_none() && !state.listens
+    }
+
+    /// What statements touch is read by this reader.
+    pub fn read_with(&self, reader: Option<Arc<StatementReader>>) {
+        self.state().reader = reader;
+    }
+
+    /// What is held of this run goes on.
+    pub(super) fn end_run(&self, run: u64) {
+        let seats = self.state().seats.take_if(|it| it.number == run);
+        if let Some(seats) = seats {
+            seats.over.cancel();
+        }
+        self.has_changed();
+    }
+
+    /// Holds a statement until the scheduler lets it go.
+    pub(super) async fn arrive(self: &Arc<Self>, link: &mut Link, arrived: Arrived) -> Turn {
+        self.until_not_held().await;
+        if self.is_idle() {
+            return Turn::Passes;
+        }
+        let came = Instant::now();
+        let shape = arrived.statement.shape(self.settings.flavour);
+        if let Some(pause) = self.before_it_is_told() {
+            sleep(pause).await;
+        }
+        let Some(under_way) = self.claim(link, &arrived.statement, &shape, came) else {
+            return Turn::Passes;
+        };
+        if under_way.has_a_letter {
+            self.hold(link, under_way, arrived, &shape).await
+        } else {
+            Turn::Besides(Besides {
+                step: self.step(link, under_way.run, &arrived, &shape, false),
+                under_way,
+                started: Instant::now(),
+            })
+        }
+    }
+
+    /// Decides whose it is. None if it passes.
+    fn claim(
+        self: &Arc<Self>,
+        link: &mut Link,
+        statement: &UserStatement,
+        shape: &str,
+        came: Instant,
+    ) -> Option<UnderWay> {
+        let known = &*self.known;
+        let mut state = self.state();
+        let (listens, is_asked) = (state.listens, state.is_asked);
+        let Some(seats) = &mut state.seats else {
+            if listens {
+                known.hear(shape);
+            }
+            return None;
+        };
+        if seats.have_all_ended() {
+            if !is_asked {
+                // It is late. No run after this one takes it for another's.
+                known.learn_late(shape);
+            }
+            return None;
+        }
+        let run = seats.number;
+        // An application may have given a connection back with its transaction open.
+        let of_transaction = link.owner(run).filter(|it| seats.may_still_send(*it));
+        let owner = of_transaction.unwrap_or_else(|| seats.owner(known, shape));
+        let client = match owner {
+            Owner::Client(client) => client,
+            Owner::Nobody => {
+                known.note_stranger(shape);
+                link.belongs_to(run, owner);
+                return None;
+            }
+            Owner::Unclear => {
+                tracing::debug!(shape, "it cannot be told whose statement this is");
+                known.note_unclear();
+                seats.disturb();
+                return None;
+            }
+        };
+        if link.begins(statement) && known.is_of_a_stranger(shape) && of_transaction.is_none() {
+            // The next statement on this connection tells whose transaction it is.
+            return None;
+        }
+        link.belongs_to(run, owner);
+        let ended_before = seats.seats.values().any(|it| it.phase == Phase::Ended);
+        let seat = seats.seats.get_mut(&client)?;
+        let gate = seat.gate.clone()?;
+        if seat.sent.is_empty() && seat.phase == Phase::MayMove && ended_before {
+            known.note_one_at_a_time();
+        }
+        seat.sent.push(shape.to_owned());
+        if seat.is_answered {
+            seat.tail.push(shape.to_owned());
+        }
+        seat.signs += 1;
+        seat.quiet = 0;
+        if statement.is_several(self.settings.flavour) {
+            known.note_several();
+        }
+        let came_before_an_answer = seat.last_answer.is_some_and(|it| came < it);
+        let overlaps = came_before_an_answer || seat.queue.try_lock().is_err();
+        let has_a_letter = !link.is_local(statement);
+        if !has_a_letter {
+            seat.besides += 1;
+        } else if overlaps && !known.overlaps() {
+            known.learn_overlap();
+            if !known.learns() {
+                gate.disturbed();
+            }
+        }
+        if known.learns() {
+            known.learn(client, &seat.sent, &seat.tail);
+        }
+        Some(UnderWay {
+            turns: Arc::clone(self),
+            client,
+            run,
+            gate,
+            has_a_letter,
+            is_done: false,
+        })
+    }
+
+    /// Waits for the client's other statements and for the scheduler.
+    async fn hold(
+        self: &Arc<Self>,
+        link: &mut Link,
+        under_way: UnderWay,
+        arrived: Arrived,
+        shape: &str,
+    ) -> Turn {
+        let (client, run) = (under_way.client, under_way.run);
+        let known = self.of_seat(client, run, |seats| {
+            let queue = Arc::clone(&seats.seats.get(&client)?.queue);
+            Some((queue, seats.over.clone()))
+        });
+        let Some((queue, over)) = known else {
+            under_way.done();
+            return Turn::Passes;
+        };
+        let let_go = async {
+            let queue = queue.lock_owned().await;
+            self.wait_until_quiet(client, run).await;
+            self.of_seat(client, run, |seats| {
+                if seats.turn == Some(client) {
+                    seats.turn = None;
+                }
+                let seat = seats.seats.get_mut(&client)?;
+                seat.phase = Phase::AtAStep;
+                seat.signs += 1;
+                Some(())
+            });
+            self.has_changed();
+            let step = self.step(link, run, &arrived, shape, true);
+            under_way.gate.connected(Some(link.id));
+            under_way.gate.before(&step).await;
+            (queue, step)
+        };
+        tokio::select! {
+            (queue, step) = let_go => Turn::Step(Box::new(StepTurn {
+                under_way,
+                over,
+                statement: arrived.statement,
+                step,
+                started: Instant::now(),
+                queue,
+            })),
+            () = over.cancelled() => {
+                under_way.done();
+                Turn::Passes
+            }
+        }
+    }
+
+    /// Waits until the client has sent all that it sends at once, if it is known to do so.
+    async fn wait_until_quiet(&self, client: Client, run: u64) {
+        let signs = || {
+            let state = self.state();
+            let seats = state.seats.as_ref().filter(|it| it.number == run)?;
+            let signs = seats.seats.get(&client).map(|it| it.signs);
+            signs.filter(|_| self.known.overlaps())
+        };
+        while let Some(before) = signs() {
+            sleep(QUIET).await;
+            if signs() == Some(before) {
+                return;
+            }
+        }
+    }
+
+    /// Changes something of a run that is not over. None if it is.
+    pub(super) fn of_seat<T>(
+        &self,
+        client: Client,
+        run: u64,
+        change: impl FnOnce(&mut Seats) -> Option<T>,
+    ) -> Option<T> {
+        let mut state = self.state();
+        let seats = state.seats.as_mut().filter(|it| it.number == run)?;
+        seats.seats.contains_key(&client).then_some(())?;
+        change(seats)
+    }
+
+    fn step(
+        &self,
+        link: &mut Link,
+        run: u64,
+        arrived: &Arrived,
+        shape: &str,
+        has_a_letter: bool,
+    ) -> Step {
+        let statement = &arrived.statement;
+        let flavour = self.settings.flavour;
+        let sql = if self.settings.hides_values {
+            shape.to_owned()
+        } else {
+            arrived.shown.clone()
+        };
+        let reader = self.state().reader.clone();
+        let watched = self.settings.commits_are_watched;
+        let footprint =
+            has_a_letter.then(|| link.touches(run, reader.as_ref(), watched, statement));
+        Step {
+            action: statement.kind.action(),
+            label: statement.keyword(flavour).into(),
+            sql: Some(sql.into()),
+            args: Vec::new(),
+            effect: link.effect(statement),
+            footprint: footprint.flatten(),
+            at: None,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The applications of all lanes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::lane::LaneApplication;
+use super::plan::{ApplicationPlan, Probe};
+use super::tables::tidy_up;
+use super::visit::RequestClient;
+use crate::engine::{Database, StatementReader};
+use crate::proxy::{Known, TurnSettings};
+
+/// The applications of all lanes, each with a proxy and a beginning of its own. They share what
+/// warm-up runs have taught.
+#[derive(Debug, Default)]
+pub(in crate::scenarios) struct Applications {
+    lanes: Mutex<HashMap<String, Arc<LaneApplication>>>,
+    known: Arc<Known>,
+}
+
+impl Applications {
+    /// The application of this lane. None if it was not opened yet.
+    pub(super) async fn of(&self, database: &Database) -> Option<Arc<LaneApplication>> {
+        self.lanes.lock().await.get(&database.place_key()).cloned()
+    }
+
+    /// Whether the application of this lane was opened.
+    pub(in crate::scenarios) async fn has(&self, database: &Database) -> bool {
+        self.of(database).await.is_some()
+    }
+
+    /// Brings back and drops what a run of Racy that was killed has left in this database.
+    pub(in crate::scenarios) async fn tidy_up(&self, database: &Database) -> Result<(), String> {
+        tidy_up(database).await
+    }
+
+    /// Opens the application of this lane, whose database the set-up has just made.
+    pub(in crate::scenarios) async fn open(
+        &self,
+        plan: &ApplicationPlan,
+        clients: &[Option<Arc<RequestClient>>],
+        database: &Database,
+        settings: TurnSettings,
+    ) -> Result<(), String> {
+        let known = Arc::clone(&self.known);
+        let lane = LaneApplication::open(plan, clients, database, settings, known).await?;
+        let key = database.place_key();
+        self.lanes.lock().await.insert(key, Arc::new(lane));
+        Ok(())
+    }
+
+    /// What the statements of this lane's application touch is read by this reader.
+    pub(in crate::scenarios) async fn read_with(
+        &self,
+        database: &Database,
+        reader: Option<Arc<StatementReader>>,
+    ) {
+        if let Some(lane) = self.of(database).await {
+            lane.proxy.turns().read_with(reader);
+        }
+    }
+
+    /// Brings the application of this lane, and its tables, back to their beginning.
+    pub(in crate::scenarios) async fn restore(
+        &self,
+        plan: &ApplicationPlan,
+        database: &Database,
+    ) -> Result<(), String> {
+        match self.of(database).await {
+            Some(lane) => lane.restore(plan, database).await,
+            None => Err("the application was not started".to_owned()),
+        }
+    }
+
+    /// What warm-up runs have taught.
+    pub(in crate::scenarios) fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// Why no statement comes through the proxy of this lane. None if some do.
+    pub(in crate::scenarios) async fn why_nothing_comes(
+        &self,
+        database: &Database,
+    ) -> Option<String> {
+        self.of(database).await?.why_nothing_comes()
+    }
+
+    /// Whether the application of this lane answers this.
+    pub(in crate::scenarios) async fn holds(
+        &self,
+        probe: &Probe,
+        database: &Database,
+    ) -> Result<bool, String> {
+        match self.of(database).await {
+            Some(lane) => lane.holds(probe).await,
+            None => Err("the application was not started".to_owned()),
+        }
+    }
+
+    /// What there is to say of the connections of all lanes.
+    pub(in crate::scenarios) fn remarks(&self) -> Vec<String> {
+        // After the search the lock is free.
+        let Ok(lanes) = self.lanes.try_lock() else {
+            return Vec::new();
+        };
+        let mut remarks: Vec<_> = lanes.values().flat_map(|it| it.proxy.remarks()).collect();
+        remarks.sort();
+        remarks.dedup();
+        remarks
+    }
+
+    /// Ends the application of this lane, with its proxy, and drops the copies of its tables.
+    pub(in crate::scenarios) async fn close(&self, database: &Database) -> Result<(), String> {
+        let lane = self.lanes.lock().await.remove(&database.place_key());
+        match lane {
+            Some(lane) => lane.close(database).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! The application of one lane: its proxy, its process, its clients' visits, and its beginning.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::answered::{Answered, beginning_of};
+use super::http;
+use super::plan::{ApplicationPlan, Probe, Restoring, Runs};
+use super::process::Process;
+use super::request::RequestPlan;
+use super::start::{Start, free_port};
+use super::tables::{bring_back, cannot_be_restored};
+use super::visit::{RequestClient, Visit};
+use crate::engine::{Copies, Database};
+use crate::proxy::{Known, Proxy, TurnSettings};
+
+/// How long it is listened for statements of nobody before the first run.
+const LISTENS_FOR: Duration = Duration::from_millis(1_500);
+
+/// How long requests of a run that is over may take to be answered.
+const REST_WITHIN: Duration = Duration::from_secs(20);
+
+/// How often all requests are sent freely before anything is counted.
+const WARM_UPS: usize = 4;
+
+/// How long requests that are not held may take.
+const WARM_UP_WITHIN: Duration = Duration::from_secs(60);
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The application of one lane.
+#[derive(Debug)]
+pub(super) struct LaneApplication {
+    pub(super) proxy: Proxy,
+    base_url: String,
+    process: Mutex<Option<Process>>,
+    /// What starts it again. None if it ran already.
+    start: Option<Start>,
+    /// One for each client that sends a request. None for the others.
+    visits: Vec<Option<Visit>>,
+    copies: Mutex<Option<Copies>>,
+    /// The racing requests that are not answered yet.
+    pub(super) under_way: Arc<AtomicUsize>,
+}
+
+impl LaneApplication {
+    /// Starts the application on this database, sends the `before` requests, and copies the tables.
+    ///
+    /// # Errors
+    /// What went wrong, in words for the author of the file.
+    pub(super) async fn open(
+        plan: &ApplicationPlan,
+        clients: &[Option<Arc<RequestClient>>],
+        database: &Database,
+        settings: TurnSettings,
+        known: Arc<Known>,
+    ) -> Result<Self, String> {
+        let upstream = database.upstream()?;
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listen = plan.listen.unwrap_or(free);
+        let proxy = Proxy::open(
+            listen,
+            upstream.server.clone(),
+            Some(upstream.database.clone()),
+            settings,
+            known,
+        )
+        .await;
+        let proxy = proxy.map_err(|error| {
+            format!("the proxy cannot listen on {listen}: {error}; `listen` names another address")
+        })?;
+        let (base_url, start) = match &plan.runs {
+            Runs::Already(url) => (url.clone(), None),
+            Runs::Started(launch) => {
+                let port = free_port().map_err(|error| format!("no port is free: {error}"))?;
+                let start = Start::of(launch, port, proxy.address(), &upstream)?;
+                start
+                    .prepare(launch, port, proxy.address(), &upstream)
+                    .await?;
+                (format!("http://127.0.0.1:{port}"), Some(start))
+            }
+        };
+        let mut lane = Self {
+            proxy,
+            base_url,
+            process: Mutex::new(None),
+            start,
+            visits: Vec::new(),
+            copies: Mutex::new(None),
+            under_way: Arc::default(),
+        };
+        lane.start(plan).await?;
+        for (index, client) in clients.iter().enumerate() {
+            let visit = match client {
+                None => None,
+                Some(client) => Some(
+                    Visit::begin(client, index + 1, &lane.base_url)
+                        .await
+                        .map_err(|error| format!("client {}: {error}", letter(index)))?,
+                ),
+            };
+            lane.visits.push(visit);
+        }
+        lane.must_not_be_turned_away()?;
+        lane.proxy.roll_back_what_is_open().await;
+        if !matches!(plan.restore, Restoring::Sql(_)) {
+            let taken = Copies::take(database).await;
+            let taken = taken.map_err(|error| cannot_be_restored(&error))?;
+            *lane.copies.lock().await = Some(taken);
+        }
+        match lane.settle_in(plan, clients, database).await {
+            Ok(()) => Ok(lane),
+            Err(why) => {
+                let closed = lane.close(database).await;
+                Err(closed
+                    .err()
+                    .map_or(why.clone(), |error| format!("{why}. And {error}")))
+            }
+        }
+    }
+
+    /// Warms up, and listens for statements of nobody.
+    async fn settle_in(
+        &self,
+        plan: &ApplicationPlan,
+        clients: &[Option<Arc<RequestClient>>],
+        database: &Database,
+    ) -> Result<(), String> {
+        for _ in 0..WARM_UPS {
+            self.warm_up(clients).await?;
+            self.restore(plan, database).await?;
+        }
+        // What a request of the warm-up sends late is no statement of nobody.
+        sleep(2 * self.proxy.turns().settings().settle).await;
+        self.restore(plan, database).await?;
+        self.proxy.turns().listen();
+        sleep(LISTENS_FOR).await;
+        self.proxy.turns().hush();
+        Ok(())
+    }
+
+    /// Sends all racing requests at once and lets them run freely, so that workers are there and
+    /// pools have their connections before anything is counted. What is answered does not matter.
+    async fn warm_up(&self, clients: &[Option<Arc<RequestClient>>]) -> Result<(), String> {
+        let sent = clients.iter().enumerate().filter_map(|(index, client)| {
+            let client = client.as_ref()?;
+            Some(self.race(client, index))
+        });
+        match timeout(WARM_UP_WITHIN, join_all(sent)).await {
+            Ok(_) => Ok(()),
+            Err(_elapsed) => Err(format!(
+                "the requests are not answered within {} s if they are sent at once, without Racy \
+                 holding anything: they may block each other{}",
+                WARM_UP_WITHIN.as_secs(),
+                self.end_of_log().await
+            )),
+        }
+    }
+
+    async fn end_of_log(&self) -> String {
+        let process = self.process.lock().await;
+        process
+            .as_ref()
+            .map(Process::end_of_log)
+            .unwrap_or_default()
+    }
+
+    /// Starts the application, if it is not there already, and waits until it is ready.
+    async fn start(&self, plan: &ApplicationPlan) -> Result<(), String> {
+        let mut process = match &self.start {
+            Some(start) => Some(Process::start(&start.words, &start.folder, &start.env)?),
+            None => None,
+        };
+        let deadline = Instant::now() + plan.ready_within;
+        let path = plan.ready.as_deref().unwrap_or("/");
+        let url = format!("{}{path}", self.base_url);
+        let client = http::client()?;
+        let mut last = "no answer in time".to_owned();
+        let is_ready = loop {
+            if let Some(process) = &mut process
+                && let Some(status) = process.ended()
+            {
+                return Err(format!("the application: {}", process.ended_with(status)));
+            }
+            last = match timeout_at(deadline, client.get(&url).send()).await {
+                Err(_elapsed) => last,
+                Ok(Ok(_)) if plan.ready.is_none() => break true,
+                Ok(Ok(answer)) if answer.status().as_u16() < 400 => break true,
+                Ok(Ok(answer)) => {
+                    let status = answer.status();
+                    let body = answer.text().await.unwrap_or_default();
+                    format!("it answers {status}{}", beginning_of(&body))
+                }
+                Ok(Err(_)) => "nothing listens there".to_owned(),
+            };
+            if Instant::now() >= deadline {
+                break false;
+            }
+            sleep(PAUSE * 4).await;
+        };
+        if !is_ready {
+            return Err(self.is_not_ready(plan, &url, &last, process.as_ref()));
+        }
+        *self.process.lock().await = process;
+        Ok(())
+    }
+
+    fn is_not_ready(
+        &self,
+        plan: &ApplicationPlan,
+        url: &str,
+        last: &str,
+        process: Option<&Process>,
+    ) -> String {
+        let seconds = plan.ready_within.as_secs();
+        let hint = match process {
+            Some(_) => {
+                "It has to listen on the port {app_port}, e.g. \"--bind\", \
+                        \"127.0.0.1:{app_port}\""
+            }
+            None => "`base_url` says where it runs: start it first, or give a `command`",
+        };
+        let refused = self.proxy.refusals();
+        let refused = refused.first().map(|why| {
+            format!("\nThe proxy has turned its connection to the database away: {why}")
+        });
+        let log = process.map(Process::end_of_log).unwrap_or_default();
+        format!(
+            "the application is not ready after {seconds} s: {url}: {last}. {hint}{}{log}",
+            refused.unwrap_or_default()
+        )
+    }
+
+    /// The application must have got in, if it has tried.
+    fn must_not_be_turned_away(&self) -> Result<(), String> {
+        match (self.proxy.connections(), self.proxy.refusals().first()) {
+            (0, Some(why)) => Err(format!(
+                "the application's connection to the database was turned away: {why}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is to be said of runs in which no statement came through the proxy. None if some did.
+    pub(super) fn why_nothing_comes(&self) -> Option<String> {
+        if self.proxy.connections() > 0 {
+            return None;
+        }
+        // A pool that opens its connections late was not seen before.
+        if let Err(why) = self.must_not_be_turned_away() {
+            return Some(why);
+        }
+        let tries = self.proxy.tries();
+        if tries > 0 {
+            return Some(format!(
+                "the application has connected to the proxy {tries} times, and never got in. Its own log \
+                 says why. Most often it wants TLS or, because there is none, the server's RSA key: \
+                 allowPublicKeyRetrieval=true (Connector/J), --get-server-public-key (libmysqlclient)"
+            ));
+        }
+        Some({
+            let address = self.proxy.address();
+            format!(
+                "the application is not pointed at the proxy: it has answered requests, and nothing has \
+                 connected to {address}. Its settings have to say that its database is there: {{db_host}} \
+                 is {}, {{db_port}} is {}. Or its answers need no database, because something is missing \
+                 in `before`, such as a login",
+                address.ip(),
+                address.port()
+            )
+        })
+    }
+
+    /// Brings it back to its beginning.
+    pub(super) async fn restore(
+        &self,
+        plan: &ApplicationPlan,
+        database: &Database,
+    ) -> Result<(), String> {
+        self.until_at_rest().await?;
+        if matches!(plan.restore, Restoring::Restart) {
+            self.end().await;
+        }
+        // A connection whose statement is held takes no order, so this comes first.
+        self.proxy.roll_back_what_is_open().await;
+        // Until the tables are back, what the application sends by itself waits.
+        let held = self.proxy.turns().hold_everything().await;
+        match (&plan.restore, &*self.copies.lock().await) {
+            (Restoring::Sql(sql), _) => {
+                let restored = database.run_apart(sql).await;
+                restored.map_err(|fault| format!("`restore`: {fault}"))?;
+            }
+            (_, Some(copies)) => bring_back(copies, database).await?,
+            (_, None) => {}
+        }
+        drop(held);
+        match &plan.restore {
+            Restoring::Request(request) => self.ask_to_restore(request).await,
+            Restoring::Restart => self.start(plan).await,
+            Restoring::Copies | Restoring::Sql(_) => Ok(()),
+        }
+    }
+
+    async fn ask_to_restore(&self, request: &RequestPlan) -> Result<(), String> {
+        let sent = request.with(&http::client()?, &self.base_url, &|_| None);
+        let sent = sent.map_err(|unfit| format!("`restore`: {unfit}"))?;
+        match http::answer_to(sent).await {
+            Ok(answer) if request.statuses.contain(answer.status) => Ok(()),
+            Ok(answer) => Err(format!("`restore` was answered {}", answer.status)),
+            Err(error) => Err(format!("`restore`: {error}")),
+        }
+    }
+
+    /// Waits until the requests of the last run are answered: a run may be broken off.
+    async fn until_at_rest(&self) -> Result<(), String> {
+        let deadline = Instant::now() + REST_WITHIN;
+        while self.under_way.load(Ordering::Relaxed) > 0 {
+            if Instant::now() > deadline {
+                return Err(format!(
+                    "a request of an earlier run was not answered within {} s",
+                    REST_WITHIN.as_secs()
+                ));
+            }
+            sleep(PAUSE).await;
+        }
+        if let Some(process) = self.process.lock().await.as_mut()
+            && let Some(status) = process.ended()
+        {
+            return Err(format!("the application: {}", process.ended_with(status)));
+        }
+        Ok(())
+    }
+
+    /// Why a request got no answer: the end of the application says more than that of a connection.
+    pub(super) async fn why_no_answer(&self, why: String) -> String {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while let Some(process) = self.process.lock().await.as_mut()
+            && Instant::now() < deadline
+        {
+            if let Some(status) = process.ended() {
+                return format!("the application: {}", process.ended_with(status));
+            }
+            sleep(PAUSE).await;
+        }
+        why
+    }
+
+    /// Sends the racing request of the client with this index.
+    pub(super) async fn race(
+        &self,
+        client: &RequestClient,
+        index: usize,
+    ) -> Result<Answered, String> {
+        match self.visits.get(index).and_then(Option::as_ref) {
+            Some(visit) => visit.race(&client.request).await,
+            None => Err("this client has not visited the application".to_owned()),
+        }
+    }
+
+    /// A few words that name the request of the client with this index.
+    pub(super) fn in_words(&self, client: &RequestClient, index: usize) -> String {
+        let visit = self.visits.get(index).and_then(Option::as_ref);
+        let words = visit.map(|it| it.in_words(&client.request));
+        words.unwrap_or_default()
+    }
+
+    /// Whether the application answers this.
+    pub(super) async fn holds(&self, probe: &Probe) -> Result<bool, String> {
+        let _asked = self.proxy.turns().ask();
+        let url = format!("{}{}", self.base_url, probe.path);
+        let answer = http::answer_to(http::client()?.get(&url)).await;
+        let answer = answer.map_err(|error| format!("GET {}: {error}", probe.path))?;
+        if !answer.status.is_success() {
+            let (status, begin) = (answer.status, answer.beginning());
+            return Err(format!("GET {} was answered {status}{begin}", probe.path));
+        }
+        let value: serde_json::Value = serde_json::from_str(&answer.body)
+            .map_err(|error| format!("GET {}: the answer is no JSON: {error}", probe.path))?;
+        match value.pointer(&probe.pointer) {
+            Some(value) => Ok(*value == probe.equals),
+            None => Err(format!(
+                "GET {}: the answer has nothing at {:?}",
+                probe.path, probe.pointer
+            )),
+        }
+    }
+
+    /// Ends the process.
+    pub(super) async fn end(&self) {
+        let process = self.process.lock().await.take();
+        let ended = tokio::task::spawn_blocking(move || drop(process)).await;
+        if let Err(error) = ended {
+            tracing::warn!(%error, "the application's end cannot be waited for");
+        }
+    }
+
+    /// Ends the application, and drops the copies of the tables.
+    pub(super) async fn close(&self, database: &Database) -> Result<(), String> {
+        self.end().await;
+        let copies = self.copies.lock().await.take();
+        match copies {
+            Some(copies) => {
+                // A database with other users is left as it was found.
+                let back = bring_back(&copies, database).await;
+                let dropped = copies.drop(database).await;
+                back.and(dropped.map_err(|error| error.to_string()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn letter(index: usize) -> String {
+    let client = crate::explore::Client::first(index + 1).last();
+    client.map(|it| it.to_string()).unwrap_or_default()
+}

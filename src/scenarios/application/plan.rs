@@ -1,0 +1,313 @@
+//! What a file says of its application and of the clients that send it requests, parsed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::Url;
+use toml::Spanned;
+
+use super::file::{AnswerTable, ApplicationTable, ProbeTable, RequestTable, RestoreTable};
+use super::pattern::Pattern;
+use super::request::{Patterns, RequestPlan};
+use super::status::Acknowledged;
+use super::visit::RequestClient;
+use crate::scenarios::place::{FileError, SourceFile};
+
+/// The names that have a value in `env`.
+const PLACES: [&str; 7] = [
+    "app_port",
+    "db_host",
+    "db_port",
+    "db_name",
+    "db_user",
+    "db_password",
+    "db_url",
+];
+
+/// Those of them that have a value in `command` and `prepare` as well. Everybody on this machine
+/// can read a program's arguments.
+const PLACES_FOR_ALL_TO_READ: [&str; 5] = ["app_port", "db_host", "db_port", "db_name", "db_user"];
+
+/// The longest wait for an application that starts.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// An application, as a file describes it.
+#[derive(Debug)]
+pub(in crate::scenarios) struct ApplicationPlan {
+    pub(super) runs: Runs,
+    /// Where the proxy listens. None if any free port of 127.0.0.1 will do.
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) restore: Restoring,
+    /// The path of an answer that says that it is ready. None if any answer does.
+    pub(super) ready: Option<String>,
+    pub(super) ready_within: Duration,
+}
+
+/// Who runs the application.
+#[derive(Debug)]
+pub(super) enum Runs {
+    /// The lab starts it.
+    Started(Launch),
+    /// It runs already, at this address.
+    Already(String),
+}
+
+/// How an application is started.
+#[derive(Debug)]
+pub(super) struct Launch {
+    pub(super) command: Vec<Pattern>,
+    pub(super) directory: PathBuf,
+    pub(super) env: Vec<(String, Pattern)>,
+    pub(super) prepare: Vec<Vec<Pattern>>,
+}
+
+/// What brings the application back to its beginning.
+#[derive(Debug)]
+pub(super) enum Restoring {
+    /// The tables come back from copies.
+    Copies,
+    /// The tables come back from copies, and the application is started again.
+    Restart,
+    /// These statements bring the tables back.
+    Sql(String),
+    /// The tables come back from copies, and this request is sent.
+    Request(Box<RequestPlan>),
+}
+
+impl ApplicationPlan {
+    /// Reads what a file says. Its folders are seen from the file's own.
+    pub(in crate::scenarios) fn read(
+        source: SourceFile<'_>,
+        table: &Spanned<ApplicationTable>,
+    ) -> Result<Self, FileError> {
+        let at = table.span().start;
+        let application = table.get_ref();
+        let runs = match (&application.command, &application.base_url) {
+            (Some(command), None) => Runs::Started(launch(source, application, command)?),
+            (None, Some(url)) => Runs::Already(base_url(source, url)?),
+            _ => {
+                let message = "an application has either a `command` that starts it, or a `base_url` \
+                               where it runs already";
+                return Err(source.mistake(at, message));
+            }
+        };
+        let is_started = matches!(runs, Runs::Started(_));
+        if !is_started && !application.prepare.is_empty() {
+            let message = "`prepare` is for an application with a `command`";
+            return Err(source.mistake(at, message));
+        }
+        if !is_started && application.listen.is_none() {
+            let message = "with `base_url`, `listen` says where the proxy is that the application \
+                           connects to, e.g. listen = \"127.0.0.1:3307\"";
+            return Err(source.mistake(at, message));
+        }
+        Ok(Self {
+            restore: restoring(source, application.restore.as_ref(), is_started)?,
+            runs,
+            listen: listen(source, application.listen.as_ref())?,
+            ready: application.ready.clone(),
+            ready_within: application
+                .ready_within
+                .map_or(READY_WITHIN, |it| Duration::from_secs(it.into())),
+        })
+    }
+}
+
+impl ApplicationPlan {
+    /// Whether it is not the lab that starts it.
+    pub(in crate::scenarios) fn runs_already(&self) -> bool {
+        matches!(self.runs, Runs::Already(_))
+    }
+}
+
+fn launch(
+    source: SourceFile<'_>,
+    table: &ApplicationTable,
+    command: &Spanned<Vec<String>>,
+) -> Result<Launch, FileError> {
+    let patterns = Patterns {
+        source,
+        known: &PLACES,
+    };
+    let env = table.env.iter();
+    let env = env.map(|(name, value)| Ok((name.clone(), patterns.read(value)?)));
+    let folder = Path::new(source.name).parent().unwrap_or(Path::new(""));
+    let directory = folder.join(table.directory.as_deref().unwrap_or("."));
+    Ok(Launch {
+        command: words(source, command)?,
+        directory,
+        env: env.collect::<Result<_, _>>()?,
+        prepare: table
+            .prepare
+            .iter()
+            .map(|it| words(source, it))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// A program and its arguments.
+fn words(
+    source: SourceFile<'_>,
+    command: &Spanned<Vec<String>>,
+) -> Result<Vec<Pattern>, FileError> {
+    let at = command.span().start;
+    if command.get_ref().is_empty() {
+        let message = "a command has a program, and perhaps arguments: [\"node\", \"server.js\"]";
+        return Err(source.mistake(at, message));
+    }
+    let read = |word: &String| {
+        let pattern = Pattern::parse(word);
+        let pattern = pattern.map_err(|error| source.mistake(at, error.message))?;
+        let unknown = pattern
+            .names()
+            .find(|name| !PLACES_FOR_ALL_TO_READ.contains(name));
+        let message = unknown.map(|name| {
+            let secret = if PLACES.contains(&name) {
+                ". A password belongs in `env`: arguments can be read by everybody on this machine"
+            } else {
+                ""
+            };
+            let known = in_braces(&PLACES_FOR_ALL_TO_READ);
+            format!("{{{name}}} has no value here; there are {known}{secret}")
+        });
+        match message {
+            None => Ok(pattern),
+            Some(message) => Err(source.mistake(at, message)),
+        }
+    };
+    command.get_ref().iter().map(read).collect()
+}
+
+fn in_braces(names: &[&str]) -> String {
+    let names: Vec<_> = names.iter().map(|it| format!("{{{it}}}")).collect();
+    names.join(", ")
+}
+
+fn base_url(source: SourceFile<'_>, url: &Spanned<String>) -> Result<String, FileError> {
+    let text = url.get_ref().trim_end_matches('/');
+    let read = Url::parse(text).ok();
+    let is_http = read.is_some_and(|it| it.scheme() == "http" && it.has_host());
+    if is_http {
+        Ok(text.to_owned())
+    } else {
+        let message = format!("{text:?} is no address of an application: http://127.0.0.1:8000");
+        Err(source.mistake(url.span().start, message))
+    }
+}
+
+fn listen(
+    source: SourceFile<'_>,
+    listen: Option<&Spanned<String>>,
+) -> Result<Option<SocketAddr>, FileError> {
+    let Some(listen) = listen else {
+        return Ok(None);
+    };
+    match listen.get_ref().parse() {
+        Ok(address) => Ok(Some(address)),
+        Err(_) => {
+            let message = format!(
+                "{:?} is no address to listen on: an IP address and a port, e.g. 127.0.0.1:3307",
+                listen.get_ref()
+            );
+            Err(source.mistake(listen.span().start, message))
+        }
+    }
+}
+
+fn restoring(
+    source: SourceFile<'_>,
+    restore: Option<&Spanned<RestoreTable>>,
+    is_started: bool,
+) -> Result<Restoring, FileError> {
+    let Some(restore) = restore else {
+        return Ok(Restoring::Copies);
+    };
+    match restore.get_ref() {
+        RestoreTable::Request(request) => {
+            let request = RequestPlan::read(source, request, &[])?;
+            Ok(Restoring::Request(Box::new(request)))
+        }
+        RestoreTable::Text(text) => match text.trim() {
+            "auto" => Ok(Restoring::Copies),
+            "restart" if is_started => Ok(Restoring::Restart),
+            "restart" => {
+                let message = "an application that is not started here cannot be restarted: \
+                               \"auto\", SQL, or a request to it";
+                Err(source.mistake(restore.span().start, message))
+            }
+            sql if sql.contains(char::is_whitespace) => Ok(Restoring::Sql(sql.to_owned())),
+            other => {
+                let message = format!(
+                    "{other:?} brings nothing back: \"auto\", \"restart\", SQL, or a request"
+                );
+                Err(source.mistake(restore.span().start, message))
+            }
+        },
+    }
+}
+
+impl RequestClient {
+    /// Reads what a file says of a client that sends a request.
+    pub(in crate::scenarios) fn read(
+        source: SourceFile<'_>,
+        before: &[RequestTable],
+        request: &RequestTable,
+        acknowledged: Option<&AnswerTable>,
+    ) -> Result<Self, FileError> {
+        let mut known = vec!["n".to_owned()];
+        let mut sent = Vec::new();
+        for request in before {
+            let names: Vec<_> = known.iter().map(String::as_str).collect();
+            let read = RequestPlan::read(source, request, &names)?;
+            let captured: Vec<_> = read.captured_names().map(str::to_owned).collect();
+            known.extend(captured);
+            sent.push(read);
+        }
+        let names: Vec<_> = known.iter().map(String::as_str).collect();
+        Ok(Self {
+            before: sent,
+            request: RequestPlan::read(source, request, &names)?,
+            acknowledged: Acknowledged::read(source, acknowledged)?,
+        })
+    }
+}
+
+/// What the application must answer when all clients have come to their end.
+#[derive(Debug)]
+pub(in crate::scenarios) struct Probe {
+    pub(super) path: String,
+    pub(super) pointer: String,
+    pub(super) equals: serde_json::Value,
+}
+
+impl Probe {
+    /// Reads what a file says of a probe.
+    pub(in crate::scenarios) fn read(
+        source: SourceFile<'_>,
+        table: &ProbeTable,
+    ) -> Result<Self, FileError> {
+        let pointer = table.pointer.as_ref();
+        if let Some(pointer) = pointer.filter(|it| {
+            let text = it.get_ref();
+            !text.is_empty() && !text.starts_with('/')
+        }) {
+            let message = "a JSON pointer begins with a slash: /account/balance";
+            return Err(source.mistake(pointer.span().start, message));
+        }
+        if !table.path.get_ref().starts_with('/') {
+            let message = "`path` begins with a slash: the application's address is known";
+            return Err(source.mistake(table.path.span().start, message));
+        }
+        Ok(Self {
+            path: table.path.get_ref().clone(),
+            pointer: pointer.map(|it| it.get_ref().clone()).unwrap_or_default(),
+            equals: table.equals.clone(),
+        })
+    }
+
+    /// A few words that name it.
+    pub(in crate::scenarios) fn in_words(&self) -> String {
+        format!("GET {} at {:?} = {}", self.path, self.pointer, self.equals)
+    }
+}

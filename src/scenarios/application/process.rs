@@ -1,0 +1,137 @@
+//! An application that the lab starts, and ends with all that it has started.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+const SUPERVISE: &str = include_str!("supervise.sh");
+
+/// The name of the file with what a process writes.
+const LOG: &str = "log";
+
+/// The pause between two looks at a process.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A program that runs under a supervisor. It ends when this is dropped, and when Racy ends in any
+/// way: `supervise.sh` beside this file says how.
+#[derive(Debug)]
+pub(super) struct Process {
+    supervisor: Child,
+    words: String,
+    folder: TempDir,
+}
+
+impl Process {
+    /// Starts a program in this folder. `words` are the program and its arguments.
+    ///
+    /// # Errors
+    /// Why it cannot be started, in words.
+    pub(super) fn start(
+        words: &[String],
+        folder: &Path,
+        env: &[(String, String)],
+    ) -> Result<Self, String> {
+        let shown = words.join(" ");
+        let start = || -> io::Result<Self> {
+            let private = tempfile::Builder::new()
+                .prefix("racy-application-")
+                .tempdir()?;
+            // A file rather than `sh -c`, so that a list of processes shows a name.
+            let script = private.path().join("supervise.sh");
+            File::create_new(&script)?.write_all(SUPERVISE.as_bytes())?;
+            let log = File::create_new(private.path().join(LOG))?;
+            let supervisor = Command::new("/bin/sh")
+                .arg(script)
+                .args(words)
+                .current_dir(folder)
+                .envs(env.iter().map(|(name, value)| (name, value)))
+                .stdin(Stdio::piped())
+                .stdout(log.try_clone()?)
+                .stderr(log)
+                // Ctrl-C in a terminal goes to the whole process group of the lab. The lab alone
+                // takes it, and then ends what it has started.
+                .process_group(0)
+                .spawn()?;
+            Ok(Self {
+                supervisor,
+                words: shown.clone(),
+                folder: private,
+            })
+        };
+        if !folder.is_dir() {
+            return Err(format!(
+                "{} is no folder: `{shown}` runs there",
+                folder.display()
+            ));
+        }
+        start().map_err(|error| format!("`{shown}` cannot be started: {error}"))
+    }
+
+    /// How it has ended. None while it runs.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.supervisor.try_wait().ok().flatten()
+    }
+
+    /// Waits until it has ended well.
+    ///
+    /// # Errors
+    /// How it has ended, with the end of its log.
+    pub(super) async fn must_succeed(mut self) -> Result<(), String> {
+        loop {
+            match self.ended() {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(self.ended_with(status)),
+                None => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// What is to be said of a program that has ended with this status.
+    pub(super) fn ended_with(&self, status: ExitStatus) -> String {
+        const NOT_FOUND: i32 = 127;
+        let hint = if status.code() == Some(NOT_FOUND) {
+            " (is it installed, and is the path right as seen from its folder?)"
+        } else {
+            ""
+        };
+        format!(
+            "`{}` ended with {status}{hint}{}",
+            self.words,
+            self.end_of_log()
+        )
+    }
+
+    /// The last lines that it has written, for a message.
+    pub(super) fn end_of_log(&self) -> String {
+        const LINES: usize = 15;
+        let bytes = std::fs::read(self.folder.path().join(LOG)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<_> = text.lines().collect();
+        let last = &lines[lines.len().saturating_sub(LINES)..];
+        if last.is_empty() {
+            "; it has written nothing".to_owned()
+        } else {
+            format!("; it has written:\n  {}", last.join("\n  "))
+        }
+    }
+
+    /// Ends it, and waits until it is gone.
+    pub(super) fn end(&mut self) {
+        drop(self.supervisor.stdin.take());
+        if let Err(error) = self.supervisor.wait() {
+            tracing::warn!(%error, "the end of the application cannot be waited for");
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,159 @@
+//! Mistakes in a file with an application: each is said with its line and column.
+
+use racy::scenarios::Scenario;
+
+const APPLICATION: &str = "[application]\ncommand = ['true']\n";
+
+const CLIENT: &str = "[[client]]\nrequest = { path = '/' }\n";
+
+/// What follows the file's first lines, which are `title` and `engines`, and what is said of it.
+const MISTAKES: &[(&str, &str)] = &[
+    (
+        "[application]\nready = '/'\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:3:1: an application has either a `command` that starts it, or a `base_url`",
+    ),
+    (
+        "[application]\ncommand = ['true']\nbase_url = 'http://127.0.0.1:8000'\n\
+         [[client]]\nrequest = { path = '/' }",
+        "test.toml:3:1: an application has either a `command` that starts it, or a `base_url`",
+    ),
+    (
+        "[application]\nbase_url = 'http://127.0.0.1:8000'\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:3:1: with `base_url`, `listen` says where the proxy is",
+    ),
+    (
+        "[application]\nbase_url = '127.0.0.1:8000'\nlisten = '127.0.0.1:1'\n\
+         [[client]]\nrequest = { path = '/' }",
+        "test.toml:4:12: \"127.0.0.1:8000\" is no address of an application",
+    ),
+    (
+        "[application]\ncommand = ['true']\nlisten = '3307'\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:5:10: \"3307\" is no address to listen on",
+    ),
+    (
+        "[application]\ncommand = []\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:4:11: a command has a program",
+    ),
+    (
+        "[application]\ncommand = ['node', '{port}']\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:4:11: {port} has no value here; there are {app_port}, {db_host}, {db_port}",
+    ),
+    (
+        "[application]\ncommand = ['true']\nenv = { PORT = 'on {app_port' }\n\
+         [[client]]\nrequest = { path = '/' }",
+        "test.toml:5:20: a name in braces is wanted here; `{{` is a brace",
+    ),
+    (
+        "[application]\nbase_url = 'http://127.0.0.1:8000'\nlisten = '127.0.0.1:1'\n\
+         restore = 'restart'\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:6:11: an application that is not started here cannot be restarted",
+    ),
+    (
+        "[application]\ncommand = ['true']\nrestore = 'reset'\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:5:11: \"reset\" brings nothing back",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/' }",
+        "a `request` needs an [application] that answers it",
+    ),
+];
+
+/// The same for requests: what follows the application.
+const REQUESTS: &[(&str, &str)] = &[
+    (
+        "[[client]]\nrequest = { path = 'pay' }",
+        "test.toml:6:20: `path` begins with a slash",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay/{order}' }",
+        "test.toml:6:21: {order} has no value here; there are {n}",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay', form = { id = '{n' } }",
+        "test.toml:6:43: a name in braces is wanted here",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay', method = 'post' }",
+        "test.toml:6:37: \"post\" is no method: GET, POST",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay', capture = { id = 'order.id' } }",
+        "test.toml:6:45: \"order.id\" captures nothing: json:/pointer, header:NAME",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay', capture = { id = 'json:order' } }",
+        "test.toml:6:45: \"order\" is no JSON pointer: it begins with a slash",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay', capture = { id = 'regex:id' } }",
+        "test.toml:6:45: a regular expression captures its one group",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay', capture = { id = 'regex:(' } }",
+        "test.toml:6:45: \"(\" is no expression",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay', form = { a = 'b' }, body = 'c' }",
+        "test.toml:6:20: a request has one body: `form`, `json` or `body`",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay', headers = { 'a b' = 'c' } }",
+        "\"a b\" is no name of a header",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/pay' }\nacknowledged = { status = 'fine' }",
+        "test.toml:7:27: \"fine\" is no list of statuses: 200, 2xx",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/' }\nscript = 'SELECT 1;'",
+        "test.toml:5:1: ",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/' }\n[[invariant]]\nname = 'i'\n\
+         probe = { path = '/b', pointer = 'money', equals = 1 }",
+        "test.toml:9:34: a JSON pointer begins with a slash: /account/balance",
+    ),
+    (
+        "[[client]]\nrequest = { path = '/' }\n[[invariant]]\nname = 'i'\n\
+         probe = { path = 'b', equals = 1 }",
+        "test.toml:9:18: `path` begins with a slash",
+    ),
+];
+
+fn complaint(rest: &str) -> String {
+    let text = format!("title = 'A shop'\nengines = ['mysql', 'mariadb']\n{rest}");
+    match Scenario::parse("test.toml", &text) {
+        Ok(_) => panic!("nothing is wrong with {text}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_mistake_about_an_application_has_its_place() {
+    for (rest, expected) in MISTAKES {
+        let said = complaint(rest);
+        assert!(
+            said.contains(expected),
+            "{expected:?} is not in {said}: {rest}"
+        );
+    }
+}
+
+#[test]
+fn a_mistake_in_a_request_has_its_place() {
+    for (rest, expected) in REQUESTS {
+        let said = complaint(&format!("{APPLICATION}{rest}"));
+        assert!(
+            said.contains(expected),
+            "{expected:?} is not in {said}: {rest}"
+        );
+    }
+}
+
+#[test]
+fn an_application_needs_an_engine_with_a_proxy_and_no_split_commits() {
+    let text = format!("title = 'A shop'\nengines = ['mysql', 'sqlite']\n{APPLICATION}{CLIENT}");
+    let said = Scenario::parse("test.toml", &text).unwrap_err().to_string();
+    let words = "an application can be explored on mysql and mariadb, and not on sqlite";
+    assert!(said.contains(words), "{said}");
+}

@@ -1,0 +1,210 @@
+//! What a new user gets wrong: each mistake has a message that names its cause.
+
+use super::shop::{Habits, RunningShop};
+use super::stage::{NOTHING_IS_LOST, Stage, two};
+use crate::support::TestEngine;
+
+on_engines!(
+    innodb:
+        an_application_on_another_port_is_not_ready,
+        an_application_beside_the_proxy_is_noticed,
+        a_table_that_cannot_be_restored_is_named,
+        a_client_that_insists_on_tls_is_told_apart,
+        a_missing_login_is_told_by_what_was_answered,
+        a_program_that_does_not_run_shows_its_log,
+        a_probe_that_points_at_nothing_says_so,
+        what_an_application_cannot_be_asked_for_is_said;
+);
+
+fn must_say(said: &str, words: &[&str]) {
+    for words in words {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+}
+
+/// A file with an application of this table, to which two clients send a request.
+fn started(application: &str) -> String {
+    format!(
+        "title = \"A shop\"\nengines = [\"mysql\", \"mariadb\"]\n[application]\n{application}\n{}",
+        two("/autocommit?")
+    )
+}
+
+async fn an_application_on_another_port_is_not_ready(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let elsewhere = "command = [\"sleep\", \"1000\"]\nready_within = 1";
+    let said = stage.broken(&started(elsewhere)).await;
+    let words = [
+        "the application is not ready after 1 s: http://127.0.0.1:",
+        "nothing listens there. It has to listen on the port {app_port}, e.g. \"--bind\"",
+    ];
+    must_say(&said, &words);
+}
+
+async fn an_application_beside_the_proxy_is_noticed(engine: TestEngine) {
+    let mut stage = Stage::set(engine).await;
+    let past_the_proxy = stage.url_past_the_proxy(engine);
+    stage.shop = RunningShop::start(&past_the_proxy, Habits::default()).await;
+    let said = stage.broken(&stage.two_clients("/autocommit?")).await;
+    let listen = stage.listen.address();
+    let words = [
+        "the application is not pointed at the proxy",
+        &format!("nothing has connected to {listen}"),
+        &format!("{{db_host}} is 127.0.0.1, {{db_port}} is {}", listen.port()),
+    ];
+    must_say(&said, &words);
+}
+
+async fn a_table_that_cannot_be_restored_is_named(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let text = stage.two_clients("/autocommit?").replace(
+        "CREATE TABLE deposit (id INT AUTO_INCREMENT PRIMARY KEY, amount INT NOT NULL);",
+        "CREATE TABLE deposit (id INT AUTO_INCREMENT PRIMARY KEY, amount INT) ENGINE = MyISAM;",
+    );
+    let said = stage.broken(&text).await;
+    let words = [
+        "the tables cannot be brought back to their beginning before each run",
+        "deposit",
+        "`restore` takes SQL of yours instead",
+    ];
+    must_say(&said, &words);
+}
+
+async fn a_client_that_insists_on_tls_is_told_apart(engine: TestEngine) {
+    let mut stage = Stage::set(engine).await;
+    let insists = format!("{}?ssl-mode=REQUIRED", stage.url_through_the_proxy());
+    stage.shop = RunningShop::start(&insists, Habits::default()).await;
+    let said = stage.broken(&stage.two_clients("/autocommit?")).await;
+    assert!(!said.contains("is not pointed at the proxy"), "{said}");
+    must_say(&said, &["TLS"]);
+}
+
+async fn a_missing_login_is_told_by_what_was_answered(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let answered = "client A is answered 303 See Other, to /login";
+    let without = format!("{}{NOTHING_IS_LOST}", two("/members/deposit?"));
+    let said = stage.broken(&stage.file(&without)).await;
+    must_say(
+        &said,
+        &[
+            "because something is missing in `before`, such as a login",
+            answered,
+        ],
+    );
+
+    let told = format!(
+        "{}acknowledged = {{ location_not = \"/login\" }}\n\
+         before = [{{ path = \"/balance\" }}]\n{NOTHING_IS_LOST}",
+        two("/members/deposit?")
+    );
+    let said = stage.broken(&stage.file(&told)).await;
+    let words = [
+        "without any race (A, then B) no request is acknowledged",
+        answered,
+        "Is something missing in `before`, such as a login or a CSRF token?",
+    ];
+    must_say(&said, &words);
+
+    let refused = format!(
+        "{}before = [{{ method = \"POST\", path = \"/login\", form = {{ csrf = \"x\", user = \"y\" }} \
+         }}]\n{NOTHING_IS_LOST}",
+        two("/members/deposit?")
+    );
+    let said = stage.broken(&stage.file(&refused)).await;
+    must_say(
+        &said,
+        &["client A: POST /login, before any run, was answered 403 Forbidden"],
+    );
+
+    let captured = format!(
+        "{}before = [{{ method = \"POST\", path = \"/members/deposit?client={{n}}\", \
+         capture = {{ token = \"json:/token\" }} }}]\n{NOTHING_IS_LOST}",
+        two("/members/deposit?")
+    );
+    let said = stage.broken(&stage.file(&captured)).await;
+    let words = [
+        "{token} was not captured",
+        "it leads to /login: is a login missing in `before`?",
+    ];
+    must_say(&said, &words);
+}
+
+/// What runs instead of an application, and what is said of it.
+const PROGRAMS: &[(&str, &[&str])] = &[
+    (
+        "command = [\"no-such-program\", \"--port\", \"{app_port}\"]",
+        &[
+            "`no-such-program --port ",
+            "exit status: 127 (is it installed, and is the path right",
+        ],
+    ),
+    (
+        "command = [\"sh\", \"-c\", \"echo a setting is missing >&2; exit 7\"]",
+        &["ended with exit status: 7; it has written:\n  a setting is missing"],
+    ),
+    (
+        "command = [\"sh\", \"-c\", \"exit 0\"]",
+        &["ended with exit status: 0; it has written nothing"],
+    ),
+    (
+        "command = [\"true\"]\nprepare = [[\"true\"], [\"sh\", \"-c\", \"echo no table; exit 3\"]]",
+        &[
+            "`prepare`: `sh -c echo no table; exit 3` ended with exit status: 3",
+            "  no table",
+        ],
+    ),
+    (
+        "command = [\"true\"]\ndirectory = \"no/such/folder\"",
+        &["no/such/folder is no folder: `true` runs there"],
+    ),
+    (
+        "base_url = \"http://127.0.0.1:1\"\nlisten = \"127.0.0.1:0\"\nready_within = 1",
+        &[
+            "the application is not ready after 1 s: http://127.0.0.1:1/: nothing listens there",
+            "`base_url` says where it runs: start it first, or give a `command`",
+        ],
+    ),
+];
+
+async fn a_program_that_does_not_run_shows_its_log(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    for (application, words) in PROGRAMS {
+        let said = stage.broken(&started(application)).await;
+        must_say(&said, words);
+    }
+}
+
+async fn a_probe_that_points_at_nothing_says_so(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    for (probe, words) in [
+        (
+            "path = \"/balance\", pointer = \"/account/money\"",
+            "GET /balance: the answer has nothing at \"/account/money\"",
+        ),
+        ("path = \"/text\"", "GET /text: the answer is no JSON"),
+        (
+            "path = \"/nowhere\"",
+            "GET /nowhere was answered 404 Not Found",
+        ),
+    ] {
+        let text = stage.file(&format!(
+            "{}\n[[invariant]]\nname = \"it says it\"\nprobe = {{ {probe}, equals = 20 }}\n",
+            two("/autocommit?")
+        ));
+        must_say(&stage.broken(&text).await, &[words]);
+    }
+}
+
+async fn what_an_application_cannot_be_asked_for_is_said(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let nothing = stage.two_clients("/nothing?");
+    let said = stage.broken(&nothing).await;
+    must_say(&said, &["the application is not pointed at the proxy"]);
+    let restore = "restore = { method = \"POST\", path = \"/no-such-path\" }";
+    let clients = format!("{}{NOTHING_IS_LOST}", two("/autocommit?"));
+    let said = stage.broken(&stage.file_with(restore, &clients)).await;
+    must_say(&said, &["`restore` was answered 404 Not Found"]);
+    let restore = "restore = \"DELETE FROM no_such_table\"";
+    let said = stage.broken(&stage.file_with(restore, &clients)).await;
+    must_say(&said, &["`restore`: ", "no_such_table"]);
+}

@@ -1,0 +1,14 @@
+//! Applications: what the proxy sees of them, what is found, and what is said where it goes wrong.
+
+mod beginnings;
+mod endpoints;
+mod files;
+mod kills;
+mod login;
+mod mistakes;
+mod own;
+mod races;
+mod shop;
+mod stage;
+mod strangers;
+mod waits;

@@ -1,0 +1,140 @@
+//! Racy's proxy before a test's server, between two forwarders that record what passes.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use racy::engine::{Database, Flavour, Isolation, ServerPlace};
+use racy::proxy::{Known, Proxy, TurnSettings};
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+use super::TestEngine;
+
+/// Any port of this machine.
+const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+/// Where the server of this database listens.
+pub fn server_of(database: &Database) -> ServerPlace {
+    database.upstream().unwrap().server
+}
+
+/// A proxy in front of this server. No run is under way.
+pub async fn proxy_before(engine: TestEngine, server: ServerPlace) -> Proxy {
+    let settings = TurnSettings {
+        flavour: match engine {
+            TestEngine::MariaDb => Flavour::MariaDb,
+            _ => Flavour::MySql,
+        },
+        level: Isolation::RepeatableRead,
+        settle: Duration::from_millis(50),
+        hides_values: false,
+        commits_are_watched: false,
+    };
+    let known = Arc::<Known>::default();
+    Proxy::open(LISTEN.into(), server, None, settings, known)
+        .await
+        .unwrap()
+}
+
+/// How sqlx reaches this database over TCP, through what listens at this address.
+pub fn options_at(database: &Database, at: SocketAddr) -> MySqlConnectOptions {
+    let upstream = database.upstream().unwrap();
+    let options: MySqlConnectOptions = upstream.url_through(at).parse().unwrap();
+    options.ssl_mode(MySqlSslMode::Disabled)
+}
+
+/// What one forwarder has seen of its connections.
+#[derive(Debug, Default)]
+pub struct Recording {
+    pub from_client: Vec<u8>,
+    pub from_server: Vec<u8>,
+}
+
+/// A forwarder that keeps the bytes. Of several connections, they are mixed.
+#[derive(Debug)]
+pub struct Recorder {
+    pub address: SocketAddr,
+    recording: Arc<Mutex<Recording>>,
+}
+
+impl Recorder {
+    /// A recorder in front of this server.
+    pub async fn before(server: ServerPlace) -> Self {
+        let listener = TcpListener::bind(LISTEN).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let recording = Arc::<Mutex<Recording>>::default();
+        let kept = Arc::clone(&recording);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (server, kept) = (server.clone(), Arc::clone(&kept));
+                tokio::spawn(async move { forward(client, &server, &kept).await });
+            }
+        });
+        Self { address, recording }
+    }
+
+    /// Where it is, for a proxy in front of it.
+    pub fn place(&self) -> ServerPlace {
+        ServerPlace::Port(self.address.ip().to_string(), self.address.port())
+    }
+
+    /// Takes what it has seen so far.
+    pub fn take(&self) -> Recording {
+        std::mem::take(&mut *self.recording.lock().unwrap())
+    }
+
+    /// How many bytes it has seen of each side.
+    pub fn lengths(&self) -> (usize, usize) {
+        let seen = self.recording.lock().unwrap();
+        (seen.from_client.len(), seen.from_server.len())
+    }
+}
+
+async fn forward(client: TcpStream, server: &ServerPlace, kept: &Mutex<Recording>) {
+    let (client_in, client_out) = client.into_split();
+    match server {
+        ServerPlace::Port(host, port) => {
+            let server = TcpStream::connect((host.as_str(), *port)).await.unwrap();
+            let (server_in, server_out) = server.into_split();
+            both(client_in, server_out, server_in, client_out, kept).await;
+        }
+        ServerPlace::Socket(path) => {
+            let server = UnixStream::connect(path).await.unwrap();
+            let (server_in, server_out) = server.into_split();
+            both(client_in, server_out, server_in, client_out, kept).await;
+        }
+    }
+}
+
+async fn both(
+    client_in: impl AsyncRead + Unpin,
+    server_out: impl AsyncWrite + Unpin,
+    server_in: impl AsyncRead + Unpin,
+    client_out: impl AsyncWrite + Unpin,
+    kept: &Mutex<Recording>,
+) {
+    let from_client = |bytes: &[u8]| kept.lock().unwrap().from_client.extend(bytes);
+    let from_server = |bytes: &[u8]| kept.lock().unwrap().from_server.extend(bytes);
+    tokio::join!(
+        pump(client_in, server_out, from_client),
+        pump(server_in, client_out, from_server)
+    );
+}
+
+/// Forwards in one direction until it ends, and ends the other side's input.
+async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    keep: impl Fn(&[u8]),
+) {
+    let mut bytes = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut bytes).await {
+        keep(&bytes[..length]);
+        if to.write_all(&bytes[..length]).await.is_err() {
+            return;
+        }
+    }
+    let _ = to.shutdown().await;
+}
