@@ -1,6 +1,7 @@
 //! What is tried before any schedule: the set-up, and one client after the other. What goes wrong
 //! there is no race.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::anomalies::{FAILED, NOT_SERIAL};
@@ -53,14 +54,38 @@ impl Rehearsal for SerialRuns {
             };
             let known = self.prepared.applications.known();
             known.learn_from_runs(true);
+            let mut silent = None;
             for _ in 0..rounds {
                 for order in orders.iter().take(MOST_ORDERS) {
-                    self.run_in(order.clone(), subject, database).await?;
+                    let silent_here = self.run_in(order.clone(), subject, database).await?;
+                    silent = Some(silent_in_both(silent.take(), silent_here));
                 }
             }
             known.learn_from_runs(false);
-            Ok(())
+            let silent = silent.unwrap_or_default();
+            let others_are_like_it =
+                scenario.clients_are_alike && silent.len() < scenario.clients.len();
+            match silent.into_values().next() {
+                Some(why) if !others_are_like_it => Err(why),
+                _ => Ok(()),
+            }
         })
+    }
+}
+
+/// Clients whose requests send no statement that another client could notice, each with the words
+/// for it.
+type Silent = BTreeMap<Client, String>;
+
+/// The clients that are silent in this run as well. One that is refused early because another came
+/// before it races all the same.
+fn silent_in_both(before: Option<Silent>, here: Silent) -> Silent {
+    match before {
+        None => here,
+        Some(mut before) => {
+            before.retain(|client, _| here.contains_key(client));
+            before
+        }
     }
 }
 
@@ -78,7 +103,7 @@ impl SerialRuns {
         Ok(())
     }
 
-    /// A request that is never acknowledged, or that sends no statement, races for nothing.
+    /// A request that is never acknowledged, or that changes nothing, races for nothing.
     async fn must_race(&self, run: &Run, database: &Database, names: &str) -> Result<(), String> {
         let clients = self.prepared.scenario.clients.iter();
         let sends = |client: &Arc<ClientScript>| matches!(client.does, Does::Request(_));
@@ -112,18 +137,29 @@ impl SerialRuns {
                 what_was_answered(run, *first)
             ));
         }
-        let has_a_step = |it: &Client| {
+        Ok(())
+    }
+
+    /// The clients whose requests have sent nothing in this run.
+    fn silent(&self, run: &Run, names: &str) -> Silent {
+        let clients = self.prepared.scenario.clients.iter();
+        let sends = |client: &Arc<ClientScript>| matches!(client.does, Does::Request(_));
+        let has_a_step = |it: Client| {
             let mut rows = run.trace.rows.iter();
-            rows.any(|row| row.client == *it && row.number().is_some())
+            rows.any(|row| row.client == it && row.number().is_some())
         };
-        match sending.iter().find(|it| !has_a_step(it)) {
-            Some(client) => Err(format!(
-                "without any race ({names}) the request of client {client} sends no statement that \
-                 another client could notice{}",
-                what_was_answered(run, *client)
-            )),
-            None => Ok(()),
-        }
+        Client::first(clients.len())
+            .zip(clients)
+            .filter(|(client, script)| sends(script) && !has_a_step(*client))
+            .map(|(client, _)| {
+                let why = format!(
+                    "without any race ({names}) the request of client {client} sends no statement that \
+                     another client could notice{}",
+                    what_was_answered(run, client)
+                );
+                (client, why)
+            })
+            .collect()
     }
 
     async fn after_the_set_up(&self, database: &Database) -> Result<(), String> {
@@ -152,7 +188,7 @@ impl SerialRuns {
         order: Vec<Client>,
         subject: &Subject,
         database: &Database,
-    ) -> Result<(), String> {
+    ) -> Result<Silent, String> {
         let restored = self.prepared.restore(database).await;
         restored.map_err(|error| error.to_string())?;
         let names: Vec<_> = order.iter().map(Client::to_string).collect();
@@ -165,7 +201,7 @@ impl SerialRuns {
         let run = run_schedule(database, &clients, fixture, count, &mut policy).await;
         let run = run.map_err(|error| format!("without any race ({names}): {error}"))?;
         let Some(run) = run else {
-            return Ok(());
+            return Ok(Silent::new());
         };
         self.must_race(&run, database, &names).await?;
         must_be_sql(&run, &names)?;
@@ -183,7 +219,9 @@ impl SerialRuns {
                 anomaly.title,
                 what_failed(&run, |kind, _| kind == FAILED.name)
             )),
-            Verdict::Refused(_) | Verdict::Declined | Verdict::Safe => Ok(()),
+            Verdict::Refused(_) | Verdict::Declined | Verdict::Safe => {
+                Ok(self.silent(&run, &names))
+            }
         }
     }
 }
