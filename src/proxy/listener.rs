@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-use super::connection::{Connection, Order};
+use super::connection::{MySqlConnection, Order};
 use super::known::Known;
 use super::mysql::refusal;
 use super::remarks::Remarks;
@@ -179,7 +179,7 @@ async fn serve_one(stream: TcpStream, number: u64, shared: &Shared) -> io::Resul
     };
     let (turns, remarks) = (&shared.turns, &shared.remarks);
     let opened =
-        Connection::open(client, server, shared.database.as_deref(), turns, remarks).await?;
+        MySqlConnection::open(client, server, shared.database.as_deref(), turns, remarks).await?;
     let Some((connection, orders)) = opened else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 //! until the scheduler lets it go.
 //!
 //! - `listener`: it listens, and serves each connection in a task. `connection`: one of them, from
-//!   its greeting to its end. `entrance`: how its client gets in. `wire`: one side of it.
+//!   its greeting to its end. `wire`: one side of it. `framing`: how its bytes are cut.
 //!   `statement`: what a command runs. `remarks`: what there is to say of connections.
 //! - `mysql`: the protocol of MySQL and MariaDB, understood from the middle.
 //! - `turns`: whose turn it is, and so whose each statement is. `answered`: what happens when one
@@ -13,7 +13,7 @@
 
 mod answered;
 mod connection;
-mod entrance;
+mod framing;
 mod known;
 mod link;
 mod listener;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep};
 
-use super::mysql::{Packet, PacketReader};
+use super::framing::Framing;
 use crate::engine::ServerPlace;
 
 /// A stream of bytes, over TCP or a Unix socket.
@@ -17,9 +17,9 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// One side of a connection.
-pub(super) struct Wire {
+pub(super) struct Wire<F> {
     stream: Box<dyn Stream>,
-    reader: PacketReader,
+    reader: F,
     buffer: Vec<u8>,
     is_closed: bool,
 }
@@ -47,7 +47,7 @@ async fn connect_to_socket(path: &Path) -> io::Result<UnixStream> {
     }
 }
 
-impl Wire {
+impl<F: Framing> Wire<F> {
     /// The application's side.
     pub(super) fn of_client(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
@@ -67,7 +67,7 @@ impl Wire {
     fn over(stream: impl Stream + 'static) -> Self {
         Self {
             stream: Box::new(stream),
-            reader: PacketReader::new(),
+            reader: F::default(),
             buffer: vec![0; READ],
             is_closed: false,
         }
@@ -75,7 +75,7 @@ impl Wire {
 
     /// The next packet. None if the other side has closed the connection. A future that is dropped
     /// loses nothing.
-    pub(super) async fn packet(&mut self) -> io::Result<Option<Packet>> {
+    pub(super) async fn packet(&mut self) -> io::Result<Option<F::Packet>> {
         loop {
             if let Some(packet) = self.reader.next_packet() {
                 return Ok(Some(packet));
@@ -87,7 +87,7 @@ impl Wire {
     }
 
     /// A packet that has arrived already.
-    pub(super) fn packet_at_hand(&mut self) -> Option<Packet> {
+    pub(super) fn packet_at_hand(&mut self) -> Option<F::Packet> {
         self.reader.next_packet()
     }
 
@@ -100,6 +100,17 @@ impl Wire {
         self.is_closed = length == 0;
         self.reader.fill(&self.buffer[..length]);
         Ok(length > 0)
+    }
+
+    /// What has come, uncut: a connection may begin with something that is no packet. None if the
+    /// other side has closed it.
+    pub(super) async fn bytes(&mut self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.read().await?.then(|| self.reader.take_rest()))
+    }
+
+    /// What has come after all is cut.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        self.reader.fill(bytes);
     }
 
     /// Waits until the other side has closed the connection. What it sends meanwhile is kept.
@@ -131,9 +142,9 @@ impl Wire {
         self.stream.flush().await
     }
 
-    pub(super) async fn send_packet(&mut self, packet: &Packet) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(packet.payload.len() + 4);
-        packet.write_to(&mut bytes);
+    pub(super) async fn send_packet(&mut self, packet: &F::Packet) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        F::write(packet, &mut bytes);
         self.send(&bytes).await
     }
 
@@ -150,7 +161,7 @@ impl Wire {
     async fn hand_over_to(&mut self, other: &mut Self) -> io::Result<()> {
         let mut bytes = Vec::new();
         while let Some(packet) = self.reader.next_packet() {
-            packet.write_to(&mut bytes);
+            F::write(&packet, &mut bytes);
         }
         bytes.extend(self.reader.take_rest());
         other.send(&bytes).await

@@ -1,5 +1,7 @@
 //! Packets: what both sides send is cut into them.
 
+use crate::proxy::framing::Framing;
+
 /// The longest payload of a packet.
 const LONGEST: usize = 0xFF_FFFF;
 
@@ -50,21 +52,16 @@ pub(in crate::proxy) struct PacketReader {
     read: usize,
 }
 
-impl PacketReader {
-    /// A reader of a stream that begins.
-    pub(in crate::proxy) fn new() -> Self {
-        Self::default()
-    }
+impl Framing for PacketReader {
+    type Packet = Packet;
 
-    /// Appends what came from the stream.
-    pub(in crate::proxy) fn fill(&mut self, bytes: &[u8]) {
+    fn fill(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.read);
         self.read = 0;
         self.bytes.extend(bytes);
     }
 
-    /// The next packet, or `None` if it is not complete yet.
-    pub(in crate::proxy) fn next_packet(&mut self) -> Option<Packet> {
+    fn next_packet(&mut self) -> Option<Packet> {
         let rest = self.bytes.get(self.read..)?;
         let (&[low, middle, high, sequence], rest) = rest.split_first_chunk()?;
         let length = usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16;
@@ -73,11 +70,14 @@ impl PacketReader {
         Some(Packet { sequence, payload })
     }
 
-    /// Takes what has come of a packet that is not complete.
-    pub(in crate::proxy) fn take_rest(&mut self) -> Vec<u8> {
+    fn take_rest(&mut self) -> Vec<u8> {
         self.bytes.drain(..self.read);
         self.read = 0;
         std::mem::take(&mut self.bytes)
+    }
+
+    fn write(packet: &Packet, bytes: &mut Vec<u8>) {
+        packet.write_to(bytes);
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
         let mut stream = Vec::new();
         packets.iter().for_each(|it| it.write_to(&mut stream));
         for size in [1, 2, 3, 5, 100, stream.len()] {
-            let mut reader = PacketReader::new();
+            let mut reader = PacketReader::default();
             let mut read = Vec::new();
             for chunk in stream.chunks(size) {
                 reader.fill(chunk);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn half_a_packet_waits_for_its_rest() {
-        let mut reader = PacketReader::new();
+        let mut reader = PacketReader::default();
         reader.fill(&[3, 0, 0, 9, 1, 2]);
         assert_eq!(reader.next_packet(), None);
         reader.fill(&[3, 5]);

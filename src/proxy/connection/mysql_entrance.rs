@@ -2,17 +2,17 @@
 
 use std::io;
 
-use super::mysql::{
-    AuthProgress, Capabilities, ClientHello, Conversation, Greeting, Packet, Response, ServerHello,
-    refusal,
+use crate::proxy::mysql::{
+    AuthProgress, Capabilities, ClientHello, Conversation, Greeting, Packet, PacketReader,
+    Response, ServerHello, refusal,
 };
-use super::remarks::Remarks;
-use super::wire::Wire;
+use crate::proxy::remarks::Remarks;
+use crate::proxy::wire::Wire;
 
 /// What both sides say first. None if the client cannot get in; it was told why.
 pub(super) async fn greet(
-    client: &mut Wire,
-    server: &mut Wire,
+    client: &mut Wire<PacketReader>,
+    server: &mut Wire<PacketReader>,
     only: Option<&str>,
     remarks: &Remarks,
 ) -> io::Result<Option<(Greeting, Response, Packet)>> {
@@ -81,7 +81,7 @@ const WANTS_COMPRESSION: &str = "Racy's proxy offers no compression, and this cl
 
 /// Tells the client why it cannot get in.
 async fn turn_away<T>(
-    client: &mut Wire,
+    client: &mut Wire<PacketReader>,
     sequence: u8,
     why: &str,
     remarks: &Remarks,
@@ -103,8 +103,8 @@ pub(super) enum Authenticated {
 
 /// Lets both sides talk until the client is in or refused.
 pub(super) async fn authenticate(
-    client: &mut Wire,
-    server: &mut Wire,
+    client: &mut Wire<PacketReader>,
+    server: &mut Wire<PacketReader>,
     conversation: &mut Conversation,
     remarks: &Remarks,
 ) -> io::Result<Authenticated> {

@@ -1,0 +1,17 @@
+//! One connection of the application's, from its greeting to its end.
+//!
+//! Commands and answers take turns: a command is read, perhaps held, and forwarded; its answer is
+//! read, perhaps held, and forwarded. What a client sends before it has its answer waits. The bytes
+//! are the original ones. A connection on which something is not understood is only forwarded from
+//! there on.
+//!
+//! - `served`: what does not depend on the protocol.
+//! - `mysql`, `mysql_entrance`: the connections of MySQL and MariaDB, and how their clients get in.
+//! - `postgres`, `postgres_entrance`: those of PostgreSQL.
+
+mod mysql;
+mod mysql_entrance;
+mod served;
+
+pub(super) use mysql::MySqlConnection;
+pub(super) use served::Order;

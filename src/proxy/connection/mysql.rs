@@ -1,0 +1,289 @@
+//! A connection of MySQL's protocol, which MariaDB speaks as well.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::mysql_entrance::{Authenticated, authenticate, greet};
+use super::served::{Dealt, Held, Order, Served, SessionState, forward_last_words};
+use crate::answer::Answer;
+use crate::engine::{ConnectionId, Fault};
+use crate::proxy::mysql::{
+    Answered, Command, CommandKind, CommandReader, Conversation, Packet, PacketReader, Progress,
+};
+use crate::proxy::remarks::Remarks;
+use crate::proxy::statement::{answer_of, arrived};
+use crate::proxy::turns::Turns;
+use crate::proxy::wire::Wire;
+
+/// One connection, when the client is in.
+pub(in crate::proxy) struct MySqlConnection {
+    client: Wire<PacketReader>,
+    server: Wire<PacketReader>,
+    conversation: Conversation,
+    served: Served,
+    /// The only database that it may use. None if it may use any.
+    database: Option<String>,
+}
+
+impl MySqlConnection {
+    /// Greets and authenticates. None if the client did not get in; it was told why. Orders may be
+    /// sent to a connection as long as it is served.
+    pub(in crate::proxy) async fn open(
+        mut client: Wire<PacketReader>,
+        mut server: Wire<PacketReader>,
+        database: Option<&str>,
+        turns: &Arc<Turns>,
+        remarks: &Arc<Remarks>,
+    ) -> io::Result<Option<(Self, mpsc::Sender<Order>)>> {
+        let Some(greeted) = greet(&mut client, &mut server, database, remarks).await? else {
+            return Ok(None);
+        };
+        let (shown, response, hello) = greeted;
+        let mut conversation = Conversation::new(&shown, &response);
+        server.send_packet(&hello).await?;
+        let ended = authenticate(&mut client, &mut server, &mut conversation, remarks).await?;
+        if ended != Authenticated::IsIn {
+            return Ok(None);
+        }
+        let id = ConnectionId::from(i64::from(shown.connection));
+        let (served, orders) = Served::begin(id, turns, remarks);
+        let connection = Self {
+            client,
+            server,
+            conversation,
+            served,
+            database: database.map(str::to_owned),
+        };
+        Ok(Some((connection, orders)))
+    }
+
+    /// Serves the connection to its end.
+    pub(in crate::proxy) async fn serve(mut self) -> io::Result<()> {
+        self.follow_session();
+        let mut commands = CommandReader::new();
+        let mut packets = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                // The server ends a connection that was idle for long, and says why.
+                unasked = self.server.packet() => match unasked? {
+                    Some(packet) => self.client.send_packet(&packet).await?,
+                    None => return Ok(()),
+                },
+                packet = self.client.packet() => {
+                    let Ok(Some(packet)) = packet else { return self.leave(None).await };
+                    if packets.is_empty() && !commands.is_beginning(&packet) {
+                        // The rest of a file that the server has refused.
+                        self.server.send_packet(&packet).await?;
+                        continue;
+                    }
+                    packet.write_to(&mut packets);
+                    let Some(payload) = commands.take(&packet) else { continue };
+                    let command = self.conversation.command(&payload);
+                    let bytes = std::mem::take(&mut packets);
+                    match self.deal_with(command, bytes).await? {
+                        Dealt::GoesOn => {}
+                        Dealt::Closed => return Ok(()),
+                        Dealt::NotUnderstood(why) => {
+                            self.served.is_lost(&why);
+                            return self.client.join(self.server).await;
+                        }
+                    }
+                }
+                order = self.served.orders.recv() => if let Some(Order::RollBack(done)) = order {
+                    let has_one = self.served.link.may_be_in_transaction();
+                    if has_one && packets.is_empty() {
+                        self.roll_back().await?;
+                    }
+                    let _ = done.send(has_one);
+                },
+            }
+        }
+    }
+
+    /// Holds and forwards one command, and its answer.
+    async fn deal_with(&mut self, command: Command, bytes: Vec<u8>) -> io::Result<Dealt> {
+        let flavour = self.served.turns.settings().flavour;
+        if let CommandKind::InitDb(name) = &command.kind
+            && let Some(only) = &self.database
+            && !name.eq_ignore_ascii_case(only)
+        {
+            self.served.remarks.elsewhere(name);
+        }
+        if matches!(command.kind, CommandKind::Quit) {
+            self.leave(Some(bytes)).await?;
+            return Ok(Dealt::Closed);
+        }
+        let begins_anew = matches!(
+            command.kind,
+            CommandKind::ResetConnection | CommandKind::ChangeUser
+        );
+        let arrived = if begins_anew {
+            self.served.end_of_the_session("the connection is reset")
+        } else {
+            arrived(&command.kind, flavour)
+        };
+        let Some(held) = self.served.hold(arrived, &mut self.client).await else {
+            return Ok(Dealt::Closed);
+        };
+        if let Err(error) = self.server.send(&bytes).await {
+            tracing::debug!(%error, "the server takes no more");
+            forward_last_words(&mut self.server, &mut self.client).await?;
+            return Ok(Dealt::Closed);
+        }
+        let dealt = match command.answered {
+            Answered::Never => Ok(Dealt::GoesOn),
+            Answered::Endless => Ok(Dealt::NotUnderstood("a stream without an end".to_owned())),
+            Answered::Authentication => {
+                let again = authenticate(
+                    &mut self.client,
+                    &mut self.server,
+                    &mut self.conversation,
+                    &self.served.remarks,
+                );
+                match again.await? {
+                    // MariaDB goes on with the user of before if it refuses the new one.
+                    Authenticated::IsIn | Authenticated::Refused => {
+                        self.has_answered(held, Ok(Answer::default())).await
+                    }
+                    Authenticated::Closed => Ok(Dealt::Closed),
+                }
+            }
+            Answered::Once => self.answer(held).await,
+        };
+        if begins_anew {
+            self.served.link.begins_anew();
+        }
+        dealt
+    }
+
+    async fn leave(&mut self, bytes: Option<Vec<u8>>) -> io::Result<()> {
+        let session = self.session();
+        let (client, server) = (&mut self.client, &mut self.server);
+        self.served.leave(bytes, session, client, server).await
+    }
+
+    /// Reads the answer, and hands it to the application when its turn has come.
+    async fn answer(&mut self, held: Held) -> io::Result<Dealt> {
+        let is_held = held.is_step();
+        let mut bytes = Vec::new();
+        let outcome = loop {
+            let packet = match self.server.packet_at_hand() {
+                Some(packet) => packet,
+                None => {
+                    if !is_held && !bytes.is_empty() {
+                        self.client.send(&bytes).await?;
+                        bytes.clear();
+                    }
+                    let (server, client) = (&mut self.server, &mut self.client);
+                    match self.served.packet_of(server, client).await? {
+                        Some(packet) => packet,
+                        None => return Ok(Dealt::Closed),
+                    }
+                }
+            };
+            let progress = self.conversation.answer(&packet);
+            packet.write_to(&mut bytes);
+            match progress {
+                Progress::GoesOn => {}
+                Progress::Done(outcome) => break outcome,
+                Progress::AwaitsClient => {
+                    self.client.send(&bytes).await?;
+                    bytes.clear();
+                    if !self.send_file().await? {
+                        return Ok(Dealt::Closed);
+                    }
+                }
+                Progress::NotUnderstood(why) => {
+                    self.client.send(&bytes).await?;
+                    return Ok(Dealt::NotUnderstood(why));
+                }
+            }
+            if bytes.len() > held.most() {
+                if is_held {
+                    self.served.remarks.long_answer(self.served.link.id);
+                }
+                self.client.send(&bytes).await?;
+                bytes.clear();
+            }
+        };
+        let answered = answer_of(outcome);
+        let dealt = self.has_answered(held, answered).await?;
+        if matches!(dealt, Dealt::GoesOn) {
+            self.client.send(&bytes).await?;
+        }
+        Ok(dealt)
+    }
+
+    /// Holds an answer until the application may have it.
+    async fn has_answered(
+        &mut self,
+        held: Held,
+        answered: Result<Answer, Fault>,
+    ) -> io::Result<Dealt> {
+        let session = self.session();
+        let served = &mut self.served;
+        let may_have_it = served.has_answered(held, answered, session, &mut self.client);
+        Ok(if may_have_it.await {
+            Dealt::GoesOn
+        } else {
+            Dealt::Closed
+        })
+    }
+
+    /// Forwards a file of LOAD DATA LOCAL. False if the client is gone.
+    async fn send_file(&mut self) -> io::Result<bool> {
+        loop {
+            let Some(packet) = self.client.packet().await? else {
+                return Ok(false);
+            };
+            let is_last = self.conversation.client_data(&packet);
+            self.server.send_packet(&packet).await?;
+            if is_last {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Rolls back between two runs. The application is told nothing of it.
+    async fn roll_back(&mut self) -> io::Result<()> {
+        let mut payload = vec![COM_QUERY];
+        if self.conversation.has_query_attributes() {
+            // No attributes, and one set of them.
+            payload.extend([0, 1]);
+        }
+        payload.extend(b"ROLLBACK");
+        let _ = self.conversation.command(&payload);
+        let packet = Packet {
+            sequence: 0,
+            payload,
+        };
+        self.server.send_packet(&packet).await?;
+        while let Some(packet) = self.server.packet().await? {
+            if self.conversation.answer(&packet) != Progress::GoesOn {
+                break;
+            }
+        }
+        self.follow_session();
+        Ok(())
+    }
+
+    fn follow_session(&mut self) {
+        let session = self.session();
+        self.served
+            .link
+            .follow_session(session.in_transaction, session.autocommit);
+    }
+
+    fn session(&self) -> SessionState {
+        let status = self.conversation.status();
+        SessionState {
+            in_transaction: status.in_transaction,
+            autocommit: status.autocommit,
+        }
+    }
+}
+
+const COM_QUERY: u8 = 3;

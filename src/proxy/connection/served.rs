@@ -1,0 +1,243 @@
+//! What a connection does that does not depend on its protocol.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::answer::Answer;
+use crate::engine::{ConnectionId, Fault, UserStatement};
+use crate::proxy::framing::Framing;
+use crate::proxy::link::Link;
+use crate::proxy::remarks::Remarks;
+use crate::proxy::stillness::AtTheServer;
+use crate::proxy::turns::{Arrived, Turn, Turns};
+use crate::proxy::wire::Wire;
+
+/// What is asked of an idle connection.
+pub(in crate::proxy) enum Order {
+    /// Roll back the transaction that the application has left open. The answer is whether one was
+    /// open, and no other statement is under way.
+    RollBack(oneshot::Sender<bool>),
+}
+
+/// An answer that is longer than this is not held whole: the application gets its beginning at
+/// once.
+const MOST_HELD: usize = 16 * 1024 * 1024;
+
+/// Bytes are sent on when this number has come, or when nothing more is at hand.
+const SENT_AT_ONCE: usize = 64 * 1024;
+
+/// How a command was dealt with.
+pub(super) enum Dealt {
+    /// The connection goes on.
+    GoesOn,
+    /// Nothing can be said of it any more.
+    NotUnderstood(String),
+    /// One side has closed it.
+    Closed,
+}
+
+/// What the server says of a session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SessionState {
+    /// Whether a transaction is open. None if it was not said.
+    pub(super) in_transaction: Option<bool>,
+    pub(super) autocommit: bool,
+}
+
+/// One connection, apart from its wires and its protocol.
+pub(super) struct Served {
+    pub(super) link: Link,
+    pub(super) turns: Arc<Turns>,
+    pub(super) remarks: Arc<Remarks>,
+    pub(super) orders: mpsc::Receiver<Order>,
+}
+
+/// A statement on its way: what it is, and whose turn it was.
+pub(super) struct Held {
+    statement: Option<UserStatement>,
+    turn: Turn,
+    at_the_server: Option<AtTheServer>,
+}
+
+impl Held {
+    /// Whether its answer is held.
+    pub(super) fn is_step(&self) -> bool {
+        matches!(self.turn, Turn::Step(_))
+    }
+
+    /// The length of an answer at which what has come of it is sent on.
+    pub(super) fn most(&self) -> usize {
+        if self.is_step() {
+            MOST_HELD
+        } else {
+            SENT_AT_ONCE
+        }
+    }
+}
+
+impl Served {
+    /// A connection whose client is in. Orders may be sent to it as long as it is served.
+    pub(super) fn begin(
+        id: ConnectionId,
+        turns: &Arc<Turns>,
+        remarks: &Arc<Remarks>,
+    ) -> (Self, mpsc::Sender<Order>) {
+        let settings = turns.settings();
+        let (sender, orders) = mpsc::channel(1);
+        let served = Self {
+            link: Link::new(id, settings.flavour, settings.level),
+            turns: Arc::clone(turns),
+            remarks: Arc::clone(remarks),
+            orders,
+        };
+        (served, sender)
+    }
+
+    /// Nothing can be said of this connection any more, and it takes no orders.
+    pub(super) fn is_lost(mut self, why: &str) {
+        self.orders.close();
+        self.remarks.opaque(self.link.id, why);
+        self.turns.loses_sight(why);
+    }
+
+    /// Holds what has arrived until its turn has come. None if the client is gone meanwhile.
+    pub(super) async fn hold<F: Framing>(
+        &mut self,
+        arrived: Option<Arrived>,
+        client: &mut Wire<F>,
+    ) -> Option<Held> {
+        let statement = arrived.as_ref().map(|it| it.statement.clone());
+        let turn = match arrived {
+            None => Turn::Passes,
+            Some(arrived) => {
+                let turns = Arc::clone(&self.turns);
+                tokio::select! {
+                    biased;
+                    turn = turns.arrive(&mut self.link, arrived) => turn,
+                    () = client.until_closed() => return None,
+                    () = decline(&mut self.orders) => return None,
+                }
+            }
+        };
+        let at_the_server = statement.is_some().then(|| self.turns.goes_to_the_server());
+        Some(Held {
+            statement,
+            turn,
+            at_the_server,
+        })
+    }
+
+    /// Holds an answer until the application may have it. False if the client is gone meanwhile.
+    pub(super) async fn has_answered<F: Framing>(
+        &mut self,
+        held: Held,
+        answered: Result<Answer, Fault>,
+        session: SessionState,
+        client: &mut Wire<F>,
+    ) -> bool {
+        drop(held.at_the_server);
+        let (transaction, autocommit) = (session.in_transaction, session.autocommit);
+        let mut has_changed = false;
+        if let Some(statement) = &held.statement {
+            let answer = answered.as_ref();
+            has_changed = self.link.follow(statement, answer, transaction, autocommit);
+        } else {
+            self.link.follow_session(transaction, autocommit);
+        }
+        let turns = Arc::clone(&self.turns);
+        match held.turn {
+            Turn::Passes => {}
+            Turn::Besides(besides) => besides.answered(&turns, &answered),
+            Turn::Step(step) => tokio::select! {
+                biased;
+                () = step.answered(&turns, &self.link, &answered, has_changed) => {}
+                () = client.until_lost() => return false,
+                () = decline(&mut self.orders) => return false,
+            },
+        }
+        true
+    }
+
+    /// What the end of the session does, if others could notice it: it rolls back, and releases
+    /// locks.
+    pub(super) fn end_of_the_session(&self, why: &str) -> Option<Arrived> {
+        let flavour = self.turns.settings().flavour;
+        self.link.holds_something().then(|| Arrived {
+            statement: UserStatement::new("ROLLBACK", flavour),
+            shown: format!("ROLLBACK /* {why} */"),
+        })
+    }
+
+    /// Ends the connection: with these bytes, or by closing the server's side. If that rolls
+    /// something back, it is a step, and has happened when the server has closed its side.
+    pub(super) async fn leave<F: Framing>(
+        &mut self,
+        bytes: Option<Vec<u8>>,
+        session: SessionState,
+        client: &mut Wire<F>,
+        server: &mut Wire<F>,
+    ) -> io::Result<()> {
+        let end = self.end_of_the_session("the connection is closed");
+        let statement = end.as_ref().map(|it| it.statement.clone());
+        let turn = match end {
+            None => Turn::Passes,
+            Some(end) => {
+                let turns = Arc::clone(&self.turns);
+                turns.arrive(&mut self.link, end).await
+            }
+        };
+        let at_the_server = statement.is_some().then(|| self.turns.goes_to_the_server());
+        match bytes {
+            Some(bytes) => server.send(&bytes).await?,
+            None => server.close().await?,
+        }
+        // It has rolled back by then.
+        server.until_closed().await;
+        client.leaves();
+        let held = Held {
+            statement,
+            turn,
+            at_the_server,
+        };
+        self.has_answered(held, Ok(Answer::default()), session, client)
+            .await;
+        Ok(())
+    }
+
+    /// The server's next packet. None if one side has closed the connection: the server would not
+    /// notice by itself that its client is gone.
+    pub(super) async fn packet_of<F: Framing>(
+        &mut self,
+        server: &mut Wire<F>,
+        client: &mut Wire<F>,
+    ) -> io::Result<Option<F::Packet>> {
+        tokio::select! {
+            biased;
+            packet = server.packet() => packet,
+            () = client.until_closed() => Ok(None),
+            () = decline(&mut self.orders) => Ok(None),
+        }
+    }
+}
+
+/// Forwards what the server says before it closes the connection: that a statement is too long,
+/// for instance.
+pub(super) async fn forward_last_words<F: Framing>(
+    server: &mut Wire<F>,
+    client: &mut Wire<F>,
+) -> io::Result<()> {
+    while let Some(packet) = server.packet().await? {
+        client.send_packet(&packet).await?;
+    }
+    Ok(())
+}
+
+/// Answers orders while a statement is under way: nothing is rolled back then. It ends when no
+/// order can come any more, because the proxy is gone.
+async fn decline(orders: &mut mpsc::Receiver<Order>) {
+    while let Some(Order::RollBack(done)) = orders.recv().await {
+        let _ = done.send(false);
+    }
+}
