@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::pool::hang_up;
-use super::url::host_and_port;
+use super::url::{host_and_port, postgres_socket};
 use super::{Address, Fault};
 
 /// How long each attempt to find the cause may take.
@@ -105,16 +105,11 @@ fn mysql(options: &MySqlConnectOptions) -> Server {
 }
 
 fn postgres(options: &PgConnectOptions) -> Server {
-    let host = options.get_host();
-    let folder = options.get_socket().map(PathBuf::as_path);
-    let folder = folder.or_else(|| host.starts_with('/').then(|| Path::new(host)));
     Server {
         product: "PostgreSQL",
-        endpoint: match folder {
-            Some(folder) => {
-                Endpoint::Socket(folder.join(format!(".s.PGSQL.{}", options.get_port())))
-            }
-            None => Endpoint::Port(host.to_owned(), options.get_port()),
+        endpoint: match postgres_socket(options) {
+            Some(socket) => Endpoint::Socket(socket),
+            None => Endpoint::Port(options.get_host().to_owned(), options.get_port()),
         },
         ca: "sslrootcert",
     }

@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt;
 use std::net::Ipv6Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sqlx::mysql::MySqlConnectOptions;
@@ -192,6 +192,14 @@ fn postgres_url(rest: &str) -> Result<DatabaseUrl, String> {
 
 fn without_brackets(host: &str) -> Option<&str> {
     host.strip_prefix('[')?.strip_suffix(']')
+}
+
+/// The Unix socket at which a server of PostgreSQL is looked for. None if that is a port.
+pub(super) fn postgres_socket(options: &PgConnectOptions) -> Option<PathBuf> {
+    let host = options.get_host();
+    let folder = options.get_socket().map(PathBuf::as_path);
+    let folder = folder.or_else(|| host.starts_with('/').then(|| Path::new(host)));
+    folder.map(|it| it.join(format!(".s.PGSQL.{}", options.get_port())))
 }
 
 /// A host and its port, as a URL spells them.
