@@ -4,6 +4,7 @@
 //! ```sh
 //! proxy mysql 127.0.0.1:3306          # Racy's proxy, in front of a server on a port
 //! proxy mariadb /run/server.sock      # the same, in front of a socket
+//! proxy postgres 127.0.0.1:5432       # the same, in front of PostgreSQL
 //! proxy plain 127.0.0.1:3306          # a forwarder that understands nothing, to compare it with
 //! proxy plain 127.0.0.1:3306 FILE     # the same; the kinds of all packets go to a file at the end
 //! ```
@@ -25,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-const USAGE: &str = "usage: proxy mysql|mariadb|plain HOST:PORT|SOCKET [FILE]";
+const USAGE: &str = "usage: proxy mysql|mariadb|postgres|plain HOST:PORT|SOCKET [FILE]";
 
 /// Any port of this machine.
 const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -47,6 +48,7 @@ async fn run() -> Result<(), Error> {
     match words[..] {
         ["mysql", server] => hold_nothing(place(server)?, Flavour::MySql).await,
         ["mariadb", server] => hold_nothing(place(server)?, Flavour::MariaDb).await,
+        ["postgres", server] => hold_nothing(place(server)?, Flavour::Postgres).await,
         ["plain", server] => forward(place(server)?, None).await,
         ["plain", server, file] => forward(place(server)?, Some(file)).await,
         _ => Err(Error::other(USAGE)),
@@ -71,6 +73,7 @@ async fn hold_nothing(server: ServerPlace, flavour: Flavour) -> Result<(), Error
         settle: Duration::from_secs(1),
         hides_values: false,
         commits_are_watched: false,
+        splits_commits: false,
     };
     let proxy = Proxy::open(
         LISTEN.into(),

@@ -68,11 +68,21 @@ impl Database {
     /// The isolation level of a session that sets none, as the server says it.
     pub async fn level_of_new_sessions(&self) -> Result<Isolation, Fault> {
         /// MariaDB had another name for it before 11.1.
-        const NAMES: [&str; 2] = ["transaction_isolation", "tx_isolation"];
+        const OF_INNODB: &[&str] = &[
+            "SELECT CAST(@@GLOBAL.transaction_isolation AS CHAR)",
+            "SELECT CAST(@@GLOBAL.tx_isolation AS CHAR)",
+        ];
+        /// What the configuration, the database and the role say: this session has set another.
+        const OF_POSTGRES: &[&str] =
+            &["SELECT reset_val FROM pg_settings WHERE name = 'default_transaction_isolation'"];
+        let asked = if self.engine.flavour == Flavour::Postgres {
+            OF_POSTGRES
+        } else {
+            OF_INNODB
+        };
         let mut last = None;
-        for name in NAMES {
-            let asked = format!("SELECT CAST(@@GLOBAL.{name} AS CHAR)");
-            match self.rows(&asked, &[]).await {
+        for asked in asked {
+            match self.rows(asked, &[]).await {
                 Ok(rows) => {
                     let level = rows.first().map(|row| row.text(0)).transpose()?;
                     let level = level.and_then(|it| it.to_lowercase().parse().ok());
@@ -105,27 +115,31 @@ impl Database {
     /// [`FaultKind::Unavailable`] if that takes too long.
     pub async fn until_gone(&self, connection: ConnectionId) -> Result<(), Fault> {
         const PATIENCE: Duration = Duration::from_secs(10);
-        let sql = match self.engine.flavour {
-            Flavour::MySql | Flavour::MariaDb => {
-                "SELECT 1 FROM information_schema.processlist WHERE id = ?"
-            }
-            Flavour::Postgres => "SELECT CAST(1 AS BIGINT) FROM pg_stat_activity WHERE pid = ?",
-            Flavour::Sqlite => return Ok(()),
-        };
         let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self.rows(sql, &[connection.0.into()]).await {
-                Ok(rows) if rows.is_empty() => return Ok(()),
-                Ok(_) => {}
-                // The list of MySQL's connections is read without a lock as well.
-                Err(fault) if fault.is_of_a_torn_name() => {}
-                Err(fault) => return Err(fault),
-            }
+        while self.lists(connection).await? {
             if Instant::now() >= deadline {
                 let late = format!("connection {connection} was cut off and is still there");
                 return Err(Fault::unavailable(late));
             }
             sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Whether the server has this connection in its list.
+    pub async fn lists(&self, connection: ConnectionId) -> Result<bool, Fault> {
+        let sql = match self.engine.flavour {
+            Flavour::MySql | Flavour::MariaDb => {
+                "SELECT 1 FROM information_schema.processlist WHERE id = ?"
+            }
+            Flavour::Postgres => "SELECT CAST(1 AS BIGINT) FROM pg_stat_activity WHERE pid = ?",
+            Flavour::Sqlite => return Ok(false),
+        };
+        match self.rows(sql, &[connection.0.into()]).await {
+            Ok(rows) => Ok(!rows.is_empty()),
+            // The list of MySQL's connections is read without a lock.
+            Err(fault) if fault.is_of_a_torn_name() => Ok(true),
+            Err(fault) => Err(fault),
         }
     }
 }

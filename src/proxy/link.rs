@@ -149,10 +149,15 @@ impl Link {
                 }
                 if statement.sets_the_level(self.flavour) {
                     self.follow_level(statement);
+                } else if matches!(statement.kind, StatementKind::Begin(_))
+                    && let Some(level) = statement.level_in(self.flavour)
+                {
+                    // PostgreSQL's BEGIN may name the level of its transaction.
+                    self.level = self.level.max(level);
                 }
                 self.follow_session(in_transaction, autocommit);
             }
-            Err(fault) if fault.rolls_innodb_back() => {
+            Err(fault) if self.flavour.is_innodb() && fault.rolls_innodb_back() => {
                 self.follow_session(Some(false), autocommit);
                 self.has_changed = false;
             }

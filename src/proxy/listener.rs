@@ -11,13 +11,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-use super::connection::{MySqlConnection, Order};
+use super::connection::{MySqlConnection, Order, PostgresConnection};
+use super::framing::Framing;
 use super::known::Known;
-use super::mysql::refusal;
 use super::remarks::Remarks;
 use super::turns::{TurnSettings, Turns};
 use super::wire::Wire;
-use crate::engine::ServerPlace;
+use super::{mysql, postgres};
+use crate::engine::{ConnectionId, Flavour, ServerPlace};
 
 /// The pause after a connection could not be accepted, e.g. because too many files are open.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -38,7 +39,14 @@ struct Shared {
     database: Option<String>,
     turns: Arc<Turns>,
     remarks: Arc<Remarks>,
-    connections: Mutex<BTreeMap<u64, mpsc::Sender<Order>>>,
+    connections: Mutex<BTreeMap<u64, Open>>,
+}
+
+/// A connection that is served.
+#[derive(Debug)]
+struct Open {
+    id: ConnectionId,
+    orders: mpsc::Sender<Order>,
 }
 
 impl Proxy {
@@ -91,6 +99,11 @@ impl Proxy {
         self.shared.remarks.connections()
     }
 
+    /// The numbers that the server has given to the connections that are open now.
+    pub fn open_connections(&self) -> Vec<ConnectionId> {
+        self.shared.connections().values().map(|it| it.id).collect()
+    }
+
     /// Why clients did not get in.
     pub fn refusals(&self) -> Vec<String> {
         self.shared.remarks.refusals()
@@ -105,7 +118,8 @@ impl Proxy {
     /// they are in nobody's way. Returns how many there were. A connection with a statement under
     /// way is left alone.
     pub async fn roll_back_what_is_open(&self) -> usize {
-        let connections: Vec<_> = self.shared.connections().values().cloned().collect();
+        let orders_of = |it: &Open| it.orders.clone();
+        let connections: Vec<_> = self.shared.connections().values().map(orders_of).collect();
         let mut asked = Vec::new();
         for orders in connections {
             let (done, answer) = oneshot::channel();
@@ -130,7 +144,25 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, mpsc::Sender<Order>>> {
+    /// A new connection to the server. The error says in words why there is none.
+    async fn server<F: Framing>(&self) -> Result<Wire<F>, String> {
+        Wire::to_server(&self.server).await.map_err(|error| {
+            let words = format!(
+                "Racy's proxy cannot reach the database server at {}: {error}",
+                self.server
+            );
+            self.remarks.refused(&words);
+            words
+        })
+    }
+
+    /// The client of this connection is in.
+    fn is_in(&self, number: u64, id: ConnectionId, orders: mpsc::Sender<Order>) {
+        self.remarks.connected();
+        self.connections().insert(number, Open { id, orders });
+    }
+
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, Open>> {
         // Nothing panics while it holds the lock.
         self.connections
             .lock()
@@ -164,26 +196,32 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve_one(stream: TcpStream, number: u64, shared: &Shared) -> io::Result<()> {
-    shared.remarks.tries();
-    let mut client = Wire::of_client(stream)?;
-    let server = match Wire::to_server(&shared.server).await {
-        Ok(server) => server,
-        Err(error) => {
-            let words = format!(
-                "Racy's proxy cannot reach the database server at {}: {error}",
-                shared.server
-            );
-            shared.remarks.refused(&words);
-            return client.send_packet(&refusal(0, &words)).await;
-        }
-    };
     let (turns, remarks) = (&shared.turns, &shared.remarks);
-    let opened =
-        MySqlConnection::open(client, server, shared.database.as_deref(), turns, remarks).await?;
-    let Some((connection, orders)) = opened else {
-        return Ok(());
-    };
-    remarks.connected();
-    shared.connections().insert(number, orders);
-    connection.serve().await
+    let database = shared.database.as_deref();
+    remarks.tries();
+    if turns.settings().flavour == Flavour::Postgres {
+        let mut client = Wire::of_client(stream)?;
+        let server = match shared.server().await {
+            Ok(server) => server,
+            Err(words) => return client.send(&postgres::refusal(&words)).await,
+        };
+        let opened = PostgresConnection::open(client, server, database, turns, remarks).await?;
+        let Some((connection, orders)) = opened else {
+            return Ok(());
+        };
+        shared.is_in(number, connection.id(), orders);
+        connection.serve().await
+    } else {
+        let mut client = Wire::of_client(stream)?;
+        let server = match shared.server().await {
+            Ok(server) => server,
+            Err(words) => return client.send_packet(&mysql::refusal(0, &words)).await,
+        };
+        let opened = MySqlConnection::open(client, server, database, turns, remarks).await?;
+        let Some((connection, orders)) = opened else {
+            return Ok(());
+        };
+        shared.is_in(number, connection.id(), orders);
+        connection.serve().await
+    }
 }

@@ -4,7 +4,8 @@
 //! - `listener`: it listens, and serves each connection in a task. `connection`: one of them, from
 //!   its greeting to its end. `wire`: one side of it. `framing`: how its bytes are cut.
 //!   `statement`: what a command runs. `remarks`: what there is to say of connections.
-//! - `mysql`: the protocol of MySQL and MariaDB, understood from the middle.
+//! - `mysql`, `postgres`: the protocols of MySQL and MariaDB and of PostgreSQL, understood from the
+//!   middle.
 //! - `turns`: whose turn it is, and so whose each statement is. `answered`: what happens when one
 //!   is answered. `signs`: what counts as waiting outside the database. `run`: the turns of one
 //!   run, as its clients take them. `stillness`: between two runs.
@@ -18,6 +19,7 @@ mod known;
 mod link;
 mod listener;
 mod mysql;
+mod postgres;
 mod remarks;
 mod run;
 mod seats;

@@ -36,6 +36,8 @@ pub struct TurnSettings {
     pub hides_values: bool,
     /// Whether an invariant is asked after each commit.
     pub commits_are_watched: bool,
+    /// Whether the commit of a statement that writes in autocommit is a step of its own.
+    pub splits_commits: bool,
 }
 
 /// How long a statement is held before it is told whose it is, in a warm-up run or while a client

@@ -164,6 +164,7 @@ impl Prepared {
             settle: self.options.settle,
             hides_values: self.options.hides_values,
             commits_are_watched: self.scenario.has_invariants_for_every_commit(),
+            splits_commits: self.options.split_commits,
         })
     }
 

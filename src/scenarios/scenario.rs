@@ -219,7 +219,8 @@ impl Scenario {
 }
 
 /// The engines whose protocol the proxy understands.
-const WITH_A_PROXY: [EngineName; 2] = [EngineName::MySql, EngineName::MariaDb];
+const WITH_A_PROXY: [EngineName; 3] =
+    [EngineName::MySql, EngineName::MariaDb, EngineName::Postgres];
 
 /// Reads the parts of one file.
 struct Reader<'f> {
@@ -269,8 +270,8 @@ impl Reader<'_> {
         match (application, without) {
             (Some(table), Some(engine)) => {
                 let message = format!(
-                    "an application can be explored on mysql and mariadb, and not on {}: there is no \
-                     proxy for it. Take it out of `engines`",
+                    "an application can be explored on mysql, mariadb and postgres, and not on {}: there \
+                     is no proxy for it. Take it out of `engines`",
                     engine.name()
                 );
                 Err(self.source.mistake(table.span().start, message))

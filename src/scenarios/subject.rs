@@ -25,15 +25,6 @@ impl Scenario {
             Some(count) => self.with_clients(count)?,
             None => self,
         };
-        if scenario.application.is_some() && options.split_commits {
-            return Err(FileError {
-                file: scenario.name,
-                place: None,
-                message:
-                    "--split-commits is for scripts: an application's statements pass as they are"
-                        .to_owned(),
-            });
-        }
         let runs_already = scenario
             .application
             .as_ref()
@@ -156,10 +147,16 @@ impl Prepared {
     }
 
     fn assumptions_of_an_application(&self) -> Vec<String> {
+        let its_commit = if self.options.split_commits {
+            "and so is the commit of one that writes in autocommit"
+        } else {
+            "in autocommit, its commit belongs to it"
+        };
         let mut assumptions = vec![
-            "each statement that passes the proxy is taken as one step; in autocommit, its commit belongs \
-             to it. Files and other services are not seen"
-                .to_owned(),
+            format!(
+                "each statement that passes the proxy is taken as one step; {its_commit}. Files and other \
+                 services are not seen"
+            ),
             format!(
                 "a request that shows no sign for {} ms waits for something outside the database \
                  (--settle)",

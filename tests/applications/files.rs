@@ -151,9 +151,9 @@ fn a_mistake_in_a_request_has_its_place() {
 }
 
 #[test]
-fn an_application_needs_an_engine_with_a_proxy_and_no_split_commits() {
+fn an_application_needs_an_engine_with_a_proxy() {
     let text = format!("title = 'A shop'\nengines = ['mysql', 'sqlite']\n{APPLICATION}{CLIENT}");
     let said = Scenario::parse("test.toml", &text).unwrap_err().to_string();
-    let words = "an application can be explored on mysql and mariadb, and not on sqlite";
+    let words = "an application can be explored on mysql, mariadb and postgres, and not on sqlite";
     assert!(said.contains(words), "{said}");
 }

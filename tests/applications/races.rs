@@ -10,6 +10,7 @@ on_engines!(
     innodb:
         a_lost_update_in_autocommit_is_found,
         requests_end_as_often_as_scripts_with_the_same_statements,
+        split_commits_are_those_of_scripts,
         a_guarded_update_declines,
         a_deadlock_that_is_answered_503_is_a_refusal,
         a_500_without_a_refusal_of_the_engines_is_a_failure,
@@ -73,6 +74,28 @@ async fn requests_end_as_often_as_scripts_with_the_same_statements(engine: TestE
         let scripts = stage.every_run(&script).await;
         assert_eq!(scripts.counts(), expected, "{path}");
     }
+}
+
+/// The commit of the update is a step of its own, and the application does not notice.
+async fn split_commits_are_those_of_scripts(engine: TestEngine) {
+    const SCRIPT: &str = "
+[[client]]
+count = 2
+script = '''
+SELECT balance FROM account WHERE id = 1; \\gset
+UPDATE account SET balance = :balance + 10 WHERE id = 1;
+'''
+";
+    let stage = Stage::set(engine).await;
+    let runs = stage.two_clients("/autocommit?");
+    let runs = stage.every_run_with_split_commits(&runs).await;
+    let script = stage.file_without_application(&format!("{SCRIPT}{NOTHING_IS_LOST}"));
+    let scripts = stage.every_run_with_split_commits(&script).await;
+    assert_eq!(runs.counts(), scripts.counts());
+    let commits = runs
+        .statements()
+        .filter(|(_, sql)| sql.starts_with("COMMIT"));
+    assert_eq!(commits.count(), 2 * runs.runs.len());
 }
 
 async fn a_guarded_update_declines(engine: TestEngine) {

@@ -134,7 +134,20 @@ impl Stage {
 
     /// Every run of a scenario, as the explorer makes them, each with all that happened in it.
     pub async fn every_run(&self, text: &str) -> Runs {
-        let subject = subject(text);
+        self.every_run_of(subject(text)).await
+    }
+
+    /// The same with `--split-commits`.
+    pub async fn every_run_with_split_commits(&self, text: &str) -> Runs {
+        let options = Options {
+            in_place: true,
+            split_commits: true,
+            ..Options::default()
+        };
+        self.every_run_of(subject_with(text, options)).await
+    }
+
+    async fn every_run_of(&self, subject: Arc<Subject>) -> Runs {
         let count = subject.about.clients(2);
         let lanes = self
             .database
@@ -178,11 +191,15 @@ pub fn two(path: &str) -> String {
 }
 
 pub fn subject(text: &str) -> Arc<Subject> {
-    let scenario = Scenario::parse("test.toml", text).unwrap_or_else(|error| panic!("{error}"));
     let options = Options {
         in_place: true,
         ..Options::default()
     };
+    subject_with(text, options)
+}
+
+fn subject_with(text: &str, options: Options) -> Arc<Subject> {
+    let scenario = Scenario::parse("test.toml", text).unwrap_or_else(|error| panic!("{error}"));
     let subject = scenario.into_subject(options);
     Arc::new(subject.unwrap_or_else(|error| panic!("{error}")))
 }

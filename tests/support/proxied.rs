@@ -31,6 +31,7 @@ pub async fn proxy_before(engine: TestEngine, server: ServerPlace) -> Proxy {
         settle: Duration::from_millis(50),
         hides_values: false,
         commits_are_watched: false,
+        splits_commits: false,
     };
     let known = Arc::<Known>::default();
     Proxy::open(LISTEN.into(), server, None, settings, known)

@@ -48,6 +48,16 @@ impl Fault {
         }
     }
 
+    /// What PostgreSQL has refused another program with.
+    pub(crate) fn of_another_client_of_postgres(state: &str, message: &str) -> Self {
+        Self {
+            kind: codes::of_postgres(state, message),
+            code: Some(state.to_owned()),
+            state: Some(state.to_owned()),
+            message: message.to_owned(),
+        }
+    }
+
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::without_code(FaultKind::Unavailable, message)
     }

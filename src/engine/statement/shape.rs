@@ -30,10 +30,11 @@ impl UserStatement {
         shape
     }
 
-    /// The text of a prepared statement with these values in the places of its `?`.
+    /// The text of a prepared statement with these values in the places of its `?`, or of its `$1`
+    /// and so on with PostgreSQL.
     pub fn with_values(text: &str, values: &[Datum], flavour: Flavour) -> String {
         let mut filled = String::new();
-        let mut values = values.iter();
+        let mut in_order = values.iter();
         let mut at = 0;
         while let Some(next) = text[at..].chars().next() {
             let quotes = Quotes {
@@ -42,16 +43,31 @@ impl UserStatement {
                 start: at,
             };
             let comment = quotes.comment().ok().flatten();
+            let rest = &text[at + next.len_utf8()..];
+            let digits = rest
+                .find(|it: char| !it.is_ascii_digit())
+                .unwrap_or(rest.len());
+            let is_numbered = flavour == Flavour::Postgres && next == '$' && digits > 0;
             let end = match (next, comment) {
                 (_, Some(end)) => end,
                 ('\'' | '"' | '`', None) => quotes.quoted(next).unwrap_or(text.len()),
+                ('$', None) if is_numbered => at + "$".len() + digits,
+                ('$', None) if flavour == Flavour::Postgres => {
+                    let quoted = quotes.dollars().ok().flatten();
+                    quoted.unwrap_or(at + "$".len())
+                }
                 _ => at + next.len_utf8(),
             };
-            match values.as_slice().first().filter(|_| next == '?') {
-                Some(value) => {
-                    filled.push_str(&flavour.literal(value));
-                    values.next();
+            let value = match next {
+                '$' if is_numbered => {
+                    let number = rest[..digits].parse::<usize>().unwrap_or_default();
+                    number.checked_sub(1).and_then(|it| values.get(it))
                 }
+                '?' if flavour != Flavour::Postgres => in_order.next(),
+                _ => None,
+            };
+            match value {
+                Some(value) => filled.push_str(&flavour.literal(value)),
                 None => filled.push_str(&text[at..end]),
             }
             at = end;
@@ -156,5 +172,14 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn numbered_values_stand_where_postgres_has_their_numbers() {
+        let text = "SELECT $2, '$1', $q$ $1 $q$, a->>'x' ? 'y' FROM t WHERE id = $1 -- $1";
+        let values = [Datum::number(7), Datum::text("a")];
+        let filled = UserStatement::with_values(text, &values, Flavour::Postgres);
+        let expected = "SELECT 'a', '$1', $q$ $1 $q$, a->>'x' ? 'y' FROM t WHERE id = 7 -- $1";
+        assert_eq!(filled, expected);
     }
 }

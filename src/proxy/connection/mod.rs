@@ -11,7 +11,10 @@
 
 mod mysql;
 mod mysql_entrance;
+mod postgres;
+mod postgres_entrance;
 mod served;
 
 pub(super) use mysql::MySqlConnection;
+pub(super) use postgres::PostgresConnection;
 pub(super) use served::Order;

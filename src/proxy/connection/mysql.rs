@@ -10,7 +10,8 @@ use super::served::{Dealt, Held, Order, Served, SessionState, forward_last_words
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault};
 use crate::proxy::mysql::{
-    Answered, Command, CommandKind, CommandReader, Conversation, Packet, PacketReader, Progress,
+    Answered, Command, CommandKind, CommandReader, Conversation, Outcome, Packet, PacketReader,
+    Progress,
 };
 use crate::proxy::remarks::Remarks;
 use crate::proxy::statement::{answer_of, arrived};
@@ -57,6 +58,11 @@ impl MySqlConnection {
             database: database.map(str::to_owned),
         };
         Ok(Some((connection, orders)))
+    }
+
+    /// The server's number for it.
+    pub(in crate::proxy) fn id(&self) -> ConnectionId {
+        self.served.link.id
     }
 
     /// Serves the connection to its end.
@@ -128,6 +134,9 @@ impl MySqlConnection {
         let Some(held) = self.served.hold(arrived, &mut self.client).await else {
             return Ok(Dealt::Closed);
         };
+        if held.splits && self.run_unseen("BEGIN").await?.is_none() {
+            return Ok(Dealt::Closed);
+        }
         if let Err(error) = self.server.send(&bytes).await {
             tracing::debug!(%error, "the server takes no more");
             forward_last_words(&mut self.server, &mut self.client).await?;
@@ -170,7 +179,7 @@ impl MySqlConnection {
         let is_held = held.is_step();
         let mut bytes = Vec::new();
         let outcome = loop {
-            let packet = match self.server.packet_at_hand() {
+            let mut packet = match self.server.packet_at_hand() {
                 Some(packet) => packet,
                 None => {
                     if !is_held && !bytes.is_empty() {
@@ -185,6 +194,9 @@ impl MySqlConnection {
                 }
             };
             let progress = self.conversation.answer(&packet);
+            if held.splits && (bytes.is_empty() || matches!(progress, Progress::Done(_))) {
+                packet.deny_transaction();
+            }
             packet.write_to(&mut bytes);
             match progress {
                 Progress::GoesOn => {}
@@ -210,11 +222,49 @@ impl MySqlConnection {
             }
         };
         let answered = answer_of(outcome);
+        if held.splits {
+            return self.commit(held, answered, bytes).await;
+        }
         let dealt = self.has_answered(held, answered).await?;
         if matches!(dealt, Dealt::GoesOn) {
             self.client.send(&bytes).await?;
         }
         Ok(dealt)
+    }
+
+    /// Commits the transaction that was begun for one statement, as a step of its own. The client
+    /// gets the statement's answer after it, or the refusal of the commit.
+    async fn commit(
+        &mut self,
+        held: Held,
+        answered: Result<Answer, Fault>,
+        mut bytes: Vec<u8>,
+    ) -> io::Result<Dealt> {
+        let is_refused = answered.is_err();
+        if is_refused && self.run_unseen("ROLLBACK").await?.is_none() {
+            return Ok(Dealt::Closed);
+        }
+        if let Dealt::Closed = self.has_answered(held, answered).await? {
+            return Ok(Dealt::Closed);
+        }
+        if !is_refused {
+            let commit = Some(self.served.its_commit());
+            let Some(held) = self.served.hold(commit, &mut self.client).await else {
+                return Ok(Dealt::Closed);
+            };
+            let Some((outcome, said)) = self.run_unseen("COMMIT").await? else {
+                return Ok(Dealt::Closed);
+            };
+            let committed = answer_of(outcome);
+            if committed.is_err() {
+                bytes = said;
+            }
+            if let Dealt::Closed = self.has_answered(held, committed).await? {
+                return Ok(Dealt::Closed);
+            }
+        }
+        self.client.send(&bytes).await?;
+        Ok(Dealt::GoesOn)
     }
 
     /// Holds an answer until the application may have it.
@@ -249,25 +299,36 @@ impl MySqlConnection {
 
     /// Rolls back between two runs. The application is told nothing of it.
     async fn roll_back(&mut self) -> io::Result<()> {
+        self.run_unseen("ROLLBACK").await?;
+        self.follow_session();
+        Ok(())
+    }
+
+    /// Runs a statement of the lab's own, of which the application is told nothing. The answer also
+    /// comes as it was sent. None if the server has closed the connection.
+    async fn run_unseen(&mut self, sql: &str) -> io::Result<Option<(Outcome, Vec<u8>)>> {
         let mut payload = vec![COM_QUERY];
         if self.conversation.has_query_attributes() {
             // No attributes, and one set of them.
             payload.extend([0, 1]);
         }
-        payload.extend(b"ROLLBACK");
+        payload.extend(sql.as_bytes());
         let _ = self.conversation.command(&payload);
         let packet = Packet {
             sequence: 0,
             payload,
         };
         self.server.send_packet(&packet).await?;
+        let mut bytes = Vec::new();
         while let Some(packet) = self.server.packet().await? {
-            if self.conversation.answer(&packet) != Progress::GoesOn {
-                break;
+            packet.write_to(&mut bytes);
+            match self.conversation.answer(&packet) {
+                Progress::Done(outcome) => return Ok(Some((outcome, bytes))),
+                Progress::GoesOn => {}
+                Progress::AwaitsClient | Progress::NotUnderstood(_) => break,
             }
         }
-        self.follow_session();
-        Ok(())
+        Ok(None)
     }
 
     fn follow_session(&mut self) {

@@ -59,6 +59,8 @@ pub(super) struct Held {
     statement: Option<UserStatement>,
     turn: Turn,
     at_the_server: Option<AtTheServer>,
+    /// Whether its commit is a step of its own.
+    pub(super) splits: bool,
 }
 
 impl Held {
@@ -102,12 +104,33 @@ impl Served {
         self.turns.loses_sight(why);
     }
 
+    /// Whether the commit of this statement is to be a step of its own.
+    fn splits(&self, arrived: Option<&Arrived>) -> bool {
+        let settings = self.turns.settings();
+        let is_outside = self.link.in_transaction == Some(false) && self.link.autocommit;
+        settings.splits_commits
+            && is_outside
+            && arrived.is_some_and(|it| {
+                it.statement.changes_rows(settings.flavour)
+                    && !it.statement.is_several(settings.flavour)
+            })
+    }
+
+    /// The commit of a statement that the lab has begun a transaction for.
+    pub(super) fn its_commit(&self) -> Arrived {
+        Arrived {
+            statement: UserStatement::new("COMMIT", self.turns.settings().flavour),
+            shown: "COMMIT /* of the statement before: --split-commits */".to_owned(),
+        }
+    }
+
     /// Holds what has arrived until its turn has come. None if the client is gone meanwhile.
     pub(super) async fn hold<F: Framing>(
         &mut self,
         arrived: Option<Arrived>,
         client: &mut Wire<F>,
     ) -> Option<Held> {
+        let splits = self.splits(arrived.as_ref());
         let statement = arrived.as_ref().map(|it| it.statement.clone());
         let turn = match arrived {
             None => Turn::Passes,
@@ -123,6 +146,7 @@ impl Served {
         };
         let at_the_server = statement.is_some().then(|| self.turns.goes_to_the_server());
         Some(Held {
+            splits: splits && matches!(turn, Turn::Step(_)),
             statement,
             turn,
             at_the_server,
@@ -200,6 +224,7 @@ impl Served {
             statement,
             turn,
             at_the_server,
+            splits: false,
         };
         self.has_answered(held, Ok(Answer::default()), session, client)
             .await;

@@ -25,10 +25,38 @@ impl Packet {
         bytes.extend(&self.payload);
     }
 
+    /// Says that no transaction is open, if this is a packet that says whether one is: OK or EOF. It
+    /// must be the first or the last packet of an answer.
+    pub(in crate::proxy) fn deny_transaction(&mut self) {
+        let at = match self.payload.first() {
+            Some(0xFE) if self.payload.len() == 5 => Some(3),
+            // After the number of rows and the last key.
+            Some(0x00 | 0xFE) => {
+                let rows = end_of_length(&self.payload, 1);
+                rows.and_then(|at| end_of_length(&self.payload, at))
+            }
+            _ => None,
+        };
+        if let Some(flags) = at.and_then(|at| self.payload.get_mut(at)) {
+            *flags &= !1;
+        }
+    }
+
     /// Whether the next packet continues this one's payload. Its payload may be empty.
     pub(in crate::proxy) fn is_continued(&self) -> bool {
         self.payload.len() >= LONGEST
     }
+}
+
+/// Where the number ends whose length its first byte tells.
+fn end_of_length(payload: &[u8], at: usize) -> Option<usize> {
+    let length = match payload.get(at)? {
+        0xFC => 3,
+        0xFD => 4,
+        0xFE => 9,
+        _ => 1,
+    };
+    Some(at + length)
 }
 
 /// An ERR packet that ends a connection before its authentication: `Bad handshake`.

@@ -137,6 +137,7 @@ impl LaneApplication {
             self.warm_up(clients).await?;
             self.restore(plan, database).await?;
         }
+        self.must_be_listed(database).await?;
         // What a request of the warm-up sends late is no statement of nobody.
         sleep(2 * self.proxy.turns().settings().settle).await;
         self.restore(plan, database).await?;
@@ -144,6 +145,30 @@ impl LaneApplication {
         sleep(LISTENS_FOR).await;
         self.proxy.turns().hush();
         Ok(())
+    }
+
+    /// The server must know the application's connections by the numbers that they were told: it is
+    /// asked by them who waits for whom.
+    async fn must_be_listed(&self, database: &Database) -> Result<(), String> {
+        let open = self.proxy.open_connections();
+        let mut missing = Vec::new();
+        for id in &open {
+            let listed = database.lists(*id).await.map_err(|fault| fault.message)?;
+            if !listed {
+                missing.push(*id);
+            }
+        }
+        // One that has ended meanwhile is missing for good reason.
+        let still_open = self.proxy.open_connections();
+        match missing.iter().find(|it| still_open.contains(it)) {
+            None => Ok(()),
+            Some(id) => Err(format!(
+                "the server does not list the application's connection {id}, so it cannot be asked \
+                 whether that one waits for a lock. If --database-url leads to a pooler (PgBouncer, \
+                 ProxySQL), name the server behind it. Or its user may not see the connections of \
+                 the application's user"
+            )),
+        }
     }
 
     /// Sends all racing requests at once and lets them run freely, so that workers are there and

@@ -1,0 +1,85 @@
+//! Which messages of a client go to the server together.
+
+use std::collections::VecDeque;
+
+use super::message::Message;
+
+/// Asks the server for the answers that it has. It is not answered itself.
+pub(super) const FLUSH: [u8; 5] = *b"H\0\0\0\x04";
+
+/// The messages that go together. Their last one has the answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) messages: Vec<Message>,
+    /// Whether the client itself does not ask for the answer now.
+    pub(super) needs_flush: bool,
+}
+
+/// The messages of a client that were not sent yet.
+///
+/// A snapshot is taken by Bind, and locks by Parse. So all that prepares an execution waits for it.
+/// An execution waits for what follows it: outside a block, Sync is what commits it.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    messages: VecDeque<Message>,
+}
+
+impl Requests {
+    /// Appends a message, or a piece to the message that it continues.
+    pub(super) fn push(&mut self, message: Message) {
+        match self.messages.back_mut() {
+            Some(last) if message.continues && last.is_continued => {
+                last.bytes.extend(message.bytes);
+                last.is_continued = message.is_continued;
+            }
+            _ => self.messages.push_back(message),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Takes the next messages that go together, if all of them have come.
+    pub(super) fn next_group(&mut self) -> Option<Group> {
+        let (count, needs_flush) = self.first_group()?;
+        let messages = self.messages.drain(..count).collect();
+        Some(Group {
+            messages,
+            needs_flush,
+        })
+    }
+
+    /// How many messages the next group has, and whether it needs a Flush.
+    fn first_group(&self) -> Option<(usize, bool)> {
+        let mut executed = None;
+        for (index, message) in self.messages.iter().enumerate() {
+            let through = index + 1;
+            if message.is_broken() {
+                return Some((through, false));
+            }
+            if message.is_continued {
+                return None;
+            }
+            match (message.tag, executed) {
+                // Parse, Bind, Describe and Close.
+                (b'P' | b'B' | b'D' | b'C', _) => {}
+                // Sync and Flush.
+                (b'S' | b'H', _) => return Some((through, false)),
+                (b'E', None) => executed = Some(through),
+                // Each execution is a step of its own.
+                (_, Some(executed)) => return Some((executed, true)),
+                // A Query is a Sync as well.
+                (b'Q' | b'F' | b'X', None) => return Some((through, false)),
+                (_, None) => return Some((through, index > 0)),
+            }
+        }
+        None
+    }
+
+    /// Takes the bytes of all messages.
+    pub(super) fn take_all(&mut self) -> Vec<u8> {
+        let messages = std::mem::take(&mut self.messages);
+        messages.into_iter().flat_map(|it| it.bytes).collect()
+    }
+}
