@@ -148,13 +148,13 @@ impl Prepared {
 
     fn assumptions_of_an_application(&self) -> Vec<String> {
         let its_commit = if self.options.split_commits {
-            "and so is the commit of one that writes in autocommit"
+            ", and so is the commit of one that writes in autocommit"
         } else {
-            "in autocommit, its commit belongs to it"
+            "; in autocommit, its commit belongs to it"
         };
         let mut assumptions = vec![
             format!(
-                "each statement that passes the proxy is taken as one step; {its_commit}. Files and other \
+                "each statement that passes the proxy is taken as one step{its_commit}. Files and other \
                  services are not seen"
             ),
             format!(

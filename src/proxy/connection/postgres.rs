@@ -298,6 +298,13 @@ impl PostgresConnection {
     /// Runs a statement of the lab's own, of which the application is told nothing. The answer also
     /// comes as it was sent. None if the server has closed the connection.
     async fn run_unseen(&mut self, sql: &str) -> io::Result<Option<(Outcome, Vec<u8>)>> {
+        let before = self.conversation.set_aside();
+        let ran = self.run_at_once(sql).await;
+        self.conversation.take_up(before);
+        ran
+    }
+
+    async fn run_at_once(&mut self, sql: &str) -> io::Result<Option<(Outcome, Vec<u8>)>> {
         self.conversation.client(Message::query(sql));
         if let Some(unit) = self.conversation.next_unit() {
             self.server.send(&unit.bytes).await?;

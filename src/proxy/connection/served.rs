@@ -120,7 +120,7 @@ impl Served {
     pub(super) fn its_commit(&self) -> Arrived {
         Arrived {
             statement: UserStatement::new("COMMIT", self.turns.settings().flavour),
-            shown: "COMMIT /* of the statement before: --split-commits */".to_owned(),
+            shown: "COMMIT /* --split-commits */".to_owned(),
         }
     }
 

@@ -39,6 +39,10 @@ enum Expectation {
     Anything,
 }
 
+/// What is awaited of a command of the client's, while the lab's own is answered before it.
+#[derive(Debug)]
+pub(in crate::proxy) struct SetAside(Expectation);
+
 /// What one connection has said so far: its capabilities, its prepared statements and its state.
 ///
 /// It holds the beginnings of texts and values, and no passwords. One command is answered before
@@ -109,6 +113,16 @@ impl Conversation {
         let expectation = self.expectation_of(shape);
         self.expect(expectation);
         Command { kind, answered }
+    }
+
+    /// Something else is asked before the last command is sent.
+    pub(in crate::proxy) fn set_aside(&mut self) -> SetAside {
+        SetAside(std::mem::replace(&mut self.awaited, Expectation::Nothing))
+    }
+
+    /// The answer to the command that was set aside comes next.
+    pub(in crate::proxy) fn take_up(&mut self, command: SetAside) {
+        self.expect(command.0);
     }
 
     /// Takes one packet of the answer to the last command.

@@ -16,6 +16,13 @@ use super::result::{Outcome, Progress, RowsReader, StatementResult};
 use super::transaction::Transaction;
 use super::unit::{Unit, What};
 
+/// What the client has sent, while the lab's own query is answered before it.
+#[derive(Debug)]
+pub(in crate::proxy) struct SetAside {
+    requests: Requests,
+    awaited: Awaited,
+}
+
 /// What one connection has said so far: its prepared statements and its state.
 ///
 /// It holds the beginnings of texts and values, and no passwords. One unit is answered before the
@@ -137,6 +144,21 @@ impl Conversation {
             what,
             awaits_answer,
         })
+    }
+
+    /// Something else is asked before the last unit is sent.
+    pub(in crate::proxy) fn set_aside(&mut self) -> SetAside {
+        SetAside {
+            requests: std::mem::take(&mut self.requests),
+            awaited: std::mem::take(&mut self.awaited),
+        }
+    }
+
+    /// The answer to the unit that was set aside comes next.
+    pub(in crate::proxy) fn take_up(&mut self, before: SetAside) {
+        self.requests = before.requests;
+        self.awaited = before.awaited;
+        self.outcome = Outcome::default();
     }
 
     /// Expects what the server answers to this. Returns what it does, if it runs something.
