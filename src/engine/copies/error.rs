@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::head::Head;
 use crate::engine::{Fault, Flavour};
 
 /// Why a database could not be copied, or not be brought back.
@@ -54,6 +55,12 @@ pub struct Blocker {
 }
 
 impl CopyError {
+    /// There are copies already, taken by this process.
+    pub(super) fn taken(head: Option<Head>) -> Self {
+        let (taken_at, process) = head.map(|it| (it.taken_at, it.process)).unzip();
+        Self::Taken { taken_at, process }
+    }
+
     /// A fault at this work.
     pub(super) fn at(what: impl Into<String>) -> impl FnOnce(Fault) -> Self {
         let what = what.into();

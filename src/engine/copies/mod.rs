@@ -4,44 +4,33 @@
 //! has not made: it may have many tables, foreign keys in circles, triggers and generated columns.
 //! [`Beginning`](super::Beginning) is for one that a scenario's set-up has made.
 //!
-//! - `catalogue`: which tables there are, and what copies of rows do not bring back.
-//! - `table`: the statements that compare a table with its copy. `reach`: which tables a write can
-//!   change. `back`: how they are brought back.
-//! - `triggers`: made to keep still meanwhile.
-//! - `note`: what the next run finds if this one is killed.
-//! - `session`: what is set on the connection. `blockers`: who is in the way.
+//! - `innodb`: how each engine does it.
+//! - `reach`: which tables a write can change. `head`: who has taken copies, and when.
+//! - `texts`: what catalogues are asked for. `error`: what is told.
 //!
 //! Nothing else may be at work in the database while it is copied or brought back. What is not
 //! brought back: a change of the schema, and a session's own state. A table that was made or
 //! dropped since is refused, a changed column is not noticed.
 
-mod back;
-mod blockers;
-mod catalogue;
 mod error;
-mod note;
+mod head;
+mod innodb;
 mod reach;
-mod session;
-mod table;
-mod triggers;
+mod texts;
 
 use std::collections::BTreeSet;
 
-use super::connection::Connection;
-use super::{Database, Fault};
-use blockers::explained;
+use super::{Database, Flavour};
 pub use error::{Blocker, CopyError};
-use note::Note;
-use session::texts;
-use table::Table;
-use triggers::Trigger;
+use head::Head;
 
 /// How a database was at one moment, kept as copies of its tables, and brought back from them.
 #[derive(Debug)]
-pub struct Copies {
-    tables: Vec<Table>,
-    triggers: Vec<Trigger>,
-    is_complete: bool,
+pub struct Copies(Kept);
+
+#[derive(Debug)]
+enum Kept {
+    InnoDb(innodb::Kept),
 }
 
 /// Copies that a killed process has left behind.
@@ -74,26 +63,9 @@ impl Copies {
     /// Also if it has copies already, or holds what copies do not bring back. Then it is as it was
     /// before.
     pub async fn take(database: &Database) -> Result<Self, CopyError> {
-        let mut connection = connection(database).await?;
-        if let Some(Note { head, .. }) = noted(&mut connection).await? {
-            let (taken_at, process) = head.map(|it| (it.taken_at, it.process)).unzip();
-            return Err(CopyError::Taken { taken_at, process });
-        }
-        let mut copies = Self::planned(&mut connection).await?;
-        let begun = note::begin(&mut connection).await;
-        begun.map_err(CopyError::at("making a note of the copies"))?;
-        let flavour = database.engine.flavour;
-        let taken = match copies.fill(&mut connection).await {
-            Ok(()) => Ok(copies),
-            Err(fault) => {
-                let error = explained(&mut connection, flavour, "copying the tables", fault).await;
-                // The first fault is the one to tell.
-                let _ = undo(&mut connection, &copies.triggers).await;
-                Err(error)
-            }
-        };
-        connection.hang_up().await;
-        taken
+        Ok(Self(match Way::of(database)? {
+            Way::InnoDb => Kept::InnoDb(innodb::take(database).await?),
+        }))
     }
 
     /// Brings back what was written since. `written`: the tables that may have been written; None
@@ -106,120 +78,55 @@ impl Copies {
         database: &Database,
         written: Option<&BTreeSet<String>>,
     ) -> Result<(), CopyError> {
-        if !self.is_complete {
-            return Err(CopyError::Unfinished);
+        match &self.0 {
+            Kept::InnoDb(kept) => kept.bring_back(database, written).await,
         }
-        let tables = match written {
-            Some(written) => reach::reached(&self.tables, written),
-            None => self.tables.iter().collect(),
-        };
-        back::bring_back(database, &self.tables, &tables).await
     }
 
-    /// Drops the copies, and makes the triggers again as they were. The rows stay as they are.
+    /// Drops the copies. On MySQL and MariaDB the triggers are made again as they were. The rows
+    /// stay as they are.
     pub async fn drop(self, database: &Database) -> Result<(), CopyError> {
-        let mut connection = connection(database).await?;
-        let flavour = database.engine.flavour;
-        let dropped = match undo(&mut connection, &self.triggers).await {
-            Ok(()) => Ok(()),
-            Err(fault) => {
-                Err(explained(&mut connection, flavour, "dropping the copies", fault).await)
-            }
-        };
-        connection.hang_up().await;
-        dropped
+        match self.0 {
+            Kept::InnoDb(kept) => kept.drop(database).await,
+        }
     }
 
     /// Copies that a killed run has left behind in this database: listed, so that they can be
     /// brought back or dropped. Those of a process that is still at work are listed too.
     pub async fn left_behind(database: &Database) -> Result<Vec<Leftover>, CopyError> {
-        let mut connection = connection(database).await?;
-        let note = noted(&mut connection).await?;
-        connection.hang_up().await;
-        Ok(note.map(Leftover::from).into_iter().collect())
-    }
-
-    /// What is there to be copied. Nothing is changed yet.
-    async fn planned(connection: &mut Connection) -> Result<Self, CopyError> {
-        let planned = async {
-            let triggers = triggers::triggers(connection).await?;
-            let mut refusals = catalogue::refusals(connection).await?;
-            refusals.extend(triggers::refusals(connection, &triggers).await?);
-            let tables = catalogue::tables(connection).await?;
-            Ok((tables, triggers, refusals))
+        let found = match Way::of(database)? {
+            Way::InnoDb => innodb::found(database).await?.map(|(head, kept)| {
+                let (tables, is_complete) = (kept.tables(), kept.is_complete);
+                Leftover::of(head, tables, is_complete, Kept::InnoDb(kept))
+            }),
         };
-        let (tables, triggers, refusals) =
-            planned.await.map_err(CopyError::at("reading the schema"))?;
-        if !refusals.is_empty() {
-            return Err(CopyError::Refused(refusals));
-        }
-        Ok(Self {
-            tables,
-            triggers,
-            is_complete: false,
-        })
-    }
-
-    async fn fill(&mut self, connection: &mut Connection) -> Result<(), Fault> {
-        triggers::must_be_makable(connection, &self.triggers).await?;
-        for table in &mut self.tables {
-            connection.command(&table.copied()).await?;
-            table.rows = rows_in(connection, &table.copy).await?;
-            note::add_table(connection, table).await?;
-        }
-        for trigger in &self.triggers {
-            note::add_trigger(connection, trigger).await?;
-        }
-        triggers::guard(connection, &self.triggers).await?;
-        note::complete(connection).await?;
-        self.is_complete = true;
-        Ok(())
+        Ok(found.into_iter().collect())
     }
 }
 
-impl From<Note> for Leftover {
-    fn from(note: Note) -> Self {
-        let head = note.head;
+impl Leftover {
+    fn of(head: Option<Head>, tables: Vec<String>, is_complete: bool, kept: Kept) -> Self {
         Self {
             taken_at: head.as_ref().map(|it| it.taken_at.clone()),
             process: head.as_ref().map(|it| it.process),
             user: head.map(|it| it.user),
-            tables: note.tables.iter().map(|it| it.name.clone()).collect(),
-            is_complete: note.is_complete,
-            copies: Copies {
-                tables: note.tables,
-                triggers: note.triggers,
-                is_complete: note.is_complete,
-            },
+            tables,
+            is_complete,
+            copies: Copies(kept),
         }
     }
 }
 
-/// A connection for this work. It is closed afterwards, because making a trigger sets more on it.
-async fn connection(database: &Database) -> Result<Connection, CopyError> {
-    let flavour = database.engine.flavour;
-    if !flavour.is_innodb() {
-        return Err(CopyError::Engine(flavour));
+/// How the databases of an engine are copied.
+enum Way {
+    InnoDb,
+}
+
+impl Way {
+    fn of(database: &Database) -> Result<Self, CopyError> {
+        match database.engine.flavour {
+            Flavour::MySql | Flavour::MariaDb => Ok(Self::InnoDb),
+            other @ (Flavour::Postgres | Flavour::Sqlite) => Err(CopyError::Engine(other)),
+        }
     }
-    let connection = session::connection(database).await;
-    connection.map_err(CopyError::at("connecting"))
-}
-
-async fn noted(connection: &mut Connection) -> Result<Option<Note>, CopyError> {
-    let note = note::read(connection).await;
-    note.map_err(CopyError::at("looking for copies"))
-}
-
-/// Makes the triggers again as they were, and drops the copies, in this order: as long as there is
-/// a note, a killed process has left nothing behind that is not in it.
-async fn undo(connection: &mut Connection, triggers: &[Trigger]) -> Result<(), Fault> {
-    triggers::unguard(connection, triggers).await?;
-    note::drop_all(connection).await
-}
-
-async fn rows_in(connection: &mut Connection, table: &str) -> Result<u64, Fault> {
-    let count = format!("SELECT CAST(COUNT(*) AS CHAR) FROM {table}");
-    let rows = texts(connection, &count, &[]).await?;
-    let rows = rows.into_iter().next().and_then(|[rows]| rows.parse().ok());
-    rows.ok_or_else(|| Fault::other(format!("{table} has no number of rows")))
 }

@@ -2,51 +2,75 @@
 
 use std::collections::BTreeSet;
 
-use super::table::{Reaches, Table};
+use serde::{Deserialize, Serialize};
+
+/// The tables that a write to one table can change as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Reaches {
+    /// These.
+    Tables(Vec<String>),
+    /// Any.
+    All,
+}
+
+/// A table among those that can be written.
+pub(super) trait Node {
+    /// Whether a statement can mean it by this name.
+    fn is(&self, name: &str) -> bool;
+    /// Its own name, which no other table has.
+    fn name(&self) -> &str;
+    fn reaches(&self) -> &Reaches;
+}
 
 /// The tables that were written, and those that such a write can change by a foreign key or by a
 /// trigger. A name that is no table's, such as a view's, stands for all of them.
-pub(super) fn reached<'t>(tables: &'t [Table], written: &BTreeSet<String>) -> Vec<&'t Table> {
+pub(super) fn reached<'t, T: Node>(tables: &'t [T], written: &BTreeSet<String>) -> Vec<&'t T> {
     let mut names = BTreeSet::new();
     let mut next: Vec<&str> = written.iter().map(String::as_str).collect();
     while let Some(name) = next.pop() {
-        // Some servers tell `T` from `t` and some do not: both are taken.
-        let found = tables
-            .iter()
-            .filter(|it| it.name.to_lowercase() == name.to_lowercase());
-        let found: Vec<_> = found.collect();
+        let found: Vec<_> = tables.iter().filter(|it| it.is(name)).collect();
         if found.is_empty() {
             return tables.iter().collect();
         }
         for table in found {
-            if !names.insert(table.name.as_str()) {
+            if !names.insert(table.name()) {
                 continue;
             }
-            match &table.reaches {
+            match table.reaches() {
                 Reaches::All => return tables.iter().collect(),
                 Reaches::Tables(more) => next.extend(more.iter().map(String::as_str)),
             }
         }
     }
-    tables
-        .iter()
-        .filter(|it| names.contains(it.name.as_str()))
-        .collect()
+    let is_reached = |it: &&T| names.contains(it.name());
+    tables.iter().filter(is_reached).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table(name: &str, reaches: Reaches) -> Table {
-        Table {
-            name: name.to_owned(),
-            copy: String::new(),
-            rows: 0,
-            next_key: None,
-            columns: Vec::new(),
-            reaches,
+    struct Table {
+        name: &'static str,
+        reaches: Reaches,
+    }
+
+    impl Node for Table {
+        fn is(&self, name: &str) -> bool {
+            self.name == name.to_lowercase()
         }
+
+        fn name(&self) -> &str {
+            self.name
+        }
+
+        fn reaches(&self) -> &Reaches {
+            &self.reaches
+        }
+    }
+
+    fn table(name: &'static str, reaches: Reaches) -> Table {
+        Table { name, reaches }
     }
 
     fn tables() -> [Table; 4] {
@@ -63,7 +87,7 @@ mod tests {
         let written = written.iter().map(ToString::to_string).collect();
         let tables = tables();
         let reached = reached(&tables, &written);
-        reached.iter().map(|it| it.name.clone()).collect()
+        reached.iter().map(|it| it.name.to_owned()).collect()
     }
 
     #[test]

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::session::texts;
 use crate::answer::Datum;
 use crate::engine::connection::Connection;
+use crate::engine::copies::texts::texts;
 use crate::engine::statement::tokens;
 use crate::engine::{Fault, Flavour};
 

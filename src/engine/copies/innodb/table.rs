@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Flavour;
+use crate::engine::copies::reach::{Node, Reaches};
 
 /// A table that was copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,15 +42,6 @@ pub(super) struct KeyPart {
     pub(super) place: i64,
     /// How many of its characters belong to the key. Zero means all.
     pub(super) length: i64,
-}
-
-/// The tables that a write to one table can change as well.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Reaches {
-    /// These.
-    Tables(Vec<String>),
-    /// Any.
-    All,
 }
 
 /// How a table differs from its copy.
@@ -250,5 +242,20 @@ impl Table {
     /// Sets the counter for generated keys.
     pub(super) fn counted_from(&self, next: u64) -> String {
         format!("ALTER TABLE {} AUTO_INCREMENT = {next}", self.quoted())
+    }
+}
+
+impl Node for Table {
+    fn is(&self, name: &str) -> bool {
+        // Some servers tell `T` from `t` and some do not: both are taken.
+        self.name.to_lowercase() == name.to_lowercase()
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn reaches(&self) -> &Reaches {
+        &self.reaches
     }
 }

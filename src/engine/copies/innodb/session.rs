@@ -1,6 +1,6 @@
 //! The connection that copies and brings back: what is set on it, and set back.
 
-use crate::engine::connection::{Connection, Row};
+use crate::engine::connection::Connection;
 use crate::engine::{Database, Fault, Flavour};
 
 /// What is set, so that rows come back as they were: no foreign key acts, a key that is zero stays
@@ -52,22 +52,4 @@ pub(super) async fn give_back(
     connection.command(&format!("{BACK}, {more}")).await?;
     connection.give_back();
     Ok(())
-}
-
-/// Rows of `N` texts.
-pub(super) async fn texts<const N: usize>(
-    connection: &mut Connection,
-    sql: &str,
-    values: &[&str],
-) -> Result<Vec<[String; N]>, Fault> {
-    let rows = connection.rows(sql, values.iter().copied()).await?;
-    rows.iter().map(texts_of).collect()
-}
-
-fn texts_of<const N: usize>(row: &Row) -> Result<[String; N], Fault> {
-    let mut texts = [const { String::new() }; N];
-    for (index, text) in texts.iter_mut().enumerate() {
-        *text = row.text(index)?;
-    }
-    Ok(texts)
 }

@@ -1,8 +1,8 @@
 //! Which connections hold the locks that a statement waits for in vain.
 
-use super::error::{Blocker, CopyError};
-use super::session::texts;
 use crate::engine::connection::Connection;
+use crate::engine::copies::error::{Blocker, CopyError};
+use crate::engine::copies::texts::texts;
 use crate::engine::{Fault, FaultKind, Flavour};
 
 /// Locks on tables of this database and on their rows, by the connections that hold them.

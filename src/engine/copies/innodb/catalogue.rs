@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::session::texts;
-use super::table::{Column, KeyPart, Reaches, Table};
+use super::table::{Column, KeyPart, Table};
 use crate::engine::Fault;
 use crate::engine::connection::Connection;
+use crate::engine::copies::reach::Reaches;
+use crate::engine::copies::texts::texts;
 use crate::engine::lane::MARK;
 
 /// The condition that a table is the application's own.

@@ -6,22 +6,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::session::texts;
 use super::table::Table;
 use super::triggers::Trigger;
 use crate::engine::connection::Connection;
+use crate::engine::copies::head::Head;
+use crate::engine::copies::texts::texts;
 use crate::engine::{Fault, Flavour};
 
 /// The table's name.
 const NAME: &str = "racy_copy_note";
-
-/// When the copies were taken, and by which process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Head {
-    pub(super) taken_at: String,
-    pub(super) process: u32,
-    pub(super) user: String,
-}
 
 /// What a note holds.
 #[derive(Debug, Clone)]

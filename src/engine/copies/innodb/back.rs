@@ -13,10 +13,10 @@
 
 use super::blockers::explained;
 use super::catalogue::{Counters, counters};
-use super::error::CopyError;
 use super::session;
 use super::table::{Difference, Table};
 use crate::engine::connection::Connection;
+use crate::engine::copies::error::CopyError;
 use crate::engine::{Database, Fault};
 
 /// How many rows are inserted at most after tables were truncated: ten microseconds each, of fifty
