@@ -24,8 +24,6 @@ on_engines!(
         an_event_is_refused;
     mariadb:
         old_rows_and_sequences_are_refused;
-    postgres:
-        another_engine_is_refused;
     sqlite:
         another_engine_is_refused;
 );

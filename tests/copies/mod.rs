@@ -2,6 +2,7 @@
 
 mod limits;
 pub mod place;
+mod postgres;
 
 use std::collections::BTreeSet;
 

@@ -5,7 +5,7 @@ use crate::engine::{Database, Fault};
 
 /// Schemas that are neither the engine's own nor the lab's.
 const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' \
-                    AND n.nspname NOT IN ('information_schema', 'racy_beginning')";
+                    AND n.nspname NOT IN ('information_schema', 'racy_beginning', 'racy_copy')";
 
 /// A table's name for people: without the schema that all names are looked up in.
 const NAME: &str = "CAST(CASE WHEN n.nspname = 'public' THEN c.relname \

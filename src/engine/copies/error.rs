@@ -73,7 +73,7 @@ impl fmt::Display for CopyError {
         match self {
             Self::Engine(flavour) => write!(
                 f,
-                "a database is copied on MySQL and MariaDB alone, and this one is {flavour}"
+                "a database is copied on MySQL, MariaDB and PostgreSQL, and this one is {flavour}"
             ),
             Self::Refused(reasons) => write!(
                 f,

@@ -4,7 +4,7 @@
 //! has not made: it may have many tables, foreign keys in circles, triggers and generated columns.
 //! [`Beginning`](super::Beginning) is for one that a scenario's set-up has made.
 //!
-//! - `innodb`: how each engine does it.
+//! - `innodb`, `postgres`: how each engine does it.
 //! - `reach`: which tables a write can change. `head`: who has taken copies, and when.
 //! - `texts`: what catalogues are asked for. `error`: what is told.
 //!
@@ -15,6 +15,7 @@
 mod error;
 mod head;
 mod innodb;
+mod postgres;
 mod reach;
 mod texts;
 
@@ -31,6 +32,7 @@ pub struct Copies(Kept);
 #[derive(Debug)]
 enum Kept {
     InnoDb(innodb::Kept),
+    Postgres(postgres::Kept),
 }
 
 /// Copies that a killed process has left behind.
@@ -65,6 +67,7 @@ impl Copies {
     pub async fn take(database: &Database) -> Result<Self, CopyError> {
         Ok(Self(match Way::of(database)? {
             Way::InnoDb => Kept::InnoDb(innodb::take(database).await?),
+            Way::Postgres => Kept::Postgres(postgres::take(database).await?),
         }))
     }
 
@@ -80,6 +83,7 @@ impl Copies {
     ) -> Result<(), CopyError> {
         match &self.0 {
             Kept::InnoDb(kept) => kept.bring_back(database, written).await,
+            Kept::Postgres(kept) => kept.bring_back(database, written).await,
         }
     }
 
@@ -88,6 +92,7 @@ impl Copies {
     pub async fn drop(self, database: &Database) -> Result<(), CopyError> {
         match self.0 {
             Kept::InnoDb(kept) => kept.drop(database).await,
+            Kept::Postgres(kept) => kept.drop(database).await,
         }
     }
 
@@ -98,6 +103,10 @@ impl Copies {
             Way::InnoDb => innodb::found(database).await?.map(|(head, kept)| {
                 let (tables, is_complete) = (kept.tables(), kept.is_complete);
                 Leftover::of(head, tables, is_complete, Kept::InnoDb(kept))
+            }),
+            Way::Postgres => postgres::found(database).await?.map(|(head, kept)| {
+                // They are taken in one transaction.
+                Leftover::of(Some(head), kept.tables(), true, Kept::Postgres(kept))
             }),
         };
         Ok(found.into_iter().collect())
@@ -120,13 +129,15 @@ impl Leftover {
 /// How the databases of an engine are copied.
 enum Way {
     InnoDb,
+    Postgres,
 }
 
 impl Way {
     fn of(database: &Database) -> Result<Self, CopyError> {
         match database.engine.flavour {
             Flavour::MySql | Flavour::MariaDb => Ok(Self::InnoDb),
-            other @ (Flavour::Postgres | Flavour::Sqlite) => Err(CopyError::Engine(other)),
+            Flavour::Postgres => Ok(Self::Postgres),
+            Flavour::Sqlite => Err(CopyError::Engine(Flavour::Sqlite)),
         }
     }
 }

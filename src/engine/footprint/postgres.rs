@@ -13,7 +13,7 @@ type Places = HashMap<String, usize>;
 /// Schemas that are neither the engine's own nor this program's. The numbers of the engine's own
 /// objects are below 16384.
 const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' \
-                    AND n.nspname NOT IN ('information_schema', 'racy_beginning')";
+                    AND n.nspname NOT IN ('information_schema', 'racy_beginning', 'racy_copy')";
 
 /// What belongs to no extension. What an extension brings is taken for pure, unless a statement
 /// names it.
