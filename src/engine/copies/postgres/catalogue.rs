@@ -28,7 +28,8 @@ pub(super) async fn things(connection: &mut Connection) -> Result<Vec<String>, F
                      ELSE 'table ' END || {SHOWN} AS TEXT) \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'p', 'm', 'f', 'S') AND {OURS} \
-         UNION ALL SELECT 'a large object' WHERE EXISTS (SELECT FROM pg_largeobject_metadata)"
+         UNION ALL SELECT 'a large object' WHERE EXISTS (SELECT FROM pg_largeobject_metadata) \
+         ORDER BY 1"
     );
     let things = texts(connection, &sql, &[MARK]).await?;
     Ok(things.into_iter().map(|[thing]| thing).collect())
