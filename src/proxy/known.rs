@@ -43,6 +43,8 @@ struct Shapes {
     after: BTreeMap<Option<String>, BTreeSet<String>>,
     /// How often each came after its request was answered: the most in one run.
     tail: BTreeMap<String, usize>,
+    /// Those that came before that in a run that has ended.
+    before_the_tail: BTreeSet<String>,
 }
 
 /// How often each of these is there.
@@ -143,11 +145,14 @@ impl Known {
         }
     }
 
-    /// A run of this client has ended, after this number of statements.
-    pub(super) fn learn_length(&self, client: Client, length: usize) {
+    /// A run of this client has ended: all that it has sent, and what of it came after its request
+    /// was answered.
+    pub(super) fn learn_end(&self, client: Client, sent: &[String], tail: &[String]) {
         let mut lessons = self.lessons();
         if let Some(shapes) = lessons.clients.get_mut(&client) {
-            shapes.most = shapes.most.max(length);
+            shapes.most = shapes.most.max(sent.len());
+            let before = &sent[..sent.len().saturating_sub(tail.len())];
+            shapes.before_the_tail.extend(before.iter().cloned());
         }
     }
 
@@ -201,13 +206,26 @@ impl Known {
         next.is_some_and(|it| it.contains(shape))
     }
 
-    /// Whether these are all that this client sends after its request was answered.
-    pub(super) fn is_whole_tail(&self, client: Client, tail: &[String]) -> bool {
+    /// Whether this client has sent all that it sends after its request was answered. `sent` is all
+    /// that it has sent, and `tail` what of it came after the answer.
+    ///
+    /// An answer may be noticed late, when the first of these statements have come already. They
+    /// count as well, unless the client sends such statements before its answer too.
+    pub(super) fn is_whole_tail(&self, client: Client, sent: &[String], tail: &[String]) -> bool {
         let lessons = self.lessons();
         let Some(shapes) = lessons.clients.get(&client) else {
             return true;
         };
-        let here = counts(tail);
+        let is_told_apart = shapes
+            .tail
+            .keys()
+            .all(|it| !shapes.before_the_tail.contains(it));
+        let length = shapes.tail.values().sum::<usize>().max(tail.len());
+        let last = match is_told_apart {
+            true => &sent[sent.len().saturating_sub(length)..],
+            false => tail,
+        };
+        let here = counts(last);
         let has = |(shape, count): (&String, &usize)| {
             here.get(shape.as_str()).is_some_and(|it| it >= count)
         };
@@ -217,5 +235,53 @@ impl Known {
     /// Whether a client sends several statements at once.
     pub(super) fn overlaps(&self) -> bool {
         self.lessons().overlaps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAID: &str = "COMMIT";
+    const MAIL: &str = "INSERT mail";
+    const LOG: &str = "INSERT log";
+
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|it| (*it).to_owned()).collect()
+    }
+
+    /// What a run has taught in which these statements came, the last ones after the answer.
+    fn taught(sent: &[&str], after: usize) -> (Known, Client) {
+        let known = Known::default();
+        let client = Client::first(1).last().unwrap();
+        let sent = owned(sent);
+        for number in 1..=sent.len() {
+            let late = (number + after).saturating_sub(sent.len());
+            known.learn(client, &sent[..number], &sent[number - late..number]);
+        }
+        known.learn_end(client, &sent, &sent[sent.len() - after..]);
+        (known, client)
+    }
+
+    #[test]
+    fn an_answer_that_is_noticed_late_hides_nothing_of_the_tail() {
+        let (known, client) = taught(&[PAID, MAIL, LOG], 2);
+        let whole = |sent: &[&str], after: usize| {
+            let sent = owned(sent);
+            known.is_whole_tail(client, &sent, &sent[sent.len() - after..])
+        };
+        assert!(whole(&[PAID, MAIL, LOG], 2));
+        assert!(whole(&[PAID, MAIL, LOG], 1), "the answer came after MAIL");
+        assert!(whole(&[PAID, LOG, MAIL], 0));
+        assert!(!whole(&[PAID, MAIL], 1));
+        assert!(!whole(&[PAID], 0));
+    }
+
+    #[test]
+    fn what_also_comes_before_the_answer_counts_only_after_it() {
+        let (known, client) = taught(&[MAIL, PAID, MAIL], 1);
+        let sent = owned(&[PAID, MAIL]);
+        assert!(!known.is_whole_tail(client, &sent, &[]));
+        assert!(known.is_whole_tail(client, &sent, &sent[1..]));
     }
 }

@@ -154,7 +154,7 @@ impl RunTurns {
         let seat = seats.seats.get(&client)?;
         let is_busy = seat.besides > 0 || seat.phase == Phase::AtAStep;
         let known = &self.turns.known;
-        let has_all = !known.learns() && known.is_whole_tail(client, &seat.tail);
+        let has_all = !known.learns() && known.is_whole_tail(client, &seat.sent, &seat.tail);
         let is_quiet = seat.quiet >= QUIET_ENOUGH;
         (!is_busy && (is_quiet || has_all)).then(|| seat.seen.clone())
     }
@@ -169,7 +169,7 @@ impl RunTurns {
             let seat = seats.seats.get_mut(&client)?;
             seat.phase = Phase::Ended;
             if turns.known.learns() {
-                turns.known.learn_length(client, seat.sent.len());
+                turns.known.learn_end(client, &seat.sent, &seat.tail);
             }
             turns.let_others_try(seats, client);
             Some(())
