@@ -97,7 +97,7 @@ impl StepTurn {
             Some(())
         });
         turns.known.note_level(link.level());
-        if turns.known.learns() {
+        if turns.last_has_news(client, run) {
             // The answer to the request may come first: then this was sent after it.
             sleep(LEARNING).await;
         }

@@ -37,14 +37,25 @@ struct Lessons {
 #[derive(Debug, Default)]
 struct Shapes {
     all: BTreeSet<String>,
-    /// The most statements in one run that has ended.
-    most: usize,
+    /// What came in each run that has ended, from its first statement to its last.
+    whole: BTreeSet<Vec<String>>,
     /// What came first, and what came after each shape.
     after: BTreeMap<Option<String>, BTreeSet<String>>,
     /// How often each came after its request was answered: the most in one run.
     tail: BTreeMap<String, usize>,
     /// Those that came before that in a run that has ended.
     before_the_tail: BTreeSet<String>,
+}
+
+/// How much there is to learn from a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// It has come at this place in a run before.
+    None,
+    /// It is new here.
+    Some,
+    /// It is among the last of its client's: the answer to the request may come before it.
+    Much,
 }
 
 /// How often each of these is there.
@@ -150,7 +161,7 @@ impl Known {
     pub(super) fn learn_end(&self, client: Client, sent: &[String], tail: &[String]) {
         let mut lessons = self.lessons();
         if let Some(shapes) = lessons.clients.get_mut(&client) {
-            shapes.most = shapes.most.max(sent.len());
+            shapes.whole.insert(sent.to_vec());
             let before = &sent[..sent.len().saturating_sub(tail.len())];
             shapes.before_the_tail.extend(before.iter().cloned());
         }
@@ -182,13 +193,43 @@ impl Known {
         shapes.is_some_and(|it| it.all.contains(shape))
     }
 
-    /// Whether this statement, counted from 0, was one of the last of this client's in a warm-up
-    /// run.
-    pub(super) fn is_one_of_the_last(&self, client: Client, number: usize) -> bool {
+    /// How much there is to learn from this statement of this client's, which comes after those
+    /// that it has sent.
+    pub(super) fn news(&self, client: Client, sent: &[String], shape: &str) -> News {
         const LAST: usize = 4;
         let lessons = self.lessons();
-        let most = lessons.clients.get(&client).map_or(0, |it| it.most);
-        most > 0 && number + LAST >= most
+        let Some(shapes) = lessons.clients.get(&client) else {
+            return News::Some;
+        };
+        let is_near_an_end = |it: &Vec<String>| sent.len() + LAST >= it.len();
+        let begins_so = |it: &&Vec<String>| {
+            let next = it.get(sent.len()).is_some_and(|it| it == shape);
+            next && it.starts_with(sent)
+        };
+        let mut likely: Vec<_> = shapes.whole.iter().filter(begins_so).collect();
+        let is_known = !likely.is_empty();
+        if !is_known {
+            // Another way than ever. It may be as long as the longest one.
+            likely.extend(shapes.whole.iter().max_by_key(|it| it.len()));
+        }
+        if likely.into_iter().any(is_near_an_end) {
+            News::Much
+        } else if is_known {
+            News::None
+        } else {
+            News::Some
+        }
+    }
+
+    /// Whether these statements were all that this client has sent in a run that has taught, and no
+    /// other run has begun like this and gone on.
+    pub(super) fn is_whole(&self, client: Client, sent: &[String]) -> bool {
+        let lessons = self.lessons();
+        let Some(shapes) = lessons.clients.get(&client) else {
+            return false;
+        };
+        let goes_on = |it: &Vec<String>| it.len() > sent.len() && it.starts_with(sent);
+        shapes.whole.contains(sent) && !shapes.whole.iter().any(goes_on)
     }
 
     /// Whether this client has sent such a statement after its request was answered.

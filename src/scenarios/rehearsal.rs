@@ -12,8 +12,8 @@ use super::scenario::{ClientScript, Does};
 use super::serial::{MOST_CLIENTS, permutations};
 use crate::engine::{Database, FaultKind};
 use crate::explore::{
-    Client, ClientResult, Clients, Divergence, Fixture, Pending, Policy, Rehearsal, Run, Standing,
-    Subject, run_schedule,
+    Client, ClientResult, Clients, Divergence, Fixture, Pending, Policy, Rehearsal, Run, RunError,
+    Standing, Subject, run_schedule,
 };
 use crate::step::{Action, Ending};
 use crate::verdict::{Outcome, Verdict};
@@ -27,8 +27,12 @@ pub(super) struct SerialRuns {
 /// The largest number of orders that are tried. Those of five clients that differ are 120.
 const MOST_ORDERS: usize = 24;
 
-/// How often each order is run if an application takes part, to learn whose statements are whose.
+/// How often each order is run before that if an application takes part, to learn whose statements
+/// are whose.
 const WARM_UPS: usize = 2;
+
+/// The number of tries for a run that something from outside disturbs.
+const TRIES: u32 = 5;
 
 impl Rehearsal for SerialRuns {
     fn rehearse<'a>(
@@ -48,20 +52,15 @@ impl Rehearsal for SerialRuns {
             } else {
                 permutations(&clients)
             };
-            let rounds = match scenario.application {
-                None => 1,
-                Some(_) => WARM_UPS,
-            };
-            let known = self.prepared.applications.known();
-            known.learn_from_runs(true);
-            let mut silent = None;
-            for _ in 0..rounds {
-                for order in orders.iter().take(MOST_ORDERS) {
-                    let silent_here = self.run_in(order.clone(), subject, database).await?;
-                    silent = Some(silent_in_both(silent.take(), silent_here));
-                }
+            let orders = &orders[..orders.len().min(MOST_ORDERS)];
+            if scenario.application.is_some() {
+                self.learn_from(orders, database).await?;
             }
-            known.learn_from_runs(false);
+            let mut silent = None;
+            for order in orders {
+                let silent_here = self.run_in(order.clone(), subject, database).await?;
+                silent = Some(silent_in_both(silent.take(), silent_here));
+            }
             let silent = silent.unwrap_or_default();
             let others_are_like_it =
                 scenario.clients_are_alike && silent.len() < scenario.clients.len();
@@ -183,28 +182,70 @@ impl SerialRuns {
         Ok(())
     }
 
+    /// Runs each order slowly, to learn whose statements are whose. How the runs end is judged
+    /// later, in runs that are quick.
+    async fn learn_from(
+        &self,
+        orders: &[Vec<Client>],
+        database: &Database,
+    ) -> Result<(), String> {
+        let known = self.prepared.applications.known();
+        known.learn_from_runs(true);
+        for _ in 0..WARM_UPS {
+            for order in orders {
+                let names = in_words(order);
+                if let Some(run) = self.one_run(order.clone(), database).await? {
+                    self.must_race(&run, database, &names).await?;
+                    must_be_sql(&run, &names)?;
+                }
+            }
+        }
+        known.learn_from_runs(false);
+        Ok(())
+    }
+
+    /// A run in this order. It is made again if something from outside has got between.
+    async fn one_run(
+        &self,
+        order: Vec<Client>,
+        database: &Database,
+    ) -> Result<Option<Run>, String> {
+        let names = in_words(&order);
+        let fixture = Fixture::WholeDatabase;
+        let count = order.len();
+        let mut tries = 0;
+        loop {
+            let restored = self.prepared.restore(database).await;
+            restored.map_err(|error| error.to_string())?;
+            let clients = ScenarioClients::in_order(&self.prepared, order.clone());
+            let clients: Arc<dyn Clients> = Arc::new(clients);
+            let mut policy = OneAfterTheOther {
+                order: order.clone(),
+            };
+            tries += 1;
+            let run = run_schedule(database, &clients, fixture, count, &mut policy).await;
+            match run {
+                Err(RunError::Disturbed | RunError::Hasty) if tries < TRIES => {}
+                ran => {
+                    return ran.map_err(|error| format!("without any race ({names}): {error}"));
+                }
+            }
+        }
+    }
+
     async fn run_in(
         &self,
         order: Vec<Client>,
         subject: &Subject,
         database: &Database,
     ) -> Result<Silent, String> {
-        let restored = self.prepared.restore(database).await;
-        restored.map_err(|error| error.to_string())?;
-        let names: Vec<_> = order.iter().map(Client::to_string).collect();
-        let names = names.join(", then ");
-        let clients = ScenarioClients::in_order(&self.prepared, order.clone());
-        let clients: Arc<dyn Clients> = Arc::new(clients);
-        let mut policy = OneAfterTheOther { order };
-        let fixture = Fixture::WholeDatabase;
-        let count = policy.order.len();
-        let run = run_schedule(database, &clients, fixture, count, &mut policy).await;
-        let run = run.map_err(|error| format!("without any race ({names}): {error}"))?;
-        let Some(run) = run else {
+        let names = in_words(&order);
+        let Some(run) = self.one_run(order, database).await? else {
             return Ok(Silent::new());
         };
         self.must_race(&run, database, &names).await?;
         must_be_sql(&run, &names)?;
+        let fixture = Fixture::WholeDatabase;
         let verdict = subject.judge.judge(database, fixture, &run.results).await;
         let verdict =
             verdict.map_err(|fault| format!("without any race ({names}): {}", fault.message))?;
@@ -224,6 +265,12 @@ impl SerialRuns {
             }
         }
     }
+}
+
+/// An order, for a message.
+fn in_words(order: &[Client]) -> String {
+    let names: Vec<_> = order.iter().map(Client::to_string).collect();
+    names.join(", then ")
 }
 
 /// A statement that the engine does not understand is a mistake in the script, and no refusal.
