@@ -32,6 +32,7 @@
 //! Exploring:
 //! - `lane`: places for runs that must not meet. `beginning`: how a place is brought back to its
 //!   beginning. `copies`: how a database that others have made is brought back.
+//! - `excerpt`: tables and their first rows, as SQL that makes them again.
 //! - `upstream`: how another program reaches a database, through a proxy.
 //! - `room`: how many connections there are for them.
 //! - `waits`: which connections wait for a lock?
@@ -51,6 +52,7 @@ mod database;
 mod dialect;
 mod encryption;
 mod error;
+mod excerpt;
 mod fault;
 mod file_lock;
 mod footprint;
@@ -92,6 +94,7 @@ pub use copies::{Blocker, Copies, CopyError, Leftover};
 pub use database::{Database, Engine};
 pub use dialect::{Flavour, Isolation};
 pub use error::OpenError;
+pub use excerpt::{Excerpt, TableExcerpt};
 pub use fault::{Fault, FaultKind};
 pub use file_lock::FileLock;
 pub use footprint::{SessionFacts, StatementReader, Tracker};
@@ -105,7 +108,7 @@ pub(crate) use session::shared_work;
 pub use session::{Kept, Session};
 pub use settings::{Address, Journal, SessionsOf, Settings};
 pub(crate) use statement::is_refused_at_once;
-pub use statement::{StatementKind, UserStatement};
+pub use statement::{StatementKind, StatementPiece, StatementValue, UserStatement};
 pub use upstream::{ServerPlace, Upstream};
 pub use waits::{LockWaiter, Standstill};
 pub use work::{MayBeFault, Work};

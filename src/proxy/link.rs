@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::seats::Owner;
+use super::witness::SessionState;
 use crate::answer::Answer;
 use crate::engine::{
     ConnectionId, Fault, Flavour, Isolation, SessionFacts, StatementKind, StatementReader, Tracker,
@@ -54,6 +55,15 @@ impl Link {
     /// Whether a transaction may be open.
     pub(super) fn may_be_in_transaction(&self) -> bool {
         self.in_transaction.unwrap_or(true)
+    }
+
+    /// What the session is like, for a witness.
+    pub(super) fn state(&self) -> SessionState {
+        SessionState {
+            in_transaction: self.may_be_in_transaction(),
+            autocommit: self.autocommit,
+            level: self.level,
+        }
     }
 
     /// Whether the end of the session would give something free.

@@ -11,6 +11,7 @@
 //!   run, as its clients take them. `stillness`: between two runs.
 //! - `seats`: the clients of a run. `known`: what warm-up runs have taught. `link`: one
 //!   connection's transaction.
+//! - `witness`: somebody who is told of each statement that was answered.
 
 mod answered;
 mod connection;
@@ -28,9 +29,11 @@ mod statement;
 mod stillness;
 mod turns;
 mod wire;
+mod witness;
 
 pub use known::Known;
 pub use listener::Proxy;
 pub use run::{ClientUnderWay, RequestOrder, RunTurns};
 pub use seats::Seen;
 pub use turns::{TurnSettings, Turns};
+pub use witness::{Gap, Heard, Sent, SessionState, Witness};

@@ -1,8 +1,9 @@
 //! What a command runs, and what the server has answered to it, in the words of the other rooms.
 
-use super::mysql::{CommandKind, Outcome, StatementResult};
+use super::mysql::{Command, CommandKind, MOST_BYTES, Outcome, StatementResult};
 use super::postgres;
 use super::turns::Arrived;
+use super::witness::{Gap, Sent};
 use crate::answer::{Answer, Datum};
 use crate::engine::{Fault, Flavour, UserStatement};
 
@@ -15,6 +16,7 @@ pub(super) fn arrived(kind: &CommandKind, flavour: Flavour) -> Option<Arrived> {
         } => Some(executed(text.as_deref(), arguments, flavour)),
         CommandKind::Bulk { text, rows } => {
             let mut arrived = executed(text.as_deref(), &[], flavour);
+            arrived.sent.gap = Some(Gap::Bulk);
             if let Some(rows) = rows {
                 arrived
                     .shown
@@ -29,19 +31,66 @@ pub(super) fn arrived(kind: &CommandKind, flavour: Flavour) -> Option<Arrived> {
 /// A statement that is sent as a text.
 pub(super) fn sent(text: &str, flavour: Flavour) -> Arrived {
     let statement = UserStatement::new(text.trim().trim_end_matches(';'), flavour);
-    let shown = statement.text.clone();
-    Arrived { statement, shown }
+    let gap = is_cut(text, Command::MOST_TEXT).then_some(Gap::Cut);
+    Arrived {
+        sent: in_parts(&statement, &[], gap),
+        shown: statement.text.clone(),
+        statement,
+    }
 }
 
 /// A statement that was prepared before. None if it is not known which.
 pub(super) fn executed(text: Option<&str>, arguments: &[Datum], flavour: Flavour) -> Arrived {
     /// It is not known what it does, so it may do anything.
     const UNKNOWN: &str = "EXECUTE a_statement_that_was_prepared_before";
+    let is_a_cut_value = |it: &Datum| match it {
+        Datum::Value { text, .. } => is_cut(text, MOST_BYTES),
+        Datum::Null => false,
+    };
+    let gap = match text {
+        None => Some(Gap::Unknown),
+        Some(text) if is_cut(text, Command::MOST_TEXT) => Some(Gap::Cut),
+        Some(_) => arguments.iter().any(is_a_cut_value).then_some(Gap::Cut),
+    };
     let text = text.unwrap_or(UNKNOWN).trim().trim_end_matches(';');
+    let statement = UserStatement::new(text, flavour);
     Arrived {
-        statement: UserStatement::new(text, flavour),
+        sent: in_parts(&statement, arguments, gap),
+        statement,
         shown: UserStatement::with_values(text, arguments, flavour),
     }
+}
+
+/// A statement of the lab's own, or one that the end of a session stands for.
+pub(super) fn of_the_lab(text: &str, shown: String, flavour: Flavour) -> Arrived {
+    let statement = UserStatement::new(text, flavour);
+    Arrived {
+        sent: in_parts(&statement, &[], None),
+        statement,
+        shown,
+    }
+}
+
+fn in_parts(statement: &UserStatement, arguments: &[Datum], gap: Option<Gap>) -> Sent {
+    Sent {
+        text: statement.text.clone(),
+        arguments: arguments.to_vec(),
+        gap,
+    }
+}
+
+/// Whether the end of a text is missing. What is cut has this length, or a little less if its last
+/// character was cut, and an ellipsis.
+fn is_cut(text: &str, most: usize) -> bool {
+    text.ends_with('…') && text.len() > most - '…'.len_utf8()
+}
+
+/// The first key that the engine has generated, as its answers say.
+pub(super) fn generated_key(outcome: &Outcome) -> Option<u64> {
+    outcome.results.iter().find_map(|it| match it {
+        StatementResult::Done { last_insert_id, .. } => Some(*last_insert_id).filter(|it| *it > 0),
+        StatementResult::Rows(_) | StatementResult::Refused(_) => None,
+    })
 }
 
 /// The same of PostgreSQL.

@@ -8,7 +8,7 @@
 //! Time decides in one place only: a client that has shown no sign for [`TurnSettings::settle`]
 //! waits for something outside the database, or has nothing more to send.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedMutexGuard, watch};
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::known::{Known, News};
 use super::link::Link;
 use super::seats::{Owner, Phase, Seats};
+use super::witness::{Sent, Witness};
 use crate::answer::Answer;
 use crate::engine::{Fault, Flavour, Isolation, StatementReader, UserStatement};
 use crate::explore::{Client, Gate};
@@ -61,6 +62,7 @@ pub struct Turns {
     pub(super) known: Arc<Known>,
     state: Mutex<State>,
     pub(super) changes: watch::Sender<u64>,
+    witness: OnceLock<Arc<dyn Witness>>,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +89,8 @@ pub(super) struct Arrived {
     pub(super) statement: UserStatement,
     /// With its values.
     pub(super) shown: String,
+    /// The same in its parts, for a witness.
+    pub(super) sent: Sent,
 }
 
 /// What becomes of a statement that has arrived.
@@ -166,12 +170,22 @@ impl Turns {
             known,
             state: Mutex::default(),
             changes: watch::Sender::new(0),
+            witness: OnceLock::new(),
         })
     }
 
     /// How the turns are taken.
     pub fn settings(&self) -> &TurnSettings {
         &self.settings
+    }
+
+    /// From now on this witness is told of all statements. There can be one.
+    pub fn tell(&self, witness: Arc<dyn Witness>) {
+        let _ = self.witness.set(witness);
+    }
+
+    pub(super) fn witness(&self) -> Option<&Arc<dyn Witness>> {
+        self.witness.get()
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

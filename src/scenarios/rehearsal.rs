@@ -184,11 +184,7 @@ impl SerialRuns {
 
     /// Runs each order slowly, to learn whose statements are whose. How the runs end is judged
     /// later, in runs that are quick.
-    async fn learn_from(
-        &self,
-        orders: &[Vec<Client>],
-        database: &Database,
-    ) -> Result<(), String> {
+    async fn learn_from(&self, orders: &[Vec<Client>], database: &Database) -> Result<(), String> {
         let known = self.prepared.applications.known();
         known.learn_from_runs(true);
         for _ in 0..WARM_UPS {

@@ -7,6 +7,7 @@
 
 mod functions;
 mod locks;
+mod pieces;
 mod shape;
 mod tokens;
 
@@ -15,6 +16,7 @@ use crate::step::Action;
 pub(super) use functions::is_harmless;
 pub(crate) use locks::is_refused_at_once;
 pub(super) use locks::{LocksByName, has_a_clause_that_locks};
+pub use pieces::{StatementPiece, StatementValue};
 use tokens::names_one_of;
 pub(crate) use tokens::{Token, tokens};
 

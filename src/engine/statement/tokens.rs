@@ -1,5 +1,7 @@
 //! The tokens of an SQL statement, as far as it takes to know what kind of statement it is.
 
+use std::ops::Range;
+
 use crate::engine::{Endless, Flavour, Quotes, begins_word, continues_name};
 
 /// One token. Comments are none.
@@ -34,17 +36,32 @@ impl<'t> Token<'t> {
 
 /// The tokens of a statement. What has no end, such as a string, ends with the text.
 pub(crate) fn tokens(sql: &str, flavour: Flavour) -> Vec<Token<'_>> {
+    placed_tokens(sql, flavour)
+        .into_iter()
+        .map(|(token, _)| token)
+        .collect()
+}
+
+/// The same, with their places in the text.
+pub(super) fn placed_tokens(sql: &str, flavour: Flavour) -> Vec<(Token<'_>, Range<usize>)> {
     let mut scanner = Scanner {
         sql,
         at: 0,
+        began: 0,
         flavour,
     };
-    std::iter::from_fn(|| scanner.next_token()).collect()
+    let next = || {
+        let token = scanner.next_token()?;
+        Some((token, scanner.began..scanner.at))
+    };
+    std::iter::from_fn(next).collect()
 }
 
 struct Scanner<'t> {
     sql: &'t str,
     at: usize,
+    /// Where the last token began.
+    began: usize,
     flavour: Flavour,
 }
 
@@ -68,6 +85,7 @@ impl<'t> Scanner<'t> {
             if first.is_whitespace() {
                 self.at += first.len_utf8();
             } else if !self.skip_comment() {
+                self.began = self.at;
                 return Some(self.token(first));
             }
         }

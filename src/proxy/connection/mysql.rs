@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::mysql_entrance::{Authenticated, authenticate, greet};
-use super::served::{Dealt, Held, Order, Served, SessionState, forward_last_words};
+use super::served::{Dealt, Held, Order, Said, Served, forward_last_words};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault};
 use crate::proxy::mysql::{
@@ -14,9 +14,10 @@ use crate::proxy::mysql::{
     Progress,
 };
 use crate::proxy::remarks::Remarks;
-use crate::proxy::statement::{answer_of, arrived};
+use crate::proxy::statement::{answer_of, arrived, generated_key};
 use crate::proxy::turns::Turns;
 use crate::proxy::wire::Wire;
+use crate::proxy::witness::Gap;
 
 /// One connection, when the client is in.
 pub(in crate::proxy) struct MySqlConnection {
@@ -175,7 +176,7 @@ impl MySqlConnection {
     }
 
     /// Reads the answer, and hands it to the application when its turn has come.
-    async fn answer(&mut self, held: Held) -> io::Result<Dealt> {
+    async fn answer(&mut self, mut held: Held) -> io::Result<Dealt> {
         let is_held = held.is_step();
         let mut bytes = Vec::new();
         let outcome = loop {
@@ -202,6 +203,7 @@ impl MySqlConnection {
                 Progress::GoesOn => {}
                 Progress::Done(outcome) => break outcome,
                 Progress::AwaitsClient => {
+                    held.has_gap(Gap::File);
                     self.client.send(&bytes).await?;
                     bytes.clear();
                     if !self.send_file().await? {
@@ -221,6 +223,7 @@ impl MySqlConnection {
                 bytes.clear();
             }
         };
+        held.has_generated(generated_key(&outcome));
         let answered = answer_of(outcome);
         if held.splits {
             return self.commit(held, answered, bytes).await;
@@ -345,9 +348,9 @@ impl MySqlConnection {
             .follow_session(session.in_transaction, session.autocommit);
     }
 
-    fn session(&self) -> SessionState {
+    fn session(&self) -> Said {
         let status = self.conversation.status();
-        SessionState {
+        Said {
             in_transaction: status.in_transaction,
             autocommit: status.autocommit,
         }

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::postgres_entrance::{ask, authenticate};
-use super::served::{Dealt, Held, Order, Served, SessionState, forward_last_words};
+use super::served::{Dealt, Held, Order, Said, Served, forward_last_words};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault, Flavour, StatementKind, UserStatement};
 use crate::proxy::postgres::{Conversation, Message, MessageReader, Outcome, Progress, Unit, What};
 use crate::proxy::remarks::Remarks;
-use crate::proxy::statement::{executed, outcome_of, sent};
+use crate::proxy::statement::{executed, of_the_lab, outcome_of, sent};
 use crate::proxy::turns::{Arrived, Turns};
 use crate::proxy::wire::Wire;
+use crate::proxy::witness::Gap;
 
 /// One connection, when the client is in.
 pub(in crate::proxy) struct PostgresConnection {
@@ -115,10 +116,10 @@ impl PostgresConnection {
                 let executed = executed(text.as_deref(), arguments, Flavour::Postgres);
                 Some(self.statement(executed))
             }
-            What::Commit => Some(Arrived {
-                statement: UserStatement::new("COMMIT", Flavour::Postgres),
-                shown: "COMMIT /* Sync */".to_owned(),
-            }),
+            What::Commit => {
+                let shown = "COMMIT /* Sync */".to_owned();
+                Some(of_the_lab("COMMIT", shown, Flavour::Postgres))
+            }
             What::Terminate => {
                 self.leave(Some(unit.bytes)).await?;
                 return Ok(Dealt::Closed);
@@ -154,6 +155,7 @@ impl PostgresConnection {
             Arrived {
                 statement: UserStatement::new("ROLLBACK", Flavour::Postgres),
                 shown: format!("{} /* rolls back */", arrived.shown),
+                ..arrived
             }
         } else {
             arrived
@@ -168,7 +170,7 @@ impl PostgresConnection {
     }
 
     /// Reads the answer, and hands it to the application when its turn has come.
-    async fn answer(&mut self, held: Held) -> io::Result<Dealt> {
+    async fn answer(&mut self, mut held: Held) -> io::Result<Dealt> {
         let is_held = held.is_step();
         let mut bytes = Vec::new();
         let outcome = loop {
@@ -199,6 +201,7 @@ impl PostgresConnection {
                 Progress::GoesOn | Progress::Unasked => {}
                 Progress::Done(outcome) => break outcome,
                 Progress::AwaitsClient => {
+                    held.has_gap(Gap::File);
                     self.client.send(&bytes).await?;
                     bytes.clear();
                     if !self.send_data().await? {
@@ -330,8 +333,8 @@ impl PostgresConnection {
     }
 
     /// Each statement outside a block is a transaction of its own.
-    fn session(&self) -> SessionState {
-        SessionState {
+    fn session(&self) -> Said {
+        Said {
             in_transaction: self.conversation.in_transaction(),
             autocommit: true,
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -10,9 +11,11 @@ use crate::engine::{ConnectionId, Fault, UserStatement};
 use crate::proxy::framing::Framing;
 use crate::proxy::link::Link;
 use crate::proxy::remarks::Remarks;
+use crate::proxy::statement::of_the_lab;
 use crate::proxy::stillness::AtTheServer;
 use crate::proxy::turns::{Arrived, Turn, Turns};
 use crate::proxy::wire::Wire;
+use crate::proxy::witness::{Gap, Heard, UnderWitness};
 
 /// What is asked of an idle connection.
 pub(in crate::proxy) enum Order {
@@ -40,7 +43,7 @@ pub(super) enum Dealt {
 
 /// What the server says of a session.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SessionState {
+pub(super) struct Said {
     /// Whether a transaction is open. None if it was not said.
     pub(super) in_transaction: Option<bool>,
     pub(super) autocommit: bool,
@@ -61,12 +64,28 @@ pub(super) struct Held {
     at_the_server: Option<AtTheServer>,
     /// Whether its commit is a step of its own.
     pub(super) splits: bool,
+    /// What a witness is to be told of it. None if there is none.
+    heard: Option<UnderWitness>,
 }
 
 impl Held {
     /// Whether its answer is held.
     pub(super) fn is_step(&self) -> bool {
         matches!(self.turn, Turn::Step(_))
+    }
+
+    /// A witness has not seen all of it.
+    pub(super) fn has_gap(&mut self, gap: Gap) {
+        if let Some(heard) = &mut self.heard {
+            heard.sent.gap = Some(gap);
+        }
+    }
+
+    /// The engine has generated this key for it.
+    pub(super) fn has_generated(&mut self, key: Option<u64>) {
+        if let Some(heard) = &mut self.heard {
+            heard.generated_key = key;
+        }
     }
 
     /// The length of an answer at which what has come of it is sent on.
@@ -102,6 +121,9 @@ impl Served {
         self.orders.close();
         self.remarks.opaque(self.link.id, why);
         self.turns.loses_sight(why);
+        if let Some(witness) = self.turns.witness() {
+            witness.lost_sight(self.link.id, why);
+        }
     }
 
     /// Whether the commit of this statement is to be a step of its own.
@@ -118,10 +140,8 @@ impl Served {
 
     /// The commit of a statement that the lab has begun a transaction for.
     pub(super) fn its_commit(&self) -> Arrived {
-        Arrived {
-            statement: UserStatement::new("COMMIT", self.turns.settings().flavour),
-            shown: "COMMIT /* --split-commits */".to_owned(),
-        }
+        let shown = "COMMIT /* --split-commits */".to_owned();
+        of_the_lab("COMMIT", shown, self.turns.settings().flavour)
     }
 
     /// Holds what has arrived until its turn has come. None if the client is gone meanwhile.
@@ -131,6 +151,7 @@ impl Served {
         client: &mut Wire<F>,
     ) -> Option<Held> {
         let splits = self.splits(arrived.as_ref());
+        let heard = self.hear(arrived.as_ref());
         let statement = arrived.as_ref().map(|it| it.statement.clone());
         let turn = match arrived {
             None => Turn::Passes,
@@ -147,6 +168,7 @@ impl Served {
         let at_the_server = statement.is_some().then(|| self.turns.goes_to_the_server());
         Some(Held {
             splits: splits && matches!(turn, Turn::Step(_)),
+            heard,
             statement,
             turn,
             at_the_server,
@@ -158,7 +180,7 @@ impl Served {
         &mut self,
         held: Held,
         answered: Result<Answer, Fault>,
-        session: SessionState,
+        session: Said,
         client: &mut Wire<F>,
     ) -> bool {
         drop(held.at_the_server);
@@ -170,6 +192,7 @@ impl Served {
         } else {
             self.link.follow_session(transaction, autocommit);
         }
+        self.tell(held.heard, &answered);
         let turns = Arc::clone(&self.turns);
         match held.turn {
             Turn::Passes => {}
@@ -184,14 +207,41 @@ impl Served {
         true
     }
 
+    /// What a witness is to be told of a statement when it is answered.
+    fn hear(&self, arrived: Option<&Arrived>) -> Option<UnderWitness> {
+        self.turns.witness()?;
+        arrived.map(|it| UnderWitness {
+            sent: it.sent.clone(),
+            came: Instant::now(),
+            before: self.link.state(),
+            generated_key: None,
+        })
+    }
+
+    /// Tells the witness how a statement was answered.
+    fn tell(&self, heard: Option<UnderWitness>, answered: &Result<Answer, Fault>) {
+        let (Some(heard), Some(witness)) = (heard, self.turns.witness()) else {
+            return;
+        };
+        witness.answered(Heard {
+            connection: self.link.id,
+            sent: heard.sent,
+            answer: answered.clone(),
+            generated_key: heard.generated_key,
+            came: heard.came,
+            answered: Instant::now(),
+            before: heard.before,
+            after: self.link.state(),
+        });
+    }
+
     /// What the end of the session does, if others could notice it: it rolls back, and releases
     /// locks.
     pub(super) fn end_of_the_session(&self, why: &str) -> Option<Arrived> {
         let flavour = self.turns.settings().flavour;
-        self.link.holds_something().then(|| Arrived {
-            statement: UserStatement::new("ROLLBACK", flavour),
-            shown: format!("ROLLBACK /* {why} */"),
-        })
+        let shown = format!("ROLLBACK /* {why} */");
+        let holds_something = self.link.holds_something();
+        holds_something.then(|| of_the_lab("ROLLBACK", shown, flavour))
     }
 
     /// Ends the connection: with these bytes, or by closing the server's side. If that rolls
@@ -199,11 +249,12 @@ impl Served {
     pub(super) async fn leave<F: Framing>(
         &mut self,
         bytes: Option<Vec<u8>>,
-        session: SessionState,
+        session: Said,
         client: &mut Wire<F>,
         server: &mut Wire<F>,
     ) -> io::Result<()> {
         let end = self.end_of_the_session("the connection is closed");
+        let heard = self.hear(end.as_ref());
         let statement = end.as_ref().map(|it| it.statement.clone());
         let turn = match end {
             None => Turn::Passes,
@@ -225,6 +276,7 @@ impl Served {
             turn,
             at_the_server,
             splits: false,
+            heard,
         };
         self.has_answered(held, Ok(Answer::default()), session, client)
             .await;

@@ -42,3 +42,4 @@ pub(super) use greeting::{Greeting, ServerHello};
 pub(super) use packet::{CommandReader, Packet, PacketReader, refusal};
 pub(super) use response::{ClientHello, Response};
 pub(super) use result::{Outcome, Progress, StatementResult};
+pub(super) use values::MOST_BYTES;

@@ -6,7 +6,7 @@ use super::{floats, temporal};
 use crate::answer::{Datum, DatumKind};
 
 /// A value is cut after this number of bytes.
-pub(super) const MOST_BYTES: usize = 1024;
+pub(in crate::proxy) const MOST_BYTES: usize = 1024;
 
 /// What stands for the rest of a text that was cut.
 const ELLIPSIS: char = '…';
