@@ -15,6 +15,7 @@
 //! 4. [`explore`]: every schedule of a few clients, instead of the luck of a load test. The gate at
 //!    which a client parks is [`explore::Gate`]; a whole exploration is an [`explore::Job`].
 //!    [`scenarios`] are files that a user brings, and [`proxy`] holds an application's statements.
+//!    [`traffic`] makes a scenario of what an application has sent.
 //! 5. [`accounts`]: what several exhibits share. [`recorder`] keeps the steps of a request.
 //! 6. [`observe`]: timelines for people, and the metrics. [`watch`] shows the metrics live.
 //! 7. [`http`]: the service, one router for each exhibit.
@@ -53,5 +54,6 @@ pub mod proxy;
 pub mod recorder;
 pub mod scenarios;
 pub mod step;
+pub mod traffic;
 pub mod verdict;
 pub mod watch;

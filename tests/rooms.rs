@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use racy::exhibits::{self, EXHIBITS};
 
 /// Each room, and the rooms that it may use. A room uses none that is listed after it.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("answer", &[]),
     ("footprint", &[]),
     ("step", &["answer", "footprint"]),
@@ -37,6 +37,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
             "proxy",
         ],
     ),
+    ("traffic", &["answer", "engine", "proxy", "scenarios"]),
     ("accounts", &["step", "engine"]),
     ("observe", &["step", "engine", "verdict", "accounts"]),
     (
@@ -94,7 +95,9 @@ const ROOMS: [(&str, &[&str]); 20] = [
             "engine",
             "verdict",
             "explore",
+            "proxy",
             "scenarios",
+            "traffic",
             "accounts",
             "exhibits",
             "auth",
@@ -108,7 +111,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
 ];
 
 /// The rooms that several exhibits share.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
     "answer",
     "step",
     "engine",
@@ -117,6 +120,7 @@ const SHARED: [&str; 10] = [
     "explore",
     "proxy",
     "scenarios",
+    "traffic",
     "accounts",
     "observe",
 ];

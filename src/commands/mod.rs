@@ -3,7 +3,7 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `demo`, `serve`, `explore`, `watch`, `orders`, `migrate`, `healthcheck` | the command itself |
+//! | `demo`, `serve`, `explore`, `proxy`, `watch`, `orders`, `migrate`, `healthcheck` | the command itself |
 //! | `keeper` | `createsuperuser`, `account`, `transactions` and `token` |
 //! | `scenarios` | `new` and `schema`; `subjects`: what `explore` is to explore |
 //! | `isolation_tests` | what `explore` does with PostgreSQL's isolation test files |
@@ -23,6 +23,7 @@ mod log;
 mod migrate;
 mod orders;
 mod progress;
+mod proxy;
 mod scenarios;
 mod serve;
 mod signals;
@@ -71,6 +72,17 @@ enum Command {
     /// scenario is not as its file expects. It is 2 if a file is wrong, if a run did not come to
     /// its end, or if the engine does not show which clients wait for a lock.
     Explore(explore::Args),
+    /// Stand before a MySQL or MariaDB server, show what an application sends, and record it.
+    ///
+    /// Everything passes as it is, and nothing is held. With --record the statements become a
+    /// scenario file: their values are literals, and a value that was read before and comes back is
+    /// captured. Send the racing request twice, one after the other: what differs between the two
+    /// recordings tells what was read from what was known before. The file and the last lines say
+    /// where it cannot be right. racy explore runs it without the application.
+    ///
+    /// The exit status is 0 after Ctrl-C or SIGTERM. It is 2 if nothing was recorded, or if the
+    /// file has to be edited before it can be explored.
+    Proxy(proxy::Args),
     /// Write a scenario file to begin with: commented, and it runs.
     New(scenarios::NewArgs),
     /// Print the JSON Schema of scenario files, from which editors complete.
@@ -153,6 +165,7 @@ async fn run_command(command: Command) -> CommandResult {
         Command::Demo(args) => signals.unless_stopped(args.run()).await,
         Command::Serve(args) => args.run(signals).await,
         Command::Explore(args) => args.run(signals).await,
+        Command::Proxy(args) => args.run(signals).await,
         Command::New(args) => args.run(),
         Command::Schema => scenarios::print_schema(),
         Command::Watch(args) => args.run(signals).await,

@@ -18,7 +18,7 @@ use crate::step::Argument;
 
 /// The engine's own number for a connection, as its lock tables use it. It is all that is needed to
 /// ask whether a client waits, so the client may be one outside this program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub(super) i64);
 
 impl fmt::Display for ConnectionId {

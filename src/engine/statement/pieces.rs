@@ -62,6 +62,20 @@ impl UserStatement {
         super::names_one_of(&super::tokens(&self.text, flavour), words)
     }
 
+    /// Where the columns of a query end: before the FROM that belongs to them, or at its end.
+    pub fn end_of_the_columns(text: &str, flavour: Flavour) -> usize {
+        let mut depth = 0_usize;
+        for (token, range) in placed_tokens(text, flavour) {
+            match token {
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth = depth.saturating_sub(1),
+                _ if depth == 0 && token.is("FROM") => return range.start,
+                _ => {}
+            }
+        }
+        text.len()
+    }
+
     /// The names in the text, whatever they name. Those in quotes are without them.
     pub fn names(&self, flavour: Flavour) -> Vec<&str> {
         let tokens = super::tokens(&self.text, flavour).into_iter();

@@ -1,0 +1,79 @@
+//! Where two recordings part: perhaps a branch that depends on what was read.
+
+use super::doubt::{Doubt, DoubtKind};
+use super::line::Line;
+use crate::engine::StatementKind;
+
+/// Where the statements of a client part from those of these others. Two clients that have nothing
+/// in common but how they begin a transaction are two requests, and nothing is said of them.
+pub(super) fn branches(own: &[Line], others: &[&[Line]]) -> Vec<Doubt> {
+    let mut doubts: Vec<Doubt> = Vec::new();
+    for other in others {
+        let doubt = branch(own, other).filter(|it| !doubts.contains(it));
+        doubts.extend(doubt);
+    }
+    doubts
+}
+
+fn branch(own: &[Line], other: &[Line]) -> Option<Doubt> {
+    let both = || own.iter().zip(other);
+    let common = both().take_while(|(one, other)| one.shape == other.shape);
+    let common = common.count();
+    let is_begin = |it: &Line| matches!(it.statement.kind, StatementKind::Begin(_));
+    let have_begun_alike = own[..common].iter().any(|it| !is_begin(it));
+    let have_parted = common < own.len() || common < other.len();
+    if !have_begun_alike || !have_parted {
+        return None;
+    }
+    let sent = |lines: &[Line]| match lines.get(common) {
+        Some(line) => format!("`{}`", shortened(&line.text())),
+        None => "nothing more".to_owned(),
+    };
+    let read = both().take(common).enumerate().filter(|(_, (one, other))| {
+        let rows = |it: &Line| it.answer.as_ref().map(|it| it.rows.clone()).ok();
+        rows(one) != rows(other) || one.answer.is_ok() != other.answer.is_ok()
+    });
+    let why = match read.last() {
+        Some((at, (one, other))) => format!(
+            "statement {} was answered {} here and {} there",
+            at + 1,
+            answered(one),
+            answered(other)
+        ),
+        None => "nothing that was answered tells why".to_owned(),
+    };
+    let words = format!(
+        "another client began alike and went on in another way: {} was sent here, and {} there; \
+         {why}. If both are the same request, this is a branch: write it with \\if",
+        sent(own),
+        sent(other)
+    );
+    let line = common.min(own.len().saturating_sub(1));
+    Some(Doubt::new(DoubtKind::CannotBeRight, Some(line), words))
+}
+
+/// The answer to a statement in a few words.
+fn answered(line: &Line) -> String {
+    match &line.answer {
+        Err(_) => "with an error".to_owned(),
+        Ok(answer) => match answer.rows.as_slice() {
+            [] if answer.has_rows() => "with no row".to_owned(),
+            [] => format!("with {} matched", answer.row_count),
+            [row] => {
+                let values: Vec<_> = row.iter().map(ToString::to_string).collect();
+                shortened(&values.join(" | "))
+            }
+            _ => format!("with {} rows", answer.row_count),
+        },
+    }
+}
+
+/// The beginning of a text, on one line.
+pub(super) fn shortened(text: &str) -> String {
+    const MOST: usize = 60;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

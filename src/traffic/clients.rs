@@ -1,0 +1,144 @@
+//! Whose a statement is: the statements of all connections become clients.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::noise::noise;
+use crate::engine::{ConnectionId, Flavour};
+use crate::proxy::Heard;
+
+/// What one client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Each {
+    /// What came between two pauses of this length, without an open transaction. Connections that
+    /// were at work at once are clients of their own.
+    Pause(Duration),
+    /// One connection, from its first statement to its last.
+    Connection,
+    /// What came on one connection up to the end of a transaction, or up to its last statement.
+    Transaction,
+}
+
+/// The statements of one client, in their order. There is at least one.
+pub(super) type Statements<'h> = Vec<&'h Heard>;
+
+/// Deals the statements out to clients, in the order in which these began. What drivers send for
+/// themselves belongs to nobody.
+pub(super) fn clients(heard: &[Heard], each: Each, flavour: Flavour) -> Vec<Statements<'_>> {
+    let mut heard: Vec<&Heard> = heard
+        .iter()
+        .filter(|it| noise(it, flavour).is_none())
+        .collect();
+    heard.sort_by_key(|it| it.came);
+    let mut clients = match each {
+        Each::Connection => by_connection(&heard),
+        Each::Transaction => by_connection(&heard)
+            .into_iter()
+            .flat_map(by_transaction)
+            .collect(),
+        Each::Pause(pause) => between_pauses(&heard, pause)
+            .into_iter()
+            .flat_map(apart_if_at_once)
+            .collect(),
+    };
+    clients.sort_by_key(|it: &Statements<'_>| it[0].came);
+    clients
+}
+
+fn by_connection<'h>(heard: &[&'h Heard]) -> Vec<Statements<'h>> {
+    let mut connections: BTreeMap<ConnectionId, Statements<'h>> = BTreeMap::new();
+    for statement in heard {
+        let of_connection = connections.entry(statement.connection);
+        of_connection.or_default().push(statement);
+    }
+    connections.into_values().collect()
+}
+
+fn by_transaction(heard: Statements<'_>) -> Vec<Statements<'_>> {
+    let mut clients = Vec::new();
+    let mut client = Vec::new();
+    for statement in heard {
+        client.push(statement);
+        if statement.before.in_transaction && !statement.after.in_transaction {
+            clients.push(std::mem::take(&mut client));
+        }
+    }
+    if !client.is_empty() {
+        clients.push(client);
+    }
+    clients
+}
+
+/// Cuts where nothing came for this time and no transaction was open.
+fn between_pauses<'h>(heard: &[&'h Heard], pause: Duration) -> Vec<Statements<'h>> {
+    let mut cutter = Cutter::new(pause);
+    let mut parts: Vec<Statements<'h>> = Vec::new();
+    for statement in heard {
+        let is_new = cutter.begins_another(statement);
+        match parts.last_mut().filter(|_| !is_new) {
+            Some(part) => part.push(statement),
+            None => parts.push(vec![statement]),
+        }
+    }
+    parts
+}
+
+/// Tells where a pause was, statement by statement.
+#[derive(Debug)]
+pub(super) struct Cutter {
+    pause: Duration,
+    /// When the last statement was answered.
+    last: Option<Instant>,
+    /// The connections with an open transaction.
+    open: BTreeSet<ConnectionId>,
+}
+
+impl Cutter {
+    pub(super) fn new(pause: Duration) -> Self {
+        Self {
+            pause,
+            last: None,
+            open: BTreeSet::new(),
+        }
+    }
+
+    /// Whether this statement is the first one after a pause.
+    pub(super) fn begins_another(&mut self, heard: &Heard) -> bool {
+        let others_are_open = !self.open.is_empty();
+        let has_paused = self.last.is_none_or(|last| {
+            heard.came.saturating_duration_since(last) >= self.pause && !others_are_open
+        });
+        self.last = self.last.max(Some(heard.answered));
+        if heard.after.in_transaction {
+            self.open.insert(heard.connection);
+        } else {
+            self.open.remove(&heard.connection);
+        }
+        has_paused
+    }
+}
+
+/// What came between two pauses, as one client. If connections were at work at once, each is one.
+fn apart_if_at_once(heard: Statements<'_>) -> Vec<Statements<'_>> {
+    let connections = by_connection(&heard);
+    let spans: Vec<_> = connections.iter().map(|it| spans(it)).collect();
+    let meet = spans.iter().enumerate().any(|(at, one)| {
+        spans[at + 1..].iter().any(|other| {
+            one.iter()
+                .any(|one| other.iter().any(|other| one.0 < other.1 && other.0 < one.1))
+        })
+    });
+    if meet { connections } else { vec![heard] }
+}
+
+/// When a connection was at work: its transactions, and its statements outside of them.
+fn spans(heard: &[&Heard]) -> Vec<(Instant, Instant)> {
+    let mut spans: Vec<(Instant, Instant)> = Vec::new();
+    for statement in heard {
+        match spans.last_mut().filter(|_| statement.before.in_transaction) {
+            Some(span) => span.1 = statement.answered,
+            None => spans.push((statement.came, statement.answered)),
+        }
+    }
+    spans
+}

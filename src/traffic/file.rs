@@ -1,0 +1,432 @@
+//! The scenario file of a recording.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::branches::{branches, shortened};
+use super::captures::captures;
+use super::clients::{Each, Statements, clients};
+use super::doubt::{Doubt, DoubtKind};
+use super::line::{Line, Place, lines};
+use super::noise::noise;
+use super::script::{WrittenClient, wrapped, write};
+use crate::engine::{Excerpt, Flavour, Isolation, StatementKind, TableExcerpt};
+use crate::proxy::Heard;
+use crate::scenarios::{FileError, Options, Scenario};
+
+/// What was recorded, and where.
+#[derive(Debug)]
+pub struct Recording<'r> {
+    /// All statements.
+    pub heard: &'r [Heard],
+    /// What one client is.
+    pub each: Each,
+    /// The largest number of clients in the file. The last ones are taken that have changed
+    /// something.
+    pub clients: usize,
+    /// The engine, its version and its level, for people.
+    pub engine: String,
+    /// Which engine.
+    pub flavour: Flavour,
+    /// The level of a session that sets none.
+    pub level: Isolation,
+    /// The database's name.
+    pub database: &'r str,
+    /// The tables when the recording began, or why they are not known.
+    pub tables: Result<&'r Excerpt, &'r str>,
+    /// Why connections were not seen to their end.
+    pub unseen: &'r [String],
+}
+
+/// A file, and what there is to say of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The file's text.
+    pub text: String,
+    /// How many clients were recorded, whether they are in it or not.
+    pub recorded: usize,
+    /// Where it cannot be right, rests on a guess, or should be read with care, one sentence each.
+    pub doubts: Vec<String>,
+    /// Whether it cannot be right at some place.
+    pub cannot_be_right: bool,
+}
+
+impl Written {
+    /// What has to be edited before the file can be explored. None if it is right as it is.
+    pub fn mistake(&self, name: &str) -> Option<FileError> {
+        let scenario = Scenario::parse(name, &self.text);
+        scenario
+            .and_then(|it| it.into_subject(Options::default()))
+            .err()
+    }
+}
+
+/// The clients of a recording, with those that go into the file.
+struct Parts<'h> {
+    all: Vec<Vec<Line>>,
+    /// The clients in the file, by their places among all.
+    chosen: Vec<usize>,
+    /// Those that came before and have changed something.
+    before: Vec<usize>,
+    connections: Vec<Statements<'h>>,
+}
+
+impl Recording<'_> {
+    /// Writes the file. None if no client has sent anything.
+    pub fn write(&self) -> Option<Written> {
+        let parts = self.parts()?;
+        let clients: Vec<_> = parts
+            .chosen
+            .iter()
+            .map(|it| self.client(&parts, *it))
+            .collect();
+        let tables = self.named_tables(&parts);
+        let mut doubts = self.doubts(&parts, &tables);
+        // What is said of one of several that are alike holds for all.
+        let told = if are_alike(&clients) {
+            1
+        } else {
+            clients.len()
+        };
+        doubts.extend(clients.iter().take(told).flat_map(|it| it.doubts.clone()));
+        doubts.sort_by_key(|it| it.kind);
+        let mut sentences: Vec<String> = Vec::new();
+        for sentence in doubts.iter().map(Doubt::sentence) {
+            if !sentences.contains(&sentence) {
+                sentences.push(sentence);
+            }
+        }
+        let mut text = self.head(&parts, &sentences, &tables);
+        text.push_str(&self.setup(&parts, &tables));
+        self.push_clients(&mut text, &parts, &clients);
+        Some(Written {
+            text,
+            recorded: parts.all.len(),
+            doubts: sentences,
+            cannot_be_right: doubts.iter().any(|it| it.kind == DoubtKind::CannotBeRight),
+        })
+    }
+
+    fn parts(&self) -> Option<Parts<'_>> {
+        let connections = clients(self.heard, self.each, self.flavour);
+        let place = Place {
+            flavour: self.flavour,
+            database: self.database,
+        };
+        let all: Vec<_> = connections.iter().map(|it| lines(it, place)).collect();
+        let changed = |it: &usize| all[*it].iter().any(|it| changes(it, self.flavour));
+        let mut candidates: Vec<usize> = (0..all.len()).filter(changed).collect();
+        if candidates.is_empty() {
+            candidates = (0..all.len()).collect();
+        }
+        let chosen = candidates.split_off(candidates.len().saturating_sub(self.clients));
+        let last = *chosen.last()?;
+        let is_before = |it: &usize| *it < last && !chosen.contains(it) && changed(it);
+        let before = (0..all.len()).filter(is_before).collect();
+        Some(Parts {
+            all,
+            chosen,
+            before,
+            connections,
+        })
+    }
+
+    fn client(&self, parts: &Parts<'_>, at: usize) -> WrittenClient {
+        let own = &parts.all[at];
+        let outline = |lines: &[Line]| -> Vec<String> {
+            lines.iter().map(|it| it.outline().join("\u{0}")).collect()
+        };
+        let others = parts.all.iter().enumerate().filter(|(it, _)| *it != at);
+        let others: Vec<&[Line]> = others.map(|(_, it)| it.as_slice()).collect();
+        let is_peer = |it: &&&[Line]| outline(it) == outline(own);
+        let peers: Vec<&[Line]> = others.iter().filter(is_peer).copied().collect();
+        let mut doubts = branches(own, &others);
+        if peers.is_empty() {
+            let words = "one recording alone does not tell what was read from what was known \
+                         before: send the same request twice"
+                .to_owned();
+            doubts.push(Doubt::new(DoubtKind::Note, None, words));
+        }
+        write(own, captures(own, &peers), doubts, self.flavour)
+    }
+
+    /// The tables that the statements name.
+    fn named_tables(&self, parts: &Parts<'_>) -> Vec<&TableExcerpt> {
+        let Ok(excerpt) = self.tables else {
+            return Vec::new();
+        };
+        let clients = parts.chosen.iter().chain(&parts.before);
+        let lines = clients.flat_map(|it| &parts.all[*it]);
+        let names: BTreeSet<String> = lines
+            .flat_map(|it| it.statement.names(self.flavour))
+            .map(str::to_owned)
+            .collect();
+        excerpt.reached_from(&names)
+    }
+
+    /// What is wrong with the recording as a whole.
+    fn doubts(&self, parts: &Parts<'_>, tables: &[&TableExcerpt]) -> Vec<Doubt> {
+        let mut doubts = Vec::new();
+        let mut cannot = |words: String| {
+            doubts.push(Doubt::new(DoubtKind::CannotBeRight, None, words));
+        };
+        if let Err(why) = self.tables {
+            cannot(format!(
+                "the tables are not in the file: {why}. Write CREATE TABLE and INSERT into `setup`"
+            ));
+        }
+        for unseen in self.unseen {
+            cannot(format!("a connection was not seen to its end: {unseen}"));
+        }
+        for table in tables {
+            if table.has_more_rows {
+                cannot(format!(
+                    "the table {} has more than {} rows, and only these are in the file. --rows \
+                     takes more",
+                    table.name, table.rows
+                ));
+            }
+            for left_out in &table.left_out {
+                cannot(format!("{left_out}, which is not in the file"));
+            }
+        }
+        let before = parts.before.iter().flat_map(|it| &parts.all[*it]);
+        let made: BTreeSet<&str> = before.filter_map(|it| self.made_table(it)).collect();
+        for line in parts.chosen.iter().flat_map(|it| &parts.all[*it]) {
+            let names = line.statement.names(self.flavour);
+            let is_made = names.iter().any(|it| made.contains(it));
+            if self.tables.is_ok() && !is_made && !self.is_about(line, tables) {
+                cannot(format!(
+                    "`{}` names no table that was there when the recording began",
+                    shortened(&line.text())
+                ));
+            }
+        }
+        let others = parts.all.len() - parts.chosen.len() - parts.before.len();
+        let mut note = |words: String| doubts.push(Doubt::new(DoubtKind::Note, None, words));
+        if !parts.before.is_empty() {
+            note(format!(
+                "what {} sent before is a part of the set-up",
+                clients_in_words(parts.before.len())
+            ));
+        }
+        if others > 0 {
+            note(format!(
+                "{} changed nothing that counts here and {} left out",
+                clients_in_words(others),
+                if others == 1 { "is" } else { "are" }
+            ));
+        }
+        if parts.chosen.len() == 1 {
+            note("one client was recorded, so it races with itself".to_owned());
+        }
+        doubts
+    }
+
+    /// The table that the statement makes. None if it makes none.
+    fn made_table<'l>(&self, line: &'l Line) -> Option<&'l str> {
+        const BETWEEN: [&str; 3] = ["IF", "NOT", "EXISTS"];
+        let is_one_of =
+            |name: &str, words: &[&str]| words.iter().any(|it| it.eq_ignore_ascii_case(name));
+        let names = line.statement.names(self.flavour).into_iter();
+        let mut after = names.skip_while(|it| !is_one_of(it, &["TABLE"])).skip(1);
+        let is_made = line.statement.kind == StatementKind::Schema;
+        after.find(|it| is_made && !is_one_of(it, &BETWEEN))
+    }
+
+    /// Whether the statement names a table, or need not name one.
+    fn is_about(&self, line: &Line, tables: &[&TableExcerpt]) -> bool {
+        let must_name_one = matches!(
+            line.statement.kind,
+            StatementKind::Read | StatementKind::LockingRead
+        ) || line.statement.changes_rows(self.flavour);
+        let names = line.statement.names(self.flavour);
+        let has_from = names.iter().any(|it| {
+            ["FROM", "INTO", "UPDATE"]
+                .iter()
+                .any(|word| it.eq_ignore_ascii_case(word))
+        });
+        let is_table = |name: &&str| tables.iter().any(|it| it.name.eq_ignore_ascii_case(name));
+        !must_name_one || !has_from || names.iter().any(is_table)
+    }
+
+    fn head(&self, parts: &Parts<'_>, doubts: &[String], tables: &[&TableExcerpt]) -> String {
+        let mut head = String::new();
+        let recorded = format!(
+            "Recorded by `racy proxy` on {}: {}.",
+            self.engine,
+            clients_in_words(parts.all.len())
+        );
+        let noise = self.noise_in_words();
+        let sentences = std::iter::once(recorded).chain(noise);
+        let doubts = doubts.iter().map(|it| format!("{}.", capitalized(it)));
+        for sentence in sentences.chain(doubts) {
+            for line in wrapped(&sentence, "# ") {
+                let _ = writeln!(head, "{line}");
+            }
+        }
+        let tables: Vec<_> = tables.iter().map(|it| it.name.as_str()).collect();
+        let about = match tables.as_slice() {
+            [] => String::new(),
+            names => format!(" on {}", names.join(", ")),
+        };
+        let title = format!(
+            "Recorded: {}{about}",
+            clients_in_words(parts.chosen.len().max(2))
+        );
+        let _ = writeln!(head, "\ntitle = {}", basic(&title));
+        let _ = writeln!(head, "engines = [\"{}\"]", key(self.flavour));
+        head
+    }
+
+    /// What was left out because drivers send it for themselves.
+    fn noise_in_words(&self) -> Option<String> {
+        let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+        for noise in self.heard.iter().filter_map(|it| noise(it, self.flavour)) {
+            *counts.entry(noise).or_default() += 1;
+        }
+        let parts = counts
+            .into_iter()
+            .map(|(noise, count)| format!("{count} that {}", noise.in_words()));
+        let parts: Vec<_> = parts.collect();
+        (!parts.is_empty()).then(|| format!("Left out are statements: {}.", parts.join(", ")))
+    }
+
+    fn setup(&self, parts: &Parts<'_>, tables: &[&TableExcerpt]) -> String {
+        let mut setup = String::new();
+        if !tables.is_empty() && self.flavour.is_innodb() {
+            setup.push_str("SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n");
+        }
+        for table in tables {
+            for statement in table.make.iter().chain(&table.fill) {
+                let _ = writeln!(setup, "{statement};");
+            }
+        }
+        if !parts.before.is_empty() {
+            setup.push_str("-- What was sent before:\n");
+            if !tables.is_empty() && self.flavour.is_innodb() {
+                setup.push_str("SET foreign_key_checks = 1, sql_mode = DEFAULT;\n");
+            }
+            for line in parts.before.iter().flat_map(|it| &parts.all[*it]) {
+                if line.answer.is_ok() && line.gap.is_none() && belongs_into_setup(line) {
+                    let _ = writeln!(setup, "{};", line.text());
+                }
+            }
+        }
+        match setup.is_empty() {
+            true => String::new(),
+            false => format!("\n[database]\nsetup = {}\n", multi_line(&setup)),
+        }
+    }
+
+    fn push_clients(&self, text: &mut String, parts: &Parts<'_>, clients: &[WrittenClient]) {
+        if are_alike(clients) {
+            let count = clients.len().max(2);
+            let _ = write!(text, "\n[[client]]\ncount = {count}\n");
+            return self.push_client(text, &clients[0]);
+        }
+        for (client, at) in clients.iter().zip(&parts.chosen) {
+            let statements = &parts.connections[*at];
+            let connection = statements[0].connection;
+            let name = match statements.iter().all(|it| it.connection == connection) {
+                true => format!("connection {connection}"),
+                false => "several connections".to_owned(),
+            };
+            let _ = write!(text, "\n[[client]]\nname = {}\n", basic(&name));
+            self.push_client(text, client);
+        }
+    }
+
+    fn push_client(&self, text: &mut String, client: &WrittenClient) {
+        if client.level != self.level {
+            let level = client.level.to_string().to_lowercase().replace(' ', "-");
+            let _ = writeln!(text, "isolation = \"{level}\"");
+        }
+        let _ = writeln!(text, "script = {}", multi_line(&client.script));
+    }
+}
+
+/// Whether all clients do the same.
+fn are_alike(clients: &[WrittenClient]) -> bool {
+    let mut pairs = clients.windows(2);
+    pairs.all(|it| {
+        it[0].level == it[1].level && it[0].without_comments() == it[1].without_comments()
+    })
+}
+
+/// The engine's name in a scenario file.
+fn key(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::MySql => "mysql",
+        Flavour::MariaDb => "mariadb",
+        Flavour::Postgres => "postgres",
+        Flavour::Sqlite => "sqlite",
+    }
+}
+
+/// Whether a statement may have changed something.
+fn changes(line: &Line, flavour: Flavour) -> bool {
+    let matched = line.answer.as_ref().map(|it| it.row_count);
+    matched.is_ok_and(|it| line.statement.may_have_changed(it, flavour)) || line.gap.is_some()
+}
+
+/// Whether it is needed to bring the tables to where the clients began.
+fn belongs_into_setup(line: &Line) -> bool {
+    let kind = line.statement.kind;
+    let is_of_a_transaction = matches!(
+        kind,
+        StatementKind::Begin(_)
+            | StatementKind::Commit
+            | StatementKind::Rollback
+            | StatementKind::Savepoint
+    );
+    is_of_a_transaction || kind.writes()
+}
+
+fn clients_in_words(count: usize) -> String {
+    match count {
+        1 => "1 client".to_owned(),
+        _ => format!("{count} clients"),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+/// A text of several lines in TOML. What a literal cannot hold is escaped.
+fn multi_line(text: &str) -> String {
+    let text = text.trim_end_matches('\n');
+    let is_plain = |it: char| !it.is_control() || it == '\n' || it == '\t';
+    if text.chars().all(is_plain) && !text.contains("'''") && !text.ends_with('\'') {
+        return format!("'''\n{text}\n'''");
+    }
+    format!("\"\"\"\n{}\n\"\"\"", escaped(text))
+}
+
+/// A text on one line in TOML.
+fn basic(text: &str) -> String {
+    format!("\"{}\"", escaped(&text.replace(['\n', '\r'], " ")))
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        match character {
+            '\\' | '"' => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            '\n' | '\t' => escaped.push(character),
+            it if it.is_control() => {
+                let _ = write!(escaped, "\\u{:04X}", u32::from(it));
+            }
+            it => escaped.push(it),
+        }
+    }
+    escaped
+}

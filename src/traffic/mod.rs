@@ -1,0 +1,33 @@
+//! From traffic to a scenario: what the connections of an application have sent through the proxy
+//! becomes a scenario file, which is explored without the application.
+//!
+//! - `recorder`: the witness that keeps it. `listing`: how it is shown meanwhile.
+//! - `noise`: what drivers send for themselves. `clients`: whose a statement is: the statements
+//!   become clients. `line`: the statements of one client as a script needs them.
+//! - `captures`: which values were read before. `evidence`: when that is believed. `numbers`:
+//!   arithmetic with what was read. `branches`: where two recordings of one request part.
+//! - `script`: the script of one client. `file`: the whole file, with its set-up. `doubt`: where a
+//!   recording cannot be right.
+//!
+//! Nothing but `recorder` knows the proxy's connections, and nothing here speaks to an engine.
+
+mod branches;
+mod captures;
+mod clients;
+mod doubt;
+mod evidence;
+mod file;
+mod line;
+mod listing;
+mod noise;
+mod numbers;
+mod recorder;
+mod script;
+
+#[cfg(test)]
+mod tests;
+
+pub use clients::Each;
+pub use file::{Recording, Written};
+pub use listing::Listing;
+pub use recorder::{News, Recorder};

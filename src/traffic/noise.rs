@@ -1,0 +1,89 @@
+//! What drivers, pools and frameworks send for themselves, and what no scenario needs.
+
+use crate::engine::{Flavour, StatementKind, UserStatement};
+use crate::proxy::Heard;
+
+/// Why a statement is no part of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Noise {
+    /// It sets something for the session.
+    Setting,
+    /// It asks the server for a variable, or just whether it is there.
+    Question,
+    /// It reads the engine's own catalogue.
+    Catalogue,
+    /// It ends a transaction, and none is open.
+    NothingOpen,
+    /// There is nothing in it.
+    Empty,
+}
+
+impl Noise {
+    /// What such statements do, in words.
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::Setting => "set up a session",
+            Self::Question => "ask the server for nothing of a table",
+            Self::Catalogue => "read the server's own tables",
+            Self::NothingOpen => "end a transaction that was not open",
+            Self::Empty => "are empty",
+        }
+    }
+}
+
+/// Functions of a session whose value others may need, in a statement that touches no table.
+const TELLING: [&str; 9] = [
+    "LAST_INSERT_ID",
+    "ROW_COUNT",
+    "FOUND_ROWS",
+    "CURRVAL",
+    "LASTVAL",
+    "NEXTVAL",
+    "UUID",
+    "NOW",
+    "RAND",
+];
+
+/// The engines' own tables.
+const CATALOGUES: [&str; 4] = [
+    "information_schema",
+    "performance_schema",
+    "mysql",
+    "pg_catalog",
+];
+
+/// Why this statement is no part of a scenario. None if it is one.
+pub(super) fn noise(heard: &Heard, flavour: Flavour) -> Option<Noise> {
+    let statement = UserStatement::new(&heard.sent.text, flavour);
+    let names = statement.names(flavour);
+    let Some(first) = names.first() else {
+        return Some(Noise::Empty);
+    };
+    let is_open = heard.before.in_transaction;
+    if let Some(is_on) = statement.sets_autocommit(flavour) {
+        // It commits what is open.
+        return (!(is_on && is_open)).then_some(Noise::Setting);
+    }
+    if statement.has_user_variables(flavour) || statement.is_several(flavour) {
+        return None;
+    }
+    match statement.kind {
+        StatementKind::Setting => Some(Noise::Setting),
+        StatementKind::Commit | StatementKind::Rollback if !is_open => Some(Noise::NothingOpen),
+        StatementKind::Compute => {
+            let is_telling = statement.has_one_of_the_words(&TELLING, flavour);
+            (!is_telling).then_some(Noise::Question)
+        }
+        // A SET with a query in it.
+        _ if first.eq_ignore_ascii_case("SET") => Some(Noise::Setting),
+        _ if first.eq_ignore_ascii_case("SHOW") => Some(Noise::Question),
+        StatementKind::Read => {
+            let of_the_engine = |name: &&str| {
+                let mut catalogues = CATALOGUES.iter();
+                catalogues.any(|it| it.eq_ignore_ascii_case(name))
+            };
+            names.iter().any(of_the_engine).then_some(Noise::Catalogue)
+        }
+        _ => None,
+    }
+}
