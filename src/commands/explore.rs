@@ -8,14 +8,15 @@ use std::time::Duration;
 use clap::ValueEnum;
 use tokio::time::sleep;
 
+use super::build::{BuildArgs, in_repository};
 use super::database::{EngineOptions, on_or_off};
 use super::isolation_tests::{self, IsolationTests};
 use super::progress::ProgressLine;
 use super::signals::Signals;
-use super::subjects::{Named, NamedParser, isolation_test_files, subjects};
+use super::subjects::{Mistakes, Named, NamedParser, isolation_test_files, subjects};
 use super::terminal::{complain, print};
 use super::{CommandResult, FAILED, log};
-use crate::explore::report::{self, Report};
+use crate::explore::report::{self, Asked, Build, Report};
 use crate::explore::{
     self, Client, Event, Exploration, Job, JobError, PARALLEL, Place, PlanRequest, PolicyName,
     Stop, Subject,
@@ -151,6 +152,9 @@ pub(super) struct Args {
     matrix: bool,
 
     #[command(flatten)]
+    build: BuildArgs,
+
+    #[command(flatten)]
     engine: EngineOptions,
 }
 
@@ -183,8 +187,14 @@ impl Args {
             let stop = Stop::default();
             return until_stopped(tests.run(&stop), &stop, signals).await;
         }
-        let job = self.job()?;
-        until_stopped(self.explore_and_print(&job), &job.stop, signals).await
+        self.build.prepare()?;
+        match self.job() {
+            Ok(job) => until_stopped(self.explore_and_print(&job), &job.stop, signals).await,
+            Err(error) => {
+                self.tell_of_nothing(&*error)?;
+                Err(error)
+            }
+        }
     }
 
     /// The isolation test files that are named. They bring their own schedules.
@@ -195,6 +205,9 @@ impl Args {
         let is_for_scenarios = self.plan_options().next();
         if let Some(option) = is_for_scenarios {
             return Err(format!("{option} is not for isolation test files").into());
+        }
+        if self.build.junit.is_some() {
+            return Err("isolation test files have no JUnit XML".into());
         }
         let is_json = match self.format {
             ExploreFormat::Text => false,
@@ -323,49 +336,85 @@ impl Args {
 
     async fn explore_and_print(&self, job: &Job) -> CommandResult {
         let exploration = explore(job).await;
-        let is_empty = exploration.findings.is_empty();
-        if let Some(error @ JobError::Engine(_)) = &exploration.error
-            && is_empty
-            && !self.matrix
-        {
-            return Err(error.to_string().into());
-        }
         let mut report = Report::of(&exploration);
         if self.explain_reduction {
             report.explain_reduction(&exploration.findings);
         }
-        print(&self.render(&report)?)?;
+        let error = self.error_of(&exploration, job);
+        let errors: Vec<_> = error.iter().cloned().collect();
+        let build = self.build_of(&report, &errors);
+        let has_no_engine = matches!(exploration.error, Some(JobError::Engine(_)))
+            && exploration.findings.is_empty()
+            && !self.matrix;
+        if !has_no_engine || self.format == ExploreFormat::Junit {
+            print(&self.render(&build)?)?;
+        }
         for missing in &exploration.missing {
             complain(&format!("not run: {missing}"));
         }
         for broken in &exploration.broken {
             complain(&format!("racy: {broken}"));
         }
+        self.build.write(&build)?;
         if !exploration.broken.is_empty() {
             return Ok(ExitCode::from(FAILED));
         }
+        match error {
+            Some(error) => Err(error.into()),
+            None if exploration.is_unexpected() => Ok(ExitCode::FAILURE),
+            None => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    /// Why nothing was explored, or not to the end.
+    fn error_of(&self, exploration: &Exploration, job: &Job) -> Option<String> {
         if let Some(error) = &exploration.error {
-            return Err(error.to_string().into());
+            return Some(error.to_string());
         }
-        if is_empty && !job.stop.is_stopped() {
-            return Err(
-                "nothing was explored: what was asked for makes no sense on this engine, or no engine \
-                 that is here has that isolation level".into(),
-            );
-        }
-        Ok(if exploration.is_unexpected() {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
+        let is_broken = !exploration.broken.is_empty();
+        let is_without = exploration.findings.is_empty() && !is_broken && !job.stop.is_stopped();
+        is_without.then(|| {
+            "nothing was explored: what was asked for makes no sense on this engine, or no engine that \
+             is here has that isolation level"
+                .to_owned()
         })
     }
 
+    fn build_of<'r>(&self, report: &'r Report, errors: &'r [String]) -> Build<'r> {
+        Build {
+            report,
+            errors,
+            asked: Asked {
+                clients: self.clients,
+                split_commits: self.split_commits,
+                in_place: self.in_place,
+                settle: self.settle,
+            },
+            locate: in_repository,
+        }
+    }
+
+    /// Tells a build why nothing was explored: it would miss the report else.
+    fn tell_of_nothing(&self, error: &(dyn Error + 'static)) -> Result<(), Box<dyn Error>> {
+        let errors = match error.downcast_ref() {
+            Some(Mistakes(mistakes)) => mistakes.clone(),
+            None => vec![error.to_string()],
+        };
+        let report = Report::of_findings(&[], Vec::new());
+        let build = self.build_of(&report, &errors);
+        if self.format == ExploreFormat::Junit {
+            print(&report::junit(&build))?;
+        }
+        Ok(self.build.write(&build)?)
+    }
+
     /// What was found, in the format that was asked for.
-    fn render(&self, report: &Report) -> serde_json::Result<String> {
+    fn render(&self, build: &Build<'_>) -> serde_json::Result<String> {
+        let report = build.report;
         Ok(match self.format {
             ExploreFormat::Json => format!("{}\n", serde_json::to_string_pretty(report)?),
             ExploreFormat::Html => report::matrix::html(report),
-            ExploreFormat::Junit => report::junit(report),
+            ExploreFormat::Junit => report::junit(build),
             ExploreFormat::Text | ExploreFormat::Markdown if self.matrix => {
                 report::matrix::markdown(report)
             }

@@ -7,11 +7,13 @@
 //! | `keeper` | `createsuperuser`, `account`, `transactions` and `token` |
 //! | `scenarios` | `new` and `schema`; `subjects`: what `explore` is to explore |
 //! | `isolation_tests` | what `explore` does with PostgreSQL's isolation test files |
+//! | `build` | what `explore` tells a build: JUnit XML, a summary, annotations |
 //! | `documents` | `completions` and `man` |
 //! | `database` | which database: the options that most commands share |
 //! | `times` | how a time is written |
 //! | `signals`, `terminal`, `log`, `progress` | what surrounds a command |
 
+mod build;
 mod database;
 mod demo;
 mod documents;

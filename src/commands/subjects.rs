@@ -2,6 +2,7 @@
 //! files.
 
 use std::error::Error;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,6 +71,18 @@ fn names() -> impl Iterator<Item = &'static str> {
     exhibits::names().chain(Change::ALL.map(Change::full_name))
 }
 
+/// What is wrong with files, each with its place. There is at least one.
+#[derive(Debug)]
+pub(super) struct Mistakes(pub(super) Vec<String>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl Error for Mistakes {}
+
 /// The subjects that are named or, without a name, those of all strategies.
 pub(super) fn subjects(
     named: &[Named],
@@ -79,7 +92,13 @@ pub(super) fn subjects(
     let mut mistakes = Vec::new();
     for file in files(named)? {
         let name = file.display().to_string();
-        let text = fs::read_to_string(&file).map_err(|error| format!("{name}: {error}"))?;
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) => {
+                mistakes.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
         let scenario = Scenario::parse(&name, &text);
         match scenario.and_then(|it| it.into_subject(options)) {
             Ok(subject) => subjects.push(Arc::new(subject)),
@@ -89,7 +108,7 @@ pub(super) fn subjects(
     if mistakes.is_empty() {
         Ok(subjects)
     } else {
-        Err(mistakes.join("\n").into())
+        Err(Mistakes(mistakes).into())
     }
 }
 

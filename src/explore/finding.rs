@@ -50,6 +50,9 @@ pub struct Finding {
     pub not_compared: Vec<String>,
     /// What was found that should not have been, in words.
     pub unexpected: Vec<String>,
+    /// The line of a user's file that expects something else, from 1. None if all is as expected,
+    /// or if there is no file.
+    pub expected_at: Option<usize>,
 }
 
 /// The number of runs with each end.
@@ -265,6 +268,7 @@ pub async fn explore(
         seen,
         not_compared: Vec::new(),
         unexpected: Vec::new(),
+        expected_at: None,
     };
     if ended.is_ok() && !stop.is_stopped() {
         simplify_examples(&mut finding, &lanes[0], subject).await;
@@ -272,6 +276,9 @@ pub async fn explore(
     }
     finding.not_compared = subject.judge.took_for_granted(&finding.engine);
     finding.unexpected = subject.judge.unexpected(&finding);
+    if !finding.unexpected.is_empty() {
+        finding.expected_at = subject.judge.expected_at(&finding);
+    }
     (finding, ended)
 }
 

@@ -280,6 +280,12 @@ pub trait Judge: fmt::Debug + Send + Sync {
             Vec::new()
         }
     }
+
+    /// The line of a user's file that says what is expected, or whose clients expect it. It is
+    /// asked if something was found that should not have been. None if there is no such file.
+    fn expected_at(&self, _finding: &Finding) -> Option<usize> {
+        None
+    }
 }
 
 /// How one client ended.

@@ -23,6 +23,8 @@ pub(super) struct Expectations {
 #[derive(Debug)]
 struct Entry {
     place: Place,
+    /// The line on which it begins, from 1.
+    line: usize,
     counts: BTreeMap<String, Count>,
 }
 
@@ -54,6 +56,7 @@ impl Expectations {
         let entries = table.iter().map(|(key, counts)| {
             Ok(Entry {
                 place: Place::read(source, key)?,
+                line: source.position(key.span().start).line,
                 counts: read_counts(source, counts, invariants)?,
             })
         });
@@ -63,18 +66,7 @@ impl Expectations {
 
     /// What was found that should not have been, in words.
     pub(super) fn unmet(&self, finding: &Finding) -> Vec<String> {
-        let fits = |entry: &&Entry| entry.place.fits(&finding.engine);
-        let named: Vec<_> = self
-            .entries
-            .iter()
-            .filter(|it| !it.place.is_else)
-            .filter(fits)
-            .collect();
-        let entries = if named.is_empty() {
-            self.entries.iter().filter(|it| it.place.is_else).collect()
-        } else {
-            named
-        };
+        let entries = self.entries_for(&finding.engine);
         if entries.is_empty() {
             return unmet_by_default(finding);
         }
@@ -82,6 +74,30 @@ impl Expectations {
             .into_iter()
             .flat_map(|entry| entry.unmet(finding))
             .collect()
+    }
+
+    /// The line of the first entry that is not met. None if each is, or if there is none for this
+    /// engine.
+    pub(super) fn unmet_at(&self, finding: &Finding) -> Option<usize> {
+        let entries = self.entries_for(&finding.engine).into_iter();
+        let mut unmet = entries.filter(|it| !it.unmet(finding).is_empty());
+        unmet.next().map(|it| it.line)
+    }
+
+    /// The entries that hold on this engine: those that name it or, if none does, `else`.
+    fn entries_for(&self, engine: &Engine) -> Vec<&Entry> {
+        let fits = |entry: &&Entry| entry.place.fits(engine);
+        let named: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|it| !it.place.is_else)
+            .filter(fits)
+            .collect();
+        if named.is_empty() {
+            self.entries.iter().filter(|it| it.place.is_else).collect()
+        } else {
+            named
+        }
     }
 }
 

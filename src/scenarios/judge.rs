@@ -112,6 +112,12 @@ impl Judge for ScenarioJudge {
     fn unexpected(&self, finding: &Finding) -> Vec<String> {
         self.prepared.scenario.expectations.unmet(finding)
     }
+
+    fn expected_at(&self, finding: &Finding) -> Option<usize> {
+        let scenario = &self.prepared.scenario;
+        let entry = scenario.expectations.unmet_at(finding);
+        Some(entry.unwrap_or(scenario.first_client_line))
+    }
 }
 
 impl Prepared {

@@ -34,6 +34,8 @@ pub struct Scenario {
     pub(super) application: Option<ApplicationPlan>,
     /// One for each client, in their order.
     pub(super) clients: Vec<Arc<ClientScript>>,
+    /// The line on which the first of them begins, from 1.
+    pub(super) first_client_line: usize,
     /// Whether all clients come from one part of the file, so that there can be more of them.
     has_one_kind: bool,
     /// Whether the clients' names make no difference.
@@ -139,6 +141,7 @@ impl Scenario {
             clients.extend(std::iter::repeat_n(client, count));
         }
         reader.must_have_clients(&clients)?;
+        let first_client = file.client.first().map_or(0, |it| it.span().start);
         let application = application.transpose()?;
         reader.must_be_understood(file.application.as_ref())?;
         reader.must_be_asked_at_the_end(&file.invariant, &clients)?;
@@ -161,6 +164,7 @@ impl Scenario {
             setup: reader.setup(setup)?,
             setup_text: reader.setup_text(setup)?,
             application,
+            first_client_line: source.position(first_client).line,
             has_one_kind: file.client.len() == 1,
             clients_are_alike: file.client.len() == 1
                 && clients.iter().all(|it| !it.is_somebody())

@@ -31,8 +31,15 @@ pub fn racy_by(wrapper: &[&str], arguments: &[&str]) -> Command {
     let words = [wrapper, &[env!("CARGO_BIN_EXE_racy")], arguments].concat();
     let mut command = mortal(words[0]);
     command.args(&words[1..]).stdin(Stdio::null());
-    let ours =
-        |name: &str| name.starts_with("RACY_") || ["DATABASE_URL", "RUST_LOG"].contains(&name);
+    let others = [
+        "DATABASE_URL",
+        "RUST_LOG",
+        "GITHUB_ACTIONS",
+        "GITHUB_STEP_SUMMARY",
+        "GITHUB_WORKSPACE",
+        "CI_PROJECT_DIR",
+    ];
+    let ours = |name: &str| name.starts_with("RACY_") || others.contains(&name);
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use racy::engine::{Database, Settings};
-use racy::explore::report::{self, Report, matrix};
+use racy::explore::report::{self, Build, Report, matrix};
 use racy::explore::{self, Subject};
 use racy::scenarios::{Options, Scenario};
 
@@ -65,7 +65,7 @@ async fn each_report_on_the_page_is_what_is_printed(engine: TestEngine) {
 async fn the_case_of_junit_on_the_page_is_what_is_printed(engine: TestEngine) {
     let lab = engine.lab_with(at_own_level()).await;
     let known = subject("known.toml", &known("\"some\""), Options::default());
-    let printed = report::junit(&reported(&lab.database, known).await);
+    let printed = report::junit(&Build::of(&reported(&lab.database, known).await));
     let [suite] = &blocks("xml")[..] else {
         panic!("the page shows one suite");
     };

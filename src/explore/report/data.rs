@@ -124,6 +124,10 @@ pub struct FindingData {
     /// the file that is not met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexpected: Vec<String>,
+    /// The line of the scenario's file, from 1, that expects something else: an entry of `expect`
+    /// or, without one, the first client. Absent if all is as expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_at: Option<usize>,
     /// What the verdict takes for granted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<String>,

@@ -91,6 +91,7 @@ impl FindingData {
             source_text: scenario.map(|it| it.text.clone()),
             title: scenario.map(|it| it.title.clone()),
             unexpected: finding.unexpected.clone(),
+            expected_at: finding.expected_at,
             assumptions: assumptions(finding),
             compared_in_part: !finding.not_compared.is_empty(),
             reduction: None,

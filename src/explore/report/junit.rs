@@ -5,26 +5,28 @@
 
 use std::fmt::Write as _;
 
-use super::{FindingData, Report, timeline};
+use super::build::{Build, Trouble};
+use super::{FindingData, text, timeline};
 
-/// The report as JUnit XML.
-pub fn junit(report: &Report) -> String {
-    let findings = &report.findings;
-    let failures = findings.iter().filter(|it| !it.unexpected.is_empty());
+/// The build as JUnit XML.
+pub fn junit(build: &Build<'_>) -> String {
+    let findings = &build.report.findings;
+    let troubles: Vec<_> = build.troubles().collect();
+    let missing: Vec<_> = build.missing().collect();
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <testsuites name=\"racy\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\">\n",
-        findings.len() + report.broken.len() + report.missing.len(),
-        failures.count(),
-        report.broken.len(),
-        report.missing.len(),
+        findings.len() + troubles.len() + missing.len(),
+        build.failures().count(),
+        troubles.len(),
+        missing.len(),
         seconds(findings.iter().map(|it| it.took_ms).sum()),
     );
     for (place, cases) in by_place(findings) {
-        write_suite(&mut xml, &place, &cases);
+        write_suite(&mut xml, build, &place, &cases);
     }
-    write_others(&mut xml, "could not be explored", "error", &report.broken);
-    write_others(&mut xml, "not run", "skipped", &report.missing);
+    write_troubles(&mut xml, build, &troubles);
+    write_missing(&mut xml, &missing);
     xml.push_str("</testsuites>\n");
     xml
 }
@@ -42,7 +44,7 @@ fn by_place(findings: &[FindingData]) -> Vec<(String, Vec<&FindingData>)> {
     places
 }
 
-fn write_suite(xml: &mut String, place: &str, cases: &[&FindingData]) {
+fn write_suite(xml: &mut String, build: &Build<'_>, place: &str, cases: &[&FindingData]) {
     let failures = cases.iter().filter(|it| !it.unexpected.is_empty());
     let _ = writeln!(
         xml,
@@ -53,32 +55,30 @@ fn write_suite(xml: &mut String, place: &str, cases: &[&FindingData]) {
         seconds(cases.iter().map(|it| it.took_ms).sum()),
     );
     for case in cases {
-        write_case(xml, place, case);
+        write_case(xml, build, place, case);
     }
     xml.push_str("  </testsuite>\n");
 }
 
-fn write_case(xml: &mut String, place: &str, case: &FindingData) {
+fn write_case(xml: &mut String, build: &Build<'_>, place: &str, case: &FindingData) {
     let name = format!("{}{}", case.strategy, case.several_instances());
+    let file = match case.title {
+        Some(_) => format!(" file=\"{}\"", escaped(&(build.locate)(&case.strategy))),
+        None => String::new(),
+    };
     let _ = writeln!(
         xml,
-        "    <testcase classname=\"{}\" name=\"{}\" time=\"{}\">",
+        "    <testcase classname=\"{}\" name=\"{}\"{file} time=\"{}\">",
         escaped(place),
         escaped(&name),
         seconds(case.took_ms)
     );
     if !case.unexpected.is_empty() {
-        let mut text = format!("{}\n", case.unexpected.join("\n"));
-        if let Some((heading, example)) = case.shown() {
-            let drawn = timeline::draw(case, example);
-            let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
-            let _ = write!(text, "\n{heading}: {schedule}{preemptions}\n\n{drawn}");
-        }
         let _ = writeln!(
             xml,
             "      <failure type=\"unexpected\" message=\"{}\">{}</failure>",
             escaped(&case.unexpected[0]),
-            escaped(&text)
+            escaped(&failure(build, case))
         );
     }
     let mut said = case.verdict.clone();
@@ -92,18 +92,67 @@ fn write_case(xml: &mut String, place: &str, case: &FindingData) {
     );
 }
 
-/// A suite of cases that have no finding.
-fn write_others(xml: &mut String, suite: &str, element: &str, lines: &[String]) {
-    if lines.is_empty() {
+/// All that there is to say of a case that is not as expected.
+fn failure(build: &Build<'_>, case: &FindingData) -> String {
+    let (unexpected, verdict) = (case.unexpected.join("\n"), &case.verdict);
+    let counts = text::counts_in_lines(case);
+    let mut said = format!("{unexpected}\n\n{verdict}\n\n{counts}");
+    if let Some((heading, example)) = case.shown() {
+        let drawn = timeline::draw(case, example);
+        let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
+        let again = build.again(case, example);
+        let _ = write!(
+            said,
+            "\n{heading}: {schedule}{preemptions}\n\n{drawn}\nRun this schedule again: {again}\n"
+        );
+    }
+    said
+}
+
+/// A suite of what could not be explored.
+fn write_troubles(xml: &mut String, build: &Build<'_>, troubles: &[Trouble<'_>]) {
+    const SUITE: &str = "could not be explored";
+    let count = troubles.len();
+    if count == 0 {
         return;
     }
-    let count = lines.len();
-    let _ = writeln!(xml, "  <testsuite name=\"{suite}\" tests=\"{count}\">");
-    for line in lines {
+    let _ = writeln!(
+        xml,
+        "  <testsuite name=\"{SUITE}\" tests=\"{count}\" errors=\"{count}\">"
+    );
+    for trouble in troubles {
+        let file = match trouble.is_of_a_file() {
+            true => format!(" file=\"{}\"", escaped(&(build.locate)(trouble.name))),
+            false => String::new(),
+        };
+        let _ = writeln!(
+            xml,
+            "    <testcase classname=\"{SUITE}\" name=\"{}\"{file}>\n      \
+             <error message=\"{}\">{}</error>\n    </testcase>",
+            escaped(trouble.name),
+            escaped(trouble.first_line()),
+            escaped(trouble.message)
+        );
+    }
+    xml.push_str("  </testsuite>\n");
+}
+
+/// A suite of what was left out.
+fn write_missing(xml: &mut String, missing: &[&str]) {
+    const SUITE: &str = "not run";
+    let count = missing.len();
+    if count == 0 {
+        return;
+    }
+    let _ = writeln!(
+        xml,
+        "  <testsuite name=\"{SUITE}\" tests=\"{count}\" skipped=\"{count}\">"
+    );
+    for line in missing {
         let name = line.split(": ").next().unwrap_or(line);
         let _ = writeln!(
             xml,
-            "    <testcase classname=\"{suite}\" name=\"{}\"><{element} message=\"{}\"/></testcase>",
+            "    <testcase classname=\"{SUITE}\" name=\"{}\"><skipped message=\"{}\"/></testcase>",
             escaped(name),
             escaped(line)
         );
@@ -136,15 +185,39 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read;
     use super::super::read::tests::report;
+    use super::super::{Report, read};
     use super::*;
+
+    fn failed() -> Report {
+        read(report().to_string().as_bytes()).unwrap()
+    }
 
     #[test]
     fn a_case_says_what_is_taken_for_granted() {
-        let xml = junit(&read(report().to_string().as_bytes()).unwrap());
+        let xml = junit(&Build::of(&failed()));
         let said = "<system-out>goes wrong\nTaken for granted: yes</system-out>";
         assert!(xml.contains(said), "{xml}");
+    }
+
+    #[test]
+    fn a_failure_says_what_was_found_and_how_to_see_it_again() {
+        let report = failed();
+        let build = Build {
+            locate: |name| format!("shop/{name}"),
+            ..Build::of(&report)
+        };
+        let xml = junit(&build);
+        for words in [
+            "name=\"last.toml\" file=\"shop/last.toml\"",
+            "message=\"no\">no\n\ngoes wrong\n\n       1  an own one\n",
+            "       1  with a wait for a lock\n",
+            "\nThe schedule: A B (1 preemption)\n\n     client A, customer",
+            "\nRun this schedule again: racy explore last.toml --database-url sqlite::memory: \
+             --schedule 'A B'\n</failure>",
+        ] {
+            assert!(xml.contains(words), "{words:?} is not in {xml}");
+        }
     }
 
     #[test]
@@ -157,15 +230,27 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_wrong_is_an_error() {
+    fn what_could_not_be_explored_is_an_error() {
         let report = Report {
             version: 1,
             findings: Vec::new(),
             missing: vec!["local:mysql: not found".to_owned()],
-            broken: vec!["x.toml: false <without> any race".to_owned()],
+            broken: vec!["x.toml:3:9: false <without> any race\nits log".to_owned()],
         };
-        let xml = junit(&report);
-        assert!(xml.contains("errors=\"1\" skipped=\"1\""), "{xml}");
-        assert!(xml.contains("<error message=\"x.toml: false &lt;without&gt; any race\"/>"));
+        let errors = ["the server has ended".to_owned()];
+        let xml = junit(&Build {
+            errors: &errors,
+            ..Build::of(&report)
+        });
+        for words in [
+            "tests=\"3\" failures=\"0\" errors=\"2\" skipped=\"1\"",
+            "name=\"x.toml\" file=\"x.toml\">\n      \
+             <error message=\"x.toml:3:9: false &lt;without&gt; any race\">\
+             x.toml:3:9: false &lt;without&gt; any race\nits log</error>",
+            "<error message=\"the server has ended\">",
+            "name=\"local:mysql\"><skipped message=\"local:mysql: not found\"/>",
+        ] {
+            assert!(xml.contains(words), "{words:?} is not in {xml}");
+        }
     }
 }

@@ -25,15 +25,7 @@ fn write_text(text: &mut String, finding: &FindingData) {
     let (strategy, instances) = (&finding.strategy, finding.several_instances());
     let _ = writeln!(text, "{strategy}{instances} on {}", finding.engine);
     let _ = writeln!(text, "{}\n", finding.verdict);
-    for (count, what) in counts(finding) {
-        let _ = writeln!(text, "{count:>8}  {what}");
-    }
-    if finding.schedules > 0 {
-        let _ = writeln!(text, "{:>8}  with a wait for a lock", finding.waited);
-    }
-    if finding.covered > 0 {
-        let _ = writeln!(text, "{:>8}  {BROKEN_OFF}", finding.covered);
-    }
+    text.push_str(&counts_in_lines(finding));
     if finding.schedules > 0 || finding.covered > 0 {
         text.push('\n');
     }
@@ -53,6 +45,21 @@ fn write_text(text: &mut String, finding: &FindingData) {
     if let Some(reduction) = &finding.reduction {
         text.push_str(&reduction.text());
     }
+}
+
+/// The counts, one on each line.
+pub(super) fn counts_in_lines(finding: &FindingData) -> String {
+    let mut text = String::new();
+    for (count, what) in counts(finding) {
+        let _ = writeln!(text, "{count:>8}  {what}");
+    }
+    if finding.schedules > 0 {
+        let _ = writeln!(text, "{:>8}  with a wait for a lock", finding.waited);
+    }
+    if finding.covered > 0 {
+        let _ = writeln!(text, "{:>8}  {BROKEN_OFF}", finding.covered);
+    }
+    text
 }
 
 /// The findings as Markdown.
