@@ -367,8 +367,7 @@ impl<'j> JobSession<'j> {
                     ended => ended,
                 };
             }
-        }
-        for subject in subjects {
+            // The next one works on the same lanes. What this one keeps there would be in its way.
             for lane in &lanes.lanes {
                 let closed = subject.fixtures.close(&lane.database).await;
                 result = result.and(closed.map_err(|fault| JobError::from(OpenError::from(fault))));

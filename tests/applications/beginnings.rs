@@ -10,7 +10,8 @@ on_engines!(
         memory_is_brought_back_by_a_request,
         memory_that_is_not_brought_back_is_noticed_before_any_race,
         a_login_by_cookie_and_tokens_is_made_once,
-        the_application_can_be_asked_what_must_hold;
+        the_application_can_be_asked_what_must_hold,
+        the_tables_of_one_file_are_not_in_the_way_of_the_next;
 );
 
 async fn generated_ids_start_from_the_same_number_in_each_run(engine: TestEngine) {
@@ -93,4 +94,21 @@ async fn the_application_can_be_asked_what_must_hold(engine: TestEngine) {
     let runs = stage.every_run(&text).await;
     runs.must_be_given_to_their_clients();
     assert_eq!(runs.counts(), [18, 0, 0, 2]);
+}
+
+/// Each file has its copies, its proxy and tables of its own.
+async fn the_tables_of_one_file_are_not_in_the_way_of_the_next(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let one = stage.two_clients("/autocommit?");
+    let shelf = "CREATE TABLE shelf (id INT PRIMARY KEY);\nCREATE TABLE worker";
+    let other = one.replace("CREATE TABLE worker", shelf);
+    let found = stage.explore_all(&[&one, &other]).await;
+    assert!(found.error.is_none(), "{:?}", found.error);
+    assert!(found.broken.is_empty(), "{:?}", found.broken);
+    let counts: Vec<_> = found
+        .findings
+        .iter()
+        .map(|it| (it.tally.schedules, it.tally.anomalies()))
+        .collect();
+    assert_eq!(counts, [(20, 18), (20, 18)]);
 }

@@ -107,7 +107,12 @@ impl Stage {
 
     /// What the explorer finds.
     pub async fn explore(&self, text: &str) -> Exploration {
-        let subjects = vec![subject(text)];
+        self.explore_all(&[text]).await
+    }
+
+    /// What it finds in several files, one after the other.
+    pub async fn explore_all(&self, texts: &[&str]) -> Exploration {
+        let subjects = texts.iter().map(|it| subject(it)).collect();
         let job = Job {
             in_place: true,
             ..job(&self.database, subjects, plan(ALL, 2))

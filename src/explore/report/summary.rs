@@ -118,7 +118,11 @@ fn row(result: &str, finding: &FindingData) -> String {
 }
 
 fn row_of_trouble(trouble: &Trouble<'_>) -> String {
-    let (name, said) = (code(trouble.name), escaped(trouble.first_line()));
+    let name = match trouble.is_of_a_file() {
+        true => code(trouble.name),
+        false => String::new(),
+    };
+    let said = escaped(trouble.first_line());
     format!("| ✗ could not be explored | {name} | | | {said} | | |\n")
 }
 

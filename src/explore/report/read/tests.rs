@@ -39,7 +39,8 @@ pub(in super::super) fn report() -> Value {
             "refused": [{"fault": "deadlock", "code": "1213", "schedules": 1}],
             "waited": 1, "took_ms": 5, "verdict": "goes wrong", "promises_safety": false,
             "counterexample": null, "refused_example": example, "replayed": example,
-            "legend": [anomaly], "nothing": "lost", "unexpected": ["no"], "assumptions": ["yes"],
+            "legend": [anomaly], "nothing": "lost", "unexpected": ["no"], "expected_at": 7,
+            "assumptions": ["yes"],
             "scenario_clients": [
                 {"name": "customer", "isolation": null}, {"name": null, "isolation": "serializable"}
             ],
