@@ -184,4 +184,4 @@ CREATE TABLE audit_log (
 -- The heartbeat writes here.
 
 CREATE TABLE worker (id INT PRIMARY KEY, seen_at DATETIME(3) NOT NULL);
-INSERT INTO worker VALUES (1, NOW(3));
+INSERT INTO worker VALUES (1, CURRENT_TIMESTAMP(3));

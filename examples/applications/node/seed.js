@@ -1,10 +1,7 @@
 // Makes the shop's tables and their rows anew: `schema.sql`, sent as one text.
 import { readFile } from 'node:fs/promises';
 
-import mysql from 'mysql2/promise';
+import { pool, runScript } from './app/database.js';
 
-import { settings } from './app/database.js';
-
-const connection = await mysql.createConnection({ ...settings, multipleStatements: true });
-await connection.query(await readFile(new URL('schema.sql', import.meta.url), 'utf8'));
-await connection.end();
+await runScript(await readFile(new URL('schema.sql', import.meta.url), 'utf8'));
+await pool.end();

@@ -3,12 +3,13 @@
 from django.db import OperationalError
 from django.http import HttpResponse
 
-DEADLOCK = 1213
-LOCK_WAIT_TIMEOUT = 1205
+# Deadlock and lock wait timeout of InnoDB; deadlock, lock timeout and serialization failure of
+# PostgreSQL.
+REFUSALS = (1213, 1205, "40P01", "55P03", "40001")
 
 
 class RefusedByDatabase:
-    """Answers 503 if InnoDB has refused a request: nothing was done, and it can be sent again.
+    """Answers 503 if the engine has refused a request: nothing was done, and it can be sent again.
 
     `atomic` has rolled the transaction back by then. Every other error stays a 500.
     """
@@ -22,7 +23,9 @@ class RefusedByDatabase:
     def process_exception(self, request, exception):
         if not isinstance(exception, OperationalError):
             return None
-        code, *message = exception.args
-        if code not in (DEADLOCK, LOCK_WAIT_TIMEOUT):
+        # The driver's own error. Only psycopg has an SQLSTATE; PyMySQL's number comes first.
+        error = exception.__cause__
+        code = getattr(error, "sqlstate", error.args[0])
+        if code not in REFUSALS:
             return None
-        return HttpResponse(f"error {code}: {' '.join(message)}\n", status=503)
+        return HttpResponse(f"error {code}: {error.args[-1]}\n", status=503)

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from .database import database_of
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # The key signs nothing of value here. A real shop keeps its own out of the code.
@@ -40,16 +42,9 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.mysql",
-        "HOST": os.environ.get("DB_HOST", "127.0.0.1"),
-        "PORT": os.environ.get("DB_PORT", "3306"),
-        "NAME": os.environ.get("DB_NAME", "shop"),
-        "USER": os.environ.get("DB_USER", "root"),
-        "PASSWORD": os.environ.get("DB_PASSWORD", ""),
+        **database_of(os.environ.get("DATABASE_URL", "mysql://root@127.0.0.1/shop")),
         # Connections are kept for ever. DB_KEEP=0 makes one for each request instead.
         "CONN_MAX_AGE": 0 if os.environ.get("DB_KEEP") == "0" else None,
-        # Django's default on MySQL. It is written down because races depend on it.
-        "OPTIONS": {"charset": "utf8mb4", "isolation_level": "read committed"},
     }
 }
 

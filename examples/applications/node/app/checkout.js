@@ -2,7 +2,7 @@
 //
 // `execute` prepares a statement at the server and sends its values apart. `query` puts them into
 // the text. Both are used, as in many applications. To a race it makes no difference.
-import { inTransaction, pool } from './database.js';
+import { insertedId, inTransaction, pool } from './database.js';
 import { Declined } from './http.js';
 
 // RACE: the stock was read by a plain SELECT, and a computed one is written.
@@ -140,16 +140,18 @@ async function findCustomer(connection, email) {
     [email],
   );
   if (customer) return customer;
-  const [{ insertId }] = await connection.execute(
+  const id = await insertedId(
+    connection,
     'INSERT INTO customers (email, orders, points) VALUES (?, 0, 0)',
     [email],
   );
-  return { id: insertId, email };
+  return { id, email };
 }
 
 async function placeOrder(connection, parts) {
   const { shop, basket, discount, shipping, customer, takeFromStock } = parts;
-  const [{ insertId: id }] = await connection.execute(
+  const id = await insertedId(
+    connection,
     "INSERT INTO orders (customer_id, state, total) VALUES (?, 'new', 0)",
     [customer.id],
   );
@@ -177,11 +179,11 @@ async function placeOrder(connection, parts) {
       [basket.voucher_code, id, customer.email],
     );
   }
-  // SUM is a DECIMAL, which the driver returns as a text.
   const [[{ gross }]] = await connection.query(
-    'SELECT CAST(SUM(net + tax) AS SIGNED) AS gross FROM order_lines WHERE order_id = ?',
+    'SELECT SUM(net + tax) AS gross FROM order_lines WHERE order_id = ?',
     [id],
   );
+  // The drivers return a sum as a text. `-` makes a number of it.
   const total = Math.max(gross - discount, 0) + shipping;
   await connection.execute(
     "UPDATE orders SET state = 'placed', total = ? WHERE id = ?",

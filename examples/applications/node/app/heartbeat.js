@@ -12,5 +12,5 @@ export function startHeartbeat(milliseconds) {
 
 async function beat() {
   await pool.query('SELECT 1');
-  await pool.query('UPDATE worker SET seen_at = NOW(3) WHERE id = 1');
+  await pool.query('UPDATE worker SET seen_at = CURRENT_TIMESTAMP(3) WHERE id = 1');
 }

@@ -4,11 +4,9 @@
 // `after` is work that is done once the answer has been sent.
 import { createServer } from 'node:http';
 
-const LARGEST_BODY = 64 * 1024;
+import { isTransient } from './database.js';
 
-// Faults of the engine after which the same request may succeed: snapshot conflict, lock wait
-// timeout, deadlock.
-const TRANSIENT_ERRORS = [1020, 1205, 1213];
+const LARGEST_BODY = 64 * 1024;
 
 // Thrown by a handler that does not do what it was asked for.
 export class Declined extends Error {
@@ -75,7 +73,7 @@ function answerOfError(error) {
   if (error instanceof Declined) {
     return { status: error.status, json: { error: error.message } };
   }
-  if (TRANSIENT_ERRORS.includes(error.errno)) {
+  if (isTransient(error)) {
     return { status: 503, json: { error: `${error.code}: send the request again` } };
   }
   console.error(error);

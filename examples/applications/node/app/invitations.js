@@ -2,7 +2,7 @@
 // Each statement commits by itself.
 import { randomUUID } from 'node:crypto';
 
-import { pool } from './database.js';
+import { isDuplicate, pool } from './database.js';
 import { Declined } from './http.js';
 
 export async function invite({ params, body }) {
@@ -51,7 +51,7 @@ async function insertMember(team, email, role) {
     );
     return true;
   } catch (error) {
-    if (error.code === 'ER_DUP_ENTRY') return false;
+    if (isDuplicate(error)) return false;
     throw error;
   }
 }
@@ -66,5 +66,8 @@ async function invitationOf(token) {
 }
 
 async function endInvitation(token) {
-  await pool.query('UPDATE invitations SET accepted_at = NOW(3) WHERE token = ?', [token]);
+  await pool.query(
+    'UPDATE invitations SET accepted_at = CURRENT_TIMESTAMP(3) WHERE token = ?',
+    [token],
+  );
 }

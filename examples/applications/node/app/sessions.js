@@ -31,7 +31,10 @@ async function findSession(id) {
   );
   if (session) {
     // A session ends a day after its last request.
-    await pool.query('UPDATE sessions SET expires_at = NOW() + INTERVAL 1 DAY WHERE id = ?', [id]);
+    await pool.query(
+      "UPDATE sessions SET expires_at = NOW() + INTERVAL '1' DAY WHERE id = ?",
+      [id],
+    );
   }
   return session;
 }
@@ -39,7 +42,7 @@ async function findSession(id) {
 async function beginSession() {
   const session = { id: randomUUID(), csrf: randomUUID(), basket_id: null };
   await pool.query(
-    'INSERT INTO sessions (id, csrf, expires_at) VALUES (?, ?, NOW() + INTERVAL 1 DAY)',
+    "INSERT INTO sessions (id, csrf, expires_at) VALUES (?, ?, NOW() + INTERVAL '1' DAY)",
     [session.id, session.csrf],
   );
   return session;

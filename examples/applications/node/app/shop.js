@@ -1,8 +1,15 @@
 // The pages before the checkout: a product, the basket, the address, the voucher.
 // Each form changes only what belongs to its own session, so nothing races here.
-import { pool } from './database.js';
+import { insertedId, pool, spelled } from './database.js';
 import { Declined } from './http.js';
 import { keepBasket } from './sessions.js';
+
+// A product that is in the basket already gets more, and no second line.
+const ON_SECOND_LINE = spelled({
+  mysql: 'ON DUPLICATE KEY UPDATE quantity = quantity + ?',
+  postgres: `ON CONFLICT (basket_id, product_id)
+     DO UPDATE SET quantity = basket_lines.quantity + ?`,
+});
 
 const TO_BASKET = { status: 303, headers: { location: '/basket' } };
 
@@ -24,25 +31,25 @@ export async function addToBasket({ body }, session) {
   const quantity = Number(body.quantity);
   if (!Number.isSafeInteger(quantity) || quantity < 1) throw new Declined(400, 'how many?');
   if (!session.basket_id) {
-    const [{ insertId }] = await pool.query("INSERT INTO baskets (state) VALUES ('open')");
-    await keepBasket(session, insertId);
+    await keepBasket(session, await insertedId(pool, "INSERT INTO baskets (state) VALUES ('open')"));
   }
   await pool.execute(
     `INSERT INTO basket_lines (basket_id, product_id, quantity) VALUES (?, ?, ?)
-     ON DUPLICATE KEY UPDATE quantity = quantity + ?`,
+     ${ON_SECOND_LINE}`,
     [session.basket_id, body.product, quantity, quantity],
   );
   return TO_BASKET;
 }
 
 export async function setAddress({ body }, session) {
-  const [{ insertId }] = await pool.execute(
+  const id = await insertedId(
+    pool,
     'INSERT INTO addresses (email, street, city, country) VALUES (?, ?, ?, ?)',
     [body.email, body.street, body.city, body.country],
   );
   await pool.query(
     'UPDATE baskets SET address_id = ? WHERE id = ?',
-    [insertId, session.basket_id],
+    [id, session.basket_id],
   );
   return TO_BASKET;
 }

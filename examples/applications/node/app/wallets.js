@@ -89,8 +89,8 @@ function orderOf({ from, to, amount }) {
 
 // The money in all wallets. No transfer changes it.
 export async function total() {
-  const [[row]] = await pool.query('SELECT CAST(SUM(balance) AS SIGNED) AS total FROM wallets');
-  return { json: row };
+  const [[{ total: money }]] = await pool.query('SELECT SUM(balance) AS total FROM wallets');
+  return { json: { total: Number(money) } }; // the drivers return a sum as a text
 }
 
 // Brings back the first state: in the memory, which only the application can reach, and in the
@@ -98,6 +98,6 @@ export async function total() {
 export async function reset() {
   balances.clear();
   await pool.query('DELETE FROM transfers');
-  await pool.query('UPDATE wallets SET balance = IF(id = 1, 100, 0)');
+  await pool.query('UPDATE wallets SET balance = CASE id WHEN 1 THEN 100 ELSE 0 END');
   return { status: 204 };
 }
