@@ -7,10 +7,14 @@
 //! proxy postgres 127.0.0.1:5432       # the same, in front of PostgreSQL
 //! proxy plain 127.0.0.1:3306          # a forwarder that understands nothing, to compare it with
 //! proxy plain 127.0.0.1:3306 FILE     # the same; the kinds of all packets go to a file at the end
+//! proxy plain 127.0.0.1:5432 FILE postgres
+//! #                                   # the same for PostgreSQL's messages
 //! ```
 //!
 //! It prints the address on which it listens. It ends with its standard input, and a forwarder
 //! then waits for the connections that it has.
+
+mod kinds;
 
 use std::fs;
 use std::io::{Error, Write as _};
@@ -26,7 +30,10 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-const USAGE: &str = "usage: proxy mysql|mariadb|postgres|plain HOST:PORT|SOCKET [FILE]";
+use kinds::Kinds;
+
+const USAGE: &str =
+    "usage: proxy mysql|mariadb|postgres|plain HOST:PORT|SOCKET [FILE [postgres]]";
 
 /// Any port of this machine.
 const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -50,7 +57,10 @@ async fn run() -> Result<(), Error> {
         ["mariadb", server] => hold_nothing(place(server)?, Flavour::MariaDb).await,
         ["postgres", server] => hold_nothing(place(server)?, Flavour::Postgres).await,
         ["plain", server] => forward(place(server)?, None).await,
-        ["plain", server, file] => forward(place(server)?, Some(file)).await,
+        ["plain", server, file] => forward(place(server)?, Some((file, kinds::of_packets))).await,
+        ["plain", server, file, "postgres"] => {
+            forward(place(server)?, Some((file, kinds::of_messages))).await
+        }
         _ => Err(Error::other(USAGE)),
     }
 }
@@ -109,7 +119,12 @@ async fn until_input_ends() {
 
 // The plain forwarder -----------------------------------------------------------------------------
 
-async fn forward(server: ServerPlace, file: Option<&str>) -> Result<(), Error> {
+/// A file, and what makes the recorders of a connection's two directions.
+type Record<'f> = (&'f str, fn() -> Pair);
+
+type Pair = (Box<dyn Kinds>, Box<dyn Kinds>);
+
+async fn forward(server: ServerPlace, record: Option<Record<'_>>) -> Result<(), Error> {
     let listener = TcpListener::bind(LISTEN).await?;
     say(listener.local_addr()?)?;
     let mut connections = JoinSet::new();
@@ -119,22 +134,31 @@ async fn forward(server: ServerPlace, file: Option<&str>) -> Result<(), Error> {
         tokio::select! {
             () = &mut input_ended => break,
             accepted = listener.accept() => {
-                connections.spawn(serve(accepted?.0, server.clone(), file.is_some()));
+                let number = connections.len();
+                let served = serve(accepted?.0, server.clone(), record.map(|(_, pair)| pair()));
+                connections.spawn(async move { (number, served.await) });
             }
         }
     }
+    // In the order in which they came, whichever ended first.
+    let mut served = connections.join_all().await;
+    served.sort_by_key(|(number, _)| *number);
     let mut lines = String::new();
-    for (number, connection) in connections.join_all().await.into_iter().enumerate() {
+    for (number, connection) in served {
         lines += &format!("connection {number}\n{}", connection?);
     }
-    match file {
-        Some(file) => fs::write(file, lines),
+    match record {
+        Some((file, _)) => fs::write(file, lines),
         None => Ok(()),
     }
 }
 
-/// Serves one connection to its end, and returns the kinds of its packets.
-async fn serve(client: TcpStream, server: ServerPlace, is_recorded: bool) -> Result<String, Error> {
+/// Serves one connection to its end, and returns what was recorded of it.
+async fn serve(
+    client: TcpStream,
+    server: ServerPlace,
+    record: Option<Pair>,
+) -> Result<String, Error> {
     client.set_nodelay(true)?;
     let (client_in, client_out) = client.into_split();
     match server {
@@ -142,11 +166,11 @@ async fn serve(client: TcpStream, server: ServerPlace, is_recorded: bool) -> Res
             let server = TcpStream::connect((host, port)).await?;
             server.set_nodelay(true)?;
             let (server_in, server_out) = server.into_split();
-            both(client_in, server_out, server_in, client_out, is_recorded).await
+            both(client_in, server_out, server_in, client_out, record).await
         }
         ServerPlace::Socket(path) => {
             let (server_in, server_out) = UnixStream::connect(path).await?.into_split();
-            both(client_in, server_out, server_in, client_out, is_recorded).await
+            both(client_in, server_out, server_in, client_out, record).await
         }
     }
 }
@@ -156,20 +180,21 @@ async fn both(
     server_out: impl AsyncWrite + Unpin,
     server_in: impl AsyncRead + Unpin,
     client_out: impl AsyncWrite + Unpin,
-    is_recorded: bool,
+    record: Option<Pair>,
 ) -> Result<String, Error> {
-    let (mut sent, mut answered) = (Kinds::new("client"), Kinds::new("server"));
-    let from_client = pump(client_in, server_out, is_recorded.then_some(&mut sent));
-    let from_server = pump(server_in, client_out, is_recorded.then_some(&mut answered));
+    let (mut sent, mut answered) = record.unzip();
+    let from_client = pump(client_in, server_out, sent.as_mut());
+    let from_server = pump(server_in, client_out, answered.as_mut());
     let (_, _) = tokio::join!(from_client, from_server);
-    Ok(sent.lines + &answered.lines)
+    let recorders = [sent, answered].into_iter().flatten();
+    Ok(recorders.map(|recorder| recorder.lines()).collect())
 }
 
 /// Forwards in one direction until it ends, and ends the other side's input.
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut kinds: Option<&mut Kinds>,
+    mut kinds: Option<&mut Box<dyn Kinds>>,
 ) -> Result<(), Error> {
     let mut bytes = vec![0; 16 * 1024];
     loop {
@@ -181,64 +206,5 @@ async fn pump(
             kinds.take(&bytes[..length]);
         }
         to.write_all(&bytes[..length]).await?;
-    }
-}
-
-/// The kinds of the packets in one direction: the sequence and the length of each, and the first
-/// byte of a command or an answer.
-struct Kinds {
-    side: &'static str,
-    lines: String,
-    header: Vec<u8>,
-    /// How much of a payload has not come yet.
-    left: usize,
-}
-
-impl Kinds {
-    /// Three bytes of a length and one of the sequence.
-    const HEADER: usize = 4;
-
-    fn new(side: &'static str) -> Self {
-        Self {
-            side,
-            lines: String::new(),
-            header: Vec::new(),
-            left: 0,
-        }
-    }
-
-    fn take(&mut self, mut bytes: &[u8]) {
-        while let Some((first, rest)) = bytes.split_first() {
-            if self.left > 0 {
-                let taken = self.left.min(bytes.len());
-                if self.header.len() == Self::HEADER {
-                    self.note(Some(*first));
-                }
-                self.left -= taken;
-                bytes = &bytes[taken..];
-                continue;
-            }
-            self.header.push(*first);
-            bytes = rest;
-            if let [low, middle, high, _] = self.header[..] {
-                self.left = usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16;
-                if self.left == 0 {
-                    self.note(None);
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, first: Option<u8>) {
-        let sequence = self.header.last().copied().unwrap_or_default();
-        // The client's first packet has the number of its process in it.
-        let is_hello = self.side == "client" && self.lines.is_empty();
-        let length = if is_hello { 0 } else { self.left };
-        // An answer to the server, such as a password's proof, is another one each time.
-        let is_command = self.side == "server" || sequence == 0;
-        let first = first.filter(|_| is_command);
-        let first = first.map_or_else(|| "-".to_owned(), |it| format!("{it:02x}"));
-        self.lines += &format!("{} {sequence} {length} {first}\n", self.side);
-        self.header.clear();
     }
 }
