@@ -31,8 +31,8 @@ pub(crate) fn of_messages() -> (Box<dyn Kinds>, Box<dyn Kinds>) {
 
 // MySQL -------------------------------------------------------------------------------------------
 
-/// The packets in one direction: the sequence and the length of each, and the first byte of a command
-/// or an answer.
+/// The packets in one direction: the sequence and the length of each, and the first byte of a
+/// command or an answer.
 struct Packets {
     side: &'static str,
     lines: String,
@@ -157,8 +157,8 @@ impl Messages {
         true
     }
 
-    /// The part of the content that is summed, and whether the length is shown. Proofs of a password,
-    /// numbers of processes and their keys are other ones in each session.
+    /// The part of the content that is summed, and whether the length is shown. Proofs of a
+    /// password, numbers of processes and their keys are other ones in each session.
     fn shown(&self) -> (Range<usize>, bool) {
         match (self.is_client, self.has_kinds, self.header[0]) {
             // Some drivers make nonces of any length.

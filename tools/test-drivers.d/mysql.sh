@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2034,SC2154
 # MySQL and MariaDB: their drivers and their servers. tools/test-drivers reads this.
 
 mysql_drivers="pymysql mysqlclient mysql2 go libmariadb mariadb_client mysql_client"

@@ -1,4 +1,4 @@
-"""What the Python drivers of PostgreSQL share: the list of statements, and how a result is shown."""
+"""What the Python drivers of PostgreSQL share: the list, and how a result is shown."""
 import pathlib
 import re
 import sys

@@ -218,9 +218,6 @@ async fn copy(connection: &mut PgConnection) -> Result<(), Error> {
     let mut abandoned = connection.copy_in_raw(IN).await?;
     abandoned.send(b"1000\tlost\n".as_slice()).await?;
     print("abandoned", abandoned.abort("no more").await.map(|()| ""));
-    let mut dropped = connection.copy_in_raw(IN).await?;
-    dropped.send(b"1001\tlost\n".as_slice()).await?;
-    drop(dropped);
     let mut twice = connection.copy_in_raw(IN).await?;
     twice.send(b"1\ta\n".as_slice()).await?;
     print("copied", twice.finish().await);
