@@ -32,8 +32,7 @@ use tokio::task::JoinSet;
 
 use kinds::Kinds;
 
-const USAGE: &str =
-    "usage: proxy mysql|mariadb|postgres|plain HOST:PORT|SOCKET [FILE [postgres]]";
+const USAGE: &str = "usage: proxy mysql|mariadb|postgres|plain HOST:PORT|SOCKET [FILE [postgres]]";
 
 /// Any port of this machine.
 const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);

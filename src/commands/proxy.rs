@@ -145,6 +145,7 @@ impl Args {
             settle: Options::SETTLE,
             hides_values: self.hide_values,
             commits_are_watched: false,
+            splits_commits: false,
         };
         let server = upstream.server.clone();
         let known = Arc::<Known>::default();

@@ -171,7 +171,11 @@ impl Link {
                 self.follow_session(Some(false), autocommit);
                 self.has_changed = false;
             }
-            Err(_) => self.follow_session(in_transaction, autocommit),
+            Err(_) => {
+                self.follow_session(in_transaction, autocommit);
+                // PostgreSQL has rolled back all that was not committed.
+                self.has_changed &= in_transaction != Some(false);
+            }
         }
         let facts = self.facts();
         if let Some((_, tracker)) = &mut self.tracker {

@@ -173,24 +173,24 @@ impl PostgresConnection {
     async fn answer(&mut self, mut held: Held) -> io::Result<Dealt> {
         let is_held = held.is_step();
         let mut bytes = Vec::new();
+        // Whether the client sends the rows of a COPY.
+        let mut sends_data = false;
         let outcome = loop {
-            let mut message = match self.server.packet_at_hand() {
-                Some(message) => message,
-                None => {
-                    if !is_held && !bytes.is_empty() {
-                        self.client.send(&bytes).await?;
-                        bytes.clear();
-                    }
-                    let (server, client) = (&mut self.server, &mut self.client);
-                    match self.served.packet_of(server, client).await? {
-                        Some(message) => message,
-                        None => {
-                            // The server may have said why it ends the connection.
-                            let _ = self.client.send(&bytes).await;
-                            return Ok(Dealt::Closed);
-                        }
-                    }
-                }
+            let at_hand = self.server.packet_at_hand();
+            if at_hand.is_none() && !is_held && !bytes.is_empty() {
+                self.client.send(&bytes).await?;
+                bytes.clear();
+            }
+            let (server, client) = (&mut self.server, &mut self.client);
+            let message = match at_hand {
+                Some(message) => Some(message),
+                None if sends_data => self.message_amid_data(&mut sends_data).await?,
+                None => self.served.packet_of(server, client).await?,
+            };
+            let Some(mut message) = message else {
+                // The server may have said why it ends the connection.
+                let _ = self.client.send(&bytes).await;
+                return Ok(Dealt::Closed);
             };
             let progress = self.conversation.answer(&message);
             if held.splits {
@@ -204,9 +204,7 @@ impl PostgresConnection {
                     held.has_gap(Gap::File);
                     self.client.send(&bytes).await?;
                     bytes.clear();
-                    if !self.send_data().await? {
-                        return Ok(Dealt::Closed);
-                    }
+                    sends_data = true;
                 }
                 Progress::NotUnderstood(why) => {
                     self.client.send(&bytes).await?;
@@ -277,18 +275,23 @@ impl PostgresConnection {
         Ok(Dealt::GoesOn)
     }
 
-    /// Forwards the rows of a COPY. False if the client is gone.
-    async fn send_data(&mut self) -> io::Result<bool> {
-        loop {
-            let Some(message) = self.client.packet().await? else {
-                return Ok(false);
-            };
-            let data = self.conversation.client_data(message);
-            self.server.send(&data.bytes).await?;
-            if data.is_last {
-                return Ok(true);
+    /// The server's next message while the client sends the rows of a COPY, which are forwarded. It
+    /// may refuse one of them. None if one side is gone.
+    async fn message_amid_data(&mut self, sends_data: &mut bool) -> io::Result<Option<Message>> {
+        while *sends_data {
+            tokio::select! {
+                biased;
+                message = self.server.packet() => return message,
+                message = self.client.packet() => {
+                    let Some(message) = message? else { return Ok(None) };
+                    let data = self.conversation.client_data(message);
+                    self.server.send(&data.bytes).await?;
+                    *sends_data = !data.is_last;
+                }
             }
         }
+        let (server, client) = (&mut self.server, &mut self.client);
+        self.served.packet_of(server, client).await
     }
 
     /// Rolls back between two runs. The application is told nothing of it.
@@ -298,8 +301,8 @@ impl PostgresConnection {
         Ok(())
     }
 
-    /// Runs a statement of the lab's own, of which the application is told nothing. The answer also
-    /// comes as it was sent. None if the server has closed the connection.
+    /// Runs a statement of the lab's own, of which the application is told nothing. A refusal also
+    /// comes as it was sent, with the state after it. None if the server has closed the connection.
     async fn run_unseen(&mut self, sql: &str) -> io::Result<Option<(Outcome, Vec<u8>)>> {
         let before = self.conversation.set_aside();
         let ran = self.run_at_once(sql).await;
@@ -308,17 +311,22 @@ impl PostgresConnection {
     }
 
     async fn run_at_once(&mut self, sql: &str) -> io::Result<Option<(Outcome, Vec<u8>)>> {
-        self.conversation.client(Message::query(sql));
+        for message in Message::statement(sql) {
+            self.conversation.client(message);
+        }
         if let Some(unit) = self.conversation.next_unit() {
             self.server.send(&unit.bytes).await?;
         }
-        let mut bytes = Vec::new();
+        let mut refused = Vec::new();
         while let Some(message) = self.server.packet().await? {
             let progress = self.conversation.answer(&message);
-            bytes.extend(&message.bytes);
+            if matches!(message.tag, b'E' | b'Z') {
+                refused.extend(&message.bytes);
+            }
             match progress {
-                Progress::Done(outcome) => return Ok(Some((outcome, bytes))),
-                Progress::GoesOn | Progress::Unasked => {}
+                Progress::Done(outcome) => return Ok(Some((outcome, refused))),
+                Progress::GoesOn => {}
+                Progress::Unasked => self.client.send_packet(&message).await?,
                 Progress::AwaitsClient | Progress::NotUnderstood(_) => break,
             }
         }

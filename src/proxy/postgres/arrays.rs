@@ -1,15 +1,22 @@
 //! Arrays of the binary format.
 
 use super::bytes::{Bytes, NotUnderstood};
+use super::shown::MOST_BYTES;
 use super::types::is_array_of;
-use super::values::{MOST_BYTES, binary_text};
 
 /// PostgreSQL's arrays have at most this number of dimensions.
 const MOST_DIMENSIONS: u32 = 6;
 
+/// Reads a value of this type.
+type ReadElement = fn(&[u8], u32) -> Option<String>;
+
 /// An array as PostgreSQL writes it: `{1,NULL,3}`. `None` if it is none of this type, or if its
 /// elements cannot be read. The text of a long one ends somewhere beyond the most that is shown.
-pub(super) fn text(bytes: &mut Bytes<'_>, of: u32) -> Result<Option<String>, NotUnderstood> {
+pub(super) fn text(
+    bytes: &mut Bytes<'_>,
+    of: u32,
+    read: ReadElement,
+) -> Result<Option<String>, NotUnderstood> {
     let dimensions = bytes.u32()?;
     // Whether there are nulls, which each element says as well.
     bytes.u32()?;
@@ -28,23 +35,23 @@ pub(super) fn text(bytes: &mut Bytes<'_>, of: u32) -> Result<Option<String>, Not
         text.push_str("{}");
         return Ok(Some(text));
     }
-    let is_known = write(bytes, element, &sizes, &mut text)?;
+    let is_known = write(bytes, &sizes, &mut text, &|value| read(value, element))?;
     Ok(is_known.then_some(text))
 }
 
 /// Writes the elements of these dimensions. False if one cannot be read.
 fn write(
     bytes: &mut Bytes<'_>,
-    element: u32,
     sizes: &[u32],
     text: &mut String,
+    read: &impl Fn(&[u8]) -> Option<String>,
 ) -> Result<bool, NotUnderstood> {
     let Some((size, inner)) = sizes.split_first() else {
         let Some(value) = bytes.sized()? else {
             text.push_str("NULL");
             return Ok(true);
         };
-        let Some(value) = binary_text(value, element) else {
+        let Some(value) = read(value) else {
             return Ok(false);
         };
         push_element(text, &value);
@@ -60,7 +67,7 @@ fn write(
             bytes.skip_all();
             break;
         }
-        if !write(bytes, element, inner, text)? {
+        if !write(bytes, inner, text, read)? {
             return Ok(false);
         }
     }

@@ -95,11 +95,8 @@ impl<'a> Bytes<'a> {
 
     /// The bytes of a text, also of one whose end has not come.
     pub(super) fn text(&mut self) -> &'a [u8] {
-        let text = self.until_zero().unwrap_or(self.rest);
-        if text.len() == self.rest.len() {
-            self.rest = &[];
-        }
-        text
+        self.until_zero()
+            .unwrap_or_else(|_| std::mem::take(&mut self.rest))
     }
 
     /// This number of short numbers, which follow their count.

@@ -17,9 +17,9 @@ pub(in crate::proxy) struct ClientData {
 pub(super) struct CopyIn {
     /// Whether it was executed as a prepared statement. Then the answer comes after a Sync.
     pub(super) is_extended: bool,
-    /// Whether a Sync was sent before the end of the data. The server ignores it, unless it has
-    /// refused the COPY before it came.
-    pub(super) has_early_sync: bool,
+    /// How often a Sync was sent before the end of the data. The server ignores it, unless it has
+    /// refused the COPY before it read the Sync.
+    pub(super) early_syncs: usize,
     /// The message that ends the data. It waits for the one that asks for the answer.
     pub(super) end: Option<Message>,
 }
@@ -42,28 +42,25 @@ impl CopyIn {
         if let Some(end) = self.end.take() {
             let bytes = |next: &[u8]| [end.bytes.as_slice(), next].concat();
             return match message.tag {
-                _ if end.is_continued && message.continues => {
-                    let bytes = bytes(&message.bytes);
-                    self.end = Some(Message { bytes, ..message });
-                    Step::GoesOn(Vec::new())
-                }
                 b'S' => Step::EndsWithSync(bytes(&message.bytes)),
                 b'H' => Step::Ends(bytes(&message.bytes)),
                 _ => Step::EndsBefore(bytes(&FLUSH), message),
             };
         }
         match message.tag {
-            b'c' | b'f' if self.is_extended => {
+            b'c' if self.is_extended => {
                 self.end = Some(message);
                 Step::GoesOn(Vec::new())
             }
-            b'c' | b'f' if message.is_continued => Step::GoesOn(message.bytes),
+            // The reason of a failure may be long.
+            b'f' if message.is_continued => Step::GoesOn(message.bytes),
             b'd' | b'H' => Step::GoesOn(message.bytes),
             b'S' => {
-                self.has_early_sync = true;
+                self.early_syncs += 1;
                 Step::GoesOn(message.bytes)
             }
-            // Its end, or what the server takes for a violation of the protocol.
+            // Its end, or what the server takes for a violation of the protocol. An error is sent
+            // before anything asks for it.
             _ => Step::Ends(message.bytes),
         }
     }

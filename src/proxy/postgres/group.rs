@@ -55,7 +55,8 @@ impl Requests {
         let mut executed = None;
         for (index, message) in self.messages.iter().enumerate() {
             let through = index + 1;
-            if message.is_broken() {
+            // A piece is here without its beginning if that has ended a COPY.
+            if message.is_broken() || message.continues {
                 return Some((through, false));
             }
             if message.is_continued {
@@ -79,7 +80,15 @@ impl Requests {
 
     /// Takes the bytes of all messages.
     pub(super) fn take_all(&mut self) -> Vec<u8> {
-        let messages = std::mem::take(&mut self.messages);
-        messages.into_iter().flat_map(|it| it.bytes).collect()
+        joined(std::mem::take(&mut self.messages))
     }
+}
+
+/// The bytes of these messages.
+pub(super) fn joined(messages: impl IntoIterator<Item = Message>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for message in messages {
+        bytes.extend(message.bytes);
+    }
+    bytes
 }

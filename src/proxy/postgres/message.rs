@@ -25,15 +25,30 @@ pub(in crate::proxy) struct Message {
 }
 
 impl Message {
-    /// A query that no client has sent.
-    pub(in crate::proxy) fn query(text: &str) -> Self {
-        let length = text.len() + HEADER;
-        let mut bytes = vec![b'Q'];
+    /// A statement that no client has sent, with all that belongs to it. It has a name: a simple
+    /// query would make the client's unnamed statement go.
+    pub(in crate::proxy) fn statement(sql: &str) -> [Self; 5] {
+        const NAME: &str = "racy";
+        [
+            // No types of parameters.
+            Self::of_client(b'P', &format!("{NAME}\0{sql}\0"), &[0, 0]),
+            // No formats of parameters, no parameters, and no formats of results.
+            Self::of_client(b'B', &format!("{NAME}\0{NAME}\0"), &[0; 6]),
+            // All rows.
+            Self::of_client(b'E', &format!("{NAME}\0"), &[0; 4]),
+            Self::of_client(b'C', &format!("S{NAME}\0"), &[]),
+            Self::of_client(b'S', "", &[]),
+        ]
+    }
+
+    fn of_client(tag: u8, texts: &str, rest: &[u8]) -> Self {
+        let length = texts.len() + rest.len() + HEADER - 1;
+        let mut bytes = vec![tag];
         bytes.extend(u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
-        bytes.extend(text.as_bytes());
-        bytes.push(0);
+        bytes.extend(texts.as_bytes());
+        bytes.extend(rest);
         Self {
-            tag: b'Q',
+            tag,
             bytes,
             is_continued: false,
             continues: false,
@@ -112,7 +127,7 @@ impl Framing for MessageReader {
 }
 
 impl MessageReader {
-    /// The next bytes of a message of which this number is left.
+    /// Returns the next bytes of a message. `left` counts those that were not returned before.
     fn piece(&mut self, tag: u8, bytes: Vec<u8>, left: usize, continues: bool) -> Message {
         self.read += bytes.len();
         let left = left.saturating_sub(bytes.len());

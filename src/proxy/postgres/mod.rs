@@ -25,6 +25,7 @@ mod columns;
 mod conversation;
 mod copy;
 mod deallocated;
+mod exchange;
 mod group;
 mod message;
 mod numbers;
@@ -33,6 +34,7 @@ mod prepared;
 mod reply;
 mod request;
 mod result;
+mod shown;
 mod temporal;
 #[cfg(test)]
 mod tests;

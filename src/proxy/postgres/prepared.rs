@@ -14,7 +14,7 @@ pub(super) struct Statement {
     pub(super) text: Arc<str>,
     /// The types of its arguments. 0, or left out, if the server has not said them.
     pub(super) types: Vec<u32>,
-    /// Empty if it returns no rows. `None` if nobody has asked.
+    /// Empty if it returns no rows. `None` if the client has not asked.
     pub(super) columns: Option<Arc<[Column]>>,
 }
 
@@ -104,7 +104,7 @@ impl Prepared {
         }
     }
 
-    /// What the rows of a portal look like. `None` if nobody has asked.
+    /// What the rows of a portal look like. `None` if the client has not asked.
     pub(super) fn columns_of(&mut self, name: &str) -> Option<Arc<[Column]>> {
         let portal = self.portals.get_mut(name)?;
         if portal.columns.is_none() {

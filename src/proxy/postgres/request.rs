@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::bytes::{Bytes, NotUnderstood};
 use super::message::Message;
-use super::values::{Formats, shortened};
+use super::shown::shortened;
+use super::values::Formats;
 
 /// A statement's text is cut after this number of bytes.
 const MOST_TEXT: usize = 64 * 1024;
@@ -41,7 +42,8 @@ pub(super) enum Request<'a> {
         oid: u32,
     },
     Terminate,
-    /// Data, or the end, of a COPY that is over. The server ignores it.
+    /// Data, or the end, of a COPY that is over. The server ignores it. Or the rest of a message
+    /// that the server has refused.
     LateData,
     /// What cannot be understood. It says why.
     Unknown(String),
@@ -65,6 +67,7 @@ pub(super) fn read(message: &Message) -> Request<'_> {
     }
     let mut body = Bytes::new(message.body());
     match message.tag {
+        _ if message.continues => Request::LateData,
         b'Q' => Request::Query {
             text: shortened(body.text(), MOST_TEXT).into(),
         },

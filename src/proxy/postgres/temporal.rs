@@ -6,7 +6,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// A `date` of so many days since 2000-01-01.
+/// A `date`: the days since 2000-01-01.
 pub(super) fn date(days: i32) -> String {
     match days {
         i32::MAX => "infinity".to_owned(),
@@ -18,7 +18,7 @@ pub(super) fn date(days: i32) -> String {
     }
 }
 
-/// A `timestamp` of so many microseconds since the beginning of 2000, and its zone.
+/// A `timestamp`: the microseconds since the beginning of 2000. Its zone is appended.
 pub(super) fn timestamp(micros: i64, zone: &str) -> String {
     match micros {
         i64::MAX => "infinity".to_owned(),
@@ -31,7 +31,7 @@ pub(super) fn timestamp(micros: i64, zone: &str) -> String {
     }
 }
 
-/// A `time`.
+/// A `time`: the microseconds since midnight.
 pub(super) fn time(micros: i64) -> String {
     let micros = micros.unsigned_abs();
     let unit = |of: i64| of.unsigned_abs();
@@ -44,7 +44,7 @@ pub(super) fn time(micros: i64) -> String {
     format!("{hours:02}:{minutes:02}:{seconds:02}{fraction}")
 }
 
-/// A `timetz`, whose zone is so many seconds west of Greenwich.
+/// A `timetz`, whose zone is in seconds west of Greenwich.
 pub(super) fn timetz(micros: i64, west: i32) -> String {
     let sign = if west > 0 { '-' } else { '+' };
     let seconds = west.unsigned_abs();

@@ -1,15 +1,10 @@
 //! Values of rows and arguments, as PostgreSQL's own client shows them.
 
 use super::bytes::{Bytes, NotUnderstood};
+use super::shown::{MOST_BYTES, hexadecimal, of_bytes, shortened};
 use super::types::{self, kind};
 use super::{arrays, numbers, temporal};
 use crate::answer::{Datum, DatumKind};
-
-/// A value is cut after this number of bytes.
-pub(super) const MOST_BYTES: usize = 1024;
-
-/// What stands for the rest of a text that was cut.
-const ELLIPSIS: char = '…';
 
 /// The encoding of values: one for all, one for each, or none if all are texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,7 +54,7 @@ fn of_text(bytes: &[u8], of: u32) -> Datum {
 }
 
 /// The text of a value in the binary format. `None` if it cannot be read.
-pub(super) fn binary_text(bytes: &[u8], of: u32) -> Option<String> {
+fn binary_text(bytes: &[u8], of: u32) -> Option<String> {
     let mut rest = Bytes::new(bytes);
     let text = read_binary(&mut rest, bytes, of).ok()??;
     (rest.is_empty() || is_text(of) || of == types::BYTEA).then_some(text)
@@ -95,7 +90,7 @@ fn read_binary(
         }
         types::BYTEA => format!("\\x{}", hexadecimal(whole)),
         _ if is_text(of) => return Ok(str::from_utf8(whole).ok().map(str::to_owned)),
-        _ => return arrays::text(rest, of),
+        _ => return arrays::text(rest, of, binary_text),
     }))
 }
 
@@ -120,53 +115,4 @@ fn uuid(bytes: &[u8; 16]) -> String {
         digits.insert(at, '-');
     }
     digits
-}
-
-/// A value of these bytes. Those that are no text are shown as hexadecimal digits.
-fn of_bytes(bytes: &[u8], kind: DatumKind) -> Datum {
-    let (start, was_cut) = match bytes.get(..MOST_BYTES) {
-        Some(start) if bytes.len() > MOST_BYTES => (start, true),
-        _ => (bytes, false),
-    };
-    let text = if kind == DatumKind::Bytes {
-        None
-    } else {
-        text_of(start, was_cut)
-    };
-    let (mut text, kind) = match text {
-        Some(text) => (text.to_owned(), kind),
-        None => (hexadecimal(start), DatumKind::Bytes),
-    };
-    if was_cut {
-        text.push(ELLIPSIS);
-    }
-    Datum::Value { text, kind }
-}
-
-/// The longest beginning of a text within this number of bytes. A cut one ends with an ellipsis.
-pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
-    match bytes.get(..most) {
-        Some(start) if bytes.len() > most => {
-            let start = text_of(start, true).map_or(start, str::as_bytes);
-            let mut text = String::from_utf8_lossy(start).into_owned();
-            text.push(ELLIPSIS);
-            text
-        }
-        _ => String::from_utf8_lossy(bytes).into_owned(),
-    }
-}
-
-/// The text of these bytes. The last character is left out if it was cut.
-fn text_of(bytes: &[u8], was_cut: bool) -> Option<&str> {
-    match str::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        Err(error) if was_cut && error.error_len().is_none() => bytes
-            .get(..error.valid_up_to())
-            .and_then(|whole| str::from_utf8(whole).ok()),
-        Err(_) => None,
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

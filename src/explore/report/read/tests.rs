@@ -40,18 +40,26 @@ pub(in super::super) fn report() -> Value {
             "waited": 1, "took_ms": 5, "verdict": "goes wrong", "promises_safety": false,
             "counterexample": null, "refused_example": example, "replayed": example,
             "legend": [anomaly], "nothing": "lost", "unexpected": ["no"], "expected_at": 7,
-            "assumptions": ["yes"],
-            "scenario_clients": [
-                {"name": "customer", "isolation": null}, {"name": null, "isolation": "serializable"}
-            ],
-            "setup_sql": "CREATE TABLE t", "inspect_sql": "SELECT 1"
+            "assumptions": ["yes"]
         }],
         "missing": ["MariaDB"],
         "broken": ["other.toml"]
     });
     let finding = report["findings"][0].as_object_mut().unwrap();
     finding.extend(of_a_search());
+    finding.extend(of_a_scenario());
     report
+}
+
+/// What a finding says of its file.
+fn of_a_scenario() -> Map<String, Value> {
+    let finding = json!({
+        "scenario_clients": [
+            {"name": "customer", "isolation": null}, {"name": null, "isolation": "serializable"}
+        ],
+        "setup_sql": "CREATE TABLE t", "inspect_sql": "SELECT 1"
+    });
+    finding.as_object().unwrap().clone()
 }
 
 /// What a finding says of how far its search came, and of its reduction.

@@ -1,1 +1,11 @@
-
+mod building;
+mod copying;
+mod entering;
+mod executing;
+mod grouping;
+mod noise;
+mod prepared;
+mod querying;
+mod recorded;
+mod unasked;
+mod values;
