@@ -104,7 +104,7 @@ impl fmt::Display for CopyError {
                 if by.is_empty() {
                     return f.write_str(
                         "the engine does not show which one (MySQL shows it to users with SELECT on \
-                         performance_schema, MariaDB to users with PROCESS)",
+                         performance_schema, MariaDB to users with PROCESS, PostgreSQL to all)",
                     );
                 }
                 let by: Vec<_> = by.iter().map(ToString::to_string).collect();

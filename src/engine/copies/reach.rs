@@ -18,7 +18,7 @@ pub(super) trait Node {
     /// Whether a statement can mean it by this name.
     fn is(&self, name: &str) -> bool;
     /// Its own name, which no other table has.
-    fn name(&self) -> &str;
+    fn name(&self) -> String;
     fn reaches(&self) -> &Reaches;
 }
 
@@ -42,7 +42,7 @@ pub(super) fn reached<'t, T: Node>(tables: &'t [T], written: &BTreeSet<String>) 
             }
         }
     }
-    let is_reached = |it: &&T| names.contains(it.name());
+    let is_reached = |it: &&T| names.contains(&it.name());
     tables.iter().filter(is_reached).collect()
 }
 
@@ -60,8 +60,8 @@ mod tests {
             self.name == name.to_lowercase()
         }
 
-        fn name(&self) -> &str {
-            self.name
+        fn name(&self) -> String {
+            self.name.to_owned()
         }
 
         fn reaches(&self) -> &Reaches {
@@ -87,7 +87,7 @@ mod tests {
         let written = written.iter().map(ToString::to_string).collect();
         let tables = tables();
         let reached = reached(&tables, &written);
-        reached.iter().map(|it| it.name.to_owned()).collect()
+        reached.iter().map(|it| it.name()).collect()
     }
 
     #[test]

@@ -13,7 +13,6 @@ on_engines!(
         an_idle_reader_is_not_in_the_way,
         an_open_write_is_named_with_its_statement,
         a_locked_row_is_named,
-        a_prepared_transaction_is_refused,
         a_new_and_a_missing_table_are_refused,
         a_refreshed_view_is_refused,
         what_copies_do_not_bring_back_is_refused,
@@ -190,25 +189,6 @@ async fn rows_that_their_constraint_refuses_are_refused(engine: TestEngine) {
     );
     let place = Place::with(engine, &format!("{setup}; UPDATE t SET n = 1 WHERE n < 0")).await;
     place.comes_back_after("UPDATE t SET n = 2").await;
-}
-
-async fn a_prepared_transaction_is_refused(engine: TestEngine) {
-    let place = Place::with(engine, SHOP).await;
-    let copies = Copies::take(&place.database).await.unwrap();
-    place.run("UPDATE orders SET total = 0").await;
-    let mut other = place.session().await;
-    let name = format!("two_{}", place.name());
-    let prepare = format!("BEGIN; DELETE FROM orders; PREPARE TRANSACTION '{name}'");
-    if other.run(&prepare).await.is_err() {
-        // A server's default allows none.
-        return;
-    }
-    let refused = copies.bring_back(&place.database, None).await.unwrap_err();
-    assert!(
-        refused.to_string().contains("a prepared transaction"),
-        "{refused}"
-    );
-    place.run(&format!("ROLLBACK PREPARED '{name}'")).await;
 }
 
 /// The outcome for a user of these rights, who is then dropped.

@@ -23,9 +23,11 @@ on_engines!(
         partitions_heirs_and_other_schemas_are_brought_back,
         constraints_that_are_checked_late_or_exclude_are_in_no_ones_way,
         a_small_table_has_its_rows_in_the_order_that_they_had,
+        a_small_table_does_not_grow_without_a_vacuum,
         rows_of_a_large_table_are_brought_back,
         unlogged_tables_and_odd_names_are_brought_back,
         only_what_the_written_tables_reach_is_looked_at,
+        a_write_to_a_partitioned_table_reaches_its_partitions,
         a_clients_prepared_statements_stay_good,
         copies_of_a_killed_process_are_found_and_used;
 );
@@ -215,6 +217,27 @@ async fn a_small_table_has_its_rows_in_the_order_that_they_had(engine: TestEngin
     }
 }
 
+async fn a_small_table_does_not_grow_without_a_vacuum(engine: TestEngine) {
+    const PAGES: i64 = 48;
+    let setup = "CREATE TABLE goods (id INT PRIMARY KEY, price INT, note TEXT) \
+             WITH (autovacuum_enabled = off); \
+         CREATE TABLE sales (id INT PRIMARY KEY, good INT REFERENCES goods (id)); \
+         INSERT INTO goods SELECT g, g, repeat('n', 40) FROM generate_series(1, 150) g; \
+         INSERT INTO sales VALUES (1, 1)";
+    let place = Place::with(engine, setup).await;
+    let before = place.rows_in_order().await;
+    let copies = Copies::take(&place.database).await.unwrap();
+    // Each time leaves about 12 kB of dead rows.
+    for _ in 0..60 {
+        place.run("UPDATE goods SET price = 0 WHERE id = 7").await;
+        copies.bring_back(&place.database, None).await.unwrap();
+    }
+    assert_eq!(place.rows_in_order().await, before);
+    let pages = "SELECT CAST(pg_relation_size('goods') / 8192 AS TEXT)";
+    let pages: i64 = place.texts(pages).await[0].parse().unwrap();
+    assert!(pages <= PAGES, "{pages} pages");
+}
+
 /// More rows than are filled in anew.
 const LARGE: &str = "CREATE TABLE large (id INT PRIMARY KEY GENERATED ALWAYS AS IDENTITY, \
          code INT UNIQUE, part INT, note TEXT, changed TIMESTAMPTZ); \
@@ -273,6 +296,34 @@ async fn only_what_the_written_tables_reach_is_looked_at(engine: TestEngine) {
         .bring_back(&place.database, view.as_ref())
         .await
         .unwrap();
+    assert_eq!(place.rows().await, before);
+}
+
+async fn a_write_to_a_partitioned_table_reaches_its_partitions(engine: TestEngine) {
+    // Two tables of one name: neither stands for the other.
+    let setup = "CREATE SCHEMA side; CREATE TABLE side.parts (id INT PRIMARY KEY); \
+         CREATE TABLE parts (id INT PRIMARY KEY) PARTITION BY RANGE (id); \
+         CREATE TABLE side.low PARTITION OF parts FOR VALUES FROM (0) TO (10); \
+         CREATE TABLE low (id INT PRIMARY KEY)";
+    let place = Place::with(engine, setup).await;
+    let before = place.rows().await;
+    let copies = Copies::take(&place.database).await.unwrap();
+    place
+        .run("INSERT INTO parts VALUES (1); INSERT INTO side.parts VALUES (1)")
+        .await;
+    let parts = written(&["parts"]);
+    copies
+        .bring_back(&place.database, parts.as_ref())
+        .await
+        .unwrap();
+    assert_eq!(place.rows().await, before);
+    place.run("INSERT INTO low VALUES (7)").await;
+    copies
+        .bring_back(&place.database, parts.as_ref())
+        .await
+        .unwrap();
+    assert_eq!(place.texts("SELECT CAST(id AS TEXT) FROM low").await, ["7"]);
+    copies.bring_back(&place.database, None).await.unwrap();
     assert_eq!(place.rows().await, before);
 }
 

@@ -251,8 +251,8 @@ impl Node for Table {
         self.name.to_lowercase() == name.to_lowercase()
     }
 
-    fn name(&self) -> &str {
-        &self.name
+    fn name(&self) -> String {
+        self.name.clone()
     }
 
     fn reaches(&self) -> &Reaches {

@@ -5,15 +5,15 @@
 //!    that they had. Of a larger one only the rows that differ are exchanged.
 //! 3. Sequences that have moved are set back.
 //!
-//! Deleted rows are left for the vacuum. Truncating would leave none, but it takes a lock that a
-//! reader's transaction withholds, makes new files, and has every other connection plan its
-//! statements again.
+//! Truncating would leave no dead rows, but it takes a lock that a reader's transaction withholds,
+//! makes new files, and has every other connection plan its statements again. So that is done only
+//! if a small table has grown to many times its size, and no one is waited for then.
 
 use super::blockers::{self, explained};
 use super::catalogue;
 use super::sequence::Sequence;
 use super::session;
-use super::table::{Difference, Table};
+use super::table::Table;
 use super::{Kept, connection};
 use crate::engine::connection::Connection;
 use crate::engine::copies::error::CopyError;
@@ -56,19 +56,24 @@ async fn brought_back(
         return Ok(Err(blockers::blocked(WHAT, by)));
     }
     let differences = differences(connection, kept, tables).await?;
-    let views = differences.tables.iter().filter(|(it, _)| !it.is_written());
+    let views = differences.tables.iter().filter(|it| !it.is_written());
     let views: Vec<_> = views
-        .map(|(it, _)| format!("materialised view {} was refreshed", it.shown()))
+        .map(|it| format!("materialised view {} was refreshed", it.shown()))
         .collect();
     if !views.is_empty() {
         return Ok(Err(CopyError::Changed(views)));
     }
-    let tables = differences.tables.iter();
-    let rows = tables.flat_map(|(table, difference)| table.brought_back(*difference));
+    let rows = differences.tables.iter().flat_map(|it| it.brought_back());
     let sequences = differences.sequences.iter().map(|it| it.set_back());
     let mut statements: Vec<_> = rows.chain(sequences).collect();
     statements.push("COMMIT".to_owned());
     connection.command(&statements.join("; ")).await?;
+    if !differences.grown.is_empty() {
+        let grown: Vec<_> = differences.grown.iter().map(|it| it.quoted()).collect();
+        // The rows are back. A table that this user may not vacuum is left as it is.
+        let vacuum = format!("VACUUM (FULL, SKIP_LOCKED) {}", grown.join(", "));
+        connection.command(&vacuum).await?;
+    }
     Ok(Ok(()))
 }
 
@@ -84,11 +89,13 @@ async fn changes(connection: &mut Connection, kept: &Kept) -> Result<Vec<String>
 
 /// What differs.
 pub(super) struct Differences<'t> {
-    pub(super) tables: Vec<(&'t Table, Difference)>,
+    pub(super) tables: Vec<&'t Table>,
     sequences: Vec<&'t Sequence>,
+    /// Those among the tables that consist of dead rows for the most part.
+    grown: Vec<&'t Table>,
 }
 
-/// How these tables differ from their copies, and which sequences have moved.
+/// Which of these tables differ from their copies, and which sequences have moved.
 pub(super) async fn differences<'t>(
     connection: &mut Connection,
     kept: &'t Kept,
@@ -103,20 +110,20 @@ pub(super) async fn differences<'t>(
     let mut differences = Differences {
         tables: Vec::new(),
         sequences: Vec::new(),
+        grown: Vec::new(),
     };
     if queries.is_empty() {
         return Ok(differences);
     }
     let sql = queries.join(" UNION ALL ");
-    let answers = connection.integers::<4>(&sql, [0_i64; 0]).await?;
-    for answer in answers {
-        let [number, one, two, three] = answer.map(Option::unwrap_or_default);
+    for answer in connection.integers::<4>(&sql, [0_i64; 0]).await? {
+        let [number, one, two, is_grown] = answer.map(Option::unwrap_or_default);
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         if let Some(table) = tables.get(number) {
-            let difference = table.difference(one, two, three);
-            differences
-                .tables
-                .extend(difference.map(|it| (**table, it)));
+            if table.differs(one, two) {
+                differences.tables.push(table);
+                differences.grown.extend((is_grown == 1).then_some(**table));
+            }
         } else if let Some(sequence) = kept.sequences.get(number - tables.len())
             && !sequence.is_at(one, two)
         {

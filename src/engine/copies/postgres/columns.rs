@@ -29,7 +29,7 @@ pub(super) async fn columns(
                    AND m.amoplefttype = f.opcintype AND m.amoprighttype = f.opcintype \
                  JOIN pg_operator o ON o.oid = m.amopopr \
                  JOIN pg_namespace s ON s.oid = o.oprnamespace \
-                 WHERE i.indrelid = a.attrelid AND i.indisprimary AND i.indisvalid \
+                 WHERE i.indrelid = a.attrelid AND i.indisprimary AND NOT i.indisexclusion \
                    AND i.indkey[k.at] = a.attnum), '') \
          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
          WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'm') \

@@ -91,7 +91,7 @@ async fn taken(connection: &mut Connection) -> Result<Result<Kept, CopyError>, F
     }
     // What cannot be compared is noticed now, and not before a run.
     let differences = back::differences(connection, &kept, &kept.all()).await?;
-    if let Some((table, _)) = differences.tables.first() {
+    if let Some(table) = differences.tables.first() {
         return Err(Fault::other(format!(
             "table {} is not like its copy",
             table.shown()

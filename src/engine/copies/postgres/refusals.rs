@@ -71,9 +71,7 @@ fn of_the_database() -> String {
          FROM pg_largeobject_metadata WHERE $1 <> '' HAVING count(*) > 0 \
      UNION ALL SELECT CAST('subscription ' || subname || ' receives rows by itself' AS TEXT) \
          FROM pg_subscription WHERE subenabled \
-           AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-     UNION ALL SELECT CAST('transaction ' || gid || ' is prepared and not ended' AS TEXT) \
-         FROM pg_prepared_xacts WHERE database = current_database()"
+           AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
         .to_owned()
 }
 

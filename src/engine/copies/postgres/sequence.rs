@@ -27,8 +27,8 @@ impl Sequence {
     /// A query for one row: this number, and how far it is now.
     pub(super) fn looked_at(&self, number: usize) -> String {
         format!(
-            "SELECT CAST({number} AS BIGINT), last_value, CAST(CAST(is_called AS INT) AS BIGINT), \
-             CAST(0 AS BIGINT) FROM {}",
+            "SELECT CAST({number} AS BIGINT), last_value, \
+                 CAST(CAST(is_called AS INT) AS BIGINT), CAST(0 AS BIGINT) FROM {}",
             self.quoted()
         )
     }

@@ -13,6 +13,9 @@ use crate::engine::copies::reach::{Node, Reaches};
 /// had. Each of these rows leaves a dead one, of which a vacuum makes room.
 const MOST_ROWS_FILLED: u64 = 200;
 
+/// By how many bytes such a table may grow before it is made small again: 32 pages.
+const MOST_GROWTH: u64 = 32 * 8192;
+
 /// A table that was copied, or that leads to others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Table {
@@ -50,15 +53,6 @@ pub(super) struct Column {
     pub(super) is_unique: bool,
 }
 
-/// How a table differs from its copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Difference {
-    /// In values that are in no unique index.
-    Values,
-    /// In rows, or in values of a unique index.
-    Rows,
-}
-
 impl Column {
     fn quoted(&self) -> String {
         Flavour::Postgres.quoted_name(&self.name)
@@ -84,7 +78,7 @@ impl Table {
         self.kind == Kind::Ordinary
     }
 
-    fn quoted(&self) -> String {
+    pub(super) fn quoted(&self) -> String {
         let quoted = |name| Flavour::Postgres.quoted_name(name);
         format!("{}.{}", quoted(&self.schema), quoted(&self.name))
     }
@@ -132,27 +126,40 @@ impl Table {
         )
     }
 
-    /// A query for one row: this number, the rows, those whose key and unique values are as they
-    /// were, and those all of whose values are.
+    /// A query for one row: this number, the rows, those that are as they were, and whether dead
+    /// rows have made a small table large.
     pub(super) fn compared(&self, number: usize) -> String {
+        let is_grown = self.is_grown();
         if !self.has_key() {
             return format!(
-                "SELECT CAST({number} AS BIGINT), \
-                     count(*) FILTER (WHERE racy_now IS NOT NULL), \
+                "SELECT CAST({number} AS BIGINT), count(racy_now), \
                      count(*) FILTER (WHERE racy_now IS NOT NULL AND racy_then IS NOT NULL), \
-                     count(*) FILTER (WHERE racy_now IS NOT NULL AND racy_then IS NOT NULL) \
-                 FROM ({}) racy_pair",
+                     {is_grown} FROM ({}) racy_pair",
                 self.paired()
             );
         }
         format!(
-            "SELECT CAST({number} AS BIGINT), count(*), count(*) FILTER (WHERE {}), \
-             count(*) FILTER (WHERE {}) FROM ONLY {} racy_now LEFT JOIN {} racy_then ON {}",
-            self.same(|it| it.is_unique),
+            "SELECT CAST({number} AS BIGINT), count(*), count(*) FILTER (WHERE {}), {is_grown} \
+             FROM ONLY {} racy_now LEFT JOIN {} racy_then ON {}",
             self.same(|_| true),
             self.quoted(),
             self.copy(),
             self.same_key()
+        )
+    }
+
+    fn is_grown(&self) -> String {
+        if self.rows > MOST_ROWS_FILLED || !self.is_written() {
+            return "CAST(0 AS BIGINT)".to_owned();
+        }
+        let size = |name: &str| {
+            let name = Flavour::Postgres.quoted(name);
+            format!("pg_relation_size(CAST({name} AS regclass))")
+        };
+        format!(
+            "CAST(CAST({} > 2 * {} + {MOST_GROWTH} AS INT) AS BIGINT)",
+            size(&self.quoted()),
+            size(&self.copy())
         )
     }
 
@@ -177,26 +184,20 @@ impl Table {
         )
     }
 
-    /// How the table differs, by what [`compared`](Self::compared) has counted. None if it does
-    /// not.
-    pub(super) fn difference(&self, rows: i64, unique: i64, same: i64) -> Option<Difference> {
+    /// Whether it differs from its copy, by what [`compared`](Self::compared) has counted.
+    pub(super) fn differs(&self, rows: i64, same: i64) -> bool {
         let are_all = |count: i64| u64::try_from(count) == Ok(self.rows);
-        match (are_all(rows), are_all(unique), are_all(same)) {
-            (true, true, true) => None,
-            (true, true, false) => Some(Difference::Values),
-            _ => Some(Difference::Rows),
-        }
+        !(are_all(rows) && are_all(same))
     }
 
-    /// Brings back what differs in this way. No unique value is taken twice meanwhile.
-    pub(super) fn brought_back(&self, difference: Difference) -> Vec<String> {
+    /// Brings it back. No unique value is taken twice meanwhile.
+    pub(super) fn brought_back(&self) -> Vec<String> {
         if self.rows <= MOST_ROWS_FILLED {
-            return vec![format!("DELETE FROM ONLY {}", self.quoted()), self.filled()];
-        }
-        match (self.has_key(), difference) {
-            (false, _) => self.exchanged_by_place(),
-            (true, Difference::Values) => self.set_back().into_iter().collect(),
-            (true, Difference::Rows) => self.exchanged(),
+            vec![format!("DELETE FROM ONLY {}", self.quoted()), self.filled()]
+        } else if self.has_key() {
+            self.exchanged()
+        } else {
+            self.exchanged_by_place()
         }
     }
 
@@ -284,8 +285,8 @@ impl Node for Table {
         name == own || name == format!("{schema}.{own}")
     }
 
-    fn name(&self) -> &str {
-        &self.name
+    fn name(&self) -> String {
+        self.shown()
     }
 
     fn reaches(&self) -> &Reaches {
