@@ -220,6 +220,7 @@ async fn a_wait_that_is_not_seen_is_counted_as_that_and_not_as_a_refusal(engine:
         clients: 2,
         instances: 1,
         limit: None,
+        counterexample_first: false,
     };
     let strategy = Strategy::named("advisory_lock").unwrap();
     let (finding, ended) = explore::explore(

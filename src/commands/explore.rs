@@ -18,8 +18,7 @@ use super::terminal::{complain, print};
 use super::{CommandResult, FAILED, log};
 use crate::explore::report::{self, Asked, Build, Report};
 use crate::explore::{
-    self, Client, Event, Exploration, Job, JobError, PARALLEL, Place, PlanRequest, PolicyName,
-    Stop, Subject,
+    self, Client, Event, Exploration, Job, JobError, Place, PlanRequest, PolicyName, Stop, Subject,
 };
 use crate::scenarios::Options;
 
@@ -79,14 +78,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "SCHEDULE")]
     schedule: Option<String>,
 
-    /// How many schedules to run at the same time, each on rows of its own.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = PARALLEL as u8,
-        value_parser = clap::value_parser!(u8).range(1..)
-    )]
-    parallel: u8,
+    /// How many schedules to run at the same time, each on rows of its own [default: 8; of a
+    /// scenario with an application: one for each processor, but 2 to 4].
+    ///
+    /// For each an instance of the application is started, with a database of its own. Without this
+    /// option another one is started when the search has taken as long as a start takes.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    parallel: Option<u8>,
 
     /// Run at most this number of schedules of each strategy.
     ///
@@ -100,6 +98,12 @@ pub(super) struct Args {
     /// first in any case. Most known races need one or two.
     #[arg(long, value_name = "K")]
     preemptions: Option<u8>,
+
+    /// Run all schedules, also of a scenario with an application.
+    ///
+    /// Without it, its schedules with 0, 1 and 2 preemptions are run in turn, until some go wrong.
+    #[arg(long, conflicts_with_all = ["policy", "preemptions", "schedule"])]
+    exhaustive: bool,
 
     /// Of schedules that must end alike, run one [default: on for three clients or more].
     ///
@@ -236,6 +240,7 @@ impl Args {
             ("--schedule", self.schedule.is_some()),
             ("--limit", self.limit.is_some()),
             ("--preemptions", self.preemptions.is_some()),
+            ("--exhaustive", self.exhaustive),
             ("--reduction", self.reduction.is_some()),
             ("--explain-reduction", self.explain_reduction),
             ("--split-commits", self.split_commits),
@@ -273,8 +278,9 @@ impl Args {
             },
             plan: plan.map_err(|unfit| format!("--{} {unfit}", unfit.field()))?,
             is_reduction_asked: self.reduction.is_some(),
+            are_all_asked: self.exhaustive || self.policy == Some(PolicyName::Exhaustive),
             instances: self.instances.map(usize::from),
-            parallel: self.parallel.into(),
+            parallel: self.parallel.map(usize::from),
             in_place: self.in_place,
             stop: Arc::default(),
         })

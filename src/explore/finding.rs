@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::schedule::Simplicity;
-use super::search::{JudgedRun, Plan, Schedules, Stop, run_alone, search};
+use super::search::{Plan, Schedules, Stop, run_alone, search};
 use super::simpler::simpler;
+use super::worker::JudgedRun;
 use super::{
     About, Fixture, Highlight, Looks, RunError, Schedule, SeenSteps, Subject, Trace, refusal,
 };
@@ -40,6 +41,11 @@ pub struct Finding {
     /// The smallest number of preemptions of which not every schedule was run. None if there is
     /// none within the plan's bound.
     pub open_from: Option<usize>,
+    /// Whether it ended with the plan's number of preemptions because a schedule with as many goes
+    /// wrong.
+    pub ended_early: bool,
+    /// The largest number of runs at once.
+    pub at_once: usize,
     /// The time it took, without the opening of the engine.
     pub took: Duration,
     /// The counts.
@@ -94,12 +100,15 @@ pub struct Example {
 }
 
 impl Finding {
+    /// Whether every schedule that was asked for was run and can end in no other way.
+    pub fn is_whole(&self) -> bool {
+        self.complete && self.diverged == 0 && !self.has_other_victims()
+    }
+
     /// Whether every schedule there is was run, or is represented by one that was run.
     pub fn is_exhaustive(&self) -> bool {
-        self.complete
-            && self.diverged == 0
+        self.is_whole()
             && !self.is_bounded
-            && !self.has_other_victims()
             && match self.plan.schedules {
                 Schedules::All { .. } | Schedules::Reduced(_) => true,
                 Schedules::Sample { .. } | Schedules::One(_) => false,
@@ -252,17 +261,25 @@ pub async fn explore(
         progress(&tally, done);
     });
     let (left_out, ended) = searched.await;
+    let mut plan = plan.clone();
+    if let Some(preemptions) = left_out.ended_with {
+        plan.schedules = Schedules::All {
+            preemptions: Some(preemptions),
+        };
+    }
     let mut finding = Finding {
         about: subject.about.clone(),
         promises_safety: subject.judge.promises_safety(&engine, plan.instances),
         engine,
-        plan: plan.clone(),
+        plan,
         complete: !left_out.has_more,
         diverged: left_out.diverged,
         waits_not_seen: left_out.waits_not_seen,
         covered: left_out.covered,
         is_bounded: left_out.is_bounded,
         open_from: left_out.open_from,
+        ended_early: left_out.ended_with.is_some(),
+        at_once: left_out.at_once,
         took: started.elapsed(),
         tally,
         seen,

@@ -6,14 +6,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
+
 use super::places::{modes, places};
 use super::{
-    About, Event, Events, Exploring, Finding, JobError, Plan, Schedules, Stop, Subject, Tally,
-    explore,
+    About, Event, Events, Exploring, Finding, Fixtures, JobError, OwnSearch, Plan, RunError,
+    Schedules, Stop, Subject, Tally, explore,
 };
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
 use crate::engine::local;
-use crate::engine::{Database, Flavour, LaneKind, Lanes, OpenError, Scratch, Settings};
+use crate::engine::{
+    Database, Engine, Flavour, Lane, LaneKind, Lanes, OpenError, Scratch, Settings,
+};
 
 /// One exploration.
 #[derive(Debug, Clone)]
@@ -27,11 +31,13 @@ pub struct Job {
     /// Whether it was asked for a reduction, or for none. Otherwise each subject's number of
     /// clients decides whether its search is reduced.
     pub is_reduction_asked: bool,
+    /// Whether it was asked for all schedules. Otherwise a subject's [`OwnSearch`] decides.
+    pub are_all_asked: bool,
     /// The number of instances of the service. None explores each number that can make a
     /// difference.
     pub instances: Option<usize>,
-    /// The largest number of runs at once.
-    pub parallel: usize,
+    /// The largest number of runs at once. None stands for [`PARALLEL`], or for what a subject says.
+    pub parallel: Option<usize>,
     /// Whether the subjects of users run in the database that was opened, and not beside it.
     pub in_place: bool,
     /// Ends the job early.
@@ -210,20 +216,43 @@ impl Job {
             }
         };
         let clients = subject.about.clients(self.plan.clients);
+        let own = subject.about.scenario.as_ref().and_then(|it| it.search);
+        let own = own.filter(|_| !self.is_reduction_asked && !self.are_all_asked);
+        let is_unbound = matches!(
+            &self.plan.schedules,
+            Schedules::All { preemptions: None } | Schedules::Reduced(_)
+        );
+        let schedules = match own.filter(|_| is_unbound) {
+            Some(OwnSearch::Within(most) | OwnSearch::CounterexampleFirst(most)) => {
+                Schedules::All {
+                    preemptions: Some(most),
+                }
+            }
+            Some(OwnSearch::All) => Schedules::all_of(clients),
+            None if is_unbound && !self.is_reduction_asked && clients != self.plan.clients => {
+                Schedules::all_of(clients)
+            }
+            None => self.plan.schedules.clone(),
+        };
         let plan = |instances| Plan {
             instances,
             clients,
-            schedules: match &self.plan.schedules {
-                Schedules::All { preemptions: None } | Schedules::Reduced(_)
-                    if !self.is_reduction_asked && clients != self.plan.clients =>
-                {
-                    Schedules::all_of(clients)
-                }
-                asked => asked.clone(),
-            },
+            schedules: schedules.clone(),
+            counterexample_first: is_unbound
+                && matches!(own, Some(OwnSearch::CounterexampleFirst(_))),
             ..self.plan.clone()
         };
         instances.into_iter().map(plan).collect()
+    }
+
+    /// The largest number of runs of this subject at once.
+    fn parallel(&self, subject: &Subject, engine: &Engine) -> usize {
+        let scenario = subject.about.scenario.as_ref();
+        if scenario.is_some_and(|it| it.alone_on.contains(&engine.flavour)) {
+            return 1;
+        }
+        let own = scenario.and_then(|it| it.at_once);
+        self.parallel.or(own).unwrap_or(PARALLEL)
     }
 }
 
@@ -350,8 +379,11 @@ impl<'j> JobSession<'j> {
         clients: usize,
         subjects: &[&Arc<Subject>],
     ) -> Result<(), JobError> {
-        let lanes = database.lanes(clients, self.job.parallel, kind).await?;
-        self.must_have_a_lane(&lanes, clients)?;
+        let wanted = subjects.iter();
+        let wanted = wanted.map(|it| self.job.parallel(it, database.engine()));
+        let wanted = wanted.max().unwrap_or(1);
+        let lanes = database.lanes(clients, wanted, kind).await?;
+        self.must_have_a_lane(&lanes, clients, wanted)?;
         let mut result = lanes.must_show_waits(clients).await.map_err(JobError::from);
         for subject in subjects {
             for plan in self.job.plans(subject) {
@@ -406,13 +438,12 @@ impl<'j> JobSession<'j> {
                 done,
             });
         };
-        let alone = subject.about.scenario.as_ref();
-        let is_alone = alone.is_some_and(|it| it.alone_on.contains(&exploring.engine.flavour));
-        let used = if is_alone {
-            &lanes.lanes[..1]
-        } else {
-            &lanes.lanes[..]
-        };
+        let most = self.job.parallel(subject, &exploring.engine);
+        let used = &lanes.lanes[..most.min(lanes.lanes.len())];
+        if self.job.parallel.is_some() {
+            // So many were asked for. The others are opened when they are worth it.
+            self.open_all(used, subject).await?;
+        }
         let exploring_it = explore(used, subject, plan, &self.job.stop, &progress);
         let (finding, ended) = exploring_it.await;
         (self.events)(Event::Found(Box::new(finding.clone())));
@@ -420,7 +451,32 @@ impl<'j> JobSession<'j> {
         ended.map_err(|error| JobError::Run(exploring.subject, error))
     }
 
-    fn must_have_a_lane(&mut self, lanes: &Lanes, clients: usize) -> Result<(), JobError> {
+    /// Opens all of these lanes at once.
+    async fn open_all(&self, lanes: &[Lane], subject: &Arc<Subject>) -> Result<(), JobError> {
+        let Fixtures::WholeDatabase(whole) = &subject.fixtures else {
+            return Ok(());
+        };
+        let opening =
+            lanes.iter().map(
+                async |lane| match whole.opening_takes(&lane.database).await {
+                    Some(_) => whole.restore(&lane.database).await,
+                    None => Ok(()),
+                },
+            );
+        let opened = join_all(opening).await;
+        let failed = opened.into_iter().find_map(Result::err);
+        failed.map_or(Ok(()), |fault| {
+            let name = subject.about.name.clone();
+            Err(JobError::Run(name, RunError::Engine(fault)))
+        })
+    }
+
+    fn must_have_a_lane(
+        &mut self,
+        lanes: &Lanes,
+        clients: usize,
+        wanted: usize,
+    ) -> Result<(), JobError> {
         let Some(because) = &lanes.fewer_because else {
             return Ok(());
         };
@@ -432,7 +488,6 @@ impl<'j> JobSession<'j> {
             });
         }
         if !self.noted_lanes {
-            let wanted = self.job.parallel;
             self.note(format!(
                 "{count} instead of {wanted} runs at once: {because}"
             ));

@@ -12,6 +12,7 @@
 //! - [`Trace`]: what happened in a run.
 //! - `look`: what is stored after each step.
 //! - `queue`: the runs that wait for their turn, by their number of preemptions.
+//! - `worker`: one lane at work. `crew`: the lanes that work, and those that are still to be opened.
 //! - [`SeenSteps`]: the steps that its runs have shown.
 //! - [`explore()`]: all runs, several at once; what they add up to is a [`Finding`].
 //! - `simpler`: a schedule with fewer preemptions that ends like another one.
@@ -20,6 +21,7 @@
 //! - [`report`]: findings for people and for programs.
 
 mod about;
+mod crew;
 mod event;
 mod finding;
 mod gate;
@@ -42,8 +44,9 @@ mod simpler;
 mod stored;
 mod subject;
 mod trace;
+mod worker;
 
-pub use about::{About, ClientFacts, ScenarioFacts, SqlText};
+pub use about::{About, ClientFacts, OwnSearch, ScenarioFacts, SqlText};
 pub use event::{Event, Events, Exploring};
 pub use finding::{Example, Finding, Tally, explore};
 pub use gate::Gate;
@@ -57,7 +60,7 @@ pub use policy::{
 pub use rules::{PlanRequest, PolicyName, UnfitRequest};
 pub use run::{Run, RunError, run_schedule};
 pub use schedule::{Client, Schedule, Simplicity};
-pub use search::{Plan, Schedules, Stop};
+pub use search::{ALWAYS_WHOLE, Plan, Schedules, Stop};
 pub use seen::{SeenStep, SeenSteps};
 pub use stored::{StoredValue, session_to_look_in};
 pub use subject::{

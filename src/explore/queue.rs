@@ -32,10 +32,7 @@ impl Queue {
     /// Of those with the same number of preemptions, the run that was found last comes first, so
     /// that few wait in memory.
     pub(super) fn begin_next(&mut self) -> Option<Box<dyn Policy>> {
-        let preemptions = self.first_waiting()?;
-        if self.under_way.keys().any(|it| *it < preemptions) {
-            return None;
-        }
+        let preemptions = self.next()?;
         let mut runs = self.waiting.remove(&preemptions)?;
         let next = runs.pop();
         if !runs.is_empty() {
@@ -43,6 +40,13 @@ impl Queue {
         }
         *self.under_way.entry(preemptions).or_default() += 1;
         next
+    }
+
+    /// The number of preemptions of the next run. None if none may begin.
+    pub(super) fn next(&self) -> Option<usize> {
+        let preemptions = self.first_waiting()?;
+        let is_first = self.under_way.keys().all(|it| *it >= preemptions);
+        is_first.then_some(preemptions)
     }
 
     /// A run with this number of preemptions is over.

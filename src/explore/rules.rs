@@ -148,6 +148,7 @@ impl PlanRequest {
             clients,
             instances: 1,
             limit: self.limit,
+            counterexample_first: false,
         })
     }
 

@@ -9,16 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
-use super::patience::Pace;
+use super::crew::Crew;
 use super::queue::Queue;
-use super::run::{RunSetting, run_in};
-use super::trace::Shape;
-use super::{
-    Exhaustive, Fixture, Fixtures, Policy, Random, Reduction, Replay, Rows, Run, RunError,
-    Schedule, Subject,
-};
-use crate::engine::{Database, Fault, Lane};
-use crate::verdict::Verdict;
+use super::worker::{Attempt, JudgedRun, Worker};
+use super::{Exhaustive, Policy, Random, Reduction, Replay, RunError, Schedule, Subject};
+use crate::engine::Lane;
 
 /// Which schedules to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +75,27 @@ pub struct Plan {
     /// The largest number of runs that come to their end. None if there is no limit. Runs that a
     /// reduced search breaks off are not counted.
     pub limit: Option<u64>,
+    /// Whether the search is for the simplest schedule that goes wrong: it ends with the number of
+    /// preemptions with which one was found. Up to [`ALWAYS_WHOLE`] all schedules with that number
+    /// are run.
+    pub counterexample_first: bool,
 }
+
+impl Plan {
+    /// Whether a run with this number of preemptions is still wanted, if one with `found` was the
+    /// first that went wrong.
+    fn wants(&self, preemptions: usize, found: Option<usize>) -> bool {
+        let Some(found) = found.filter(|_| self.counterexample_first) else {
+            return true;
+        };
+        preemptions <= found && found <= ALWAYS_WHOLE
+    }
+}
+
+/// Up to this number of preemptions, a search for the simplest schedule that goes wrong runs all
+/// schedules: there are about as many as the clients have steps. Of those with more there can be
+/// thousands, and the first that goes wrong ends it.
+pub const ALWAYS_WHOLE: usize = 1;
 
 /// Stops a search early; what was found so far is its result.
 #[derive(Debug, Default)]
@@ -98,17 +113,6 @@ impl Stop {
     }
 }
 
-/// A run with its verdict.
-#[derive(Debug)]
-pub(super) struct JudgedRun {
-    pub(super) run: Run,
-    pub(super) verdict: Verdict,
-    /// What is wrong in it, in the judge's words.
-    pub(super) because: Option<String>,
-    /// The second in which it ran. None if the strategy reads no clock.
-    pub(super) second: Option<i64>,
-}
-
 /// Runs the plan's schedules on these lanes, one on each at a time, and hands each run that is
 /// judged to `found`, with the share of the search that is done. Returns what was left out and, if
 /// a run did not come to its end, why.
@@ -121,8 +125,9 @@ pub(super) async fn search(
 ) -> (LeftOut, Result<(), RunError>) {
     let alike = subject.about.clients_are_alike;
     let mut queue = Queue::with(plan.schedules.policy(plan.clients, alike));
-    let mut idle: Vec<_> = lanes.iter().map(|lane| Worker::on(lane, subject)).collect();
+    let mut crew = Crew::of(lanes, subject).await;
     let mut running = JoinSet::new();
+    let mut found_with = None;
     let mut begun = 0;
     let mut done = 0.0;
     let mut left_out = LeftOut::default();
@@ -130,11 +135,15 @@ pub(super) async fn search(
     loop {
         let goes_on =
             result.is_ok() && !stop.is_stopped() && plan.limit.is_none_or(|it| begun < it);
+        let is_wanted = |it: usize| plan.wants(it, found_with);
+        if goes_on && queue.next().is_some_and(is_wanted) {
+            crew.grow();
+        }
         if goes_on
-            && !idle.is_empty()
+            && queue.next().is_some_and(is_wanted)
+            && let Some(mut worker) = crew.next_idle()
             && let Some(policy) = queue.begin_next()
         {
-            let mut worker = idle.swap_remove(0);
             let (clients, instances) = (plan.clients, plan.instances);
             let preemptions = policy.preemptions();
             running.spawn(async move {
@@ -144,12 +153,16 @@ pub(super) async fn search(
             begun += 1;
             continue;
         }
-        let Some(joined) = running.join_next().await else {
+        let joined = tokio::select! {
+            joined = running.join_next() => joined,
+            () = crew.grown() => continue,
+        };
+        let Some(joined) = joined else {
             break;
         };
         let (worker, preemptions, explored) =
             joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        idle.push(worker);
+        crew.is_back(worker);
         queue.end(preemptions);
         match explored {
             Ok((attempt, after)) => {
@@ -157,7 +170,12 @@ pub(super) async fn search(
                 done += after.share;
                 left_out.is_bounded |= after.leaves_out;
                 match attempt {
-                    Attempt::Judged(judged) => found(*judged, done),
+                    Attempt::Judged(judged) => {
+                        if judged.verdict.is_anomaly() {
+                            found_with.get_or_insert(preemptions);
+                        }
+                        found(*judged, done);
+                    }
                     Attempt::Trial => begun -= 1,
                     Attempt::Covered => {
                         begun -= 1;
@@ -176,10 +194,16 @@ pub(super) async fn search(
             }
         }
     }
-    for worker in idle {
-        worker.tidy_up().await;
+    left_out.at_once = crew.size();
+    crew.go_home().await;
+    let mut first_waiting = queue.first_waiting();
+    if let Some(with) = found_with.filter(|it| plan.counterexample_first && *it <= ALWAYS_WHOLE)
+        && first_waiting.is_some_and(|it| it > with)
+    {
+        left_out.ended_with = Some(with);
+        left_out.is_bounded = true;
+        first_waiting = None;
     }
-    let first_waiting = queue.first_waiting();
     left_out.has_more = result.is_err() || first_waiting.is_some();
     if let Some(preemptions) = first_waiting {
         left_out.leave_open(preemptions);
@@ -224,247 +248,16 @@ pub(super) struct LeftOut {
     /// The smallest number of preemptions of which not every schedule was run. None if there is
     /// none within the plan's bound.
     pub(super) open_from: Option<usize>,
+    /// The number of preemptions with which it ended, because a schedule with as many goes wrong.
+    /// None if it did not end for that, or in the midst of them.
+    pub(super) ended_with: Option<usize>,
+    /// The largest number of runs at once.
+    pub(super) at_once: usize,
 }
 
 impl LeftOut {
     fn leave_open(&mut self, preemptions: usize) {
         let open_from = self.open_from.unwrap_or(preemptions);
         self.open_from = Some(open_from.min(preemptions));
-    }
-}
-
-/// What a policy leaves when its run is over.
-struct AfterRun {
-    /// The share of the search that the run stood for.
-    share: f64,
-    /// Whether the plan's bound has left out a run that would have followed from it.
-    leaves_out: bool,
-    /// The runs that follow from it.
-    branches: Vec<Box<dyn Policy>>,
-}
-
-impl AfterRun {
-    fn of(policy: Box<dyn Policy>) -> Self {
-        Self {
-            share: policy.share(),
-            leaves_out: policy.leaves_out(),
-            branches: policy.branches(),
-        }
-    }
-}
-
-/// What one run led to.
-enum Attempt {
-    /// It came to its end.
-    Judged(Box<JudgedRun>),
-    /// It does not count: it was only to learn from.
-    Trial,
-    /// It was broken off: another run shows the same.
-    Covered,
-    /// It could not be brought to do what an earlier run had done.
-    Diverged,
-}
-
-impl Attempt {
-    /// The shape of a run in which a refused client goes on, if further runs follow from that.
-    fn to_be_confirmed(&self, policy: &dyn Policy) -> Option<Shape> {
-        let Self::Judged(judged) = self else {
-            return None;
-        };
-        let trace = &judged.run.trace;
-        let known = policy.known();
-        trace.goes_on_after_a_refusal(known).then(|| trace.shape())
-    }
-}
-
-/// One lane at work.
-struct Worker {
-    database: Database,
-    subject: Arc<Subject>,
-    /// Whether the rows that it makes must be removed afterwards, because the lane stays.
-    must_tidy_up: bool,
-    fresh: Vec<i64>,
-    used: Vec<i64>,
-    /// How the next attempt runs.
-    pace: Pace,
-    /// Whether it looks at what is stored after each step.
-    looks: bool,
-}
-
-impl Worker {
-    /// Rows are made together, because each time costs a commit. If the clients read the clock,
-    /// each row is made alone: it has to be made in the second in which it is used.
-    const ROWS_AT_ONCE: usize = 16;
-
-    const TRIES: u32 = 6;
-
-    /// A run takes a tenth of a second at most, unless the machine is overloaded.
-    const TRIES_WITHIN_A_SECOND: u32 = 20;
-
-    fn on(lane: &Lane, subject: &Arc<Subject>) -> Self {
-        Self {
-            database: lane.database.clone(),
-            subject: Arc::clone(subject),
-            must_tidy_up: !lane.is_private(),
-            fresh: Vec::new(),
-            used: Vec::new(),
-            pace: Pace::Quick,
-            looks: false,
-        }
-    }
-
-    /// Explores one schedule: runs it, and again if the run does not repeat what an earlier one has
-    /// done. InnoDB may choose another victim of the same deadlock: of three clients or more at
-    /// will, of two if a page is split meanwhile. If the victim goes on, further runs depend on
-    /// that choice, so it has to be made twice in a row. A client of another lane may be in the way
-    /// by chance: where lanes share a database, InnoDB's locks on gaps may reach too far.
-    async fn explore_one(
-        &mut self,
-        clients: usize,
-        instances: usize,
-        mut policy: Box<dyn Policy>,
-    ) -> Result<(Attempt, AfterRun), RunError> {
-        self.pace = Pace::Quick;
-        let mut unconfirmed = None;
-        let mut too_slow = None;
-        let mut was_unseen = false;
-        for _ in 0..Self::TRIES {
-            let again = policy.again();
-            let ran = self.run_within_a_second(clients, instances, &mut policy);
-            match ran.await {
-                Ok(attempt) => match attempt.to_be_confirmed(&*policy) {
-                    Some(shape) if unconfirmed.as_ref() != Some(&shape) => {
-                        unconfirmed = Some(shape);
-                        policy = again;
-                    }
-                    _ => return Ok((attempt, AfterRun::of(policy))),
-                },
-                Err(RunError::Diverged(_)) if policy.forgives() => policy = again,
-                Err(RunError::Hasty) => (policy, self.pace) = (again, Pace::Patient),
-                Err(RunError::Disturbed) => policy = again,
-                // A machine that stood still for a while looks alike. A wait that the engine does
-                // not show stays unseen.
-                Err(RunError::WaitNotSeen { .. }) if !was_unseen => {
-                    (policy, was_unseen) = (again, true);
-                }
-                Err(error @ RunError::TooSlow { .. }) => (policy, too_slow) = (again, Some(error)),
-                Err(error) => return Err(error),
-            }
-        }
-        // What branches off from it is not known.
-        let after = AfterRun {
-            share: policy.share(),
-            leaves_out: policy.leaves_out(),
-            branches: Vec::new(),
-        };
-        too_slow.map_or(Ok((Attempt::Diverged, after)), Err)
-    }
-
-    /// Runs once, within one second of the engine's clock if the clients read it. A second is much
-    /// longer than a run. Whether the run stayed within it is known afterwards; if not, it is
-    /// repeated.
-    async fn run_within_a_second(
-        &mut self,
-        clients: usize,
-        instances: usize,
-        policy: &mut Box<dyn Policy>,
-    ) -> Result<Attempt, RunError> {
-        for _ in 0..Self::TRIES_WITHIN_A_SECOND {
-            let again = policy.again();
-            let began = self.clock_second().await?;
-            let mut attempt = self.attempt(clients, instances, &mut **policy).await;
-            if self.clock_second().await? == began {
-                if let Ok(Attempt::Judged(judged)) = &mut attempt {
-                    judged.second = began;
-                }
-                return attempt;
-            }
-            *policy = again;
-        }
-        Err(RunError::CrossedASecond)
-    }
-
-    async fn attempt(
-        &mut self,
-        clients: usize,
-        instances: usize,
-        policy: &mut dyn Policy,
-    ) -> Result<Attempt, RunError> {
-        let fixture = self.fixture().await?;
-        let served = (self.subject.clients)(instances);
-        let setting = RunSetting {
-            pace: self.pace,
-            looked_at_by: Some(&self.subject.judge).filter(|_| self.looks),
-        };
-        let running = run_in(setting, &self.database, &served, fixture, clients, policy);
-        let Some(run) = running.await? else {
-            return Ok(Attempt::Covered);
-        };
-        if policy.is_trial() {
-            return Ok(Attempt::Trial);
-        }
-        let judge = &self.subject.judge;
-        let judged = judge.judge(&self.database, fixture, &run.results).await?;
-        Ok(Attempt::Judged(Box::new(JudgedRun {
-            run,
-            verdict: judged.verdict,
-            because: judged.because,
-            second: None,
-        })))
-    }
-
-    async fn clock_second(&self) -> Result<Option<i64>, Fault> {
-        let second = match &self.subject.fixtures {
-            Fixtures::Rows(rows) => rows.clock_second(&self.database),
-            Fixtures::WholeDatabase(_) => None,
-        };
-        match second {
-            Some(second) => second.await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn fixture(&mut self) -> Result<Fixture, Fault> {
-        match &self.subject.fixtures {
-            Fixtures::Rows(rows) => {
-                let rows = Arc::clone(rows);
-                self.row(&*rows).await.map(Fixture::Row)
-            }
-            Fixtures::WholeDatabase(whole) => {
-                whole.restore(&self.database).await?;
-                Ok(Fixture::WholeDatabase)
-            }
-        }
-    }
-
-    async fn row(&mut self, rows: &dyn Rows) -> Result<i64, Fault> {
-        let reads_the_clock = rows.clock_second(&self.database).is_some();
-        let at_once = if reads_the_clock {
-            1
-        } else {
-            Self::ROWS_AT_ONCE
-        };
-        loop {
-            while let Some(id) = self.fresh.pop() {
-                self.used.push(id);
-                if rows.id_is_unambiguous(id) {
-                    return Ok(id);
-                }
-            }
-            self.fresh = rows.make(&self.database, at_once).await?;
-        }
-    }
-
-    /// Removes what it made, as far as that is possible: a database that is gone needs no tidying.
-    async fn tidy_up(mut self) {
-        let Fixtures::Rows(rows) = &self.subject.fixtures else {
-            return;
-        };
-        if self.must_tidy_up {
-            self.used.append(&mut self.fresh);
-            if let Err(fault) = rows.remove(&self.database, &self.used).await {
-                tracing::warn!(%fault, "the rows that the explorer has made could not be removed");
-            }
-        }
     }
 }

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{About, Client, Finding, Gate, StoredValue, Trace};
 use crate::answer::Datum;
@@ -83,6 +84,14 @@ impl Fixtures {
         }
     }
 
+    /// How long it takes to open this lane, if it takes long. None if it does not, or if it is open.
+    pub(super) async fn opening_takes(&self, database: &Database) -> Option<Duration> {
+        match self {
+            Self::Rows(_) => None,
+            Self::WholeDatabase(restore) => restore.opening_takes(database).await,
+        }
+    }
+
     /// The kind of lanes that the runs need.
     pub(super) fn lane_kind(&self) -> LaneKind {
         match self {
@@ -126,6 +135,12 @@ pub trait Rows: fmt::Debug + Send + Sync {
 pub trait Restore: fmt::Debug + Send + Sync {
     /// Called before each run. The first time, the database is empty.
     fn restore<'a>(&'a self, database: &'a Database) -> Pending<'a, Result<(), Fault>>;
+
+    /// How long the first call in this database is going to take, if it takes long: then a search
+    /// begins without this lane. None if it does not, or if there was a call.
+    fn opening_takes<'a>(&'a self, _database: &'a Database) -> Pending<'a, Option<Duration>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// Called after the last run in this database, before it is dropped.
     fn close<'a>(&'a self, _database: &'a Database) -> Pending<'a, Result<(), Fault>> {

@@ -80,6 +80,8 @@ pub(super) struct State {
     /// Why statements of the application are not seen any more. None if they are.
     unseen: Option<String>,
     reader: Option<Arc<StatementReader>>,
+    /// The name of the database, if the application may put it before the names of tables.
+    database: Option<String>,
 }
 
 /// A statement that has arrived.
@@ -281,6 +283,20 @@ impl Turns {
         state.seats.is_none() && !state.listens
     }
 
+    /// The name of the database. The same statement has the same shape in another one.
+    pub fn calls_its_database(&self, name: &str) {
+        self.state().database = Some(format!("{name}."));
+    }
+
+    /// A statement without its values, and without the name of its database.
+    fn shape(&self, statement: &UserStatement) -> String {
+        let shape = statement.shape(self.settings.flavour);
+        match &self.state().database {
+            Some(name) => shape.replace(name.as_str(), ""),
+            None => shape,
+        }
+    }
+
     /// What statements touch is read by this reader.
     pub fn read_with(&self, reader: Option<Arc<StatementReader>>) {
         self.state().reader = reader;
@@ -302,7 +318,7 @@ impl Turns {
             return Turn::Passes;
         }
         let came = Instant::now();
-        let shape = arrived.statement.shape(self.settings.flavour);
+        let shape = self.shape(&arrived.statement);
         if let Some(pause) = self.before_it_is_told(&shape) {
             self.pause_until_answered(pause).await;
         }

@@ -10,7 +10,7 @@ use super::file::Count;
 use super::invariant::Invariant;
 use super::place::{FileError, SourceFile};
 use crate::engine::{Engine, FaultKind, Isolation, Journal};
-use crate::explore::Finding;
+use crate::explore::{Finding, OwnSearch, Schedules};
 use crate::verdict::Verdict;
 
 /// All that a file expects.
@@ -52,7 +52,20 @@ impl Expectations {
         source: SourceFile<'_>,
         table: &Table,
         invariants: &[Invariant],
+        is_search_stated: bool,
     ) -> Result<Self, FileError> {
+        let counts = table.values().flat_map(BTreeMap::values);
+        let is_a_number = |it: &&Spanned<Count>| matches!(it.get_ref(), Count::Exactly(1..));
+        if let Some(count) = counts
+            .into_iter()
+            .find(is_a_number)
+            .filter(|_| !is_search_stated)
+        {
+            let message = "a number of schedules is one of all, or of all within a bound, and an \
+                           application's search ends when some go wrong: say `[explore]` with \
+                           `exhaustive = true` or `preemptions = 1`, or expect \"some\"";
+            return Err(source.mistake(count.span().start, message));
+        }
         let entries = table.iter().map(|(key, counts)| {
             Ok(Entry {
                 place: Place::read(source, key)?,
@@ -126,20 +139,37 @@ impl Entry {
     }
 }
 
-/// What `found` contradicts, in the file's words. None if it contradicts nothing. A search that did
-/// not run everything can only find too much.
+/// What `found` contradicts, in the file's words. None if it contradicts nothing. A search that ran
+/// less than the file asks for can only find too much.
 fn contradicted(finding: &Finding, expected: Count, found: u64) -> Option<String> {
     let is_unreduced = !finding.plan.schedules.is_reduced();
-    let is_whole = finding.is_exhaustive();
+    let is_whole = finding.is_exhaustive() || is_what_the_file_asks_for(finding);
+    let is_to_its_end = is_whole && !finding.ended_early;
     match expected {
         Count::None => (found > 0).then(|| "\"none\"".to_owned()),
-        Count::Some => (found == 0 && is_whole).then(|| "\"some\"".to_owned()),
+        Count::Some => (found == 0 && is_to_its_end).then(|| "\"some\"".to_owned()),
         Count::Exactly(0) => (found > 0).then(|| "0".to_owned()),
         Count::Exactly(number) if is_whole && is_unreduced => {
             (found != number).then(|| number.to_string())
         }
         Count::Exactly(number) => (found == 0 && is_whole).then(|| number.to_string()),
     }
+}
+
+/// Whether all was run that the file asks for, although it is not all there is.
+fn is_what_the_file_asks_for(finding: &Finding) -> bool {
+    let search = finding.about.scenario.as_ref().and_then(|it| it.search);
+    let is_asked = match search {
+        Some(OwnSearch::Within(most)) => {
+            let bound = Schedules::All {
+                preemptions: Some(most),
+            };
+            finding.plan.schedules == bound
+        }
+        Some(OwnSearch::CounterexampleFirst(_)) => finding.plan.counterexample_first,
+        Some(OwnSearch::All) | None => false,
+    };
+    is_asked && finding.is_whole()
 }
 
 /// The number of schedules with this verdict.

@@ -35,6 +35,10 @@ pub(super) struct ScenarioFile {
     /// Whether what the clients do at once must be what they do one after the other, in some order:
     /// the tables, the outcomes, and what is captured. Without it, yes if there is no invariant.
     pub(super) serial: Option<bool>,
+    /// Which schedules are run, unless the command line says it. Without it all, or with an
+    /// application those with at most two preemptions, until some go wrong.
+    #[schema(value_type = Option<ExploreTable>)]
+    pub(super) explore: Option<Spanned<ExploreTable>>,
     /// What must hold.
     #[serde(default)]
     #[schema(value_type = Vec<InvariantTable>)]
@@ -53,6 +57,17 @@ pub(super) struct DatabaseTable {
     /// SQL statements that make tables and rows.
     #[schema(value_type = TextSchema)]
     pub(super) setup: Spanned<Texts>,
+}
+
+/// Which schedules are run. One of the two.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExploreTable {
+    /// All. Of three clients or more, one of those that must end alike.
+    #[serde(default)]
+    pub(super) exhaustive: bool,
+    /// All with at most this number of preemptions.
+    pub(super) preemptions: Option<u8>,
 }
 
 /// One client, or several that are alike.

@@ -1,6 +1,7 @@
 //! A scenario that is ready to be explored: what is known of it before any engine is opened.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::application::{Applications, RequestClient};
 use super::file::When;
@@ -21,11 +22,15 @@ pub(super) struct Prepared {
     pub(super) places: Vec<PreparedPlace>,
     pub(super) serial: SerialJudge,
     pub(super) applications: Applications,
-    readers: Readers,
+    readers: Mutex<Readers>,
 }
 
-/// What reads the clients' statements, on each engine and at each level. None on SQLite.
-type Readers = Mutex<Vec<(Engine, Option<Arc<StatementReader>>)>>;
+/// What reads the clients' statements, on each engine and at each level. None on SQLite. The
+/// statements of an application may name its database, so each lane has a reader of its own.
+type Readers = Vec<(ReaderKey, Option<Arc<StatementReader>>)>;
+
+/// The engine, and the lane if that matters.
+type ReaderKey = (Engine, Option<String>);
 
 /// What is prepared for one engine.
 #[derive(Debug)]
@@ -87,23 +92,26 @@ impl Prepared {
         database: &Database,
     ) -> Result<Option<Arc<StatementReader>>, Fault> {
         let engine = database.engine();
-        let known = self.readers().iter().find(|(it, _)| it == engine).cloned();
+        let application = self.scenario.application.as_ref();
+        let lane = application.map(|_| database.place_key());
+        let key = (engine.clone(), lane);
+        let known = self.readers().iter().find(|(it, _)| *it == key).cloned();
         if let Some((_, reader)) = known {
             return Ok(reader);
         }
         let statements = self.scenario.statements(engine.flavour);
         let reader = StatementReader::open(database, &statements).await?;
         let reader = reader.map(Arc::new);
-        self.readers().push((engine.clone(), reader.clone()));
+        self.readers().push((key, reader.clone()));
         Ok(reader)
     }
 
     /// Forgets what the catalogue of this engine has said.
     pub(super) fn forget_reader(&self, engine: &Engine) {
-        self.readers().retain(|(it, _)| it != engine);
+        self.readers().retain(|((it, _), _)| it != engine);
     }
 
-    fn readers(&self) -> MutexGuard<'_, Vec<(Engine, Option<Arc<StatementReader>>)>> {
+    fn readers(&self) -> MutexGuard<'_, Readers> {
         // Nothing panics while it holds the lock.
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -166,6 +174,13 @@ impl Prepared {
             commits_are_watched: self.scenario.has_invariants_for_every_commit(),
             splits_commits: self.options.split_commits,
         })
+    }
+
+    /// How long it takes to start an application for this database. None if there is none, or if it
+    /// was started.
+    pub(super) async fn opening_takes(&self, database: &Database) -> Option<Duration> {
+        self.scenario.application.as_ref()?;
+        self.applications.opening_takes(database).await
     }
 
     /// Ends what was started for this database.

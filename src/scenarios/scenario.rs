@@ -8,13 +8,13 @@ use toml::Spanned;
 use super::application::{ApplicationPlan, ApplicationTable, RequestClient};
 use super::by_engine::{ByEngine, EngineName, Texts};
 use super::expectation::Expectations;
-use super::file::{ClientTable, InvariantTable, RetryTable, ScenarioFile, When};
+use super::file::{ClientTable, ExploreTable, InvariantTable, RetryTable, ScenarioFile, When};
 use super::invariant::Invariant;
 use super::place::{FileError, SourceFile};
 use super::script::{Script, ScriptError, statements};
 use super::texts::{mistake_in_text, text_on};
 use crate::engine::{FaultKind, Isolation, SetupStatement};
-use crate::explore::Client;
+use crate::explore::{Client, OwnSearch};
 
 /// A scenario, read from a file.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub struct Scenario {
     /// Whether the clients' names make no difference.
     pub(super) clients_are_alike: bool,
     pub(super) invariants: Vec<Invariant>,
+    /// Which schedules are run. None if their number of clients decides.
+    pub(super) search: Option<OwnSearch>,
     /// Whether each run must end like a serial order.
     pub(super) serial: bool,
     pub(super) expectations: Expectations,
@@ -156,6 +158,9 @@ impl Scenario {
             .iter()
             .map(|it| Invariant::read(source, &reader.engines, it.get_ref(), clients.len()))
             .collect::<Result<_, _>>()?;
+        let search = reader.search(file.explore.as_ref(), application.is_some())?;
+        // How many schedules go wrong until the search ends says little.
+        let is_stated = !matches!(search, Some(OwnSearch::CounterexampleFirst(_)));
         Ok(Self {
             name: name.to_owned(),
             text: text.to_owned(),
@@ -169,7 +174,8 @@ impl Scenario {
             clients_are_alike: file.client.len() == 1
                 && clients.iter().all(|it| !it.is_somebody())
                 && invariants.iter().all(|it| !it.names_a_client()),
-            expectations: Expectations::read(source, &file.expect, &invariants)?,
+            expectations: Expectations::read(source, &file.expect, &invariants, is_stated)?,
+            search,
             serial: file.serial.unwrap_or(invariants.is_empty()),
             clients,
             invariants,
@@ -232,7 +238,31 @@ struct Reader<'f> {
     engines: Vec<EngineName>,
 }
 
+/// Up to this number of preemptions an application is searched, unless it is said otherwise. Almost
+/// all known races need no more.
+const PREEMPTIONS_OF_AN_APPLICATION: usize = 2;
+
 impl Reader<'_> {
+    /// How it is searched.
+    fn search(
+        &self,
+        table: Option<&Spanned<ExploreTable>>,
+        has_an_application: bool,
+    ) -> Result<Option<OwnSearch>, FileError> {
+        let Some(table) = table else {
+            let first = OwnSearch::CounterexampleFirst(PREEMPTIONS_OF_AN_APPLICATION);
+            return Ok(has_an_application.then_some(first));
+        };
+        match (table.get_ref().exhaustive, table.get_ref().preemptions) {
+            (true, None) => Ok(Some(OwnSearch::All)),
+            (false, Some(most)) => Ok(Some(OwnSearch::Within(most.into()))),
+            (true, Some(_)) | (false, None) => {
+                let message = "`explore` has either `exhaustive = true` or `preemptions`";
+                Err(self.source.mistake(table.span().start, message))
+            }
+        }
+    }
+
     fn count(&self, table: &ClientTable) -> Result<usize, FileError> {
         let Some(count) = &table.count else {
             return Ok(1);

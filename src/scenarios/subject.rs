@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::anomalies::{FAILED, NOT_SERIAL};
 use super::clients::ScenarioClients;
@@ -107,11 +108,16 @@ impl Prepared {
                 })
                 .collect(),
             engines: self.places.iter().map(|it| it.flavour).collect(),
-            // To start an application for each lane takes longer than most searches do.
             alone_on: match &scenario.application {
-                Some(_) => self.places.iter().map(|it| it.flavour).collect(),
+                Some(it) if it.has_one_instance() => {
+                    self.places.iter().map(|it| it.flavour).collect()
+                }
+                // Each instance has a database of its own.
+                Some(_) => Vec::new(),
                 None => beyond.map(|it| it.flavour).collect(),
             },
+            at_once: scenario.application.as_ref().map(|it| it.instances()),
+            search: scenario.search,
             assumptions: self
                 .places
                 .iter()
@@ -212,6 +218,10 @@ struct Start(Arc<Prepared>);
 impl Restore for Start {
     fn restore<'a>(&'a self, database: &'a Database) -> Pending<'a, Result<(), Fault>> {
         Box::pin(async move { Ok(self.0.restore(database).await?) })
+    }
+
+    fn opening_takes<'a>(&'a self, database: &'a Database) -> Pending<'a, Option<Duration>> {
+        Box::pin(async move { self.0.opening_takes(database).await })
     }
 
     fn close<'a>(&'a self, database: &'a Database) -> Pending<'a, Result<(), Fault>> {

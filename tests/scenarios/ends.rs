@@ -114,6 +114,7 @@ impl Ground {
             clients: subject.about.clients(2),
             instances: 1,
             limit: Some(Self::MOST_RUNS),
+            counterexample_first: false,
         };
         let lanes = self.lanes_for(subject);
         let stop = Stop::default();

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use racy::engine::{Database, Journal, Settings};
 use racy::exhibits::{self, Specimen};
-use racy::explore::{
-    self, Exploration, Finding, Job, PARALLEL, Place, Plan, Reduction, Schedules, Subject,
-};
+use racy::explore::{self, Exploration, Finding, Job, Place, Plan, Reduction, Schedules, Subject};
 use tokio::sync::OnceCell;
 
 use super::TestEngine;
@@ -26,6 +24,7 @@ pub fn plan(schedules: Schedules, clients: usize) -> Plan {
         clients,
         instances: 1,
         limit: None,
+        counterexample_first: false,
     }
 }
 
@@ -35,8 +34,9 @@ pub fn job(database: &Database, subjects: Vec<Arc<Subject>>, plan: Plan) -> Job 
         place: Place::On(database.clone()),
         plan,
         is_reduction_asked: false,
+        are_all_asked: true,
         instances: None,
-        parallel: PARALLEL,
+        parallel: None,
         in_place: false,
         stop: Arc::default(),
     }

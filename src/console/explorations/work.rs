@@ -111,8 +111,9 @@ impl Work<'_> {
             },
             plan: request.search.clone(),
             is_reduction_asked: false,
+            are_all_asked: false,
             instances: request.instances,
-            parallel: PARALLEL,
+            parallel: Some(PARALLEL),
             in_place: false,
             stop: Arc::default(),
         }

@@ -39,7 +39,7 @@ fn of_what_was_counted(finding: &Finding) -> String {
     match &finding.plan.schedules {
         Schedules::Sample { .. } => format!("{lost} {ran}{refused}; {}", confidence(finding)),
         Schedules::All { .. } | Schedules::Reduced(_) | Schedules::One(_) => {
-            let all = if is_whole(finding) { "all " } else { "" };
+            let all = if finding.is_whole() { "all " } else { "" };
             let ended = if finding.complete {
                 ""
             } else {
@@ -49,11 +49,6 @@ fn of_what_was_counted(finding: &Finding) -> String {
             format!("{lost} {all}{ran}{ended}{refused}{open}")
         }
     }
-}
-
-/// Whether every schedule that was asked for was run and can end in no other way.
-fn is_whole(finding: &Finding) -> bool {
-    finding.complete && finding.diverged == 0 && !finding.has_other_victims()
 }
 
 /// What the runs leave open, apart from an early end of the search. Empty if they leave nothing
@@ -72,7 +67,12 @@ fn what_stays_open(finding: &Finding) -> String {
     } else {
         ""
     };
-    diverged + victims
+    let early = if finding.ended_early {
+        "; schedules with more preemptions were not run, because a simpler one goes wrong"
+    } else {
+        ""
+    };
+    diverged + victims + early
 }
 
 /// The schedules of a search that is not whole: all with few preemptions, and some with more.
@@ -135,7 +135,7 @@ fn ran(finding: &Finding) -> String {
     let runs = of_clients(finding);
     match &finding.plan.schedules {
         Schedules::Reduced(_) => format!("{runs} (one for all that must end alike)"),
-        Schedules::All { .. } if is_whole(finding) => runs + &bound_in_words(finding),
+        Schedules::All { .. } if finding.is_whole() => runs + &bound_in_words(finding),
         Schedules::All { .. } => as_far_as_it_came(finding),
         Schedules::Sample { seed, .. } => format!("{runs} drawn at random (seed {seed})"),
         Schedules::One(_) => runs,

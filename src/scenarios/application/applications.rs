@@ -1,7 +1,8 @@
 //! The applications of all lanes.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
@@ -18,6 +19,8 @@ use crate::proxy::{Known, TurnSettings};
 pub(in crate::scenarios) struct Applications {
     lanes: Mutex<HashMap<String, Arc<LaneApplication>>>,
     known: Arc<Known>,
+    /// How long it took to open the first of them.
+    opening_took: OnceLock<Duration>,
 }
 
 impl Applications {
@@ -45,10 +48,25 @@ impl Applications {
         settings: TurnSettings,
     ) -> Result<(), String> {
         let known = Arc::clone(&self.known);
-        let lane = LaneApplication::open(plan, clients, database, settings, known).await?;
+        let is_first = self.lanes.lock().await.is_empty();
+        let began = Instant::now();
+        let lane = LaneApplication::open(plan, clients, database, settings, known, is_first);
+        let lane = lane.await?;
+        // That of the first one alone is not shared with runs.
+        let _ = self.opening_took.set(began.elapsed());
         let key = database.place_key();
         self.lanes.lock().await.insert(key, Arc::new(lane));
         Ok(())
+    }
+
+    /// How long it takes to open the application of this lane. None if it was opened.
+    pub(in crate::scenarios) async fn opening_takes(
+        &self,
+        database: &Database,
+    ) -> Option<Duration> {
+        let is_open = self.has(database).await;
+        let took = self.opening_took.get().copied().unwrap_or_default();
+        (!is_open).then_some(took)
     }
 
     /// What the statements of this lane's application touch is read by this reader.

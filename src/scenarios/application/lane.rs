@@ -52,6 +52,7 @@ pub(super) struct LaneApplication {
 
 impl LaneApplication {
     /// Starts the application on this database, sends the `before` requests, and copies the tables.
+    /// `is_first` says that nothing is known yet of statements of nobody.
     ///
     /// # Errors
     /// What went wrong, in words for the author of the file.
@@ -61,6 +62,7 @@ impl LaneApplication {
         database: &Database,
         settings: TurnSettings,
         known: Arc<Known>,
+        is_first: bool,
     ) -> Result<Self, String> {
         let upstream = database.upstream()?;
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -76,6 +78,7 @@ impl LaneApplication {
         let proxy = proxy.map_err(|error| {
             format!("the proxy cannot listen on {listen}: {error}; `listen` names another address")
         })?;
+        proxy.turns().calls_its_database(&upstream.database);
         let (base_url, start) = match &plan.runs {
             Runs::Already(url) => (url.clone(), None),
             Runs::Started(launch) => {
@@ -115,7 +118,7 @@ impl LaneApplication {
             let taken = taken.map_err(|error| cannot_be_restored(&error))?;
             *lane.copies.lock().await = Some(taken);
         }
-        match lane.settle_in(plan, clients, database).await {
+        match lane.settle_in(plan, clients, database, is_first).await {
             Ok(()) => Ok(lane),
             Err(why) => {
                 let closed = lane.close(database).await;
@@ -126,12 +129,13 @@ impl LaneApplication {
         }
     }
 
-    /// Warms up, and listens for statements of nobody.
+    /// Warms up, and the first one listens for statements of nobody.
     async fn settle_in(
         &self,
         plan: &ApplicationPlan,
         clients: &[Option<Arc<RequestClient>>],
         database: &Database,
+        is_first: bool,
     ) -> Result<(), String> {
         for _ in 0..WARM_UPS {
             self.warm_up(clients).await?;
@@ -141,9 +145,11 @@ impl LaneApplication {
         // What a request of the warm-up sends late is no statement of nobody.
         sleep(2 * self.proxy.turns().settings().settle).await;
         self.restore(plan, database).await?;
-        self.proxy.turns().listen();
-        sleep(LISTENS_FOR).await;
-        self.proxy.turns().hush();
+        if is_first {
+            self.proxy.turns().listen();
+            sleep(LISTENS_FOR).await;
+            self.proxy.turns().hush();
+        }
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! What a file says of its application and of the clients that send it requests, parsed.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,7 +44,13 @@ pub(in crate::scenarios) struct ApplicationPlan {
     /// The path of an answer that says that it is ready. None if any answer does.
     pub(super) ready: Option<String>,
     pub(super) ready_within: Duration,
+    /// The largest number of instances at once.
+    instances: usize,
 }
+
+/// How many instances are at work at once, unless it is said otherwise. One computes while another
+/// waits, and more than a few get in each other's way.
+const INSTANCES: RangeInclusive<usize> = 2..=4;
 
 /// Who runs the application.
 #[derive(Debug)]
@@ -106,6 +114,7 @@ impl ApplicationPlan {
             restore: restoring(source, application.restore.as_ref(), is_started)?,
             runs,
             listen: listen(source, application.listen.as_ref())?,
+            instances: instances(source, application)?,
             ready: application.ready.clone(),
             ready_within: application
                 .ready_within
@@ -119,6 +128,34 @@ impl ApplicationPlan {
     pub(in crate::scenarios) fn runs_already(&self) -> bool {
         matches!(self.runs, Runs::Already(_))
     }
+
+    /// Whether there can be one instance alone.
+    pub(in crate::scenarios) fn has_one_instance(&self) -> bool {
+        self.instances == 1
+    }
+
+    /// The largest number of instances at once.
+    pub(in crate::scenarios) fn instances(&self) -> usize {
+        self.instances
+    }
+}
+
+fn instances(source: SourceFile<'_>, table: &ApplicationTable) -> Result<usize, FileError> {
+    let is_one = table.command.is_none() || table.listen.is_some();
+    let Some(asked) = &table.instances else {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let usual = processors.clamp(*INSTANCES.start(), *INSTANCES.end());
+        return Ok(if is_one { 1 } else { usual });
+    };
+    let message = match asked.get_ref() {
+        0 => "`instances` is at least 1",
+        2.. if is_one => {
+            "several `instances` need a `command` that starts each of them, and a proxy of its own for \
+             each: leave `listen` out"
+        }
+        instances => return Ok((*instances).into()),
+    };
+    Err(source.mistake(asked.span().start, message))
 }
 
 fn launch(

@@ -39,6 +39,7 @@ fn found(schedules: Schedules, counts: &[u64]) -> Finding {
             clients: 2,
             instances: 1,
             limit: None,
+            counterexample_first: false,
         },
         complete: true,
         diverged: 0,
@@ -46,6 +47,8 @@ fn found(schedules: Schedules, counts: &[u64]) -> Finding {
         covered: 0,
         is_bounded: false,
         open_from: None,
+        ended_early: false,
+        at_once: 1,
         took: Duration::ZERO,
         tally: Tally {
             schedules: counts.iter().sum(),
