@@ -93,4 +93,6 @@ pub(super) struct UnderWitness {
     pub(super) came: Instant,
     pub(super) before: SessionState,
     pub(super) generated_key: Option<u64>,
+    /// Whether the session ends with it, and its transaction. No answer says so.
+    pub(super) ends_the_session: bool,
 }

@@ -190,8 +190,9 @@ impl Recording<'_> {
                 cannot(format!("{left_out}, which is not in the file"));
             }
         }
-        let before = parts.before.iter().flat_map(|it| &parts.all[*it]);
-        let made: BTreeSet<&str> = before.filter_map(|it| self.made_table(it)).collect();
+        let clients = parts.before.iter().chain(&parts.chosen);
+        let sent = clients.flat_map(|it| &parts.all[*it]);
+        let made: BTreeSet<&str> = sent.filter_map(|it| self.made_table(it)).collect();
         for line in parts.chosen.iter().flat_map(|it| &parts.all[*it]) {
             let names = line.statement.names(self.flavour);
             let is_made = names.iter().any(|it| made.contains(it));
@@ -287,9 +288,10 @@ impl Recording<'_> {
         }
         let parts = counts
             .into_iter()
-            .map(|(noise, count)| format!("{count} that {}", noise.in_words()));
+            .map(|(noise, count)| format!("{count} {}", noise.in_words()));
         let parts: Vec<_> = parts.collect();
-        (!parts.is_empty()).then(|| format!("Left out are statements: {}.", parts.join(", ")))
+        (!parts.is_empty())
+            .then(|| format!("Left out are statements of drivers: {}.", parts.join(", ")))
     }
 
     fn setup(&self, parts: &Parts<'_>, tables: &[&TableExcerpt]) -> String {
@@ -297,10 +299,12 @@ impl Recording<'_> {
         if !tables.is_empty() && self.flavour.is_innodb() {
             setup.push_str("SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n");
         }
-        for table in tables {
-            for statement in table.make.iter().chain(&table.fill) {
-                let _ = writeln!(setup, "{statement};");
-            }
+        let before = self.tables.map_or(&[][..], |it| &it.before);
+        let before = before.iter().filter(|_| !tables.is_empty());
+        let made = tables.iter().flat_map(|it| it.make.iter().chain(&it.fill));
+        let finish = tables.iter().flat_map(|it| &it.finish);
+        for statement in before.chain(made).chain(finish) {
+            let _ = writeln!(setup, "{statement};");
         }
         if !parts.before.is_empty() {
             setup.push_str("-- What was sent before:\n");

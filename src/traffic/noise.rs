@@ -19,14 +19,14 @@ pub(super) enum Noise {
 }
 
 impl Noise {
-    /// What such statements do, in words.
+    /// What such statements are for, in words.
     pub(super) fn in_words(self) -> &'static str {
         match self {
-            Self::Setting => "set up a session",
-            Self::Question => "ask the server for nothing of a table",
-            Self::Catalogue => "read the server's own tables",
-            Self::NothingOpen => "end a transaction that was not open",
-            Self::Empty => "are empty",
+            Self::Setting => "to set up a session",
+            Self::Question => "to ask what is in no table",
+            Self::Catalogue => "to read the server's own tables",
+            Self::NothingOpen => "to end a transaction that was not open",
+            Self::Empty => "without any words",
         }
     }
 }
@@ -64,7 +64,9 @@ pub(super) fn noise(heard: &Heard, flavour: Flavour) -> Option<Noise> {
         // It commits what is open.
         return (!(is_on && is_open)).then_some(Noise::Setting);
     }
-    if statement.has_user_variables(flavour) || statement.is_several(flavour) {
+    // A statement that is prepared is executed later.
+    let prepares = first.eq_ignore_ascii_case("PREPARE");
+    if prepares || statement.has_user_variables(flavour) || statement.is_several(flavour) {
         return None;
     }
     match statement.kind {

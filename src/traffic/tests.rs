@@ -27,6 +27,7 @@ impl Traffic {
             now: Instant::now(),
             each: Each::Pause(PAUSE),
             tables: Excerpt {
+                before: Vec::new(),
                 tables: ["wallet", "item", "doc"].map(table).to_vec(),
             },
         }
@@ -382,8 +383,8 @@ fn a_transaction_without_autocommit_gets_its_begin_and_commit() {
     traffic.sends(1, "ROLLBACK");
     let expected = "BEGIN;\nUPDATE wallet SET balance = 1 WHERE id = 1;\nCOMMIT;\n";
     assert_eq!(traffic.scripts(), [expected]);
-    let head = "# Left out are statements: 2 that set up a session, 1 that ask the server for \
-                nothing of a table, 1\n# that end a transaction that was not open.";
+    let head = "# Left out are statements of drivers: 2 to set up a session, 1 to ask what is in no \
+                table, 1 to\n# end a transaction that was not open.";
     assert!(
         traffic.written().text.contains(head),
         "{}",

@@ -1,6 +1,8 @@
 //! The tables of a database with their first rows, as SQL that makes them again somewhere else.
 
 mod innodb;
+mod postgres;
+mod reader;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +11,8 @@ use super::{Database, Fault, Flavour};
 /// The tables of a database, as they are at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Excerpt {
+    /// Statements that come first: the types that tables use.
+    pub before: Vec<String>,
     /// The tables and views, in the order of their names.
     pub tables: Vec<TableExcerpt>,
 }
@@ -22,6 +26,8 @@ pub struct TableExcerpt {
     pub make: Vec<String>,
     /// The statement that inserts its rows. None if there are none.
     pub fill: Option<String>,
+    /// Statements that come last, when all tables are there with their rows: foreign keys, counters.
+    pub finish: Vec<String>,
     /// How many rows that inserts.
     pub rows: usize,
     /// Whether it has more rows than these.
@@ -63,7 +69,8 @@ impl Database {
     pub async fn excerpt(&self, most_rows: usize) -> Result<Excerpt, Fault> {
         match self.engine.flavour {
             Flavour::MySql | Flavour::MariaDb => innodb::excerpt(self, most_rows).await,
-            Flavour::Postgres | Flavour::Sqlite => Err(Fault::other(format!(
+            Flavour::Postgres => postgres::excerpt(self, most_rows).await,
+            Flavour::Sqlite => Err(Fault::other(format!(
                 "on {} the tables are not written down",
                 self.engine.flavour
             ))),
@@ -83,6 +90,7 @@ mod tests {
             ..TableExcerpt::default()
         };
         let excerpt = Excerpt {
+            before: Vec::new(),
             tables: vec![
                 table("a", &["b"]),
                 table("b", &["c", "b"]),

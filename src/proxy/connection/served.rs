@@ -215,6 +215,7 @@ impl Served {
             came: Instant::now(),
             before: self.link.state(),
             generated_key: None,
+            ends_the_session: false,
         })
     }
 
@@ -223,6 +224,8 @@ impl Served {
         let (Some(heard), Some(witness)) = (heard, self.turns.witness()) else {
             return;
         };
+        let mut after = self.link.state();
+        after.in_transaction &= !heard.ends_the_session;
         witness.answered(Heard {
             connection: self.link.id,
             sent: heard.sent,
@@ -231,7 +234,7 @@ impl Served {
             came: heard.came,
             answered: Instant::now(),
             before: heard.before,
-            after: self.link.state(),
+            after,
         });
     }
 
@@ -254,7 +257,10 @@ impl Served {
         server: &mut Wire<F>,
     ) -> io::Result<()> {
         let end = self.end_of_the_session("the connection is closed");
-        let heard = self.hear(end.as_ref());
+        let mut heard = self.hear(end.as_ref());
+        if let Some(heard) = &mut heard {
+            heard.ends_the_session = true;
+        }
         let statement = end.as_ref().map(|it| it.statement.clone());
         let turn = match end {
             None => Turn::Passes,
