@@ -21,8 +21,8 @@ pub(super) struct BuildArgs {
     /// Append a summary in Markdown to this file: a table, and each failure to unfold.
     ///
     /// GitHub Actions names one file for each step, and shows it on the page of the run. With what
-    /// is there already it is at most 1 MiB, because GitHub shows nothing of a larger one. Isolation
-    /// test files have no summary.
+    /// is there already it is at most 1 MiB, because GitHub shows nothing of a larger one.
+    /// Isolation test files have no summary.
     #[arg(long, value_name = "FILE", env = "GITHUB_STEP_SUMMARY")]
     summary: Option<PathBuf>,
 

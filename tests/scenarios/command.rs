@@ -1,7 +1,7 @@
 //! `racy explore FILE`, `racy new` and `racy schema` as a person runs them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,10 @@ on_engines!(
         the_schema_is_printed_and_a_file_is_never_overwritten,
         a_folder_stands_for_the_files_in_it,
         what_is_not_serial_is_expected_and_has_its_cell_and_its_field,
-        a_file_runs_in_place_if_it_is_told_so;
+        a_file_runs_in_place_if_it_is_told_so,
+        a_build_gets_a_file_a_summary_and_annotations,
+        a_build_is_told_why_nothing_was_explored,
+        a_file_that_cannot_be_written_is_said_before_anything_runs;
 );
 
 /// Runs the command in this folder.
@@ -264,4 +267,132 @@ async fn a_file_runs_in_place_if_it_is_told_so(_engine: TestEngine) {
         let is_for_files = format!("{option} is for scenario files alone");
         assert!(said.contains(&is_for_files), "{said}");
     }
+}
+
+/// Two clients of which one can overwrite the other. It expects nothing, so that must not be.
+const LOST: &str = "title = 'A counter'\n[database]\nsetup = '''\n\
+                    CREATE TABLE counter (id INTEGER PRIMARY KEY, value INTEGER);\n\
+                    INSERT INTO counter VALUES (1, 0);\n'''\n[[client]]\ncount = 2\nscript = '''\n\
+                    SELECT value FROM counter; \\gset\n\
+                    UPDATE counter SET value = :value + 1;\n\\unset value\n'''\n";
+
+/// Runs the command in this folder, as a step of a build in its parent.
+async fn step(folder: &Path, arguments: &str) -> (Option<i32>, String, String) {
+    let arguments: Vec<_> = arguments.split_whitespace().collect();
+    let mut command = racy(&arguments);
+    command.current_dir(folder).env("TMPDIR", folder);
+    command.env("GITHUB_ACTIONS", "true");
+    command.env("GITHUB_WORKSPACE", folder.parent().unwrap());
+    command.env("GITHUB_STEP_SUMMARY", folder.join("summary.md"));
+    let output = output(command).await;
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+/// A folder in a repository with a file that expects nothing, one that expects what is found, and
+/// one that does not.
+fn folder_of_races(repository: &Path) -> PathBuf {
+    let folder = repository.canonicalize().unwrap().join("races");
+    fs::create_dir(&folder).unwrap();
+    for (name, expect) in [
+        ("lost.toml", ""),
+        ("known.toml", "[expect.else]\nnot_serial = 'some'\n"),
+        ("wrong.toml", "[expect.else]\nnot_serial = 'none'\n"),
+    ] {
+        fs::write(folder.join(name), format!("{LOST}{expect}")).unwrap();
+    }
+    fs::write(folder.join("summary.md"), "What was there.\n\n").unwrap();
+    folder
+}
+
+async fn a_build_gets_a_file_a_summary_and_annotations(_engine: TestEngine) {
+    let repository = open_folder();
+    let folder = folder_of_races(repository.path());
+    let explore = "explore lost.toml known.toml wrong.toml --database-url sqlite:mine.sqlite \
+                   --junit racy.xml --format json";
+    let (status, said, told) = step(&folder, explore).await;
+    assert_eq!(status, Some(1), "{told}");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let expected = json!([{ "expected_at": 7 }, {}, { "expected_at": 14 }]);
+    assert_includes(&report["findings"], &expected);
+    assert!(report["findings"][1].get("expected_at").is_none());
+
+    let annotations: Vec<_> = told.lines().filter(|it| it.starts_with("::")).collect();
+    assert_eq!(annotations.len(), 2, "{told}");
+    let first = "::error file=races/lost.toml,line=7,title=Racy%3A lost.toml on SQLite ";
+    assert!(annotations[0].starts_with(first), "{told}");
+    let second = "::error file=races/wrong.toml,line=14,title=";
+    assert!(annotations[1].starts_with(second), "{told}");
+
+    let junit = fs::read_to_string(folder.join("racy.xml")).unwrap();
+    let head = "tests=\"3\" failures=\"2\" errors=\"0\"";
+    let known = "name=\"known.toml\" file=\"races/known.toml\"";
+    assert!(junit.contains(head) && junit.contains(known), "{junit}");
+
+    let summary = fs::read_to_string(folder.join("summary.md")).unwrap();
+    let begin = "What was there.\n\n### Racy: 2 of 3 not as expected\n";
+    assert!(summary.starts_with(begin), "{summary}");
+    must_run_again(&folder, &summary).await;
+}
+
+/// The first schedule that a summary names, with the command that it names.
+async fn must_run_again(folder: &Path, summary: &str) {
+    let again = summary.split("```sh\n").nth(1).unwrap();
+    let again = again.split("\n```").next().unwrap();
+    let (command, schedule) = again.split_once(" --schedule '").unwrap();
+    let without_schedule = "racy explore lost.toml --database-url sqlite::memory:";
+    assert_eq!(command, without_schedule);
+    let mut again: Vec<_> = command.split(' ').skip(1).collect();
+    again.extend(["--schedule", schedule.trim_end_matches('\'')]);
+    let (status, said, told) = run(folder, &again).await;
+    assert_eq!(status, Some(1), "{told}");
+    assert!(said.contains("counter.value is 1"), "{said}");
+}
+
+async fn a_build_is_told_why_nothing_was_explored(_engine: TestEngine) {
+    let repository = open_folder();
+    let folder = folder_of_races(repository.path());
+    fs::write(folder.join("x.toml"), "titel = 'x'").unwrap();
+    fs::remove_file(folder.join("summary.md")).unwrap();
+    let explore = "explore x.toml lost.toml --format junit --junit racy.xml";
+    let (status, said, told) = step(&folder, explore).await;
+    assert_eq!(status, Some(2), "{told}");
+    let head = "tests=\"1\" failures=\"0\" errors=\"1\"";
+    let message = "file=\"races/x.toml\">\n      <error message=\"x.toml:1:1: `titel` is no key";
+    assert!(said.contains(head) && said.contains(message), "{said}");
+    assert_eq!(fs::read_to_string(folder.join("racy.xml")).unwrap(), said);
+    let annotation = "::error file=races/x.toml,line=1,title=Racy%3A could not be explored::";
+    assert!(told.contains(annotation), "{told}");
+    let summary = fs::read_to_string(folder.join("summary.md")).unwrap();
+    let heading = "### Racy: nothing was explored, 1 could not be explored\n";
+    assert!(summary.starts_with(heading), "{summary}");
+
+    let nowhere = "explore lost.toml --database-url mysql://127.0.0.1:1/x --junit racy.xml";
+    let (status, said, told) = step(&folder, nowhere).await;
+    assert_eq!((status, &*said), (Some(2), ""), "{told}");
+    let junit = fs::read_to_string(folder.join("racy.xml")).unwrap();
+    assert!(junit.contains(head), "{junit}");
+}
+
+async fn a_file_that_cannot_be_written_is_said_before_anything_runs(_engine: TestEngine) {
+    let folder = open_folder();
+    fs::write(folder.path().join("lost.toml"), LOST).unwrap();
+    for option in ["--junit", "--summary"] {
+        let nowhere = ["explore", "lost.toml", option, "no/such/folder/it"];
+        let (status, said, told) = run(folder.path(), &nowhere).await;
+        assert_eq!((status, &*said), (Some(2), ""), "{told}");
+        let words = "no/such/folder/it cannot be written: No such file or directory";
+        assert!(told.contains(option) && told.contains(words), "{told}");
+        assert!(!told.contains("engine:"), "{told}");
+    }
+    let test = "session s\nstep a { SELECT 1; }";
+    fs::write(folder.path().join("x.spec"), test).unwrap();
+    let explore = ["explore", "x.spec", "--junit", "racy.xml"];
+    let (status, _, told) = run(folder.path(), &explore).await;
+    assert_eq!(status, Some(2));
+    let words = "isolation test files have no JUnit XML";
+    assert!(told.contains(words), "{told}");
 }

@@ -73,8 +73,8 @@ impl<'r> Build<'r> {
         missing.filter(move |it| !is_error(it)).map(String::as_str)
     }
 
-    /// The command that runs an example's schedule again: on a private server of the same engine or,
-    /// if the runs were in a database of the user's, there.
+    /// The command that runs an example's schedule again: on a private server of the same engine.
+    /// If the runs were in a database of the user's, it is there.
     pub(super) fn again(&self, finding: &FindingData, example: &ExampleData) -> String {
         let mut command = format!("racy explore {}", quoted(&finding.strategy));
         let database = match finding.engine.flavour {
