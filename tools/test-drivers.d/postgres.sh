@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # PostgreSQL: its drivers and its server. tools/test-drivers reads this.
 
-postgres_drivers="psycopg psycopg_pipeline psycopg2 pg pgx pq psql sqlx"
+postgres_drivers="psycopg psycopg_pipeline psycopg2 pg pgx pq psql sqlx wire"
 
 # The wheels bring their own libpq.
 get_psycopg() {
@@ -39,6 +39,8 @@ get_pq() {
 
 get_psql() { has psql; }
 
+get_wire() { has python3; }
+
 get_sqlx() { quietly "building sqlx" cargo build --locked --quiet --example sqlx_driver; }
 
 # Running them ------------------------------------------------------------------------------------
@@ -50,6 +52,7 @@ run_driver_of_postgres() {
     psycopg*) set -- "$cache/venv/bin/python" "$sources/${name}_driver.py" "$@" ;;
     pg) set -- node "$sources/pg_driver.mjs" "$@" ;;
     pgx | pq) set -- "$cache/bin/${name}_driver" "$@" ;;
+    wire) set -- python3 "$sources/wire_driver.py" "$@" ;;
     psql) set -- "$sources/psql_driver.sh" "$@" ;;
     sqlx) set -- "$examples/sqlx_driver" "$@" ;;
   esac

@@ -23,6 +23,15 @@ BEGIN
   RETURN length(said);
 END $$;
 
+-- Each row is answered with a notice as long as itself.
+CREATE TABLE noisy (t text);
+CREATE FUNCTION echo() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE NOTICE '%', NEW.t;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER noisy BEFORE INSERT ON noisy FOR EACH ROW EXECUTE FUNCTION echo();
+
 -- Returns when another session sleeps in a statement with these words. A driver asks once, so that
 -- it sends the same number of messages in each run.
 CREATE FUNCTION wait_until_sleeps(words text) RETURNS int LANGUAGE plpgsql AS $$
