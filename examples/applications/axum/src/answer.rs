@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// Why a request was not done. A transaction that it leaves by `?` is rolled back.
+/// Why a request was not done. A transaction that it leaves by `?` is rolled back, once its
+/// connection returns to the pool.
 pub enum Failure {
     /// The club's own no.
     Declined(&'static str),

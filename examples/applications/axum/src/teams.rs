@@ -64,6 +64,9 @@ async fn join(
         .fetch_one(&mut *transaction)
         .await?;
     if taken >= team.places {
+        // Without this line the transaction ends as well, but after the answer: with the return of
+        // its connection to the pool.
+        transaction.rollback().await?;
         return Err(Failure::Declined("the team is full"));
     }
     sqlx::query("INSERT INTO team_members (team_id, member_id) VALUES ($1, $2)")
