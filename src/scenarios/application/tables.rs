@@ -1,6 +1,6 @@
 //! The tables of an application: copied once, and brought back before each run.
 
-use crate::engine::{Copies, CopyError, Database};
+use crate::engine::{Copies, CopyError, Database, Flavour};
 
 /// How often tables are tried to be brought back while another connection is in the way.
 const TRIES: u32 = 3;
@@ -42,12 +42,24 @@ pub(super) async fn tidy_up(database: &Database) -> Result<(), String> {
         let (is_complete, copies) = (leftover.is_complete, leftover.into_copies());
         if is_complete {
             let back = copies.bring_back(database, None).await;
-            back.map_err(|error| error.to_string())?;
+            back.map_err(|error| format!("{error}{}", how_to_drop(database.engine().flavour)))?;
         }
         let dropped = copies.drop(database).await;
         dropped.map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// How to get rid of copies that are of no use any more, e.g. because the schema is another one.
+fn how_to_drop(flavour: Flavour) -> &'static str {
+    match flavour {
+        // There the triggers have to be made again as well.
+        Flavour::MySql | Flavour::MariaDb | Flavour::Sqlite => "",
+        Flavour::Postgres => {
+            ". If the rows are to stay as they are now, drop the copies of that run: DROP SCHEMA \
+             racy_copy CASCADE"
+        }
+    }
 }
 
 /// Whether a process of this number runs on this machine.

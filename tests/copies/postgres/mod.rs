@@ -26,6 +26,8 @@ on_engines!(
         a_small_table_does_not_grow_without_a_vacuum,
         rows_of_a_large_table_are_brought_back,
         unlogged_tables_and_odd_names_are_brought_back,
+        a_key_is_compared_by_the_operator_of_its_index,
+        tables_of_an_extension_are_left_alone,
         only_what_the_written_tables_reach_is_looked_at,
         a_write_to_a_partitioned_table_reaches_its_partitions,
         a_clients_prepared_statements_stay_good,
@@ -269,6 +271,32 @@ async fn unlogged_tables_and_odd_names_are_brought_back(engine: TestEngine) {
          CREATE SEQUENCE \"S'x\"; INSERT INTO \"T \"\"1'\" VALUES (1, 'x', 1)";
     let run = "UPDATE \"T \"\"1'\" SET \"C\" = 'y'; SELECT nextval('\"S''x\"')";
     comes_back_after(engine, setup, run).await;
+}
+
+async fn a_key_is_compared_by_the_operator_of_its_index(engine: TestEngine) {
+    // No name of that schema is found without it.
+    let setup = "CREATE SCHEMA types; CREATE EXTENSION citext SCHEMA types; \
+         CREATE TABLE tags (name types.citext PRIMARY KEY, n INT); \
+         INSERT INTO tags SELECT 'Tag' || g, g FROM generate_series(1, 300) g";
+    let run = "UPDATE tags SET name = 'TAG7' WHERE n = 7; UPDATE tags SET n = 0 WHERE n = 8; \
+               DELETE FROM tags WHERE n = 9; INSERT INTO tags VALUES ('tag9', 9)";
+    comes_back_after(engine, setup, run).await;
+}
+
+async fn tables_of_an_extension_are_left_alone(engine: TestEngine) {
+    let setup = format!(
+        "{SHOP}; CREATE TABLE known (id SERIAL PRIMARY KEY); ALTER EXTENSION plpgsql ADD TABLE known"
+    );
+    let place = Place::with(engine, &setup).await;
+    let copies = Copies::take(&place.database).await.unwrap();
+    place
+        .run("INSERT INTO known VALUES (1); DELETE FROM users")
+        .await;
+    copies.bring_back(&place.database, None).await.unwrap();
+    let count = "SELECT CAST(count(*) AS TEXT) FROM known";
+    assert_eq!(place.texts(count).await, ["1"]);
+    let count = "SELECT CAST(count(*) AS TEXT) FROM users";
+    assert_eq!(place.texts(count).await, ["3"]);
 }
 
 fn written(names: &[&str]) -> Option<BTreeSet<String>> {

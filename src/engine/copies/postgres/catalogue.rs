@@ -10,14 +10,13 @@ use crate::engine::copies::reach::Reaches;
 use crate::engine::copies::texts::texts;
 use crate::engine::lane::MARK;
 
-/// The condition that a relation `c` in the schema `n` is the application's own. `$1` is a table of
-/// this program's. What an extension has made is the application's if it may be written.
+/// The condition that a relation `c` in the schema `n` is the application's own, and not an
+/// extension's. `$1` is a table of this program's.
 pub(super) const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' \
      AND n.nspname NOT IN ('information_schema', 'racy_copy', 'racy_beginning') \
      AND n.nspname NOT LIKE 'racy\\_explore\\_%' AND c.relname <> $1 \
-     AND (has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE') OR NOT EXISTS \
-          (SELECT FROM pg_depend e WHERE e.classid = CAST('pg_class' AS regclass) \
-             AND e.objid = c.oid AND e.deptype = 'e'))";
+     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = CAST('pg_class' AS regclass) \
+             AND e.objid = c.oid AND e.deptype = 'e')";
 
 /// What is there, in words for people. A view's rows are named apart from whether it has any.
 pub(super) async fn things(connection: &mut Connection) -> Result<Vec<String>, Fault> {
