@@ -95,7 +95,7 @@ async fn tables_are_made_again_with_their_rows(engine: TestEngine) {
     let copy = open(&copy).await;
     assert_eq!(copy.excerpt(MOST_ROWS).await.unwrap(), excerpt);
     let layout = original.layout().await.unwrap();
-    assert_eq!(copy.layout().await.unwrap(), layout);
+    assert_eq!(copy.layout().await.unwrap().tables, layout.tables);
     let rows = copy.contents(&layout).await.unwrap();
     assert_eq!(rows, original.contents(&layout).await.unwrap());
     assert!(rows.tables.iter().any(|it| it.rows.len() == 2));

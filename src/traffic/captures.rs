@@ -6,6 +6,7 @@ use super::doubt::{Doubt, DoubtKind};
 use super::evidence::{Evidence, Source, Target};
 use super::line::Line;
 use super::numbers::Number;
+use super::origin::Origin;
 
 /// Where the values of a client's statements come from.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,31 +21,6 @@ pub(super) struct Captures {
 pub(super) struct Use {
     pub(super) source: Origin,
     pub(super) change: Option<Number>,
-}
-
-/// What was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
-    /// A column of the one row that a statement has returned.
-    Column {
-        /// The statement.
-        line: usize,
-        /// The column.
-        column: usize,
-    },
-    /// The key that the engine has generated for a statement.
-    Key {
-        /// The statement.
-        line: usize,
-    },
-}
-
-impl Origin {
-    pub(super) fn line(self) -> usize {
-        match self {
-            Self::Column { line, .. } | Self::Key { line } => line,
-        }
-    }
 }
 
 /// Finds what a client had read before. `peers` are other recordings of the same statements, which

@@ -5,9 +5,9 @@
 //! the one comes from the other. Of one recording alone, a value is believed if it is one that is
 //! seldom met by chance, or if it goes back to the column from which it was read.
 
-use super::captures::Origin;
 use super::line::Line;
 use super::numbers::{Number, are_same, is_telling};
+use super::origin::Origin;
 use crate::answer::Datum;
 use crate::engine::StatementValue;
 

@@ -4,8 +4,9 @@
 //! - `recorder`: the witness that keeps it. `listing`: how it is shown meanwhile.
 //! - `noise`: what drivers send for themselves. `clients`: whose a statement is: the statements
 //!   become clients. `line`: the statements of one client as a script needs them.
-//! - `captures`: which values were read before. `evidence`: when that is believed. `numbers`:
-//!   arithmetic with what was read. `branches`: where two recordings of one request part.
+//! - `captures`: which values were read before. `evidence`: when that is believed. `origin`: where
+//!   a value can come from. `numbers`: arithmetic with it.
+//! - `branches`: where two recordings of one request part.
 //! - `script`: the script of one client. `file`: the whole file, with its set-up. `doubt`: where a
 //!   recording cannot be right.
 //!
@@ -21,6 +22,7 @@ mod line;
 mod listing;
 mod noise;
 mod numbers;
+mod origin;
 mod recorder;
 mod script;
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::branches::shortened;
-use super::captures::{Captures, Origin, Use};
+use super::captures::{Captures, Use};
 use super::doubt::{Doubt, DoubtKind};
 use super::line::Line;
+use super::origin::Origin;
 use crate::engine::{
     Flavour, Isolation, StatementKind, StatementPiece, UserStatement, begins_word, continues_name,
 };

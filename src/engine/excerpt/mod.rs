@@ -26,7 +26,8 @@ pub struct TableExcerpt {
     pub make: Vec<String>,
     /// The statement that inserts its rows. None if there are none.
     pub fill: Option<String>,
-    /// Statements that come last, when all tables are there with their rows: foreign keys, counters.
+    /// Statements that come last, when all tables are there with their rows: foreign keys and
+    /// counters.
     pub finish: Vec<String>,
     /// How many rows that inserts.
     pub rows: usize,
