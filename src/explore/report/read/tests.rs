@@ -39,30 +39,21 @@ pub(in super::super) fn report() -> Value {
             "refused": [{"fault": "deadlock", "code": "1213", "schedules": 1}],
             "waited": 1, "took_ms": 5, "verdict": "goes wrong", "promises_safety": false,
             "counterexample": null, "refused_example": example, "replayed": example,
-            "legend": [anomaly], "nothing": "lost", "unexpected": ["no"], "expected_at": 7,
-            "assumptions": ["yes"]
+            "legend": [anomaly], "nothing": "lost", "unexpected": ["no"], "assumptions": ["yes"],
+            "scenario_clients": [
+                {"name": "customer", "isolation": null}, {"name": null, "isolation": "serializable"}
+            ],
+            "setup_sql": "CREATE TABLE t", "inspect_sql": "SELECT 1"
         }],
         "missing": ["MariaDB"],
         "broken": ["other.toml"]
     });
     let finding = report["findings"][0].as_object_mut().unwrap();
     finding.extend(of_a_search());
-    finding.extend(of_a_scenario());
     report
 }
 
-/// What a finding says of its file.
-fn of_a_scenario() -> Map<String, Value> {
-    let finding = json!({
-        "scenario_clients": [
-            {"name": "customer", "isolation": null}, {"name": null, "isolation": "serializable"}
-        ],
-        "setup_sql": "CREATE TABLE t", "inspect_sql": "SELECT 1"
-    });
-    finding.as_object().unwrap().clone()
-}
-
-/// What a finding says of how far its search came, and of its reduction.
+/// What a finding says of how far its search came, of its reduction, and of its file.
 fn of_a_search() -> Map<String, Value> {
     let statement = |client: &str, touches: Value| {
         json!({
@@ -77,7 +68,7 @@ fn of_a_search() -> Map<String, Value> {
     });
     let fields = json!({
         "preemptions": 2, "complete_up_to": 1, "by_preemptions": [2, 1], "covered": 4,
-        "compared_in_part": true, "reduction": reduction
+        "compared_in_part": true, "reduction": reduction, "expected_at": 7
     });
     fields.as_object().unwrap().clone()
 }
