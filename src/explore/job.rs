@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::places::{modes, places};
+use super::places::{Place, modes, places};
 use super::{
-    About, Event, Events, Exploring, Finding, Fixtures, JobError, OwnSearch, Plan, RunError,
+    About, Event, Events, Exploration, Exploring, Fixtures, JobError, OwnSearch, Plan, RunError,
     Schedules, Stop, Subject, Tally, explore,
 };
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
@@ -42,50 +42,6 @@ pub struct Job {
     pub in_place: bool,
     /// Ends the job early.
     pub stop: Arc<Stop>,
-}
-
-/// Where subjects are explored.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// On this database, which must have no other user.
-    On(Database),
-    /// On one engine: that of the URL or, without one, the lab's default. The job writes nothing
-    /// into a database that has other users, but makes one of its own beside it.
-    OneEngine(Option<DatabaseUrl>, Settings),
-    /// Beside this database, which has other users: in a database of the explorer's own on the same
-    /// server, or in files of its own.
-    Beside {
-        /// The database of the other users.
-        database: Database,
-        /// How the explorer's sessions are set, its level included.
-        settings: Settings,
-        /// Whether every mode and level is explored, and not only that of the settings.
-        every_level: bool,
-    },
-    /// On every engine that is found here, in every mode and at every level. If a URL is given,
-    /// only on its engine; if the settings name a level, only at that one.
-    EveryEngine(Option<DatabaseUrl>, Settings),
-}
-
-/// What a job has led to, also if it ended early.
-#[derive(Debug, Default)]
-pub struct Exploration {
-    /// One for each subject, engine, level and number of instances.
-    pub findings: Vec<Finding>,
-    /// The engines that are not here, and the subjects that were left out, and why.
-    pub missing: Vec<String>,
-    /// What was wrong with subjects that a user has brought, so that they were not explored, or not
-    /// to their end.
-    pub broken: Vec<String>,
-    /// Why it ended early. None if it ran to its end or was stopped.
-    pub error: Option<JobError>,
-}
-
-impl Exploration {
-    /// Whether something was found that should not have been.
-    pub fn is_unexpected(&self) -> bool {
-        self.findings.iter().any(|it| !it.unexpected.is_empty())
-    }
 }
 
 /// The largest number of runs at once, unless told otherwise. Enough for them to share the engine's

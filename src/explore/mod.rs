@@ -23,6 +23,7 @@
 mod about;
 mod crew;
 mod event;
+mod exploration;
 mod finding;
 mod gate;
 mod job;
@@ -48,12 +49,13 @@ mod worker;
 
 pub use about::{About, ClientFacts, OwnSearch, ScenarioFacts, SqlText};
 pub use event::{Event, Events, Exploring};
+pub use exploration::Exploration;
 pub use finding::{Example, Finding, Tally, explore};
 pub use gate::Gate;
-pub use job::{Exploration, Job, PARALLEL, Place};
+pub use job::{Job, PARALLEL};
 pub use job_error::JobError;
 pub use look::Looks;
-pub use places::settings;
+pub use places::{Place, settings};
 pub use policy::{
     Ablation, Divergence, Exhaustive, ParkedClient, Policy, Random, Reduction, Replay, Standing,
 };

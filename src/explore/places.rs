@@ -6,6 +6,29 @@ use crate::engine::choice::DatabaseUrl;
 use crate::engine::local::ServerKind;
 use crate::engine::{Database, Journal, Settings};
 
+/// Where subjects are explored.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// On this database, which must have no other user.
+    On(Database),
+    /// On one engine: that of the URL or, without one, the lab's default. The job writes nothing
+    /// into a database that has other users, but makes one of its own beside it.
+    OneEngine(Option<DatabaseUrl>, Settings),
+    /// Beside this database, which has other users: in a database of the explorer's own on the same
+    /// server, or in files of its own.
+    Beside {
+        /// The database of the other users.
+        database: Database,
+        /// How the explorer's sessions are set, its level included.
+        settings: Settings,
+        /// Whether every mode and level is explored, and not only that of the settings.
+        every_level: bool,
+    },
+    /// On every engine that is found here, in every mode and at every level. If a URL is given,
+    /// only on its engine; if the settings name a level, only at that one.
+    EveryEngine(Option<DatabaseUrl>, Settings),
+}
+
 /// What the explorer adds to the settings that were asked for, so that no client waits long for
 /// what can end in one way only.
 pub fn settings(asked: &Settings) -> Settings {

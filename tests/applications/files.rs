@@ -53,6 +53,24 @@ const MISTAKES: &[(&str, &str)] = &[
         "test.toml:5:11: \"reset\" brings nothing back",
     ),
     (
+        "[application]\ncommand = ['true']\ninstances = 0\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:5:13: `instances` is at least 1",
+    ),
+    (
+        "[application]\ncommand = ['true']\nlisten = '127.0.0.1:1'\ninstances = 2\n\
+         [[client]]\nrequest = { path = '/' }",
+        "test.toml:6:13: several `instances` need a `command` that starts each of them",
+    ),
+    (
+        "[application]\ncommand = ['true']\n[explore]\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:5:1: `explore` has either `exhaustive = true` or `preemptions`",
+    ),
+    (
+        "[application]\ncommand = ['true']\n[[client]]\nrequest = { path = '/' }\n\
+         [expect.else]\nsafe = 2",
+        "test.toml:8:8: a number of schedules is one of all, or of all within a bound",
+    ),
+    (
         "[[client]]\nrequest = { path = '/' }",
         "a `request` needs an [application] that answers it",
     ),

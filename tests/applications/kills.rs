@@ -59,6 +59,9 @@ exec "$PROGRAM" serve --listen 127.0.0.1:{app_port} --long-delay 0
 env = { PROGRAM = "RACY", RACY_DATA_DIR = "data", DATABASE_URL = "{db_url}" }
 ready = "/health/ready"
 
+[explore]
+exhaustive = true
+
 [[client]]
 count = 2
 
@@ -140,7 +143,7 @@ impl Exploring {
     }
 }
 
-async fn no_process_is_left_in(folder: &Path) {
+pub async fn no_process_is_left_in(folder: &Path) {
     until("all processes have ended", || async {
         processes_naming(folder).is_empty()
     })

@@ -3,6 +3,7 @@
 mod beginnings;
 mod endpoints;
 mod files;
+mod instances;
 mod kills;
 mod login;
 mod mistakes;
