@@ -110,7 +110,7 @@ impl Finding {
         self.is_whole()
             && !self.is_bounded
             && match self.plan.schedules {
-                Schedules::All { .. } | Schedules::Reduced(_) => true,
+                Schedules::All { .. } | Schedules::Reduced(_) | Schedules::Bounded { .. } => true,
                 Schedules::Sample { .. } | Schedules::One(_) => false,
             }
     }
@@ -123,10 +123,10 @@ impl Finding {
             return None;
         }
         match (&self.plan.schedules, self.open_from) {
-            (Schedules::All { .. }, Some(open)) => open.checked_sub(1),
-            (Schedules::All { preemptions }, None) => {
+            (Schedules::All { .. } | Schedules::Bounded { .. }, Some(open)) => open.checked_sub(1),
+            (schedules @ (Schedules::All { .. } | Schedules::Bounded { .. }), None) => {
                 let most = self.tally.by_preemptions.keys().next_back().copied();
-                preemptions.filter(|_| self.is_bounded).or(most)
+                schedules.bound().filter(|_| self.is_bounded).or(most)
             }
             (Schedules::Reduced(_) | Schedules::Sample { .. } | Schedules::One(_), _) => None,
         }
@@ -165,7 +165,10 @@ impl Finding {
     pub fn replayed(&self) -> Option<(Verdict, &Example)> {
         match self.plan.schedules {
             Schedules::One(_) => self.simplest(|_| true),
-            Schedules::All { .. } | Schedules::Reduced(_) | Schedules::Sample { .. } => None,
+            Schedules::All { .. }
+            | Schedules::Reduced(_)
+            | Schedules::Bounded { .. }
+            | Schedules::Sample { .. } => None,
         }
     }
 }
@@ -263,9 +266,7 @@ pub async fn explore(
     let (left_out, ended) = searched.await;
     let mut plan = plan.clone();
     if let Some(preemptions) = left_out.ended_with {
-        plan.schedules = Schedules::All {
-            preemptions: Some(preemptions),
-        };
+        plan.schedules = plan.schedules.within(preemptions);
     }
     let mut finding = Finding {
         about: subject.about.clone(),

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 
 use super::places::{Place, modes, places};
 use super::{
-    About, Event, Events, Exploration, Exploring, Fixtures, JobError, OwnSearch, Plan, RunError,
+    About, Event, Events, Exploration, Exploring, Fixtures, JobError, OwnSearch, Plan, Reduction, RunError,
     Schedules, Stop, Subject, Tally, explore,
 };
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
@@ -167,9 +167,7 @@ impl Job {
             (Some(instances), _) => vec![instances],
             // It is a schedule of one instance, or of several.
             (None, Schedules::One(_)) => vec![1],
-            (None, Schedules::All { .. } | Schedules::Reduced(_) | Schedules::Sample { .. }) => {
-                subject.about.instances(self.plan.clients)
-            }
+            (None, _) => subject.about.instances(self.plan.clients),
         };
         let clients = subject.about.clients(self.plan.clients);
         let own = subject.about.scenario.as_ref().and_then(|it| it.search);
@@ -179,11 +177,13 @@ impl Job {
             Schedules::All { preemptions: None } | Schedules::Reduced(_)
         );
         let schedules = match own.filter(|_| is_unbound) {
-            Some(OwnSearch::Within(most) | OwnSearch::CounterexampleFirst(most)) => {
-                Schedules::All {
-                    preemptions: Some(most),
-                }
-            }
+            Some(OwnSearch::Within(most)) => Schedules::All {
+                preemptions: Some(most),
+            },
+            Some(OwnSearch::CounterexampleFirst(most)) => Schedules::Bounded {
+                preemptions: most,
+                reduction: Reduction::default(),
+            },
             Some(OwnSearch::All) => Schedules::all_of(clients),
             None if is_unbound && !self.is_reduction_asked && clients != self.plan.clients => {
                 Schedules::all_of(clients)
@@ -394,7 +394,10 @@ impl<'j> JobSession<'j> {
                 done,
             });
         };
-        let most = self.job.parallel(subject, &exploring.engine);
+        let most = match subject.fixtures.is_alone() {
+            true => 1,
+            false => self.job.parallel(subject, &exploring.engine),
+        };
         let used = &lanes.lanes[..most.min(lanes.lanes.len())];
         if self.job.parallel.is_some() {
             // So many were asked for. The others are opened when they are worth it.

@@ -25,6 +25,14 @@ pub enum Schedules {
     },
     /// Of the schedules that must end alike, only one: see [`Exhaustive`].
     Reduced(Reduction),
+    /// Those with few preemptions, without the ones that must end like another one of them: see
+    /// [`Exhaustive`].
+    Bounded {
+        /// The largest number of preemptions.
+        preemptions: usize,
+        /// Which steps are independent.
+        reduction: Reduction,
+    },
     /// A sample, drawn at random.
     Sample {
         /// The same seed draws the same schedules.
@@ -49,13 +57,40 @@ impl Schedules {
 
     /// Whether one run stands for all schedules that must end alike.
     pub fn is_reduced(&self) -> bool {
-        matches!(self, Self::Reduced(_))
+        matches!(self, Self::Reduced(_) | Self::Bounded { .. })
+    }
+
+    /// The largest number of preemptions. None if there is no bound.
+    pub fn bound(&self) -> Option<usize> {
+        match self {
+            Self::All { preemptions } => *preemptions,
+            Self::Bounded { preemptions, .. } => Some(*preemptions),
+            Self::Reduced(_) | Self::Sample { .. } | Self::One(_) => None,
+        }
+    }
+
+    /// The same with this bound, if it can have one.
+    pub(super) fn within(&self, bound: usize) -> Self {
+        match self {
+            Self::All { .. } => Self::All {
+                preemptions: Some(bound),
+            },
+            Self::Bounded { reduction, .. } => Self::Bounded {
+                preemptions: bound,
+                reduction: *reduction,
+            },
+            Self::Reduced(_) | Self::Sample { .. } | Self::One(_) => self.clone(),
+        }
     }
 
     fn policy(&self, clients: usize, alike: bool) -> Box<dyn Policy> {
         match self {
             Self::All { preemptions } => Box::new(Exhaustive::within(*preemptions)),
             Self::Reduced(reduction) => Box::new(Exhaustive::reduced(*reduction, alike)),
+            Self::Bounded {
+                preemptions,
+                reduction,
+            } => Box::new(Exhaustive::bounded(*preemptions, *reduction)),
             Self::Sample { seed, runs } => Box::new(Random::new(*seed, *runs, clients)),
             Self::One(schedule) => Box::new(Replay::new(schedule.clone())),
         }

@@ -92,6 +92,14 @@ impl Fixtures {
         }
     }
 
+    /// Whether one run at a time has to be made, as the rehearsal has shown.
+    pub(super) fn is_alone(&self) -> bool {
+        match self {
+            Self::Rows(_) => false,
+            Self::WholeDatabase(restore) => restore.is_alone(),
+        }
+    }
+
     /// The kind of lanes that the runs need.
     pub(super) fn lane_kind(&self) -> LaneKind {
         match self {
@@ -140,6 +148,11 @@ pub trait Restore: fmt::Debug + Send + Sync {
     /// begins without this lane. None if it does not, or if there was a call.
     fn opening_takes<'a>(&'a self, _database: &'a Database) -> Pending<'a, Option<Duration>> {
         Box::pin(std::future::ready(None))
+    }
+
+    /// Whether runs would meet although each has a database of its own, as the rehearsal has shown.
+    fn is_alone(&self) -> bool {
+        false
     }
 
     /// Called after the last run in this database, before it is dropped.

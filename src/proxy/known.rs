@@ -31,6 +31,8 @@ struct Lessons {
     several: u64,
     /// How often it could not be told whose a statement was.
     unclear: u64,
+    /// A statement that reaches beyond its database. None if none does.
+    beyond: Option<String>,
 }
 
 /// What one client sends.
@@ -129,6 +131,16 @@ impl Known {
             .strangers
             .entry(shape.to_owned())
             .or_default() += 1;
+    }
+
+    /// A statement that reaches beyond its database, so that instances with a database each would
+    /// meet. None if none was seen.
+    pub fn beyond(&self) -> Option<String> {
+        self.lessons().beyond.clone()
+    }
+
+    pub(super) fn note_beyond(&self, shape: &str) {
+        self.lessons().beyond.get_or_insert_with(|| shape.to_owned());
     }
 
     pub(super) fn note_level(&self, level: Isolation) {

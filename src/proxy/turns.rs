@@ -319,6 +319,9 @@ impl Turns {
         }
         let came = Instant::now();
         let shape = self.shape(&arrived.statement);
+        if arrived.statement.reaches_beyond_its_database(self.settings.flavour) {
+            self.known.note_beyond(&shape);
+        }
         if let Some(pause) = self.before_it_is_told(&shape) {
             self.pause_until_answered(pause).await;
         }

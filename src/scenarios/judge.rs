@@ -209,6 +209,12 @@ impl Prepared {
                  between them is not explored"
             ));
         }
+        if let Some(shape) = known.beyond() {
+            seen.push(format!(
+                "one instance is at work at a time, because a statement reaches beyond its database: \
+                 {shape}"
+            ));
+        }
         let late = known.one_at_a_time();
         if late > 0 {
             seen.push(format!(

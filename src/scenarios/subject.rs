@@ -224,6 +224,10 @@ impl Restore for Start {
         Box::pin(async move { self.0.opening_takes(database).await })
     }
 
+    fn is_alone(&self) -> bool {
+        self.0.applications.known().beyond().is_some()
+    }
+
     fn close<'a>(&'a self, database: &'a Database) -> Pending<'a, Result<(), Fault>> {
         Box::pin(async move { self.0.close(database).await })
     }

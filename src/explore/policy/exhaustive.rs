@@ -9,7 +9,7 @@ use super::{
     Divergence, ParkedClient, Policy, Reduction, Standing, described, is_preemption, named,
 };
 use crate::explore::Client;
-use crate::step::Effect;
+use crate::step::{Effect, Step};
 
 /// Every schedule, each once. For every other client that could have moved in a run, a further run
 /// follows.
@@ -29,9 +29,16 @@ use crate::step::Effect;
 ///   the Verification of Concurrent Systems", 1996).
 /// - Schedules that differ only in the names of the clients, if all clients do the same.
 ///
-/// Inside a bound nothing is reduced. The schedule that stands for the others may need more
+/// Inside a bound these are of no use. The schedule that stands for the others may need more
 /// preemptions than one that is left out for it, and may lie beyond the bound. Then neither is run
 /// (Coons, Musuvathi, McKinley, "Bounded Partial-Order Reduction", OOPSLA 2013).
+///
+/// A bounded search of two clients can be reduced in another way: a preemption is put off. Say a
+/// client is preempted before a step, and the other one takes some steps before the client takes
+/// its own. If the step is independent of each of these, the client can take it before them. The
+/// schedule ends alike, and it has as many preemptions or fewer. So it is enough to preempt the
+/// client later. Of a row of such places the last is tried first; the run there shows the steps
+/// that the other client takes meanwhile, and so which of the earlier places are to be tried.
 #[derive(Debug, Clone)]
 pub struct Exhaustive {
     extent: Extent,
@@ -43,6 +50,8 @@ pub struct Exhaustive {
     noticed: Vec<Client>,
     made: Vec<Arc<Decision>>,
     preemptions: usize,
+    /// What was let go: one for each of `made`.
+    taken: Vec<Taken>,
     branches: Vec<Branch>,
     /// Whether the bound has left out a branch.
     leaves_out: bool,
@@ -55,6 +64,11 @@ pub struct Exhaustive {
 enum Extent {
     /// Those with at most this number of preemptions. None if there is no bound.
     Within(Option<usize>),
+    /// The same, with preemptions put off.
+    Bounded {
+        preemptions: usize,
+        reduction: Reduction,
+    },
     /// One of those that must end alike.
     Reduced {
         reduction: Reduction,
@@ -71,7 +85,20 @@ struct Branch {
     /// The clients that are asleep after it.
     asleep: Vec<Client>,
     preemptions: usize,
+    /// Whether its last decision is a preemption.
+    preempts: bool,
+    /// The number of places before that of its last decision at which the client can be preempted
+    /// instead. 0 if preemptions are not put off.
+    earlier: usize,
     share: f64,
+}
+
+/// A step that was let go.
+#[derive(Debug, Clone)]
+struct Taken {
+    step: Step,
+    /// Whether a client waited at that moment.
+    beside_a_wait: bool,
 }
 
 /// The client that was let go, and the parked clients to choose from.
@@ -99,6 +126,14 @@ impl Exhaustive {
         Self::first(Extent::Within(preemptions))
     }
 
+    /// The first run of a search with a bound in which preemptions are put off.
+    pub fn bounded(preemptions: usize, reduction: Reduction) -> Self {
+        Self::first(Extent::Bounded {
+            preemptions,
+            reduction,
+        })
+    }
+
     /// The first run of a reduced search. `alike` says that all clients do the same.
     pub fn reduced(reduction: Reduction, alike: bool) -> Self {
         Self::first(Extent::Reduced { reduction, alike })
@@ -109,6 +144,8 @@ impl Exhaustive {
             decisions: Vec::new(),
             asleep: Vec::new(),
             preemptions: 0,
+            preempts: false,
+            earlier: 0,
             share: 1.0,
         };
         Self::after(all, extent)
@@ -122,6 +159,7 @@ impl Exhaustive {
             begins,
             noticed: Vec::new(),
             made: Vec::new(),
+            taken: Vec::new(),
             preemptions: 0,
             branches: Vec::new(),
             leaves_out: false,
@@ -148,6 +186,9 @@ impl Exhaustive {
     fn branch_out(&mut self, standing: &Standing<'_>) -> Option<Client> {
         match self.extent {
             Extent::Within(bound) => self.branch_out_within(bound, standing),
+            Extent::Bounded { preemptions, .. } => {
+                self.branch_out_within(Some(preemptions), standing)
+            }
             Extent::Reduced { reduction, alike } => {
                 let is_local = |it: &&ParkedClient<'_>| it.step.effect == Effect::Local;
                 match standing.parked.iter().find(is_local) {
@@ -214,10 +255,13 @@ impl Exhaustive {
     fn branch(&self, client: Client, standing: &Standing<'_>) -> Branch {
         let mut decisions = self.made.clone();
         decisions.push(Arc::new(Decision::between(standing, client)));
+        let preempts = self.preempts(client, standing);
         Branch {
             decisions,
             asleep: Vec::new(),
-            preemptions: self.preemptions + usize::from(self.preempts(client, standing)),
+            preemptions: self.preemptions + usize::from(preempts),
+            preempts,
+            earlier: 0,
             share: self.share,
         }
     }
@@ -246,20 +290,69 @@ impl Exhaustive {
         !self.asleep.contains(&client) && (self.noticed.contains(&client) || is_next())
     }
 
-    /// The share of this run, and then those of its branches.
-    fn shares(&self) -> Vec<f64> {
+    /// The runs that follow from this one.
+    fn next(&self) -> Vec<Branch> {
         match self.extent {
-            Extent::Within(bound) => {
-                let branches = self.branches.iter();
-                let rests = branches.map(|it| self.rest_after(it, bound).schedules_ln());
-                divided(
-                    self.share,
-                    &[0.0].into_iter().chain(rests).collect::<Vec<_>>(),
-                )
+            Extent::Within(_) | Extent::Reduced { .. } => self.branches.clone(),
+            Extent::Bounded { reduction, .. } => {
+                let mut next = last_of_each_row(&self.branches);
+                next.extend(self.preempted_earlier(reduction));
+                next
             }
+        }
+    }
+
+    /// The next place before that of this run's last preemption at which it makes a difference to
+    /// preempt the client. None if there is none.
+    fn preempted_earlier(&self, reduction: Reduction) -> Option<Branch> {
+        if self.begins.earlier == 0 {
+            return None;
+        }
+        let place = self.begins.decisions.len() - 1;
+        let (preempted, other) = (self.made[place - 1].chosen, self.made[place].chosen);
+        let meanwhile = self.made[place..].iter();
+        let length = meanwhile.take_while(|it| it.chosen != preempted).count();
+        let end = place + length;
+        // How the step after them was let go tells whether a client waited by then.
+        let waits = |it: &Taken| it.beside_a_wait;
+        let somebody_waits = self.taken.get(place..=end).is_none_or(|it| it.iter().any(waits));
+        let makes_a_difference = |at: &usize| {
+            let earlier = &self.taken[*at];
+            let meets = |it: &Taken| !reduction.between(&earlier.step, &it.step).is_independent();
+            somebody_waits || waits(earlier) || self.taken[place..end].iter().any(meets)
+        };
+        let first = place - self.begins.earlier;
+        let at = (first..place).rev().find(makes_a_difference)?;
+        let mut decisions = self.made[..at].to_vec();
+        decisions.push(Arc::new(Decision {
+            parked: self.made[at].parked.clone(),
+            chosen: other,
+        }));
+        Some(Branch {
+            decisions,
+            earlier: at - first,
+            ..self.begins.clone()
+        })
+    }
+
+    /// The share of this run, and then those of the runs that follow from it.
+    fn shares(&self, next: &[Branch]) -> Vec<f64> {
+        let by_number = |bound| {
+            let rests = next.iter().map(|it| {
+                let places = (it.earlier as f64 + 1.0).ln();
+                places + self.rest_after(it, bound).schedules_ln()
+            });
+            divided(
+                self.share,
+                &[0.0].into_iter().chain(rests).collect::<Vec<_>>(),
+            )
+        };
+        match self.extent {
+            Extent::Within(bound) => by_number(bound),
+            Extent::Bounded { preemptions, .. } => by_number(Some(preemptions)),
             // Each choice has divided the share evenly: it is not known how much is left out.
             Extent::Reduced { .. } => {
-                let branches = self.branches.iter().map(|it| it.share);
+                let branches = next.iter().map(|it| it.share);
                 [self.share].into_iter().chain(branches).collect()
             }
         }
@@ -282,6 +375,40 @@ impl Exhaustive {
     }
 }
 
+/// Of the branches in which a client is preempted at one of several places in a row, and the same
+/// other one goes on, only the last. Each is one step after the one before.
+fn last_of_each_row(branches: &[Branch]) -> Vec<Branch> {
+    let mut rows: Vec<Branch> = Vec::new();
+    for branch in branches {
+        match rows.last_mut() {
+            Some(last) if branch.follows(last) => {
+                let earlier = last.earlier + 1;
+                *last = Branch {
+                    earlier,
+                    ..branch.clone()
+                };
+            }
+            _ => rows.push(branch.clone()),
+        }
+    }
+    rows
+}
+
+impl Branch {
+    /// Whether the client that is preempted at the end of the other one has gone on for one step,
+    /// and is preempted here for the same client.
+    fn follows(&self, other: &Self) -> bool {
+        let movers = |it: &Self| match &it.decisions[..] {
+            [.., mover, last] => Some((mover.chosen, last.chosen)),
+            _ => None,
+        };
+        self.decisions.len() == other.decisions.len() + 1
+            && self.preemptions == other.preemptions
+            && (self.preempts && other.preempts)
+            && movers(self) == movers(other)
+    }
+}
+
 impl Policy for Exhaustive {
     fn choose(&mut self, standing: &Standing<'_>) -> Result<Option<Client>, Divergence> {
         let decision = match self.begins.decisions.get(self.made.len()) {
@@ -296,6 +423,10 @@ impl Policy for Exhaustive {
         };
         let chosen = decision.chosen;
         let step = standing.parked(chosen).map(|it| it.step);
+        self.taken.extend(step.map(|step| Taken {
+            step: step.clone(),
+            beside_a_wait: standing.has_waiting_client,
+        }));
         let is_noticed = step.is_some_and(|it| it.effect != Effect::Local);
         if is_noticed && !self.noticed.contains(&chosen) {
             self.noticed.push(chosen);
@@ -306,8 +437,9 @@ impl Policy for Exhaustive {
     }
 
     fn branches(self: Box<Self>) -> Vec<Box<dyn Policy>> {
-        let (extent, shares) = (self.extent, self.shares());
-        let branches = self.branches.into_iter().zip(shares.into_iter().skip(1));
+        let (extent, next) = (self.extent, self.next());
+        let shares = self.shares(&next);
+        let branches = next.into_iter().zip(shares.into_iter().skip(1));
         let run = |(branch, share)| {
             let branch = Branch { share, ..branch };
             Box::new(Self::after(branch, extent)) as Box<dyn Policy>
@@ -324,7 +456,8 @@ impl Policy for Exhaustive {
     }
 
     fn share(&self) -> f64 {
-        self.shares().first().copied().unwrap_or_default()
+        let shares = self.shares(&self.next());
+        shares.first().copied().unwrap_or_default()
     }
 
     fn again(&self) -> Box<dyn Policy> {

@@ -104,6 +104,13 @@ pub struct FindingData {
     pub waited: u64,
     /// The time it took, in milliseconds, without the opening of the engine.
     pub took_ms: u64,
+    /// The largest number of runs at once: of an application, its instances. Absent where it is not
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<usize>,
+    /// Whether the search ended with `preemptions` because a schedule with as many goes wrong.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended_early: bool,
     /// The verdict in words.
     pub verdict: String,
     /// Whether the subject's card promises that no schedule has an anomaly.

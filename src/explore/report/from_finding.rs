@@ -49,7 +49,9 @@ impl FindingData {
     pub fn of(finding: &Finding) -> Self {
         let (tally, about) = (&finding.tally, finding.about.clone());
         let (policy, seed) = match finding.plan.schedules {
-            Schedules::All { .. } | Schedules::Reduced(_) => ("exhaustive", None),
+            Schedules::All { .. } | Schedules::Reduced(_) | Schedules::Bounded { .. } => {
+                ("exhaustive", None)
+            }
             Schedules::Sample { seed, .. } => ("random", Some(seed)),
             Schedules::One(_) => ("replay", None),
         };
@@ -64,10 +66,7 @@ impl FindingData {
             seed,
             exhaustive: is_exhaustive,
             reduced: finding.plan.schedules.is_reduced(),
-            preemptions: match finding.plan.schedules {
-                Schedules::All { preemptions } => preemptions,
-                Schedules::Reduced(_) | Schedules::Sample { .. } | Schedules::One(_) => None,
-            },
+            preemptions: finding.plan.schedules.bound(),
             complete_up_to: finding.complete_up_to().filter(|_| !is_exhaustive),
             by_preemptions: by_preemptions(finding),
             covered: finding.covered,
@@ -79,6 +78,8 @@ impl FindingData {
             refused: refused(tally),
             waited: tally.waited,
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
+            at_once: Some(finding.at_once),
+            ended_early: finding.ended_early,
             verdict: words::verdict(finding),
             promises_safety: finding.promises_safety,
             counterexample: finding.simplest(Verdict::is_anomaly).map(example),
@@ -107,7 +108,10 @@ impl FindingData {
 /// The number of schedules with each number of preemptions, if it tells how far the search came.
 fn by_preemptions(finding: &Finding) -> Vec<u64> {
     let is_told =
-        matches!(finding.plan.schedules, Schedules::All { .. }) && !finding.is_exhaustive();
+        matches!(
+        finding.plan.schedules,
+        Schedules::All { .. } | Schedules::Bounded { .. }
+    ) && !finding.is_exhaustive();
     let counts = &finding.tally.by_preemptions;
     let most = counts.keys().next_back().filter(|_| is_told);
     let count = |it: usize| counts.get(&it).copied().unwrap_or_default();

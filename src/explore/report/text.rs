@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::answer::ClientData;
 use super::{FindingData, Report, sql, timeline};
 use crate::step::Action;
 
@@ -26,6 +27,9 @@ fn write_text(text: &mut String, finding: &FindingData) {
     let _ = writeln!(text, "{strategy}{instances} on {}", finding.engine);
     let _ = writeln!(text, "{}\n", finding.verdict);
     text.push_str(&counts_in_lines(finding));
+    if let Some(pace) = pace(finding) {
+        let _ = writeln!(text, "{pace}");
+    }
     if finding.schedules > 0 || finding.covered > 0 {
         text.push('\n');
     }
@@ -104,6 +108,22 @@ fn write_markdown(text: &mut String, finding: &FindingData) {
     if let Some(reduction) = &finding.reduction {
         text.push_str(&reduction.markdown());
     }
+}
+
+/// How fast the runs of an application were. None for other subjects, and if nothing was run.
+fn pace(finding: &FindingData) -> Option<String> {
+    let sends = |it: &ClientData| it.request.is_some();
+    let is_told = finding.scenario_clients.iter().any(sends) && finding.took_ms > 0;
+    let instances = finding.at_once.filter(|_| is_told && finding.schedules > 0)?;
+    let seconds = finding.took_ms as f64 / 1000.0;
+    let rate = finding.schedules as f64 / seconds;
+    let instances = match instances {
+        1 => "1 instance".to_owned(),
+        several => format!("{several} instances"),
+    };
+    Some(format!(
+        "{rate:>8.1}  runs a second, for {seconds:.0} s, with {instances} of the application"
+    ))
 }
 
 /// Each verdict and the number of schedules with it, the worst first.

@@ -38,7 +38,10 @@ fn of_what_was_counted(finding: &Finding) -> String {
     };
     match &finding.plan.schedules {
         Schedules::Sample { .. } => format!("{lost} {ran}{refused}; {}", confidence(finding)),
-        Schedules::All { .. } | Schedules::Reduced(_) | Schedules::One(_) => {
+        Schedules::All { .. }
+        | Schedules::Reduced(_)
+        | Schedules::Bounded { .. }
+        | Schedules::One(_) => {
             let all = if finding.is_whole() { "all " } else { "" };
             let ended = if finding.complete {
                 ""
@@ -98,15 +101,9 @@ fn as_far_as_it_came(finding: &Finding) -> String {
 
 /// The bound, to be put behind the number of schedules. Empty if it has left nothing out.
 fn bound_in_words(finding: &Finding) -> String {
-    match finding.plan.schedules {
-        Schedules::All {
-            preemptions: Some(bound),
-        } if finding.is_bounded => format!(" {}", at_most(bound)),
-        Schedules::All { .. }
-        | Schedules::Reduced(_)
-        | Schedules::Sample { .. }
-        | Schedules::One(_) => String::new(),
-    }
+    let bound = finding.plan.schedules.bound();
+    let bound = bound.filter(|_| finding.is_bounded);
+    bound.map_or_else(String::new, |it| format!(" {}", at_most(it)))
 }
 
 fn at_most(preemptions: usize) -> String {
@@ -130,11 +127,18 @@ fn anomalies(finding: &Finding) -> String {
     }
 }
 
+/// What is said of a reduced search.
+const ONE_FOR_ALL: &str = " (one for all that must end alike)";
+
 /// The number of schedules, and which kind.
 fn ran(finding: &Finding) -> String {
     let runs = of_clients(finding);
     match &finding.plan.schedules {
-        Schedules::Reduced(_) => format!("{runs} (one for all that must end alike)"),
+        Schedules::Reduced(_) => format!("{runs}{ONE_FOR_ALL}"),
+        Schedules::Bounded { .. } if finding.is_whole() => {
+            format!("{runs}{}{ONE_FOR_ALL}", bound_in_words(finding))
+        }
+        Schedules::Bounded { .. } => format!("{}{ONE_FOR_ALL}", as_far_as_it_came(finding)),
         Schedules::All { .. } if finding.is_whole() => runs + &bound_in_words(finding),
         Schedules::All { .. } => as_far_as_it_came(finding),
         Schedules::Sample { seed, .. } => format!("{runs} drawn at random (seed {seed})"),
