@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 
 use super::places::{Place, modes, places};
 use super::{
-    About, Event, Events, Exploration, Exploring, Fixtures, JobError, OwnSearch, Plan, Reduction, RunError,
-    Schedules, Stop, Subject, Tally, explore,
+    About, Event, Events, Exploration, Exploring, Fixtures, JobError, OwnSearch, Plan, Reduction,
+    RunError, Schedules, Stop, Subject, Tally, explore,
 };
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
 use crate::engine::local;

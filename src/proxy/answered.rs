@@ -97,8 +97,9 @@ impl StepTurn {
             Some(())
         });
         turns.known.note_level(link.level());
-        if turns.last_has_news(client, run) {
-            // The answer to the request may come first: then this was sent after it.
+        if turns.known.learns() {
+            // The answer to the request may come first: then this was sent after it. And what the
+            // client sends meanwhile, it sends together with this.
             sleep(LEARNING).await;
         }
         tokio::select! {

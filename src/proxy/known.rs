@@ -140,7 +140,9 @@ impl Known {
     }
 
     pub(super) fn note_beyond(&self, shape: &str) {
-        self.lessons().beyond.get_or_insert_with(|| shape.to_owned());
+        self.lessons()
+            .beyond
+            .get_or_insert_with(|| shape.to_owned());
     }
 
     pub(super) fn note_level(&self, level: Isolation) {

@@ -231,15 +231,6 @@ impl Turns {
         }
     }
 
-    /// Whether there is something to learn from the last statement of this client's.
-    pub(super) fn last_has_news(&self, client: Client, run: u64) -> bool {
-        let has_news = self.of_seat(client, run, |seats| {
-            let (last, before) = seats.seats.get(&client)?.sent.split_last()?;
-            Some(self.known.news(client, before, last) != News::None)
-        });
-        self.known.learns() && has_news.unwrap_or(true)
-    }
-
     /// Waits this long, or until the request was answered for which the application works.
     async fn pause_until_answered(&self, pause: Duration) {
         let is_answered = || {
@@ -319,7 +310,10 @@ impl Turns {
         }
         let came = Instant::now();
         let shape = self.shape(&arrived.statement);
-        if arrived.statement.reaches_beyond_its_database(self.settings.flavour) {
+        if arrived
+            .statement
+            .reaches_beyond_its_database(self.settings.flavour)
+        {
             self.known.note_beyond(&shape);
         }
         if let Some(pause) = self.before_it_is_told(&shape) {

@@ -17,6 +17,7 @@ use serde_json::json;
 use sqlx::MySqlConnection;
 use tokio::sync::oneshot;
 
+use super::checkout::check_out;
 use super::login;
 use super::shop::{Answer, Caller, Failure, Shop, done};
 
@@ -28,6 +29,8 @@ pub fn router(shop: Arc<Shop>) -> Router {
         .route("/balance", get(balance))
         .route("/text", get(|| async { "no JSON" }))
         .route("/autocommit", post(autocommit))
+        .route("/checkout/lost", post(checkout_lost))
+        .route("/checkout/holds", post(checkout_holds))
         .route("/transaction", post(transaction))
         .route("/for-update", post(for_update))
         .route("/guarded", post(guarded))
@@ -61,6 +64,16 @@ async fn autocommit(State(shop): Shared, caller: Caller) -> Answer {
     let balance = caller.read(&shop.pool, READ, &[]).await?;
     caller.write(&shop.pool, LOG, &[10]).await?;
     caller.write(&shop.pool, WRITE, &[balance + 10]).await?;
+    done()
+}
+
+async fn checkout_lost(State(shop): Shared, caller: Caller) -> Answer {
+    check_out(&shop.pool, caller.number(), true).await?;
+    done()
+}
+
+async fn checkout_holds(State(shop): Shared, caller: Caller) -> Answer {
+    check_out(&shop.pool, caller.number(), false).await?;
     done()
 }
 

@@ -1,6 +1,7 @@
 //! Applications: what the proxy sees of them, what is found, and what is said where it goes wrong.
 
 mod beginnings;
+mod checkout;
 mod endpoints;
 mod files;
 mod instances;
@@ -10,6 +11,7 @@ mod mistakes;
 mod own;
 mod races;
 mod shop;
+mod sizes;
 mod stage;
 mod strangers;
 mod waits;

@@ -114,6 +114,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 impl Caller {
+    /// Its client's number, from 1.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
     fn signed(self, sql: &str) -> AssertSqlSafe<String> {
         AssertSqlSafe(format!("/* client {} */ {sql}", self.0))
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use racy::engine::{Database, LaneKind, Settings};
 use racy::explore::{
     self, Client, Exhaustive, Exploration, Finding, Fixture, Fixtures, Job, Policy, Run, RunError,
-    Subject, run_schedule,
+    Schedules, Subject, run_schedule,
 };
 use racy::scenarios::{Options, Scenario};
 use racy::verdict::Verdict;
@@ -112,12 +112,16 @@ impl Stage {
 
     /// What it finds in several files, one after the other.
     pub async fn explore_all(&self, texts: &[&str]) -> Exploration {
+        self.job(texts, ALL).run(&|_| ()).await
+    }
+
+    /// The exploration of these schedules of several files.
+    pub fn job(&self, texts: &[&str], schedules: Schedules) -> Job {
         let subjects = texts.iter().map(|it| subject(it)).collect();
-        let job = Job {
+        Job {
             in_place: true,
-            ..job(&self.database, subjects, plan(ALL, 2))
-        };
-        job.run(&|_| ()).await
+            ..job(&self.database, subjects, plan(schedules, 2))
+        }
     }
 
     /// The only finding of a scenario that came to its end.

@@ -315,7 +315,10 @@ impl Exhaustive {
         let end = place + length;
         // How the step after them was let go tells whether a client waited by then.
         let waits = |it: &Taken| it.beside_a_wait;
-        let somebody_waits = self.taken.get(place..=end).is_none_or(|it| it.iter().any(waits));
+        let somebody_waits = self
+            .taken
+            .get(place..=end)
+            .is_none_or(|it| it.iter().any(waits));
         let makes_a_difference = |at: &usize| {
             let earlier = &self.taken[*at];
             let meets = |it: &Taken| !reduction.between(&earlier.step, &it.step).is_independent();

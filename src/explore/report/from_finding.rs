@@ -107,8 +107,7 @@ impl FindingData {
 
 /// The number of schedules with each number of preemptions, if it tells how far the search came.
 fn by_preemptions(finding: &Finding) -> Vec<u64> {
-    let is_told =
-        matches!(
+    let is_told = matches!(
         finding.plan.schedules,
         Schedules::All { .. } | Schedules::Bounded { .. }
     ) && !finding.is_exhaustive();

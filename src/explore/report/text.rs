@@ -114,7 +114,9 @@ fn write_markdown(text: &mut String, finding: &FindingData) {
 fn pace(finding: &FindingData) -> Option<String> {
     let sends = |it: &ClientData| it.request.is_some();
     let is_told = finding.scenario_clients.iter().any(sends) && finding.took_ms > 0;
-    let instances = finding.at_once.filter(|_| is_told && finding.schedules > 0)?;
+    let instances = finding
+        .at_once
+        .filter(|_| is_told && finding.schedules > 0)?;
     let seconds = finding.took_ms as f64 / 1000.0;
     let rate = finding.schedules as f64 / seconds;
     let instances = match instances {

@@ -66,6 +66,40 @@ fn a_reduced_search_finds_every_end() {
     assert!(5 * run < all, "{run} of {all}");
 }
 
+/// Each end that a schedule within the bound has is that of one that puts its preemptions off.
+#[test]
+fn a_bounded_search_that_puts_preemptions_off_finds_every_end() {
+    let mut rng = Rng::with_seed(16);
+    let (mut all, mut run) = (0, 0);
+    for _ in 0..300 {
+        let programs = drawn_programs(&mut rng);
+        for bound in 0..=3 {
+            let whole = explored(Exhaustive::within(Some(bound)), &programs, false);
+            let reduced = explored(Exhaustive::bounded(bound, SOUND), &programs, false);
+            assert_eq!(ends(&reduced), ends(&whole), "{bound} in {programs:?}");
+            all += whole.ended.len();
+            run += reduced.ended.len();
+        }
+    }
+    assert!(3 * run < 2 * all, "{run} of {all}");
+}
+
+#[test]
+fn a_bounded_search_that_puts_preemptions_off_needs_its_parts() {
+    let misses = |part: Ablation| {
+        let mut rng = Rng::with_seed(16);
+        (0..300).any(|_| {
+            let programs = drawn_programs(&mut rng);
+            let whole = explored(Exhaustive::within(Some(1)), &programs, false);
+            let reduced = explored(Exhaustive::bounded(1, without(part)), &programs, false);
+            ends(&reduced) != ends(&whole)
+        })
+    };
+    for rule in [Rule::Named, Rule::LockingRead, Rule::TransactionEnd] {
+        assert!(misses(Ablation::Rule(rule)), "{rule:?}");
+    }
+}
+
 /// Up to the clients' names.
 #[test]
 fn a_reduced_search_of_clients_that_are_alike_finds_every_end() {
