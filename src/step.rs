@@ -39,9 +39,9 @@ pub enum Action {
     Think,
     /// Time passes between a lost attempt and the next one.
     Pause,
-    /// A request is sent to an application.
+    /// A request is sent to an application, or a program is started.
     Request,
-    /// The application has answered it.
+    /// The application has answered it, or the program has ended.
     Answer,
     /// The client waits for something outside the database.
     Outside,

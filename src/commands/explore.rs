@@ -132,15 +132,16 @@ pub(super) struct Args {
     #[arg(long, requires = "database_url")]
     in_place: bool,
 
-    /// Scenarios with an application: how many milliseconds a request may show no sign [default:
-    /// 500].
+    /// Scenarios with an application or a command: how many milliseconds a request or a command may
+    /// show no sign [default: 500].
     ///
     /// Then it counts as waiting for something outside the database, such as a lock in the
     /// application, and others move. Nothing else that is explored depends on time.
     #[arg(long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u32).range(20..=60_000))]
     settle: Option<u32>,
 
-    /// Scenarios with an application: show no value that it sends to its database or gets.
+    /// Scenarios with an application or a command: show no value that it sends to its database or
+    /// gets, and nothing that it prints.
     #[arg(long)]
     hide_values: bool,
 

@@ -84,8 +84,10 @@ pub struct ClientFacts {
     pub name: Option<String>,
     /// The isolation level of its transactions. None if it is the session's.
     pub level: Option<Isolation>,
-    /// The request that it sends to an application, in a few words. None if it runs a script.
+    /// The request that it sends to an application, in a few words. None if it sends none.
     pub request: Option<String>,
+    /// The program that it is, with its arguments. None if it is none.
+    pub command: Option<String>,
 }
 
 /// SQL for a person.
@@ -142,7 +144,9 @@ impl About {
     /// Whether its clients choose the level of their transactions themselves.
     pub fn chooses_its_level(&self) -> bool {
         let clients = self.scenario.iter().flat_map(|it| &it.clients);
-        clients.into_iter().any(|it| it.request.is_some())
+        clients
+            .into_iter()
+            .any(|it| it.request.is_some() || it.command.is_some())
     }
 
     /// Why it makes no sense on this engine. None if it does.

@@ -97,7 +97,7 @@ impl StepTurn {
             Some(())
         });
         turns.known.note_level(link.level());
-        if turns.known.learns() {
+        if turns.known.learns() && !link.is_of_one_client() {
             // The answer to the request may come first: then this was sent after it. And what the
             // client sends meanwhile, it sends together with this.
             sleep(LEARNING).await;

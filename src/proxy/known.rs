@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::engine::Isolation;
 use crate::explore::Client;
@@ -21,6 +22,8 @@ struct Lessons {
     /// Those of them that came while no request was under way.
     heard: BTreeSet<String>,
     clients: BTreeMap<Client, Shapes>,
+    /// How long each client that is a program has taken until its first sign: the most.
+    starts: BTreeMap<Client, Duration>,
     /// Whether a client has sent a statement while another one of its own was under way.
     overlaps: bool,
     /// The levels of the clients' transactions.
@@ -190,6 +193,18 @@ impl Known {
                 shapes.tail.insert(shape.to_owned(), 1);
             }
         }
+    }
+
+    /// A client that is a program has shown its first sign this long after its start.
+    pub(super) fn learn_start(&self, client: Client, took: Duration) {
+        let mut lessons = self.lessons();
+        let most = lessons.starts.entry(client).or_default();
+        *most = took.max(*most);
+    }
+
+    /// The longest that this client has taken until its first sign. None if it was not run yet.
+    pub(super) fn longest_start(&self, client: Client) -> Option<Duration> {
+        self.lessons().starts.get(&client).copied()
     }
 
     pub(super) fn learn_overlap(&self) {

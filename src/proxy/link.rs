@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::seats::Owner;
+use super::seats::{OwnClient, Owner};
 use super::witness::SessionState;
 use crate::answer::Answer;
 use crate::engine::{
@@ -33,12 +33,20 @@ pub(super) struct Link {
     has_changed: bool,
     /// What was touched in a run, and in which.
     tracker: Option<(u64, Tracker)>,
+    /// The client whose connection it is. None if several may use it.
+    own: Option<OwnClient>,
 }
 
 impl Link {
-    pub(super) fn new(id: ConnectionId, flavour: Flavour, level: Isolation) -> Self {
+    pub(super) fn new(
+        id: ConnectionId,
+        flavour: Flavour,
+        level: Isolation,
+        own: Option<OwnClient>,
+    ) -> Self {
         Self {
             id,
+            own,
             in_transaction: Some(false),
             autocommit: true,
             level,
@@ -71,8 +79,17 @@ impl Link {
         self.may_be_in_transaction() || self.holds_locks
     }
 
-    /// Whose the open transaction is. None if none is open, or if it began before this run.
+    /// Whether it is the connection of one client alone.
+    pub(super) fn is_of_one_client(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Whose the connection is in this run, or its open transaction. None if that is not certain:
+    /// if no transaction is open, or if it began before this run.
     pub(super) fn owner(&self, run: u64) -> Option<Owner> {
+        if let Some(own) = self.own {
+            return (own.run == run).then_some(Owner::Client(own.client));
+        }
         let owner = self.transaction_of.filter(|(it, _)| *it == run);
         owner
             .filter(|_| self.may_be_in_transaction())
@@ -186,7 +203,7 @@ impl Link {
 
     /// The session begins anew on this connection.
     pub(super) fn begins_anew(&mut self) {
-        *self = Self::new(self.id, self.flavour, self.default_level);
+        *self = Self::new(self.id, self.flavour, self.default_level, self.own);
     }
 
     /// Follows what the server says of the session. An error does not say whether the transaction

@@ -32,8 +32,8 @@ mod wire;
 mod witness;
 
 pub use known::Known;
-pub use listener::Proxy;
-pub use run::{ClientUnderWay, RequestOrder, RunTurns};
-pub use seats::Seen;
+pub use listener::{ClientListener, Proxy};
+pub use run::{BeginOrder, ClientUnderWay, RunTurns};
+pub use seats::{Participant, Seen};
 pub use turns::{TurnSettings, Turns};
 pub use witness::{Gap, Heard, Sent, SessionState, Witness};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::seats::{Phase, Seats, Seen};
+use super::seats::{OwnClient, Participant, Phase, Seats, Seen};
 use super::signs::QUIET_ENOUGH;
 use super::turns::Turns;
 use crate::explore::{Client, ClientResult, Gate};
@@ -12,13 +12,13 @@ use crate::explore::{Client, ClientResult, Gate};
 pub struct RunTurns {
     turns: Arc<Turns>,
     run: u64,
-    order: RequestOrder,
+    order: BeginOrder,
 }
 
-/// When a client may send its request.
+/// When a client may begin: send its request, or start its program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RequestOrder {
-    /// When those before it are at rest: all requests are under way at once.
+pub enum BeginOrder {
+    /// When those before it are at rest: all are under way at once.
     AtOnce,
     /// When those before it in this list have come to their end.
     OneAfterTheOther(Vec<Client>),
@@ -55,7 +55,7 @@ impl Drop for ClientUnderWay<'_> {
 
 impl RunTurns {
     /// Begins a run of these clients.
-    pub fn of(turns: &Arc<Turns>, clients: &[Client], order: RequestOrder) -> Self {
+    pub fn of(turns: &Arc<Turns>, clients: &[Participant], order: BeginOrder) -> Self {
         let mut state = turns.state();
         state.runs += 1;
         let run = state.runs;
@@ -82,17 +82,17 @@ impl RunTurns {
         self.turns.unseen()
     }
 
-    /// Waits until this client may send its request.
+    /// Waits until this client may begin.
     pub async fn begin(&self, client: Client, gate: Arc<Gate>) {
         match &self.order {
-            RequestOrder::AtOnce => {
+            BeginOrder::AtOnce => {
                 self.until(client, |seats| {
                     let mut before = seats.seats.iter().take_while(|(it, _)| **it != client);
                     before.all(|(_, seat)| seat.is_at_rest())
                 })
                 .await;
             }
-            RequestOrder::OneAfterTheOther(order) => {
+            BeginOrder::OneAfterTheOther(order) => {
                 let is_due = |seats: &Seats| {
                     let mut before = order.iter().take_while(|it| **it != client);
                     before.all(|it| seats.has_ended(*it))
@@ -109,7 +109,11 @@ impl RunTurns {
             }
         }
         self.turns.of_seat(client, self.run, |seats| {
-            seats.seats.get_mut(&client)?.gate = Some(gate);
+            let seat = seats.seats.get_mut(&client)?;
+            seat.gate = Some(gate);
+            if seat.has_own_connections {
+                self.turns.starts(client, seat);
+            }
             Some(())
         });
         self.turns.goes_on(client, self.run);
@@ -146,6 +150,32 @@ impl RunTurns {
         }
     }
 
+    /// The client's program has ended, and its connections with it: nothing more comes of it. Says
+    /// what its statements have shown.
+    pub fn has_ended(&self, client: Client) -> Seen {
+        self.turns.has_started(self.own(client));
+        let seen = self.turns.of_seat(client, self.run, |seats| {
+            seats.seats.get(&client).map(|it| it.seen.clone())
+        });
+        seen.unwrap_or_default()
+    }
+
+    /// Whether one of this client's statements is held or at the engine.
+    pub fn is_at_a_step(&self, client: Client) -> bool {
+        let at_a_step = self.turns.of_seat(client, self.run, |seats| {
+            let seat = seats.seats.get(&client)?;
+            Some(seat.phase == Phase::AtAStep || seat.besides > 0)
+        });
+        at_a_step.unwrap_or(false)
+    }
+
+    pub(super) fn own(&self, client: Client) -> OwnClient {
+        OwnClient {
+            run: self.run,
+            client,
+        }
+    }
+
     /// None if something more may come of it.
     fn seen_of_one_that_is_done(&self, client: Client) -> Option<Seen> {
         let state = self.turns.state();
@@ -167,6 +197,11 @@ impl RunTurns {
         turns.of_seat(client, self.run, |seats| {
             if seats.turn == Some(client) {
                 seats.turn = None;
+            }
+            let mut others = seats.seats.values_mut();
+            if let Some(late) = others.find(|it| it.comes_late) {
+                late.comes_late = false;
+                turns.known.note_one_at_a_time();
             }
             let seat = seats.seats.get_mut(&client)?;
             seat.phase = Phase::Ended;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -23,9 +23,31 @@ pub(super) struct Seats {
     pub(super) over: CancellationToken,
 }
 
+/// A client that takes part in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Participant {
+    /// Which one it is.
+    pub client: Client,
+    /// Whether its statements come on connections that no other client uses. If not, it is told by
+    /// whose turn it is.
+    pub has_own_connections: bool,
+}
+
+/// A client whose connections are its own, in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OwnClient {
+    pub(super) run: u64,
+    pub(super) client: Client,
+}
+
 /// One client.
 #[derive(Debug)]
 pub(super) struct Seat {
+    pub(super) has_own_connections: bool,
+    /// When it began. None if it has not, or if it has shown a sign since.
+    pub(super) starts_since: Option<Instant>,
+    /// How long it may show no sign at its start before it counts as waiting outside the database.
+    pub(super) starts_within: Duration,
     /// None until it begins.
     pub(super) gate: Option<Arc<Gate>>,
     pub(super) phase: Phase,
@@ -35,6 +57,9 @@ pub(super) struct Seat {
     pub(super) besides: usize,
     /// Held by the one of its statements that is a step.
     pub(super) queue: Arc<Mutex<()>>,
+    /// Whether it has waited outside the database until its first statement, and no other client
+    /// has sent one since.
+    pub(super) comes_late: bool,
     /// The shapes of its statements in this run.
     pub(super) sent: Vec<String>,
     /// Those of them that came after its request was answered.
@@ -88,13 +113,17 @@ pub(super) enum Owner {
 }
 
 impl Seat {
-    pub(super) fn new() -> Self {
+    fn of(participant: Participant) -> Self {
         Self {
+            has_own_connections: participant.has_own_connections,
+            starts_since: None,
+            starts_within: Duration::ZERO,
             gate: None,
             phase: Phase::Before,
             signs: 0,
             besides: 0,
             queue: Arc::default(),
+            comes_late: false,
             sent: Vec::new(),
             tail: Vec::new(),
             last_answer: None,
@@ -111,16 +140,18 @@ impl Seat {
 }
 
 impl Seats {
-    pub(super) fn new(number: u64, clients: &[Client]) -> Self {
+    pub(super) fn new(number: u64, participants: &[Participant]) -> Self {
+        let seats = participants.iter().map(|it| (it.client, Seat::of(*it)));
         Self {
             number,
-            seats: clients.iter().map(|it| (*it, Seat::new())).collect(),
+            seats: seats.collect(),
             turn: None,
             over: CancellationToken::new(),
         }
     }
 
-    /// To whom a statement belongs that is in no transaction of a client's.
+    /// To whom a statement belongs that is in no transaction of a client's and came on a connection
+    /// of no certain one. It is never that of a client whose connections are its own.
     ///
     /// At any moment the application works for at most one client. What comes then is that
     /// client's, unless its shape is known to be another's. A client that waits outside the
@@ -129,12 +160,13 @@ impl Seats {
     /// request is under way at a time.
     pub(super) fn owner(&self, known: &Known, shape: &str) -> Owner {
         let expects = |client: &Client| known.expects(*client, shape);
-        if known.is_of_a_stranger(shape) && !self.turn.is_some_and(|mover| expects(&mover)) {
+        let mover = self.turn.filter(|it| self.shares_connections(*it));
+        if known.is_of_a_stranger(shape) && !mover.is_some_and(|mover| expects(&mover)) {
             return Owner::Nobody;
         }
         let mut outside = self.in_phase(&[Phase::Outside, Phase::MayMove]);
         let first_outside = outside.clone().next();
-        let Some(mover) = self.turn else {
+        let Some(mover) = mover else {
             // In a run that teaches, one request is under way at a time.
             let alone = self.only_one_under_way().filter(|_| known.learns());
             let one = outside.find(expects).or(first_outside).or(alone);
@@ -168,11 +200,20 @@ impl Seats {
             Phase::AtAStep => known.overlaps() && expects(client),
             _ => false,
         };
+        let is_late = |(client, seat): (&Client, &Seat)| {
+            self.shares_connections(*client) && is_late((client, seat))
+        };
         if !known.learns() && !expects(&mover) && self.seats.iter().any(is_late) {
             Owner::Unclear
         } else {
             Owner::Client(mover)
         }
+    }
+
+    /// Whether this client's statements come on connections that others use as well.
+    fn shares_connections(&self, client: Client) -> bool {
+        let seat = self.seats.get(&client);
+        seat.is_some_and(|it| !it.has_own_connections)
     }
 
     /// Whether this client has its answer, and is not known to send such a statement after it.
@@ -187,9 +228,11 @@ impl Seats {
         seat.is_none_or(|it| it.phase == Phase::Ended)
     }
 
-    /// The client whose request is under way. None if there are several, or none.
+    /// The client whose request is under way, among those that share connections. None if there are
+    /// several, or none.
     pub(super) fn only_one_under_way(&self) -> Option<Client> {
         let seats = self.seats.iter();
+        let seats = seats.filter(|(_, it)| !it.has_own_connections);
         let mut under_way = seats.filter(|(_, it)| it.gate.is_some() && it.phase != Phase::Ended);
         let (first, _) = under_way.next()?;
         under_way.next().is_none().then_some(*first)
@@ -225,10 +268,11 @@ impl Seats {
         outside.next().is_some()
     }
 
+    /// The clients in one of these phases that share connections.
     fn in_phase(&self, wanted: &'static [Phase]) -> impl Iterator<Item = Client> + Clone {
         let seats = self.seats.iter();
         seats
-            .filter(|(_, it)| wanted.contains(&it.phase))
+            .filter(|(_, it)| !it.has_own_connections && wanted.contains(&it.phase))
             .map(|(client, _)| *client)
     }
 }
@@ -260,12 +304,37 @@ mod tests {
 
     /// Two clients in these phases, and the one whose turn it is.
     fn seats(phases: [Phase; 2], turn: Option<usize>) -> Seats {
-        let mut seats = Seats::new(1, &[client(0), client(1)]);
+        let mut seats = Seats::new(1, &[0, 1].map(|index| sharing(client(index))));
         for (index, phase) in phases.into_iter().enumerate() {
             seats.seats.get_mut(&client(index)).unwrap().phase = phase;
         }
         seats.turn = turn.map(client);
         seats
+    }
+
+    fn sharing(client: Client) -> Participant {
+        Participant {
+            client,
+            has_own_connections: false,
+        }
+    }
+
+    #[test]
+    fn a_statement_is_never_that_of_a_client_with_connections_of_its_own() {
+        let known = known();
+        for phase in [
+            Phase::Computes,
+            Phase::AtAStep,
+            Phase::Outside,
+            Phase::Ended,
+        ] {
+            let mut both = seats([phase, Phase::AtAStep], Some(0));
+            both.seats.get_mut(&client(0)).unwrap().has_own_connections = true;
+            assert_eq!(both.owner(&known, MINE), Owner::Nobody, "{phase:?}");
+            assert_eq!(both.owner(&known, YOURS), Owner::Unclear, "{phase:?}");
+            both.seats.get_mut(&client(1)).unwrap().phase = Phase::Outside;
+            assert_eq!(both.owner(&known, MINE), Owner::Client(client(1)));
+        }
     }
 
     #[test]

@@ -2,17 +2,49 @@
 //! else.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::seats::{Phase, Seat, Seats};
+use super::seats::{OwnClient, Phase, Seat, Seats};
 use super::turns::Turns;
 use crate::explore::Client;
 
 /// How often in a row a client shows no sign until nothing more is awaited of it after its answer.
 pub(super) const QUIET_ENOUGH: u32 = 2;
 
+/// How long a program may take until its first sign if it was not run before.
+const FIRST_START: Duration = Duration::from_secs(10);
+
+/// How many times as long as in the warm-up runs a program may take until its first sign: the
+/// machine may have more to do by then.
+const TIMES_A_START: u32 = 4;
+
 impl Turns {
+    /// A client that is a program is about to be started.
+    pub(super) fn starts(&self, client: Client, seat: &mut Seat) {
+        let settle = self.settings().settle;
+        let longest = self.known.longest_start(client);
+        seat.starts_within =
+            longest.map_or(FIRST_START, |it| (TIMES_A_START * it).min(FIRST_START)) + settle;
+        seat.starts_since = Some(Instant::now());
+    }
+
+    /// A client that is a program has connected, or has ended: it has started.
+    pub(super) fn has_started(self: &Arc<Self>, own: OwnClient) {
+        self.of_seat(own.client, own.run, |seats| {
+            let seat = seats.seats.get_mut(&own.client)?;
+            let since = seat.starts_since.take()?;
+            if self.known.learns() {
+                self.known.learn_start(own.client, since.elapsed());
+            }
+            if seat.phase == Phase::Computes {
+                self.wait_for_a_sign(own.client, own.run, seat);
+            }
+            Some(())
+        });
+    }
+
     /// Others may have got what they wait for, because this client goes on.
     pub(super) fn let_others_try(self: &Arc<Self>, seats: &mut Seats, client: Client) {
         let run = seats.number;
@@ -32,8 +64,15 @@ impl Turns {
         seat.signs += 1;
         let signs = seat.signs;
         let turns = Arc::clone(self);
+        // One that was taken to wait before its first sign had its time to start.
+        let is_starting = seat.starts_since.is_some() && seat.phase == Phase::Computes;
+        let within = if is_starting {
+            seat.starts_within
+        } else {
+            self.settings().settle
+        };
         tokio::spawn(async move {
-            sleep(turns.settings().settle).await;
+            sleep(within).await;
             turns.no_sign_of(client, run, signs);
         });
     }

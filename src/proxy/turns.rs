@@ -211,7 +211,10 @@ impl Turns {
 
     /// How long a statement that has arrived is held before it is told whose it is. None if it is
     /// told at once.
-    fn before_it_is_told(&self, shape: &str) -> Option<Duration> {
+    fn before_it_is_told(&self, link: &Link, shape: &str) -> Option<Duration> {
+        if link.is_of_one_client() {
+            return None;
+        }
         let state = self.state();
         let seats = state.seats.as_ref()?;
         if !self.known.learns() {
@@ -316,7 +319,7 @@ impl Turns {
         {
             self.known.note_beyond(&shape);
         }
-        if let Some(pause) = self.before_it_is_told(&shape) {
+        if let Some(pause) = self.before_it_is_told(link, &shape) {
             self.pause_until_answered(pause).await;
         }
         let Some(under_way) = self.claim(link, &arrived.statement, &shape, came) else {
@@ -360,6 +363,9 @@ impl Turns {
         let run = seats.number;
         // An application may have given a connection back with its transaction open.
         let of_transaction = link.owner(run).filter(|it| seats.may_still_send(*it));
+        if link.is_of_one_client() && of_transaction.is_none() {
+            return None;
+        }
         let owner = of_transaction.unwrap_or_else(|| seats.owner(known, shape));
         let client = match owner {
             Owner::Client(client) => client,
@@ -381,10 +387,19 @@ impl Turns {
         }
         link.belongs_to(run, owner);
         let ended_before = seats.seats.values().any(|it| it.phase == Phase::Ended);
+        for seat in seats.seats.values_mut() {
+            seat.comes_late = false;
+        }
         let seat = seats.seats.get_mut(&client)?;
         let gate = seat.gate.clone()?;
-        if seat.sent.is_empty() && seat.phase == Phase::MayMove && ended_before {
-            known.note_one_at_a_time();
+        let is_program = link.is_of_one_client();
+        let has_waited = seat.phase == Phase::MayMove || is_program && seat.phase == Phase::Outside;
+        if seat.sent.is_empty() && has_waited {
+            if ended_before {
+                known.note_one_at_a_time();
+            }
+            // A program lets go of what it holds before it is seen to have ended.
+            seat.comes_late = !ended_before && is_program;
         }
         seat.sent.push(shape.to_owned());
         if seat.is_answered {

@@ -78,7 +78,7 @@ impl ScriptClients {
         }
         let instructions = match &script.does {
             Does::Script(scripts) => scripts.on(flavour),
-            Does::Request(_) => None,
+            Does::Request(_) | Does::Command(_) => None,
         };
         let instructions = instructions
             .ok_or_else(|| Fault::other(format!("the scenario makes no sense on {flavour}")))?;

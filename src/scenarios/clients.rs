@@ -1,16 +1,16 @@
-//! The clients of one run: those that run scripts, and those that send requests.
+//! The clients of one run: those that run scripts, and those whose statements pass a proxy.
 
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::application::RequestRun;
+use super::application::ProxiedRun;
 use super::client::ScriptClients;
 use super::prepared::Prepared;
 use super::scenario::Does;
 use crate::engine::{Database, Fault};
 use crate::explore::{Client, ClientResult, Clients, Fixture, Gate, Pending};
-use crate::proxy::RequestOrder;
+use crate::proxy::{BeginOrder, Participant};
 
 /// The clients of one run.
 #[derive(Debug)]
@@ -19,10 +19,10 @@ pub(super) struct ScenarioClients {
     scripts: ScriptClients,
     /// Those that take part. The others end at once.
     present: Vec<Client>,
-    /// Whether a request is sent when those before it have come to their end.
+    /// Whether a client begins when those before it have come to their end.
     one_after_the_other: bool,
-    /// Begun by the first client that sends a request.
-    requests: OnceCell<Option<RequestRun>>,
+    /// Begun by the first client that is no script.
+    proxied: OnceCell<Option<ProxiedRun>>,
 }
 
 impl ScenarioClients {
@@ -45,27 +45,36 @@ impl ScenarioClients {
             },
             present,
             one_after_the_other: true,
-            requests: OnceCell::new(),
+            proxied: OnceCell::new(),
         }
     }
 
-    /// The requests of this run. None if the application was not started.
-    async fn requests(&self, database: &Database) -> Option<&RequestRun> {
+    /// The run of those that are no scripts. None if the application was not started.
+    async fn proxied(&self, database: &Database) -> Result<&ProxiedRun, Fault> {
         let begin = || async {
-            let sends = |client: &&Client| {
-                let client = &self.prepared.scenario.clients[client.index()];
-                matches!(client.does, Does::Request(_))
-            };
-            let clients: Vec<_> = self.present.iter().filter(sends).copied().collect();
+            let participants = self.present.iter().filter_map(|client| {
+                let has_own_connections = match self.prepared.scenario.clients[client.index()].does
+                {
+                    Does::Script(_) => return None,
+                    Does::Request(_) => false,
+                    Does::Command(_) => true,
+                };
+                Some(Participant {
+                    client: *client,
+                    has_own_connections,
+                })
+            });
+            let participants: Vec<_> = participants.collect();
             let applications = &self.prepared.applications;
             let order = if self.one_after_the_other {
-                RequestOrder::OneAfterTheOther(clients.clone())
+                BeginOrder::OneAfterTheOther(participants.iter().map(|it| it.client).collect())
             } else {
-                RequestOrder::AtOnce
+                BeginOrder::AtOnce
             };
-            applications.begin_run(database, &clients, order).await
+            applications.begin_run(database, &participants, order).await
         };
-        self.requests.get_or_init(begin).await.as_ref()
+        let run = self.proxied.get_or_init(begin).await.as_ref();
+        run.ok_or_else(|| Fault::other("the application was not started"))
     }
 }
 
@@ -83,9 +92,15 @@ impl Clients for ScenarioClients {
         match &self.prepared.scenario.clients[client.index()].does {
             Does::Script(_) => self.scripts.start(client, gate, database, fixture),
             Does::Request(plan) => Box::pin(async move {
-                match self.requests(database).await {
-                    Some(run) => run.race(client, gate, plan).await,
-                    None => gate.broke_off(Fault::other("the application was not started")),
+                match self.proxied(database).await {
+                    Ok(run) => run.race(client, gate, plan).await,
+                    Err(fault) => gate.broke_off(fault),
+                }
+            }),
+            Does::Command(plan) => Box::pin(async move {
+                match self.proxied(database).await {
+                    Ok(run) => run.run_command(client, gate, plan).await,
+                    Err(fault) => gate.broke_off(fault),
                 }
             }),
         }

@@ -8,7 +8,7 @@ use toml::Spanned;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::application::{AnswerTable, ApplicationTable, ProbeTable, RequestTable};
+use super::application::{AnswerTable, ApplicationTable, CommandTable, ProbeTable, RequestTable};
 use super::by_engine::{EngineName, TextSchema, TextTable, Texts};
 use super::place::{FileError, SourceFile};
 
@@ -26,7 +26,7 @@ pub(super) struct ScenarioFile {
     /// The database that each run begins with.
     #[schema(value_type = Option<DatabaseTable>)]
     pub(super) database: Option<DatabaseTable>,
-    /// The application that `request` clients are sent to.
+    /// The application that requests are sent to, and what commands share.
     #[schema(value_type = Option<ApplicationTable>)]
     pub(super) application: Option<Spanned<ApplicationTable>>,
     /// The clients, A first.
@@ -88,13 +88,15 @@ pub(super) struct ClientTable {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub(super) may_be_refused: Vec<Spanned<String>>,
-    /// SQL statements and psql's meta-commands. Either this or `request`.
+    /// SQL statements and psql's meta-commands. Either this, `request` or `command`.
     #[schema(value_type = Option<TextSchema>)]
     pub(super) script: Option<Spanned<Texts>>,
-    /// The request that races, to the application. Either this or `script`.
+    /// The request that races, to the application. Either this, `script` or `command`.
     pub(super) request: Option<RequestTable>,
+    /// The program that races: it is started in each run. Either this, `script` or `request`.
+    pub(super) command: Option<CommandTable>,
     /// Requests that are sent once, before any run: a login, a basket. Their cookies and captures
-    /// are kept for `request`.
+    /// are kept for `request` or `command`.
     #[serde(default)]
     pub(super) before: Vec<RequestTable>,
     /// Which answers to `request` say that it was done. Without it, those of 200 to 399.

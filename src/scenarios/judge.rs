@@ -12,6 +12,30 @@ use crate::explore::{
 };
 use crate::verdict::{Anomaly, Verdict};
 
+/// How reports speak of the clients whose statements pass a proxy.
+struct ProxiedWords {
+    whose: &'static str,
+    their: &'static str,
+    late: &'static str,
+    why_late: &'static str,
+}
+
+const OF_AN_APPLICATION: ProxiedWords = ProxiedWords {
+    whose: "the application's",
+    their: "its",
+    late: "a request came to its first statement only after another one was answered",
+    why_late: "the application serves one request at a time, or a lock of its own is around all that it \
+               does, or it needs longer than --settle before its first statement. More workers or \
+               threads, or a longer --settle, show the difference",
+};
+
+const OF_COMMANDS: ProxiedWords = ProxiedWords {
+    whose: "the commands'",
+    their: "their",
+    late: "a command came to its first statement only after another one had ended",
+    why_late: "a lock outside the database is around all that it does, such as that of a file",
+};
+
 /// Judges by invariants, by the serial orders, or by both.
 #[derive(Debug)]
 pub(super) struct ScenarioJudge {
@@ -172,24 +196,28 @@ impl Prepared {
     /// What there is to say of the application's statements. Empty if there is no application.
     fn what_the_proxy_has_seen(&self) -> Vec<String> {
         const MOST: usize = 5;
-        if self.scenario.application.is_none() {
-            return Vec::new();
-        }
+        let words = match &self.scenario.application {
+            None => return Vec::new(),
+            Some(application) if application.is_there() => &OF_AN_APPLICATION,
+            Some(_) => &OF_COMMANDS,
+        };
         let known = self.applications.known();
         let mut seen = Vec::new();
         let levels = known.levels();
         if !levels.is_empty() {
             let levels: Vec<_> = levels.iter().map(ToString::to_string).collect();
             seen.push(format!(
-                "the application's transactions ran at {}, as its own statements and the server's \
-                 default say",
-                levels.join(" and ")
+                "{} transactions ran at {}, as {} own statements and the server's default say",
+                words.whose,
+                levels.join(" and "),
+                words.their
             ));
         }
         let strangers = known.strangers();
         if !strangers.is_empty() {
-            let words = strangers.iter().take(MOST);
-            let words: Vec<_> = words
+            let listed: Vec<_> = strangers
+                .iter()
+                .take(MOST)
                 .map(|(shape, count)| format!("{shape} ({count}×)"))
                 .collect();
             let more = strangers.len().saturating_sub(MOST);
@@ -198,8 +226,9 @@ impl Prepared {
                 more => format!(", and {more} others"),
             };
             seen.push(format!(
-                "passed without being held, because they belong to no request: {}{more}",
-                words.join(", ")
+                "passed without being held, because they belong to no {}: {}{more}",
+                self.scenario.what_is_proxied(),
+                listed.join(", ")
             ));
         }
         let several = known.several();
@@ -217,12 +246,7 @@ impl Prepared {
         }
         let late = known.one_at_a_time();
         if late > 0 {
-            seen.push(format!(
-                "a request came to its first statement only after another one was answered (seen {late}×): \
-                 the application serves one request at a time, or a lock of its own is around all that it \
-                 does, or it needs longer than --settle before its first statement. More workers or \
-                 threads, or a longer --settle, show the difference"
-            ));
+            seen.push(format!("{} (seen {late}×): {}", words.late, words.why_late));
         }
         let unclear = known.unclear();
         if unclear > 0 {

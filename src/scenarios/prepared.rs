@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::application::{Applications, RequestClient};
+use super::application::{Applications, ProxiedClient};
 use super::file::When;
 use super::scenario::{ClientScript, Does, Options, Scenario};
 use super::script::InstructionKind;
@@ -156,7 +156,7 @@ impl Prepared {
             tidied.map_err(|why| SetupError::from(Fault::other(why)))?;
             place.beginning.make(database).await?;
             let settings = self.turn_settings(database).await?;
-            let clients = self.scenario.request_clients();
+            let clients = self.scenario.proxied_clients();
             let opened = applications.open(plan, &clients, database, settings).await;
             let reader = self.reader(database).await?;
             applications.read_with(database, reader).await;
@@ -197,13 +197,31 @@ fn may_do_anything(statement: &UserStatement, flavour: Flavour) -> bool {
 }
 
 impl Scenario {
-    /// The clients that send requests, each at its place.
-    fn request_clients(&self) -> Vec<Option<Arc<RequestClient>>> {
-        let request = |client: &Arc<ClientScript>| match &client.does {
+    /// The clients that are no scripts, each at its place.
+    fn proxied_clients(&self) -> Vec<Option<ProxiedClient>> {
+        let proxied = |client: &Arc<ClientScript>| match &client.does {
             Does::Script(_) => None,
-            Does::Request(plan) => Some(Arc::clone(plan)),
+            Does::Request(plan) => Some(ProxiedClient::Request(Arc::clone(plan))),
+            Does::Command(plan) => Some(ProxiedClient::Command(Arc::clone(plan))),
         };
-        self.clients.iter().map(request).collect()
+        self.clients.iter().map(proxied).collect()
+    }
+
+    /// Whether a client is a program.
+    pub(super) fn has_commands(&self) -> bool {
+        let mut clients = self.clients.iter();
+        clients.any(|it| matches!(it.does, Does::Command(_)))
+    }
+
+    /// What the clients are whose statements pass a proxy.
+    pub(super) fn what_is_proxied(&self) -> &'static str {
+        let mut clients = self.clients.iter();
+        let has_requests = clients.any(|it| matches!(it.does, Does::Request(_)));
+        match (has_requests, self.has_commands()) {
+            (true, true) => "request or command",
+            (false, true) => "command",
+            _ => "request",
+        }
     }
 
     pub(super) fn has_invariants_for_every_commit(&self) -> bool {
@@ -219,11 +237,19 @@ impl Scenario {
 }
 
 impl ClientScript {
-    /// The request that it sends. None if it runs a script.
+    /// The request that it sends. None if it sends none.
     pub(super) fn request_in_words(&self) -> Option<String> {
         match &self.does {
-            Does::Script(_) => None,
+            Does::Script(_) | Does::Command(_) => None,
             Does::Request(plan) => Some(plan.request_in_words()),
+        }
+    }
+
+    /// The program that it is, with its arguments. None if it is none.
+    pub(super) fn command_in_words(&self) -> Option<String> {
+        match &self.does {
+            Does::Script(_) | Does::Request(_) => None,
+            Does::Command(plan) => Some(plan.as_written()),
         }
     }
 
@@ -231,7 +257,7 @@ impl ClientScript {
     fn statements(&self, flavour: Flavour) -> impl Iterator<Item = UserStatement> {
         let scripts = match &self.does {
             Does::Script(scripts) => scripts.on(flavour),
-            Does::Request(_) => None,
+            Does::Request(_) | Does::Command(_) => None,
         };
         let scripts = scripts.into_iter();
         let instructions = scripts.flat_map(|it| it.instructions());

@@ -8,7 +8,7 @@ use super::anomalies::{FAILED, NOT_SERIAL};
 use super::clients::ScenarioClients;
 use super::file::When;
 use super::prepared::Prepared;
-use super::scenario::{ClientScript, Does};
+use super::scenario::Does;
 use super::serial::{MOST_CLIENTS, permutations};
 use crate::engine::{Database, FaultKind};
 use crate::explore::{
@@ -53,7 +53,8 @@ impl Rehearsal for SerialRuns {
                 permutations(&clients)
             };
             let orders = &orders[..orders.len().min(MOST_ORDERS)];
-            if scenario.application.is_some() {
+            let application = scenario.application.as_ref();
+            if application.is_some_and(|it| it.is_there()) {
                 self.learn_from(orders, database).await?;
             }
             let mut silent = None;
@@ -72,8 +73,8 @@ impl Rehearsal for SerialRuns {
     }
 }
 
-/// Clients whose requests send no statement that another client could notice, each with the words
-/// for it.
+/// Clients whose requests or commands send no statement that another client could notice, each with
+/// the words for it.
 type Silent = BTreeMap<Client, String>;
 
 /// The clients that are silent in this run as well. One that is refused early because another came
@@ -104,61 +105,95 @@ impl SerialRuns {
 
     /// A request that is never acknowledged, or that changes nothing, races for nothing.
     async fn must_race(&self, run: &Run, database: &Database, names: &str) -> Result<(), String> {
-        let clients = self.prepared.scenario.clients.iter();
-        let sends = |client: &Arc<ClientScript>| matches!(client.does, Does::Request(_));
-        let sending: Vec<_> = Client::first(clients.len())
-            .zip(clients)
-            .filter(|(_, client)| sends(client))
-            .map(|(client, _)| client)
-            .collect();
-        let Some(first) = sending.first() else {
+        let sending = self.clients_that(|does| matches!(does, Does::Request(_)));
+        if let Some(first) = sending.first() {
+            let why_nothing_comes = self.prepared.applications.why_nothing_comes(database);
+            if let Some(why) = why_nothing_comes.await {
+                return Err(format!("{why}{}", what_was_answered(run, *first)));
+            }
+        }
+        let proxied = self.clients_that(|does| !matches!(does, Does::Script(_)));
+        let Some(first) = proxied.first() else {
             return Ok(());
         };
-        let why_nothing_comes = self.prepared.applications.why_nothing_comes(database);
-        if let Some(why) = why_nothing_comes.await {
-            return Err(format!("{why}{}", what_was_answered(run, *first)));
-        }
-        let is_served = |it: &&Client| run.results[it.index()].outcome == Outcome::Applied;
-        if !sending.iter().any(|it| is_served(&it)) {
+        let is_served = |it: &Client| run.results[it.index()].outcome == Outcome::Applied;
+        // What a script has done first may have left nothing to do.
+        let mut scripts = self
+            .clients_that(|does| matches!(does, Does::Script(_)))
+            .into_iter();
+        if !proxied.iter().any(is_served) && !scripts.any(|it| is_served(&it)) {
+            let (what, hint) = if sending.is_empty() {
+                (
+                    "command",
+                    "Say in `acknowledged` of [client.command] which exit statuses mean that it was done",
+                )
+            } else {
+                (
+                    "request",
+                    "Is something missing in `before`, such as a login or a CSRF token? Or say in \
+                     `acknowledged` which answers mean that it was done",
+                )
+            };
             return Err(format!(
-                "without any race ({names}) no request is acknowledged{}. Is something missing in \
-                 `before`, such as a login or a CSRF token? Or say in `acknowledged` which answers mean \
-                 that it was done",
+                "without any race ({names}) no {what} is acknowledged{}. {hint}",
                 what_was_answered(run, *first)
             ));
         }
         let is_there = |it: &&ClientResult| it.outcome != Outcome::Refused || it.fault.is_some();
         let mut there = run.results.iter().filter(is_there);
         if there.all(|it| it.changed_nothing && !it.tries_locks) {
+            let hint = if sending.is_empty() {
+                ""
+            } else {
+                ". Is something missing in `before`, such as a login?"
+            };
             return Err(format!(
-                "without any race ({names}) no client changes anything{}. Is something missing in \
-                 `before`, such as a login?",
+                "without any race ({names}) no client changes anything{}{hint}",
                 what_was_answered(run, *first)
             ));
         }
         Ok(())
     }
 
-    /// The clients whose requests have sent nothing in this run.
-    fn silent(&self, run: &Run, names: &str) -> Silent {
-        let clients = self.prepared.scenario.clients.iter();
-        let sends = |client: &Arc<ClientScript>| matches!(client.does, Does::Request(_));
-        let has_a_step = |it: Client| {
+    /// The clients that do such a thing.
+    fn clients_that(&self, do_it: impl Fn(&Does) -> bool) -> Vec<Client> {
+        let clients = &self.prepared.scenario.clients;
+        let all = Client::first(clients.len());
+        all.filter(|it| do_it(&clients[it.index()].does)).collect()
+    }
+
+    /// The clients whose requests or commands have sent nothing in this run.
+    async fn silent(&self, run: &Run, database: &Database, names: &str) -> Silent {
+        let has_a_step = |it: &Client| {
             let mut rows = run.trace.rows.iter();
-            rows.any(|row| row.client == it && row.number().is_some())
+            rows.any(|row| row.client == *it && row.number().is_some())
         };
-        Client::first(clients.len())
-            .zip(clients)
-            .filter(|(client, script)| sends(script) && !has_a_step(*client))
-            .map(|(client, _)| {
+        let mut silent = Silent::new();
+        for (what, clients) in [
+            (
+                "request",
+                self.clients_that(|it| matches!(it, Does::Request(_))),
+            ),
+            (
+                "command",
+                self.clients_that(|it| matches!(it, Does::Command(_))),
+            ),
+        ] {
+            for client in clients.into_iter().filter(|it| !has_a_step(it)) {
+                let applications = &self.prepared.applications;
+                let hint = match what {
+                    "command" => applications.why_a_command_is_silent(database, client).await,
+                    _ => String::new(),
+                };
                 let why = format!(
-                    "without any race ({names}) the request of client {client} sends no statement that \
-                     another client could notice{}",
+                    "without any race ({names}) the {what} of client {client} sends no statement that \
+                     another client could notice{}{hint}",
                     what_was_answered(run, client)
                 );
-                (client, why)
-            })
-            .collect()
+                silent.insert(client, why);
+            }
+        }
+        silent
     }
 
     async fn after_the_set_up(&self, database: &Database) -> Result<(), String> {
@@ -257,7 +292,7 @@ impl SerialRuns {
                 what_failed(&run, |kind, _| kind == FAILED.name)
             )),
             Verdict::Refused(_) | Verdict::Declined | Verdict::Safe => {
-                Ok(self.silent(&run, &names))
+                Ok(self.silent(&run, database, &names).await)
             }
         }
     }
@@ -286,19 +321,27 @@ fn must_be_sql(run: &Run, names: &str) -> Result<(), String> {
     }
 }
 
-/// What a client's request was answered, for a message.
+/// What a client's request was answered, or how its command has ended, for a message.
 fn what_was_answered(run: &Run, client: Client) -> String {
     let rows = run.trace.rows.iter().rev();
     let answer = rows.filter(|row| row.client == client).find_map(|row| {
         let ending = row.ending()?;
         let label = &row.step.label;
-        (row.step.action == Action::Answer).then(|| match ending {
-            Ending::Answered(answer) => {
-                let body = answer.rows.first().and_then(|it| it.first());
-                let body = body.map(|it| format!(": {it}")).unwrap_or_default();
-                format!("; client {client} is {label}{body}")
-            }
-            _ => format!("; client {client} is {label}"),
+        (row.step.action == Action::Answer).then(|| {
+            let body = match ending {
+                Ending::Answered(answer) => {
+                    let body = answer.rows.first().and_then(|it| it.first());
+                    body.map(|it| format!(": {it}")).unwrap_or_default()
+                }
+                Ending::Failed { refusal, .. } => format!(": {refusal}"),
+                _ => String::new(),
+            };
+            let is = if label.starts_with("answered") {
+                " is"
+            } else {
+                ":"
+            };
+            format!("; client {client}{is} {label}{body}")
         })
     });
     answer.unwrap_or_default()

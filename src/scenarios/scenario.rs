@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::application::{ApplicationPlan, ApplicationTable, RequestClient};
+use super::application::{ApplicationPlan, CommandClient, RequestClient};
 use super::by_engine::{ByEngine, EngineName, Texts};
 use super::expectation::Expectations;
 use super::file::{ClientTable, ExploreTable, InvariantTable, RetryTable, ScenarioFile, When};
@@ -30,7 +30,8 @@ pub struct Scenario {
     pub(super) setup: ByEngine<Vec<SetupStatement>>,
     /// The set-up as it is written.
     pub(super) setup_text: ByEngine<String>,
-    /// The application that `request` clients are sent to. None if all clients are scripts.
+    /// The application that requests are sent to, and what commands share. None if all clients are
+    /// scripts, and there is no application.
     pub(super) application: Option<ApplicationPlan>,
     /// One for each client, in their order.
     pub(super) clients: Vec<Arc<ClientScript>>,
@@ -98,6 +99,8 @@ pub(super) enum Does {
     Script(ByEngine<Script>),
     /// It sends a request to the application.
     Request(Arc<RequestClient>),
+    /// It is a program.
+    Command(Arc<CommandClient>),
 }
 
 /// When a client is run again.
@@ -115,6 +118,7 @@ impl ClientScript {
         match &self.does {
             Does::Script(_) => false,
             Does::Request(plan) => plan.is_somebody(),
+            Does::Command(plan) => plan.is_somebody(),
         }
     }
 }
@@ -124,32 +128,40 @@ impl Scenario {
     pub fn parse(name: &str, text: &str) -> Result<Self, FileError> {
         let source = SourceFile { name, text };
         let file = ScenarioFile::read(source)?;
-        let all: &[EngineName] = match &file.application {
-            Some(_) => &WITH_A_PROXY,
-            None => &EngineName::ALL,
+        let mut tables = file.client.iter().map(Spanned::get_ref);
+        let has_commands = tables.any(|it| it.command.is_some());
+        let all: &[EngineName] = if has_commands || file.application.is_some() {
+            &WITH_A_PROXY
+        } else {
+            &EngineName::ALL
         };
-        let engines = file.engines.unwrap_or_else(|| all.into());
+        let engines = file.engines.clone().unwrap_or_else(|| all.into());
         if engines.is_empty() {
             return Err(source.mistake_anywhere("`engines` is empty: name one, or leave it out"));
         }
-        let application = file.application.as_ref();
-        let application = application.map(|it| ApplicationPlan::read(source, it));
+        let mut tables = file.client.iter().map(Spanned::get_ref);
+        let are_commands_alone = has_commands && !tables.any(|it| it.request.is_some());
+        let application = match &file.application {
+            Some(table) => Some(ApplicationPlan::read(source, table, are_commands_alone)?),
+            None if has_commands => Some(ApplicationPlan::of_commands_alone(source)),
+            None => None,
+        };
         let reader = Reader { source, engines };
         let setup = file.database.as_ref().map(|it| &it.setup);
         let mut clients = Vec::new();
         for table in &file.client {
             let count = reader.count(table.get_ref())?;
-            let client = Arc::new(reader.client(table, file.application.is_some())?);
+            let client = Arc::new(reader.client(table, application.as_ref())?);
             clients.extend(std::iter::repeat_n(client, count));
         }
         reader.must_have_clients(&clients)?;
         let first_client = file.client.first().map_or(0, |it| it.span().start);
-        let application = application.transpose()?;
-        reader.must_be_understood(file.application.as_ref())?;
+        reader.must_be_understood(&file)?;
         reader.must_be_asked_at_the_end(&file.invariant, &clients)?;
         let mut probes = file.invariant.iter();
         let probe = probes.find(|it| it.get_ref().probe.is_some());
-        if let Some(probe) = probe.filter(|_| application.is_none()) {
+        let is_there = application.as_ref().is_some_and(ApplicationPlan::is_there);
+        if let Some(probe) = probe.filter(|_| !is_there) {
             let message = "a `probe` needs an [application] that answers it";
             return Err(source.mistake(probe.get_ref().name.span().start, message));
         }
@@ -185,18 +197,20 @@ impl Scenario {
     /// The same, for a place where a file from outside must not start a program.
     ///
     /// # Errors
-    /// If it has an application.
+    /// If it has an application, or a client that is a command.
     pub fn without_an_application(self) -> Result<Self, FileError> {
-        if self.application.is_none() {
-            return Ok(self);
-        }
+        let has = match &self.application {
+            None => return Ok(self),
+            Some(application) if application.is_there() => "it has an [application]",
+            Some(_) => "it has a `command`",
+        };
         Err(FileError {
             file: self.name,
             place: None,
-            message:
-                "it has an [application]: only the command line starts one, with `racy explore \
-                      FILE`. Open shows the report: `racy explore FILE --format json`"
-                    .to_owned(),
+            message: format!(
+                "{has}: only the command line starts one, with `racy explore FILE`. Open shows the \
+                 report: `racy explore FILE --format json`"
+            ),
         })
     }
 
@@ -282,7 +296,8 @@ impl Reader<'_> {
     fn must_have_clients(&self, clients: &[Arc<ClientScript>]) -> Result<(), FileError> {
         let most = Client::MOST;
         if clients.is_empty() {
-            let message = "there is no client: add a [[client]] with a `script`";
+            let message = "there is no client: add a [[client]] with a `script`, a `request` or a \
+                           `command`";
             Err(self.source.mistake_anywhere(message))
         } else if clients.len() > most {
             let message = format!(
@@ -295,20 +310,23 @@ impl Reader<'_> {
         }
     }
 
-    /// The statements of an application are only understood on engines that have a proxy.
-    fn must_be_understood(
-        &self,
-        application: Option<&Spanned<ApplicationTable>>,
-    ) -> Result<(), FileError> {
+    /// The statements of an application and of commands are only understood on engines that have a
+    /// proxy.
+    fn must_be_understood(&self, file: &ScenarioFile) -> Result<(), FileError> {
         let without = self.engines.iter().find(|it| !WITH_A_PROXY.contains(it));
-        match (application, without) {
-            (Some(table), Some(engine)) => {
+        let application = file.application.as_ref();
+        let application = application.map(|it| ("an application", it.span().start));
+        let mut commands = file.client.iter();
+        let command = commands.find(|it| it.get_ref().command.is_some());
+        let command = command.map(|it| ("a command", it.span().start));
+        match (application.or(command), without) {
+            (Some((what, at)), Some(engine)) => {
                 let message = format!(
-                    "an application can be explored on mysql, mariadb and postgres, and not on {}: there \
-                     is no proxy for it. Take it out of `engines`",
+                    "{what} can be explored on mysql, mariadb and postgres, and not on {}: there is no \
+                     proxy for it. Take it out of `engines`",
                     engine.name()
                 );
-                Err(self.source.mistake(table.span().start, message))
+                Err(self.source.mistake(at, message))
             }
             _ => Ok(()),
         }
@@ -320,7 +338,7 @@ impl Reader<'_> {
         invariants: &[Spanned<InvariantTable>],
         clients: &[Arc<ClientScript>],
     ) -> Result<(), FileError> {
-        let sends = |it: &Arc<ClientScript>| matches!(it.does, Does::Request(_));
+        let sends = |it: &Arc<ClientScript>| !matches!(it.does, Does::Script(_));
         let mut each_time = invariants.iter();
         let asked = each_time.find(|it| it.get_ref().when == When::EveryCommit);
         match asked.filter(|_| clients.iter().any(sends)) {
@@ -337,35 +355,52 @@ impl Reader<'_> {
     fn client(
         &self,
         table: &Spanned<ClientTable>,
-        has_an_application: bool,
+        application: Option<&ApplicationPlan>,
     ) -> Result<ClientScript, FileError> {
         let client = table.get_ref();
         let mistake = |message: &str| self.source.mistake(table.span().start, message);
-        let does = match (&client.script, &client.request) {
-            (Some(script), None) => Does::Script(self.scripts(script)?),
-            (None, Some(_)) if !has_an_application => {
+        let is_there = application.is_some_and(ApplicationPlan::is_there);
+        let is_script = client.script.is_some();
+        if !is_script && (client.isolation.is_some() || client.retry.is_some()) {
+            let message = "`isolation` and `retry` are for a `script`: an application decides about \
+                           both itself";
+            return Err(mistake(message));
+        }
+        if client.request.is_none() && client.acknowledged.is_some() {
+            let message = "`acknowledged` is for a `request`; a command has it in [client.command]";
+            return Err(mistake(message));
+        }
+        if !client.before.is_empty() && (is_script || !is_there) {
+            let message = "`before` is for a `request` or a `command` beside an [application]";
+            return Err(mistake(message));
+        }
+        let before = &client.before;
+        let does = match (
+            &client.script,
+            &client.request,
+            &client.command,
+            application,
+        ) {
+            (Some(script), None, None, _) => Does::Script(self.scripts(script)?),
+            (None, Some(_), None, _) if !is_there => {
                 let message = "a `request` needs an [application] that answers it";
                 return Err(mistake(message));
             }
-            (None, Some(_)) if client.isolation.is_some() || client.retry.is_some() => {
-                let message = "`isolation` and `retry` are for a `script`: an application decides \
-                               about both itself";
-                return Err(mistake(message));
-            }
-            (None, Some(request)) => {
-                let (before, acknowledged) = (&client.before, client.acknowledged.as_ref());
+            (None, Some(request), None, _) => {
+                let acknowledged = client.acknowledged.as_ref();
                 let read = RequestClient::read(self.source, before, request, acknowledged);
                 Does::Request(Arc::new(read?))
             }
+            (None, None, Some(command), Some(application)) => {
+                let read = CommandClient::read(self.source, application, before, command);
+                Does::Command(Arc::new(read?))
+            }
             _ => {
-                let message = "a client has either a `script` of SQL or a `request` to the \
-                               application";
+                let message = "a client has either a `script` of SQL, a `request` to the application \
+                               or a `command`";
                 return Err(mistake(message));
             }
         };
-        if client.script.is_some() && !(client.before.is_empty() && client.acknowledged.is_none()) {
-            return Err(mistake("`before` and `acknowledged` are for a `request`"));
-        }
         Ok(ClientScript {
             name: client.name.clone(),
             level: self.level(client.isolation.as_ref())?,

@@ -105,11 +105,13 @@ impl Prepared {
                     name: it.name.clone(),
                     level: it.level,
                     request: it.request_in_words(),
+                    command: it.command_in_words(),
                 })
                 .collect(),
             engines: self.places.iter().map(|it| it.flavour).collect(),
             alone_on: match &scenario.application {
-                Some(it) if it.has_one_instance() => {
+                // Files that commands share would be those of all lanes.
+                Some(it) if it.has_one_instance() || self.scenario.has_commands() => {
                     self.places.iter().map(|it| it.flavour).collect()
                 }
                 // Each instance has a database of its own.
@@ -164,11 +166,17 @@ impl Prepared {
                  services are not seen"
             ),
             format!(
-                "a request that shows no sign for {} ms waits for something outside the database \
-                 (--settle)",
+                "a {} that shows no sign for {} ms waits for something outside the database (--settle)",
+                self.scenario.what_is_proxied(),
                 self.options.settle.as_millis()
             ),
         ];
+        if self.scenario.has_commands() {
+            assumptions.push(
+                "a command is started in each run, and files that it changes are not brought back"
+                    .to_owned(),
+            );
+        }
         if self.scenario.serial {
             assumptions.push(
                 "what the clients do one after the other is right, in every order; tables, outcomes and \
@@ -188,6 +196,7 @@ impl Prepared {
                 }
                 let text = match &self.scenario.application {
                     None => text.clone(),
+                    Some(application) if !application.makes_something() => text.clone(),
                     Some(_) => format!(
                         "{text}\n-- Then what the application makes itself: see `prepare` and `before` in \
                          the file."

@@ -168,6 +168,90 @@ fn a_mistake_in_a_request_has_its_place() {
     }
 }
 
+/// What is wrong with a client that is a command, and what is said of it.
+const COMMANDS: &[(&str, &str)] = &[
+    (
+        "[[client]]\ncommand = { run = [] }",
+        "test.toml:4:19: a command has a program, and perhaps arguments",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job', '{db_password}'] }",
+        "test.toml:4:19: {db_password} has no value here; there are {db_host}, {db_port}, {db_name}, \
+         {db_user}, {n}. A password belongs in `env`",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'], env = { PORT = '{app_port}' } }",
+        "{app_port} has no value here; there are {db_host}",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'], acknowledged = 256 }",
+        "test.toml:4:43: an exit status is from 0 to 255",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'], ends_within = 61 }",
+        "test.toml:4:42: `ends_within` is from 1 to 60 seconds",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'], capture = { id = 'header:Location' } }",
+        "an output has neither headers nor cookies: regex:… with one group, or json:/pointer",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'] }\nretry = { on = ['deadlock'], times = 2 }",
+        "test.toml:3:1: `isolation` and `retry` are for a `script`",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'] }\nacknowledged = { status = '200' }",
+        "test.toml:3:1: `acknowledged` is for a `request`; a command has it in [client.command]",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'] }\nbefore = [{ path = '/' }]",
+        "test.toml:3:1: `before` is for a `request` or a `command` beside an [application]",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'] }\nscript = 'SELECT 1;'",
+        "test.toml:3:1: a client has either a `script` of SQL, a `request` to the application or a \
+         `command`",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'] }\n[[invariant]]\nname = 'i'\n\
+         probe = { path = '/b', equals = 1 }",
+        "a `probe` needs an [application] that answers it",
+    ),
+    (
+        "[[client]]\ncommand = { run = ['job'] }\n[[invariant]]\nname = 'i'\nsql = 'SELECT 1'\n\
+         when = 'every-commit'",
+        "`when = \"every-commit\"` is for scripts alone",
+    ),
+    (
+        "[application]\nprepare = [['migrate']]\n[[client]]\nrequest = { path = '/' }",
+        "test.toml:3:1: an application has either a `command` that starts it, or a `base_url`",
+    ),
+];
+
+#[test]
+fn a_mistake_about_a_command_has_its_place() {
+    for (rest, expected) in COMMANDS {
+        let said = complaint(rest);
+        assert!(
+            said.contains(expected),
+            "{expected:?} is not in {said}: {rest}"
+        );
+    }
+}
+
+#[test]
+fn a_command_needs_an_engine_with_a_proxy_and_no_place_that_starts_none() {
+    let client = "[[client]]\ncommand = { run = ['job'] }";
+    let text = format!("title = 'Jobs'\nengines = ['mysql', 'sqlite']\n{client}");
+    let said = Scenario::parse("test.toml", &text).unwrap_err().to_string();
+    let words = "a command can be explored on mysql and mariadb, and not on sqlite";
+    assert!(said.contains(words), "{said}");
+    let scenario = Scenario::parse("test.toml", &format!("title = 'Jobs'\n{client}")).unwrap();
+    let said = scenario.without_an_application().unwrap_err().to_string();
+    let words = "test.toml: it has a `command`: only the command line starts one";
+    assert!(said.contains(words), "{said}");
+}
+
 #[test]
 fn an_application_needs_an_engine_with_a_proxy() {
     let text = format!("title = 'A shop'\nengines = ['mysql', 'sqlite']\n{APPLICATION}{CLIENT}");

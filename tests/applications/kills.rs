@@ -25,6 +25,7 @@ on_engines!(
         an_application_ends_with_an_exploration_that_fails,
         an_application_ends_when_the_exploration_is_stopped,
         a_killed_racy_leaves_nothing_but_copies_which_the_next_one_uses,
+        a_killed_racy_leaves_nothing_of_a_command,
         a_killed_application_ends_the_search_with_words,
         a_killed_server_ends_the_search_with_words;
 );
@@ -40,6 +41,7 @@ struct Exploring {
 }
 
 /// What the application has said of itself when it was started.
+#[derive(Debug)]
 struct Started {
     ports: Vec<u16>,
     process: String,
@@ -75,6 +77,22 @@ name = "nothing is lost"
 sql = "SELECT INVARIANT FROM accounts WHERE id = 1"
 "#;
 
+/// A command that never ends, beside a child that does not either.
+const COMMANDS: &str = r#"
+title = "A command"
+
+[[client]]
+count = 2
+
+[client.command]
+run = ["sh", "-c", """
+sleep 1000 &
+echo 1 1 $$ >being-written
+mv being-written started
+exec sleep 1000
+"""]
+"#;
+
 const HOLDS: &str = "balance = 100 * :acknowledged";
 
 impl Exploring {
@@ -93,12 +111,16 @@ impl Exploring {
         Self::in_database(fresh.url(engine), fresh).await
     }
 
-    /// Starts it, and returns when the application has started.
+    /// Starts it with Racy's own service.
     fn start(&self, strategy: &str, invariant: &str) -> Child {
         let text = FILE
             .replace("RACY\"", &format!("{}\"", env!("CARGO_BIN_EXE_racy")))
             .replace("STRATEGY", strategy)
             .replace("INVARIANT", invariant);
+        self.start_with(&text)
+    }
+
+    fn start_with(&self, text: &str) -> Child {
         fs::write(self.folder.path().join("own.toml"), text).unwrap();
         let mut explore = racy(&[
             "explore",
@@ -225,6 +247,20 @@ async fn a_killed_racy_leaves_nothing_but_copies_which_the_next_one_uses(engine:
     assert!(said.contains("copies"), "{said}");
     assert_eq!(exploring.place.state().await, before);
     assert!(exploring.place.is_without_copies().await);
+}
+
+async fn a_killed_racy_leaves_nothing_of_a_command(engine: TestEngine) {
+    let exploring = Exploring::on(engine).await;
+    let mut explore = exploring.start_with(COMMANDS);
+    let started = exploring.started().await;
+    let folder = exploring.folder.path();
+    assert!(
+        !processes_naming(folder).is_empty(),
+        "{started:?} is not seen"
+    );
+    explore.kill().unwrap();
+    explore.wait().unwrap();
+    no_process_is_left_in(folder).await;
 }
 
 async fn a_killed_application_ends_the_search_with_words(engine: TestEngine) {

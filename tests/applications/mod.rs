@@ -2,6 +2,7 @@
 
 mod beginnings;
 mod checkout;
+mod commands;
 mod endpoints;
 mod files;
 mod instances;

@@ -27,7 +27,7 @@ async fn a_lost_update_among_60_statements_is_found_with_one_preemption(engine: 
     let found = async |path: &str, schedules| {
         let job = Job {
             are_all_asked: schedules != ALL,
-            ..stage.job(&file(path), schedules)
+            ..stage.job(&[&file(path)], schedules)
         };
         let mut exploration = job.run(&|_| ()).await;
         assert!(exploration.broken.is_empty(), "{:?}", exploration.broken);

@@ -143,7 +143,7 @@ impl Stage {
 
     /// Every run of a scenario, as the explorer makes them, each with all that happened in it.
     pub async fn every_run(&self, text: &str) -> Runs {
-        self.every_run_of(subject(text)).await
+        every_run(&self.database, &subject(text)).await
     }
 
     /// The same with `--split-commits`.
@@ -153,38 +153,35 @@ impl Stage {
             split_commits: true,
             ..Options::default()
         };
-        self.every_run_of(subject_with(text, options)).await
+        every_run(&self.database, &subject_with("test.toml", text, options)).await
     }
+}
 
-    async fn every_run_of(&self, subject: Arc<Subject>) -> Runs {
-        let count = subject.about.clients(2);
-        let lanes = self
-            .database
-            .lanes(count, 1, LaneKind::InPlace)
-            .await
-            .unwrap();
-        let database = &lanes.lanes[0].database;
-        let rehearsal = subject.rehearsal.as_ref().unwrap();
-        let rehearsed = rehearsal.rehearse(&subject, database).await;
-        rehearsed.unwrap_or_else(|why| panic!("{why}"));
-        let mut runs = Runs::default();
-        let mut waiting: Vec<Box<dyn Policy>> = vec![Box::new(Exhaustive::within(None))];
-        while let Some(policy) = waiting.pop() {
-            let (policy, run) = one_run(&subject, database, count, policy).await;
-            let whole = Fixture::WholeDatabase;
-            let judged = subject.judge.judge(database, whole, &run.results).await;
-            *runs.verdicts.entry(judged.unwrap().verdict).or_default() += 1;
-            runs.runs.push(run);
-            waiting.extend(policy.branches());
-        }
-        runs.remarks = subject.judge.took_for_granted(database.engine());
-        let Fixtures::WholeDatabase(restore) = &subject.fixtures else {
-            panic!("a scenario works on a whole database");
-        };
-        restore.close(database).await.unwrap();
-        lanes.close().await.unwrap();
-        runs
+/// Every run of a subject in this database, as the explorer makes them.
+pub async fn every_run(database: &Database, subject: &Subject) -> Runs {
+    let count = subject.about.clients(2);
+    let lanes = database.lanes(count, 1, LaneKind::InPlace).await.unwrap();
+    let database = &lanes.lanes[0].database;
+    let rehearsal = subject.rehearsal.as_ref().unwrap();
+    let rehearsed = rehearsal.rehearse(subject, database).await;
+    rehearsed.unwrap_or_else(|why| panic!("{why}"));
+    let mut runs = Runs::default();
+    let mut waiting: Vec<Box<dyn Policy>> = vec![Box::new(Exhaustive::within(None))];
+    while let Some(policy) = waiting.pop() {
+        let (policy, run) = one_run(subject, database, count, policy).await;
+        let whole = Fixture::WholeDatabase;
+        let judged = subject.judge.judge(database, whole, &run.results).await;
+        *runs.verdicts.entry(judged.unwrap().verdict).or_default() += 1;
+        runs.runs.push(run);
+        waiting.extend(policy.branches());
     }
+    runs.remarks = subject.judge.took_for_granted(database.engine());
+    let Fixtures::WholeDatabase(restore) = &subject.fixtures else {
+        panic!("a scenario works on a whole database");
+    };
+    restore.close(database).await.unwrap();
+    lanes.close().await.unwrap();
+    runs
 }
 
 fn url_through(database: &Database, listen: &HeldPort) -> String {
@@ -200,15 +197,20 @@ pub fn two(path: &str) -> String {
 }
 
 pub fn subject(text: &str) -> Arc<Subject> {
+    subject_in_place("test.toml", text)
+}
+
+/// A subject that runs in the database of the URL. Its folders are seen from this file's.
+pub fn subject_in_place(name: &str, text: &str) -> Arc<Subject> {
     let options = Options {
         in_place: true,
         ..Options::default()
     };
-    subject_with(text, options)
+    subject_with(name, text, options)
 }
 
-fn subject_with(text: &str, options: Options) -> Arc<Subject> {
-    let scenario = Scenario::parse("test.toml", text).unwrap_or_else(|error| panic!("{error}"));
+fn subject_with(name: &str, text: &str, options: Options) -> Arc<Subject> {
+    let scenario = Scenario::parse(name, text).unwrap_or_else(|error| panic!("{error}"));
     let subject = scenario.into_subject(options);
     Arc::new(subject.unwrap_or_else(|error| panic!("{error}")))
 }

@@ -16,9 +16,12 @@ pub struct ClientData {
     /// The isolation level of its transactions, if it is another one than the session's.
     pub isolation: Option<Isolation>,
     /// The request that it sends to the application, e.g. `POST /checkout/{order}/`. Absent if it
-    /// runs a script.
+    /// sends none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// The program that it is, e.g. `python3 nightly.py --day {n}`. Absent if it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 impl ClientData {
@@ -27,6 +30,7 @@ impl ClientData {
             name: facts.name.clone(),
             isolation: facts.level,
             request: facts.request.clone(),
+            command: facts.command.clone(),
         }
     }
 }

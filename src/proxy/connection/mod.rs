@@ -17,4 +17,4 @@ mod served;
 
 pub(super) use mysql::MySqlConnection;
 pub(super) use postgres::PostgresConnection;
-pub(super) use served::Order;
+pub(super) use served::{Gatekeeper, Order};

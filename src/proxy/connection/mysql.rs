@@ -1,21 +1,18 @@
 //! A connection of MySQL's protocol, which MariaDB speaks as well.
 
 use std::io;
-use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::mysql_entrance::{Authenticated, authenticate, greet};
-use super::served::{Dealt, Held, Order, Said, Served, forward_last_words};
+use super::served::{Dealt, Gatekeeper, Held, Order, Said, Served, forward_last_words};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault};
 use crate::proxy::mysql::{
     Answered, Command, CommandKind, CommandReader, Conversation, Outcome, Packet, PacketReader,
     Progress,
 };
-use crate::proxy::remarks::Remarks;
 use crate::proxy::statement::{answer_of, arrived, generated_key};
-use crate::proxy::turns::Turns;
 use crate::proxy::wire::Wire;
 use crate::proxy::witness::Gap;
 
@@ -35,10 +32,9 @@ impl MySqlConnection {
     pub(in crate::proxy) async fn open(
         mut client: Wire<PacketReader>,
         mut server: Wire<PacketReader>,
-        database: Option<&str>,
-        turns: &Arc<Turns>,
-        remarks: &Arc<Remarks>,
+        gatekeeper: &Gatekeeper<'_>,
     ) -> io::Result<Option<(Self, mpsc::Sender<Order>)>> {
+        let (database, remarks) = (gatekeeper.database, gatekeeper.remarks);
         let Some(greeted) = greet(&mut client, &mut server, database, remarks).await? else {
             return Ok(None);
         };
@@ -50,7 +46,7 @@ impl MySqlConnection {
             return Ok(None);
         }
         let id = ConnectionId::from(i64::from(shown.connection));
-        let (served, orders) = Served::begin(id, turns, remarks);
+        let (served, orders) = Served::begin(id, gatekeeper);
         let connection = Self {
             client,
             server,
@@ -94,7 +90,7 @@ impl MySqlConnection {
                         Dealt::GoesOn => {}
                         Dealt::Closed => return Ok(()),
                         Dealt::NotUnderstood(why) => {
-                            self.served.is_lost(&why);
+                            self.served.loses_sight(&why);
                             return self.client.join(self.server).await;
                         }
                     }

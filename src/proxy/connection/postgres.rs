@@ -4,18 +4,16 @@
 //! [`Unit`].
 
 use std::io;
-use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::postgres_entrance::{ask, authenticate};
-use super::served::{Dealt, Held, Order, Said, Served, forward_last_words};
+use super::served::{Dealt, Gatekeeper, Held, Order, Said, Served, forward_last_words};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault, Flavour, StatementKind, UserStatement};
 use crate::proxy::postgres::{Conversation, Message, MessageReader, Outcome, Progress, Unit, What};
-use crate::proxy::remarks::Remarks;
 use crate::proxy::statement::{executed, of_the_lab, outcome_of, sent};
-use crate::proxy::turns::{Arrived, Turns};
+use crate::proxy::turns::Arrived;
 use crate::proxy::wire::Wire;
 use crate::proxy::witness::Gap;
 
@@ -33,10 +31,9 @@ impl PostgresConnection {
     pub(in crate::proxy) async fn open(
         mut client: Wire<MessageReader>,
         mut server: Wire<MessageReader>,
-        database: Option<&str>,
-        turns: &Arc<Turns>,
-        remarks: &Arc<Remarks>,
+        gatekeeper: &Gatekeeper<'_>,
     ) -> io::Result<Option<(Self, mpsc::Sender<Order>)>> {
+        let (database, remarks) = (gatekeeper.database, gatekeeper.remarks);
         let Some(startup) = ask(&mut client, &mut server, database, remarks).await? else {
             return Ok(None);
         };
@@ -45,7 +42,7 @@ impl PostgresConnection {
             return Ok(None);
         }
         let id = ConnectionId::from(i64::from(conversation.process().unwrap_or_default()));
-        let (served, orders) = Served::begin(id, turns, remarks);
+        let (served, orders) = Served::begin(id, gatekeeper);
         let connection = Self {
             client,
             server,
@@ -103,7 +100,7 @@ impl PostgresConnection {
     async fn only_forward(mut self, why: &str) -> io::Result<()> {
         let rest = self.conversation.take_held();
         self.server.send(&rest).await?;
-        self.served.is_lost(why);
+        self.served.loses_sight(why);
         self.client.join(self.server).await
     }
 

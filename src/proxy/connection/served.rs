@@ -11,6 +11,7 @@ use crate::engine::{ConnectionId, Fault, UserStatement};
 use crate::proxy::framing::Framing;
 use crate::proxy::link::Link;
 use crate::proxy::remarks::Remarks;
+use crate::proxy::seats::OwnClient;
 use crate::proxy::statement::of_the_lab;
 use crate::proxy::stillness::AtTheServer;
 use crate::proxy::turns::{Arrived, Turn, Turns};
@@ -39,6 +40,16 @@ pub(super) enum Dealt {
     NotUnderstood(String),
     /// One side has closed it.
     Closed,
+}
+
+/// What a client that comes in meets.
+pub(in crate::proxy) struct Gatekeeper<'a> {
+    /// The only database that it may use. None if it may use any.
+    pub(in crate::proxy) database: Option<&'a str>,
+    pub(in crate::proxy) turns: &'a Arc<Turns>,
+    pub(in crate::proxy) remarks: &'a Arc<Remarks>,
+    /// The client whose connection it is, if that is certain.
+    pub(in crate::proxy) own: Option<OwnClient>,
 }
 
 /// What the server says of a session.
@@ -102,22 +113,21 @@ impl Served {
     /// A connection whose client is in. Orders may be sent to it as long as it is served.
     pub(super) fn begin(
         id: ConnectionId,
-        turns: &Arc<Turns>,
-        remarks: &Arc<Remarks>,
+        gatekeeper: &Gatekeeper<'_>,
     ) -> (Self, mpsc::Sender<Order>) {
-        let settings = turns.settings();
+        let settings = gatekeeper.turns.settings();
         let (sender, orders) = mpsc::channel(1);
         let served = Self {
-            link: Link::new(id, settings.flavour, settings.level),
-            turns: Arc::clone(turns),
-            remarks: Arc::clone(remarks),
+            link: Link::new(id, settings.flavour, settings.level, gatekeeper.own),
+            turns: Arc::clone(gatekeeper.turns),
+            remarks: Arc::clone(gatekeeper.remarks),
             orders,
         };
         (served, sender)
     }
 
     /// Nothing can be said of this connection any more, and it takes no orders.
-    pub(super) fn is_lost(mut self, why: &str) {
+    pub(super) fn loses_sight(mut self, why: &str) {
         self.orders.close();
         self.remarks.opaque(self.link.id, why);
         self.turns.loses_sight(why);

@@ -8,9 +8,10 @@ use tokio::sync::Mutex;
 
 use super::lane::LaneApplication;
 use super::plan::{ApplicationPlan, Probe};
+use super::proxied::ProxiedClient;
 use super::tables::tidy_up;
-use super::visit::RequestClient;
 use crate::engine::{Database, StatementReader};
+use crate::explore::Client;
 use crate::proxy::{Known, TurnSettings};
 
 /// The applications of all lanes, each with a proxy and a beginning of its own. They share what
@@ -43,7 +44,7 @@ impl Applications {
     pub(in crate::scenarios) async fn open(
         &self,
         plan: &ApplicationPlan,
-        clients: &[Option<Arc<RequestClient>>],
+        clients: &[Option<ProxiedClient>],
         database: &Database,
         settings: TurnSettings,
     ) -> Result<(), String> {
@@ -103,6 +104,17 @@ impl Applications {
         database: &Database,
     ) -> Option<String> {
         self.of(database).await?.why_nothing_comes()
+    }
+
+    /// Why a command sends nothing, as the end of a message. Empty if it is not known.
+    pub(in crate::scenarios) async fn why_a_command_is_silent(
+        &self,
+        database: &Database,
+        client: Client,
+    ) -> String {
+        let lane = self.of(database).await;
+        lane.map(|it| it.why_a_command_is_silent(client))
+            .unwrap_or_default()
     }
 
     /// Whether the application of this lane answers this.

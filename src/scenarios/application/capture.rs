@@ -21,6 +21,21 @@ pub(super) enum Capture {
 }
 
 impl Capture {
+    /// What is kept of a program's output: no headers, and no cookies.
+    pub(super) fn of_output(
+        source: SourceFile<'_>,
+        text: &Spanned<String>,
+    ) -> Result<Self, FileError> {
+        match Self::read(source, text)? {
+            Self::Header(_) | Self::Cookie(_) => {
+                let message = "an output has neither headers nor cookies: regex:… with one group, or \
+                               json:/pointer";
+                Err(source.mistake(text.span().start, message))
+            }
+            capture => Ok(capture),
+        }
+    }
+
     pub(super) fn read(source: SourceFile<'_>, text: &Spanned<String>) -> Result<Self, FileError> {
         let mistake = |message: String| source.mistake(text.span().start, message);
         let Some((kind, what)) = text.get_ref().split_once(':') else {
@@ -60,15 +75,7 @@ impl Capture {
         cookie: impl Fn(&str) -> Option<String>,
     ) -> Result<String, String> {
         match self {
-            Self::Json(pointer) => {
-                let body: serde_json::Value = serde_json::from_str(&answer.body)
-                    .map_err(|error| format!("the answer is no JSON: {error}"))?;
-                match body.pointer(pointer) {
-                    Some(serde_json::Value::String(text)) => Ok(text.clone()),
-                    Some(value) => Ok(value.to_string()),
-                    None => Err(format!("the answer has nothing at {pointer:?}")),
-                }
-            }
+            Self::Json(_) | Self::Regex(_) => self.of_text(&answer.body),
             Self::Header(name) => {
                 let value = answer.headers.get(name);
                 let text = value.and_then(|it| it.to_str().ok());
@@ -76,11 +83,30 @@ impl Capture {
                     .ok_or_else(|| format!("the answer has no header {name}"))
             }
             Self::Cookie(name) => cookie(name).ok_or_else(|| format!("no cookie {name:?} is set")),
+        }
+    }
+
+    /// The value in this text, which has neither headers nor cookies.
+    ///
+    /// # Errors
+    /// What is not there, in words.
+    pub(super) fn of_text(&self, text: &str) -> Result<String, String> {
+        match self {
+            Self::Json(pointer) => {
+                let body: serde_json::Value = serde_json::from_str(text)
+                    .map_err(|error| format!("the answer is no JSON: {error}"))?;
+                match body.pointer(pointer) {
+                    Some(serde_json::Value::String(text)) => Ok(text.clone()),
+                    Some(value) => Ok(value.to_string()),
+                    None => Err(format!("the answer has nothing at {pointer:?}")),
+                }
+            }
             Self::Regex(regex) => {
-                let found = regex.captures(&answer.body);
+                let found = regex.captures(text);
                 let group = found.and_then(|it| Some(it.get(1)?.as_str().to_owned()));
                 group.ok_or_else(|| format!("nothing in the answer matches {}", regex.as_str()))
             }
+            Self::Header(_) | Self::Cookie(_) => Err("a text has no headers".to_owned()),
         }
     }
 }

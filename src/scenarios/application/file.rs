@@ -7,7 +7,11 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use utoipa::ToSchema;
 
-/// An application whose statements are explored. It reaches its database through a proxy.
+use super::exit::{ExitSchema, ExitTable};
+
+/// An application whose statements are explored. It reaches its database through a proxy. If no
+/// client sends a request, `command` and `base_url` may both be missing: then it says what the
+/// commands share.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenarios) struct ApplicationTable {
@@ -17,8 +21,8 @@ pub(in crate::scenarios) struct ApplicationTable {
     pub(super) command: Option<Spanned<Vec<String>>>,
     /// The folder in which it runs, as seen from the file's folder. Without it, that folder.
     pub(super) directory: Option<String>,
-    /// Variables of its environment. `{db_host}`, `{db_port}`, `{db_name}`, `{db_user}`,
-    /// `{db_password}` and `{db_url}` lead through the proxy.
+    /// Variables of its environment, and of commands'. `{db_host}`, `{db_port}`, `{db_name}`,
+    /// `{db_user}`, `{db_password}` and `{db_url}` lead through the proxy.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>)]
     pub(super) env: BTreeMap<String, Spanned<String>>,
@@ -43,6 +47,39 @@ pub(in crate::scenarios) struct ApplicationTable {
     /// What brings its state back before each run, besides its tables: see [`RestoreTable`].
     #[schema(value_type = Option<RestoreSchema>)]
     pub(super) restore: Option<Spanned<RestoreTable>>,
+}
+
+/// A program that is started in each run. Its environment says where its database is:
+/// `DATABASE_URL`, `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER` and `DB_PASSWORD`, and the variables
+/// that the engine's own client reads.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenarios) struct CommandTable {
+    /// The program and its arguments. `{n}` is the client's number, `{name}` what was captured
+    /// before.
+    #[schema(value_type = Vec<String>)]
+    pub(super) run: Spanned<Vec<String>>,
+    /// The folder in which it runs, as seen from the file's folder. Without it, that of the
+    /// application, or the file's folder.
+    pub(super) directory: Option<String>,
+    /// Variables of its environment, besides those of the application.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub(super) env: BTreeMap<String, Spanned<String>>,
+    /// The exit statuses that say that it was done. Without it, 0.
+    #[schema(value_type = Option<ExitSchema>)]
+    pub(super) acknowledged: Option<Spanned<ExitTable>>,
+    /// The exit statuses that say that it has decided not to do it. Without it, all but those that
+    /// programs crash with: 1, 2, 101, 126, 127, 255, and those of signals.
+    #[schema(value_type = Option<ExitSchema>)]
+    pub(super) declined: Option<Spanned<ExitTable>>,
+    /// What is kept of its standard output, by name: `regex:…` with one group, or `json:/pointer`.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub(super) capture: BTreeMap<String, Spanned<String>>,
+    /// How many seconds it may take in one run, at most 60. Without it, 60.
+    #[schema(value_type = Option<u8>)]
+    pub(super) ends_within: Option<Spanned<u64>>,
 }
 
 /// What brings an application back to its beginning.

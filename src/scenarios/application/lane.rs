@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -11,13 +10,15 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::answered::{Answered, beginning_of};
 use super::http;
-use super::plan::{ApplicationPlan, Probe, Restoring, Runs};
+use super::plan::{ApplicationPlan, Launch, Probe, Restoring, Runs};
 use super::process::Process;
+use super::proxied::ProxiedClient;
 use super::request::RequestPlan;
-use super::start::{Start, free_port};
+use super::start::{Places, Start, free_port};
 use super::tables::{bring_back, cannot_be_restored};
+use super::under_way::Count;
 use super::visit::{RequestClient, Visit};
-use crate::engine::{Copies, Database};
+use crate::engine::{Copies, Database, Upstream};
 use crate::proxy::{Known, Proxy, TurnSettings};
 
 /// How long it is listened for statements of nobody before the first run.
@@ -39,15 +40,22 @@ const PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(super) struct LaneApplication {
     pub(super) proxy: Proxy,
+    /// How programs reach the database, but for the proxy.
+    pub(super) upstream: Upstream,
+    /// What the file says of the application's start, for its commands. None if it ran already.
+    pub(super) launch: Option<Launch>,
+    /// Where the application listens. None if it is not started here.
+    pub(super) port: Option<u16>,
+    /// Empty if there is no application.
     base_url: String,
     process: Mutex<Option<Process>>,
-    /// What starts it again. None if it ran already.
+    /// What starts it again. None if it ran already, or if there is none.
     start: Option<Start>,
-    /// One for each client that sends a request. None for the others.
-    visits: Vec<Option<Visit>>,
+    /// One for each client that sends requests. None for the others.
+    pub(super) visits: Vec<Option<Visit>>,
     copies: Mutex<Option<Copies>>,
-    /// The racing requests that are not answered yet.
-    pub(super) under_way: Arc<AtomicUsize>,
+    /// The racing requests that are not answered yet, and the commands that have not ended.
+    pub(super) under_way: Count,
 }
 
 impl LaneApplication {
@@ -58,7 +66,7 @@ impl LaneApplication {
     /// What went wrong, in words for the author of the file.
     pub(super) async fn open(
         plan: &ApplicationPlan,
-        clients: &[Option<Arc<RequestClient>>],
+        clients: &[Option<ProxiedClient>],
         database: &Database,
         settings: TurnSettings,
         known: Arc<Known>,
@@ -79,32 +87,48 @@ impl LaneApplication {
             format!("the proxy cannot listen on {listen}: {error}; `listen` names another address")
         })?;
         proxy.turns().calls_its_database(&upstream.database);
+        let mut places = Places {
+            port: None,
+            proxy: proxy.address(),
+            upstream: &upstream,
+        };
         let (base_url, start) = match &plan.runs {
             Runs::Already(url) => (url.clone(), None),
             Runs::Started(launch) => {
                 let port = free_port().map_err(|error| format!("no port is free: {error}"))?;
-                let start = Start::of(launch, port, proxy.address(), &upstream)?;
-                start
-                    .prepare(launch, port, proxy.address(), &upstream)
-                    .await?;
+                places.port = Some(port);
+                let start = Start::of(launch, places)?;
+                start.prepare(launch, places).await?;
                 (format!("http://127.0.0.1:{port}"), Some(start))
             }
+            Runs::Nowhere(launch) => {
+                let mut start = Start::of(launch, places)?;
+                // Commands have these by default, and so have those that come before them.
+                start.env.splice(..0, places.variables(settings.flavour));
+                start.prepare(launch, places).await?;
+                (String::new(), None)
+            }
         };
+        let port = places.port;
         let mut lane = Self {
             proxy,
+            upstream,
+            launch: plan.launch().cloned(),
+            port,
             base_url,
             process: Mutex::new(None),
             start,
             visits: Vec::new(),
             copies: Mutex::new(None),
-            under_way: Arc::default(),
+            under_way: Count::default(),
         };
         lane.start(plan).await?;
         for (index, client) in clients.iter().enumerate() {
-            let visit = match client {
+            let sends = |it: &&ProxiedClient| it.request().is_some() || !it.before().is_empty();
+            let visit = match client.as_ref().filter(sends) {
                 None => None,
                 Some(client) => Some(
-                    Visit::begin(client, index + 1, &lane.base_url)
+                    Visit::begin(client.before(), index + 1, &lane.base_url)
                         .await
                         .map_err(|error| format!("client {}: {error}", letter(index)))?,
                 ),
@@ -129,14 +153,18 @@ impl LaneApplication {
         }
     }
 
-    /// Warms up, and the first one listens for statements of nobody.
+    /// Warms up, and the first one listens for statements of nobody. Commands are started anew in each
+    /// run.
     async fn settle_in(
         &self,
         plan: &ApplicationPlan,
-        clients: &[Option<Arc<RequestClient>>],
+        clients: &[Option<ProxiedClient>],
         database: &Database,
         is_first: bool,
     ) -> Result<(), String> {
+        if !plan.is_there() {
+            return Ok(());
+        }
         for _ in 0..WARM_UPS {
             self.warm_up(clients).await?;
             self.restore(plan, database).await?;
@@ -179,9 +207,9 @@ impl LaneApplication {
 
     /// Sends all racing requests at once and lets them run freely, so that workers are there and
     /// pools have their connections before anything is counted. What is answered does not matter.
-    async fn warm_up(&self, clients: &[Option<Arc<RequestClient>>]) -> Result<(), String> {
+    async fn warm_up(&self, clients: &[Option<ProxiedClient>]) -> Result<(), String> {
         let sent = clients.iter().enumerate().filter_map(|(index, client)| {
-            let client = client.as_ref()?;
+            let client = client.as_ref()?.request()?;
             Some(self.race(client, index))
         });
         match timeout(WARM_UP_WITHIN, join_all(sent)).await {
@@ -205,6 +233,9 @@ impl LaneApplication {
 
     /// Starts the application, if it is not there already, and waits until it is ready.
     async fn start(&self, plan: &ApplicationPlan) -> Result<(), String> {
+        if !plan.is_there() {
+            return Ok(());
+        }
         let mut process = match &self.start {
             Some(start) => Some(Process::start(&start.words, &start.folder, &start.env)?),
             None => None,
@@ -352,10 +383,10 @@ impl LaneApplication {
     /// Waits until the requests of the last run are answered: a run may be broken off.
     async fn until_at_rest(&self) -> Result<(), String> {
         let deadline = Instant::now() + REST_WITHIN;
-        while self.under_way.load(Ordering::Relaxed) > 0 {
+        while !self.under_way.is_zero() {
             if Instant::now() > deadline {
                 return Err(format!(
-                    "a request of an earlier run was not answered within {} s",
+                    "a request of an earlier run was not answered within {} s, or a command has not ended",
                     REST_WITHIN.as_secs()
                 ));
             }

@@ -8,26 +8,38 @@
 //! - `process`: a program that the lab starts, and `start`: with what. `tables`: how they are
 //!   brought back. `lane`: the application of one lane, with its proxy
 //!   and its beginning. `applications`: those of all lanes.
-//! - `racing`: the clients of one run that send requests.
+//! - `proxied`: a client of either kind. `racing`: those of one run that send requests, and
+//!   `commanded`: those that are commands.
+//! - `command`: a client that is a program. `exit`: what its exit says. `output`: what it prints.
+//!   `running`: its process in one run. `under_way`: which clients are not done yet.
 
 mod answered;
 mod applications;
 mod capture;
+mod command;
+mod commanded;
+mod exit;
 mod file;
 mod http;
 mod lane;
+mod output;
 mod pattern;
 mod plan;
 mod process;
+mod proxied;
 mod racing;
 mod request;
+mod running;
 mod start;
 mod status;
 mod tables;
+mod under_way;
 mod visit;
 
 pub(super) use applications::Applications;
-pub(super) use file::{AnswerTable, ApplicationTable, ProbeTable, RequestTable};
+pub(super) use command::CommandClient;
+pub(super) use file::{AnswerTable, ApplicationTable, CommandTable, ProbeTable, RequestTable};
 pub(super) use plan::{ApplicationPlan, Probe};
-pub(super) use racing::RequestRun;
+pub(super) use proxied::ProxiedClient;
+pub(super) use racing::ProxiedRun;
 pub(super) use visit::RequestClient;

@@ -1,5 +1,6 @@
 //! What a file says of its application and of the clients that send it requests, parsed.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
@@ -16,7 +17,7 @@ use super::status::Acknowledged;
 use super::visit::RequestClient;
 use crate::scenarios::place::{FileError, SourceFile};
 
-/// The names that have a value in `env`.
+/// The names that have a value in `env`. `app_port` has none if no application is started.
 const PLACES: [&str; 7] = [
     "app_port",
     "db_host",
@@ -59,11 +60,14 @@ pub(super) enum Runs {
     Started(Launch),
     /// It runs already, at this address.
     Already(String),
+    /// There is none: commands share what is said here.
+    Nowhere(Launch),
 }
 
 /// How an application is started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Launch {
+    /// Empty if nothing is started.
     pub(super) command: Vec<Pattern>,
     pub(super) directory: PathBuf,
     pub(super) env: Vec<(String, Pattern)>,
@@ -84,16 +88,36 @@ pub(super) enum Restoring {
 }
 
 impl ApplicationPlan {
-    /// Reads what a file says. Its folders are seen from the file's own.
+    /// What commands share if a file says nothing of it.
+    pub(in crate::scenarios) fn of_commands_alone(source: SourceFile<'_>) -> Self {
+        Self {
+            runs: Runs::Nowhere(Launch {
+                command: Vec::new(),
+                directory: directory(source, None),
+                env: Vec::new(),
+                prepare: Vec::new(),
+            }),
+            listen: None,
+            restore: Restoring::Copies,
+            ready: None,
+            ready_within: READY_WITHIN,
+            instances: 1,
+        }
+    }
+
+    /// Reads what a file says. Its folders are seen from the file's own. Nothing needs to run if
+    /// the clients are commands, and none of them sends a request.
     pub(in crate::scenarios) fn read(
         source: SourceFile<'_>,
         table: &Spanned<ApplicationTable>,
+        are_commands_alone: bool,
     ) -> Result<Self, FileError> {
         let at = table.span().start;
         let application = table.get_ref();
         let runs = match (&application.command, &application.base_url) {
-            (Some(command), None) => Runs::Started(launch(source, application, command)?),
+            (Some(command), None) => Runs::Started(launch(source, application, Some(command))?),
             (None, Some(url)) => Runs::Already(base_url(source, url)?),
+            (None, None) if are_commands_alone => Runs::Nowhere(launch(source, application, None)?),
             _ => {
                 let message = "an application has either a `command` that starts it, or a `base_url` \
                                where it runs already";
@@ -101,11 +125,12 @@ impl ApplicationPlan {
             }
         };
         let is_started = matches!(runs, Runs::Started(_));
-        if !is_started && !application.prepare.is_empty() {
+        let runs_already = matches!(runs, Runs::Already(_));
+        if runs_already && !application.prepare.is_empty() {
             let message = "`prepare` is for an application with a `command`";
             return Err(source.mistake(at, message));
         }
-        if !is_started && application.listen.is_none() {
+        if runs_already && application.listen.is_none() {
             let message = "with `base_url`, `listen` says where the proxy is that the application \
                            connects to, e.g. listen = \"127.0.0.1:3307\"";
             return Err(source.mistake(at, message));
@@ -138,6 +163,35 @@ impl ApplicationPlan {
     pub(in crate::scenarios) fn instances(&self) -> usize {
         self.instances
     }
+
+    /// Whether there is an application, which can be asked something.
+    pub(in crate::scenarios) fn is_there(&self) -> bool {
+        !matches!(self.runs, Runs::Nowhere(_))
+    }
+
+    /// Whether something but the set-up may fill the tables before the runs.
+    pub(in crate::scenarios) fn makes_something(&self) -> bool {
+        self.is_there() || self.launch().is_some_and(|it| !it.prepare.is_empty())
+    }
+
+    /// Whether it is told a port to listen on.
+    pub(super) fn has_port(&self) -> bool {
+        matches!(self.runs, Runs::Started(_))
+    }
+
+    /// What it and the commands are started with. None if it runs already.
+    pub(super) fn launch(&self) -> Option<&Launch> {
+        match &self.runs {
+            Runs::Started(launch) | Runs::Nowhere(launch) => Some(launch),
+            Runs::Already(_) => None,
+        }
+    }
+
+    /// The folder in which it is started, or that of the file.
+    pub(super) fn directory(&self, source: SourceFile<'_>) -> PathBuf {
+        let launch = self.launch();
+        launch.map_or_else(|| directory(source, None), |it| it.directory.clone())
+    }
 }
 
 fn instances(source: SourceFile<'_>, table: &ApplicationTable) -> Result<usize, FileError> {
@@ -161,33 +215,54 @@ fn instances(source: SourceFile<'_>, table: &ApplicationTable) -> Result<usize, 
 fn launch(
     source: SourceFile<'_>,
     table: &ApplicationTable,
-    command: &Spanned<Vec<String>>,
+    command: Option<&Spanned<Vec<String>>>,
 ) -> Result<Launch, FileError> {
-    let patterns = Patterns {
-        source,
-        known: &PLACES,
-    };
-    let env = table.env.iter();
-    let env = env.map(|(name, value)| Ok((name.clone(), patterns.read(value)?)));
-    let folder = Path::new(source.name).parent().unwrap_or(Path::new(""));
-    let directory = folder.join(table.directory.as_deref().unwrap_or("."));
+    let has_port = command.is_some();
+    let words = |it| words_of(source, it, has_port, &[]);
     Ok(Launch {
-        command: words(source, command)?,
-        directory,
-        env: env.collect::<Result<_, _>>()?,
-        prepare: table
-            .prepare
-            .iter()
-            .map(|it| words(source, it))
-            .collect::<Result<_, _>>()?,
+        command: command.map(words).transpose()?.unwrap_or_default(),
+        directory: directory(source, table.directory.as_deref()),
+        env: env_of(source, &table.env, has_port, &[])?,
+        prepare: table.prepare.iter().map(words).collect::<Result<_, _>>()?,
     })
 }
 
-/// A program and its arguments.
-fn words(
+/// A folder as seen from that of the file.
+pub(super) fn directory(source: SourceFile<'_>, named: Option<&str>) -> PathBuf {
+    let folder = Path::new(source.name).parent().unwrap_or(Path::new(""));
+    folder.join(named.unwrap_or("."))
+}
+
+/// The names that have a value: those of places, and the client's own.
+fn known<'n>(places: &[&'n str], has_port: bool, own: &[&'n str]) -> Vec<&'n str> {
+    let places = places.iter().filter(|it| has_port || **it != "app_port");
+    places.chain(own).copied().collect()
+}
+
+/// Variables of an environment.
+pub(super) fn env_of(
+    source: SourceFile<'_>,
+    env: &BTreeMap<String, Spanned<String>>,
+    has_port: bool,
+    own: &[&str],
+) -> Result<Vec<(String, Pattern)>, FileError> {
+    let known = known(&PLACES, has_port, own);
+    let patterns = Patterns {
+        source,
+        known: &known,
+    };
+    let read = |(name, value): (&String, _)| Ok((name.clone(), patterns.read(value)?));
+    env.iter().map(read).collect()
+}
+
+/// A program and its arguments. `own` are the names that have a value for one client alone.
+pub(super) fn words_of(
     source: SourceFile<'_>,
     command: &Spanned<Vec<String>>,
+    has_port: bool,
+    own: &[&str],
 ) -> Result<Vec<Pattern>, FileError> {
+    let known = known(&PLACES_FOR_ALL_TO_READ, has_port, own);
     let at = command.span().start;
     if command.get_ref().is_empty() {
         let message = "a command has a program, and perhaps arguments: [\"node\", \"server.js\"]";
@@ -196,16 +271,14 @@ fn words(
     let read = |word: &String| {
         let pattern = Pattern::parse(word);
         let pattern = pattern.map_err(|error| source.mistake(at, error.message))?;
-        let unknown = pattern
-            .names()
-            .find(|name| !PLACES_FOR_ALL_TO_READ.contains(name));
+        let unknown = pattern.names().find(|name| !known.contains(name));
         let message = unknown.map(|name| {
-            let secret = if PLACES.contains(&name) {
+            let secret = if matches!(name, "db_password" | "db_url") {
                 ". A password belongs in `env`: arguments can be read by everybody on this machine"
             } else {
                 ""
             };
-            let known = in_braces(&PLACES_FOR_ALL_TO_READ);
+            let known = in_braces(&known);
             format!("{{{name}}} has no value here; there are {known}{secret}")
         });
         match message {
@@ -292,15 +365,7 @@ impl RequestClient {
         request: &RequestTable,
         acknowledged: Option<&AnswerTable>,
     ) -> Result<Self, FileError> {
-        let mut known = vec!["n".to_owned()];
-        let mut sent = Vec::new();
-        for request in before {
-            let names: Vec<_> = known.iter().map(String::as_str).collect();
-            let read = RequestPlan::read(source, request, &names)?;
-            let captured: Vec<_> = read.captured_names().map(str::to_owned).collect();
-            known.extend(captured);
-            sent.push(read);
-        }
+        let (sent, known) = RequestPlan::read_in_turn(source, before)?;
         let names: Vec<_> = known.iter().map(String::as_str).collect();
         Ok(Self {
             before: sent,

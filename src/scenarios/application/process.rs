@@ -10,6 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::output::Output;
+
 const SUPERVISE: &str = include_str!("supervise.sh");
 
 /// The name of the file with what a process writes.
@@ -37,6 +39,37 @@ impl Process {
         folder: &Path,
         env: &[(String, String)],
     ) -> Result<Self, String> {
+        Self::start_writing_to(words, folder, env, |private| {
+            let log = File::create_new(private.join(LOG))?;
+            Ok((log.try_clone()?.into(), log.into()))
+        })
+    }
+
+    /// The same for a program whose output is read as it comes: the standard one, and that for
+    /// errors.
+    pub(super) fn start_with_outputs(
+        words: &[String],
+        folder: &Path,
+        env: &[(String, String)],
+    ) -> Result<(Self, [Output; 2]), String> {
+        let mut process =
+            Self::start_writing_to(words, folder, env, |_| Ok((Stdio::piped(), Stdio::piped())))?;
+        let supervisor = &mut process.supervisor;
+        let outputs = match (supervisor.stdout.take(), supervisor.stderr.take()) {
+            (Some(out), Some(err)) => Output::of(out).and_then(|out| Ok([out, Output::of(err)?])),
+            _ => Err(io::Error::other("it has no output")),
+        };
+        let outputs =
+            outputs.map_err(|error| format!("`{}` cannot be read: {error}", process.words))?;
+        Ok((process, outputs))
+    }
+
+    fn start_writing_to(
+        words: &[String],
+        folder: &Path,
+        env: &[(String, String)],
+        outputs: impl FnOnce(&Path) -> io::Result<(Stdio, Stdio)>,
+    ) -> Result<Self, String> {
         let shown = words.join(" ");
         let start = || -> io::Result<Self> {
             let private = tempfile::Builder::new()
@@ -45,15 +78,15 @@ impl Process {
             // A file rather than `sh -c`, so that a list of processes shows a name.
             let script = private.path().join("supervise.sh");
             File::create_new(&script)?.write_all(SUPERVISE.as_bytes())?;
-            let log = File::create_new(private.path().join(LOG))?;
+            let (out, err) = outputs(private.path())?;
             let supervisor = Command::new("/bin/sh")
                 .arg(script)
                 .args(words)
                 .current_dir(folder)
                 .envs(env.iter().map(|(name, value)| (name, value)))
                 .stdin(Stdio::piped())
-                .stdout(log.try_clone()?)
-                .stderr(log)
+                .stdout(out)
+                .stderr(err)
                 // Ctrl-C in a terminal goes to the whole process group of the lab. The lab alone
                 // takes it, and then ends what it has started.
                 .process_group(0)

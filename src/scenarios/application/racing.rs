@@ -1,7 +1,6 @@
 //! Clients that race by sending requests: one run of them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::answered::Answered;
@@ -11,34 +10,33 @@ use super::visit::RequestClient;
 use crate::answer::{Answer, Datum};
 use crate::engine::{Database, Fault, Kept};
 use crate::explore::{Client, ClientResult, Gate};
-use crate::proxy::{RequestOrder, RunTurns, Seen};
+use crate::proxy::{BeginOrder, Participant, RunTurns, Seen};
 use crate::scenarios::anomalies::FAILED;
 use crate::step::{Action, Ending, Observer as _, Record, Step};
 use crate::verdict::Outcome;
 
-/// The requests of one run.
+/// One run of the clients whose statements pass a proxy.
 #[derive(Debug)]
-pub(in crate::scenarios) struct RequestRun {
-    lane: Arc<LaneApplication>,
-    turns: RunTurns,
+pub(in crate::scenarios) struct ProxiedRun {
+    pub(super) lane: Arc<LaneApplication>,
+    pub(super) turns: RunTurns,
 }
 
 impl Applications {
-    /// Begins a run in which these clients send requests. None if the application of this lane was
-    /// not opened.
+    /// Begins a run of these clients. None if the application of this lane was not opened.
     pub(in crate::scenarios) async fn begin_run(
         &self,
         database: &Database,
-        clients: &[Client],
-        order: RequestOrder,
-    ) -> Option<RequestRun> {
+        clients: &[Participant],
+        order: BeginOrder,
+    ) -> Option<ProxiedRun> {
         let lane = self.of(database).await?;
         let turns = RunTurns::of(lane.proxy.turns(), clients, order);
-        Some(RequestRun { lane, turns })
+        Some(ProxiedRun { lane, turns })
     }
 }
 
-impl RequestRun {
+impl ProxiedRun {
     /// Sends a client's request when its turn has come, and tells its gate how it ended.
     pub(in crate::scenarios) async fn race(
         &self,
@@ -47,11 +45,7 @@ impl RequestRun {
         plan: &Arc<RequestClient>,
     ) {
         let gate = Arc::new(gate);
-        if let Some(why) = self.turns.unseen() {
-            gate.broke_off(Fault::other(format!(
-                "the application's statements are not all seen any more, because {why}. So no verdict \
-                 would hold"
-            )));
+        if self.is_unseen(&gate) {
             return;
         }
         let under_way = self.turns.under_way();
@@ -72,10 +66,22 @@ impl RequestRun {
         under_way.done();
     }
 
+    /// Breaks the run off if statements are not seen any more, and returns true then.
+    pub(super) fn is_unseen(&self, gate: &Gate) -> bool {
+        let Some(why) = self.turns.unseen() else {
+            return false;
+        };
+        gate.broke_off(Fault::other(format!(
+            "the application's statements are not all seen any more, because {why}. So no verdict would \
+             hold"
+        )));
+        true
+    }
+
     /// Sends the request in a task of its own: if the run is broken off, the application can still
     /// answer, and the next run waits for that.
     async fn send(&self, client: Client, plan: &Arc<RequestClient>) -> Result<Answered, String> {
-        let under_way = UnderWay::of(&self.lane.under_way);
+        let under_way = self.lane.under_way.begin();
         let (lane, plan) = (Arc::clone(&self.lane), Arc::clone(plan));
         let sent = tokio::spawn(async move {
             let answered = lane.race(&plan, client.index()).await;
@@ -89,24 +95,8 @@ impl RequestRun {
     }
 }
 
-/// Counts a request that is not answered yet.
-struct UnderWay(Arc<AtomicUsize>);
-
-impl UnderWay {
-    fn of(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Shows in the timeline what is no statement.
-fn note(gate: &Gate, action: Action, label: String, ending: Ending) {
+pub(super) fn note(gate: &Gate, action: Action, label: String, ending: Ending) {
     let now = Instant::now();
     gate.after(&Record {
         step: Step::beside(action, label),

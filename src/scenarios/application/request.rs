@@ -134,8 +134,25 @@ impl RequestPlan {
         })
     }
 
+    /// Reads requests that are sent in turn, and the names that have a value after the last one.
+    pub(super) fn read_in_turn(
+        source: SourceFile<'_>,
+        tables: &[RequestTable],
+    ) -> Result<(Vec<Self>, Vec<String>), FileError> {
+        let mut known = vec!["n".to_owned()];
+        let mut sent = Vec::new();
+        for request in tables {
+            let names: Vec<_> = known.iter().map(String::as_str).collect();
+            let read = Self::read(source, request, &names)?;
+            let captured: Vec<_> = read.captured_names().map(str::to_owned).collect();
+            known.extend(captured);
+            sent.push(read);
+        }
+        Ok((sent, known))
+    }
+
     /// The names that it captures.
-    pub(super) fn captured_names(&self) -> impl Iterator<Item = &str> {
+    fn captured_names(&self) -> impl Iterator<Item = &str> {
         self.capture.iter().map(|(name, _)| name.as_str())
     }
 

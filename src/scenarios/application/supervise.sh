@@ -45,6 +45,8 @@ application=$!
     send KILL
 ) &
 watcher=$!
+# A shell says on its standard error that a program was killed. That is no word of the program's.
+exec >/dev/null 2>&1
 wait "$application"
 status=$?
 # A worker may have outlived the process that started it, and may hold the port for a moment.

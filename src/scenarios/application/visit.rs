@@ -52,7 +52,7 @@ impl Visit {
     /// # Errors
     /// What went wrong, in words for the author of the file.
     pub(super) async fn begin(
-        plan: &RequestClient,
+        before: &[RequestPlan],
         number: usize,
         base_url: &str,
     ) -> Result<Self, String> {
@@ -67,7 +67,7 @@ impl Visit {
             jar,
             captured: BTreeMap::new(),
         };
-        for request in &plan.before {
+        for request in before {
             visit.send_before(request, &with_cookies).await?;
         }
         Ok(visit)
@@ -131,7 +131,7 @@ impl Visit {
             .unwrap_or_else(|unset| unset.to_string())
     }
 
-    fn value(&self, name: &str) -> Option<String> {
+    pub(super) fn value(&self, name: &str) -> Option<String> {
         match name.strip_prefix("cookie.") {
             Some(cookie) => self.cookie(cookie),
             None if name == "n" => Some(self.number.to_string()),
