@@ -24,7 +24,7 @@ def take():
 def take_locked():
     """The same, past jobs that another worker has locked."""
     on = Connection()
-    on.query("SET autocommit = 0")
+    on.begin()
     free = "SELECT id FROM job WHERE taken = 0 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
     for (job,) in on.query(free):
         on.query(f"UPDATE job SET taken = taken + 1 WHERE id = {job}")
@@ -85,7 +85,7 @@ def crash():
 def leave():
     """Ends within a transaction."""
     on = Connection()
-    on.query("SET autocommit = 0")
+    on.begin()
     on.query("UPDATE job SET taken = taken + 1 WHERE id = 1")
 
 

@@ -29,6 +29,10 @@ class Connection:
             if answer[0] == 0xFE:
                 self.send(b"")
 
+    def begin(self):
+        """What comes next is one transaction, until it is committed."""
+        self.query("SET autocommit = 0")
+
     def query(self, sql):
         """The rows of a query, as tuples of texts. Without rows, the number of affected ones."""
         self.sequence = 0
