@@ -10,6 +10,7 @@ use super::doubt::{Doubt, DoubtKind};
 use super::line::{Line, Place, lines};
 use super::noise::noise;
 use super::script::{WrittenClient, wrapped, write};
+use crate::answer::Answer;
 use crate::engine::{Excerpt, Flavour, Isolation, StatementKind, TableExcerpt};
 use crate::proxy::Heard;
 use crate::scenarios::{FileError, Options, Scenario};
@@ -220,6 +221,12 @@ impl Recording<'_> {
         }
         if parts.chosen.len() == 1 {
             note("one client was recorded, so it races with itself".to_owned());
+        }
+        let mut sent = parts.chosen.iter().flat_map(|it| &parts.all[*it]);
+        if sent.any(|it| it.answer.as_ref().is_ok_and(Answer::has_rows)) {
+            let words = "what the application decides by what it has read is not in a recording: \
+                         write such a branch with \\if";
+            note(words.to_owned());
         }
         doubts
     }

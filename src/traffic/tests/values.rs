@@ -77,6 +77,9 @@ fn one_recording_alone_is_a_guess_and_races_with_itself() {
         "a guess: 250 was read, and 190 was written to the same column"
     ));
     assert!(says("one recording alone does not tell"));
+    assert!(says(
+        "what the application decides by what it has read is not in a recording"
+    ));
     assert!(says("one client was recorded, so it races with itself"));
 }
 
