@@ -16,8 +16,8 @@ pub(super) fn branches(own: &[Line], others: &[&[Line]]) -> Vec<Doubt> {
 }
 
 fn branch(own: &[Line], other: &[Line]) -> Option<Doubt> {
-    let both = || own.iter().zip(other);
-    let common = both().take_while(|(one, other)| one.shape == other.shape);
+    let both = own.iter().zip(other);
+    let common = both.take_while(|(one, other)| one.shape == other.shape);
     let common = common.count();
     let is_begin = |it: &Line| matches!(it.statement.kind, StatementKind::Begin(_));
     let have_begun_alike = own[..common].iter().any(|it| !is_begin(it));
@@ -29,16 +29,17 @@ fn branch(own: &[Line], other: &[Line]) -> Option<Doubt> {
         Some(line) => format!("`{}`", shortened(&line.text())),
         None => "nothing more".to_owned(),
     };
-    let read = both().take(common).enumerate().filter(|(_, (one, other))| {
+    let were_answered_alike = |at: &usize| {
         let rows = |it: &Line| it.answer.as_ref().map(|it| it.rows.clone()).ok();
-        rows(one) != rows(other) || one.answer.is_ok() != other.answer.is_ok()
-    });
-    let why = match read.last() {
-        Some((at, (one, other))) => format!(
+        let (one, other) = (&own[*at], &other[*at]);
+        rows(one) == rows(other) && one.answer.is_ok() == other.answer.is_ok()
+    };
+    let why = match (0..common).rev().find(|it| !were_answered_alike(it)) {
+        Some(at) => format!(
             "statement {} was answered {} here and {} there",
             at + 1,
-            answered(one),
-            answered(other)
+            answered(&own[at]),
+            answered(&other[at])
         ),
         None => "nothing that was answered tells why".to_owned(),
     };

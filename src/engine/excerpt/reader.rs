@@ -54,9 +54,7 @@ impl Reader {
                 Datum::Null => String::new(),
             });
             let texts: Vec<String> = plain.collect();
-            texts
-                .try_into()
-                .unwrap_or_else(|_| [const { String::new() }; N])
+            texts.try_into().unwrap_or([const { String::new() }; N])
         };
         Ok(rows.map(row).collect())
     }
