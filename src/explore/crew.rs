@@ -8,11 +8,25 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
 use super::Subject;
 use super::worker::Worker;
 use crate::engine::{Fault, Lane};
+
+/// Opens all of these lanes, at the same time.
+pub(super) async fn open_all(lanes: &[Lane], subject: &Arc<Subject>) -> Result<(), Fault> {
+    let opening =
+        lanes.iter().map(
+            async |lane| match subject.fixtures.opening_takes(&lane.database).await {
+                Some(_) => Worker::on(lane, subject).open().await,
+                None => Ok(()),
+            },
+        );
+    let opened = join_all(opening).await;
+    opened.into_iter().collect()
+}
 
 /// The workers of a search, one for each lane.
 pub(super) struct Crew {

@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
-
+use super::crew::open_all;
 use super::places::{Place, modes, places};
 use super::{
-    About, Event, Events, Exploration, Exploring, Fixtures, JobError, OwnSearch, Plan, Reduction,
-    RunError, Schedules, Stop, Subject, Tally, explore,
+    About, Event, Events, Exploration, Exploring, JobError, OwnSearch, Plan, Reduction, Schedules,
+    Stop, Subject, Tally, explore,
 };
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
 use crate::engine::local;
@@ -401,33 +400,14 @@ impl<'j> JobSession<'j> {
         let used = &lanes.lanes[..most.min(lanes.lanes.len())];
         if self.job.parallel.is_some() {
             // So many were asked for. The others are opened when they are worth it.
-            self.open_all(used, subject).await?;
+            let opened = open_all(used, subject).await;
+            opened.map_err(|fault| JobError::Run(exploring.subject.clone(), fault.into()))?;
         }
         let exploring_it = explore(used, subject, plan, &self.job.stop, &progress);
         let (finding, ended) = exploring_it.await;
         (self.events)(Event::Found(Box::new(finding.clone())));
         self.exploration.findings.push(finding);
         ended.map_err(|error| JobError::Run(exploring.subject, error))
-    }
-
-    /// Opens all of these lanes at once.
-    async fn open_all(&self, lanes: &[Lane], subject: &Arc<Subject>) -> Result<(), JobError> {
-        let Fixtures::WholeDatabase(whole) = &subject.fixtures else {
-            return Ok(());
-        };
-        let opening =
-            lanes.iter().map(
-                async |lane| match whole.opening_takes(&lane.database).await {
-                    Some(_) => whole.restore(&lane.database).await,
-                    None => Ok(()),
-                },
-            );
-        let opened = join_all(opening).await;
-        let failed = opened.into_iter().find_map(Result::err);
-        failed.map_or(Ok(()), |fault| {
-            let name = subject.about.name.clone();
-            Err(JobError::Run(name, RunError::Engine(fault)))
-        })
     }
 
     fn must_have_a_lane(

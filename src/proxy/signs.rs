@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use super::known::News;
+use super::link::Link;
 use super::seats::{OwnClient, Phase, Seat, Seats};
-use super::turns::Turns;
+use super::turns::{LEARNING, Turns};
 use crate::explore::Client;
 
 /// How often in a row a client shows no sign until nothing more is awaited of it after its answer.
@@ -19,6 +21,11 @@ const FIRST_START: Duration = Duration::from_secs(10);
 /// How many times as long as in the warm-up runs a program may take until its first sign: the
 /// machine may have more to do by then.
 const TIMES_A_START: u32 = 4;
+
+/// As [`LEARNING`], for the last statements of a client, as an earlier warm-up run has shown them: those
+/// that were sent after the answer to its request are among them. A machine under load is slow.
+/// When the answer has come, it is known.
+const LEARNING_THE_LAST: Duration = Duration::from_millis(150);
 
 impl Turns {
     /// A client that is a program is about to be started.
@@ -43,6 +50,51 @@ impl Turns {
             }
             Some(())
         });
+    }
+
+    /// How long a statement that has arrived is held before it is told whose it is. None if it is
+    /// told at once.
+    pub(super) fn before_it_is_told(&self, link: &Link, shape: &str) -> Option<Duration> {
+        if link.is_of_one_client() {
+            return None;
+        }
+        let state = self.state();
+        let seats = state.seats.as_ref()?;
+        if !self.known.learns() {
+            return seats.has_one_outside().then_some(LEARNING);
+        }
+        let mover = seats.turn.or_else(|| seats.only_one_under_way());
+        let Some((client, seat)) = mover.and_then(|it| Some((it, seats.seats.get(&it)?))) else {
+            return Some(LEARNING);
+        };
+        if seat.is_answered {
+            return None;
+        }
+        match self.known.news(client, &seat.sent, shape) {
+            News::None => None,
+            News::Some => Some(LEARNING),
+            News::Much => Some(LEARNING_THE_LAST),
+        }
+    }
+
+    /// Waits this long, or until the request was answered for which the application works.
+    pub(super) async fn pause_until_answered(&self, pause: Duration) {
+        let is_answered = || {
+            let state = self.state();
+            let seats = state.seats.as_ref();
+            let mover = seats.and_then(|it| it.turn.or_else(|| it.only_one_under_way()));
+            let seat = mover.and_then(|it| seats?.seats.get(&it));
+            seat.is_some_and(|it| it.is_answered)
+        };
+        let until_answered = async {
+            let mut changes = self.changes.subscribe();
+            while !is_answered() {
+                // The sender lives as long as the turns.
+                let _ = changes.changed().await;
+            }
+        };
+        // It does not matter which of the two it was.
+        let _ = timeout(pause, until_answered).await;
     }
 
     /// Others may have got what they wait for, because this client goes on.

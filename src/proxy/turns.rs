@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedMutexGuard, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::known::{Known, News};
+use super::known::Known;
 use super::link::Link;
 use super::seats::{Owner, Phase, Seats};
 use super::witness::{Sent, Witness};
@@ -45,11 +45,6 @@ pub struct TurnSettings {
 /// waits outside the database. So an answer, or another statement that was sent with it, is seen
 /// first.
 pub(super) const LEARNING: Duration = Duration::from_millis(10);
-
-/// The same for the last statements of a client, as an earlier warm-up run has shown them: those
-/// that were sent after the answer to its request are among them. A machine under load is slow.
-/// When the answer has come, it is known.
-const LEARNING_THE_LAST: Duration = Duration::from_millis(150);
 
 /// How long a client that sends several statements at once must be quiet before the first of them
 /// is a step.
@@ -207,51 +202,6 @@ impl Turns {
     /// What comes from now on teaches nothing.
     pub fn hush(&self) {
         self.state().listens = false;
-    }
-
-    /// How long a statement that has arrived is held before it is told whose it is. None if it is
-    /// told at once.
-    fn before_it_is_told(&self, link: &Link, shape: &str) -> Option<Duration> {
-        if link.is_of_one_client() {
-            return None;
-        }
-        let state = self.state();
-        let seats = state.seats.as_ref()?;
-        if !self.known.learns() {
-            return seats.has_one_outside().then_some(LEARNING);
-        }
-        let mover = seats.turn.or_else(|| seats.only_one_under_way());
-        let Some((client, seat)) = mover.and_then(|it| Some((it, seats.seats.get(&it)?))) else {
-            return Some(LEARNING);
-        };
-        if seat.is_answered {
-            return None;
-        }
-        match self.known.news(client, &seat.sent, shape) {
-            News::None => None,
-            News::Some => Some(LEARNING),
-            News::Much => Some(LEARNING_THE_LAST),
-        }
-    }
-
-    /// Waits this long, or until the request was answered for which the application works.
-    async fn pause_until_answered(&self, pause: Duration) {
-        let is_answered = || {
-            let state = self.state();
-            let seats = state.seats.as_ref();
-            let mover = seats.and_then(|it| it.turn.or_else(|| it.only_one_under_way()));
-            let seat = mover.and_then(|it| seats?.seats.get(&it));
-            seat.is_some_and(|it| it.is_answered)
-        };
-        let until_answered = async {
-            let mut changes = self.changes.subscribe();
-            while !is_answered() {
-                // The sender lives as long as the turns.
-                let _ = changes.changed().await;
-            }
-        };
-        // It does not matter which of the two it was.
-        let _ = timeout(pause, until_answered).await;
     }
 
     /// The statements of a connection are not seen any more. Before the first run that may be one
