@@ -15,7 +15,11 @@ use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
 use tokio::net::TcpListener;
 
 #[path = "../tests/applications/checkout.rs"]
-#[expect(dead_code, reason = "the tests need the invariant")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "the tests need the invariant as well"
+)]
 mod checkout;
 
 #[tokio::main]

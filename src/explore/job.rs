@@ -14,9 +14,7 @@ use super::{
 };
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
 use crate::engine::local;
-use crate::engine::{
-    Database, Engine, Flavour, Lane, LaneKind, Lanes, OpenError, Scratch, Settings,
-};
+use crate::engine::{Database, Engine, Flavour, LaneKind, Lanes, OpenError, Scratch, Settings};
 
 /// One exploration.
 #[derive(Debug, Clone)]
