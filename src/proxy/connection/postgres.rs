@@ -276,16 +276,20 @@ impl PostgresConnection {
     /// may refuse one of them. None if one side is gone.
     async fn message_amid_data(&mut self, sends_data: &mut bool) -> io::Result<Option<Message>> {
         while *sends_data {
-            tokio::select! {
-                biased;
-                message = self.server.packet() => return message,
-                message = self.client.packet() => {
-                    let Some(message) = message? else { return Ok(None) };
-                    let data = self.conversation.client_data(message);
-                    self.server.send(&data.bytes).await?;
-                    *sends_data = !data.is_last;
-                }
-            }
+            let message = match self.conversation.take_early_data() {
+                Some(message) => message,
+                None => tokio::select! {
+                    biased;
+                    message = self.server.packet() => return message,
+                    message = self.client.packet() => match message? {
+                        Some(message) => message,
+                        None => return Ok(None),
+                    },
+                },
+            };
+            let data = self.conversation.client_data(message);
+            self.server.send(&data.bytes).await?;
+            *sends_data = !data.is_last;
         }
         let (server, client) = (&mut self.server, &mut self.client);
         self.served.packet_of(server, client).await

@@ -150,6 +150,12 @@ impl Conversation {
         held
     }
 
+    /// A message of the client that came with the statement of a COPY, and belongs to its data. It
+    /// goes to [`client_data`](Self::client_data) before all that is still to come.
+    pub(in crate::proxy) fn take_early_data(&mut self) -> Option<Message> {
+        self.requests.pop()
+    }
+
     /// Takes one message of the client after [`Progress::AwaitsClient`].
     ///
     /// Messages of the server go to [`answer`](Self::answer) meanwhile. If the answer is complete

@@ -40,6 +40,11 @@ impl Requests {
         self.messages.is_empty()
     }
 
+    /// Takes the next message alone.
+    pub(super) fn pop(&mut self) -> Option<Message> {
+        self.messages.pop_front()
+    }
+
     /// Takes the next messages that go together, if all of them have come.
     pub(super) fn next_group(&mut self) -> Option<Group> {
         let (count, needs_flush) = self.first_group()?;
