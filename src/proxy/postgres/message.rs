@@ -26,8 +26,9 @@ pub(in crate::proxy) struct Message {
 
 impl Message {
     /// A statement that no client has sent, with all that belongs to it. It has a name: a simple
-    /// query would make the client's unnamed statement go.
-    pub(in crate::proxy) fn statement(sql: &str) -> [Self; 5] {
+    /// query would make the client's unnamed statement go. Both names are free again after it: the
+    /// portal of a BEGIN would stay as long as its transaction.
+    pub(in crate::proxy) fn statement(sql: &str) -> [Self; 6] {
         const NAME: &str = "racy";
         [
             // No types of parameters.
@@ -36,6 +37,7 @@ impl Message {
             Self::of_client(b'B', &format!("{NAME}\0{NAME}\0"), &[0; 6]),
             // All rows.
             Self::of_client(b'E', &format!("{NAME}\0"), &[0; 4]),
+            Self::of_client(b'C', &format!("P{NAME}\0"), &[]),
             Self::of_client(b'C', &format!("S{NAME}\0"), &[]),
             Self::of_client(b'S', "", &[]),
         ]
