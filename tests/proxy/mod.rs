@@ -5,6 +5,7 @@ mod commands;
 mod counts;
 mod ends;
 mod opaque;
+mod postgres;
 mod refusals;
 mod results;
 

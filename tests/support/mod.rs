@@ -6,6 +6,7 @@ pub mod explored;
 pub mod json;
 pub mod lab;
 pub mod pooler;
+pub mod postgres_wire;
 pub mod process;
 pub mod proxied;
 pub mod service;

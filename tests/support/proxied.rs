@@ -7,6 +7,7 @@ use std::time::Duration;
 use racy::engine::{Database, Flavour, Isolation, ServerPlace};
 use racy::proxy::{Known, Proxy, TurnSettings};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
@@ -22,28 +23,44 @@ pub fn server_of(database: &Database) -> ServerPlace {
 
 /// A proxy in front of this server. No run is under way.
 pub async fn proxy_before(engine: TestEngine, server: ServerPlace) -> Proxy {
+    proxy_of(engine, server, None).await
+}
+
+/// The same. If a database is named, clients may use no other one.
+pub async fn proxy_of(engine: TestEngine, server: ServerPlace, database: Option<String>) -> Proxy {
+    let (flavour, level) = match engine {
+        TestEngine::MySql => (Flavour::MySql, Isolation::RepeatableRead),
+        TestEngine::MariaDb => (Flavour::MariaDb, Isolation::RepeatableRead),
+        TestEngine::Postgres => (Flavour::Postgres, Isolation::ReadCommitted),
+        TestEngine::Sqlite => panic!("SQLite has no server"),
+    };
     let settings = TurnSettings {
-        flavour: match engine {
-            TestEngine::MariaDb => Flavour::MariaDb,
-            _ => Flavour::MySql,
-        },
-        level: Isolation::RepeatableRead,
+        flavour,
+        level,
         settle: Duration::from_millis(50),
         hides_values: false,
         commits_are_watched: false,
         splits_commits: false,
     };
     let known = Arc::<Known>::default();
-    Proxy::open(LISTEN.into(), server, None, settings, known)
+    Proxy::open(LISTEN.into(), server, database, settings, known)
         .await
         .unwrap()
 }
 
-/// How sqlx reaches this database over TCP, through what listens at this address.
+/// How sqlx reaches this database of MySQL or MariaDB over TCP, through what listens at this
+/// address.
 pub fn options_at(database: &Database, at: SocketAddr) -> MySqlConnectOptions {
     let upstream = database.upstream().unwrap();
     let options: MySqlConnectOptions = upstream.url_through(at).parse().unwrap();
     options.ssl_mode(MySqlSslMode::Disabled)
+}
+
+/// The same for a database of PostgreSQL.
+pub fn postgres_options_at(database: &Database, at: SocketAddr) -> PgConnectOptions {
+    let upstream = database.upstream().unwrap();
+    let options: PgConnectOptions = upstream.url_through(at).parse().unwrap();
+    options.ssl_mode(PgSslMode::Disable)
 }
 
 /// What one forwarder has seen of its connections.
