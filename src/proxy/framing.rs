@@ -11,6 +11,9 @@ pub(super) trait Framing: Default + Send {
     /// The next packet. None if it is not complete yet.
     fn next_packet(&mut self) -> Option<Self::Packet>;
 
+    /// Whether all that has come was returned in packets.
+    fn is_empty(&self) -> bool;
+
     /// Takes what has come of a packet that is not complete.
     fn take_rest(&mut self) -> Vec<u8>;
 

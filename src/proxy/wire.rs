@@ -22,6 +22,8 @@ pub(super) struct Wire<F> {
     reader: F,
     buffer: Vec<u8>,
     is_closed: bool,
+    /// Whether something that was read is still to be done.
+    has_more: bool,
 }
 
 /// How much is read at once.
@@ -70,6 +72,7 @@ impl<F: Framing> Wire<F> {
             reader: F::default(),
             buffer: vec![0; READ],
             is_closed: false,
+            has_more: false,
         }
     }
 
@@ -118,13 +121,26 @@ impl<F: Framing> Wire<F> {
         while let Ok(true) = self.read().await {}
     }
 
-    /// Waits until the other side is lost. One that has closed the connection already is not lost
-    /// again.
+    /// Waits until the other side has closed the connection, and nothing of what it has sent is left
+    /// to be done: a client may send several commands and leave.
+    pub(super) async fn until_gone(&mut self) {
+        self.until_closed().await;
+        if self.has_more || !self.reader.is_empty() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The same, but one that has closed the connection already is not lost again.
     pub(super) async fn until_lost(&mut self) {
         if self.is_closed {
             std::future::pending::<()>().await;
         }
-        self.until_closed().await;
+        self.until_gone().await;
+    }
+
+    /// Says whether something that was read of the other side is still to be done.
+    pub(super) fn has_more(&mut self, has_more: bool) {
+        self.has_more = has_more;
     }
 
     /// The other side has said that it leaves: nothing more is read of it.
@@ -137,9 +153,16 @@ impl<F: Framing> Wire<F> {
         self.stream.shutdown().await
     }
 
+    /// Sends this. That a side which has closed the connection reads no more is no error.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await?;
-        self.stream.flush().await
+        let sent = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match sent.await {
+            Err(_) if self.is_closed => Ok(()),
+            sent => sent,
+        }
     }
 
     pub(super) async fn send_packet(&mut self, packet: &F::Packet) -> io::Result<()> {

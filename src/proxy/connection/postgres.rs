@@ -62,6 +62,7 @@ impl PostgresConnection {
         self.follow_session();
         loop {
             while let Some(unit) = self.conversation.next_unit() {
+                self.client.has_more(self.conversation.has_requests());
                 match self.deal_with(unit).await? {
                     Dealt::GoesOn => {}
                     Dealt::Closed => return Ok(()),

@@ -170,7 +170,7 @@ impl Served {
                 tokio::select! {
                     biased;
                     turn = turns.arrive(&mut self.link, arrived) => turn,
-                    () = client.until_closed() => return None,
+                    () = client.until_gone() => return None,
                     () = decline(&mut self.orders) => return None,
                 }
             }
@@ -309,7 +309,7 @@ impl Served {
         tokio::select! {
             biased;
             packet = server.packet() => packet,
-            () = client.until_closed() => Ok(None),
+            () = client.until_gone() => Ok(None),
             () = decline(&mut self.orders) => Ok(None),
         }
     }

@@ -98,6 +98,10 @@ impl Framing for PacketReader {
         Some(Packet { sequence, payload })
     }
 
+    fn is_empty(&self) -> bool {
+        self.read == self.bytes.len()
+    }
+
     fn take_rest(&mut self) -> Vec<u8> {
         self.bytes.drain(..self.read);
         self.read = 0;

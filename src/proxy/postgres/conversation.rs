@@ -84,6 +84,11 @@ impl Conversation {
         self.requests.push(message);
     }
 
+    /// Whether something of the client's waits here.
+    pub(in crate::proxy) fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
     /// Whether nothing of the client's waits here, or for its Sync.
     pub(in crate::proxy) fn is_idle(&self) -> bool {
         self.requests.is_empty() && self.exchange.is_at_rest()

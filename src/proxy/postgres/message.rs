@@ -1,5 +1,7 @@
 //! Messages: what both sides send is cut into them.
 
+use std::ops::RangeInclusive;
+
 use crate::proxy::framing::Framing;
 
 /// A message that is longer than this comes in pieces.
@@ -8,8 +10,8 @@ const LONGEST: usize = 16 * 1024 * 1024;
 /// The bytes before the body: one of the tag and four of the length, which counts itself.
 const HEADER: usize = 5;
 
-/// The least length of a message that has no body.
-const LEAST: u32 = 4;
+/// The lengths that are possible: it counts itself, and is a signed number.
+const LENGTHS: RangeInclusive<u32> = 4..=i32::MAX.unsigned_abs();
 
 /// The original bytes of one message, or a piece of one that is too long to be held whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +75,7 @@ impl Message {
 
     /// Whether its length is impossible. Then nothing tells where it ends.
     pub(super) fn is_broken(&self) -> bool {
-        !self.continues && length_of(&self.bytes).is_none_or(|length| length < LEAST)
+        !self.continues && length_of(&self.bytes).is_none_or(|length| !LENGTHS.contains(&length))
     }
 }
 
@@ -110,11 +112,15 @@ impl Framing for MessageReader {
         let tag = *rest.first()?;
         let length = length_of(rest)?;
         let whole = match usize::try_from(length) {
-            Ok(length) if length >= LEAST as usize => length.saturating_add(1),
+            Ok(whole) if LENGTHS.contains(&length) => whole.saturating_add(1),
             _ => return Some(self.piece(tag, rest.to_vec(), usize::MAX, false)),
         };
         let bytes = rest.get(..whole.min(LONGEST))?.to_vec();
         Some(self.piece(tag, bytes, whole, false))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.read == self.bytes.len()
     }
 
     fn take_rest(&mut self) -> Vec<u8> {
@@ -200,5 +206,12 @@ mod tests {
         };
         assert!(!whole.is_broken() && broken.is_broken() && rest.continues);
         assert_eq!([broken.bytes.as_slice(), &rest.bytes].concat(), stream[5..]);
+    }
+
+    #[test]
+    fn a_negative_length_is_impossible() {
+        let (read, _) = read_all(b"Q\xff\xff\xff\xffabc", 8);
+        assert!(read.iter().all(Message::is_broken));
+        assert_eq!(read.len(), 1);
     }
 }
