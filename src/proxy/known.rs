@@ -48,7 +48,10 @@ struct Shapes {
     after: BTreeMap<Option<String>, BTreeSet<String>>,
     /// How often each came after its request was answered: the most in one run.
     tail: BTreeMap<String, usize>,
-    /// Those that came before that in a run that has ended.
+    /// The most statements after the answer in a run that has ended.
+    longest_tail: usize,
+    /// What came before the answer in such runs. In the others the answer may have been noticed
+    /// late.
     before_the_tail: BTreeSet<String>,
 }
 
@@ -179,8 +182,14 @@ impl Known {
         let mut lessons = self.lessons();
         if let Some(shapes) = lessons.clients.get_mut(&client) {
             shapes.whole.insert(sent.to_vec());
-            let before = &sent[..sent.len().saturating_sub(tail.len())];
-            shapes.before_the_tail.extend(before.iter().cloned());
+            if tail.len() > shapes.longest_tail {
+                shapes.longest_tail = tail.len();
+                shapes.before_the_tail.clear();
+            }
+            if tail.len() == shapes.longest_tail {
+                let before = &sent[..sent.len().saturating_sub(tail.len())];
+                shapes.before_the_tail.extend(before.iter().cloned());
+            }
         }
     }
 
@@ -345,6 +354,16 @@ mod tests {
         assert!(whole(&[PAID, LOG, MAIL], 0));
         assert!(!whole(&[PAID, MAIL], 1));
         assert!(!whole(&[PAID], 0));
+    }
+
+    #[test]
+    fn a_run_that_taught_too_little_of_the_tail_is_made_good_by_another_one() {
+        let (known, client) = taught(&[PAID, MAIL, LOG], 1);
+        let sent = owned(&[PAID, MAIL, LOG]);
+        known.learn(client, &sent, &sent[1..]);
+        known.learn_end(client, &sent, &sent[1..]);
+        assert!(known.is_whole_tail(client, &sent, &sent[2..]));
+        assert!(!known.is_whole_tail(client, &sent[..2], &sent[1..2]));
     }
 
     #[test]
