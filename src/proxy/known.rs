@@ -42,8 +42,9 @@ struct Lessons {
 #[derive(Debug, Default)]
 struct Shapes {
     all: BTreeSet<String>,
-    /// What came in each run that has ended, from its first statement to its last.
-    whole: BTreeSet<Vec<String>>,
+    /// What came in each run that has ended, from its first statement to its last, and in how many
+    /// runs.
+    whole: BTreeMap<Vec<String>, usize>,
     /// What came first, and what came after each shape.
     after: BTreeMap<Option<String>, BTreeSet<String>>,
     /// How often each came after its request was answered: the most in one run.
@@ -58,7 +59,7 @@ struct Shapes {
 /// How much there is to learn from a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    /// It has come at this place in a run before.
+    /// It has come at this place in runs before.
     None,
     /// It is new here.
     Some,
@@ -181,7 +182,7 @@ impl Known {
     pub(super) fn learn_end(&self, client: Client, sent: &[String], tail: &[String]) {
         let mut lessons = self.lessons();
         if let Some(shapes) = lessons.clients.get_mut(&client) {
-            shapes.whole.insert(sent.to_vec());
+            *shapes.whole.entry(sent.to_vec()).or_default() += 1;
             if tail.len() > shapes.longest_tail {
                 shapes.longest_tail = tail.len();
                 shapes.before_the_tail.clear();
@@ -235,20 +236,23 @@ impl Known {
     /// that it has sent.
     pub(super) fn news(&self, client: Client, sent: &[String], shape: &str) -> News {
         const LAST: usize = 4;
+        /// Two statements that were sent at once may have come apart in one run.
+        const ENOUGH_RUNS: usize = 2;
         let lessons = self.lessons();
         let Some(shapes) = lessons.clients.get(&client) else {
             return News::Some;
         };
         let is_near_an_end = |it: &Vec<String>| sent.len() + LAST >= it.len();
-        let begins_so = |it: &&Vec<String>| {
+        let begins_so = |(it, _): &(&Vec<String>, &usize)| {
             let next = it.get(sent.len()).is_some_and(|it| it == shape);
             next && it.starts_with(sent)
         };
-        let mut likely: Vec<_> = shapes.whole.iter().filter(begins_so).collect();
-        let is_known = !likely.is_empty();
-        if !is_known {
+        let begun = || shapes.whole.iter().filter(begins_so);
+        let is_known = begun().map(|(_, runs)| runs).sum::<usize>() >= ENOUGH_RUNS;
+        let mut likely: Vec<_> = begun().map(|(it, _)| it).collect();
+        if likely.is_empty() {
             // Another way than ever. It may be as long as the longest one.
-            likely.extend(shapes.whole.iter().max_by_key(|it| it.len()));
+            likely.extend(shapes.whole.keys().max_by_key(|it| it.len()));
         }
         if likely.into_iter().any(is_near_an_end) {
             News::Much
@@ -267,7 +271,7 @@ impl Known {
             return false;
         };
         let goes_on = |it: &Vec<String>| it.len() > sent.len() && it.starts_with(sent);
-        shapes.whole.contains(sent) && !shapes.whole.iter().any(goes_on)
+        shapes.whole.contains_key(sent) && !shapes.whole.keys().any(goes_on)
     }
 
     /// Whether this client has sent such a statement after its request was answered.
