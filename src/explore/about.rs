@@ -42,15 +42,15 @@ pub struct ScenarioFacts {
     pub clients: Vec<ClientFacts>,
     /// The engines on which it makes sense.
     pub engines: Vec<Flavour>,
-    /// The engines on which its runs meet although each has a database of its own, or on which there
-    /// can be one alone: one run at a time.
+    /// The engines on which its runs meet although each has a database of its own, or on which
+    /// there can be one alone: one run at a time.
     pub alone_on: Vec<Flavour>,
     /// What a verdict takes for granted, on each engine.
     pub assumptions: Vec<(Flavour, Vec<String>)>,
     /// Kinds of refusal that are part of how it works.
     pub may_be_refused: Vec<FaultKind>,
-    /// How it is searched unless it is asked for a bound, a reduction or for all. None if the number
-    /// of its clients decides.
+    /// How it is searched unless it is asked for a bound, a reduction or for all. None if the
+    /// number of its clients decides.
     pub search: Option<OwnSearch>,
     /// The largest number of its runs at once unless a number is asked for. None if it is the usual
     /// one.

@@ -1,8 +1,8 @@
 //! The lanes of a search: those that work, and those that are still to be opened.
 //!
 //! To open a lane takes long if an application has to be started for it. So a search begins with
-//! the lanes that are open. It opens another one when it has taken as long as that takes: then it is
-//! likely to take as long again, and at worst the half of the time was for nothing.
+//! the lanes that are open. It opens another one when it has taken as long as that takes: then it
+//! is likely to take as long again, and at worst half of the time was for nothing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

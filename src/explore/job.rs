@@ -33,7 +33,8 @@ pub struct Job {
     /// The number of instances of the service. None explores each number that can make a
     /// difference.
     pub instances: Option<usize>,
-    /// The largest number of runs at once. None stands for [`PARALLEL`], or for what a subject says.
+    /// The largest number of runs at once. None stands for [`PARALLEL`], or for what a subject
+    /// says.
     pub parallel: Option<usize>,
     /// Whether the subjects of users run in the database that was opened, and not beside it.
     pub in_place: bool,

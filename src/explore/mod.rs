@@ -12,7 +12,7 @@
 //! - [`Trace`]: what happened in a run.
 //! - `look`: what is stored after each step.
 //! - `queue`: the runs that wait for their turn, by their number of preemptions.
-//! - `worker`: one lane at work. `crew`: the lanes that work, and those that are still to be opened.
+//! - `worker`: one lane at work. `crew`: the lanes that work, and those that are to be opened.
 //! - [`SeenSteps`]: the steps that its runs have shown.
 //! - [`explore()`]: all runs, several at once; what they add up to is a [`Finding`].
 //! - `simpler`: a schedule with fewer preemptions that ends like another one.
