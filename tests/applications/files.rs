@@ -244,7 +244,7 @@ fn a_command_needs_an_engine_with_a_proxy_and_no_place_that_starts_none() {
     let client = "[[client]]\ncommand = { run = ['job'] }";
     let text = format!("title = 'Jobs'\nengines = ['mysql', 'sqlite']\n{client}");
     let said = Scenario::parse("test.toml", &text).unwrap_err().to_string();
-    let words = "a command can be explored on mysql and mariadb, and not on sqlite";
+    let words = "a command can be explored on mysql, mariadb and postgres, and not on sqlite";
     assert!(said.contains(words), "{said}");
     let scenario = Scenario::parse("test.toml", &format!("title = 'Jobs'\n{client}")).unwrap();
     let said = scenario.without_an_application().unwrap_err().to_string();

@@ -76,13 +76,15 @@ async fn requests_end_as_often_as_scripts_with_the_same_statements(engine: TestE
     }
 }
 
-/// The commit of the update is a step of its own, and the application does not notice.
+/// The commits of the insert and of the update are steps of their own, and the application does not
+/// notice.
 async fn split_commits_are_those_of_scripts(engine: TestEngine) {
     const SCRIPT: &str = "
 [[client]]
 count = 2
 script = '''
 SELECT balance FROM account WHERE id = 1; \\gset
+INSERT INTO deposit (amount) VALUES (10);
 UPDATE account SET balance = :balance + 10 WHERE id = 1;
 '''
 ";
@@ -95,7 +97,7 @@ UPDATE account SET balance = :balance + 10 WHERE id = 1;
     let commits = runs
         .statements()
         .filter(|(_, sql)| sql.starts_with("COMMIT"));
-    assert_eq!(commits.count(), 2 * runs.runs.len());
+    assert_eq!(commits.count(), 4 * runs.runs.len());
 }
 
 async fn a_guarded_update_declines(engine: TestEngine) {
