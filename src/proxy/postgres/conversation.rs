@@ -107,7 +107,8 @@ impl Conversation {
                 awaits_answer: false,
             });
         }
-        let group = self.requests.next_group()?;
+        let commits_several = self.exchange.transaction.is_committed_by_sync();
+        let group = self.requests.next_group(commits_several)?;
         self.exchange.begin();
         let mut what = What::Passes;
         for message in &group.messages {

@@ -18,7 +18,8 @@ pub(super) struct Group {
 /// The messages of a client that were not sent yet.
 ///
 /// A snapshot is taken by Bind, and locks by Parse. So all that prepares an execution waits for it.
-/// An execution waits for what follows it: outside a block, Sync is what commits it.
+/// An execution waits for what follows it: outside a block, Sync is what commits it. A Sync that
+/// commits several executions is apart from the last of them.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     messages: VecDeque<Message>,
@@ -45,9 +46,10 @@ impl Requests {
         self.messages.pop_front()
     }
 
-    /// Takes the next messages that go together, if all of them have come.
-    pub(super) fn next_group(&mut self) -> Option<Group> {
-        let (count, needs_flush) = self.first_group()?;
+    /// Takes the next messages that go together, if all of them have come. `sync_is_apart` if the
+    /// next Sync commits more than the execution before it.
+    pub(super) fn next_group(&mut self, sync_is_apart: bool) -> Option<Group> {
+        let (count, needs_flush) = self.first_group(sync_is_apart)?;
         let messages = self.messages.drain(..count).collect();
         Some(Group {
             messages,
@@ -56,7 +58,7 @@ impl Requests {
     }
 
     /// How many messages the next group has, and whether it needs a Flush.
-    fn first_group(&self) -> Option<(usize, bool)> {
+    fn first_group(&self, sync_is_apart: bool) -> Option<(usize, bool)> {
         let mut executed = None;
         for (index, message) in self.messages.iter().enumerate() {
             let through = index + 1;
@@ -70,6 +72,7 @@ impl Requests {
             match (message.tag, executed) {
                 // Parse, Bind, Describe and Close.
                 (b'P' | b'B' | b'D' | b'C', _) => {}
+                (b'S', Some(executed)) if sync_is_apart => return Some((executed, true)),
                 // Sync and Flush.
                 (b'S' | b'H', _) => return Some((through, false)),
                 (b'E', None) => executed = Some(through),

@@ -100,6 +100,23 @@ fn a_sync_before_the_data_is_not_answered() {
 }
 
 #[test]
+fn data_may_come_with_the_statement() {
+    let mut conversation = begin();
+    for message in [parse("", COPY), bind(""), execute(""), data("1\n")] {
+        assert_eq!(conversation.next_unit(), None);
+        conversation.client(message);
+    }
+    assert_eq!(conversation.next_unit().unwrap().what, executes(COPY));
+    await_client(&mut conversation, &[parsed(), bound(), copy_in()]);
+    let early = conversation.take_early_data();
+    assert_eq!(early, Some(data("1\n")));
+    assert_eq!(conversation.take_early_data(), None);
+    copy(&mut conversation, &[data("2\n"), copy_done(), sync()]);
+    let answer = [complete("COPY 2"), ready(b'I')];
+    assert_eq!(listen(&mut conversation, &answer), [done(2)]);
+}
+
+#[test]
 fn the_end_of_the_data_waits_for_what_asks_for_the_answer() {
     let mut conversation = begin_execution(&[flush()]);
     let done_with_it = conversation.client_data(copy_done());

@@ -79,7 +79,7 @@ fn what_runs_nothing_passes() {
 }
 
 #[test]
-fn each_execution_is_a_unit() {
+fn each_execution_of_a_pipeline_is_a_unit_and_so_is_its_sync() {
     let messages = [
         parse("", "DELETE FROM a"),
         bind(""),
@@ -90,12 +90,31 @@ fn each_execution_is_a_unit() {
         close_portal(""),
         sync(),
     ];
-    assert_eq!(tags(&messages), ["PBEH", "PBECS"]);
+    assert_eq!(tags(&messages), ["PBEH", "PBEH", "CS"]);
     let units = units(&messages);
     assert_eq!(units[0].0, bytes_of(&[&messages[..3], &[flush()]].concat()));
     assert_eq!(units[0].1, executes("DELETE FROM a"));
-    assert_eq!(units[1].0, bytes_of(&messages[3..]));
+    assert_eq!(
+        units[1].0,
+        bytes_of(&[&messages[3..6], &[flush()]].concat())
+    );
     assert_eq!(units[1].1, executes("DELETE FROM b"));
+    assert_eq!(units[2], (bytes_of(&messages[6..]), What::Commit));
+}
+
+#[test]
+fn a_sync_after_the_last_execution_of_a_block_goes_with_it() {
+    let messages = [
+        [parse("", "BEGIN"), bind(""), execute("")],
+        [parse("", "DELETE FROM b"), bind(""), execute("")],
+    ];
+    let mut conversation = begin();
+    send(&mut conversation, &[&messages[0][..], &[sync()]].concat());
+    let answer = [parsed(), bound(), complete("BEGIN"), ready(b'T')];
+    listen(&mut conversation, &answer);
+    let last = [&messages[1][..], &[sync()]].concat();
+    let unit = send(&mut conversation, &last);
+    assert_eq!(unit.bytes, bytes_of(&last));
 }
 
 #[test]
