@@ -28,19 +28,25 @@ pub(in crate::proxy) struct Message {
 
 impl Message {
     /// A statement that no client has sent, with all that belongs to it. It has a name: a simple
-    /// query would make the client's unnamed statement go. Both names are free again after it: the
-    /// portal of a BEGIN would stay as long as its transaction.
-    pub(in crate::proxy) fn statement(sql: &str) -> [Self; 6] {
+    /// query would make the client's unnamed statement go.
+    ///
+    /// It frees its names before and after it: the portal of a BEGIN would stay as long as its
+    /// transaction, and after a refusal nothing is closed.
+    pub(in crate::proxy) fn statement(sql: &str) -> [Self; 8] {
         const NAME: &str = "racy";
+        let close_portal = Self::of_client(b'C', &format!("P{NAME}\0"), &[]);
+        let close_statement = Self::of_client(b'C', &format!("S{NAME}\0"), &[]);
         [
+            close_portal.clone(),
+            close_statement.clone(),
             // No types of parameters.
             Self::of_client(b'P', &format!("{NAME}\0{sql}\0"), &[0, 0]),
             // No formats of parameters, no parameters, and no formats of results.
             Self::of_client(b'B', &format!("{NAME}\0{NAME}\0"), &[0; 6]),
             // All rows.
             Self::of_client(b'E', &format!("{NAME}\0"), &[0; 4]),
-            Self::of_client(b'C', &format!("P{NAME}\0"), &[]),
-            Self::of_client(b'C', &format!("S{NAME}\0"), &[]),
+            close_portal,
+            close_statement,
             Self::of_client(b'S', "", &[]),
         ]
     }
