@@ -14,11 +14,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
-use sqlx::MySqlConnection;
 use tokio::sync::oneshot;
 
 use super::checkout::check_out;
 use super::login;
+use super::pipelines;
+use super::pool::Connection;
 use super::shop::{Answer, Caller, Failure, Shop, done};
 
 type Shared = State<Arc<Shop>>;
@@ -44,8 +45,12 @@ pub fn router(shop: Arc<Shop>) -> Router {
         .route("/purse", post(purse))
         .route("/forget", post(forget))
         .route("/long", post(long))
+        .route("/seat", post(seat))
+        .route("/seat-in-a-transaction", post(seat_in_a_transaction))
+        .route("/savepoint", post(savepoint))
         .route("/nothing", post(|| async { "nothing" }));
-    login::routes(routes).with_state(shop)
+    let routes = login::routes(routes);
+    pipelines::routes(routes).with_state(shop)
 }
 
 const READ: &str = "SELECT balance FROM account WHERE id = 1";
@@ -54,8 +59,8 @@ const LOG: &str = "INSERT INTO deposit (amount) VALUES (?)";
 const WRITE: &str = "UPDATE account SET balance = ? WHERE id = 1";
 
 async fn balance(State(shop): Shared) -> Answer {
-    let read = sqlx::query_scalar(READ).fetch_one(&shop.pool);
-    let balance: i64 = read.await?;
+    let mut on = shop.pool.acquire().await?;
+    let balance = on.read(READ.to_owned(), &[]).await?;
     Ok(Json(json!({ "account": { "balance": balance } })))
 }
 
@@ -87,12 +92,12 @@ async fn for_update(State(shop): Shared, caller: Caller) -> Answer {
 
 async fn deposit_in_a_transaction(shop: &Shop, caller: Caller, read: &str) -> Answer {
     let mut on = shop.pool.acquire().await?;
-    caller.say(&mut *on, "BEGIN").await?;
+    caller.say(&mut on, "BEGIN").await?;
     let deposited = deposit(&mut on, caller, read).await;
     end(&mut on, caller, deposited).await
 }
 
-async fn deposit(on: &mut MySqlConnection, caller: Caller, read: &str) -> sqlx::Result<()> {
+async fn deposit(on: &mut Connection, caller: Caller, read: &str) -> sqlx::Result<()> {
     let balance = caller.read(&mut *on, read, &[]).await?;
     caller.write(&mut *on, LOG, &[10]).await?;
     caller.write(on, WRITE, &[balance + 10]).await?;
@@ -100,7 +105,7 @@ async fn deposit(on: &mut MySqlConnection, caller: Caller, read: &str) -> sqlx::
 }
 
 /// Commits, or rolls back if the database has refused something.
-async fn end(on: &mut MySqlConnection, caller: Caller, worked: sqlx::Result<()>) -> Answer {
+async fn end(on: &mut Connection, caller: Caller, worked: sqlx::Result<()>) -> Answer {
     match worked {
         Ok(()) => {
             caller.say(on, "COMMIT").await?;
@@ -117,7 +122,7 @@ async fn end(on: &mut MySqlConnection, caller: Caller, worked: sqlx::Result<()>)
 async fn guarded(State(shop): Shared, caller: Caller) -> Answer {
     let guarded = "UPDATE voucher SET used = used + 1 WHERE id = ? AND used < 1";
     match caller.write(&shop.pool, guarded, &[1]).await? {
-        (1, _) => done(),
+        1 => done(),
         _ => Err(Failure::Status(StatusCode::CONFLICT)),
     }
 }
@@ -175,12 +180,12 @@ struct Move {
 
 async fn moving(State(shop): Shared, caller: Caller, Query(it): Query<Move>) -> Answer {
     let mut on = shop.pool.acquire().await?;
-    caller.say(&mut *on, "BEGIN").await?;
+    caller.say(&mut on, "BEGIN").await?;
     let take = "UPDATE account SET balance = balance - 10 WHERE id = ?";
     let give = "UPDATE account SET balance = balance + 10 WHERE id = ?";
     let moved = async {
-        caller.write(&mut *on, take, &[it.from]).await?;
-        caller.write(&mut *on, give, &[it.to]).await?;
+        caller.write(&mut on, take, &[it.from]).await?;
+        caller.write(&mut on, give, &[it.to]).await?;
         Ok(())
     };
     let moved = moved.await;
@@ -200,7 +205,7 @@ async fn compare(State(shop): Shared, caller: Caller) -> Answer {
 }
 
 async fn order(State(shop): Shared, caller: Caller) -> Answer {
-    let (_, id) = caller.write(&shop.pool, LOG, &[10]).await?;
+    let id = caller.insert(&shop.pool, LOG, &[10]).await?;
     Ok(Json(json!({ "order": { "id": id } })))
 }
 
@@ -226,5 +231,38 @@ async fn long(State(shop): Shared, caller: Caller) -> Answer {
             &[10],
         )
         .await?;
+    done()
+}
+
+const SEAT: &str = "INSERT INTO seat (place) VALUES (7)";
+
+/// PostgreSQL's commit notices that a place is taken twice.
+async fn seat(State(shop): Shared, caller: Caller) -> Answer {
+    caller.write(&shop.pool, SEAT, &[]).await?;
+    done()
+}
+
+async fn seat_in_a_transaction(State(shop): Shared, caller: Caller) -> Answer {
+    let mut on = shop.pool.acquire().await?;
+    caller.say(&mut on, "BEGIN").await?;
+    caller.write(&mut on, SEAT, &[]).await?;
+    caller.say(&mut on, "COMMIT").await?;
+    done()
+}
+
+/// A refusal inside of a transaction that is none of the request.
+async fn savepoint(State(shop): Shared, caller: Caller) -> Answer {
+    let mut on = shop.pool.acquire().await?;
+    caller.say(&mut on, "BEGIN").await?;
+    let balance = caller.read(&mut on, READ, &[]).await?;
+    caller.say(&mut on, "SAVEPOINT before_the_voucher").await?;
+    let taken = "INSERT INTO voucher (id, used) VALUES (?, 0)";
+    let refused = caller.write(&mut on, taken, &[1]).await;
+    assert!(refused.is_err(), "{refused:?}");
+    caller
+        .say(&mut on, "ROLLBACK TO before_the_voucher")
+        .await?;
+    caller.write(&mut on, WRITE, &[balance + 10]).await?;
+    caller.say(&mut on, "COMMIT").await?;
     done()
 }

@@ -9,18 +9,19 @@ use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
-use racy::engine::Copies;
 use racy::engine::local::{Folder, LocalServer};
+use racy::engine::{Copies, Database};
 use tempfile::TempDir;
 
-use crate::copies::place::Place;
+use crate::copies::place::Place as InnoDbPlace;
+use crate::copies::postgres::place::Place as PostgresPlace;
 use crate::local_server::processes_naming;
 use crate::support::lab::Fresh;
 use crate::support::process::{racy, signal};
 use crate::support::{TestEngine, open_folder, until, until_within};
 
 on_engines!(
-    innodb:
+    servers:
         an_application_ends_with_the_exploration,
         an_application_ends_with_an_exploration_that_fails,
         an_application_ends_when_the_exploration_is_stopped,
@@ -32,6 +33,12 @@ on_engines!(
 
 /// How long anything may take that is certain to come.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is in the database.
+enum Place {
+    InnoDb(InnoDbPlace),
+    Postgres(PostgresPlace),
+}
 
 /// An exploration by a process of its own, in a database that has a name.
 struct Exploring {
@@ -49,7 +56,7 @@ struct Started {
 
 const FILE: &str = r#"
 title = "Racy's own service"
-engines = ["mysql", "mariadb"]
+engines = ["mysql", "mariadb", "postgres"]
 
 [application]
 command = ["sh", "-c", """
@@ -95,20 +102,60 @@ exec sleep 1000
 
 const HOLDS: &str = "balance = 100 * :acknowledged";
 
+impl Place {
+    async fn in_database(engine: TestEngine, fresh: Fresh) -> Self {
+        match engine {
+            TestEngine::Postgres => {
+                Self::Postgres(PostgresPlace::on(fresh, "ANALYZE accounts").await)
+            }
+            _ => Self::InnoDb(InnoDbPlace::on(fresh, "ANALYZE TABLE accounts").await),
+        }
+    }
+
+    fn database(&self) -> &Database {
+        match self {
+            Self::InnoDb(place) => &place.database,
+            Self::Postgres(place) => &place.database,
+        }
+    }
+
+    async fn run(&self, sql: &str) {
+        match self {
+            Self::InnoDb(place) => place.run(sql).await,
+            Self::Postgres(place) => place.run(sql).await,
+        }
+    }
+
+    /// All of it, to be compared.
+    async fn state(&self) -> String {
+        match self {
+            Self::InnoDb(place) => format!("{:#?}", place.state().await),
+            Self::Postgres(place) => format!("{:#?}", place.state().await),
+        }
+    }
+
+    async fn is_without_copies(&self) -> bool {
+        match self {
+            Self::InnoDb(place) => place.is_without_copies().await,
+            Self::Postgres(place) => place.is_without_copies().await,
+        }
+    }
+}
+
 impl Exploring {
-    async fn in_database(url: String, fresh: Fresh) -> Self {
+    async fn in_database(engine: TestEngine, url: String, fresh: Fresh) -> Self {
         let database = racy(&["migrate", "--database-url", &url]).output();
         assert!(database.unwrap().status.success());
         Self {
             folder: open_folder(),
             url,
-            place: Place::on(fresh, "ANALYZE TABLE accounts").await,
+            place: Place::in_database(engine, fresh).await,
         }
     }
 
     async fn on(engine: TestEngine) -> Self {
         let fresh = engine.fresh().await;
-        Self::in_database(fresh.url(engine), fresh).await
+        Self::in_database(engine, fresh.url(engine), fresh).await
     }
 
     /// Starts it with Racy's own service.
@@ -151,7 +198,7 @@ impl Exploring {
     /// Waits until the tables are copied: then requests race, or are about to.
     async fn until_it_is_on_its_way(&self) {
         until_within(PATIENCE, "the tables are copied", || async {
-            let left = Copies::left_behind(&self.place.database).await;
+            let left = Copies::left_behind(self.place.database()).await;
             left.unwrap().iter().any(|it| it.is_complete)
         })
         .await;
@@ -287,7 +334,7 @@ async fn a_killed_server_ends_the_search_with_words(engine: TestEngine) {
         .unwrap();
     let fresh = Fresh::on(&server).await;
     let url = server.url(&fresh.name);
-    let exploring = Exploring::in_database(url, fresh).await;
+    let exploring = Exploring::in_database(engine, url, fresh).await;
     let explore = exploring.start("atomic_no_delay", HOLDS);
     let started = exploring.started().await;
     exploring.until_it_is_on_its_way().await;

@@ -5,7 +5,7 @@ use super::stage::{NOTHING_IS_LOST, Stage, two};
 use crate::support::TestEngine;
 
 on_engines!(
-    innodb:
+    servers:
         an_application_on_another_port_is_not_ready,
         an_application_beside_the_proxy_is_noticed,
         a_table_that_cannot_be_restored_is_named,
@@ -25,7 +25,7 @@ fn must_say(said: &str, words: &[&str]) {
 /// A file with an application of this table, to which two clients send a request.
 fn started(application: &str) -> String {
     format!(
-        "title = \"A shop\"\nengines = [\"mysql\", \"mariadb\"]\n[application]\n{application}\n{}",
+        "title = \"A shop\"\nengines = [\"mysql\", \"mariadb\", \"postgres\"]\n[application]\n{application}\n{}",
         two("/autocommit?")
     )
 }
@@ -43,7 +43,7 @@ async fn an_application_on_another_port_is_not_ready(engine: TestEngine) {
 
 async fn an_application_beside_the_proxy_is_noticed(engine: TestEngine) {
     let mut stage = Stage::set(engine).await;
-    let past_the_proxy = stage.url_past_the_proxy(engine);
+    let past_the_proxy = stage.url_past_the_proxy();
     stage.shop = RunningShop::start(&past_the_proxy, Habits::default()).await;
     let said = stage.broken(&stage.two_clients("/autocommit?")).await;
     let listen = stage.listen.address();
@@ -57,10 +57,17 @@ async fn an_application_beside_the_proxy_is_noticed(engine: TestEngine) {
 
 async fn a_table_that_cannot_be_restored_is_named(engine: TestEngine) {
     let stage = Stage::set(engine).await;
-    let text = stage.two_clients("/autocommit?").replace(
-        "CREATE TABLE deposit (id INT AUTO_INCREMENT PRIMARY KEY, amount INT NOT NULL);",
-        "CREATE TABLE deposit (id INT AUTO_INCREMENT PRIMARY KEY, amount INT) ENGINE = MyISAM;",
-    );
+    let (restorable, not_restorable) = match engine {
+        // Connections would go on with the numbers that they have taken.
+        TestEngine::Postgres => ("AS IDENTITY PRIMARY", "AS IDENTITY (CACHE 20) PRIMARY"),
+        _ => (
+            "PRIMARY KEY, amount INT NOT NULL);",
+            "PRIMARY KEY, amount INT) ENGINE = MyISAM;",
+        ),
+    };
+    let text = stage.two_clients("/autocommit?");
+    assert!(text.contains(restorable), "{text}");
+    let text = text.replace(restorable, not_restorable);
     let said = stage.broken(&text).await;
     let words = [
         "the tables cannot be brought back to their beginning before each run",
@@ -72,7 +79,11 @@ async fn a_table_that_cannot_be_restored_is_named(engine: TestEngine) {
 
 async fn a_client_that_insists_on_tls_is_told_apart(engine: TestEngine) {
     let mut stage = Stage::set(engine).await;
-    let insists = format!("{}?ssl-mode=REQUIRED", stage.url_through_the_proxy());
+    let demand = match engine {
+        TestEngine::Postgres => "sslmode=require",
+        _ => "ssl-mode=REQUIRED",
+    };
+    let insists = format!("{}?{demand}", stage.url_through_the_proxy());
     stage.shop = RunningShop::start(&insists, Habits::default()).await;
     let said = stage.broken(&stage.two_clients("/autocommit?")).await;
     assert!(!said.contains("is not pointed at the proxy"), "{said}");

@@ -12,7 +12,7 @@ use crate::support::TestEngine;
 use crate::support::explored::{ALL, explored, found_by_default, plan};
 
 on_engines!(
-    innodb: racys_own_strategies_end_alike_through_the_proxy;
+    servers: racys_own_strategies_end_alike_through_the_proxy;
 );
 
 const STRATEGIES: [&str; 5] = [
@@ -27,7 +27,7 @@ fn file(strategy: &str, data: &Path) -> String {
     format!(
         r#"
 title = "Racy's own service"
-engines = ["mysql", "mariadb"]
+engines = ["mysql", "mariadb", "postgres"]
 
 [application]
 command = [

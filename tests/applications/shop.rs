@@ -16,13 +16,12 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
-use sqlx::{AssertSqlSafe, MySqlExecutor};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::endpoints;
+use super::pool::{On, Pool};
 
 /// How an application differs from the usual one.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +44,8 @@ impl Default for Habits {
 /// What the endpoints share.
 #[derive(Debug)]
 pub struct Shop {
-    pub pool: MySqlPool,
+    pub pool: Pool,
+    pub database_url: String,
     /// A lock that the database knows nothing of.
     pub lock: Mutex<()>,
     /// Money that is kept in memory.
@@ -62,10 +62,9 @@ pub struct RunningShop {
 impl RunningShop {
     /// Starts it. Its database is at this URL, where nothing needs to listen yet.
     pub async fn start(database_url: &str, habits: Habits) -> Self {
-        let options: MySqlConnectOptions = database_url.parse().unwrap();
-        let pool = MySqlPoolOptions::new().max_connections(habits.connections);
         let shop = Arc::new(Shop {
-            pool: pool.connect_lazy_with(options),
+            pool: Pool::at(database_url, habits.connections),
+            database_url: database_url.to_owned(),
             lock: Mutex::default(),
             purse: AtomicI64::new(0),
         });
@@ -87,13 +86,15 @@ impl RunningShop {
 }
 
 /// Statements that belong to no request. That they come is certain; when, is not.
-async fn beat(pool: MySqlPool) {
+async fn beat(pool: Pool) {
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
     loop {
         ticks.tick().await;
         let beat = "/* nobody */ UPDATE worker SET beats = beats + 1 WHERE id = 1";
         // Before the proxy listens, and when it has ended, there is no database.
-        let _ = sqlx::query(beat).execute(&pool).await;
+        if let Ok(mut on) = pool.acquire().await {
+            let _ = on.write(beat.to_owned(), &[]).await;
+        }
     }
 }
 
@@ -119,50 +120,50 @@ impl Caller {
         self.0
     }
 
-    fn signed(self, sql: &str) -> AssertSqlSafe<String> {
-        AssertSqlSafe(format!("/* client {} */ {sql}", self.0))
+    /// The statement with its client.
+    pub fn signed(self, sql: &str) -> String {
+        format!("/* client {} */ {sql}", self.0)
     }
 
     /// Reads one number, with a prepared statement.
-    pub async fn read<'e>(
+    pub async fn read(self, on: impl Into<On<'_>>, sql: &str, values: &[i64]) -> sqlx::Result<i64> {
+        let mut on = on.into().connection().await?;
+        on.read(self.signed(sql), values).await
+    }
+
+    /// Writes with a prepared statement, and says how many rows it has matched.
+    pub async fn write(
         self,
-        on: impl MySqlExecutor<'e>,
+        on: impl Into<On<'_>>,
+        sql: &str,
+        values: &[i64],
+    ) -> sqlx::Result<u64> {
+        let mut on = on.into().connection().await?;
+        on.write(self.signed(sql), values).await
+    }
+
+    /// Inserts a row with a prepared statement, and says which key was generated.
+    pub async fn insert(
+        self,
+        on: impl Into<On<'_>>,
         sql: &str,
         values: &[i64],
     ) -> sqlx::Result<i64> {
-        let query = sqlx::query_scalar(self.signed(sql));
-        let query = values.iter().fold(query, |query, it| query.bind(*it));
-        query.fetch_one(on).await
-    }
-
-    /// Writes with a prepared statement, and says how many rows it has matched, and which key was
-    /// generated.
-    pub async fn write<'e>(
-        self,
-        on: impl MySqlExecutor<'e>,
-        sql: &str,
-        values: &[i64],
-    ) -> sqlx::Result<(u64, u64)> {
-        let query = sqlx::query(self.signed(sql));
-        let query = values.iter().fold(query, |query, it| query.bind(*it));
-        let done = query.execute(on).await?;
-        Ok((done.rows_affected(), done.last_insert_id()))
+        let mut on = on.into().connection().await?;
+        on.insert(self.signed(sql), values).await
     }
 
     /// Reads texts, and says how long they are together.
-    pub async fn read_texts<'e>(
-        self,
-        on: impl MySqlExecutor<'e>,
-        sql: &str,
-    ) -> sqlx::Result<usize> {
-        let texts: Vec<String> = sqlx::query_scalar(self.signed(sql)).fetch_all(on).await?;
+    pub async fn read_texts(self, on: impl Into<On<'_>>, sql: &str) -> sqlx::Result<usize> {
+        let mut on = on.into().connection().await?;
+        let texts = on.read_texts(self.signed(sql)).await?;
         Ok(texts.iter().map(String::len).sum())
     }
 
     /// Sends a statement as a text.
-    pub async fn say<'e>(self, on: impl MySqlExecutor<'e>, sql: &str) -> sqlx::Result<()> {
-        let done = sqlx::raw_sql(self.signed(sql)).execute(on).await;
-        done.map(|_| ())
+    pub async fn say(self, on: impl Into<On<'_>>, sql: &str) -> sqlx::Result<()> {
+        let mut on = on.into().connection().await?;
+        on.say(self.signed(sql)).await
     }
 }
 

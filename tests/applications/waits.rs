@@ -5,7 +5,7 @@ use super::stage::{Runs, Stage};
 use crate::support::TestEngine;
 
 on_engines!(
-    innodb:
+    servers:
         a_lock_in_the_process_is_a_wait_and_keeps_what_it_protects,
         an_application_that_serves_one_request_at_a_time_is_told_as_that,
         a_pool_of_one_connection_lets_one_transaction_in_at_a_time,

@@ -2,7 +2,7 @@
 
 mod limits;
 pub mod place;
-mod postgres;
+pub mod postgres;
 
 use std::collections::BTreeSet;
 

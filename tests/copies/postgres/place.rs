@@ -19,7 +19,10 @@ pub struct Session(pub PgConnection);
 
 impl Place {
     pub async fn with(engine: TestEngine, setup: &str) -> Self {
-        let fresh = engine.fresh().await;
+        Self::on(engine.fresh().await, setup).await
+    }
+
+    pub async fn on(fresh: Fresh, setup: &str) -> Self {
         run_at(&fresh.address, setup).await;
         let settings = Settings {
             // A second one is never needed.
