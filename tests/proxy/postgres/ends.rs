@@ -2,12 +2,10 @@
 
 use std::net::SocketAddr;
 
-use racy::engine::local::{Folder, LocalServer};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::Proxied;
+use super::{Proxied, own_server};
 use crate::proxy::both_ways;
-use crate::support::lab::Fresh;
 use crate::support::postgres_wire::{
     Message, RawClient, V3_0, V3_2, cancel, error, kinds, query, run, startup, sync,
 };
@@ -213,15 +211,6 @@ async fn must_leave_no_lock(proxied: &Proxied, client: RawClient) {
     proxied.lab.until_nothing_is_open().await;
     until_gone(&proxied.lab, process).await;
     assert_eq!(proxied.lab.account().await.balance, 0);
-}
-
-/// A server of its own: the shared one has no room for a hundred connections.
-async fn own_server(engine: TestEngine) -> (LocalServer, Lab) {
-    let binary = engine.binary();
-    let server = LocalServer::start(&binary, Folder::Temporary).await;
-    let server = server.unwrap();
-    let lab = Lab::at(Fresh::on(&server).await, racy::engine::Settings::default()).await;
-    (server, lab)
 }
 
 async fn a_hundred_connections_at_once_are_served(engine: TestEngine) {

@@ -6,9 +6,13 @@ mod ends;
 mod left_open;
 mod opaque;
 mod refusals;
+mod results;
 
+use racy::engine::Settings;
+use racy::engine::local::{Folder, LocalServer};
 use racy::proxy::Proxy;
 
+use crate::support::lab::Fresh;
 use crate::support::postgres_wire::RawClient;
 use crate::support::proxied::{proxy_before, server_of};
 use crate::support::{Lab, TestEngine};
@@ -36,4 +40,12 @@ impl Proxied {
         assert_eq!(self.proxy.remarks(), Vec::<String>::new());
         assert_eq!(self.proxy.refusals(), Vec::<String>::new());
     }
+}
+
+/// A server of its own, for a test that changes it or needs many connections.
+async fn own_server(engine: TestEngine) -> (LocalServer, Lab) {
+    let server = LocalServer::start(&engine.binary(), Folder::Temporary).await;
+    let server = server.unwrap();
+    let lab = Lab::at(Fresh::on(&server).await, Settings::default()).await;
+    (server, lab)
 }

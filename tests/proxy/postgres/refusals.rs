@@ -1,10 +1,10 @@
 //! Who does not get in, and what they are told.
 
 use racy::engine::ServerPlace;
-use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgSslMode;
+use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::Proxied;
+use super::{Proxied, own_server};
 use crate::support::postgres_wire::{
     GSS_REQUEST, RawClient, SSL_REQUEST, V3_0, error, kinds, query, startup,
 };
@@ -20,6 +20,7 @@ on_engines!(
         a_server_that_is_gone_is_named,
         a_port_without_a_server_is_named,
         a_user_or_database_that_does_not_exist_is_told_so_by_the_server,
+        a_password_is_proved_to_the_server,
         another_database_than_that_of_the_runs_is_refused;
 );
 
@@ -131,6 +132,34 @@ async fn a_user_or_database_that_does_not_exist_is_told_so_by_the_server(engine:
     }
     // The next one gets in.
     proxied.client().await;
+}
+
+/// The proof (SCRAM) takes several messages of both sides.
+async fn a_password_is_proved_to_the_server(engine: TestEngine) {
+    const RULES: &str = "CREATE ROLE keeper LOGIN PASSWORD 'a secret'; DO $$BEGIN EXECUTE format( \
+        'COPY (VALUES (''local all keeper scram-sha-256''), (''local all all trust'')) TO %L', \
+        current_setting('hba_file')); END$$; SELECT pg_reload_conf()";
+    let (server, lab) = own_server(engine).await;
+    lab.run_in_database(RULES).await;
+    let proxy = proxy_before(engine, server_of(&lab.database)).await;
+    let options = postgres_options_at(&lab.database, proxy.address()).username("keeper");
+    // The server reads its rules when it gets round to it.
+    until("a password is asked for", || async {
+        options.connect().await.is_err()
+    })
+    .await;
+    let right = options.clone().password("a secret").connect().await;
+    right.unwrap().close().await.unwrap();
+    let wrong = options.password("a guess").connect().await.unwrap_err();
+    let wrong = wrong.as_database_error().unwrap();
+    assert_eq!(wrong.code().unwrap(), "28P01");
+    let refusals = proxy.refusals();
+    assert!(
+        refusals.iter().any(|it| it == wrong.message()),
+        "{refusals:?}"
+    );
+    lab.database.close().await;
+    server.stop().await.unwrap();
 }
 
 async fn another_database_than_that_of_the_runs_is_refused(engine: TestEngine) {
