@@ -75,10 +75,10 @@ async fn what_follows_a_broken_answer_is_forwarded_in_both_directions(engine: Te
     let proxy = proxy_before(engine, broken_server().await).await;
     let mut client = RawClient::log_in(proxy.address(), "shop", PLAIN).await;
     assert_eq!(client.ask(&query("SELECT 1")).await.1, b"\xfe\xfe\xfe");
-    let remarks = proxy.remarks();
-    assert!(remarks[0].contains("not seen any more"), "{remarks:?}");
     // This is no packet, and comes back as it is.
     client.send_bytes(b"\xff\xff\xff").await;
     client.send_bytes(b"\x09not a packet").await;
     assert_eq!(client.bytes(16).await, b"\xff\xff\xff\x09not a packet");
+    let remarks = proxy.remarks();
+    assert!(remarks[0].contains("not seen any more"), "{remarks:?}");
 }

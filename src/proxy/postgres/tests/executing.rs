@@ -47,10 +47,12 @@ fn each_of_three_statements_before_one_sync_has_its_own_answer() {
         columns(&[("b", TEXT)]),
         row(&[Some(b"x")]),
         complete("SELECT 1"),
-        ready(b'I'),
     ];
     let results = listen(&mut conversation, &answer);
     assert_eq!(results, [rows(&["b"], &[&[Datum::text("x")]])]);
+
+    assert_eq!(conversation.next_unit().unwrap().what, What::Commit);
+    assert_eq!(listen(&mut conversation, &[ready(b'I')]), []);
     assert_eq!(conversation.next_unit(), None);
 }
 
