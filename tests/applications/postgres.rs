@@ -1,5 +1,5 @@
-//! What PostgreSQL alone has: pipelines, constraints that are checked by the commit, savepoints that
-//! outlive a refusal, and poolers in between.
+//! What PostgreSQL alone has: pipelines, constraints that are checked by the commit, savepoints
+//! that outlive a refusal, and poolers in between.
 
 use racy::engine::{Address, FaultKind};
 use racy::verdict::Verdict;
@@ -49,8 +49,8 @@ const WRITE: &str = "UPDATE account SET balance = :balance + 10 WHERE id = 1;\n"
 const LOG: &str = "INSERT INTO deposit (amount) VALUES (10);\n";
 
 /// Four steps each: it reads, writes, logs and commits. A client whose write waits for that of the
-/// other goes on after the other's commit, so there are 24 schedules. No update is lost in those two
-/// in which one client reads after the other's commit.
+/// other goes on after the other's commit, so there are 24 schedules. No update is lost in those
+/// two in which one client reads after the other's commit.
 async fn the_statements_of_a_pipeline_are_steps_and_its_sync_commits(engine: TestEngine) {
     let stage = Stage::set(engine).await;
     let script = format!("{READ}BEGIN;\n{WRITE}{LOG}COMMIT;\n");
