@@ -73,12 +73,14 @@ async fn autocommit(State(shop): Shared, caller: Caller) -> Answer {
 }
 
 async fn checkout_lost(State(shop): Shared, caller: Caller) -> Answer {
-    check_out(&shop.pool, caller.number(), true).await?;
+    let pool = shop.pool.of_innodb().unwrap();
+    check_out(pool, caller.number(), true).await?;
     done()
 }
 
 async fn checkout_holds(State(shop): Shared, caller: Caller) -> Answer {
-    check_out(&shop.pool, caller.number(), false).await?;
+    let pool = shop.pool.of_innodb().unwrap();
+    check_out(pool, caller.number(), false).await?;
     done()
 }
 

@@ -43,6 +43,14 @@ impl Pool {
         }
     }
 
+    /// The pool of MySQL or MariaDB. None on PostgreSQL.
+    pub fn of_innodb(&self) -> Option<&MySqlPool> {
+        match self {
+            Self::MySql(pool) => Some(pool),
+            Self::Postgres(_) => None,
+        }
+    }
+
     pub async fn acquire(&self) -> sqlx::Result<Connection> {
         Ok(match self {
             Self::MySql(pool) => Connection::MySql(pool.acquire().await?),
