@@ -8,6 +8,7 @@ use std::process::{Child, ChildStderr, Stdio};
 
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
@@ -15,11 +16,11 @@ use crate::commands::{output, text};
 use crate::support::json::assert_includes;
 use crate::support::lab::run_at;
 use crate::support::process::{racy, signal};
-use crate::support::proxied::options_at;
+use crate::support::proxied::{options_at, postgres_options_at};
 use crate::support::{Lab, TestEngine, open_folder};
 
 on_engines!(
-    innodb:
+    servers:
         a_recorded_pair_that_loses_an_update_is_found_without_the_application,
         a_recorded_pair_that_locks_holds,
         a_generated_key_comes_back_as_a_variable,
@@ -39,32 +40,84 @@ const TABLES: &str = "CREATE TABLE wallet (id INT PRIMARY KEY, balance INT NOT N
      INSERT INTO wallet VALUES (1, 250), (2, 0); \
      INSERT INTO transfer (wallet, amount) VALUES (2, 5)";
 
+fn tables(engine: TestEngine) -> String {
+    match engine {
+        TestEngine::Postgres => TABLES.replace("INT AUTO_INCREMENT", "SERIAL"),
+        _ => TABLES.to_owned(),
+    }
+}
+
 /// One client of an application, on a connection of its own through the proxy.
-struct Application(MySqlConnection);
+enum Application {
+    MySql(MySqlConnection),
+    Postgres(PgConnection),
+}
 
 impl Application {
-    async fn connect(lab: &Lab, proxy: SocketAddr) -> Self {
-        let options = options_at(&lab.database, proxy);
-        Self(options.connect().await.unwrap())
+    async fn connect(engine: TestEngine, lab: &Lab, proxy: SocketAddr) -> Self {
+        if engine == TestEngine::Postgres {
+            let options = postgres_options_at(&lab.database, proxy);
+            Self::Postgres(options.connect().await.unwrap())
+        } else {
+            let options = options_at(&lab.database, proxy);
+            Self::MySql(options.connect().await.unwrap())
+        }
     }
 
     async fn run(&mut self, sql: &'static str) {
-        sqlx::raw_sql(sql).execute(&mut self.0).await.unwrap();
-    }
-
-    /// Runs a prepared statement. Returns the key that was generated for it.
-    async fn change(&mut self, sql: &'static str, values: &[i64]) -> i64 {
-        let mut query = sqlx::query(sql);
-        for value in values {
-            query = query.bind(*value);
+        match self {
+            Self::MySql(on) => sqlx::raw_sql(sql).execute(on).await.map(|_| ()),
+            Self::Postgres(on) => sqlx::raw_sql(sql).execute(on).await.map(|_| ()),
         }
-        let done = query.execute(&mut self.0).await.unwrap();
-        i64::try_from(done.last_insert_id()).unwrap()
+        .unwrap();
     }
 
-    async fn read(&mut self, sql: &str) -> i64 {
-        let query = sqlx::query_scalar::<_, i32>(AssertSqlSafe(sql.to_owned()));
-        i64::from(query.bind(1_i64).fetch_one(&mut self.0).await.unwrap())
+    /// Runs a prepared statement.
+    async fn change(&mut self, sql: &str, values: &[i32]) {
+        match self {
+            Self::MySql(on) => {
+                let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+                let query = values.iter().fold(query, |query, it| query.bind(*it));
+                query.execute(on).await.map(|_| ())
+            }
+            Self::Postgres(on) => {
+                let query = sqlx::query(AssertSqlSafe(numbered(sql)));
+                let query = values.iter().fold(query, |query, it| query.bind(*it));
+                query.execute(on).await.map(|_| ())
+            }
+        }
+        .unwrap();
+    }
+
+    /// Runs a prepared INSERT, and returns the key that was generated for the row.
+    async fn insert(&mut self, sql: &str, values: &[i32]) -> i32 {
+        match self {
+            Self::MySql(on) => {
+                let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+                let query = values.iter().fold(query, |query, it| query.bind(*it));
+                let done = query.execute(on).await.unwrap();
+                i32::try_from(done.last_insert_id()).unwrap()
+            }
+            Self::Postgres(on) => {
+                let sql = format!("{} RETURNING id", numbered(sql));
+                let query = sqlx::query_scalar(AssertSqlSafe(sql));
+                let query = values.iter().fold(query, |query, it| query.bind(*it));
+                query.fetch_one(on).await.unwrap()
+            }
+        }
+    }
+
+    async fn read(&mut self, sql: &str) -> i32 {
+        match self {
+            Self::MySql(on) => {
+                let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+                query.bind(1).fetch_one(on).await.unwrap()
+            }
+            Self::Postgres(on) => {
+                let query = sqlx::query_scalar(AssertSqlSafe(numbered(sql)));
+                query.bind(1).fetch_one(on).await.unwrap()
+            }
+        }
     }
 
     /// Reads the balance, and writes what it has computed from it.
@@ -79,12 +132,29 @@ impl Application {
     }
 
     async fn leave(self) {
-        self.0.close().await.unwrap();
+        match self {
+            Self::MySql(on) => on.close().await,
+            Self::Postgres(on) => on.close().await,
+        }
+        .unwrap();
     }
+}
+
+/// The statement with `$1`, `$2` and so on in place of each `?`.
+fn numbered(sql: &str) -> String {
+    let mut numbered = String::new();
+    for (number, part) in sql.split('?').enumerate() {
+        if number > 0 {
+            numbered.push_str(&format!("${number}"));
+        }
+        numbered.push_str(part);
+    }
+    numbered
 }
 
 /// A `racy proxy` of its own process, in front of a test's database.
 struct Recorded {
+    engine: TestEngine,
     lab: Lab,
     folder: TempDir,
     process: Child,
@@ -99,7 +169,7 @@ impl Recorded {
 
     async fn start_in(engine: TestEngine, folder: TempDir, more: &[&str]) -> Self {
         let lab = engine.lab().await;
-        run_at(&lab.address, TABLES).await;
+        run_at(&lab.address, &tables(engine)).await;
         let url = lab.url(engine);
         let mut command = racy(&["proxy", "--database-url", &url, "--record", "pair.toml"]);
         // What one client is does not depend on time then.
@@ -114,8 +184,14 @@ impl Recorded {
         }
         let (_, address) = lines.split_once("the proxy listens on ").unwrap();
         let address = address.split(',').next().unwrap().parse().unwrap();
-        assert!(lines.contains(&format!("mysql://USER:PASSWORD@{address}/{}\n", lab.name())));
+        let scheme = match engine {
+            TestEngine::Postgres => "postgresql",
+            _ => "mysql",
+        };
+        let url = format!("{scheme}://USER:PASSWORD@{address}/{}\n", lab.name());
+        assert!(lines.contains(&url), "{lines}");
         Self {
+            engine,
             lab,
             folder,
             process,
@@ -125,7 +201,7 @@ impl Recorded {
     }
 
     async fn application(&self) -> Application {
-        Application::connect(&self.lab, self.address).await
+        Application::connect(self.engine, &self.lab, self.address).await
     }
 
     /// Ends the proxy by this signal. Returns its exit status, what it has shown, and what it said.
@@ -215,7 +291,7 @@ async fn a_generated_key_comes_back_as_a_variable(engine: TestEngine) {
     for _ in 0..2 {
         let mut application = recorded.application().await;
         let insert = "INSERT INTO transfer (wallet, amount) VALUES (?, ?)";
-        let key = application.change(insert, &[1, 60]).await;
+        let key = application.insert(insert, &[1, 60]).await;
         let fee = "INSERT INTO fee (transfer_id, amount) VALUES (?, ?)";
         application.change(fee, &[key, 1]).await;
         application.leave().await;
@@ -223,9 +299,17 @@ async fn a_generated_key_comes_back_as_a_variable(engine: TestEngine) {
     let (status, _, said) = recorded.end("INT");
     assert_eq!(status, Some(0), "{said}");
     let file = recorded.file();
-    let script = "INSERT INTO transfer (wallet, amount) VALUES (1, 60);\n\
-                  SELECT LAST_INSERT_ID() AS new_id; \\gset\n\
-                  INSERT INTO fee (transfer_id, amount) VALUES (:new_id, 1);\n";
+    let script = match engine {
+        TestEngine::Postgres => {
+            "INSERT INTO transfer (wallet, amount) VALUES (1, 60) RETURNING id; \\gset\n\
+             INSERT INTO fee (transfer_id, amount) VALUES (:id, 1);\n"
+        }
+        _ => {
+            "INSERT INTO transfer (wallet, amount) VALUES (1, 60);\n\
+             SELECT LAST_INSERT_ID() AS new_id; \\gset\n\
+             INSERT INTO fee (transfer_id, amount) VALUES (:new_id, 1);\n"
+        }
+    };
     assert!(file.contains(script), "{file}");
     let report = recorded.explore(engine).await;
     let expected = json!([{ "exhaustive": true, "anomalies": { "not_serial": 0, "failed": 0 } }]);

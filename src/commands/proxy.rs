@@ -209,7 +209,7 @@ impl Args {
         let url = if opened.is_private() {
             upstream.url_through(address)
         } else {
-            format!("mysql://USER:PASSWORD@{address}/{}", upstream.database)
+            upstream.url_to_fill_in(address)
         };
         complain(&format!(
             "the proxy listens on {address}, in front of {engine}, at {place}"

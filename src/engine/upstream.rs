@@ -73,15 +73,27 @@ impl Upstream {
             "" => String::new(),
             password => format!(":{}", encoded(password)),
         };
-        let scheme = match self.flavour {
-            Flavour::Postgres => "postgresql",
-            Flavour::MySql | Flavour::MariaDb | Flavour::Sqlite => "mysql",
-        };
         format!(
-            "{scheme}://{}{password}@{proxy}/{}",
+            "{}://{}{password}@{proxy}/{}",
+            self.scheme(),
             encoded(&self.user),
             encoded(&self.database)
         )
+    }
+}
+
+impl Upstream {
+    /// The same without anybody's name and password.
+    pub fn url_to_fill_in(&self, proxy: SocketAddr) -> String {
+        let database = utf8_percent_encode(&self.database, ENCODED);
+        format!("{}://USER:PASSWORD@{proxy}/{database}", self.scheme())
+    }
+
+    fn scheme(&self) -> &'static str {
+        match self.flavour {
+            Flavour::Postgres => "postgresql",
+            Flavour::MySql | Flavour::MariaDb | Flavour::Sqlite => "mysql",
+        }
     }
 }
 
