@@ -10,7 +10,13 @@ impl UserStatement {
     pub fn shape(&self, flavour: Flavour) -> String {
         let mut shape = String::new();
         let mut last = Piece::Begin;
-        for token in tokens(&self.text, flavour) {
+        let tokens = tokens(&self.text, flavour);
+        for (index, token) in tokens.iter().copied().enumerate() {
+            let is_before_number = matches!(tokens.get(index + 1), Some(Token::Number(_)));
+            if flavour == Flavour::Postgres && token == Token::Symbol('$') && is_before_number {
+                // The place of a value is one token of several: `$1`.
+                continue;
+            }
             let piece = Piece::of(token);
             let repeats = piece == Piece::Value && shape.ends_with("?,");
             if repeats {
@@ -181,5 +187,16 @@ mod tests {
         let filled = UserStatement::with_values(text, &values, Flavour::Postgres);
         let expected = "SELECT 'a', '$1', $q$ $1 $q$, a->>'x' ? 'y' FROM t WHERE id = 7 -- $1";
         assert_eq!(filled, expected);
+    }
+
+    #[test]
+    fn the_place_of_a_value_has_no_number() {
+        let shape = |text: &str| {
+            let statement = UserStatement::new(text, Flavour::Postgres);
+            statement.shape(Flavour::Postgres)
+        };
+        let expected = "UPDATE t SET a = ? WHERE id = ?";
+        assert_eq!(shape("UPDATE t SET a = $1 WHERE id = $2"), expected);
+        assert_eq!(shape("UPDATE t SET a = 7 WHERE id = 1"), expected);
     }
 }

@@ -7,14 +7,14 @@ import subprocess
 import sys
 import time
 
-from sql import Connection
+from sql import connect
 
 DECLINED = 3
 
 
 def take():
     """Takes the first job that is free, if nobody does so at the same time."""
-    on = Connection()
+    on = connect()
     rows = on.query("SELECT id FROM job WHERE taken = 0 ORDER BY id LIMIT 1")
     for (job,) in rows:
         on.query(f"UPDATE job SET taken = taken + 1 WHERE id = {job}")
@@ -23,7 +23,7 @@ def take():
 
 def take_locked():
     """The same, past jobs that another worker has locked."""
-    on = Connection()
+    on = connect()
     on.begin()
     free = "SELECT id FROM job WHERE taken = 0 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
     for (job,) in on.query(free):
@@ -41,7 +41,7 @@ def take_alone():
 
 def claim():
     """Takes job 1, or says that somebody else has it."""
-    if Connection().query("UPDATE job SET taken = 1 WHERE id = 1 AND taken = 0") == 0:
+    if connect().query("UPDATE job SET taken = 1 WHERE id = 1 AND taken = 0") == 0:
         print("nothing to do", file=sys.stderr)
         sys.exit(DECLINED)
     print("took job 1")
@@ -49,7 +49,7 @@ def claim():
 
 def deposit():
     """What the shop does at /autocommit."""
-    on = Connection()
+    on = connect()
     [(balance,)] = on.query("SELECT balance FROM account WHERE id = 1")
     on.query("INSERT INTO deposit (amount) VALUES (10)")
     on.query(f"UPDATE account SET balance = {int(balance) + 10} WHERE id = 1")
@@ -57,19 +57,19 @@ def deposit():
 
 def beat():
     """The shop's heartbeat, as a job of its own."""
-    Connection().query("UPDATE worker SET beats = beats + 1 WHERE id = 1")
+    connect().query("UPDATE worker SET beats = beats + 1 WHERE id = 1")
 
 
 def swap():
     """Moves a job in two steps."""
-    on = Connection()
+    on = connect()
     on.query("UPDATE job SET taken = taken + 1 WHERE id = 1")
     on.query("UPDATE job SET taken = taken - 1 WHERE id = 2")
 
 
 def compare():
     """Crashes if a job is on its way."""
-    on = Connection()
+    on = connect()
     sums = [on.query(f"SELECT taken FROM job WHERE id = {job}")[0][0] for job in (1, 2)]
     if sum(map(int, sums)) != 0:
         os.kill(os.getpid(), signal.SIGABRT)
@@ -77,21 +77,21 @@ def compare():
 
 def crash():
     """Ends by a signal after its first statement."""
-    Connection().query("UPDATE job SET taken = 1 WHERE id = 1")
+    connect().query("UPDATE job SET taken = 1 WHERE id = 1")
     print("about to end", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def leave():
     """Ends within a transaction."""
-    on = Connection()
+    on = connect()
     on.begin()
     on.query("UPDATE job SET taken = taken + 1 WHERE id = 1")
 
 
 def poll():
     """Asks for a job for ever, with a pause between two questions."""
-    on = Connection()
+    on = connect()
     on.query("UPDATE job SET taken = 1 WHERE id = 1")
     while True:
         on.query("SELECT 1")
@@ -100,14 +100,14 @@ def poll():
 
 def hold():
     """Waits for ever, beside a child that does so as well."""
-    on = Connection()
+    on = connect()
     on.query("UPDATE job SET taken = 1 WHERE id = 1")
     subprocess.run(["sleep", "1000"])
 
 
 def chatter():
     """Prints for ever."""
-    Connection().query("UPDATE job SET taken = 1 WHERE id = 1")
+    connect().query("UPDATE job SET taken = 1 WHERE id = 1")
     while True:
         print("x" * 1000)
 
@@ -119,8 +119,8 @@ def idle():
 
 def environment():
     """Tells where its database is, by all names that programs know."""
-    Connection().query("UPDATE job SET taken = taken + 1 WHERE id = 1")
-    names = ["DATABASE_URL", "DB_HOST", "DB_PORT", "MYSQL_HOST", "MYSQL_TCP_PORT", "GREETING"]
+    connect().query("UPDATE job SET taken = taken + 1 WHERE id = 1")
+    names = ["DATABASE_URL", "DB_HOST", "DB_PORT", "MYSQL_HOST", "MYSQL_TCP_PORT", "PGPORT", "GREETING"]
     port = os.environ["DB_PORT"]
     print(*(os.environ.get(name, "-").replace(port, "PORT") for name in names))
 

@@ -1,4 +1,4 @@
-"""A client of MySQL and MariaDB that needs nothing but Python: texts alone, and no password."""
+"""Clients of MySQL, MariaDB and PostgreSQL that need nothing but Python: texts alone, no password."""
 
 import os
 import socket
@@ -12,8 +12,76 @@ class Refused(Exception):
     """The server has refused a statement."""
 
 
-class Connection:
-    """One connection to the database that the environment names."""
+def connect():
+    """A connection to the database that the environment names."""
+    is_postgres = os.environ["DATABASE_URL"].startswith("postgresql:")
+    return Postgres() if is_postgres else MySql()
+
+
+class Socket:
+    """A connection of either protocol."""
+
+    def exactly(self, length):
+        read = b""
+        while len(read) < length:
+            part = self.socket.recv(length - len(read))
+            if not part:
+                raise ConnectionError("the server has closed the connection")
+            read += part
+        return read
+
+
+class Postgres(Socket):
+    """PostgreSQL's simple queries."""
+
+    def __init__(self):
+        self.socket = socket.create_connection((os.environ["PGHOST"], int(os.environ["PGPORT"])))
+        names = f"user\0{os.environ['PGUSER']}\0database\0{os.environ['PGDATABASE']}\0\0".encode()
+        self.socket.sendall(struct.pack(">II", len(names) + 8, 3 << 16) + names)
+        self.answer()
+
+    def begin(self):
+        """What comes next is one transaction, until it is committed."""
+        self.query("BEGIN")
+
+    def query(self, sql):
+        """The rows of a query, as tuples of texts. Without rows, the number of affected ones."""
+        sql = f"/* client {os.environ['CLIENT']} */ {sql}\0".encode()
+        self.socket.sendall(b"Q" + struct.pack(">I", len(sql) + 4) + sql)
+        return self.answer()
+
+    def answer(self):
+        """What comes until the server is ready."""
+        rows, count, refused = None, 0, None
+        while True:
+            kind, length = struct.unpack(">cI", self.exactly(5))
+            body = self.exactly(length - 4)
+            match kind:
+                case b"T":
+                    rows = []
+                case b"D":
+                    rows.append(tuple(self.texts(body)))
+                case b"C":
+                    last = body[:-1].decode().split(" ")[-1]
+                    count = int(last) if last.isdigit() else 0
+                case b"E":
+                    refused = Refused(body.decode(errors="replace"))
+                case b"Z":
+                    if refused:
+                        raise refused
+                    return count if rows is None else rows
+
+    @staticmethod
+    def texts(row):
+        row = row[2:]
+        while row:
+            (length,), row = struct.unpack(">i", row[:4]), row[4:]
+            yield None if length < 0 else row[:length].decode()
+            row = row[max(length, 0) :]
+
+
+class MySql(Socket):
+    """MySQL's texts, which MariaDB understands as well."""
 
     def __init__(self):
         place = (os.environ["DB_HOST"], int(os.environ["DB_PORT"]))
@@ -57,15 +125,6 @@ class Connection:
     def send(self, payload):
         header = len(payload).to_bytes(3, "little") + bytes([self.sequence])
         self.socket.sendall(header + payload)
-
-    def exactly(self, length):
-        read = b""
-        while len(read) < length:
-            part = self.socket.recv(length - len(read))
-            if not part:
-                raise ConnectionError("the server has closed the connection")
-            read += part
-        return read
 
 
 def must_not_be_refused(answer):
