@@ -84,7 +84,8 @@ impl Fixtures {
         }
     }
 
-    /// How long it takes to open this lane, if it takes long. None if it does not, or if it is open.
+    /// How long it takes to open this lane, if it takes long. None if it does not, or if it is
+    /// open.
     pub(super) async fn opening_takes(&self, database: &Database) -> Option<Duration> {
         match self {
             Self::Rows(_) => None,

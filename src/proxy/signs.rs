@@ -22,9 +22,9 @@ const FIRST_START: Duration = Duration::from_secs(10);
 /// machine may have more to do by then.
 const TIMES_A_START: u32 = 4;
 
-/// As [`LEARNING`], for the last statements of a client, as an earlier warm-up run has shown them: those
-/// that were sent after the answer to its request are among them. A machine under load is slow.
-/// When the answer has come, it is known.
+/// As [`LEARNING`], for the last statements of a client, as an earlier warm-up run has shown them:
+/// those that were sent after the answer to its request are among them. A machine under load is
+/// slow. When the answer has come, it is known.
 const LEARNING_THE_LAST: Duration = Duration::from_millis(150);
 
 impl Turns {

@@ -121,8 +121,8 @@ impl<F: Framing> Wire<F> {
         while let Ok(true) = self.read().await {}
     }
 
-    /// Waits until the other side has closed the connection, and nothing of what it has sent is left
-    /// to be done: a client may send several commands and leave.
+    /// Waits until the other side has closed the connection, and nothing of what it has sent is
+    /// left to be done: a client may send several commands and leave.
     pub(super) async fn until_gone(&mut self) {
         self.until_closed().await;
         if self.has_more || !self.reader.is_empty() {

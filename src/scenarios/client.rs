@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::anomalies::FAILED;
 use super::held::Held;
+use super::options::Options;
 use super::prepared::Prepared;
-use super::scenario::{ClientScript, Does, Options};
+use super::scenario::{ClientScript, Does};
 use super::script::{InstructionKind, Script, Statement, UnsetVariable, truth};
 use crate::answer::Answer;
 use crate::engine::{

@@ -8,6 +8,8 @@
 //! - `client`: runs it behind the gate, statement by statement.
 //! - `invariant`: what must hold, and how it is asked. `judge`: the verdict of a run.
 //! - `serial`: the serial orders as the judge, where no invariant is given.
+//! - `application`: applications and commands behind the proxy. `clients`: the clients of a run.
+//! - `options`: how it is explored, whatever its file says.
 //! - `rehearsal`: what is tried before any schedule: the set-up, and one client after the other.
 //! - `expectation`: what the file says that should be found, beside what was found.
 //! - `boundary`: it stays in its own database.
@@ -24,6 +26,7 @@ mod file;
 mod held;
 mod invariant;
 mod judge;
+mod options;
 mod place;
 mod prepared;
 mod rehearsal;
@@ -35,5 +38,6 @@ mod subject;
 mod texts;
 
 pub use file::schema;
+pub use options::Options;
 pub use place::FileError;
-pub use scenario::{Options, Scenario};
+pub use scenario::Scenario;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::application::{Applications, ProxiedClient};
 use super::file::When;
-use super::scenario::{ClientScript, Does, Options, Scenario};
+use super::options::Options;
+use super::scenario::{ClientScript, Does, Scenario};
 use super::script::InstructionKind;
 use super::serial::{RowFacts, SerialJudge};
 use crate::engine::{

@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::anomalies::{FAILED, NOT_SERIAL};
 use super::clients::ScenarioClients;
 use super::judge::ScenarioJudge;
+use super::options::Options;
 use super::place::FileError;
 use super::prepared::{Prepared, PreparedPlace};
 use super::rehearsal::SerialRuns;
-use super::scenario::{Options, Scenario};
+use super::scenario::Scenario;
 use crate::engine::{Database, Fault, Flavour};
 use crate::explore::{
     About, ClientFacts, Clients, Fixtures, Pending, Restore, ScenarioFacts, SqlText, Subject,

@@ -73,8 +73,7 @@ async fn lab(engine: TestEngine) -> Database {
         connections: 12,
         ..Settings::default()
     };
-    let lab = engine.lab_with(explore::settings(&settings)).await;
-    lab.database.clone()
+    engine.lab_with(explore::settings(&settings)).await.database
 }
 
 async fn found(job: Job) -> Finding {

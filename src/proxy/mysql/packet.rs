@@ -25,8 +25,8 @@ impl Packet {
         bytes.extend(&self.payload);
     }
 
-    /// Says that no transaction is open, if this is a packet that says whether one is: OK or EOF. It
-    /// must be the first or the last packet of an answer.
+    /// Says that no transaction is open, if this is a packet that says whether one is: OK or EOF.
+    /// It must be the first or the last packet of an answer.
     pub(in crate::proxy) fn deny_transaction(&mut self) {
         let at = match self.payload.first() {
             Some(0xFE) if self.payload.len() == 5 => Some(3),

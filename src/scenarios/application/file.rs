@@ -40,8 +40,8 @@ pub(in crate::scenarios) struct ApplicationTable {
     /// Where the proxy listens, e.g. `127.0.0.1:3307`. Without it, on a free port of 127.0.0.1.
     #[schema(value_type = Option<String>)]
     pub(super) listen: Option<Spanned<String>>,
-    /// The largest number of its instances at once, each with a database of its own. Without it, one
-    /// for each processor, but at least two and at most four.
+    /// The largest number of its instances at once, each with a database of its own. Without it,
+    /// one for each processor, but at least two and at most four.
     #[schema(value_type = Option<u8>)]
     pub(super) instances: Option<Spanned<u8>>,
     /// What brings its state back before each run, besides its tables: see [`RestoreTable`].

@@ -153,8 +153,8 @@ impl LaneApplication {
         }
     }
 
-    /// Warms up, and the first one listens for statements of nobody. Commands are started anew in each
-    /// run.
+    /// Warms up, and the first one listens for statements of nobody. Commands are started anew in
+    /// each run.
     async fn settle_in(
         &self,
         plan: &ApplicationPlan,

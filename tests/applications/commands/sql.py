@@ -1,4 +1,4 @@
-"""Clients of MySQL, MariaDB and PostgreSQL that need nothing but Python: texts alone, no password."""
+"""Clients of MySQL, MariaDB and PostgreSQL that need only Python: texts alone, no password."""
 
 import os
 import socket
