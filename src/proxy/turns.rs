@@ -348,8 +348,8 @@ impl Turns {
             if ended_before {
                 known.note_one_at_a_time();
             }
-            // A program lets go of what it holds before it is seen to have ended.
-            seat.comes_late = !ended_before && is_program;
+            // A client lets go of what it holds before it is seen to have ended.
+            seat.comes_late = !ended_before;
         }
         seat.sent.push(shape.to_owned());
         if seat.is_answered {
