@@ -378,6 +378,9 @@ impl Args {
         if let Some(error) = &exploration.error {
             return Some(error.to_string());
         }
+        if let Some(why) = exploration.without_a_verdict() {
+            return Some(why);
+        }
         let is_broken = !exploration.broken.is_empty();
         let is_without = exploration.findings.is_empty() && !is_broken && !job.stop.is_stopped();
         is_without.then(|| {

@@ -74,7 +74,7 @@ enum Command {
     /// scenario is not as its file expects. It is 2 if a file is wrong, if a run did not come to
     /// its end, or if the engine does not show which clients wait for a lock.
     Explore(explore::Args),
-    /// Stand before a MySQL or MariaDB server, show what an application sends, and record it.
+    /// Stand before a database server, show what an application sends, and record it.
     ///
     /// Everything passes as it is, and nothing is held. With --record the statements become a
     /// scenario file: their values are literals, and a value that was read before and comes back is

@@ -61,7 +61,8 @@ impl fmt::Display for OpenError {
             Self::NoScratch(fault) => write!(
                 f,
                 "the explorer works in a database of its own, and none could be made: {fault} \
-                 (the user needs all rights there: GRANT ALL ON `racy\\_explore\\_%`.* TO …)"
+                 (the user needs all rights there: GRANT ALL ON `racy\\_explore\\_%`.* TO … on MySQL and \
+                 MariaDB, ALTER ROLE … CREATEDB on PostgreSQL)"
             ),
             Self::NoLane(fault) => write!(
                 f,

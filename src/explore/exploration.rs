@@ -21,4 +21,23 @@ impl Exploration {
     pub fn is_unexpected(&self) -> bool {
         self.findings.iter().any(|it| !it.unexpected.is_empty())
     }
+
+    /// What is to be said of a finding without a single run that came to its end: it is no verdict.
+    /// None if there is no such finding.
+    pub fn without_a_verdict(&self) -> Option<String> {
+        let is_empty = |it: &&Finding| it.tally.schedules == 0 && it.diverged > 0;
+        let finding = self.findings.iter().find(is_empty)?;
+        let scenario = finding.about.scenario.as_ref();
+        let hint = match scenario.and_then(|it| it.at_once) {
+            Some(_) => {
+                ". A request that works for longer than --settle allows before its first statement \
+                 looks like one that waits: try --settle 3000"
+            }
+            None => "",
+        };
+        Some(format!(
+            "{}: nothing is known of it, because no run repeated what an earlier one had done{hint}",
+            finding.about.name
+        ))
+    }
 }

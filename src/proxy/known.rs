@@ -263,17 +263,6 @@ impl Known {
         }
     }
 
-    /// Whether these statements were all that this client has sent in a run that has taught, and no
-    /// other run has begun like this and gone on.
-    pub(super) fn is_whole(&self, client: Client, sent: &[String]) -> bool {
-        let lessons = self.lessons();
-        let Some(shapes) = lessons.clients.get(&client) else {
-            return false;
-        };
-        let goes_on = |it: &Vec<String>| it.len() > sent.len() && it.starts_with(sent);
-        shapes.whole.contains_key(sent) && !shapes.whole.keys().any(goes_on)
-    }
-
     /// Whether this client has sent such a statement after its request was answered.
     pub(super) fn is_in_the_tail(&self, client: Client, shape: &str) -> bool {
         let lessons = self.lessons();

@@ -185,8 +185,7 @@ impl RunTurns {
         let seat = seats.seats.get(&client)?;
         let is_busy = seat.besides > 0 || seat.phase == Phase::AtAStep;
         let known = &self.turns.known;
-        let is_whole_tail = || known.is_whole_tail(client, &seat.sent, &seat.tail);
-        let has_all = known.is_whole(client, &seat.sent) || !known.learns() && is_whole_tail();
+        let has_all = !known.learns() && known.is_whole_tail(client, &seat.sent, &seat.tail);
         let is_quiet = seat.quiet >= QUIET_ENOUGH;
         (!is_busy && (is_quiet || has_all)).then(|| seat.seen.clone())
     }

@@ -128,11 +128,7 @@ impl SerialRuns {
                     "Say in `acknowledged` of [client.command] which exit statuses mean that it was done",
                 )
             } else {
-                (
-                    "request",
-                    "Is something missing in `before`, such as a login or a CSRF token? Or say in \
-                     `acknowledged` which answers mean that it was done",
-                )
+                ("request", hint_for(&run.results[first.index()]))
             };
             return Err(format!(
                 "without any race ({names}) no {what} is acknowledged{}. {hint}",
@@ -302,6 +298,24 @@ impl SerialRuns {
 fn in_words(order: &[Client]) -> String {
     let names: Vec<_> = order.iter().map(Client::to_string).collect();
     names.join(", then ")
+}
+
+/// What may be wrong with a request that is answered like this.
+fn hint_for(result: &ClientResult) -> &'static str {
+    let mut captured = result.captured.iter();
+    let status = captured.find(|(name, _)| name == "status");
+    let status = status.map(|(_, value)| value.to_string());
+    match status.as_deref() {
+        Some("404" | "405") => "Are `path` and `method` right?",
+        Some(status) if status.starts_with('5') => {
+            "The application has failed: does its database have the tables that it needs (`setup`, \
+             `prepare`), and does the request have all that it needs?"
+        }
+        _ => {
+            "Is something missing in `before`, such as a login or a CSRF token? Or say in \
+             `acknowledged` which answers mean that it was done"
+        }
+    }
 }
 
 /// A statement that the engine does not understand is a mistake in the script, and no refusal.

@@ -33,6 +33,9 @@ const WARM_UPS: usize = 4;
 /// How long requests that are not held may take.
 const WARM_UP_WITHIN: Duration = Duration::from_secs(60);
 
+/// What is said of an application that is there, and not ready.
+const ANSWERS: &str = "it answers";
+
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -258,7 +261,7 @@ impl LaneApplication {
                 Ok(Ok(answer)) => {
                     let status = answer.status();
                     let body = answer.text().await.unwrap_or_default();
-                    format!("it answers {status}{}", beginning_of(&body))
+                    format!("{ANSWERS} {status}{}", beginning_of(&body))
                 }
                 Ok(Err(_)) => "nothing listens there".to_owned(),
             };
@@ -283,6 +286,9 @@ impl LaneApplication {
     ) -> String {
         let seconds = plan.ready_within.as_secs();
         let hint = match process {
+            _ if last.starts_with(ANSWERS) => {
+                "`ready` names a path that it answers with 200 to 399"
+            }
             Some(_) => {
                 "It has to listen on the port {app_port}, e.g. \"--bind\", \
                         \"127.0.0.1:{app_port}\""
