@@ -183,7 +183,8 @@ impl RunTurns {
             return Some(Seen::default());
         };
         let seat = seats.seats.get(&client)?;
-        let is_busy = seat.besides > 0 || seat.phase == Phase::AtAStep;
+        let has_some = seat.besides + seat.on_their_way > 0;
+        let is_busy = has_some || seat.phase == Phase::AtAStep;
         let known = &self.turns.known;
         let has_all = !known.learns() && known.is_whole_tail(client, &seat.sent, &seat.tail);
         let is_quiet = seat.quiet >= QUIET_ENOUGH;

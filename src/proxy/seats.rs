@@ -55,6 +55,8 @@ pub(super) struct Seat {
     pub(super) signs: u64,
     /// Its statements that are at the engine and have no letter.
     pub(super) besides: usize,
+    /// Statements that are told to be this client's and did not come to the gate yet.
+    pub(super) on_their_way: usize,
     /// Held by the one of its statements that is a step.
     pub(super) queue: Arc<Mutex<()>>,
     /// Whether it has waited outside the database until its first statement, and no other client
@@ -122,6 +124,7 @@ impl Seat {
             phase: Phase::Before,
             signs: 0,
             besides: 0,
+            on_their_way: 0,
             queue: Arc::default(),
             comes_late: false,
             sent: Vec::new(),

@@ -108,6 +108,8 @@ pub(super) struct UnderWay {
     pub(super) run: u64,
     pub(super) gate: Arc<Gate>,
     has_a_letter: bool,
+    /// Whether it is told whose it is, and did not come to the gate yet.
+    is_on_its_way: bool,
     is_done: bool,
 }
 
@@ -127,7 +129,9 @@ impl Drop for UnderWay {
         let turns = &self.turns;
         turns.of_seat(self.client, self.run, |seats| {
             let seat = seats.seats.get_mut(&self.client)?;
-            if self.has_a_letter {
+            if self.is_on_its_way {
+                seat.on_their_way = seat.on_their_way.saturating_sub(1);
+            } else if self.has_a_letter {
                 seat.phase = Phase::Computes;
             } else {
                 seat.besides = seat.besides.saturating_sub(1);
@@ -363,9 +367,12 @@ impl Turns {
         let came_before_an_answer = seat.last_answer.is_some_and(|it| came < it);
         let overlaps = came_before_an_answer || seat.queue.try_lock().is_err();
         let has_a_letter = !link.is_local(statement);
-        if !has_a_letter {
+        if has_a_letter {
+            seat.on_their_way += 1;
+        } else {
             seat.besides += 1;
-        } else if overlaps && !known.overlaps() {
+        }
+        if has_a_letter && overlaps && !known.overlaps() {
             known.learn_overlap();
             if !known.learns() {
                 gate.disturbed();
@@ -380,6 +387,7 @@ impl Turns {
             run,
             gate,
             has_a_letter,
+            is_on_its_way: has_a_letter,
             is_done: false,
         })
     }
@@ -388,7 +396,7 @@ impl Turns {
     async fn hold(
         self: &Arc<Self>,
         link: &mut Link,
-        under_way: UnderWay,
+        mut under_way: UnderWay,
         arrived: Arrived,
         shape: &str,
     ) -> Turn {
@@ -409,11 +417,13 @@ impl Turns {
                     seats.turn = None;
                 }
                 let seat = seats.seats.get_mut(&client)?;
+                seat.on_their_way = seat.on_their_way.saturating_sub(1);
                 seat.phase = Phase::AtAStep;
                 seat.signs += 1;
                 Some(())
             });
             self.has_changed();
+            under_way.is_on_its_way = false;
             let step = self.step(link, run, &arrived, shape, true);
             under_way.gate.connected(Some(link.id));
             under_way.gate.before(&step).await;
