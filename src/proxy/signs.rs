@@ -27,6 +27,10 @@ const TIMES_A_START: u32 = 4;
 /// slow. When the answer has come, it is known.
 const LEARNING_THE_LAST: Duration = Duration::from_millis(150);
 
+/// How long a client that sends several statements at once must be quiet before the first of them
+/// is a step.
+const QUIET: Duration = Duration::from_millis(10);
+
 impl Turns {
     /// A client that is a program is about to be started.
     pub(super) fn starts(&self, client: Client, seat: &mut Seat) {
@@ -95,6 +99,22 @@ impl Turns {
         };
         // It does not matter which of the two it was.
         let _ = timeout(pause, until_answered).await;
+    }
+
+    /// Waits until the client has sent all that it sends at once, if it is known to do so.
+    pub(super) async fn wait_until_quiet(&self, client: Client, run: u64) {
+        let signs = || {
+            let state = self.state();
+            let seats = state.seats.as_ref().filter(|it| it.number == run)?;
+            let signs = seats.seats.get(&client).map(|it| it.signs);
+            signs.filter(|_| self.known.overlaps())
+        };
+        while let Some(before) = signs() {
+            sleep(QUIET).await;
+            if signs() == Some(before) {
+                return;
+            }
+        }
     }
 
     /// Others may have got what they wait for, because this client goes on.

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedMutexGuard, watch};
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::known::Known;
@@ -45,10 +44,6 @@ pub struct TurnSettings {
 /// waits outside the database. So an answer, or another statement that was sent with it, is seen
 /// first.
 pub(super) const LEARNING: Duration = Duration::from_millis(10);
-
-/// How long a client that sends several statements at once must be quiet before the first of them
-/// is a step.
-const QUIET: Duration = Duration::from_millis(10);
 
 /// Whose turn it is.
 #[derive(Debug)]
@@ -441,22 +436,6 @@ impl Turns {
             () = over.cancelled() => {
                 under_way.done();
                 Turn::Passes
-            }
-        }
-    }
-
-    /// Waits until the client has sent all that it sends at once, if it is known to do so.
-    async fn wait_until_quiet(&self, client: Client, run: u64) {
-        let signs = || {
-            let state = self.state();
-            let seats = state.seats.as_ref().filter(|it| it.number == run)?;
-            let signs = seats.seats.get(&client).map(|it| it.signs);
-            signs.filter(|_| self.known.overlaps())
-        };
-        while let Some(before) = signs() {
-            sleep(QUIET).await;
-            if signs() == Some(before) {
-                return;
             }
         }
     }
