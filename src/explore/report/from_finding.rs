@@ -78,7 +78,7 @@ impl FindingData {
             refused: refused(tally),
             waited: tally.waited,
             took_ms: u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
-            at_once: Some(finding.at_once),
+            at_once: scenario_at_once(finding),
             ended_early: finding.ended_early,
             verdict: words::verdict(finding),
             promises_safety: finding.promises_safety,
@@ -298,6 +298,12 @@ fn shown(value: &Argument, example: &Example) -> Argument {
 }
 
 /// The beginning of a UUID of version 7 that has this number as its time.
+/// How many instances of an application were at work. None without one.
+fn scenario_at_once(finding: &Finding) -> Option<usize> {
+    let scenario = finding.about.scenario.as_ref()?;
+    scenario.at_once.map(|_| finding.at_once)
+}
+
 fn time_of_a_uuid(number: i64) -> String {
     let hexadecimal = format!("{:012x}", number & 0xffff_ffff_ffff);
     let (high, low) = hexadecimal.split_at(8);
