@@ -5,7 +5,7 @@
 //! nothing is wrong. So the drawn numbers of one end are mapped one to one to those of the other.
 //!
 //! The mapping is found as one finds it between two graphs: numbers that stand in like rows get
-//! like colours, again and again, until no colour splits any more. If several numbers still share a
+//! like colours, until no colour splits any more. If several numbers still share a
 //! colour, one of them is set apart, each of its possible partners in turn.
 
 use std::collections::BTreeMap;
