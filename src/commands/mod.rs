@@ -3,7 +3,8 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `demo`, `serve`, `explore`, `proxy`, `watch`, `orders`, `migrate`, `healthcheck` | the command itself |
+//! | `demo`, `serve`, `explore`, `proxy`, `watch`, `orders` | the command itself |
+//! | `migrate`, `healthcheck` | the command itself |
 //! | `keeper` | `createsuperuser`, `account`, `transactions` and `token` |
 //! | `scenarios` | `new` and `schema`; `subjects`: what `explore` is to explore |
 //! | `isolation_tests` | what `explore` does with PostgreSQL's isolation test files |

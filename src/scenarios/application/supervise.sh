@@ -21,7 +21,8 @@ patience=3
 # there the signal reaches one process.
 new_group=$(command -v setsid) || new_group=
 
-# Beside this script is what the application has written. If Racy was killed, nobody else removes it.
+# Beside this script is what the application has written. If Racy was killed, nobody else removes
+# it.
 folder=$(dirname "$0")
 ended=$folder/ended
 
