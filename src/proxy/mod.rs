@@ -14,6 +14,7 @@
 //! - `witness`: somebody who is told of each statement that was answered.
 
 mod answered;
+mod bytes;
 mod connection;
 mod framing;
 mod known;
@@ -21,9 +22,11 @@ mod link;
 mod listener;
 mod mysql;
 mod postgres;
+mod progress;
 mod remarks;
 mod run;
 mod seats;
+mod shown;
 mod signs;
 mod statement;
 mod stillness;

@@ -1,7 +1,8 @@
 //! What a command runs, and what the server has answered to it, in the words of the other rooms.
 
-use super::mysql::{Command, CommandKind, MOST_BYTES, Outcome, StatementResult};
+use super::mysql::{CommandKind, Outcome, StatementResult};
 use super::postgres;
+use super::shown::{MOST_BYTES, MOST_TEXT, is_cut};
 use super::turns::Arrived;
 use super::witness::{Gap, Sent};
 use crate::answer::{Answer, Datum};
@@ -31,7 +32,7 @@ pub(super) fn arrived(kind: &CommandKind, flavour: Flavour) -> Option<Arrived> {
 /// A statement that is sent as a text.
 pub(super) fn sent(text: &str, flavour: Flavour) -> Arrived {
     let statement = UserStatement::new(text.trim().trim_end_matches(';'), flavour);
-    let gap = is_cut(text, Command::MOST_TEXT).then_some(Gap::Cut);
+    let gap = is_cut(text, MOST_TEXT).then_some(Gap::Cut);
     Arrived {
         sent: in_parts(&statement, &[], gap),
         shown: statement.text.clone(),
@@ -49,7 +50,7 @@ pub(super) fn executed(text: Option<&str>, arguments: &[Datum], flavour: Flavour
     };
     let gap = match text {
         None => Some(Gap::Unknown),
-        Some(text) if is_cut(text, Command::MOST_TEXT) => Some(Gap::Cut),
+        Some(text) if is_cut(text, MOST_TEXT) => Some(Gap::Cut),
         Some(_) => arguments.iter().any(is_a_cut_value).then_some(Gap::Cut),
     };
     let text = text.unwrap_or(UNKNOWN).trim().trim_end_matches(';');
@@ -79,12 +80,6 @@ fn in_parts(statement: &UserStatement, arguments: &[Datum], gap: Option<Gap>) ->
     }
 }
 
-/// Whether the end of a text is missing. What is cut has this length, or a little less if its last
-/// character was cut, and an ellipsis.
-fn is_cut(text: &str, most: usize) -> bool {
-    text.ends_with('…') && text.len() > most - '…'.len_utf8()
-}
-
 /// The first key that the engine has generated, as its answers say.
 pub(super) fn generated_key(outcome: &Outcome) -> Option<u64> {
     outcome.results.iter().find_map(|it| match it {
@@ -93,46 +88,40 @@ pub(super) fn generated_key(outcome: &Outcome) -> Option<u64> {
     })
 }
 
-/// The same of PostgreSQL.
-pub(super) fn outcome_of(outcome: postgres::Outcome) -> Result<Answer, Fault> {
-    let mut answer = None;
-    for result in outcome.results {
-        match result {
-            postgres::StatementResult::Refused(error) => {
-                return Err(Fault::of_another_client_of_postgres(
-                    &error.code,
-                    &error.message,
-                ));
-            }
-            postgres::StatementResult::Rows(rows) => answer = answer.or(Some(rows)),
-            postgres::StatementResult::Done { affected_rows } => {
-                answer = answer.or(Some(Answer {
-                    row_count: affected_rows,
-                    ..Answer::default()
-                }));
-            }
-        }
-    }
-    Ok(answer.unwrap_or_default())
-}
-
 /// The answer to a command with a statement: the refusal if there is one, else the first result.
 pub(super) fn answer_of(outcome: Outcome) -> Result<Answer, Fault> {
-    let mut answer = None;
-    for result in outcome.results {
-        match result {
-            StatementResult::Refused(error) => {
-                let state = error.state.as_deref();
-                return Err(Fault::of_another_client(error.code, state, &error.message));
-            }
-            StatementResult::Rows(rows) => answer = answer.or(Some(rows)),
-            StatementResult::Done { affected_rows, .. } => {
-                answer = answer.or(Some(Answer {
-                    row_count: affected_rows,
-                    ..Answer::default()
-                }));
-            }
+    first_of(outcome.results.into_iter().map(|it| match it {
+        StatementResult::Refused(error) => {
+            let state = error.state.as_deref();
+            Err(Fault::of_another_client(error.code, state, &error.message))
         }
+        StatementResult::Rows(rows) => Ok(rows),
+        StatementResult::Done { affected_rows, .. } => Ok(done(affected_rows)),
+    }))
+}
+
+/// The same of PostgreSQL.
+pub(super) fn outcome_of(outcome: postgres::Outcome) -> Result<Answer, Fault> {
+    first_of(outcome.results.into_iter().map(|it| match it {
+        postgres::StatementResult::Refused(error) => Err(Fault::of_another_client_of_postgres(
+            &error.code,
+            &error.message,
+        )),
+        postgres::StatementResult::Rows(rows) => Ok(rows),
+        postgres::StatementResult::Done { affected_rows } => Ok(done(affected_rows)),
+    }))
+}
+
+/// The first refusal if there is one, else the first answer.
+fn first_of(results: impl Iterator<Item = Result<Answer, Fault>>) -> Result<Answer, Fault> {
+    let answers = results.collect::<Result<Vec<_>, _>>()?;
+    Ok(answers.into_iter().next().unwrap_or_default())
+}
+
+/// The answer to what returns no rows.
+fn done(affected_rows: u64) -> Answer {
+    Answer {
+        row_count: affected_rows,
+        ..Answer::default()
     }
-    Ok(answer.unwrap_or_default())
 }

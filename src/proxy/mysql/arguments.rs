@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::bytes::{Bytes, NotUnderstood};
 use super::columns::{ValueType, types};
-use super::values::{MOST_BYTES, binary, is_set, kind, of_bytes};
+use super::values::{binary, is_set, kind};
 use super::{capabilities::Capabilities, floats};
 use crate::answer::{Datum, DatumKind};
+use crate::proxy::shown::{MOST_BYTES, of_bytes};
 
 /// In the flags of EXECUTE: there are attributes although the statement has no arguments.
 const HAS_COUNT: u8 = 0x08;

@@ -1,56 +1,21 @@
-//! Reads the primitive values of the protocol from one payload.
+//! Reads the numbers and lengths of the protocol, whose numbers begin with their lowest byte.
 
-use std::fmt;
+use crate::proxy::bytes::{self, Encoding};
 
-/// A packet that does not mean what the conversation allows at this point.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::proxy) struct NotUnderstood(pub(in crate::proxy) String);
+pub(in crate::proxy) use crate::proxy::bytes::NotUnderstood;
 
-impl fmt::Display for NotUnderstood {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+/// Reads one payload.
+pub(super) type Bytes<'a> = bytes::Bytes<'a, MySql>;
 
-impl std::error::Error for NotUnderstood {}
-
-/// Reads a payload from its beginning. No read goes beyond the end.
+/// The protocol of MySQL and MariaDB.
 #[derive(Debug, Clone)]
-pub(super) struct Bytes<'a> {
-    rest: &'a [u8],
+pub(super) struct MySql;
+
+impl Encoding for MySql {
+    const WHOLE: &'static str = "packet";
 }
 
 impl<'a> Bytes<'a> {
-    pub(super) fn new(payload: &'a [u8]) -> Self {
-        Self { rest: payload }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    /// Everything that was not read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
-    /// The next `count` bytes.
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], NotUnderstood> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(too_short)?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], NotUnderstood> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(too_short)?;
-        self.rest = rest;
-        Ok(*taken)
-    }
-
-    pub(super) fn u8(&mut self) -> Result<u8, NotUnderstood> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
     pub(super) fn u16(&mut self) -> Result<u16, NotUnderstood> {
         self.array().map(u16::from_le_bytes)
     }
@@ -83,20 +48,8 @@ impl<'a> Bytes<'a> {
     /// The bytes of a value that follow its length.
     pub(super) fn sized(&mut self) -> Result<&'a [u8], NotUnderstood> {
         let length = self.length()?;
-        self.take(usize::try_from(length).map_err(|_| too_short())?)
+        self.take(usize::try_from(length).map_err(|_| Self::too_short())?)
     }
-
-    /// The bytes before the next zero byte, which is read as well.
-    pub(super) fn until_zero(&mut self) -> Result<&'a [u8], NotUnderstood> {
-        let end = self.rest.iter().position(|byte| *byte == 0);
-        let text = self.take(end.ok_or_else(too_short)?)?;
-        self.take(1)?;
-        Ok(text)
-    }
-}
-
-fn too_short() -> NotUnderstood {
-    NotUnderstood("a packet ends too early".to_owned())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use super::arguments::{count_of_bulk, of_execute, text_after_attributes};
 use super::bytes::Bytes;
 use super::capabilities::Capabilities;
 use super::prepared::PreparedStatements;
-use super::values::shortened;
 use crate::answer::Datum;
+use crate::proxy::shown::{MOST_TEXT, shortened};
 
 /// One command of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +16,6 @@ pub(in crate::proxy) struct Command {
     pub(in crate::proxy) kind: CommandKind,
     /// What the server sends.
     pub(in crate::proxy) answered: Answered,
-}
-
-impl Command {
-    /// A statement's text is cut after this number of bytes.
-    pub(in crate::proxy) const MOST_TEXT: usize = 64 * 1024;
 }
 
 /// What a server sends to a command.
@@ -164,7 +159,7 @@ pub(super) fn read(
 ) -> (CommandKind, AnswerShape) {
     // The server takes an empty command for its first one, which it refuses.
     let (byte, rest) = payload.split_first().unwrap_or((&0, &[]));
-    let text = || shortened(rest, Command::MOST_TEXT);
+    let text = || shortened(rest, MOST_TEXT);
     match byte {
         0x01 => (CommandKind::Quit, AnswerShape::Nothing),
         0x02 => (CommandKind::InitDb(text()), AnswerShape::Ok),
@@ -203,7 +198,7 @@ fn query(rest: &[u8], agreed: Capabilities) -> CommandKind {
         rest
     };
     CommandKind::Query {
-        text: shortened(text, Command::MOST_TEXT),
+        text: shortened(text, MOST_TEXT),
     }
 }
 

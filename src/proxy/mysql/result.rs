@@ -11,6 +11,7 @@ use super::reply::{
 };
 use super::values::{binary_row, text_row};
 use crate::answer::Answer;
+use crate::proxy::progress;
 
 /// What a server has answered to one command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,17 +55,7 @@ impl From<OkPacket> for StatementResult {
 }
 
 /// How far an answer is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::proxy) enum Progress {
-    /// The server sends more.
-    GoesOn,
-    /// LOAD DATA LOCAL: the client sends the file now. The server answers after its last packet.
-    AwaitsClient,
-    /// The answer is complete.
-    Done(Outcome),
-    /// Nothing can be said of this connection any more. It says why.
-    NotUnderstood(String),
-}
+pub(in crate::proxy) type Progress = progress::Progress<Outcome>;
 
 /// The encoding of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,7 @@ use super::bytes::{Bytes, NotUnderstood};
 use super::columns::{Column, ValueType, types};
 use super::{floats, temporal};
 use crate::answer::{Datum, DatumKind};
-
-/// A value is cut after this number of bytes.
-pub(in crate::proxy) const MOST_BYTES: usize = 1024;
-
-/// What stands for the rest of a text that was cut.
-const ELLIPSIS: char = '…';
+use crate::proxy::shown::of_bytes;
 
 /// The first byte of a value of the text protocol that is NULL.
 const NULL: u8 = 0xFB;
@@ -105,59 +100,10 @@ pub(super) fn kind(of: ValueType) -> DatumKind {
     }
 }
 
-/// A value of these bytes. Those that are no text are shown as hexadecimal digits.
-pub(super) fn of_bytes(bytes: &[u8], kind: DatumKind) -> Datum {
-    let (start, was_cut) = match bytes.get(..MOST_BYTES) {
-        Some(start) if bytes.len() > MOST_BYTES => (start, true),
-        _ => (bytes, false),
-    };
-    let text = if kind == DatumKind::Bytes {
-        None
-    } else {
-        text_of(start, was_cut)
-    };
-    let (mut text, kind) = match text {
-        Some(text) => (text.to_owned(), kind),
-        None => (hexadecimal(start), DatumKind::Bytes),
-    };
-    if was_cut {
-        text.push(ELLIPSIS);
-    }
-    Datum::Value { text, kind }
-}
-
-/// The longest beginning of a text within this number of bytes. A cut one ends with an ellipsis.
-pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
-    match bytes.get(..most) {
-        Some(start) if bytes.len() > most => {
-            let start = text_of(start, true).map_or(start, str::as_bytes);
-            let mut text = String::from_utf8_lossy(start).into_owned();
-            text.push(ELLIPSIS);
-            text
-        }
-        _ => String::from_utf8_lossy(bytes).into_owned(),
-    }
-}
-
 /// Whether this bit is set. Bits beyond the end are not.
 pub(super) fn is_set(bits: &[u8], index: usize) -> bool {
     bits.get(index / 8)
         .is_some_and(|byte| byte >> (index % 8) & 1 == 1)
-}
-
-/// The text of these bytes. The last character is left out if it was cut.
-fn text_of(bytes: &[u8], was_cut: bool) -> Option<&str> {
-    match str::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        Err(error) if was_cut && error.error_len().is_none() => bytes
-            .get(..error.valid_up_to())
-            .and_then(|whole| str::from_utf8(whole).ok()),
-        Err(_) => None,
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The row, if nothing follows its last value.

@@ -1,8 +1,8 @@
 //! Arrays of the binary format.
 
 use super::bytes::{Bytes, NotUnderstood};
-use super::shown::MOST_BYTES;
 use super::types::is_array_of;
+use crate::proxy::shown::MOST_BYTES;
 
 /// PostgreSQL's arrays have at most this number of dimensions.
 const MOST_DIMENSIONS: u32 = 6;
@@ -64,7 +64,7 @@ fn write(
         }
         if text.len() > MOST_BYTES {
             // It is cut before its end. What is left is not read.
-            bytes.skip_all();
+            bytes.take_all();
             break;
         }
         if !write(bytes, inner, text, read)? {

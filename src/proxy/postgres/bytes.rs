@@ -1,56 +1,21 @@
-//! Reads the primitive values of the protocol from one message.
+//! Reads the numbers and texts of the protocol, whose numbers begin with their highest byte.
 
-use std::fmt;
+use crate::proxy::bytes::{self, Encoding};
 
-/// A message that does not mean what the conversation allows at this point.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::proxy) struct NotUnderstood(pub(in crate::proxy) String);
+pub(in crate::proxy) use crate::proxy::bytes::NotUnderstood;
 
-impl fmt::Display for NotUnderstood {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+/// Reads one message.
+pub(super) type Bytes<'a> = bytes::Bytes<'a, Postgres>;
 
-impl std::error::Error for NotUnderstood {}
-
-/// Reads a message from its beginning. No read goes beyond the end.
+/// The protocol of PostgreSQL.
 #[derive(Debug, Clone)]
-pub(super) struct Bytes<'a> {
-    rest: &'a [u8],
+pub(super) struct Postgres;
+
+impl Encoding for Postgres {
+    const WHOLE: &'static str = "message";
 }
 
 impl<'a> Bytes<'a> {
-    pub(super) fn new(body: &'a [u8]) -> Self {
-        Self { rest: body }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    /// Leaves out everything that was not read yet.
-    pub(super) fn skip_all(&mut self) {
-        self.rest = &[];
-    }
-
-    /// The next `count` bytes.
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], NotUnderstood> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(too_short)?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], NotUnderstood> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(too_short)?;
-        self.rest = rest;
-        Ok(*taken)
-    }
-
-    pub(super) fn u8(&mut self) -> Result<u8, NotUnderstood> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
     pub(super) fn u16(&mut self) -> Result<u16, NotUnderstood> {
         self.array().map(u16::from_be_bytes)
     }
@@ -79,14 +44,6 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// The bytes before the next zero byte, which is read as well.
-    pub(super) fn until_zero(&mut self) -> Result<&'a [u8], NotUnderstood> {
-        let end = self.rest.iter().position(|byte| *byte == 0);
-        let text = self.take(end.ok_or_else(too_short)?)?;
-        self.take(1)?;
-        Ok(text)
-    }
-
     /// A name. One that is not UTF-8 has replacement characters.
     pub(super) fn name(&mut self) -> Result<String, NotUnderstood> {
         let name = self.until_zero()?;
@@ -95,8 +52,7 @@ impl<'a> Bytes<'a> {
 
     /// The bytes of a text, also of one whose end has not come.
     pub(super) fn text(&mut self) -> &'a [u8] {
-        self.until_zero()
-            .unwrap_or_else(|_| std::mem::take(&mut self.rest))
+        self.until_zero().unwrap_or_else(|_| self.take_all())
     }
 
     /// This number of short numbers, which follow their count.
@@ -107,10 +63,6 @@ impl<'a> Bytes<'a> {
         let count = self.u16()?;
         (0..count).map(|_| read(self)).collect()
     }
-}
-
-fn too_short() -> NotUnderstood {
-    NotUnderstood("a message ends too early".to_owned())
 }
 
 #[cfg(test)]

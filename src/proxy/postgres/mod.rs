@@ -34,7 +34,6 @@ mod prepared;
 mod reply;
 mod request;
 mod result;
-mod shown;
 mod temporal;
 #[cfg(test)]
 mod tests;
@@ -44,7 +43,7 @@ mod unit;
 mod values;
 
 pub(super) use authentication::AuthProgress;
-pub(super) use conversation::Conversation;
+pub(super) use conversation::{Conversation, SetAside};
 pub(super) use message::{Message, MessageReader};
 pub(super) use opening::{Opening, Startup, refusal};
 pub(super) use result::{Outcome, Progress, StatementResult};

@@ -1,7 +1,7 @@
 //! Numbers of the binary format, as PostgreSQL prints them.
 
 use super::bytes::{Bytes, NotUnderstood};
-use super::shown::MOST_BYTES;
+use crate::proxy::shown::MOST_BYTES;
 
 /// A `float8`: the shortest text that is the same number.
 pub(super) fn float8(value: f64) -> String {

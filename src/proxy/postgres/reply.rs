@@ -1,7 +1,7 @@
 //! The short messages of a server: errors, completed statements and states.
 
 use super::bytes::{Bytes, NotUnderstood};
-use super::shown::shortened;
+use crate::proxy::shown::shortened;
 
 /// An error that a server answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use super::bytes::{Bytes, NotUnderstood};
 use super::message::Message;
-use super::shown::shortened;
 use super::values::Formats;
-
-/// A statement's text is cut after this number of bytes.
-const MOST_TEXT: usize = 64 * 1024;
+use crate::proxy::shown::{MOST_TEXT, shortened};
 
 /// A prepared statement or a portal, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use super::columns::{Column, row};
 use super::message::Message;
 use super::reply::ServerError;
 use crate::answer::Answer;
+use crate::proxy::progress;
 
 /// What a server has answered to one unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,19 +32,7 @@ pub(in crate::proxy) enum StatementResult {
 }
 
 /// How far an answer is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::proxy) enum Progress {
-    /// The server sends more.
-    GoesOn,
-    /// The client sends the data of a COPY now. The server answers after its end.
-    AwaitsClient,
-    /// The answer is complete.
-    Done(Outcome),
-    /// It is no part of an answer: the client may have it at once.
-    Unasked,
-    /// Nothing can be said of this connection any more. It says why.
-    NotUnderstood(String),
-}
+pub(in crate::proxy) type Progress = progress::Progress<Outcome>;
 
 /// Reads the rows of one statement after the other.
 #[derive(Debug, Default)]

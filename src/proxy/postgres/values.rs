@@ -1,10 +1,10 @@
 //! Values of rows and arguments, as PostgreSQL's own client shows them.
 
 use super::bytes::{Bytes, NotUnderstood};
-use super::shown::{MOST_BYTES, hexadecimal, of_bytes, shortened};
 use super::types::{self, kind};
 use super::{arrays, numbers, temporal};
 use crate::answer::{Datum, DatumKind};
+use crate::proxy::shown::{MOST_BYTES, hexadecimal, of_bytes, shortened};
 
 /// The encoding of values: one for all, one for each, or none if all are texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

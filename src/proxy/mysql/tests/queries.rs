@@ -4,6 +4,7 @@ use super::building::*;
 use crate::answer::{Answer, Datum};
 use crate::proxy::mysql::capabilities::Status;
 use crate::proxy::mysql::*;
+use crate::proxy::shown::MOST_TEXT;
 
 #[test]
 fn a_result_ends_where_both_sides_agreed() {
@@ -260,12 +261,12 @@ fn attributes_are_no_part_of_the_text() {
 #[test]
 fn a_long_text_is_cut_at_a_whole_character() {
     let mut conversation = begin(BASE);
-    let text = "é".repeat(Command::MOST_TEXT);
+    let text = "é".repeat(MOST_TEXT);
     let command = conversation.command(&query(&format!("x{text}")));
     let CommandKind::Query { text } = command.kind else {
         panic!("{command:?}");
     };
-    assert_eq!(text.len(), Command::MOST_TEXT - 1 + "…".len());
+    assert_eq!(text.len(), MOST_TEXT - 1 + "…".len());
     assert!(text.ends_with("é…"));
 }
 

@@ -5,6 +5,9 @@ use crate::answer::{Datum, DatumKind};
 /// A value is cut after this number of bytes.
 pub(super) const MOST_BYTES: usize = 1024;
 
+/// A statement's text is cut after this number of bytes.
+pub(super) const MOST_TEXT: usize = 64 * 1024;
+
 /// What stands for the rest of a text that was cut.
 const ELLIPSIS: char = '…';
 
@@ -40,6 +43,12 @@ pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
         }
         _ => String::from_utf8_lossy(bytes).into_owned(),
     }
+}
+
+/// Whether the end of a text is missing. What is cut has this length, or a little less if its last
+/// character was cut, and an ellipsis.
+pub(super) fn is_cut(text: &str, most: usize) -> bool {
+    text.ends_with(ELLIPSIS) && text.len() > most - ELLIPSIS.len_utf8()
 }
 
 /// The text of these bytes. The last character is left out if it was cut.
