@@ -4,27 +4,22 @@ use std::io;
 
 use tokio::sync::mpsc;
 
-use super::mysql_entrance::{Authenticated, authenticate, greet};
-use super::served::{Dealt, Gatekeeper, Held, Order, Said, Served, forward_last_words};
+use super::entrance::Authenticated;
+use super::exchange::Connection;
+use super::mysql_entrance::{authenticate, greet};
+use super::protocol::Protocol;
+use super::served::{Dealt, Gatekeeper, Order, Said, Served};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault};
 use crate::proxy::mysql::{
     Answered, Command, CommandKind, CommandReader, Conversation, Outcome, Packet, PacketReader,
-    Progress,
+    Progress, SetAside,
 };
 use crate::proxy::statement::{answer_of, arrived, generated_key};
 use crate::proxy::wire::Wire;
-use crate::proxy::witness::Gap;
 
 /// One connection, when the client is in.
-pub(in crate::proxy) struct MySqlConnection {
-    client: Wire<PacketReader>,
-    server: Wire<PacketReader>,
-    conversation: Conversation,
-    served: Served,
-    /// The only database that it may use. None if it may use any.
-    database: Option<String>,
-}
+pub(in crate::proxy) type MySqlConnection = Connection<Conversation>;
 
 impl MySqlConnection {
     /// Greets and authenticates. None if the client did not get in; it was told why. Orders may be
@@ -52,14 +47,8 @@ impl MySqlConnection {
             server,
             conversation,
             served,
-            database: database.map(str::to_owned),
         };
         Ok(Some((connection, orders)))
-    }
-
-    /// The server's number for it.
-    pub(in crate::proxy) fn id(&self) -> ConnectionId {
-        self.served.link.id
     }
 
     /// Serves the connection to its end.
@@ -95,13 +84,7 @@ impl MySqlConnection {
                         }
                     }
                 }
-                order = self.served.orders.recv() => if let Some(Order::RollBack(done)) = order {
-                    let has_one = self.served.link.may_be_in_transaction();
-                    if has_one && packets.is_empty() {
-                        self.roll_back().await?;
-                    }
-                    let _ = done.send(has_one);
-                },
+                order = self.served.orders.recv() => self.obey(order, packets.is_empty()).await?,
             }
         }
     }
@@ -110,7 +93,7 @@ impl MySqlConnection {
     async fn deal_with(&mut self, command: Command, bytes: Vec<u8>) -> io::Result<Dealt> {
         let flavour = self.served.turns.settings().flavour;
         if let CommandKind::InitDb(name) = &command.kind
-            && let Some(only) = &self.database
+            && let Some(only) = &self.served.database
             && !name.eq_ignore_ascii_case(only)
         {
             self.served.remarks.elsewhere(name);
@@ -128,17 +111,9 @@ impl MySqlConnection {
         } else {
             arrived(&command.kind, flavour)
         };
-        let Some(held) = self.served.hold(arrived, &mut self.client).await else {
+        let Some(held) = self.forward(arrived, true, &bytes).await? else {
             return Ok(Dealt::Closed);
         };
-        if held.splits && self.run_unseen("BEGIN").await?.is_none() {
-            return Ok(Dealt::Closed);
-        }
-        if let Err(error) = self.server.send(&bytes).await {
-            tracing::debug!(%error, "the server takes no more");
-            forward_last_words(&mut self.server, &mut self.client).await?;
-            return Ok(Dealt::Closed);
-        }
         let dealt = match command.answered {
             Answered::Never => Ok(Dealt::GoesOn),
             Answered::Endless => Ok(Dealt::NotUnderstood("a stream without an end".to_owned())),
@@ -152,7 +127,11 @@ impl MySqlConnection {
                 match again.await? {
                     // MariaDB goes on with the user of before if it refuses the new one.
                     Authenticated::IsIn | Authenticated::Refused => {
-                        self.has_answered(held, Ok(Answer::default())).await
+                        if self.has_answered(held, Ok(Answer::default())).await {
+                            Ok(Dealt::GoesOn)
+                        } else {
+                            Ok(Dealt::Closed)
+                        }
                     }
                     Authenticated::Closed => Ok(Dealt::Closed),
                 }
@@ -164,192 +143,85 @@ impl MySqlConnection {
         }
         dealt
     }
+}
 
-    async fn leave(&mut self, bytes: Option<Vec<u8>>) -> io::Result<()> {
-        let session = self.session();
-        let (client, server) = (&mut self.client, &mut self.server);
-        self.served.leave(bytes, session, client, server).await
-    }
-
-    /// Reads the answer, and hands it to the application when its turn has come.
-    async fn answer(&mut self, mut held: Held) -> io::Result<Dealt> {
-        let is_held = held.is_step();
-        let mut bytes = Vec::new();
-        let outcome = loop {
-            let mut packet = match self.server.packet_at_hand() {
-                Some(packet) => packet,
-                None => {
-                    if !is_held && !bytes.is_empty() {
-                        self.client.send(&bytes).await?;
-                        bytes.clear();
-                    }
-                    let (server, client) = (&mut self.server, &mut self.client);
-                    match self.served.packet_of(server, client).await? {
-                        Some(packet) => packet,
-                        None => return Ok(Dealt::Closed),
-                    }
-                }
-            };
-            let progress = self.conversation.answer(&packet);
-            if held.splits && (bytes.is_empty() || matches!(progress, Progress::Done(_))) {
-                packet.deny_transaction();
-            }
-            packet.write_to(&mut bytes);
-            match progress {
-                Progress::GoesOn => {}
-                Progress::Done(outcome) => break outcome,
-                Progress::AwaitsClient => {
-                    held.has_gap(Gap::File);
-                    self.client.send(&bytes).await?;
-                    bytes.clear();
-                    if !self.send_file().await? {
-                        return Ok(Dealt::Closed);
-                    }
-                }
-                Progress::NotUnderstood(why) => {
-                    self.client.send(&bytes).await?;
-                    return Ok(Dealt::NotUnderstood(why));
-                }
-            }
-            if bytes.len() > held.most() {
-                if is_held {
-                    self.served.remarks.long_answer(self.served.link.id);
-                }
-                self.client.send(&bytes).await?;
-                bytes.clear();
-            }
-        };
-        held.has_generated(generated_key(&outcome));
-        let answered = answer_of(outcome);
-        if held.splits {
-            return self.commit(held, answered, bytes).await;
-        }
-        let dealt = self.has_answered(held, answered).await?;
-        if matches!(dealt, Dealt::GoesOn) {
-            self.client.send(&bytes).await?;
-        }
-        Ok(dealt)
-    }
-
-    /// Commits the transaction that was begun for one statement, as a step of its own. The client
-    /// gets the statement's answer after it, or the refusal of the commit.
-    async fn commit(
-        &mut self,
-        held: Held,
-        answered: Result<Answer, Fault>,
-        mut bytes: Vec<u8>,
-    ) -> io::Result<Dealt> {
-        let is_refused = answered.is_err();
-        if is_refused && self.run_unseen("ROLLBACK").await?.is_none() {
-            return Ok(Dealt::Closed);
-        }
-        if let Dealt::Closed = self.has_answered(held, answered).await? {
-            return Ok(Dealt::Closed);
-        }
-        if !is_refused {
-            let commit = Some(self.served.its_commit());
-            let Some(held) = self.served.hold(commit, &mut self.client).await else {
-                return Ok(Dealt::Closed);
-            };
-            let Some((outcome, said)) = self.run_unseen("COMMIT").await? else {
-                return Ok(Dealt::Closed);
-            };
-            let committed = answer_of(outcome);
-            if committed.is_err() {
-                bytes = said;
-            }
-            if let Dealt::Closed = self.has_answered(held, committed).await? {
-                return Ok(Dealt::Closed);
-            }
-        }
-        self.client.send(&bytes).await?;
-        Ok(Dealt::GoesOn)
-    }
-
-    /// Holds an answer until the application may have it.
-    async fn has_answered(
-        &mut self,
-        held: Held,
-        answered: Result<Answer, Fault>,
-    ) -> io::Result<Dealt> {
-        let session = self.session();
-        let served = &mut self.served;
-        let may_have_it = served.has_answered(held, answered, session, &mut self.client);
-        Ok(if may_have_it.await {
-            Dealt::GoesOn
-        } else {
-            Dealt::Closed
-        })
-    }
-
-    /// Forwards a file of LOAD DATA LOCAL. False if the client is gone.
-    async fn send_file(&mut self) -> io::Result<bool> {
-        loop {
-            let Some(packet) = self.client.packet().await? else {
-                return Ok(false);
-            };
-            let is_last = self.conversation.client_data(&packet);
-            self.server.send_packet(&packet).await?;
-            if is_last {
-                return Ok(true);
-            }
-        }
-    }
-
-    /// Rolls back between two runs. The application is told nothing of it.
-    async fn roll_back(&mut self) -> io::Result<()> {
-        self.run_unseen("ROLLBACK").await?;
-        self.follow_session();
-        Ok(())
-    }
-
-    /// Runs a statement of the lab's own, of which the application is told nothing. The answer also
-    /// comes as it was sent. None if the server has closed the connection.
-    async fn run_unseen(&mut self, sql: &str) -> io::Result<Option<(Outcome, Vec<u8>)>> {
-        let before = self.conversation.set_aside();
-        let ran = self.run_at_once(sql).await;
-        self.conversation.take_up(before);
-        ran
-    }
-
-    async fn run_at_once(&mut self, sql: &str) -> io::Result<Option<(Outcome, Vec<u8>)>> {
-        let mut payload = vec![COM_QUERY];
-        if self.conversation.has_query_attributes() {
-            // No attributes, and one set of them.
-            payload.extend([0, 1]);
-        }
-        payload.extend(sql.as_bytes());
-        let _ = self.conversation.command(&payload);
-        let packet = Packet {
-            sequence: 0,
-            payload,
-        };
-        self.server.send_packet(&packet).await?;
-        let mut bytes = Vec::new();
-        while let Some(packet) = self.server.packet().await? {
-            packet.write_to(&mut bytes);
-            match self.conversation.answer(&packet) {
-                Progress::Done(outcome) => return Ok(Some((outcome, bytes))),
-                Progress::GoesOn => {}
-                Progress::AwaitsClient | Progress::NotUnderstood(_) => break,
-            }
-        }
-        Ok(None)
-    }
-
-    fn follow_session(&mut self) {
-        let session = self.session();
-        self.served
-            .link
-            .follow_session(session.in_transaction, session.autocommit);
-    }
+impl Protocol for Conversation {
+    type Framing = PacketReader;
+    type Outcome = Outcome;
+    type SetAside = SetAside;
 
     fn session(&self) -> Said {
-        let status = self.conversation.status();
+        let status = self.status();
         Said {
             in_transaction: status.in_transaction,
             autocommit: status.autocommit,
         }
+    }
+
+    fn follow(&mut self, packet: &Packet) -> Progress {
+        self.answer(packet)
+    }
+
+    async fn next_packet(
+        &mut self,
+        client: &mut Wire<PacketReader>,
+        server: &mut Wire<PacketReader>,
+        served: &mut Served,
+        sends_file: &mut bool,
+    ) -> io::Result<Option<Packet>> {
+        while *sends_file {
+            let Some(packet) = client.packet().await? else {
+                return Ok(None);
+            };
+            *sends_file = !self.client_data(&packet);
+            server.send_packet(&packet).await?;
+        }
+        served.packet_of(server, client).await
+    }
+
+    fn answer_of(outcome: Outcome) -> Result<Answer, Fault> {
+        answer_of(outcome)
+    }
+
+    fn generated_key(outcome: &Outcome) -> Option<u64> {
+        generated_key(outcome)
+    }
+
+    fn ask_aside(&mut self, sql: &str) -> (SetAside, Vec<u8>) {
+        let before = self.set_aside();
+        let mut payload = vec![COM_QUERY];
+        if self.has_query_attributes() {
+            // No attributes, and one set of them.
+            payload.extend([0, 1]);
+        }
+        payload.extend(sql.as_bytes());
+        let _ = self.command(&payload);
+        let packet = Packet {
+            sequence: 0,
+            payload,
+        };
+        let mut bytes = Vec::new();
+        packet.write_to(&mut bytes);
+        (before, bytes)
+    }
+
+    fn resume(&mut self, before: SetAside) {
+        self.take_up(before);
+    }
+
+    fn deny_transaction(packet: &mut Packet, is_at_an_end: bool) {
+        if is_at_an_end {
+            packet.deny_transaction();
+        }
+    }
+
+    fn tells_of_a_refusal(_: &Packet) -> bool {
+        true
+    }
+
+    /// The client gets the refusal in place of the answer.
+    fn refuse_commit(answer: &mut Vec<u8>, refusal: Vec<u8>) {
+        *answer = refusal;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::entrance::{self, Authenticated, Verdict, wrong_database};
 use crate::proxy::mysql::{
     AuthProgress, Capabilities, ClientHello, Conversation, Greeting, Packet, PacketReader,
     Response, ServerHello, refusal,
@@ -58,10 +59,7 @@ pub(super) async fn greet(
     if let (Some(named), Some(only)) = (&response.database, only)
         && !named.eq_ignore_ascii_case(only)
     {
-        let words = format!(
-            "the application uses the database {named:?}, and the runs are in {only:?}: {{db_name}} in \
-             `env` names it. For the application's own database there is --in-place"
-        );
+        let words = wrong_database(named, only);
         return turn_away(client, sequence, &words, remarks).await;
     }
     match Response::without(&hello.payload, Capabilities::HIDDEN) {
@@ -91,16 +89,6 @@ async fn turn_away<T>(
     Ok(None)
 }
 
-/// How an authentication has ended.
-#[derive(PartialEq, Eq)]
-pub(super) enum Authenticated {
-    IsIn,
-    /// The server has said why. It may go on with the user of before.
-    Refused,
-    /// One side is gone.
-    Closed,
-}
-
 /// Lets both sides talk until the client is in or refused.
 pub(super) async fn authenticate(
     client: &mut Wire<PacketReader>,
@@ -108,26 +96,12 @@ pub(super) async fn authenticate(
     conversation: &mut Conversation,
     remarks: &Remarks,
 ) -> io::Result<Authenticated> {
-    loop {
-        tokio::select! {
-            biased;
-            packet = server.packet() => {
-                let Some(packet) = packet? else { return Ok(Authenticated::Closed) };
-                let progress = conversation.authentication(&packet);
-                client.send_packet(&packet).await?;
-                match progress {
-                    AuthProgress::GoesOn => {}
-                    AuthProgress::Done(_) => return Ok(Authenticated::IsIn),
-                    AuthProgress::Refused(error) => {
-                        remarks.refused(&error.message);
-                        return Ok(Authenticated::Refused);
-                    }
-                }
-            }
-            packet = client.packet() => {
-                let Some(packet) = packet? else { return Ok(Authenticated::Closed) };
-                server.send_packet(&packet).await?;
-            }
+    entrance::authenticate(client, server, remarks, |packet| {
+        match conversation.authentication(packet) {
+            AuthProgress::GoesOn => None,
+            AuthProgress::Done(_) => Some(Verdict::IsIn),
+            AuthProgress::Refused(error) => Some(Verdict::Refused(error.message)),
         }
-    }
+    })
+    .await
 }

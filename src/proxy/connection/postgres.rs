@@ -7,23 +7,22 @@ use std::io;
 
 use tokio::sync::mpsc;
 
+use super::entrance::Authenticated;
+use super::exchange::Connection;
 use super::postgres_entrance::{ask, authenticate};
-use super::served::{Dealt, Gatekeeper, Held, Order, Said, Served, forward_last_words};
+use super::protocol::Protocol;
+use super::served::{Dealt, Gatekeeper, Order, Said, Served};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault, Flavour, StatementKind, UserStatement};
-use crate::proxy::postgres::{Conversation, Message, MessageReader, Outcome, Progress, Unit, What};
+use crate::proxy::postgres::{
+    Conversation, Message, MessageReader, Outcome, Progress, SetAside, Unit, What,
+};
 use crate::proxy::statement::{executed, of_the_lab, outcome_of, sent};
 use crate::proxy::turns::Arrived;
 use crate::proxy::wire::Wire;
-use crate::proxy::witness::Gap;
 
 /// One connection, when the client is in.
-pub(in crate::proxy) struct PostgresConnection {
-    client: Wire<MessageReader>,
-    server: Wire<MessageReader>,
-    conversation: Conversation,
-    served: Served,
-}
+pub(in crate::proxy) type PostgresConnection = Connection<Conversation>;
 
 impl PostgresConnection {
     /// Lets the client in. None if it did not get in, or only asked to cancel a statement; it was
@@ -38,7 +37,8 @@ impl PostgresConnection {
             return Ok(None);
         };
         let mut conversation = Conversation::new(&startup);
-        if !authenticate(&mut client, &mut server, &mut conversation, remarks).await? {
+        let ended = authenticate(&mut client, &mut server, &mut conversation, remarks).await?;
+        if ended != Authenticated::IsIn {
             return Ok(None);
         }
         let id = ConnectionId::from(i64::from(conversation.process().unwrap_or_default()));
@@ -50,11 +50,6 @@ impl PostgresConnection {
             served,
         };
         Ok(Some((connection, orders)))
-    }
-
-    /// The server's number for it.
-    pub(in crate::proxy) fn id(&self) -> ConnectionId {
-        self.served.link.id
     }
 
     /// Serves the connection to its end.
@@ -86,13 +81,9 @@ impl PostgresConnection {
                     let Ok(Some(message)) = message else { return self.leave(None).await };
                     self.conversation.client(message);
                 }
-                order = self.served.orders.recv() => if let Some(Order::RollBack(done)) = order {
-                    let has_one = self.served.link.may_be_in_transaction();
-                    if has_one && self.conversation.is_idle() {
-                        self.roll_back().await?;
-                    }
-                    let _ = done.send(has_one);
-                },
+                order = self.served.orders.recv() => {
+                    self.obey(order, self.conversation.is_idle()).await?;
+                }
             }
         }
     }
@@ -127,19 +118,11 @@ impl PostgresConnection {
                 return Ok(Dealt::NotUnderstood(why.clone()));
             }
         };
-        let Some(mut held) = self.served.hold(arrived, &mut self.client).await else {
+        // Without its Sync, a statement is in a transaction of several already.
+        let may_split = unit.ends_its_transaction();
+        let Some(held) = self.forward(arrived, may_split, &unit.bytes).await? else {
             return Ok(Dealt::Closed);
         };
-        // Without its Sync, a statement is in a transaction of several already.
-        held.splits &= unit.ends_its_transaction();
-        if held.splits && self.run_unseen("BEGIN").await?.is_none() {
-            return Ok(Dealt::Closed);
-        }
-        if let Err(error) = self.server.send(&unit.bytes).await {
-            tracing::debug!(%error, "the server takes no more");
-            forward_last_words(&mut self.server, &mut self.client).await?;
-            return Ok(Dealt::Closed);
-        }
         if unit.awaits_answer {
             self.answer(held).await
         } else {
@@ -159,195 +142,87 @@ impl PostgresConnection {
             arrived
         }
     }
+}
 
-    /// Ends the connection.
-    async fn leave(&mut self, bytes: Option<Vec<u8>>) -> io::Result<()> {
-        let session = self.session();
-        let (client, server) = (&mut self.client, &mut self.server);
-        self.served.leave(bytes, session, client, server).await
-    }
+impl Protocol for Conversation {
+    type Framing = MessageReader;
+    type Outcome = Outcome;
+    type SetAside = SetAside;
 
-    /// Reads the answer, and hands it to the application when its turn has come.
-    async fn answer(&mut self, mut held: Held) -> io::Result<Dealt> {
-        let is_held = held.is_step();
-        let mut bytes = Vec::new();
-        // Whether the client sends the rows of a COPY.
-        let mut sends_data = false;
-        let outcome = loop {
-            let at_hand = self.server.packet_at_hand();
-            if at_hand.is_none() && !is_held && !bytes.is_empty() {
-                self.client.send(&bytes).await?;
-                bytes.clear();
-            }
-            let (server, client) = (&mut self.server, &mut self.client);
-            let message = match at_hand {
-                Some(message) => Some(message),
-                None if sends_data => self.message_amid_data(&mut sends_data).await?,
-                None => self.served.packet_of(server, client).await?,
-            };
-            let Some(mut message) = message else {
-                // The server may have said why it ends the connection.
-                let _ = self.client.send(&bytes).await;
-                return Ok(Dealt::Closed);
-            };
-            let progress = self.conversation.answer(&message);
-            if held.splits {
-                message.deny_transaction();
-            }
-            bytes.extend(&message.bytes);
-            match progress {
-                Progress::GoesOn | Progress::Unasked => {}
-                Progress::Done(outcome) => break outcome,
-                Progress::AwaitsClient => {
-                    held.has_gap(Gap::File);
-                    self.client.send(&bytes).await?;
-                    bytes.clear();
-                    sends_data = true;
-                }
-                Progress::NotUnderstood(why) => {
-                    self.client.send(&bytes).await?;
-                    return Ok(Dealt::NotUnderstood(why));
-                }
-            }
-            if bytes.len() > held.most() {
-                if is_held {
-                    self.served.remarks.long_answer(self.served.link.id);
-                }
-                self.client.send(&bytes).await?;
-                bytes.clear();
-            }
-        };
-        let answered = outcome_of(outcome);
-        if held.splits {
-            return self.commit(held, answered, bytes).await;
+    /// Each statement outside a block is a transaction of its own.
+    fn session(&self) -> Said {
+        Said {
+            in_transaction: self.in_transaction(),
+            autocommit: true,
         }
-        if !self.has_answered(held, answered).await {
-            return Ok(Dealt::Closed);
-        }
-        self.client.send(&bytes).await?;
-        Ok(Dealt::GoesOn)
     }
 
-    /// Holds an answer until the application may have it. False if the client is gone meanwhile.
-    async fn has_answered(&mut self, held: Held, answered: Result<Answer, Fault>) -> bool {
-        let session = self.session();
-        let served = &mut self.served;
-        let may_have_it = served.has_answered(held, answered, session, &mut self.client);
-        may_have_it.await
+    fn follow(&mut self, message: &Message) -> Progress {
+        self.answer(message)
     }
 
-    /// Commits the transaction that was begun for one statement, as a step of its own. The client
-    /// gets the statement's answer after it. If the commit is refused, the refusal comes before the
-    /// end of that answer, as that of a deferred constraint does.
-    async fn commit(
+    /// The server may refuse one of the rows of a COPY while the client sends them.
+    async fn next_packet(
         &mut self,
-        held: Held,
-        answered: Result<Answer, Fault>,
-        mut bytes: Vec<u8>,
-    ) -> io::Result<Dealt> {
-        let is_refused = answered.is_err();
-        if is_refused && self.run_unseen("ROLLBACK").await?.is_none() {
-            return Ok(Dealt::Closed);
-        }
-        if !self.has_answered(held, answered).await {
-            return Ok(Dealt::Closed);
-        }
-        if !is_refused {
-            let commit = Some(self.served.its_commit());
-            let Some(held) = self.served.hold(commit, &mut self.client).await else {
-                return Ok(Dealt::Closed);
-            };
-            let Some((outcome, said)) = self.run_unseen("COMMIT").await? else {
-                return Ok(Dealt::Closed);
-            };
-            let committed = outcome_of(outcome);
-            if committed.is_err() {
-                bytes.truncate(bytes.len().saturating_sub(READY_FOR_QUERY));
-                bytes.extend(said);
-            }
-            if !self.has_answered(held, committed).await {
-                return Ok(Dealt::Closed);
-            }
-        }
-        self.client.send(&bytes).await?;
-        Ok(Dealt::GoesOn)
-    }
-
-    /// The server's next message while the client sends the rows of a COPY, which are forwarded. It
-    /// may refuse one of them. None if one side is gone.
-    async fn message_amid_data(&mut self, sends_data: &mut bool) -> io::Result<Option<Message>> {
-        while *sends_data {
-            let message = match self.conversation.take_early_data() {
+        client: &mut Wire<MessageReader>,
+        server: &mut Wire<MessageReader>,
+        served: &mut Served,
+        sends_rows: &mut bool,
+    ) -> io::Result<Option<Message>> {
+        while *sends_rows {
+            let message = match self.take_early_data() {
                 Some(message) => message,
                 None => tokio::select! {
                     biased;
-                    message = self.server.packet() => return message,
-                    message = self.client.packet() => match message? {
+                    message = server.packet() => return message,
+                    message = client.packet() => match message? {
                         Some(message) => message,
                         None => return Ok(None),
                     },
                 },
             };
-            let data = self.conversation.client_data(message);
-            self.server.send(&data.bytes).await?;
-            *sends_data = !data.is_last;
+            let data = self.client_data(message);
+            server.send(&data.bytes).await?;
+            *sends_rows = !data.is_last;
         }
-        let (server, client) = (&mut self.server, &mut self.client);
-        self.served.packet_of(server, client).await
+        served.packet_of(server, client).await
     }
 
-    /// Rolls back between two runs. The application is told nothing of it.
-    async fn roll_back(&mut self) -> io::Result<()> {
-        self.run_unseen("ROLLBACK").await?;
-        self.follow_session();
-        Ok(())
+    fn answer_of(outcome: Outcome) -> Result<Answer, Fault> {
+        outcome_of(outcome)
     }
 
-    /// Runs a statement of the lab's own, of which the application is told nothing. A refusal also
-    /// comes as it was sent, with the state after it. None if the server has closed the connection.
-    async fn run_unseen(&mut self, sql: &str) -> io::Result<Option<(Outcome, Vec<u8>)>> {
-        let before = self.conversation.set_aside();
-        let ran = self.run_at_once(sql).await;
-        self.conversation.take_up(before);
-        ran
+    /// A statement returns it in a row.
+    fn generated_key(_: &Outcome) -> Option<u64> {
+        None
     }
 
-    async fn run_at_once(&mut self, sql: &str) -> io::Result<Option<(Outcome, Vec<u8>)>> {
+    fn ask_aside(&mut self, sql: &str) -> (SetAside, Vec<u8>) {
+        let before = self.set_aside();
         for message in Message::statement(sql) {
-            self.conversation.client(message);
+            self.client(message);
         }
-        if let Some(unit) = self.conversation.next_unit() {
-            self.server.send(&unit.bytes).await?;
-        }
-        let mut refused = Vec::new();
-        while let Some(message) = self.server.packet().await? {
-            let progress = self.conversation.answer(&message);
-            if matches!(message.tag, b'E' | b'Z') {
-                refused.extend(&message.bytes);
-            }
-            match progress {
-                Progress::Done(outcome) => return Ok(Some((outcome, refused))),
-                Progress::GoesOn => {}
-                Progress::Unasked => self.client.send_packet(&message).await?,
-                Progress::AwaitsClient | Progress::NotUnderstood(_) => break,
-            }
-        }
-        Ok(None)
+        let bytes = self.next_unit().map(|unit| unit.bytes);
+        (before, bytes.unwrap_or_default())
     }
 
-    fn follow_session(&mut self) {
-        let session = self.session();
-        self.served
-            .link
-            .follow_session(session.in_transaction, session.autocommit);
+    fn resume(&mut self, before: SetAside) {
+        self.take_up(before);
     }
 
-    /// Each statement outside a block is a transaction of its own.
-    fn session(&self) -> Said {
-        Said {
-            in_transaction: self.conversation.in_transaction(),
-            autocommit: true,
-        }
+    fn deny_transaction(message: &mut Message, _: bool) {
+        message.deny_transaction();
+    }
+
+    /// The error, and the state after it.
+    fn tells_of_a_refusal(message: &Message) -> bool {
+        matches!(message.tag, b'E' | b'Z')
+    }
+
+    /// The refusal comes before the end of the answer, as that of a deferred constraint does.
+    fn refuse_commit(answer: &mut Vec<u8>, refusal: Vec<u8>) {
+        answer.truncate(answer.len().saturating_sub(READY_FOR_QUERY));
+        answer.extend(refusal);
     }
 }
 

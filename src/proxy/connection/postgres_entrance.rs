@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::entrance::{self, Authenticated, Verdict, wrong_database};
 use crate::proxy::postgres::{
     AuthProgress, Conversation, MessageReader, Opening, Startup, refusal,
 };
@@ -56,11 +57,7 @@ pub(super) async fn ask(
                 if let (Some(named), Some(only)) = (&startup.database, only)
                     && named != only
                 {
-                    let words = format!(
-                        "the application uses the database {named:?}, and the runs are in {only:?}: \
-                         {{db_name}} in `env` names it. For the application's own database there is \
-                         --in-place"
-                    );
+                    let words = wrong_database(named, only);
                     return turn_away(client, &words, remarks).await;
                 }
                 let rest = begun.split_off(length);
@@ -87,33 +84,19 @@ async fn turn_away<T>(
     Ok(None)
 }
 
-/// Lets both sides talk until the client is in. False if it did not get in.
+/// Lets both sides talk until the client is in or refused.
 pub(super) async fn authenticate(
     client: &mut Wire<MessageReader>,
     server: &mut Wire<MessageReader>,
     conversation: &mut Conversation,
     remarks: &Remarks,
-) -> io::Result<bool> {
-    loop {
-        tokio::select! {
-            biased;
-            message = server.packet() => {
-                let Some(message) = message? else { return Ok(false) };
-                let progress = conversation.authentication(&message);
-                client.send_packet(&message).await?;
-                match progress {
-                    AuthProgress::GoesOn => {}
-                    AuthProgress::Done => return Ok(true),
-                    AuthProgress::Refused(error) => {
-                        remarks.refused(&error.message);
-                        return Ok(false);
-                    }
-                }
-            }
-            message = client.packet() => {
-                let Some(message) = message? else { return Ok(false) };
-                server.send_packet(&message).await?;
-            }
+) -> io::Result<Authenticated> {
+    entrance::authenticate(client, server, remarks, |message| {
+        match conversation.authentication(message) {
+            AuthProgress::GoesOn => None,
+            AuthProgress::Done => Some(Verdict::IsIn),
+            AuthProgress::Refused(error) => Some(Verdict::Refused(error.message)),
         }
-    }
+    })
+    .await
 }

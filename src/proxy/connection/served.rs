@@ -54,18 +54,20 @@ pub(in crate::proxy) struct Gatekeeper<'a> {
 
 /// What the server says of a session.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Said {
+pub(in crate::proxy) struct Said {
     /// Whether a transaction is open. None if it was not said.
     pub(super) in_transaction: Option<bool>,
     pub(super) autocommit: bool,
 }
 
 /// One connection, apart from its wires and its protocol.
-pub(super) struct Served {
+pub(in crate::proxy) struct Served {
     pub(super) link: Link,
     pub(super) turns: Arc<Turns>,
     pub(super) remarks: Arc<Remarks>,
     pub(super) orders: mpsc::Receiver<Order>,
+    /// The only database that it may use. None if it may use any.
+    pub(super) database: Option<String>,
 }
 
 /// A statement on its way: what it is, and whose turn it was.
@@ -122,6 +124,7 @@ impl Served {
             turns: Arc::clone(gatekeeper.turns),
             remarks: Arc::clone(gatekeeper.remarks),
             orders,
+            database: gatekeeper.database.map(str::to_owned),
         };
         (served, sender)
     }
@@ -313,18 +316,6 @@ impl Served {
             () = decline(&mut self.orders) => Ok(None),
         }
     }
-}
-
-/// Forwards what the server says before it closes the connection: that a statement is too long,
-/// for instance.
-pub(super) async fn forward_last_words<F: Framing>(
-    server: &mut Wire<F>,
-    client: &mut Wire<F>,
-) -> io::Result<()> {
-    while let Some(packet) = server.packet().await? {
-        client.send_packet(&packet).await?;
-    }
-    Ok(())
 }
 
 /// Answers orders while a statement is under way: nothing is rolled back then. It ends when no
