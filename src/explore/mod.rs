@@ -3,21 +3,34 @@
 //! It runs the functions that serve requests, step by step, through every schedule of a number of
 //! clients, and counts how each run ends.
 //!
+//! What is explored, and where:
+//!
 //! - [`Subject`]: what is explored. The room knows no exhibit; a subject is handed to it.
 //!   [`About`]: the facts about it.
+//! - [`Place`]: the engines, modes and levels, and the settings that they need.
+//!
+//! One run:
+//!
 //! - [`Schedule`]: which client moved when.
 //! - [`Gate`]: parks each client before each step that others could notice.
-//! - [`run_schedule`]: one run. Its scheduler lets one client go at a time.
+//! - [`run_schedule`]: one run. Its `scheduler` lets one client go at a time. `gated`: what it
+//!   knows of each client. `patience`: how long it waits for what. Time decides nothing else of a
+//!   run.
 //! - [`Policy`]: decides which client goes next, and which further runs follow from a run.
 //! - [`Trace`]: what happened in a run.
-//! - `look`: what is stored after each step.
+//! - `look`: what is stored after each step. `stored`: one such value, as another client reads it.
+//!
+//! All runs:
+//!
 //! - `queue`: the runs that wait for their turn, by their number of preemptions.
 //! - `worker`: one lane at work. `crew`: the lanes that work, and those that are to be opened.
 //! - [`SeenSteps`]: the steps that its runs have shown.
-//! - [`explore()`]: all runs, several at once; what they add up to is a [`Finding`].
+//! - [`explore()`]: all runs, several at once; what they add up to is a [`Finding`]. `search`: what
+//!   is asked of them, and when they are to stop.
 //! - `simpler`: a schedule with fewer preemptions that ends like another one.
 //! - `rules`: what may be asked of an exploration.
-//! - [`Job`]: one exploration: subjects on one engine or on all of them, told as events.
+//! - [`Job`]: one exploration: subjects on one engine or on all of them, told as [`Event`]s.
+//!   `exploration`: what it has led to. `job_error`: why it ended early.
 //! - [`report`]: findings for people and for programs.
 
 mod about;
@@ -26,6 +39,7 @@ mod event;
 mod exploration;
 mod finding;
 mod gate;
+mod gated;
 mod job;
 mod job_error;
 mod look;
@@ -39,7 +53,6 @@ mod run;
 mod schedule;
 mod scheduler;
 mod search;
-mod seat;
 mod seen;
 mod simpler;
 mod stored;

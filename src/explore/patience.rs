@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Client;
-use super::seat::UnderWay;
+use super::gated::StepUnderWay;
 use crate::engine::{Database, FaultKind, Standstill};
 use crate::step::{Action, Ending, Record};
 
@@ -75,7 +75,7 @@ impl Patience {
     }
 
     /// How long the step that was just let go is given to happen before the engine is asked.
-    pub(super) fn before_asking(under_way: Option<&UnderWay>) -> Duration {
+    pub(super) fn before_asking(under_way: Option<&StepUnderWay>) -> Duration {
         match under_way {
             Some(it) if it.step.action == Action::Commit => BEFORE_ASKING_ABOUT_A_COMMIT,
             _ => BEFORE_ASKING,

@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::gate::{Event, Gate};
+use super::gated::{GatedClient, State, StepUnderWay};
 use super::look::Looker;
 use super::patience::{Pace, Patience};
 use super::policy::is_preemption;
-use super::seat::{Seat, State, UnderWay};
 use super::trace::{Row, What};
 use super::{
     Client, Clients, Divergence, Fixture, Looks, ParkedClient, Policy, Run, RunError, Schedule,
@@ -60,7 +60,7 @@ impl From<Fault> for Stopped {
 
 pub(super) struct Scheduler<'d> {
     database: &'d Database,
-    seats: Vec<Seat>,
+    clients: Vec<GatedClient>,
     events: mpsc::UnboundedReceiver<(Client, Event)>,
     schedule: Schedule,
     /// How often a client had to stop although it could have gone on.
@@ -88,16 +88,16 @@ impl<'d> Scheduler<'d> {
     ) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        let mut seats = Vec::new();
+        let mut gated = Vec::new();
         for client in Client::first(count) {
             let gate = Gate::new(client, sender.clone());
             let (clients, database) = (Arc::clone(clients), database.clone());
             tasks.spawn(async move { clients.start(client, gate, &database, fixture).await });
-            seats.push(Seat::of(client));
+            gated.push(GatedClient::of(client));
         }
         Self {
             database,
-            seats,
+            clients: gated,
             events,
             schedule: Schedule::default(),
             preemptions: 0,
@@ -158,8 +158,8 @@ impl<'d> Scheduler<'d> {
 
     /// A client that waits for something outside the database.
     fn outside(&self) -> Option<Client> {
-        let is_outside = |seat: &&Seat| matches!(seat.state, State::Outside);
-        self.seats.iter().find(is_outside).map(|seat| seat.client)
+        let is_outside = |gated: &&GatedClient| matches!(gated.state, State::Outside);
+        self.clients.iter().find(is_outside).map(|it| it.client)
     }
 
     /// Waits until something happens, for as long as this client may be silent.
@@ -172,9 +172,9 @@ impl<'d> Scheduler<'d> {
     }
 
     pub(super) fn into_run(self, fixture: Fixture) -> Result<Run, RunError> {
-        let results = self.seats.into_iter().map(|seat| {
-            let client = seat.client;
-            seat.result.ok_or(RunError::Gone(client))
+        let results = self.clients.into_iter().map(|gated| {
+            let client = gated.client;
+            gated.result.ok_or(RunError::Gone(client))
         });
         Ok(Run {
             fixture,
@@ -191,37 +191,37 @@ impl<'d> Scheduler<'d> {
 
     /// How the clients stand, now that they are at rest. A client that still moves waits.
     fn standing(&self) -> Standing<'_> {
-        let parked = self.seats.iter().filter_map(|seat| match &seat.state {
+        let parked = self.clients.iter().filter_map(|gated| match &gated.state {
             State::Parked(step, _) => Some(ParkedClient {
-                client: seat.client,
+                client: gated.client,
                 step,
             }),
             _ => None,
         });
-        let waits = |seat: &Seat| {
+        let waits = |gated: &GatedClient| {
             matches!(
-                seat.state,
+                gated.state,
                 State::Moving | State::HeldUp(_) | State::Outside
             )
         };
         Standing {
             parked: parked.collect(),
-            has_waiting_client: self.seats.iter().any(waits),
+            has_waiting_client: self.clients.iter().any(waits),
         }
     }
 
     fn is_parked(&self, client: Client) -> bool {
-        matches!(self.seats[client.index()].state, State::Parked(..))
+        matches!(self.clients[client.index()].state, State::Parked(..))
     }
 
     fn let_go(&mut self, client: Client) -> Result<(), Stopped> {
         let last = self.schedule.0.last().copied();
         self.preemptions += usize::from(is_preemption(client, last, |it| self.is_parked(it)));
-        let seat = &mut self.seats[client.index()];
-        match std::mem::replace(&mut seat.state, State::Moving) {
+        let gated = &mut self.clients[client.index()];
+        match std::mem::replace(&mut gated.state, State::Moving) {
             State::Parked(step, go) => {
                 self.schedule.0.push(client);
-                seat.under_way = Some(UnderWay {
+                gated.under_way = Some(StepUnderWay {
                     number: self.schedule.0.len(),
                     step,
                     waits: false,
@@ -270,14 +270,14 @@ impl<'d> Scheduler<'d> {
     /// The client whose answer is handed out next: the one that moved, then the others by name.
     fn next_answer(&self) -> Option<Client> {
         let mover = self.schedule.0.last().copied();
-        let holds = |seat: &&Seat| matches!(seat.state, State::AnswerHeld(_));
-        let clients = self.seats.iter().filter(holds).map(|seat| seat.client);
+        let holds = |gated: &&GatedClient| matches!(gated.state, State::AnswerHeld(_));
+        let clients = self.clients.iter().filter(holds).map(|gated| gated.client);
         clients.min_by_key(|client| (Some(*client) != mover, *client))
     }
 
     fn hand_out_answer(&mut self, client: Client) {
-        let seat = &mut self.seats[client.index()];
-        if let State::AnswerHeld(go) = std::mem::replace(&mut seat.state, State::Moving) {
+        let gated = &mut self.clients[client.index()];
+        if let State::AnswerHeld(go) = std::mem::replace(&mut gated.state, State::Moving) {
             // If the client is gone, `come_to_rest` says so.
             let _ = go.send(());
         }
@@ -285,8 +285,8 @@ impl<'d> Scheduler<'d> {
 
     fn answer_held_up(&mut self, place: usize, try_again: bool) {
         let client = self.held_up[place];
-        let seat = &mut self.seats[client.index()];
-        if let State::HeldUp(go) = std::mem::replace(&mut seat.state, State::Moving) {
+        let gated = &mut self.clients[client.index()];
+        if let State::HeldUp(go) = std::mem::replace(&mut gated.state, State::Moving) {
             // If the client is gone, `come_to_rest` says so.
             let _ = go.send(try_again);
         }
@@ -344,25 +344,26 @@ impl<'d> Scheduler<'d> {
     /// How long the step that was let go last is given to happen before the engine is asked.
     fn before_asking(&self) -> Duration {
         let mover = self.schedule.0.last();
-        let under_way = mover.and_then(|it| self.seats[it.index()].under_way.as_ref());
+        let under_way = mover.and_then(|it| self.clients[it.index()].under_way.as_ref());
         Patience::before_asking(under_way)
     }
 
     fn moving(&self) -> impl Iterator<Item = Client> {
-        let moving = |seat: &&Seat| matches!(seat.state, State::Moving);
-        self.seats.iter().filter(moving).map(|seat| seat.client)
+        let moving = |gated: &&GatedClient| matches!(gated.state, State::Moving);
+        self.clients.iter().filter(moving).map(|gated| gated.client)
     }
 
     /// Whether a client could go on instead: one that is parked, or whose answer is held. If there
     /// is none, something is bound to happen: the engine breaks a wait cycle, or a wait times out.
     fn is_worth_asking(&self) -> bool {
-        let could = |seat: &Seat| matches!(seat.state, State::Parked(..) | State::AnswerHeld(_));
-        self.seats.iter().any(could)
+        let could =
+            |gated: &GatedClient| matches!(gated.state, State::Parked(..) | State::AnswerHeld(_));
+        self.clients.iter().any(could)
     }
 
     async fn note_who_is_seen_to_wait(&mut self) -> Result<(), Fault> {
-        for seat in &mut self.seats {
-            if let (Some(connection), Some(under_way)) = (seat.connection, &mut seat.under_way) {
+        for gated in &mut self.clients {
+            if let (Some(connection), Some(under_way)) = (gated.connection, &mut gated.under_way) {
                 under_way.seen |= self.database.waits_for_lock(connection).await?;
             }
         }
@@ -374,15 +375,15 @@ impl<'d> Scheduler<'d> {
     async fn standstill(&mut self, moving: &[Client]) -> Result<Standstill, Fault> {
         let connections = moving
             .iter()
-            .map(|client| self.seats[client.index()].connection);
+            .map(|client| self.clients[client.index()].connection);
         let Some(connections) = connections.collect::<Option<Vec<_>>>() else {
             return Ok(Standstill::No);
         };
-        let at_rest: Vec<_> = (self.seats.iter())
-            .flat_map(|seat| {
-                let is_moving = matches!(seat.state, State::Moving);
-                let current = seat.connection.filter(|_| !is_moving);
-                seat.others.iter().copied().chain(current)
+        let at_rest: Vec<_> = (self.clients.iter())
+            .flat_map(|gated| {
+                let is_moving = matches!(gated.state, State::Moving);
+                let current = gated.connection.filter(|_| !is_moving);
+                gated.others.iter().copied().chain(current)
             })
             .collect();
         let seen = self
@@ -398,37 +399,37 @@ impl<'d> Scheduler<'d> {
 
     /// A client works on this connection. Another one may have given it back to a pool before.
     fn works_on(&mut self, client: Client, connection: Option<ConnectionId>) {
-        for seat in &mut self.seats {
-            seat.others.retain(|it| Some(*it) != connection);
+        for gated in &mut self.clients {
+            gated.others.retain(|it| Some(*it) != connection);
         }
-        let seat = &mut self.seats[client.index()];
-        let before = std::mem::replace(&mut seat.connection, connection);
-        seat.others.extend(before.filter(|_| before != connection));
+        let gated = &mut self.clients[client.index()];
+        let before = std::mem::replace(&mut gated.connection, connection);
+        gated.others.extend(before.filter(|_| before != connection));
     }
 
     fn note_waits(&mut self) {
-        for seat in &mut self.seats {
-            if matches!(seat.state, State::Moving) {
-                seat.note_wait(&mut self.trace);
+        for gated in &mut self.clients {
+            if matches!(gated.state, State::Moving) {
+                gated.note_wait(&mut self.trace);
             }
         }
     }
 
     fn take_in(&mut self, client: Client, event: Event) -> Result<(), Stopped> {
-        let seat = &mut self.seats[client.index()];
+        let gated = &mut self.clients[client.index()];
         match event {
             Event::Connected(connection) => self.works_on(client, connection),
-            Event::Parked(step, go) => seat.parks(step, go),
-            Event::WaitsOutside => seat.goes_outside(self.schedule.0.len(), &mut self.trace),
-            Event::MayMove if matches!(seat.state, State::Outside) => seat.state = State::Moving,
+            Event::Parked(step, go) => gated.parks(step, go),
+            Event::WaitsOutside => gated.goes_outside(self.schedule.0.len(), &mut self.trace),
+            Event::MayMove if matches!(gated.state, State::Outside) => gated.state = State::Moving,
             Event::MayMove => {}
-            Event::AnswerHeld(go) => seat.state = State::AnswerHeld(go),
+            Event::AnswerHeld(go) => gated.state = State::AnswerHeld(go),
             Event::BrokeOff(fault) => return Err(fault.into()),
             Event::Gone => return Err(Stopped::Gone(client)),
             Event::Disturbed => return Err(Stopped::Disturbed),
             Event::HeldUp(go) => {
-                seat.state = State::HeldUp(go);
-                seat.note_wait(&mut self.trace);
+                gated.state = State::HeldUp(go);
+                gated.note_wait(&mut self.trace);
                 if !self.held_up.contains(&client) {
                     self.held_up.push(client);
                 }
@@ -441,8 +442,8 @@ impl<'d> Scheduler<'d> {
                 self.note(client, record);
             }
             Event::Ended(result) => {
-                seat.state = State::Done;
-                seat.result = Some(result);
+                gated.state = State::Done;
+                gated.result = Some(result);
             }
         }
         Ok(())
@@ -455,7 +456,7 @@ impl<'d> Scheduler<'d> {
         let Ending::Failed { kind, .. } = &record.ending else {
             return Ok(());
         };
-        let under_way = self.seats[client.index()].under_way.as_ref();
+        let under_way = self.clients[client.index()].under_way.as_ref();
         let seen = under_way.is_none_or(|it| it.waits || it.seen);
         let flavour = self.database.engine().flavour;
         let sql = record.step.sql.as_deref();
@@ -473,8 +474,8 @@ impl<'d> Scheduler<'d> {
     }
 
     fn note(&mut self, client: Client, record: Record) {
-        let seat = &mut self.seats[client.index()];
-        let what = match seat.under_way.take() {
+        let gated = &mut self.clients[client.index()];
+        let what = match gated.under_way.take() {
             None => What::Besides(record.ending),
             Some(under_way) if under_way.waits => What::Resumed(under_way.number, record.ending),
             Some(_) => What::Happened(record.ending),

@@ -7,11 +7,22 @@ use tokio::time::sleep;
 
 use super::link::Link;
 use super::seats::Phase;
-use super::turns::{Answered, Besides, LEARNING, StepTurn, Turns};
+use super::signs::LEARNING;
+use super::turns::{Answered, Besides, StepTurn, Turns};
 use crate::answer::{Answer, Datum};
-use crate::step::{Ending, Observer as _, Record};
+use crate::step::{Ending, Observer as _, Record, Step};
 
 impl Turns {
+    /// The record of a step that has just ended.
+    fn record_of(&self, step: Step, started: Instant, answered: &Answered) -> Record {
+        Record {
+            step,
+            started,
+            ended: Instant::now(),
+            ending: self.ending(answered),
+        }
+    }
+
     /// How a statement has ended, as reports may show it.
     fn ending(&self, answered: &Answered) -> Ending {
         match answered {
@@ -48,13 +59,9 @@ impl Turns {
 impl Besides {
     /// It was answered.
     pub(super) fn answered(self, turns: &Arc<Turns>, answered: &Answered) {
-        let (client, run) = (self.under_way.client, self.under_way.run);
-        self.under_way.gate.after(&Record {
-            step: self.step,
-            started: self.started,
-            ended: Instant::now(),
-            ending: turns.ending(answered),
-        });
+        let (client, run) = (self.claimed.client, self.claimed.run);
+        let record = turns.record_of(self.step, self.started, answered);
+        self.claimed.gate.after(&record);
         turns.of_seat(client, run, |seats| {
             let seat = seats.seats.get_mut(&client)?;
             seat.besides = seat.besides.saturating_sub(1);
@@ -64,7 +71,7 @@ impl Besides {
             Some(())
         });
         turns.has_changed();
-        self.under_way.done();
+        self.claimed.done();
     }
 }
 
@@ -77,13 +84,9 @@ impl StepTurn {
         answered: &Answered,
         has_changed_for_good: bool,
     ) {
-        let (client, run) = (self.under_way.client, self.under_way.run);
-        self.under_way.gate.after(&Record {
-            step: self.step,
-            started: self.started,
-            ended: Instant::now(),
-            ending: turns.ending(answered),
-        });
+        let (client, run) = (self.claimed.client, self.claimed.run);
+        let record = turns.record_of(self.step, self.started, answered);
+        self.claimed.gate.after(&record);
         let flavour = turns.settings().flavour;
         turns.of_seat(client, run, |seats| {
             let seat = seats.seats.get_mut(&client)?;
@@ -103,11 +106,11 @@ impl StepTurn {
             sleep(LEARNING).await;
         }
         tokio::select! {
-            () = self.under_way.gate.hold_answer() => {}
+            () = self.claimed.gate.hold_answer() => {}
             () = self.over.cancelled() => {}
         }
         turns.goes_on(client, run);
-        self.under_way.done();
+        self.claimed.done();
         drop(self.queue);
     }
 }

@@ -1,5 +1,30 @@
-//! What warm-up runs have taught: whose statements have which shape. The proxies of all lanes share
-//! it.
+//! What runs have taught of an application's statements. The proxies of all lanes share it.
+//!
+//! A statement is known by its shape, which is its text without its values. In a warm-up run one
+//! request is under way at a time, so it is certain whose each statement is. Most lessons are of
+//! such runs:
+//!
+//! - What each client sends ([`learn`](Known::learn), with each statement): its shapes, which one
+//!   follows which, and those that came after the answer to its request, the tail. `seats` tells by
+//!   them whose a statement is. `run` tells by the tail when a client has sent all.
+//! - What it sends from its first statement to its last ([`learn_end`](Known::learn_end), with its
+//!   end). `signs` holds a statement of a later warm-up run the longer, the more there is to learn
+//!   from it ([`news`](Known::news)).
+//! - How long a program takes until its first sign ([`learn_start`](Known::learn_start)). `signs`
+//!   gives it that time in all runs.
+//!
+//! Others come at any time:
+//!
+//! - Strangers ([`hear`](Known::hear)): what comes while no request is under way, and the lab
+//!   listens. For `seats` and `claims` such a statement is nobody's, unless its shape is a client's
+//!   too and the application works for that client. Reports list them.
+//! - What comes when all requests were answered ([`learn_late`](Known::learn_late)): it belongs to
+//!   the tails of the clients that send such a one.
+//! - That a client sends several statements at once ([`learn_overlap`](Known::learn_overlap)).
+//!   `signs` then waits until all have come, and `seats` takes a late one into account.
+//!
+//! What is only noted changes nothing here: reports say it. One note decides elsewhere: after
+//! [`beyond`](Known::beyond), one instance is at work at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

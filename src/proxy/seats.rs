@@ -140,6 +140,42 @@ impl Seat {
     pub(super) fn is_at_rest(&self) -> bool {
         matches!(self.phase, Phase::AtAStep | Phase::Outside | Phase::Ended)
     }
+
+    /// Whether it has sent nothing yet, and has waited outside the database until now. A program's
+    /// own connection shows that it goes on.
+    pub(super) fn begins_after_a_wait(&self, has_own_connection: bool) -> bool {
+        let has_waited = match self.phase {
+            Phase::MayMove => true,
+            Phase::Outside => has_own_connection,
+            Phase::Before | Phase::Computes | Phase::AtAStep | Phase::Ended => false,
+        };
+        self.sent.is_empty() && has_waited
+    }
+
+    /// It has sent a statement of this shape.
+    pub(super) fn has_sent(&mut self, shape: &str) {
+        self.sent.push(shape.to_owned());
+        if self.is_answered {
+            self.tail.push(shape.to_owned());
+        }
+        self.signs += 1;
+        self.quiet = 0;
+    }
+
+    /// Whether another one of its statements was not answered when one came at this moment.
+    pub(super) fn was_busy(&self, came: Instant) -> bool {
+        let came_before_an_answer = self.last_answer.is_some_and(|it| came < it);
+        came_before_an_answer || self.queue.try_lock().is_err()
+    }
+
+    /// One more of its statements is under way.
+    pub(super) fn has_under_way(&mut self, has_a_letter: bool) {
+        if has_a_letter {
+            self.on_their_way += 1;
+        } else {
+            self.besides += 1;
+        }
+    }
 }
 
 impl Seats {
@@ -263,6 +299,18 @@ impl Seats {
     /// Whether all clients have come to their end.
     pub(super) fn have_all_ended(&self) -> bool {
         self.seats.values().all(|it| it.phase == Phase::Ended)
+    }
+
+    /// Whether a client has come to its end.
+    pub(super) fn has_one_ended(&self) -> bool {
+        self.seats.values().any(|it| it.phase == Phase::Ended)
+    }
+
+    /// A client has sent a statement. See [`Seat::comes_late`].
+    pub(super) fn nobody_comes_late(&mut self) {
+        for seat in self.seats.values_mut() {
+            seat.comes_late = false;
+        }
     }
 
     /// Whether a client waits outside the database.

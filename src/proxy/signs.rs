@@ -1,5 +1,30 @@
-//! Signs of a client: what counts as waiting outside the database. Time decides here, and nowhere
-//! else.
+//! Signs of a client, and how long none is awaited.
+//!
+//! The proxy does not see what an application does outside the database. Time decides there, and
+//! nowhere else in this room. All such times stand here, but for [`TurnSettings::settle`], which is
+//! set:
+//!
+//! - `settle`: a client that has shown no sign for it waits outside the database. After the answer
+//!   to its request, it has nothing more to send when that has happened [`QUIET_ENOUGH`] times.
+//!   Reports name this time among their assumptions.
+//! - [`FIRST_START`] and [`TIMES_A_START`]: the same for a program that has shown no sign yet.
+//! - [`LEARNING`] and [`LEARNING_THE_LAST`]: how long a statement is held before it is told whose
+//!   it is, in a warm-up run or while a client waits outside the database.
+//! - [`QUIET`]: a client that sends several statements at once, and has sent nothing for this long,
+//!   has sent them all.
+//!
+//! A time that is too short is noticed by what comes late. If it cannot be told whose a statement
+//! is, its run says nothing and is made again, and reports count such statements
+//! ([`Known::unclear`]). They also count the clients whose first statement came only after another
+//! client's end ([`Known::one_at_a_time`]). Statements that came in another order make a run
+//! diverge from the one that it repeats: it is made again, or the search ends with that error.
+//!
+//! Three more times change no result: the pauses of `listener` and `wire`, and the patience of
+//! `stillness`, whose end is logged.
+//!
+//! [`Known::unclear`]: super::known::Known::unclear
+//! [`Known::one_at_a_time`]: super::known::Known::one_at_a_time
+//! [`TurnSettings::settle`]: super::turns::TurnSettings::settle
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +34,7 @@ use tokio::time::{sleep, timeout};
 use super::known::News;
 use super::link::Link;
 use super::seats::{OwnClient, Phase, Seat, Seats};
-use super::turns::{LEARNING, Turns};
+use super::turns::Turns;
 use crate::explore::Client;
 
 /// How often in a row a client shows no sign until nothing more is awaited of it after its answer.
@@ -21,6 +46,11 @@ const FIRST_START: Duration = Duration::from_secs(10);
 /// How many times as long as in the warm-up runs a program may take until its first sign: the
 /// machine may have more to do by then.
 const TIMES_A_START: u32 = 4;
+
+/// How long a statement is held before it is told whose it is, in a warm-up run or while a client
+/// waits outside the database. So an answer, or another statement that was sent with it, is seen
+/// first.
+pub(super) const LEARNING: Duration = Duration::from_millis(10);
 
 /// As [`LEARNING`], for the last statements of a client, as an earlier warm-up run has shown them:
 /// those that were sent after the answer to its request are among them. A machine under load is

@@ -5,8 +5,7 @@
 //! before it are at rest; a statement is held until the scheduler lets it go; and its answer is
 //! held until all others are at rest. What arrives meanwhile belongs to the one whose turn it is.
 //!
-//! Time decides in one place only: a client that has shown no sign for [`TurnSettings::settle`]
-//! waits for something outside the database, or has nothing more to send.
+//! Where no rule tells, time decides: see [`signs`](super::signs).
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::known::Known;
 use super::link::Link;
-use super::seats::{Owner, Phase, Seats};
+use super::seats::{Phase, Seats};
 use super::witness::{Sent, Witness};
 use crate::answer::Answer;
 use crate::engine::{Fault, Flavour, Isolation, StatementReader, UserStatement};
@@ -40,11 +39,6 @@ pub struct TurnSettings {
     pub splits_commits: bool,
 }
 
-/// How long a statement is held before it is told whose it is, in a warm-up run or while a client
-/// waits outside the database. So an answer, or another statement that was sent with it, is seen
-/// first.
-pub(super) const LEARNING: Duration = Duration::from_millis(10);
-
 /// Whose turn it is.
 #[derive(Debug)]
 pub struct Turns {
@@ -58,7 +52,7 @@ pub struct Turns {
 #[derive(Debug, Default)]
 pub(super) struct State {
     /// What comes now is nobody's, and its shape is learnt.
-    listens: bool,
+    pub(super) listens: bool,
     pub(super) runs: u64,
     pub(super) seats: Option<Seats>,
     /// The lab asks the application something when all clients have come to their end.
@@ -97,7 +91,7 @@ pub(super) enum Turn {
 
 /// A client's statement, from its arrival to its answer. If this is dropped before, a connection
 /// was lost, and the run says nothing.
-pub(super) struct UnderWay {
+pub(super) struct ClaimedStatement {
     turns: Arc<Turns>,
     pub(super) client: Client,
     pub(super) run: u64,
@@ -108,14 +102,33 @@ pub(super) struct UnderWay {
     is_done: bool,
 }
 
-impl UnderWay {
+impl ClaimedStatement {
+    /// A statement of this client's that has just arrived.
+    pub(super) fn of(
+        client: Client,
+        turns: Arc<Turns>,
+        run: u64,
+        gate: Arc<Gate>,
+        has_a_letter: bool,
+    ) -> Self {
+        Self {
+            turns,
+            client,
+            run,
+            gate,
+            has_a_letter,
+            is_on_its_way: has_a_letter,
+            is_done: false,
+        }
+    }
+
     /// It was answered, or its run is over.
     pub(super) fn done(mut self) {
         self.is_done = true;
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for ClaimedStatement {
     fn drop(&mut self) {
         if self.is_done {
             return;
@@ -140,14 +153,14 @@ impl Drop for UnderWay {
 
 /// A statement without a letter.
 pub(super) struct Besides {
-    pub(super) under_way: UnderWay,
+    pub(super) claimed: ClaimedStatement,
     pub(super) step: Step,
     pub(super) started: Instant,
 }
 
 /// A statement that the scheduler has let go.
 pub(super) struct StepTurn {
-    pub(super) under_way: UnderWay,
+    pub(super) claimed: ClaimedStatement,
     pub(super) over: CancellationToken,
     pub(super) statement: UserStatement,
     pub(super) step: Step,
@@ -271,137 +284,35 @@ impl Turns {
         if let Some(pause) = self.before_it_is_told(link, &shape) {
             self.pause_until_answered(pause).await;
         }
-        let Some(under_way) = self.claim(link, &arrived.statement, &shape, came) else {
+        let Some(claimed) = self.claim(link, &arrived.statement, &shape, came) else {
             return Turn::Passes;
         };
-        if under_way.has_a_letter {
-            self.hold(link, under_way, arrived, &shape).await
+        if claimed.has_a_letter {
+            self.hold(link, claimed, arrived, &shape).await
         } else {
             Turn::Besides(Besides {
-                step: self.step(link, under_way.run, &arrived, &shape, false),
-                under_way,
+                step: self.step(link, claimed.run, &arrived, &shape, false),
+                claimed,
                 started: Instant::now(),
             })
         }
-    }
-
-    /// Decides whose it is. None if it passes.
-    fn claim(
-        self: &Arc<Self>,
-        link: &mut Link,
-        statement: &UserStatement,
-        shape: &str,
-        came: Instant,
-    ) -> Option<UnderWay> {
-        let known = &*self.known;
-        let mut state = self.state();
-        let (listens, is_asked) = (state.listens, state.is_asked);
-        let Some(seats) = &mut state.seats else {
-            if listens {
-                known.hear(shape);
-            }
-            return None;
-        };
-        if seats.have_all_ended() {
-            if !is_asked {
-                // It is late. No run after this one takes it for another's.
-                known.learn_late(shape);
-            }
-            return None;
-        }
-        let run = seats.number;
-        // An application may have given a connection back with its transaction open.
-        let of_transaction = link.owner(run).filter(|it| seats.may_still_send(*it));
-        if link.is_of_one_client() && of_transaction.is_none() {
-            return None;
-        }
-        let owner = of_transaction.unwrap_or_else(|| seats.owner(known, shape));
-        let client = match owner {
-            Owner::Client(client) => client,
-            Owner::Nobody => {
-                known.note_stranger(shape);
-                link.belongs_to(run, owner);
-                return None;
-            }
-            Owner::Unclear => {
-                tracing::debug!(shape, "it cannot be told whose statement this is");
-                known.note_unclear();
-                seats.disturb();
-                return None;
-            }
-        };
-        if link.begins(statement) && known.is_of_a_stranger(shape) && of_transaction.is_none() {
-            // The next statement on this connection tells whose transaction it is.
-            return None;
-        }
-        link.belongs_to(run, owner);
-        let ended_before = seats.seats.values().any(|it| it.phase == Phase::Ended);
-        for seat in seats.seats.values_mut() {
-            seat.comes_late = false;
-        }
-        let seat = seats.seats.get_mut(&client)?;
-        let gate = seat.gate.clone()?;
-        let is_program = link.is_of_one_client();
-        let has_waited = seat.phase == Phase::MayMove || is_program && seat.phase == Phase::Outside;
-        if seat.sent.is_empty() && has_waited {
-            if ended_before {
-                known.note_one_at_a_time();
-            }
-            // A client lets go of what it holds before it is seen to have ended.
-            seat.comes_late = !ended_before;
-        }
-        seat.sent.push(shape.to_owned());
-        if seat.is_answered {
-            seat.tail.push(shape.to_owned());
-        }
-        seat.signs += 1;
-        seat.quiet = 0;
-        if statement.is_several(self.settings.flavour) {
-            known.note_several();
-        }
-        let came_before_an_answer = seat.last_answer.is_some_and(|it| came < it);
-        let overlaps = came_before_an_answer || seat.queue.try_lock().is_err();
-        let has_a_letter = !link.is_local(statement);
-        if has_a_letter {
-            seat.on_their_way += 1;
-        } else {
-            seat.besides += 1;
-        }
-        if has_a_letter && overlaps && !known.overlaps() {
-            known.learn_overlap();
-            if !known.learns() {
-                gate.disturbed();
-            }
-        }
-        if known.learns() {
-            known.learn(client, &seat.sent, &seat.tail);
-        }
-        Some(UnderWay {
-            turns: Arc::clone(self),
-            client,
-            run,
-            gate,
-            has_a_letter,
-            is_on_its_way: has_a_letter,
-            is_done: false,
-        })
     }
 
     /// Waits for the client's other statements and for the scheduler.
     async fn hold(
         self: &Arc<Self>,
         link: &mut Link,
-        mut under_way: UnderWay,
+        mut claimed: ClaimedStatement,
         arrived: Arrived,
         shape: &str,
     ) -> Turn {
-        let (client, run) = (under_way.client, under_way.run);
+        let (client, run) = (claimed.client, claimed.run);
         let known = self.of_seat(client, run, |seats| {
             let queue = Arc::clone(&seats.seats.get(&client)?.queue);
             Some((queue, seats.over.clone()))
         });
         let Some((queue, over)) = known else {
-            under_way.done();
+            claimed.done();
             return Turn::Passes;
         };
         let let_go = async {
@@ -418,15 +329,15 @@ impl Turns {
                 Some(())
             });
             self.has_changed();
-            under_way.is_on_its_way = false;
+            claimed.is_on_its_way = false;
             let step = self.step(link, run, &arrived, shape, true);
-            under_way.gate.connected(Some(link.id));
-            under_way.gate.before(&step).await;
+            claimed.gate.connected(Some(link.id));
+            claimed.gate.before(&step).await;
             (queue, step)
         };
         tokio::select! {
             (queue, step) = let_go => Turn::Step(Box::new(StepTurn {
-                under_way,
+                claimed,
                 over,
                 statement: arrived.statement,
                 step,
@@ -434,7 +345,7 @@ impl Turns {
                 queue,
             })),
             () = over.cancelled() => {
-                under_way.done();
+                claimed.done();
                 Turn::Passes
             }
         }

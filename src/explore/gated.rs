@@ -11,7 +11,7 @@ use crate::step::{Action, Ending, Step};
 const OUTSIDE: &str = "waits for something outside the database";
 
 /// One client, as the scheduler sees it.
-pub(super) struct Seat {
+pub(super) struct GatedClient {
     pub(super) client: Client,
     /// The connection on which it works.
     pub(super) connection: Option<ConnectionId>,
@@ -19,7 +19,7 @@ pub(super) struct Seat {
     pub(super) others: Vec<ConnectionId>,
     pub(super) state: State,
     /// The step that was let go last, until it has happened.
-    pub(super) under_way: Option<UnderWay>,
+    pub(super) under_way: Option<StepUnderWay>,
     /// It was written down that it waits outside the database, and it has taken no step since.
     is_noted_outside: bool,
     pub(super) result: Option<ClientResult>,
@@ -41,7 +41,7 @@ pub(super) enum State {
 }
 
 /// A step that was let go and has not happened yet.
-pub(super) struct UnderWay {
+pub(super) struct StepUnderWay {
     pub(super) number: usize,
     pub(super) step: Step,
     /// It waits, and others were let go meanwhile.
@@ -50,7 +50,7 @@ pub(super) struct UnderWay {
     pub(super) seen: bool,
 }
 
-impl Seat {
+impl GatedClient {
     /// A client that begins.
     pub(super) fn of(client: Client) -> Self {
         Self {
