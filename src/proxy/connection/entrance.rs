@@ -16,32 +16,32 @@ pub(super) enum Authenticated {
     Closed,
 }
 
-/// What a packet of the server's says of an authentication that it ends.
-pub(super) enum Verdict {
+/// What the server says with the packet that ends an authentication.
+pub(super) enum Admission {
     IsIn,
     /// It says why.
     Refused(String),
 }
 
-/// Lets both sides talk until the client is in or refused. `verdict` looks at each packet of the
-/// server's. None if the authentication goes on.
+/// Lets both sides talk until the client is in or refused. `admission` reads each packet of the
+/// server's, and returns None while the authentication goes on.
 pub(super) async fn authenticate<F: Framing>(
     client: &mut Wire<F>,
     server: &mut Wire<F>,
     remarks: &Remarks,
-    mut verdict: impl FnMut(&F::Packet) -> Option<Verdict>,
+    mut admission: impl FnMut(&F::Packet) -> Option<Admission>,
 ) -> io::Result<Authenticated> {
     loop {
         tokio::select! {
             biased;
             packet = server.packet() => {
                 let Some(packet) = packet? else { return Ok(Authenticated::Closed) };
-                let verdict = verdict(&packet);
+                let admission = admission(&packet);
                 client.send_packet(&packet).await?;
-                match verdict {
+                match admission {
                     None => {}
-                    Some(Verdict::IsIn) => return Ok(Authenticated::IsIn),
-                    Some(Verdict::Refused(why)) => {
+                    Some(Admission::IsIn) => return Ok(Authenticated::IsIn),
+                    Some(Admission::Refused(why)) => {
                         remarks.refused(&why);
                         return Ok(Authenticated::Refused);
                     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::entrance::{self, Authenticated, Verdict, wrong_database};
+use super::entrance::{self, Admission, Authenticated, wrong_database};
 use crate::proxy::mysql::{
     AuthProgress, Capabilities, ClientHello, Conversation, Greeting, Packet, PacketReader,
     Response, ServerHello, refusal,
@@ -99,8 +99,8 @@ pub(super) async fn authenticate(
     entrance::authenticate(client, server, remarks, |packet| {
         match conversation.authentication(packet) {
             AuthProgress::GoesOn => None,
-            AuthProgress::Done(_) => Some(Verdict::IsIn),
-            AuthProgress::Refused(error) => Some(Verdict::Refused(error.message)),
+            AuthProgress::Done(_) => Some(Admission::IsIn),
+            AuthProgress::Refused(error) => Some(Admission::Refused(error.message)),
         }
     })
     .await

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::entrance::{self, Authenticated, Verdict, wrong_database};
+use super::entrance::{self, Admission, Authenticated, wrong_database};
 use crate::proxy::postgres::{
     AuthProgress, Conversation, MessageReader, Opening, Startup, refusal,
 };
@@ -94,8 +94,8 @@ pub(super) async fn authenticate(
     entrance::authenticate(client, server, remarks, |message| {
         match conversation.authentication(message) {
             AuthProgress::GoesOn => None,
-            AuthProgress::Done => Some(Verdict::IsIn),
-            AuthProgress::Refused(error) => Some(Verdict::Refused(error.message)),
+            AuthProgress::Done => Some(Admission::IsIn),
+            AuthProgress::Refused(error) => Some(Admission::Refused(error.message)),
         }
     })
     .await

@@ -26,8 +26,8 @@ pub(in crate::proxy) trait Protocol: Sized + Send {
     /// Takes one packet of an answer.
     fn follow(&mut self, packet: &PacketOf<Self>) -> Progress<Self::Outcome>;
 
-    /// The server's next packet. None if one side is gone. While `sends_data`, the client's data are
-    /// forwarded.
+    /// The server's next packet. None if one side is gone. While `sends_data`, the client sends
+    /// data, which are forwarded.
     async fn next_packet(
         &mut self,
         client: &mut Wire<Self::Framing>,

@@ -13,6 +13,30 @@
 //!    server's packets until the answer is complete.
 //!
 //! A packet that is not understood never breaks the connection: from then on it is only forwarded.
+//!
+//! The files, in the order in which to read them. The stream and the way in:
+//!
+//! - `packet`: both streams, cut into packets. `bytes`: how one payload is read.
+//! - `greeting`, `response`: what both sides say first. `capabilities`: what they agree on.
+//! - `authentication`: whether the client gets in.
+//!
+//! What a client sends:
+//!
+//! - `conversation`: one connection after its greeting. All that follows is behind it.
+//! - `command`: what each command means, and what its answer looks like.
+//! - `prepared`: the prepared statements. `arguments`: what they are executed with.
+//!
+//! What a server answers:
+//!
+//! - `reply`: the short packets: OK, EOF and ERR.
+//! - `result`: the results of a command, and how far its answer is. `preparation`: the answer to
+//!   PREPARE.
+//!
+//! Values:
+//!
+//! - `columns`: the definitions of columns, and their types.
+//! - `values`: a value as the servers' own clients show it. `floats` and `temporal`: the formats of
+//!   its types.
 
 mod arguments;
 mod authentication;

@@ -16,6 +16,33 @@
 //!    a COPY. Then the answer goes on.
 //!
 //! A message that is not understood never breaks the connection: from then on it is only forwarded.
+//!
+//! The files, in the order in which to read them. The stream and the way in:
+//!
+//! - `message`: both streams, cut into messages. `bytes`: how one message is read.
+//! - `opening`: what a client says first. `authentication`: whether it gets in.
+//!
+//! What a client sends:
+//!
+//! - `conversation`: one connection after its opening. All that follows is behind it.
+//! - `request`: what each message of a client means.
+//! - `group`: which messages go to the server together. `unit`: what such a group does.
+//! - `prepared`: the prepared statements and portals that messages name. `deallocated`: those that
+//!   a statement's text makes go.
+//!
+//! What a server answers:
+//!
+//! - `exchange`: what the client has asked and what the server answers to it, side by side.
+//! - `awaited`: the answers that are still to come, in their order.
+//! - `reply`: the short messages: errors, completed statements and states. `transaction`: whether
+//!   one is open, as they say.
+//! - `result`: the results of a unit, and how far its answer is. `copy`: the data of a COPY.
+//!
+//! Values:
+//!
+//! - `columns`: the columns of a result, and its rows. `types`: the numbers of the types.
+//! - `values`: a value as PostgreSQL's own client shows it. `numbers`, `temporal` and `arrays`: the
+//!   binary formats of its types.
 
 mod arrays;
 mod authentication;
