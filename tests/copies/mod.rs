@@ -4,8 +4,6 @@ mod limits;
 pub mod place;
 pub mod postgres;
 
-use std::collections::BTreeSet;
-
 use racy::engine::{Copies, CopyError};
 
 use crate::support::TestEngine;
@@ -222,10 +220,6 @@ async fn thirty_tables_are_brought_back(engine: TestEngine) {
     comes_back_after(engine, &setup, run).await;
 }
 
-fn written(names: &[&str]) -> Option<BTreeSet<String>> {
-    Some(names.iter().map(ToString::to_string).collect())
-}
-
 async fn only_what_the_written_tables_reach_is_looked_at(engine: TestEngine) {
     let place = Place::with(engine, SHOP).await;
     let before = place.rows_and_counters().await;
@@ -234,17 +228,9 @@ async fn only_what_the_written_tables_reach_is_looked_at(engine: TestEngine) {
         .run("DELETE FROM users; INSERT INTO log (what) VALUES ('x')")
         .await;
     let log = "SELECT CAST(what AS CHAR) FROM log";
-    let users = written(&["USERS"]);
-    copies
-        .bring_back(&place.database, users.as_ref())
-        .await
-        .unwrap();
+    place.bring_back_after(&copies, &["USERS"]).await;
     assert_eq!(place.texts(log).await, ["x"]);
-    let view = written(&["a_view"]);
-    copies
-        .bring_back(&place.database, view.as_ref())
-        .await
-        .unwrap();
+    place.bring_back_after(&copies, &["a_view"]).await;
     assert_eq!(place.rows_and_counters().await, before);
 }
 
@@ -271,23 +257,15 @@ async fn what_was_broken_off_is_done_again(engine: TestEngine) {
 async fn copies_of_a_killed_process_are_found_and_used(engine: TestEngine) {
     let place = Place::with(engine, &format!("{SHOP}; {TRIGGERS}")).await;
     let before = place.state().await;
-    assert!(
-        Copies::left_behind(&place.database)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let left = Copies::left_behind(&place.database).await.unwrap();
+    assert!(left.is_empty());
     drop(Copies::take(&place.database).await.unwrap());
     place
         .run("UPDATE users SET name = 'changed' WHERE id = 1; DROP TRIGGER two")
         .await;
     let refused = Copies::take(&place.database).await.unwrap_err();
     assert!(matches!(refused, CopyError::Taken { .. }), "{refused}");
-    let left = Copies::left_behind(&place.database)
-        .await
-        .unwrap()
-        .pop()
-        .unwrap();
+    let left = place.left_behind().await;
     assert_eq!(left.process, Some(std::process::id()));
     assert_eq!(left.tables, ["log", "orders", "users"]);
     let copies = left.into_copies();
@@ -302,11 +280,7 @@ async fn an_unfinished_copy_is_only_dropped(engine: TestEngine) {
     place
         .run("DELETE FROM racy_copy_note WHERE entry LIKE '%Complete%'")
         .await;
-    let left = Copies::left_behind(&place.database)
-        .await
-        .unwrap()
-        .pop()
-        .unwrap();
+    let left = place.left_behind().await;
     assert!(!left.is_complete);
     let copies = left.into_copies();
     let refused = copies.bring_back(&place.database, None).await.unwrap_err();

@@ -1,15 +1,12 @@
 //! Bytes in are bytes out, but for the capabilities that the proxy hides.
 
-use racy::engine::ServerPlace;
-use racy::proxy::Proxy;
-
 use crate::support::lab::run_at;
-use crate::support::proxied::{Recorder, Recording, proxy_before, server_of};
+use crate::support::proxied::{Between, Recording, assert_equal_bytes, contains};
 use crate::support::wire::{
     ATTRIBUTES, MARIADB, MODERN, OPTIONAL_METADATA, PLAIN, Packet, RawClient, WITH_ATTRIBUTES,
     about, execute, packets, prepare, query,
 };
-use crate::support::{Lab, TestEngine, until};
+use crate::support::{TestEngine, until};
 
 on_engines!(
     innodb:
@@ -99,44 +96,35 @@ async fn long_packets_pass_as_they_are(engine: TestEngine) {
 }
 
 /// A proxy between two recorders.
-struct Pair {
-    lab: Lab,
-    inner: Recorder,
-    proxy: Proxy,
-    outer: Recorder,
-}
+struct Pair(Between);
 
 impl Pair {
     async fn before(engine: TestEngine) -> Self {
-        let lab = engine.lab().await;
-        let inner = Recorder::before(server_of(&lab.database)).await;
-        let proxy = proxy_before(engine, inner.place()).await;
-        let address = proxy.address();
-        let place = ServerPlace::Port(address.ip().to_string(), address.port());
-        Self {
-            lab,
-            inner,
-            proxy,
-            outer: Recorder::before(place).await,
-        }
+        Self(Between::before(engine).await)
     }
 
     async fn client(&self, capabilities: u64) -> RawClient {
-        RawClient::log_in(self.outer.address, self.lab.name(), capabilities).await
+        RawClient::log_in(self.0.outer.address, self.0.lab.name(), capabilities).await
     }
 
     /// Sends all this at once, and compares what both recorders have seen.
     async fn passes(&self, client: RawClient, sent: &[u8]) -> Vec<Packet> {
         let quit = packets(0, b"\x01");
         let answers = client.pipeline(&[sent, &quit].concat()).await;
+        let Between {
+            inner,
+            proxy,
+            outer,
+            ..
+        } = &self.0;
         until("both recorders have seen the same", || async {
-            self.outer.lengths() == self.inner.lengths()
+            outer.lengths() == inner.lengths()
         })
         .await;
-        assert_eq!(self.proxy.remarks(), Vec::<String>::new());
+        assert_eq!(proxy.remarks(), Vec::<String>::new());
         let is_last = |it: &Packet| contains(&it.1, "the end of the series");
         assert!(answers.iter().any(is_last), "{:?}", answers.last());
-        assert_same(self.outer.take(), self.inner.take());
+        assert_same(outer.take(), inner.take());
         answers
     }
 }
@@ -155,15 +143,8 @@ fn assert_same(mut outer: Recording, inner: Recording) {
     assert_eq!(capabilities(got, &places), hidden, "the client's response");
     copy(asked, got, &places);
 
-    assert_equal("the client's bytes", &outer.from_client, &inner.from_client);
-    assert_equal("the server's bytes", &outer.from_server, &inner.from_server);
-}
-
-fn assert_equal(what: &str, one: &[u8], other: &[u8]) {
-    let place = one.iter().zip(other).position(|(one, other)| one != other);
-    let lengths = (one.len(), other.len());
-    assert_eq!(place, None, "{what} differ here, lengths {lengths:?}");
-    assert_eq!(one.len(), other.len(), "{what}");
+    assert_equal_bytes("the client's bytes", &outer.from_client, &inner.from_client);
+    assert_equal_bytes("the server's bytes", &outer.from_server, &inner.from_server);
 }
 
 /// Where the capabilities are in a greeting: their bytes, the lowest first.
@@ -328,8 +309,4 @@ fn error_code(packet: &Packet) -> Option<u16> {
         [0xFF, low, high, b'#', ..] => Some(u16::from_le_bytes([low, high])),
         _ => None,
     }
-}
-
-fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|it| it == text.as_bytes())
 }

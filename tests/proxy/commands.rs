@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::{Proxied, both_ways};
+use super::both_ways;
 use crate::support::lab::run_at;
+use crate::support::proxied::Proxied;
 use crate::support::wire::{
     MODERN, PLAIN, Packet, RawClient, about, error, execute, packets, query,
 };

@@ -3,13 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use racy::engine::local::Folder;
-use racy::engine::local::LocalServer;
-use sqlx::{ConnectOptions as _, Connection as _};
-
-use super::{Proxied, both_ways, connections};
-use crate::support::lab::Fresh;
-use crate::support::proxied::{options_at, proxy_before, server_of};
+use super::{both_ways, connections};
+use crate::support::proxied::{
+    Proxied, must_serve_a_hundred, options_at, own_server, proxy_before, server_of,
+};
 use crate::support::wire::{MODERN, PLAIN, RawClient, query};
 use crate::support::{Lab, TestEngine, until, until_within};
 
@@ -132,38 +129,12 @@ async fn a_client_that_leaves_amid_a_transaction_leaves_no_lock(engine: TestEngi
     assert_eq!(proxied.lab.account().await.balance, 0);
 }
 
-/// A server of its own: the shared one has no room for a hundred connections.
-async fn own_server(engine: TestEngine) -> (LocalServer, Lab) {
-    let binary = engine.binary();
-    let server = LocalServer::start(&binary, Folder::Temporary).await;
-    let server = server.unwrap();
-    let lab = Lab::at(Fresh::on(&server).await, racy::engine::Settings::default()).await;
-    (server, lab)
-}
-
 async fn a_hundred_connections_at_once_are_served(engine: TestEngine) {
-    let (server, lab) = own_server(engine).await;
-    let proxy = proxy_before(engine, server_of(&lab.database)).await;
-    let options = options_at(&lab.database, proxy.address());
-    let opened = (0..100).map(|_| options.connect());
-    let mut connections = futures_util::future::try_join_all(opened).await.unwrap();
-    let asked = connections
-        .iter_mut()
-        .enumerate()
-        .map(|(number, connection)| {
-            let number = i64::try_from(number).unwrap();
-            sqlx::query_scalar::<_, i64>("SELECT ? + 1")
-                .bind(number)
-                .fetch_one(connection)
-        });
-    let answers = futures_util::future::try_join_all(asked).await.unwrap();
-    assert_eq!(answers, (1..=100).collect::<Vec<_>>());
-    assert_eq!(proxy.connections(), 100);
-    for connection in connections {
-        connection.close().await.unwrap();
-    }
-    lab.database.close().await;
-    server.stop().await.unwrap();
+    must_serve_a_hundred(engine, options_at, async |connection, number| {
+        let asked = sqlx::query_scalar("SELECT ? + 1").bind(number);
+        asked.fetch_one(connection).await.unwrap()
+    })
+    .await;
 }
 
 async fn a_server_that_stops_ends_its_connections(engine: TestEngine) {

@@ -13,25 +13,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use racy::engine::Row;
-use racy::proxy::Proxy;
 
-use crate::support::proxied::{Recorder, proxy_before, server_of};
+use crate::support::proxied::{Proxied, Recorder, proxy_before, server_of};
 use crate::support::wire::RawClient;
 use crate::support::{Lab, TestEngine};
 
-/// A test's database with the proxy in front of it.
-struct Proxied {
-    lab: Lab,
-    proxy: Proxy,
-}
-
 impl Proxied {
-    async fn start(engine: TestEngine) -> Self {
-        let lab = engine.lab().await;
-        let proxy = proxy_before(engine, server_of(&lab.database)).await;
-        Self { lab, proxy }
-    }
-
     /// A client that has logged in through the proxy.
     async fn client(&self, capabilities: u64) -> RawClient {
         RawClient::log_in(self.proxy.address(), self.lab.name(), capabilities).await

@@ -1,14 +1,11 @@
 //! A connection that is not understood any more is forwarded all the same.
 
-use std::net::Ipv4Addr;
-
 use racy::engine::ServerPlace;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use super::Proxied;
 use crate::support::TestEngine;
-use crate::support::proxied::proxy_before;
+use crate::support::proxied::{Proxied, proxy_before, server_that_returns_all_after};
 use crate::support::wire::{PLAIN, RawClient, packets, query};
 
 on_engines!(
@@ -41,10 +38,7 @@ async fn the_stream_of_a_binary_log_is_forwarded(engine: TestEngine) {
 
 /// A server that answers the first query with what no server says, and then returns what it gets.
 async fn broken_server() -> ServerPlace {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
+    server_that_returns_all_after(|mut stream| async {
         let greeting = b"\x0a9.9.9\0\x01\0\0\0abcdefgh\0\xff\xf7\x2d\x02\0\xff\x00\x15\
                          \0\0\0\0\0\0\0\0\0\0abcdefghijkl\0mysql_native_password\0";
         say(&mut stream, 0, greeting).await;
@@ -53,10 +47,9 @@ async fn broken_server() -> ServerPlace {
         read(&mut stream).await;
         // Neither OK, ERR nor the number of columns.
         say(&mut stream, 1, b"\xfe\xfe\xfe").await;
-        let (mut from, mut to) = stream.into_split();
-        tokio::io::copy(&mut from, &mut to).await.unwrap();
-    });
-    ServerPlace::Port(address.ip().to_string(), address.port())
+        stream
+    })
+    .await
 }
 
 async fn say(stream: &mut TcpStream, sequence: u8, payload: &[u8]) {

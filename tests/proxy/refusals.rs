@@ -4,8 +4,7 @@ use racy::engine::ServerPlace;
 use sqlx::ConnectOptions as _;
 use sqlx::mysql::MySqlSslMode;
 
-use super::Proxied;
-use crate::support::proxied::{options_at, proxy_before};
+use crate::support::proxied::{Proxied, options_at, place_at, proxy_before};
 use crate::support::wire::{COMPRESS, PLAIN, RawClient, SSL, error, hello};
 use crate::support::{HeldPort, TestEngine};
 
@@ -85,8 +84,7 @@ async fn a_server_that_is_gone_is_named(engine: TestEngine) {
 async fn a_port_without_a_server_is_named(engine: TestEngine) {
     let port = HeldPort::new();
     let address = port.address();
-    let place = ServerPlace::Port(address.ip().to_string(), address.port());
-    let proxy = proxy_before(engine, place).await;
+    let proxy = proxy_before(engine, place_at(address)).await;
     let client = RawClient::greeted(proxy.address()).await;
     let (_, said) = error(&client.greeting);
     assert!(said.contains(&format!("server at {address}")), "{said}");

@@ -5,6 +5,7 @@ pub mod described;
 pub mod explored;
 pub mod json;
 pub mod lab;
+pub mod made;
 pub mod pooler;
 pub mod postgres_wire;
 pub mod process;

@@ -4,14 +4,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use racy::engine::{Database, Flavour, Isolation, ServerPlace};
+use futures_util::future::{join_all, try_join_all};
+use racy::engine::local::{Folder, LocalServer};
+use racy::engine::{Database, Flavour, Isolation, ServerPlace, Settings};
 use racy::proxy::{Known, Proxy, TurnSettings};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-use super::TestEngine;
+use super::lab::Fresh;
+use super::{Lab, TestEngine};
 
 /// Any port of this machine.
 const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -46,6 +50,115 @@ pub async fn proxy_of(engine: TestEngine, server: ServerPlace, database: Option<
     Proxy::open(LISTEN.into(), server, database, settings, known)
         .await
         .unwrap()
+}
+
+/// A server that listens at this address.
+pub fn place_at(address: SocketAddr) -> ServerPlace {
+    ServerPlace::Port(address.ip().to_string(), address.port())
+}
+
+/// A server of its own, for a test that changes it or needs many connections.
+pub async fn own_server(engine: TestEngine) -> (LocalServer, Lab) {
+    let server = LocalServer::start(&engine.binary(), Folder::Temporary).await;
+    let server = server.unwrap();
+    let lab = Lab::at(Fresh::on(&server).await, Settings::default()).await;
+    (server, lab)
+}
+
+/// A server of one connection, which returns what it gets after this beginning.
+pub async fn server_that_returns_all_after<F>(
+    begin: impl FnOnce(TcpStream) -> F + Send + 'static,
+) -> ServerPlace
+where
+    F: Future<Output = TcpStream> + Send,
+{
+    let listener = TcpListener::bind(LISTEN).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (mut from, mut to) = begin(stream).await.into_split();
+        tokio::io::copy(&mut from, &mut to).await.unwrap();
+    });
+    place_at(address)
+}
+
+/// A test's database with the proxy in front of it.
+pub struct Proxied {
+    pub lab: Lab,
+    pub proxy: Proxy,
+}
+
+impl Proxied {
+    pub async fn start(engine: TestEngine) -> Self {
+        let lab = engine.lab().await;
+        let proxy = proxy_before(engine, server_of(&lab.database)).await;
+        Self { lab, proxy }
+    }
+
+    /// What the proxy has to say of its connections, which is nothing as a rule.
+    pub fn must_have_nothing_to_say(&self) {
+        assert_eq!(self.proxy.remarks(), Vec::<String>::new());
+        assert_eq!(self.proxy.refusals(), Vec::<String>::new());
+    }
+}
+
+/// Opens a hundred connections through a proxy and asks each of them, all at once, for a number and
+/// one more.
+pub async fn must_serve_a_hundred<O: ConnectOptions<Connection: Sized>>(
+    engine: TestEngine,
+    options: impl FnOnce(&Database, SocketAddr) -> O,
+    one_more_than: impl AsyncFn(&mut O::Connection, i64) -> i64,
+) {
+    let (server, lab) = own_server(engine).await;
+    let proxy = proxy_before(engine, server_of(&lab.database)).await;
+    let options = options(&lab.database, proxy.address());
+    let opened = (0..100).map(|_| options.connect());
+    let mut connections = try_join_all(opened).await.unwrap();
+    let asked = (0..).zip(&mut connections);
+    let asked = asked.map(|(number, connection)| one_more_than(connection, number));
+    assert_eq!(join_all(asked).await, (1..=100).collect::<Vec<_>>());
+    assert_eq!(proxy.connections(), 100);
+    for connection in connections {
+        connection.close().await.unwrap();
+    }
+    lab.database.close().await;
+    server.stop().await.unwrap();
+}
+
+/// A test's database behind a proxy that is between two recorders.
+pub struct Between {
+    pub lab: Lab,
+    pub inner: Recorder,
+    pub proxy: Proxy,
+    pub outer: Recorder,
+}
+
+impl Between {
+    pub async fn before(engine: TestEngine) -> Self {
+        let lab = engine.lab().await;
+        let inner = Recorder::before(server_of(&lab.database)).await;
+        let proxy = proxy_before(engine, inner.place()).await;
+        let outer = Recorder::before(place_at(proxy.address())).await;
+        Self {
+            lab,
+            inner,
+            proxy,
+            outer,
+        }
+    }
+}
+
+/// Two streams are the same. If they are not, the place is named.
+pub fn assert_equal_bytes(what: &str, one: &[u8], other: &[u8]) {
+    let place = one.iter().zip(other).position(|(one, other)| one != other);
+    let lengths = (one.len(), other.len());
+    assert_eq!(place, None, "{what} differ here, lengths {lengths:?}");
+    assert_eq!(one.len(), other.len(), "{what}");
+}
+
+/// Whether these bytes have this text in them.
+pub fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|it| it == text.as_bytes())
 }
 
 /// How sqlx reaches this database of MySQL or MariaDB over TCP, through what listens at this
@@ -95,7 +208,7 @@ impl Recorder {
 
     /// Where it is, for a proxy in front of it.
     pub fn place(&self) -> ServerPlace {
-        ServerPlace::Port(self.address.ip().to_string(), self.address.port())
+        place_at(self.address)
     }
 
     /// Takes what it has seen so far.

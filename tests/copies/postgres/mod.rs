@@ -3,8 +3,6 @@
 mod limits;
 pub mod place;
 
-use std::collections::BTreeSet;
-
 use racy::engine::{Copies, CopyError};
 
 use crate::support::TestEngine;
@@ -299,10 +297,6 @@ async fn tables_of_an_extension_are_left_alone(engine: TestEngine) {
     assert_eq!(place.texts(count).await, ["3"]);
 }
 
-fn written(names: &[&str]) -> Option<BTreeSet<String>> {
-    Some(names.iter().map(ToString::to_string).collect())
-}
-
 async fn only_what_the_written_tables_reach_is_looked_at(engine: TestEngine) {
     let place = Place::with(engine, SHOP).await;
     let before = place.rows().await;
@@ -311,19 +305,11 @@ async fn only_what_the_written_tables_reach_is_looked_at(engine: TestEngine) {
         .run("DELETE FROM users; INSERT INTO log (what) VALUES ('x')")
         .await;
     let log = "SELECT what FROM log";
-    let users = written(&["public.Users"]);
-    copies
-        .bring_back(&place.database, users.as_ref())
-        .await
-        .unwrap();
+    place.bring_back_after(&copies, &["public.Users"]).await;
     assert_eq!(place.texts(log).await, ["x"]);
     let orders = "SELECT CAST(count(*) AS TEXT) FROM orders";
     assert_eq!(place.texts(orders).await, ["3"]);
-    let view = written(&["a_view"]);
-    copies
-        .bring_back(&place.database, view.as_ref())
-        .await
-        .unwrap();
+    place.bring_back_after(&copies, &["a_view"]).await;
     assert_eq!(place.rows().await, before);
 }
 
@@ -339,17 +325,10 @@ async fn a_write_to_a_partitioned_table_reaches_its_partitions(engine: TestEngin
     place
         .run("INSERT INTO parts VALUES (1); INSERT INTO side.parts VALUES (1)")
         .await;
-    let parts = written(&["parts"]);
-    copies
-        .bring_back(&place.database, parts.as_ref())
-        .await
-        .unwrap();
+    place.bring_back_after(&copies, &["parts"]).await;
     assert_eq!(place.rows().await, before);
     place.run("INSERT INTO low VALUES (7)").await;
-    copies
-        .bring_back(&place.database, parts.as_ref())
-        .await
-        .unwrap();
+    place.bring_back_after(&copies, &["parts"]).await;
     assert_eq!(place.texts("SELECT CAST(id AS TEXT) FROM low").await, ["7"]);
     copies.bring_back(&place.database, None).await.unwrap();
     assert_eq!(place.rows().await, before);
@@ -396,8 +375,7 @@ async fn copies_of_a_killed_process_are_found_and_used(engine: TestEngine) {
         .await;
     let refused = Copies::take(&place.database).await.unwrap_err();
     assert!(matches!(refused, CopyError::Taken { .. }), "{refused}");
-    let mut left = Copies::left_behind(&place.database).await.unwrap();
-    let left = left.pop().unwrap();
+    let left = place.left_behind().await;
     assert_eq!(left.process, Some(std::process::id()));
     assert_eq!(left.tables, ["log", "orders", "users", "side.more"]);
     assert!(left.is_complete && left.user.is_some());

@@ -1,44 +1,37 @@
 //! A database of PostgreSQL that an application has made, and what is in it.
 
-use racy::engine::{Address, Copies, Database, Settings};
+use std::ops::Deref;
+
+use racy::engine::{Address, Copies};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::support::TestEngine;
-use crate::support::lab::{Fresh, run_at};
+use crate::support::lab::Fresh;
+use crate::support::made::Made;
 
 /// The rows of each table as text, and how far each sequence is.
 type Rows = Vec<(String, Vec<String>)>;
 
-pub struct Place {
-    pub database: Database,
-    fresh: Fresh,
-}
+pub struct Place(Made);
 
 /// A client's connection.
 pub struct Session(pub PgConnection);
 
+impl Deref for Place {
+    type Target = Made;
+
+    fn deref(&self) -> &Made {
+        &self.0
+    }
+}
+
 impl Place {
     pub async fn with(engine: TestEngine, setup: &str) -> Self {
-        Self::on(engine.fresh().await, setup).await
+        Self(Made::with(engine, setup).await)
     }
 
     pub async fn on(fresh: Fresh, setup: &str) -> Self {
-        run_at(&fresh.address, setup).await;
-        let settings = Settings {
-            // A second one is never needed.
-            connections: 1,
-            ..Settings::default()
-        };
-        let database = Database::connect(&fresh.address, &settings).await.unwrap();
-        Self { database, fresh }
-    }
-
-    pub fn name(&self) -> &str {
-        &self.fresh.name
-    }
-
-    pub async fn run(&self, sql: &str) {
-        run_at(&self.fresh.address, sql).await;
+        Self(Made::on(fresh, setup).await)
     }
 
     pub async fn session(&self) -> Session {
@@ -46,17 +39,6 @@ impl Place {
             panic!("only PostgreSQL has such sessions");
         };
         Session(options.connect().await.unwrap())
-    }
-
-    /// The same database for another user.
-    pub async fn database_of(&self, user: &str) -> Database {
-        let Address::Postgres(options) = &self.fresh.address else {
-            panic!("only PostgreSQL has such users");
-        };
-        let address = Address::Postgres(Box::new((**options).clone().username(user)));
-        Database::connect(&address, &Settings::default())
-            .await
-            .unwrap()
     }
 
     /// The texts in the only column.

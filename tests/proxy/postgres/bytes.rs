@@ -1,15 +1,12 @@
 //! Bytes in are bytes out, but for the Flush with which the proxy asks for an answer.
 
-use racy::engine::ServerPlace;
-use racy::proxy::Proxy;
-
 use crate::support::postgres_wire::{
     FLUSH, Message, RawClient, SSL_REQUEST, V3_0, V3_2, bind, close, copy_data, copy_done,
     copy_fail, cut, describe, error, execute, kinds, message, parse, query, run, startup, sync,
     values,
 };
-use crate::support::proxied::{Recorder, Recording, proxy_before, server_of};
-use crate::support::{Lab, TestEngine, until};
+use crate::support::proxied::{Between, Recording, assert_equal_bytes, contains};
+use crate::support::{TestEngine, until};
 
 on_engines!(
     postgres:
@@ -297,7 +294,8 @@ async fn notifications_pass_as_they_are(engine: TestEngine) {
     let mut client = pair.client().await;
     client.execute("LISTEN shop").await;
     assert_eq!(kinds(&client.execute("NOTIFY shop, 'mine'").await), "CAZ");
-    pair.lab
+    pair.0
+        .lab
         .run_in_database("NOTIFY shop, 'while it is idle'")
         .await;
     let (kind, body) = client.message().await.unwrap();
@@ -349,8 +347,8 @@ async fn long_messages_pass_as_they_are(engine: TestEngine) {
 async fn newer_versions_of_the_protocol_are_the_servers_business(engine: TestEngine) {
     for (version, negotiates) in [(V3_0, false), (V3_2, true), (V3_0 | 9999, true)] {
         let pair = Pair::before(engine).await;
-        let mut client = RawClient::connect(pair.outer.address).await;
-        let mut named = vec![("user", "postgres"), ("database", pair.lab.name())];
+        let mut client = RawClient::connect(pair.0.outer.address).await;
+        let mut named = vec![("user", "postgres"), ("database", pair.0.lab.name())];
         if version != V3_0 {
             named.push(("_pq_.no_such_thing", "x"));
         }
@@ -390,31 +388,17 @@ async fn passes(engine: TestEngine, series: &[Exchange]) -> Vec<Message> {
 }
 
 /// A proxy between two recorders.
-struct Pair {
-    lab: Lab,
-    inner: Recorder,
-    proxy: Proxy,
-    outer: Recorder,
-}
+struct Pair(Between);
 
 impl Pair {
     async fn before(engine: TestEngine) -> Self {
-        let lab = engine.lab().await;
-        lab.run_in_database(TABLE).await;
-        let inner = Recorder::before(server_of(&lab.database)).await;
-        let proxy = proxy_before(engine, inner.place()).await;
-        let address = proxy.address();
-        let place = ServerPlace::Port(address.ip().to_string(), address.port());
-        Self {
-            lab,
-            inner,
-            proxy,
-            outer: Recorder::before(place).await,
-        }
+        let between = Between::before(engine).await;
+        between.lab.run_in_database(TABLE).await;
+        Self(between)
     }
 
     async fn client(&self) -> RawClient {
-        RawClient::log_in(self.outer.address, self.lab.name()).await
+        RawClient::log_in(self.0.outer.address, self.0.lab.name()).await
     }
 
     /// Sends all this at once, and compares what both recorders have seen.
@@ -423,25 +407,31 @@ impl Pair {
         let last = answers.iter().rfind(|it| it.0 == b'D');
         let is_last = last.is_some_and(|it| contains(&it.1, "the end of the series"));
         assert!(is_last, "{:?}", answers.last());
+        let Between {
+            inner,
+            proxy,
+            outer,
+            ..
+        } = &self.0;
         until("both recorders have seen all", || async {
-            self.outer.lengths().1 == self.inner.lengths().1
+            outer.lengths().1 == inner.lengths().1
         })
         .await;
-        assert_eq!(self.proxy.remarks(), Vec::<String>::new());
-        assert_same(&self.outer.take(), &self.inner.take());
+        assert_eq!(proxy.remarks(), Vec::<String>::new());
+        assert_same(&outer.take(), &inner.take());
         answers
     }
 }
 
 /// Compares what the client's side and the server's side have seen.
 fn assert_same(outer: &Recording, inner: &Recording) {
-    assert_equal("the server's bytes", &outer.from_server, &inner.from_server);
+    assert_equal_bytes("the server's bytes", &outer.from_server, &inner.from_server);
     let (asked, got) = (
         messages_of(&outer.from_client),
         messages_of(&inner.from_client),
     );
     let got = without_own_flushes(got, &asked);
-    assert_equal("the client's bytes", &joined(&asked), &joined(&got));
+    assert_equal_bytes("the client's bytes", &joined(&asked), &joined(&got));
 }
 
 /// What a client has sent, without its first message.
@@ -469,15 +459,4 @@ fn joined(messages: &[Message]) -> Vec<u8> {
         .iter()
         .flat_map(|(kind, body)| message(*kind, body));
     bytes.collect()
-}
-
-fn assert_equal(what: &str, one: &[u8], other: &[u8]) {
-    let place = one.iter().zip(other).position(|(one, other)| one != other);
-    let lengths = (one.len(), other.len());
-    assert_eq!(place, None, "{what} differ here, lengths {lengths:?}");
-    assert_eq!(one.len(), other.len(), "{what}");
-}
-
-fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|it| it == text.as_bytes())
 }

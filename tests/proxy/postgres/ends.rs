@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 
-use sqlx::{ConnectOptions as _, Connection as _};
-
-use super::{Proxied, own_server};
 use crate::proxy::both_ways;
 use crate::support::postgres_wire::{
     Message, RawClient, V3_0, V3_2, cancel, error, kinds, query, run, startup, sync,
 };
-use crate::support::proxied::{postgres_options_at, proxy_before, server_of};
+use crate::support::proxied::{
+    Proxied, must_serve_a_hundred, own_server, postgres_options_at, proxy_before, server_of,
+};
 use crate::support::{Lab, TestEngine, until};
 
 on_engines!(
@@ -124,10 +123,10 @@ async fn a_statement_is_cancelled_through_the_proxy(engine: TestEngine) {
 
 async fn a_wrong_key_cancels_nothing(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     let wrong: Vec<u8> = client.key.iter().map(|it| !it).collect();
     // It waits for a lock that the test holds.
-    let mut holder = proxied.client().await;
+    let mut holder = proxied.postgres_client().await;
     holder.execute("SELECT pg_advisory_lock(1)").await;
     client.send(&query("SELECT pg_advisory_lock(1)")).await;
     until("the statement is under way", || async {
@@ -145,7 +144,7 @@ async fn a_wrong_key_cancels_nothing(engine: TestEngine) {
 
 async fn a_client_that_leaves_idle_takes_its_connection_with_it(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let client = proxied.client().await;
+    let client = proxied.postgres_client().await;
     let process = client.process;
     assert!(is_there(&proxied.lab, process).await);
     drop(client);
@@ -155,7 +154,7 @@ async fn a_client_that_leaves_idle_takes_its_connection_with_it(engine: TestEngi
 /// The server cannot send on, so it notices at once.
 async fn a_client_that_leaves_amid_an_answer_takes_its_connection_with_it(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     let process = client.process;
     let endless = "SELECT repeat('x', 100000) FROM pg_class a, pg_class b, pg_class c";
     client.send(&query(endless)).await;
@@ -167,7 +166,7 @@ async fn a_client_that_leaves_amid_an_answer_takes_its_connection_with_it(engine
 /// A server that is told so looks whether a sleeper's client is still there.
 async fn a_client_that_leaves_amid_a_statement_takes_its_connection_with_it(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     let process = client.process;
     client
         .execute("SET client_connection_check_interval = '100ms'")
@@ -182,7 +181,7 @@ const UPDATE: &str = "UPDATE accounts SET balance = 5 WHERE id = 1";
 
 async fn a_client_that_leaves_amid_a_transaction_leaves_no_lock(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     client.execute("BEGIN").await;
     client.execute(UPDATE).await;
     must_leave_no_lock(&proxied, client).await;
@@ -191,13 +190,13 @@ async fn a_client_that_leaves_amid_a_transaction_leaves_no_lock(engine: TestEngi
 /// Its statement has run, and no Sync has committed it.
 async fn a_client_that_leaves_amid_a_pipeline_leaves_no_lock(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     client
         .send(&[run(UPDATE, &[]), run("SELECT 1", &[])].concat())
         .await;
     assert_eq!(kinds(&client.until_kind(b'C').await), "12C");
     must_leave_no_lock(&proxied, client).await;
-    let mut next = proxied.client().await;
+    let mut next = proxied.postgres_client().await;
     assert_eq!(
         kinds(&next.ask(&[run(UPDATE, &[]), sync()].concat()).await),
         "12CZ"
@@ -214,28 +213,11 @@ async fn must_leave_no_lock(proxied: &Proxied, client: RawClient) {
 }
 
 async fn a_hundred_connections_at_once_are_served(engine: TestEngine) {
-    let (server, lab) = own_server(engine).await;
-    let proxy = proxy_before(engine, server_of(&lab.database)).await;
-    let options = postgres_options_at(&lab.database, proxy.address());
-    let opened = (0..100).map(|_| options.connect());
-    let mut connections = futures_util::future::try_join_all(opened).await.unwrap();
-    let asked = connections
-        .iter_mut()
-        .enumerate()
-        .map(|(number, connection)| {
-            let number = i64::try_from(number).unwrap();
-            sqlx::query_scalar::<_, i64>("SELECT $1 + 1")
-                .bind(number)
-                .fetch_one(connection)
-        });
-    let answers = futures_util::future::try_join_all(asked).await.unwrap();
-    assert_eq!(answers, (1..=100).collect::<Vec<_>>());
-    assert_eq!(proxy.connections(), 100);
-    for connection in connections {
-        connection.close().await.unwrap();
-    }
-    lab.database.close().await;
-    server.stop().await.unwrap();
+    must_serve_a_hundred(engine, postgres_options_at, async |connection, number| {
+        let asked = sqlx::query_scalar("SELECT $1 + 1").bind(number);
+        asked.fetch_one(connection).await.unwrap()
+    })
+    .await;
 }
 
 async fn a_server_that_stops_ends_its_connections(engine: TestEngine) {

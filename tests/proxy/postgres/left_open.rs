@@ -1,9 +1,9 @@
 //! What is rolled back between two runs, and what is not.
 
-use super::Proxied;
 use crate::support::postgres_wire::{
     FLUSH, RawClient, bind, cancel, execute, kinds, parse, query, run, sync, values,
 };
+use crate::support::proxied::Proxied;
 use crate::support::{TestEngine, until};
 
 on_engines!(
@@ -19,7 +19,7 @@ const UPDATE: &str = "UPDATE accounts SET balance = 5 WHERE id = 1";
 
 async fn an_open_block_is_rolled_back(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     assert_eq!(proxied.proxy.roll_back_what_is_open().await, 0);
     client.execute("BEGIN").await;
     client.execute(UPDATE).await;
@@ -34,7 +34,7 @@ async fn an_open_block_is_rolled_back(engine: TestEngine) {
 
 async fn a_failed_block_is_rolled_back(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     client.execute("BEGIN").await;
     let refused = client.ask(&query("SELECT * FROM no_such_table")).await;
     assert_eq!(kinds(&refused), "EZ");
@@ -46,7 +46,7 @@ async fn a_failed_block_is_rolled_back(engine: TestEngine) {
 /// A text would end the statement that has no name, so the lab's ROLLBACK is none.
 async fn a_statement_without_a_name_outlives_the_rollback(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     client.execute("BEGIN").await;
     let prepared = [parse("", "SELECT $1 || '!'"), sync()].concat();
     assert_eq!(kinds(&client.ask(&prepared).await), "1Z");
@@ -60,7 +60,7 @@ async fn a_statement_without_a_name_outlives_the_rollback(engine: TestEngine) {
 /// The client is amid a pipeline, and would take an answer for its own.
 async fn what_no_sync_has_committed_is_left_alone(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     client.send(&[&run(UPDATE, &[])[..], &FLUSH].concat()).await;
     assert_eq!(kinds(&client.until_kind(b'C').await), "12C");
     assert_eq!(proxied.proxy.roll_back_what_is_open().await, 1);
@@ -72,7 +72,7 @@ async fn what_no_sync_has_committed_is_left_alone(engine: TestEngine) {
 
 async fn what_is_under_way_is_left_alone(engine: TestEngine) {
     let proxied = Proxied::start(engine).await;
-    let mut client = proxied.client().await;
+    let mut client = proxied.postgres_client().await;
     client.execute("BEGIN").await;
     client.send(&query("SELECT pg_sleep(1000)")).await;
     until("the statement is under way", || async {

@@ -1,17 +1,16 @@
 //! A connection that is not understood any more is forwarded all the same.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use racy::engine::ServerPlace;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use super::Proxied;
 use crate::proxy::both_ways;
 use crate::support::postgres_wire::{
     Message, RawClient, V3_0, error, kinds, message, query, startup, values,
 };
-use crate::support::proxied::proxy_before;
+use crate::support::proxied::{Proxied, proxy_before, server_that_returns_all_after};
 use crate::support::{Lab, TestEngine};
 
 on_engines!(
@@ -81,10 +80,7 @@ async fn unknown(lab: &Lab, at: SocketAddr) -> Vec<Message> {
 
 /// A server that answers the first query with what no server says, and then returns what it gets.
 async fn broken_server() -> ServerPlace {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
+    server_that_returns_all_after(|mut stream| async {
         let length = stream.read_u32().await.unwrap();
         read(&mut stream, length).await;
         let is_in = [
@@ -98,10 +94,9 @@ async fn broken_server() -> ServerPlace {
         read(&mut stream, length).await;
         // Nothing was closed.
         stream.write_all(&message(b'3', b"")).await.unwrap();
-        let (mut from, mut to) = stream.into_split();
-        tokio::io::copy(&mut from, &mut to).await.unwrap();
-    });
-    ServerPlace::Port(address.ip().to_string(), address.port())
+        stream
+    })
+    .await
 }
 
 /// Reads what follows a length, which counts itself.

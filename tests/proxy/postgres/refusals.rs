@@ -4,11 +4,12 @@ use racy::engine::ServerPlace;
 use sqlx::postgres::PgSslMode;
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{Proxied, own_server};
 use crate::support::postgres_wire::{
     GSS_REQUEST, RawClient, SSL_REQUEST, V3_0, error, kinds, query, startup,
 };
-use crate::support::proxied::{postgres_options_at, proxy_before, proxy_of, server_of};
+use crate::support::proxied::{
+    Proxied, own_server, place_at, postgres_options_at, proxy_before, proxy_of, server_of,
+};
 use crate::support::{HeldPort, TestEngine, until};
 
 on_engines!(
@@ -109,8 +110,7 @@ async fn a_server_that_is_gone_is_named(engine: TestEngine) {
 async fn a_port_without_a_server_is_named(engine: TestEngine) {
     let port = HeldPort::new();
     let address = port.address();
-    let place = ServerPlace::Port(address.ip().to_string(), address.port());
-    let proxy = proxy_before(engine, place).await;
+    let proxy = proxy_before(engine, place_at(address)).await;
     let mut client = RawClient::connect(proxy.address()).await;
     let (_, said) = refused(&mut client).await;
     assert!(said.contains(&format!("server at {address}")), "{said}");
@@ -131,7 +131,7 @@ async fn a_user_or_database_that_does_not_exist_is_told_so_by_the_server(engine:
         until_refused(&proxied, &said).await;
     }
     // The next one gets in.
-    proxied.client().await;
+    proxied.postgres_client().await;
 }
 
 /// The proof (SCRAM) takes several messages of both sides.
