@@ -39,6 +39,8 @@ mod shown;
 mod signs;
 mod statement;
 mod stillness;
+#[cfg(test)]
+mod test_support;
 mod turns;
 mod wire;
 mod witness;

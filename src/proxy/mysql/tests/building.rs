@@ -240,18 +240,20 @@ pub(super) fn preparation(
     packets
 }
 
-/// Prepares `text` as the statement with the id 1, with these parameters and columns.
-pub(super) fn prepare(
-    conversation: &mut Conversation,
+/// A conversation in which `text` is prepared as the statement with the id 1, with these parameters
+/// and columns.
+pub(super) fn begin_prepared(
     agreed: Capabilities,
     text: &str,
     parameters: usize,
     columns: &[Vec<u8>],
-) {
+) -> Conversation {
+    let mut conversation = begin(agreed);
     let command = [b"\x16", text.as_bytes()].concat();
     let parameters = vec![column("?", VARCHAR); parameters];
     let answer = preparation(agreed, 1, &parameters, columns);
-    assert_eq!(ask(conversation, &command, &answer), [done(0, 0)]);
+    assert_eq!(ask(&mut conversation, &command, &answer), [done(0, 0)]);
+    conversation
 }
 
 /// EXECUTE of the statement with the id 1.

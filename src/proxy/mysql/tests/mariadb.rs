@@ -24,8 +24,7 @@ fn text_of_execution(command: Command) -> Option<String> {
 #[test]
 fn the_last_prepared_statement_needs_no_id() {
     let agreed = agreed(CACHED);
-    let mut conversation = begin(agreed);
-    prepare(&mut conversation, agreed, "SELECT ?", 1, &[]);
+    let mut conversation = begin_prepared(agreed, "SELECT ?", 1, &[]);
     let command = conversation.command(EXECUTE_LAST);
     let expected = CommandKind::Execute {
         text: Some("SELECT ?".into()),
@@ -44,8 +43,7 @@ fn the_last_prepared_statement_needs_no_id() {
 #[test]
 fn after_a_refused_preparation_there_is_no_last_statement() {
     let agreed = agreed(CACHED);
-    let mut conversation = begin(agreed);
-    prepare(&mut conversation, agreed, "SELECT ?", 1, &[]);
+    let mut conversation = begin_prepared(agreed, "SELECT ?", 1, &[]);
     ask(&mut conversation, b"\x16nonsense", &[err(1064)]);
     assert_eq!(text_of_execution(conversation.command(EXECUTE_LAST)), None);
     assert_eq!(listen(&mut conversation, &[err(1243)]), [refused(1243)]);
@@ -55,9 +53,7 @@ fn after_a_refused_preparation_there_is_no_last_statement() {
 fn definitions_may_be_those_of_the_preparation() {
     for ends in BOTH_ENDS {
         let agreed = agreed(CACHED | ends).without(Capabilities::MYSQL);
-        let mut conversation = begin(agreed);
-        prepare(
-            &mut conversation,
+        let mut conversation = begin_prepared(
             agreed,
             "SELECT id FROM t WHERE a = ?",
             1,
@@ -98,14 +94,7 @@ fn a_bulk_execution_says_how_many_rows_it_has() {
     const BULK: &[u8] = b"\xfa\x01\0\0\0\x80\0\xfd\0\0\x02aa\x01\0\x03bbb";
     const WITHOUT_TYPES: &[u8] = b"\xfa\x01\0\0\0\0\0\0\x02aa\0\x03bbb";
     let agreed = agreed(CACHED);
-    let mut conversation = begin(agreed);
-    prepare(
-        &mut conversation,
-        agreed,
-        "INSERT INTO t VALUES (?)",
-        1,
-        &[],
-    );
+    let mut conversation = begin_prepared(agreed, "INSERT INTO t VALUES (?)", 1, &[]);
     for (payload, expected) in [(BULK, 3), (WITHOUT_TYPES, 2)] {
         let CommandKind::Bulk { text, rows } = conversation.command(payload).kind else {
             panic!("no bulk");

@@ -3,50 +3,20 @@
 use super::building::*;
 use super::recorded::{MARIADB, MYSQL2, OF_MARIADB, OF_MYSQL2, OUT_PARAMETER, read_record};
 use crate::proxy::mysql::*;
+use crate::proxy::test_support::Numbers;
 
-/// Numbers that look random and are the same in each run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn draw(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % below
-    }
-
-    fn draw_bytes(&mut self, longest: usize) -> Vec<u8> {
-        let length = self.draw(longest + 1);
-        (0..length).map(|_| self.draw(256) as u8).collect()
-    }
-
-    /// Changes, cuts or lengthens a payload, or leaves it alone.
-    fn damage(&mut self, payload: &mut Vec<u8>) {
-        match self.draw(6) {
-            0 if !payload.is_empty() => {
-                let at = self.draw(payload.len());
-                payload[at] = [0x00, 0xFB, 0xFC, 0xFD, 0xFE, 0xFF][self.draw(6)];
-            }
-            1 if !payload.is_empty() => {
-                let at = self.draw(payload.len());
-                payload[at] = self.draw(256) as u8;
-            }
-            2 => payload.truncate(self.draw(payload.len() + 1)),
-            3 => payload.extend(self.draw_bytes(4)),
-            _ => {}
-        }
-    }
-}
+/// Bytes that lengths, NULL and the kinds of packets begin with.
+const TELLING: [u8; 6] = [0x00, 0xFB, 0xFC, 0xFD, 0xFE, 0xFF];
 
 #[test]
 fn random_handshakes_are_read_or_refused() {
-    let mut numbers = Numbers(1);
+    let mut numbers = Numbers::of(1);
     let shown = Greeting::read(&greeting(OF_MARIADB, "11.8.9-MariaDB")).unwrap();
     for _ in 0..20_000 {
         let mut hello = greeting(OF_MYSQL2, "9.7.4");
         let mut answer = response(OF_MARIADB);
-        numbers.damage(&mut hello);
-        numbers.damage(&mut answer);
+        numbers.damage(&mut hello, &TELLING);
+        numbers.damage(&mut answer, &TELLING);
         for payload in [hello, answer, numbers.draw_bytes(80)] {
             let _ = ServerHello::read(&payload);
             let _ = Greeting::without(&payload, Capabilities::HIDDEN);
@@ -58,7 +28,7 @@ fn random_handshakes_are_read_or_refused() {
 
 #[test]
 fn random_packets_are_read_or_not_understood() {
-    let mut numbers = Numbers(2);
+    let mut numbers = Numbers::of(2);
     for round in 0..20_000 {
         let agreed = Capabilities(numbers.draw(usize::MAX) as u64 | Capabilities::PROTOCOL_41.0);
         let mut conversation = begin_any(agreed);
@@ -76,7 +46,7 @@ fn random_packets_are_read_or_not_understood() {
 
 #[test]
 fn damaged_conversations_are_read_or_not_understood() {
-    let mut numbers = Numbers(3);
+    let mut numbers = Numbers::of(3);
     let records = [
         (OF_MYSQL2, MYSQL2),
         (BASE, OUT_PARAMETER),
@@ -90,7 +60,7 @@ fn damaged_conversations_are_read_or_not_understood() {
         let mut conversation = begin_any(*agreed);
         for (is_client, packet) in record {
             let mut packet = packet.clone();
-            numbers.damage(&mut packet.payload);
+            numbers.damage(&mut packet.payload, &TELLING);
             if *is_client {
                 conversation.command(&packet.payload);
             } else {

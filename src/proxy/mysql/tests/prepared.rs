@@ -30,15 +30,8 @@ fn a_preparation_ends_with_its_last_definition() {
     for agreed in BOTH_ENDS {
         for parameters in [0, 1, 2] {
             for columns in [0, 1, 2] {
-                let mut conversation = begin(agreed);
                 let columns = vec![column("a", LONG); columns];
-                prepare(
-                    &mut conversation,
-                    agreed,
-                    "a statement",
-                    parameters,
-                    &columns,
-                );
+                let mut conversation = begin_prepared(agreed, "a statement", parameters, &columns);
                 ask(&mut conversation, b"\x0e", &[ok(AUTOCOMMIT)]);
             }
         }
@@ -56,15 +49,8 @@ fn a_refused_preparation_is_one_error() {
 #[test]
 fn an_execution_returns_rows_of_the_binary_protocol() {
     for agreed in BOTH_ENDS {
-        let mut conversation = begin(agreed);
         let columns = [column("id", LONG), column("name", VARCHAR)];
-        prepare(
-            &mut conversation,
-            agreed,
-            "SELECT id, name FROM t",
-            0,
-            &columns,
-        );
+        let mut conversation = begin_prepared(agreed, "SELECT id, name FROM t", 0, &columns);
         let answer = result(
             agreed,
             &columns,
@@ -80,14 +66,7 @@ fn an_execution_returns_rows_of_the_binary_protocol() {
 
 #[test]
 fn a_later_execution_uses_the_types_of_the_earlier_one() {
-    let mut conversation = begin(BASE);
-    prepare(
-        &mut conversation,
-        BASE,
-        "UPDATE t SET a = ? WHERE b = ?",
-        2,
-        &[],
-    );
+    let mut conversation = begin_prepared(BASE, "UPDATE t SET a = ? WHERE b = ?", 2, &[]);
     let typed = execute(
         0,
         b"\0\x01\x08\x80\xfd\0\xff\xff\xff\xff\xff\xff\xff\xff\x01x",
@@ -101,8 +80,7 @@ fn a_later_execution_uses_the_types_of_the_earlier_one() {
 
 #[test]
 fn arguments_without_any_types_are_not_shown() {
-    let mut conversation = begin(BASE);
-    prepare(&mut conversation, BASE, "SELECT ?", 1, &[]);
+    let mut conversation = begin_prepared(BASE, "SELECT ?", 1, &[]);
     assert_eq!(
         read_arguments(&mut conversation, &execute(0, b"\0\0\x01x")),
         []
@@ -111,14 +89,7 @@ fn arguments_without_any_types_are_not_shown() {
 
 #[test]
 fn a_long_argument_is_joined_and_forgotten_after_its_execution() {
-    let mut conversation = begin(BASE);
-    prepare(
-        &mut conversation,
-        BASE,
-        "INSERT INTO t VALUES (?, ?)",
-        2,
-        &[],
-    );
+    let mut conversation = begin_prepared(BASE, "INSERT INTO t VALUES (?, ?)", 2, &[]);
     for part in ["hel", "lo"] {
         let command = [b"\x18\x01\0\0\0\0\0", part.as_bytes()].concat();
         assert_eq!(conversation.command(&command).answered, Answered::Never);
@@ -133,8 +104,7 @@ fn a_long_argument_is_joined_and_forgotten_after_its_execution() {
 
 #[test]
 fn a_reset_statement_forgets_its_long_argument() {
-    let mut conversation = begin(BASE);
-    prepare(&mut conversation, BASE, "INSERT INTO t VALUES (?)", 1, &[]);
+    let mut conversation = begin_prepared(BASE, "INSERT INTO t VALUES (?)", 1, &[]);
     conversation.command(b"\x18\x01\0\0\0\0\0long");
     ask(&mut conversation, b"\x1a\x01\0\0\0", &[ok(AUTOCOMMIT)]);
     let short = execute(0, b"\0\x01\xfd\0\x01y");
@@ -146,8 +116,7 @@ fn a_reset_statement_forgets_its_long_argument() {
 
 #[test]
 fn a_long_argument_is_cut() {
-    let mut conversation = begin(BASE);
-    prepare(&mut conversation, BASE, "INSERT INTO t VALUES (?)", 1, &[]);
+    let mut conversation = begin_prepared(BASE, "INSERT INTO t VALUES (?)", 1, &[]);
     let part = [b"\x18\x01\0\0\0\0\0", [b'x'; 1000].as_slice()].concat();
     conversation.command(&part);
     conversation.command(&part);
@@ -158,8 +127,7 @@ fn a_long_argument_is_cut() {
 #[test]
 fn attributes_of_an_execution_are_no_arguments() {
     let agreed = BASE | Capabilities::QUERY_ATTRIBUTES;
-    let mut conversation = begin(agreed);
-    prepare(&mut conversation, agreed, "SELECT ?", 1, &[]);
+    let mut conversation = begin_prepared(agreed, "SELECT ?", 1, &[]);
     let one_more = b"\x02\0\x01\x08\0\0\xfd\0\x04name\x07\0\0\0\0\0\0\0\x05value";
     let arguments = read_arguments(&mut conversation, &execute(8, one_more));
     assert_eq!(arguments, [Datum::number(7)]);
@@ -169,8 +137,7 @@ fn attributes_of_an_execution_are_no_arguments() {
 #[test]
 fn the_count_of_arguments_needs_no_flag() {
     let agreed = BASE | Capabilities::QUERY_ATTRIBUTES;
-    let mut conversation = begin(agreed);
-    prepare(&mut conversation, agreed, "SELECT ?", 1, &[]);
+    let mut conversation = begin_prepared(agreed, "SELECT ?", 1, &[]);
     let arguments = b"\x01\0\x01\xfd\0\0\x01x";
     let arguments = read_arguments(&mut conversation, &execute(0, arguments));
     assert_eq!(arguments, [Datum::text("x")]);
@@ -179,9 +146,8 @@ fn the_count_of_arguments_needs_no_flag() {
 #[test]
 fn rows_of_a_cursor_wait_for_fetch() {
     for agreed in BOTH_ENDS {
-        let mut conversation = begin(agreed);
         let columns = [column("id", LONG)];
-        prepare(&mut conversation, agreed, "SELECT id FROM t", 0, &columns);
+        let mut conversation = begin_prepared(agreed, "SELECT id FROM t", 0, &columns);
         let read = read_execution(&mut conversation, &execute(1, &[]));
         assert_eq!(
             read,
@@ -205,9 +171,8 @@ fn rows_of_a_cursor_wait_for_fetch() {
 #[test]
 fn a_server_may_ignore_the_wish_for_a_cursor() {
     for agreed in BOTH_ENDS {
-        let mut conversation = begin(agreed);
         let columns = [column("id", LONG)];
-        prepare(&mut conversation, agreed, "SELECT id FROM t", 0, &columns);
+        let mut conversation = begin_prepared(agreed, "SELECT id FROM t", 0, &columns);
         let answer = result(agreed, &columns, &[vec![0, 0, 5, 0, 0, 0]], AUTOCOMMIT);
         let results = ask(&mut conversation, &execute(1, &[]), &answer);
         assert_eq!(results, [rows(&["id"], &[&[Datum::number(5)]])]);
@@ -216,14 +181,7 @@ fn a_server_may_ignore_the_wish_for_a_cursor() {
 
 #[test]
 fn an_execution_shows_the_columns_as_they_are_now() {
-    let mut conversation = begin(BASE);
-    prepare(
-        &mut conversation,
-        BASE,
-        "SELECT ?",
-        1,
-        &[column("?", VARCHAR)],
-    );
+    let mut conversation = begin_prepared(BASE, "SELECT ?", 1, &[column("?", VARCHAR)]);
     let changed = result(
         BASE,
         &[column("?", LONG)],
@@ -238,8 +196,7 @@ fn an_execution_shows_the_columns_as_they_are_now() {
 #[test]
 fn the_result_of_a_call_follows_its_out_parameters() {
     for agreed in BOTH_ENDS {
-        let mut conversation = begin(agreed);
-        prepare(&mut conversation, agreed, "CALL p(?)", 1, &[]);
+        let mut conversation = begin_prepared(agreed, "CALL p(?)", 1, &[]);
         let flags = AUTOCOMMIT | MORE | OUT_PARAMETERS;
         let mut answer = result(
             agreed,
@@ -260,8 +217,7 @@ fn the_result_of_a_call_follows_its_out_parameters() {
 
 #[test]
 fn a_closed_statement_is_not_known() {
-    let mut conversation = begin(BASE);
-    prepare(&mut conversation, BASE, "SELECT 1", 0, &[]);
+    let mut conversation = begin_prepared(BASE, "SELECT 1", 0, &[]);
     conversation.command(b"\x19\x01\0\0\0");
     let (text, ..) = read_execution(&mut conversation, &execute(0, &[]));
     assert_eq!(text, None);
@@ -283,8 +239,7 @@ fn a_new_session_has_no_prepared_statements() {
     };
     let begins: [&dyn Fn(&mut Conversation); 2] = [&reset, &change_user];
     for begin_session in begins {
-        let mut conversation = begin(BASE);
-        prepare(&mut conversation, BASE, "SELECT 1", 0, &[]);
+        let mut conversation = begin_prepared(BASE, "SELECT 1", 0, &[]);
         begin_session(&mut conversation);
         let (text, ..) = read_execution(&mut conversation, &execute(0, &[]));
         assert_eq!(text, None);
@@ -293,8 +248,7 @@ fn a_new_session_has_no_prepared_statements() {
 
 #[test]
 fn a_refused_reset_forgets_nothing() {
-    let mut conversation = begin(BASE);
-    prepare(&mut conversation, BASE, "SELECT 1", 0, &[]);
+    let mut conversation = begin_prepared(BASE, "SELECT 1", 0, &[]);
     ask(&mut conversation, b"\x1f", &[err(1047)]);
     let (text, ..) = read_execution(&mut conversation, &execute(0, &[]));
     assert_eq!(text.as_deref(), Some("SELECT 1"));
@@ -302,14 +256,7 @@ fn a_refused_reset_forgets_nothing() {
 
 #[test]
 fn rows_of_a_cursor_have_the_columns_of_the_execution() {
-    let mut conversation = begin(BASE);
-    prepare(
-        &mut conversation,
-        BASE,
-        "SELECT ?",
-        1,
-        &[column("?", VARCHAR)],
-    );
+    let mut conversation = begin_prepared(BASE, "SELECT ?", 1, &[column("?", VARCHAR)]);
     let command = execute(1, b"\0\x01\x03\0\x05\0\0\0");
     let opened = [vec![1], column("?", LONG), eof(AUTOCOMMIT | CURSOR)];
     ask(&mut conversation, &command, &opened);
@@ -320,14 +267,7 @@ fn rows_of_a_cursor_have_the_columns_of_the_execution() {
 
 #[test]
 fn a_fetch_has_one_result_whatever_its_flags_say() {
-    let mut conversation = begin(BASE);
-    prepare(
-        &mut conversation,
-        BASE,
-        "SELECT id FROM t",
-        0,
-        &[column("id", LONG)],
-    );
+    let mut conversation = begin_prepared(BASE, "SELECT id FROM t", 0, &[column("id", LONG)]);
     let fetch = b"\x1c\x01\0\0\0\x02\0\0\0";
     let results = ask(&mut conversation, fetch, &[eof(AUTOCOMMIT | MORE)]);
     assert_eq!(results, [rows(&["id"], &[])]);

@@ -4,6 +4,7 @@
 use super::building::*;
 use crate::answer::{Answer, Datum};
 use crate::proxy::mysql::*;
+use crate::proxy::test_support::bytes_of;
 
 /// mysql2 3.24 and MySQL 9.7, which agreed on attributes.
 pub(super) const MYSQL2: &str = "
@@ -107,13 +108,9 @@ pub(super) fn read_record(record: &str) -> Vec<(bool, Packet)> {
         let [side, sequence, digits] = line.split(' ').collect::<Vec<_>>()[..] else {
             panic!("{line}");
         };
-        let payload = digits.as_bytes().chunks(2).map(|pair| {
-            let pair = str::from_utf8(pair).unwrap();
-            u8::from_str_radix(pair, 16).unwrap()
-        });
         let packet = Packet {
             sequence: sequence.parse().unwrap(),
-            payload: payload.collect(),
+            payload: bytes_of(digits),
         };
         (side == "C", packet)
     });

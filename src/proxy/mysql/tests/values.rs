@@ -11,8 +11,7 @@ const BINARY: u8 = 63;
 
 /// The only value of a row of the binary protocol.
 fn read_binary(definition: Vec<u8>, value: &[u8]) -> Datum {
-    let mut conversation = begin(BASE);
-    prepare(&mut conversation, BASE, "SELECT a", 0, &[]);
+    let mut conversation = begin_prepared(BASE, "SELECT a", 0, &[]);
     let row = [b"\0\0", value].concat();
     let answer = result(BASE, &[definition], &[row], AUTOCOMMIT);
     only(ask(&mut conversation, &execute(0, &[]), &answer))

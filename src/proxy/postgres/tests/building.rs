@@ -29,6 +29,15 @@ pub(super) fn begin() -> Conversation {
     conversation
 }
 
+/// This message of the server's means nothing here.
+pub(super) fn must_not_understand(conversation: &mut Conversation, message: &Message) {
+    let progress = conversation.answer(message);
+    assert!(
+        matches!(progress, Progress::NotUnderstood(_)),
+        "{progress:?}"
+    );
+}
+
 // What a client sends.
 
 pub(super) fn query(text: &str) -> Message {

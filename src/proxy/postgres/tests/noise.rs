@@ -1,58 +1,24 @@
 //! Whatever comes, nothing panics.
 
 use super::building::*;
-use super::recorded::{RECORDS, bytes};
+use super::recorded::RECORDS;
 use crate::proxy::framing::Framing as _;
 use crate::proxy::postgres::values::value;
 use crate::proxy::postgres::*;
+use crate::proxy::test_support::{Numbers, bytes_of};
 
-/// Numbers that look random and are the same in each run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn draw(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % below
-    }
-
-    fn draw_bytes(&mut self, longest: usize) -> Vec<u8> {
-        let length = self.draw(longest + 1);
-        (0..length).map(|_| self.draw(256) as u8).collect()
-    }
-
-    fn draw_of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.draw(all.len())]
-    }
-
-    /// Changes, cuts or lengthens bytes, or leaves them alone.
-    fn damage(&mut self, bytes: &mut Vec<u8>) {
-        match self.draw(6) {
-            0 if !bytes.is_empty() => {
-                let at = self.draw(bytes.len());
-                bytes[at] = self.draw_of(&[0x00, 0x01, 0x7F, 0x80, 0xFF, b'S']);
-            }
-            1 if !bytes.is_empty() => {
-                let at = self.draw(bytes.len());
-                bytes[at] = self.draw(256) as u8;
-            }
-            2 => bytes.truncate(self.draw(bytes.len() + 1)),
-            3 => bytes.extend(self.draw_bytes(4)),
-            _ => {}
-        }
-    }
-}
+/// Bytes that are the ends of numbers, and a tag.
+const TELLING: [u8; 6] = [0x00, 0x01, 0x7F, 0x80, 0xFF, b'S'];
 
 const OF_CLIENT: &[u8] = b"QPBDCESHFXdcf!";
 const OF_SERVER: &[u8] = b"123tTnDCIsGHdcWVZEANS!";
 
 #[test]
 fn random_openings_are_read_or_refused() {
-    let mut numbers = Numbers(1);
+    let mut numbers = Numbers::of(1);
     for _ in 0..20_000 {
         let mut opening = b"\0\0\0\x1a\0\x03\0\0user\0app\0database\0\0\0".to_vec();
-        numbers.damage(&mut opening);
+        numbers.damage(&mut opening, &TELLING);
         let _ = Opening::read(&opening);
         let _ = Opening::read(&numbers.draw_bytes(40));
     }
@@ -64,7 +30,7 @@ fn random_values_have_a_text() {
         16, 18, 20, 21, 23, 26, 700, 701, 1082, 1083, 1114, 1184, 1186, 1266, 1700, 3802,
     ];
     const ARRAYS: [u32; 4] = [1007, 1009, 1231, 1187];
-    let mut numbers = Numbers(2);
+    let mut numbers = Numbers::of(2);
     for _ in 0..50_000 {
         let of = numbers.draw_of(&TYPES);
         let bytes = numbers.draw_bytes(20);
@@ -72,14 +38,14 @@ fn random_values_have_a_text() {
         value(&bytes, of, false);
         let mut array = b"\0\0\0\x02\0\0\0\0\0\0\0\x17\0\0\0\x02\0\0\0\x01".to_vec();
         array.extend(b"\0\0\0\x01\0\0\0\x01\0\0\0\x04\0\0\0\x09\xff\xff\xff\xff");
-        numbers.damage(&mut array);
+        numbers.damage(&mut array, &TELLING);
         value(&array, numbers.draw_of(&ARRAYS), true);
     }
 }
 
 #[test]
 fn random_messages_are_read_or_not_understood() {
-    let mut numbers = Numbers(3);
+    let mut numbers = Numbers::of(3);
     for _ in 0..20_000 {
         let mut conversation = begin();
         for _ in 0..numbers.draw(40) {
@@ -97,13 +63,13 @@ fn random_messages_are_read_or_not_understood() {
 
 #[test]
 fn damaged_conversations_are_read_or_not_understood() {
-    let mut numbers = Numbers(4);
-    let records = RECORDS.map(|record| [bytes(record.client), bytes(record.server)]);
+    let mut numbers = Numbers::of(4);
+    let records = RECORDS.map(|record| [bytes_of(record.client), bytes_of(record.server)]);
     for round in 0..5_000 {
         let mut conversation = begin();
         let mut streams = records[round % records.len()].clone();
         for stream in &mut streams {
-            numbers.damage(stream);
+            numbers.damage(stream, &TELLING);
         }
         let [client, server] = streams.map(|stream| {
             let mut reader = MessageReader::default();

@@ -4,6 +4,7 @@ use super::building::*;
 use crate::answer::Datum;
 use crate::proxy::framing::Framing as _;
 use crate::proxy::postgres::*;
+use crate::proxy::test_support::bytes_of;
 
 /// The bytes of both sides. Each side is a stream of its own: it does not matter when they came.
 /// Errors are without the fields that are not read.
@@ -160,16 +161,6 @@ pub(super) const THREE_BEFORE_SYNC: Record = Record {
 5a0000000549",
 };
 
-/// The bytes of these hexadecimal digits.
-pub(super) fn bytes(digits: &str) -> Vec<u8> {
-    let pairs = digits.as_bytes().chunks(2);
-    let bytes = pairs.map(|pair| {
-        let pair = str::from_utf8(pair).unwrap();
-        u8::from_str_radix(pair, 16).unwrap()
-    });
-    bytes.collect()
-}
-
 /// A stream that comes in chunks of this size.
 struct Stream {
     bytes: Vec<u8>,
@@ -180,7 +171,7 @@ struct Stream {
 impl Stream {
     fn new(digits: &str, size: usize) -> Self {
         Self {
-            bytes: bytes(digits),
+            bytes: bytes_of(digits),
             size,
             reader: MessageReader::default(),
         }

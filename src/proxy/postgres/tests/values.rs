@@ -3,19 +3,13 @@
 use super::building::*;
 use crate::answer::{Datum, DatumKind};
 use crate::proxy::postgres::values::value as decoded;
-
-/// The bytes of these hexadecimal digits.
-fn bytes(digits: &str) -> Vec<u8> {
-    let pairs = digits.as_bytes().chunks(2);
-    let bytes = pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap());
-    bytes.collect()
-}
+use crate::proxy::test_support::bytes_of;
 
 /// Decodes values of this type in the binary format.
 fn check(of: u32, kind: DatumKind, cases: &[(&str, &str)]) {
     for (digits, text) in cases {
         let expected = value(text, kind.clone());
-        assert_eq!(decoded(&bytes(digits), of, true), expected, "{digits}");
+        assert_eq!(decoded(&bytes_of(digits), of, true), expected, "{digits}");
     }
 }
 
@@ -215,7 +209,7 @@ fn arrays_are_written_as_postgresql_does() {
 #[test]
 fn a_long_array_is_cut() {
     let element = [0, 0, 0, 4, 0, 0, 0, 7];
-    let head = bytes("0000000100000000000000170000138800000001");
+    let head = bytes_of("0000000100000000000000170000138800000001");
     let array = [head, element.repeat(5000)].concat();
     let expected = value(&format!("{{{}7…", "7,".repeat(511)), kind("int4[]"));
     assert_eq!(decoded(&array, 1007, true), expected);
@@ -230,7 +224,7 @@ fn an_array_of_other_elements_is_shown_as_bytes() {
         "000000010000000000000017ffffffff00000001",
     ] {
         let expected = value(digits, DatumKind::Bytes);
-        assert_eq!(decoded(&bytes(digits), 1007, true), expected);
+        assert_eq!(decoded(&bytes_of(digits), 1007, true), expected);
     }
 }
 
@@ -244,7 +238,7 @@ fn what_cannot_be_read_is_shown_as_bytes() {
         ("", 16),
     ] {
         let expected = value(digits, DatumKind::Bytes);
-        assert_eq!(decoded(&bytes(digits), of, true), expected);
+        assert_eq!(decoded(&bytes_of(digits), of, true), expected);
     }
 }
 
