@@ -2,8 +2,10 @@
 
 use std::io;
 
+use tokio::sync::mpsc;
+
 use super::protocol::Protocol;
-use super::served::{Dealt, Held, Order, Served};
+use super::served::{Dealt, Gatekeeper, Held, Order, Served};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault};
 use crate::proxy::framing::Framing as _;
@@ -28,6 +30,24 @@ struct Unseen {
 }
 
 impl<P: Protocol> Connection<P> {
+    /// A connection whose client is in. Orders may be sent to it as long as it is served.
+    pub(super) fn begin(
+        id: ConnectionId,
+        client: Wire<P::Framing>,
+        server: Wire<P::Framing>,
+        conversation: P,
+        gatekeeper: &Gatekeeper<'_>,
+    ) -> (Self, mpsc::Sender<Order>) {
+        let (served, orders) = Served::begin(id, gatekeeper);
+        let connection = Self {
+            client,
+            server,
+            conversation,
+            served,
+        };
+        (connection, orders)
+    }
+
     /// The server's number for it.
     pub(in crate::proxy) fn id(&self) -> ConnectionId {
         self.served.link.id

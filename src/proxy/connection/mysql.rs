@@ -41,14 +41,8 @@ impl MySqlConnection {
             return Ok(None);
         }
         let id = ConnectionId::from(i64::from(shown.connection));
-        let (served, orders) = Served::begin(id, gatekeeper);
-        let connection = Self {
-            client,
-            server,
-            conversation,
-            served,
-        };
-        Ok(Some((connection, orders)))
+        let begun = Self::begin(id, client, server, conversation, gatekeeper);
+        Ok(Some(begun))
     }
 
     /// Serves the connection to its end.

@@ -42,14 +42,8 @@ impl PostgresConnection {
             return Ok(None);
         }
         let id = ConnectionId::from(i64::from(conversation.process().unwrap_or_default()));
-        let (served, orders) = Served::begin(id, gatekeeper);
-        let connection = Self {
-            client,
-            server,
-            conversation,
-            served,
-        };
-        Ok(Some((connection, orders)))
+        let begun = Self::begin(id, client, server, conversation, gatekeeper);
+        Ok(Some(begun))
     }
 
     /// Serves the connection to its end.

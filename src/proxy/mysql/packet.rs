@@ -1,6 +1,6 @@
 //! Packets: what both sides send is cut into them.
 
-use crate::proxy::framing::Framing;
+use crate::proxy::framing::{Framing, Incoming};
 
 /// The longest payload of a packet.
 const LONGEST: usize = 0xFF_FFFF;
@@ -75,37 +75,23 @@ pub(in crate::proxy) fn refusal(sequence: u8, message: &str) -> Packet {
 /// Cuts a stream of bytes into packets.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct PacketReader {
-    bytes: Vec<u8>,
-    /// How many of `bytes` were returned in packets.
-    read: usize,
+    incoming: Incoming,
 }
 
 impl Framing for PacketReader {
     type Packet = Packet;
 
-    fn fill(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.read);
-        self.read = 0;
-        self.bytes.extend(bytes);
+    fn incoming(&mut self) -> &mut Incoming {
+        &mut self.incoming
     }
 
     fn next_packet(&mut self) -> Option<Packet> {
-        let rest = self.bytes.get(self.read..)?;
+        let rest = self.incoming.rest();
         let (&[low, middle, high, sequence], rest) = rest.split_first_chunk()?;
         let length = usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16;
         let payload = rest.get(..length)?.to_vec();
-        self.read += HEADER + length;
+        self.incoming.advance(HEADER + length);
         Some(Packet { sequence, payload })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.read == self.bytes.len()
-    }
-
-    fn take_rest(&mut self) -> Vec<u8> {
-        self.bytes.drain(..self.read);
-        self.read = 0;
-        std::mem::take(&mut self.bytes)
     }
 
     fn write(packet: &Packet, bytes: &mut Vec<u8>) {

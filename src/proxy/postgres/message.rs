@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::proxy::framing::Framing;
+use crate::proxy::framing::{Framing, Incoming};
 
 /// A message that is longer than this comes in pieces.
 const LONGEST: usize = 16 * 1024 * 1024;
@@ -90,9 +90,7 @@ impl Message {
 /// Everything after an impossible length is a single message, which comes in pieces.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct MessageReader {
-    bytes: Vec<u8>,
-    /// How many of `bytes` were returned in messages.
-    read: usize,
+    incoming: Incoming,
     /// The message whose last piece was not returned yet: its tag, and how many bytes are left.
     begun: Option<(u8, usize)>,
 }
@@ -100,14 +98,12 @@ pub(in crate::proxy) struct MessageReader {
 impl Framing for MessageReader {
     type Packet = Message;
 
-    fn fill(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.read);
-        self.read = 0;
-        self.bytes.extend(bytes);
+    fn incoming(&mut self) -> &mut Incoming {
+        &mut self.incoming
     }
 
     fn next_packet(&mut self) -> Option<Message> {
-        let rest = self.bytes.get(self.read..)?;
+        let rest = self.incoming.rest();
         if let Some((tag, left)) = self.begun {
             let piece = rest.get(..left).unwrap_or(rest);
             if piece.is_empty() {
@@ -125,16 +121,6 @@ impl Framing for MessageReader {
         Some(self.piece(tag, bytes, whole, false))
     }
 
-    fn is_empty(&self) -> bool {
-        self.read == self.bytes.len()
-    }
-
-    fn take_rest(&mut self) -> Vec<u8> {
-        self.bytes.drain(..self.read);
-        self.read = 0;
-        std::mem::take(&mut self.bytes)
-    }
-
     fn write(message: &Message, bytes: &mut Vec<u8>) {
         bytes.extend(&message.bytes);
     }
@@ -143,7 +129,7 @@ impl Framing for MessageReader {
 impl MessageReader {
     /// Returns the next bytes of a message. `left` counts those that were not returned before.
     fn piece(&mut self, tag: u8, bytes: Vec<u8>, left: usize, continues: bool) -> Message {
-        self.read += bytes.len();
+        self.incoming.advance(bytes.len());
         let left = left.saturating_sub(bytes.len());
         self.begun = (left > 0).then_some((tag, left));
         Message {
