@@ -1,8 +1,7 @@
 //! Signs of a client, and how long none is awaited.
 //!
-//! The proxy does not see what an application does outside the database. Time decides there, and
-//! nowhere else in this room. All such times stand here, but for [`TurnSettings::settle`], which is
-//! set:
+//! The proxy does not see what an application does outside the database, so time decides there. All
+//! such times stand here, but for [`TurnSettings::settle`], which is set:
 //!
 //! - `settle`: a client that has shown no sign for it waits outside the database. After the answer
 //!   to its request, it has nothing more to send when that has happened [`QUIET_ENOUGH`] times.
@@ -13,14 +12,16 @@
 //! - [`QUIET`]: a client that sends several statements at once, and has sent nothing for this long,
 //!   has sent them all.
 //!
-//! A time that is too short is noticed by what comes late. If it cannot be told whose a statement
-//! is, its run says nothing and is made again, and reports count such statements
-//! ([`Known::unclear`]). They also count the clients whose first statement came only after another
-//! client's end ([`Known::one_at_a_time`]). Statements that came in another order make a run
-//! diverge from the one that it repeats: it is made again, or the search ends with that error.
+//! If a time is too short, something comes later than this room has assumed. Either it cannot be
+//! told whose a statement is, or a run does not repeat what an earlier one has done. Such a run
+//! says nothing, and is made again. If that does not help, reports say that what follows is not
+//! known, and call nothing exhaustive. They also count the statements of an unclear client
+//! ([`Known::unclear`]), and the clients whose first statement came only after another one's end
+//! ([`Known::one_at_a_time`]).
 //!
-//! Three more times change no result: the pauses of `listener` and `wire`, and the patience of
-//! `stillness`, whose end is logged.
+//! Three times elsewhere are of another kind. `listener` and `wire` try again after a pause, which
+//! changes no result. `stillness` waits for the statements that are at work before the tables are
+//! brought back. If one still is at work by then, the log says so.
 //!
 //! [`Known::unclear`]: super::known::Known::unclear
 //! [`Known::one_at_a_time`]: super::known::Known::one_at_a_time
