@@ -46,14 +46,14 @@ struct Shared {
     remarks: Arc<Remarks>,
     /// The same of the connections of one client alone.
     remarks_of: Mutex<BTreeMap<Client, Arc<Remarks>>>,
-    connections: Mutex<BTreeMap<u64, Served>>,
+    connections: Mutex<BTreeMap<u64, OpenConnection>>,
     /// How many there have been.
     count: AtomicU64,
 }
 
 /// A connection that is served.
 #[derive(Debug)]
-struct Served {
+struct OpenConnection {
     id: ConnectionId,
     orders: mpsc::Sender<Order>,
 }
@@ -188,7 +188,7 @@ impl Proxy {
     /// they are in nobody's way. Returns how many there were. A connection with a statement under
     /// way is left alone.
     pub async fn roll_back_what_is_open(&self) -> usize {
-        let orders_of = |it: &Served| it.orders.clone();
+        let orders_of = |it: &OpenConnection| it.orders.clone();
         let connections: Vec<_> = self.shared.connections().values().map(orders_of).collect();
         let mut asked = Vec::new();
         for orders in connections {
@@ -277,7 +277,7 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, Served>> {
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<u64, OpenConnection>> {
         // Nothing panics while it holds the lock.
         self.connections
             .lock()
@@ -322,7 +322,9 @@ async fn serve_one(
     }
     let is_in = |id, orders| {
         entry.remarks.connected();
-        shared.connections().insert(number, Served { id, orders });
+        shared
+            .connections()
+            .insert(number, OpenConnection { id, orders });
     };
     let gate = Gatekeeper {
         database: shared.database.as_deref(),

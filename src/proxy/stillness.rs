@@ -12,9 +12,9 @@ const AT_REST_WITHIN: Duration = Duration::from_secs(2);
 
 /// What arrives waits until this is dropped.
 #[derive(Debug)]
-pub struct Held<'t>(&'t Turns);
+pub struct Stillness<'t>(&'t Turns);
 
-impl Drop for Held<'_> {
+impl Drop for Stillness<'_> {
     fn drop(&mut self) {
         self.0.state().is_held = false;
         self.0.has_changed();
@@ -44,9 +44,9 @@ impl Drop for AtTheServer {
 impl Turns {
     /// Lets nothing go to the server, and waits until nothing is there; but not for ever, because a
     /// job of the application's may wait in the server for long.
-    pub async fn hold_everything(&self) -> Held<'_> {
+    pub async fn hold_everything(&self) -> Stillness<'_> {
         self.state().is_held = true;
-        let held = Held(self);
+        let held = Stillness(self);
         let at_rest = async {
             let mut changes = self.changes.subscribe();
             while self.state().at_the_server > 0 {

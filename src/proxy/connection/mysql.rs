@@ -8,7 +8,7 @@ use super::entrance::Authenticated;
 use super::exchange::Connection;
 use super::mysql_entrance::{authenticate, greet};
 use super::protocol::Protocol;
-use super::served::{Dealt, Gatekeeper, Order, Said, Served};
+use super::served::{AnnouncedState, Dealt, Gatekeeper, Order, Served};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault};
 use crate::proxy::mysql::{
@@ -144,9 +144,9 @@ impl Protocol for Conversation {
     type Outcome = Outcome;
     type SetAside = SetAside;
 
-    fn session(&self) -> Said {
+    fn session(&self) -> AnnouncedState {
         let status = self.status();
-        Said {
+        AnnouncedState {
             in_transaction: status.in_transaction,
             autocommit: status.autocommit,
         }

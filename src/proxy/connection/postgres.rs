@@ -11,7 +11,7 @@ use super::entrance::Authenticated;
 use super::exchange::Connection;
 use super::postgres_entrance::{ask, authenticate};
 use super::protocol::Protocol;
-use super::served::{Dealt, Gatekeeper, Order, Said, Served};
+use super::served::{AnnouncedState, Dealt, Gatekeeper, Order, Served};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault, Flavour, StatementKind, UserStatement};
 use crate::proxy::postgres::{
@@ -144,8 +144,8 @@ impl Protocol for Conversation {
     type SetAside = SetAside;
 
     /// Each statement outside a block is a transaction of its own.
-    fn session(&self) -> Said {
-        Said {
+    fn session(&self) -> AnnouncedState {
+        AnnouncedState {
             in_transaction: self.in_transaction(),
             autocommit: true,
         }

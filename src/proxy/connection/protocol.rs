@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::served::{Said, Served};
+use super::served::{AnnouncedState, Served};
 use crate::answer::Answer;
 use crate::engine::Fault;
 use crate::proxy::framing::Framing;
@@ -21,7 +21,7 @@ pub(in crate::proxy) trait Protocol: Sized + Send {
     type SetAside: Send;
 
     /// What the server has said of the session.
-    fn session(&self) -> Said;
+    fn session(&self) -> AnnouncedState;
 
     /// Takes one packet of an answer.
     fn follow(&mut self, packet: &PacketOf<Self>) -> Progress<Self::Outcome>;

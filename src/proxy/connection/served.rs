@@ -54,7 +54,7 @@ pub(in crate::proxy) struct Gatekeeper<'a> {
 
 /// What the server says of a session.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::proxy) struct Said {
+pub(in crate::proxy) struct AnnouncedState {
     /// Whether a transaction is open. None if it was not said.
     pub(super) in_transaction: Option<bool>,
     pub(super) autocommit: bool,
@@ -193,7 +193,7 @@ impl Served {
         &mut self,
         held: Held,
         answered: Result<Answer, Fault>,
-        session: Said,
+        session: AnnouncedState,
         client: &mut Wire<F>,
     ) -> bool {
         drop(held.at_the_server);
@@ -265,7 +265,7 @@ impl Served {
     pub(super) async fn leave<F: Framing>(
         &mut self,
         bytes: Option<Vec<u8>>,
-        session: Said,
+        session: AnnouncedState,
         client: &mut Wire<F>,
         server: &mut Wire<F>,
     ) -> io::Result<()> {
