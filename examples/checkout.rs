@@ -11,7 +11,6 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use sqlx::mysql::{MySqlPool, MySqlPoolOptions};
 use tokio::net::TcpListener;
 
 #[path = "../tests/applications/checkout.rs"]
@@ -22,6 +21,17 @@ use tokio::net::TcpListener;
 )]
 mod checkout;
 
+#[path = "../tests/applications/pool.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the tests need more of it"
+)]
+mod pool;
+
+use pool::Pool;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     if std::env::args().nth(1).as_deref() == Some("setup") {
@@ -29,8 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let port = std::env::var("PORT")?.parse()?;
-    let pool = MySqlPoolOptions::new().max_connections(5);
-    let pool = pool.connect(&std::env::var("DATABASE_URL")?).await?;
+    let pool = Pool::at(&std::env::var("DATABASE_URL")?, 5);
     let routes = Router::new()
         .route("/", get(|| async { "a shop" }))
         .route("/checkout/{kind}", post(check_out))
@@ -40,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn check_out(
-    State(pool): State<MySqlPool>,
+    State(pool): State<Pool>,
     Path(kind): Path<String>,
     Query(query): Query<HashMap<String, u32>>,
 ) -> Result<&'static str, (StatusCode, String)> {

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command};
 
+use crate::engine::Flavour;
+use crate::engine::choice::DatabaseUrl;
+use crate::engine::local::ServerKind;
 use crate::exhibits;
 use crate::explore::Subject;
 use crate::keeper::{self, explored::Change};
@@ -110,6 +113,29 @@ pub(super) fn subjects(
     } else {
         Err(Mistakes(mistakes).into())
     }
+}
+
+/// The private server to start if no database is named: None if the lab's default is right.
+///
+/// Files that are all for one engine alone choose it by their `engines`.
+pub(super) fn private_server(subjects: &[Arc<Subject>]) -> Option<DatabaseUrl> {
+    let mut engines = subjects.iter().map(|subject| {
+        let scenario = subject.about.scenario.as_ref();
+        match scenario.map(|it| it.engines.as_slice()) {
+            Some([only]) => Some(*only),
+            _ => None,
+        }
+    });
+    let first = engines.next().flatten()?;
+    if !engines.all(|it| it == Some(first)) {
+        return None;
+    }
+    Some(match first {
+        Flavour::MySql => DatabaseUrl::Local(ServerKind::MySql),
+        Flavour::MariaDb => DatabaseUrl::Local(ServerKind::MariaDb),
+        Flavour::Postgres => DatabaseUrl::Local(ServerKind::Postgres),
+        Flavour::Sqlite => DatabaseUrl::SqliteTemporary,
+    })
 }
 
 fn ours(named: &[Named]) -> impl Iterator<Item = Arc<Subject>> {

@@ -3,8 +3,7 @@
 
 use std::fmt::Write as _;
 
-use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{AssertSqlSafe, Row as _};
+use super::pool::{Connection, Pool};
 
 /// How many products are bought.
 const LINES: i64 = 9;
@@ -51,28 +50,24 @@ SELECT (SELECT SUM(stock) FROM product)
 ";
 
 /// One customer at the till.
-struct Till<'c> {
-    connection: &'c mut MySqlConnection,
+struct Till {
+    connection: Connection,
     client: u32,
 }
 
-impl Till<'_> {
-    fn signed(&self, sql: &str) -> AssertSqlSafe<String> {
-        AssertSqlSafe(format!("/* client {} */ {sql}", self.client))
+impl Till {
+    fn signed(&self, sql: &str) -> String {
+        format!("/* client {} */ {sql}", self.client)
     }
 
     async fn say(&mut self, sql: &str) -> sqlx::Result<()> {
         let signed = self.signed(sql);
-        sqlx::raw_sql(signed).execute(&mut *self.connection).await?;
-        Ok(())
+        self.connection.say(signed).await
     }
 
     async fn number(&mut self, sql: &str) -> sqlx::Result<i64> {
         let signed = self.signed(sql);
-        let row = sqlx::raw_sql(signed)
-            .fetch_one(&mut *self.connection)
-            .await?;
-        row.try_get::<i32, _>(0).map(i64::from)
+        self.connection.number(signed).await
     }
 
     /// Takes the products out of the stock. RACE: if `loses`, what is written was computed from
@@ -118,12 +113,9 @@ impl Till<'_> {
 }
 
 /// Checks the basket of this client out, on one connection.
-pub async fn check_out(pool: &MySqlPool, client: u32, loses: bool) -> sqlx::Result<()> {
-    let mut connection = pool.acquire().await?;
-    let mut till = Till {
-        connection: &mut connection,
-        client,
-    };
+pub async fn check_out(pool: &Pool, client: u32, loses: bool) -> sqlx::Result<()> {
+    let connection = pool.acquire().await?;
+    let mut till = Till { connection, client };
     let done = till.check_out(loses).await;
     if done.is_err() {
         till.say("ROLLBACK").await?;

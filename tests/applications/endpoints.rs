@@ -30,8 +30,7 @@ pub fn router(shop: Arc<Shop>) -> Router {
         .route("/balance", get(balance))
         .route("/text", get(|| async { "no JSON" }))
         .route("/autocommit", post(autocommit))
-        .route("/checkout/lost", post(checkout_lost))
-        .route("/checkout/holds", post(checkout_holds))
+        .route("/checkout", post(checkout))
         .route("/transaction", post(transaction))
         .route("/for-update", post(for_update))
         .route("/guarded", post(guarded))
@@ -72,15 +71,8 @@ async fn autocommit(State(shop): Shared, caller: Caller) -> Answer {
     done()
 }
 
-async fn checkout_lost(State(shop): Shared, caller: Caller) -> Answer {
-    let pool = shop.pool.of_innodb().unwrap();
-    check_out(pool, caller.number(), true).await?;
-    done()
-}
-
-async fn checkout_holds(State(shop): Shared, caller: Caller) -> Answer {
-    let pool = shop.pool.of_innodb().unwrap();
-    check_out(pool, caller.number(), false).await?;
+async fn checkout(State(shop): Shared, caller: Caller) -> Answer {
+    check_out(&shop.pool, caller.number(), true).await?;
     done()
 }
 

@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, MySql, MySqlPool, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, MySql, MySqlPool, PgPool, Postgres, Row as _};
 
 #[derive(Debug, Clone)]
 pub enum Pool {
@@ -40,14 +40,6 @@ impl Pool {
             let options: MySqlConnectOptions = url.parse().unwrap();
             let pool = MySqlPoolOptions::new().max_connections(connections);
             Self::MySql(pool.connect_lazy_with(options))
-        }
-    }
-
-    /// The pool of MySQL or MariaDB. None on PostgreSQL.
-    pub fn of_innodb(&self) -> Option<&MySqlPool> {
-        match self {
-            Self::MySql(pool) => Some(pool),
-            Self::Postgres(_) => None,
         }
     }
 
@@ -123,6 +115,16 @@ impl Connection {
                 query.fetch_all(&mut **on).await
             }
         }
+    }
+
+    /// Reads one number with a statement that is sent as a text.
+    pub async fn number(&mut self, sql: String) -> sqlx::Result<i64> {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        let number: i32 = match self {
+            Self::MySql(on) => sql.fetch_one(&mut **on).await?.try_get(0)?,
+            Self::Postgres(on) => sql.fetch_one(&mut **on).await?.try_get(0)?,
+        };
+        Ok(number.into())
     }
 
     /// Sends a statement as a text.

@@ -13,6 +13,7 @@ use crate::support::{TestEngine, open_folder};
 on_engines!(
     every:
         a_new_file_runs,
+        a_file_for_one_engine_chooses_its_private_server,
         a_file_can_be_replayed_drawn_from_and_printed_in_every_form;
     sqlite:
         a_mistake_in_a_file_ends_the_command_before_any_engine_is_opened,
@@ -56,6 +57,33 @@ async fn a_new_file_runs(engine: TestEngine) {
     ] {
         assert!(said.contains(words), "{words:?} is not in {said}");
     }
+}
+
+async fn a_file_for_one_engine_chooses_its_private_server(engine: TestEngine) {
+    let (word, name) = match engine {
+        TestEngine::MySql => ("mysql", "MySQL "),
+        TestEngine::MariaDb => ("mariadb", "MariaDB "),
+        TestEngine::Postgres => ("postgres", "PostgreSQL "),
+        TestEngine::Sqlite => ("sqlite", "SQLite "),
+    };
+    let folder = open_folder();
+    run(folder.path(), &["new", "voucher"]).await;
+    let file = folder.path().join("voucher.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("engines = [\"{word}\"]\n{text}")).unwrap();
+    let explore = [
+        "explore",
+        "voucher.toml",
+        "--limit",
+        "1",
+        "--format",
+        "json",
+    ];
+    let (status, said, complaint) = run(folder.path(), &explore).await;
+    assert_eq!(status, Some(0), "{said}{complaint}");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let explored = report["findings"][0]["engine"].as_str().unwrap();
+    assert!(explored.starts_with(name), "{explored}");
 }
 
 async fn a_file_can_be_replayed_drawn_from_and_printed_in_every_form(engine: TestEngine) {
