@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use racy::accounts;
-use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Address, Database, FaultKind, Settings};
 use racy::exhibits::deposits::{Deposit, Failure, Memory, Pace, Refusal, STRATEGIES, Strategy};
 use racy::step::Unobserved;
 use racy::verdict::Outcome;
 
 use super::{engine_fault, impatient};
-use crate::support::lab::Fresh;
-use crate::support::{Client, Lab, TestEngine};
+use crate::support::{Client, TestEngine};
 
 on_engines!(
     every:
@@ -143,10 +141,7 @@ async fn autocommit_that_fails_half_way_says_so(engine: TestEngine) {
 /// The server says that it cannot write now: it is certain that nothing was kept.
 async fn a_refusal_to_write_is_no_doubt(engine: TestEngine) {
     // A server of its own: the switch is for all connections but the administrator's.
-    let server = LocalServer::start(&engine.binary(), Folder::Temporary)
-        .await
-        .unwrap();
-    let lab = Lab::at(Fresh::on(&server).await, Settings::default()).await;
+    let (server, lab) = engine.lab_alone(Settings::default()).await;
     lab.run_outside_the_pool(
         "CREATE USER reader@localhost; GRANT SELECT, INSERT, UPDATE ON *.* TO reader@localhost; \
          SET GLOBAL read_only = ON"

@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{both_ways, connections};
-use crate::support::proxied::{
-    Proxied, must_serve_a_hundred, options_at, own_server, proxy_before, server_of,
-};
+use crate::support::proxied::{Proxied, must_serve_a_hundred, options_at, proxy_before, server_of};
 use crate::support::wire::{MODERN, PLAIN, RawClient, query};
 use crate::support::{Lab, TestEngine, until, until_within};
 
@@ -138,7 +136,7 @@ async fn a_hundred_connections_at_once_are_served(engine: TestEngine) {
 }
 
 async fn a_server_that_stops_ends_its_connections(engine: TestEngine) {
-    let (server, lab) = own_server(engine).await;
+    let (server, lab) = engine.lab_alone(racy::engine::Settings::default()).await;
     let proxy = proxy_before(engine, server_of(&lab.database)).await;
     let mut client = RawClient::log_in(proxy.address(), lab.name(), PLAIN).await;
     lab.database.close().await;

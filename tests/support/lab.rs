@@ -56,6 +56,15 @@ impl TestEngine {
         Lab::at(self.fresh().await, settings).await
     }
 
+    /// As [`Self::lab_with`], on a server of its own: for a test that changes the server, needs
+    /// many connections, or compares what is left to chance if others use the server.
+    pub async fn lab_alone(self, settings: Settings) -> (LocalServer, Lab) {
+        let server = LocalServer::start(&self.binary(), Folder::Temporary).await;
+        let server = server.unwrap();
+        let lab = Lab::at(Fresh::on(&server).await, settings).await;
+        (server, lab)
+    }
+
     /// A fresh, empty database.
     pub async fn fresh(self) -> Fresh {
         match self.server() {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use racy::engine::local::{Folder, LocalServer};
 use racy::engine::{Database, Flavour, Isolation, ServerPlace, Settings};
 use racy::proxy::{Known, Proxy, TurnSettings};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
@@ -14,7 +13,6 @@ use sqlx::{ConnectOptions, Connection as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-use super::lab::Fresh;
 use super::{Lab, TestEngine};
 
 /// Any port of this machine.
@@ -55,14 +53,6 @@ pub async fn proxy_of(engine: TestEngine, server: ServerPlace, database: Option<
 /// A server that listens at this address.
 pub fn place_at(address: SocketAddr) -> ServerPlace {
     ServerPlace::Port(address.ip().to_string(), address.port())
-}
-
-/// A server of its own, for a test that changes it or needs many connections.
-pub async fn own_server(engine: TestEngine) -> (LocalServer, Lab) {
-    let server = LocalServer::start(&engine.binary(), Folder::Temporary).await;
-    let server = server.unwrap();
-    let lab = Lab::at(Fresh::on(&server).await, Settings::default()).await;
-    (server, lab)
 }
 
 /// A server of one connection, which returns what it gets after this beginning.
@@ -109,7 +99,7 @@ pub async fn must_serve_a_hundred<O: ConnectOptions<Connection: Sized>>(
     options: impl FnOnce(&Database, SocketAddr) -> O,
     one_more_than: impl AsyncFn(&mut O::Connection, i64) -> i64,
 ) {
-    let (server, lab) = own_server(engine).await;
+    let (server, lab) = engine.lab_alone(Settings::default()).await;
     let proxy = proxy_before(engine, server_of(&lab.database)).await;
     let options = options(&lab.database, proxy.address());
     let opened = (0..100).map(|_| options.connect());

@@ -7,7 +7,7 @@ use crate::support::postgres_wire::{
     Message, RawClient, V3_0, V3_2, cancel, error, kinds, query, run, startup, sync,
 };
 use crate::support::proxied::{
-    Proxied, must_serve_a_hundred, own_server, postgres_options_at, proxy_before, server_of,
+    Proxied, must_serve_a_hundred, postgres_options_at, proxy_before, server_of,
 };
 use crate::support::{Lab, TestEngine, until};
 
@@ -221,7 +221,7 @@ async fn a_hundred_connections_at_once_are_served(engine: TestEngine) {
 }
 
 async fn a_server_that_stops_ends_its_connections(engine: TestEngine) {
-    let (server, lab) = own_server(engine).await;
+    let (server, lab) = engine.lab_alone(racy::engine::Settings::default()).await;
     let proxy = proxy_before(engine, server_of(&lab.database)).await;
     let mut client = RawClient::log_in(proxy.address(), lab.name()).await;
     lab.database.close().await;

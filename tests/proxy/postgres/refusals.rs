@@ -8,7 +8,7 @@ use crate::support::postgres_wire::{
     GSS_REQUEST, RawClient, SSL_REQUEST, V3_0, error, kinds, query, startup,
 };
 use crate::support::proxied::{
-    Proxied, own_server, place_at, postgres_options_at, proxy_before, proxy_of, server_of,
+    Proxied, place_at, postgres_options_at, proxy_before, proxy_of, server_of,
 };
 use crate::support::{HeldPort, TestEngine, until};
 
@@ -139,7 +139,7 @@ async fn a_password_is_proved_to_the_server(engine: TestEngine) {
     const RULES: &str = "CREATE ROLE keeper LOGIN PASSWORD 'a secret'; DO $$BEGIN EXECUTE format( \
         'COPY (VALUES (''local all keeper scram-sha-256''), (''local all all trust'')) TO %L', \
         current_setting('hba_file')); END$$; SELECT pg_reload_conf()";
-    let (server, lab) = own_server(engine).await;
+    let (server, lab) = engine.lab_alone(racy::engine::Settings::default()).await;
     lab.run_in_database(RULES).await;
     let proxy = proxy_before(engine, server_of(&lab.database)).await;
     let options = postgres_options_at(&lab.database, proxy.address()).username("keeper");
