@@ -19,7 +19,8 @@ fn branch(own: &[Line], other: &[Line]) -> Option<Doubt> {
     let both = own.iter().zip(other);
     let common = both.take_while(|(one, other)| one.shape == other.shape);
     let common = common.count();
-    let is_begin = |it: &Line| matches!(it.statement.kind, StatementKind::Begin(_));
+    let is_begin =
+        |it: &Line| it.is_setting || matches!(it.statement.kind, StatementKind::Begin(_));
     let have_begun_alike = own[..common].iter().any(|it| !is_begin(it));
     let have_parted = common < own.len() || common < other.len();
     if !have_begun_alike || !have_parted {

@@ -12,7 +12,7 @@ use crate::proxy::mysql::{
     Answered, Command, CommandKind, CommandReader, Conversation, Outcome, Packet, PacketReader,
     Progress,
 };
-use crate::proxy::statement::{answer_of, arrived, generated_key};
+use crate::proxy::statement::{answer_of, arrived, generated_key, sent};
 use crate::proxy::wire::Wire;
 use crate::proxy::witness::Gap;
 
@@ -128,9 +128,16 @@ impl MySqlConnection {
         } else {
             arrived(&command.kind, flavour)
         };
-        let Some(held) = self.served.hold(arrived, &mut self.client).await else {
+        let preparation = match &command.kind {
+            CommandKind::Prepare { text } => self.served.hear(Some(&sent(text, flavour))),
+            _ => None,
+        };
+        let Some(mut held) = self.served.hold(arrived, &mut self.client).await else {
             return Ok(Dealt::Closed);
         };
+        if preparation.is_some() {
+            held.prepares(preparation);
+        }
         if held.splits && self.run_unseen("BEGIN").await?.is_none() {
             return Ok(Dealt::Closed);
         }

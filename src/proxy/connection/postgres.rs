@@ -127,9 +127,14 @@ impl PostgresConnection {
                 return Ok(Dealt::NotUnderstood(why.clone()));
             }
         };
+        let preparation = unit.prepares().map(|it| sent(&it, Flavour::Postgres));
+        let preparation = self.served.hear(preparation.as_ref());
         let Some(mut held) = self.served.hold(arrived, &mut self.client).await else {
             return Ok(Dealt::Closed);
         };
+        if preparation.is_some() {
+            held.prepares(preparation);
+        }
         // Without its Sync, a statement is in a transaction of several already.
         held.splits &= unit.ends_its_transaction();
         if held.splits && self.run_unseen("BEGIN").await?.is_none() {

@@ -92,6 +92,15 @@ impl Held {
         }
     }
 
+    /// It is to prepare this statement: a witness is told of it if that is refused.
+    pub(super) fn prepares(&mut self, heard: Option<UnderWitness>) {
+        self.heard = heard.map(|mut it| {
+            it.sent.gap = Some(Gap::Unprepared);
+            it.is_preparation = true;
+            it
+        });
+    }
+
     /// The engine has generated this key for it.
     pub(super) fn has_generated(&mut self, key: Option<u64>) {
         if let Some(heard) = &mut self.heard {
@@ -162,6 +171,7 @@ impl Served {
     ) -> Option<Held> {
         let splits = self.splits(arrived.as_ref());
         let heard = self.hear(arrived.as_ref());
+        self.announce(heard.as_ref());
         let statement = arrived.as_ref().map(|it| it.statement.clone());
         let turn = match arrived {
             None => Turn::Passes,
@@ -218,7 +228,7 @@ impl Served {
     }
 
     /// What a witness is to be told of a statement when it is answered.
-    fn hear(&self, arrived: Option<&Arrived>) -> Option<UnderWitness> {
+    pub(super) fn hear(&self, arrived: Option<&Arrived>) -> Option<UnderWitness> {
         self.turns.witness()?;
         arrived.map(|it| UnderWitness {
             sent: it.sent.clone(),
@@ -226,7 +236,15 @@ impl Served {
             before: self.link.state(),
             generated_key: None,
             ends_the_session: false,
+            is_preparation: false,
         })
+    }
+
+    /// Tells the witness that a statement has come.
+    fn announce(&self, heard: Option<&UnderWitness>) {
+        if let (Some(heard), Some(witness)) = (heard, self.turns.witness()) {
+            witness.came(self.link.id, &heard.sent.text);
+        }
     }
 
     /// Tells the witness how a statement was answered.
@@ -234,6 +252,9 @@ impl Served {
         let (Some(heard), Some(witness)) = (heard, self.turns.witness()) else {
             return;
         };
+        if heard.is_preparation && answered.is_ok() {
+            return;
+        }
         let mut after = self.link.state();
         after.in_transaction &= !heard.ends_the_session;
         witness.answered(Heard {

@@ -8,7 +8,7 @@ use super::shown::shortened;
 use super::values::Formats;
 
 /// A statement's text is cut after this number of bytes.
-const MOST_TEXT: usize = 64 * 1024;
+pub(super) const MOST_TEXT: usize = 64 * 1024;
 
 /// A prepared statement or a portal, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]

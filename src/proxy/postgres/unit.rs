@@ -1,5 +1,7 @@
 //! What goes to the server at once, and what it means.
 
+use super::request::MOST_TEXT;
+use super::shown::shortened;
 use crate::answer::Datum;
 
 /// What goes to the server at once. The next one follows after the answer.
@@ -41,6 +43,18 @@ pub(in crate::proxy) enum What {
 }
 
 impl Unit {
+    /// The first statement that it prepares, if it executes none.
+    pub(in crate::proxy) fn prepares(&self) -> Option<String> {
+        /// A message's type and its length come before its body.
+        const HEAD: usize = 5;
+        if self.what != What::Passes || self.bytes.first() != Some(&b'P') {
+            return None;
+        }
+        let mut texts = self.bytes.get(HEAD..)?.split(|it| *it == 0);
+        let text = texts.nth(1)?;
+        Some(shortened(text, MOST_TEXT))
+    }
+
     /// Whether it is a transaction of its own outside a block: a query, or a statement with its
     /// Sync.
     pub(in crate::proxy) fn ends_its_transaction(&self) -> bool {
