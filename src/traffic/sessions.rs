@@ -206,9 +206,9 @@ fn apart(one: &Heard, flavour: Flavour) -> Vec<(Heard, Option<String>, bool)> {
             false => at == first,
         };
         if !is_answered {
-            // Its answer is not kept. It may have changed something.
+            // Its answer is not kept. It may have changed something, unless that was rolled back.
             heard.answer = Ok(Answer {
-                row_count: 1,
+                row_count: u64::from(!(is_refused && wraps)),
                 ..Answer::default()
             });
             heard.generated_key = None;
