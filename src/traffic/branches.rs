@@ -38,7 +38,7 @@ fn branch(own: &[Line], other: &[Line]) -> Option<Doubt> {
     let why = match (0..common).rev().find(|it| !were_answered_alike(it)) {
         Some(at) => format!(
             "statement {} was answered {} here and {} there",
-            at + 1,
+            own[..=at].iter().filter(|it| !it.is_setting).count(),
             answered(&own[at]),
             answered(&other[at])
         ),

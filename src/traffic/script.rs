@@ -115,7 +115,9 @@ impl Writer<'_> {
             if let Some(left_out) = line.left_out {
                 let text = shortened(&line.text());
                 let words = format!("`{text}` is left out, because {}", left_out.why);
-                self.doubts.push(Doubt::new(left_out.kind, Some(at), words));
+                // What is only to be known stands at the head of the file.
+                let place = (left_out.kind != DoubtKind::Note).then_some(at);
+                self.doubts.push(Doubt::new(left_out.kind, place, words));
             }
         }
         if let Some(last) = self.lines.last().filter(|it| it.leaves_open) {
