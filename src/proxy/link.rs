@@ -248,3 +248,33 @@ impl Link {
         is_begin && !statement.is_several(self.flavour)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_connection_has_another_session_that_has_set_nothing() {
+        let flavour = Flavour::MySql;
+        let mut link = Link::new(
+            ConnectionId::from(1),
+            flavour,
+            Isolation::RepeatableRead,
+            None,
+        );
+        let set = "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE";
+        let set = UserStatement::new(set, flavour);
+        link.follow(&set, Ok(&Answer::default()), Some(false), true);
+        assert_eq!(
+            (link.level(), link.state().number),
+            (Isolation::Serializable, 0)
+        );
+        link.begins_anew();
+        assert_eq!(
+            (link.level(), link.state().number),
+            (Isolation::RepeatableRead, 1)
+        );
+        link.begins_anew();
+        assert_eq!(link.state().number, 2);
+    }
+}

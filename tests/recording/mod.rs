@@ -1,16 +1,18 @@
 //! `racy proxy` as a person runs it: what clients send through it is shown, and becomes a file that
 //! is explored without them.
 
+mod doubtful;
+mod sessions;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Stdio};
 
-use racy::engine::Address;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 use crate::commands::{output, text};
@@ -18,7 +20,7 @@ use crate::support::json::assert_includes;
 use crate::support::lab::run_at;
 use crate::support::process::{racy, signal};
 use crate::support::proxied::{options_at, postgres_options_at};
-use crate::support::{Lab, TestEngine, open_folder, until};
+use crate::support::{Lab, TestEngine, open_folder};
 
 on_engines!(
     servers:
@@ -29,15 +31,7 @@ on_engines!(
         a_recording_that_is_ended_in_a_transaction_is_written_and_says_so,
         values_are_hidden,
         nothing_is_written_if_nothing_came,
-        nothing_is_overwritten_unless_that_is_asked_for,
-        a_folder_that_is_not_there_is_named_as_it_was_given,
-        a_refused_preparation_is_told,
-        a_statement_that_is_under_way_at_the_end_is_named,
-        a_file_that_cannot_be_explored_as_it_is_is_a_failure,
-        what_no_client_has_changed_is_told;
-    postgres:
-        a_level_that_is_set_in_a_transaction_is_the_clients,
-        a_session_of_another_schema_is_explored_as_it_was;
+        nothing_is_overwritten_unless_that_is_asked_for;
 );
 
 const TABLES: &str = "CREATE TABLE wallet (id INT PRIMARY KEY, balance INT NOT NULL); \
@@ -447,166 +441,4 @@ async fn nothing_is_overwritten_unless_that_is_asked_for(engine: TestEngine) {
             .file()
             .starts_with("# Recorded by `racy proxy` on ")
     );
-}
-
-async fn a_folder_that_is_not_there_is_named_as_it_was_given(engine: TestEngine) {
-    let lab = engine.lab().await;
-    let folder = open_folder();
-    let url = lab.url(engine);
-    let mut command = racy(&[
-        "proxy",
-        "--database-url",
-        &url,
-        "--record",
-        "gone/pair.toml",
-    ]);
-    command.current_dir(folder.path());
-    let refused = output(command).await;
-    assert_eq!(refused.status.code(), Some(2));
-    let expected = "racy: gone/pair.toml cannot be written: its folder is not there\n";
-    assert_eq!(text(&refused.stderr), expected);
-}
-
-async fn a_refused_preparation_is_told(engine: TestEngine) {
-    let mut recorded = Recorded::start(engine, &[]).await;
-    let mut application = recorded.application().await;
-    let refused = application.try_to_change("UPDATE wallet SET gone = ? WHERE id = 1", &[7]);
-    assert!(refused.await.is_err());
-    let update = "UPDATE wallet SET balance = ? WHERE id = 1";
-    application.change(update, &[7]).await;
-    application.leave().await;
-    let (status, shown, said) = recorded.end("INT");
-    assert_eq!(status, Some(0), "{said}");
-    let place = match engine {
-        TestEngine::Postgres => "$1",
-        _ => "?",
-    };
-    let statement = format!("UPDATE wallet SET gone = {place} WHERE id = 1");
-    assert!(shown.contains(&format!("{statement} ✗ ")), "{shown}");
-    let told = format!(
-        "cannot be right: `{statement}` is left out, because the server has refused to prepare it\n"
-    );
-    assert!(said.contains(&told), "{said}");
-    let script = "\nUPDATE wallet SET balance = 7 WHERE id = 1;\n";
-    assert!(recorded.file().contains(script), "{}", recorded.file());
-}
-
-/// Whether a statement waits for a lock.
-async fn somebody_waits(lab: &Lab) -> bool {
-    let Address::Postgres(options) = &lab.address else {
-        return lab.somebody_waits().await;
-    };
-    let mut connection = options.connect().await.unwrap();
-    let waits = "SELECT COUNT(*) > 0 FROM pg_stat_activity \
-         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let row = sqlx::raw_sql(waits).fetch_one(&mut connection).await;
-    row.unwrap().get(0)
-}
-
-async fn a_statement_that_is_under_way_at_the_end_is_named(engine: TestEngine) {
-    let mut recorded = Recorded::start(engine, &[]).await;
-    let mut holder = recorded.application().await;
-    holder.run("BEGIN").await;
-    holder
-        .run("UPDATE wallet SET balance = 1 WHERE id = 1")
-        .await;
-    let mut waiter = recorded.application().await;
-    let update = "UPDATE wallet SET balance = 2 WHERE id = 1";
-    let waits = tokio::spawn(async move { waiter.try_to_run(update).await });
-    until("the second one waits", || somebody_waits(&recorded.lab)).await;
-    let (status, shown, said) = recorded.end("INT");
-    assert!(waits.await.unwrap().is_err());
-    assert_eq!(status, Some(0), "{said}");
-    assert!(!shown.contains(update), "{shown}");
-    let told = "cannot be right: `UPDATE wallet SET balance = 2 WHERE id = 1` is left out: it was \
-                not answered yet on connection ";
-    assert!(said.contains(told), "{said}");
-}
-
-async fn a_file_that_cannot_be_explored_as_it_is_is_a_failure(engine: TestEngine) {
-    let mut recorded = Recorded::start(engine, &[]).await;
-    let late = "CREATE TABLE late (id INT PRIMARY KEY, n INT)";
-    run_at(&recorded.lab.address, late).await;
-    let mut application = recorded.application().await;
-    application.run("INSERT INTO late VALUES (1, 1)").await;
-    application.leave().await;
-    let (status, _, said) = recorded.end("INT");
-    assert_eq!(status, Some(2), "{said}");
-    let told = "cannot run: `INSERT INTO late VALUES (1, 1)` names no table that was there when \
-                the recording began\n";
-    assert!(said.contains(told), "{said}");
-    let end = "it has to be edited before it can be explored: its first lines say where\n";
-    assert!(said.ends_with(end), "{said}");
-    assert!(
-        recorded
-            .file()
-            .contains("\n# Cannot run: `INSERT INTO late")
-    );
-}
-
-async fn what_no_client_has_changed_is_told(engine: TestEngine) {
-    let mut recorded = Recorded::start(engine, &[]).await;
-    let mut application = recorded.application().await;
-    let query = "SELECT balance FROM wallet WHERE id = ?";
-    assert_eq!(application.read(query).await, 250);
-    application.leave().await;
-    let (status, _, said) = recorded.end("INT");
-    assert_eq!(status, Some(0), "{said}");
-    let told = "\nno client has changed anything, so nothing can be lost here\n";
-    assert!(said.contains(told), "{said}");
-}
-
-async fn a_level_that_is_set_in_a_transaction_is_the_clients(engine: TestEngine) {
-    let mut recorded = Recorded::start(engine, &[]).await;
-    for _ in 0..2 {
-        let mut application = recorded.application().await;
-        application.run("BEGIN").await;
-        application
-            .run("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
-            .await;
-        let query = "SELECT balance FROM wallet WHERE id = ?";
-        let balance = application.read(query).await;
-        let update = "UPDATE wallet SET balance = ? WHERE id = 1";
-        application.change(update, &[balance - 60]).await;
-        application.run("COMMIT").await;
-        application.leave().await;
-    }
-    let (status, _, said) = recorded.end("INT");
-    assert_eq!(status, Some(0), "{said}");
-    let file = recorded.file();
-    let level = "count = 2\nisolation = \"serializable\"\n";
-    assert!(file.contains(level), "{file}");
-    assert!(!file.contains("several isolation levels"), "{file}");
-    let report = recorded.explore(engine).await;
-    let expected = json!([{ "exhaustive": true, "anomalies": { "not_serial": 0 } }]);
-    assert_includes(&report["findings"], &expected);
-    // PostgreSQL's answer to what would have been a lost update.
-    let refused = &report["findings"][0]["refused"][0]["code"];
-    assert_eq!(refused, "40001", "{report}");
-}
-
-async fn a_session_of_another_schema_is_explored_as_it_was(engine: TestEngine) {
-    let tables = "CREATE SCHEMA \"a shop\"; \
-         CREATE TABLE \"a shop\".\"Cash box\" (id INT PRIMARY KEY, n INT NOT NULL); \
-         INSERT INTO \"a shop\".\"Cash box\" VALUES (1, 250)";
-    let mut recorded = Recorded::start_with(engine, open_folder(), &[], tables).await;
-    for _ in 0..2 {
-        let mut application = recorded.application().await;
-        application.run("SET search_path = \"a shop\"").await;
-        application
-            .run("UPDATE \"Cash box\" SET n = n - 60 WHERE id = 1")
-            .await;
-        application.leave().await;
-    }
-    let (status, _, said) = recorded.end("INT");
-    assert_eq!(status, Some(0), "{said}");
-    let file = recorded.file();
-    let setup = "CREATE SCHEMA IF NOT EXISTS \"a shop\";\n\
-                 CREATE TABLE \"a shop\".\"Cash box\" (";
-    let script = "count = 2\nscript = '''\nSET search_path = \"a shop\";\n\
-                  UPDATE \"Cash box\" SET n = n - 60 WHERE id = 1;\n'''";
-    assert!(file.contains(setup) && file.contains(script), "{file}");
-    let report = recorded.explore(engine).await;
-    let expected = json!([{ "exhaustive": true, "anomalies": { "not_serial": 0, "failed": 0 } }]);
-    assert_includes(&report["findings"], &expected);
 }
