@@ -97,10 +97,10 @@ pub(super) fn inserted(
     table.rows = rows.len();
     // PostgreSQL takes a text for a value of the column's own type, whatever that is.
     let literal = |it: &Datum| match it {
-        Datum::Value { text, kind } if reader.flavour == Flavour::Postgres => match kind {
-            DatumKind::Typed(_) => reader.flavour.quoted(text),
-            _ => reader.flavour.literal(it),
-        },
+        Datum::Value {
+            text,
+            kind: DatumKind::Typed(_),
+        } if reader.flavour == Flavour::Postgres => reader.flavour.quoted(text),
         _ => reader.flavour.literal(it),
     };
     let row = |row: &Vec<Datum>| {

@@ -2,7 +2,7 @@
 
 use super::Traffic;
 use crate::answer::{Datum, DatumKind};
-use crate::engine::{Fault, Isolation};
+use crate::engine::Fault;
 use crate::proxy::Gap;
 
 #[test]
