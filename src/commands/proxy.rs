@@ -1,5 +1,6 @@
 //! `racy proxy`: stands before a database server, shows what is sent, and records it as a scenario.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use super::terminal::{complain, print};
 use super::times::positive_duration;
 use super::{CommandResult, FAILED, log};
 use crate::engine::choice::{self, Lifetime, OpenDatabase};
-use crate::engine::{Excerpt, Settings, Upstream};
+use crate::engine::{ConnectionId, Excerpt, Settings, Upstream};
 use crate::proxy::{Heard, Known, Proxy, TurnSettings};
 use crate::scenarios::Options;
 use crate::traffic::{Each, Listing, News, Recorder, Recording, Written};
@@ -162,6 +163,7 @@ impl Args {
             is_kept: self.record.is_some(),
             heard: Vec::new(),
             unseen: Vec::new(),
+            under_way: BTreeMap::new(),
         };
         tokio::select! {
             ended = told.follow(&mut news) => ended?,
@@ -176,6 +178,7 @@ impl Args {
         while let Ok(one) = news.try_recv() {
             told.take(one)?;
         }
+        let under_way: Vec<_> = told.under_way.into_iter().collect();
         let Some(path) = &self.record else {
             return Ok(ExitCode::SUCCESS);
         };
@@ -189,6 +192,7 @@ impl Args {
             database: &upstream.database,
             tables: tables.as_ref().map_err(String::as_str),
             unseen: &told.unseen,
+            under_way: &under_way,
         };
         self.write(path, recording.write())
     }
@@ -246,6 +250,10 @@ impl Args {
             ));
             return Ok(ExitCode::from(FAILED));
         }
+        if written.cannot_run {
+            complain("it has to be edited before it can be explored: its first lines say where");
+            return Ok(ExitCode::from(FAILED));
+        }
         complain(&format!("explore it: racy explore {path_shown}"));
         Ok(ExitCode::SUCCESS)
     }
@@ -271,6 +279,8 @@ struct Told {
     is_kept: bool,
     heard: Vec<Heard>,
     unseen: Vec<String>,
+    /// The statement of each connection that is not answered yet.
+    under_way: BTreeMap<ConnectionId, String>,
 }
 
 impl Told {
@@ -289,7 +299,11 @@ impl Told {
                 complain(&format!("its statements are not seen any more: {words}"));
                 self.unseen.push(words);
             }
+            News::Came(connection, text) => {
+                self.under_way.insert(connection, text);
+            }
             News::Statement(heard) => {
+                self.under_way.remove(&heard.connection);
                 print(&self.listing.lines(&heard))?;
                 if self.is_kept && self.heard.len() < MOST_STATEMENTS {
                     self.heard.push(*heard);
@@ -318,6 +332,10 @@ fn unwritable(path: &Path, error: &io::Error) -> Box<dyn Error> {
         io::ErrorKind::AlreadyExists => {
             format!("{path} is there already: --force overwrites it").into()
         }
-        _ => format!("{path} cannot be written: {error}").into(),
+        // The error itself names a temporary file.
+        io::ErrorKind::NotFound => {
+            format!("{path} cannot be written: its folder is not there").into()
+        }
+        kind => format!("{path} cannot be written: {kind}").into(),
     }
 }

@@ -80,7 +80,11 @@ impl Flavour {
     fn typed(self, text: &str, name: &str) -> String {
         let quoted = self.quoted(text);
         match self {
-            Self::Postgres => format!("CAST({quoted} AS {name})"),
+            // Without quotes `bit` is `bit(1)`, and the rest of the value is cut off.
+            Self::Postgres => match name.strip_prefix("bit") {
+                Some(array @ ("" | "[]")) => format!("CAST({quoted} AS \"bit\"{array})"),
+                _ => format!("CAST({quoted} AS {name})"),
+            },
             Self::MySql | Self::MariaDb => match self.keyword(text, name) {
                 Some(Keyword::Prefix(keyword)) => format!("{keyword}{quoted}"),
                 Some(Keyword::Cast(keyword)) => format!("CAST({quoted} AS {keyword})"),
@@ -273,6 +277,14 @@ mod tests {
         (&[MariaDb], "[1]", "json", "'[1]'"),
         (&[Postgres], "it's", "json", "CAST('it''s' AS json)"),
         (&[Postgres], "{1,2}", "int4[]", "CAST('{1,2}' AS int4[])"),
+        (&[Postgres], "101", "bit", "CAST('101' AS \"bit\")"),
+        (&[Postgres], "{101}", "bit[]", "CAST('{101}' AS \"bit\"[])"),
+        (
+            &[Postgres],
+            "101",
+            "bit varying",
+            "CAST('101' AS bit varying)",
+        ),
         (&[Sqlite], "2026-01-02", "date", "'2026-01-02'"),
     ];
 

@@ -21,6 +21,8 @@ pub(super) struct Link {
     pub(super) in_transaction: Option<bool>,
     pub(super) autocommit: bool,
     level: Isolation,
+    /// How many sessions the connection has had before.
+    number: u32,
     flavour: Flavour,
     default_level: Isolation,
     /// LOCK TABLES holds.
@@ -50,6 +52,7 @@ impl Link {
             in_transaction: Some(false),
             autocommit: true,
             level,
+            number: 0,
             default_level: level,
             holds_locks: false,
             is_lost: false,
@@ -70,7 +73,7 @@ impl Link {
         SessionState {
             in_transaction: self.may_be_in_transaction(),
             autocommit: self.autocommit,
-            level: self.level,
+            number: self.number,
         }
     }
 
@@ -203,7 +206,9 @@ impl Link {
 
     /// The session begins anew on this connection.
     pub(super) fn begins_anew(&mut self) {
+        let number = self.number.saturating_add(1);
         *self = Self::new(self.id, self.flavour, self.default_level, self.own);
+        self.number = number;
     }
 
     /// Follows what the server says of the session. An error does not say whether the transaction
@@ -241,5 +246,35 @@ impl Link {
     pub(super) fn begins(&self, statement: &UserStatement) -> bool {
         let is_begin = matches!(statement.kind, StatementKind::Begin(_));
         is_begin && !statement.is_several(self.flavour)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_connection_has_another_session_that_has_set_nothing() {
+        let flavour = Flavour::MySql;
+        let mut link = Link::new(
+            ConnectionId::from(1),
+            flavour,
+            Isolation::RepeatableRead,
+            None,
+        );
+        let set = "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE";
+        let set = UserStatement::new(set, flavour);
+        link.follow(&set, Ok(&Answer::default()), Some(false), true);
+        assert_eq!(
+            (link.level(), link.state().number),
+            (Isolation::Serializable, 0)
+        );
+        link.begins_anew();
+        assert_eq!(
+            (link.level(), link.state().number),
+            (Isolation::RepeatableRead, 1)
+        );
+        link.begins_anew();
+        assert_eq!(link.state().number, 2);
     }
 }

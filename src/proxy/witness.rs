@@ -5,11 +5,14 @@ use std::fmt;
 use std::time::Instant;
 
 use crate::answer::{Answer, Datum};
-use crate::engine::{ConnectionId, Fault, Isolation};
+use crate::engine::{ConnectionId, Fault};
 
 /// Somebody who is told of all statements. It is called on the connection's own task, so it must
 /// not wait for anything.
 pub trait Witness: fmt::Debug + Send + Sync {
+    /// A statement has come. Its answer follows, unless one side closes the connection first.
+    fn came(&self, connection: ConnectionId, text: &str);
+
     /// A statement was answered.
     fn answered(&self, heard: Heard);
 
@@ -61,6 +64,8 @@ pub enum Gap {
     Bulk,
     /// The client has sent a file or a stream with it.
     File,
+    /// It was only to be prepared, and the server has refused that.
+    Unprepared,
 }
 
 impl Gap {
@@ -71,6 +76,7 @@ impl Gap {
             Self::Cut => "it is longer than what is kept of a statement",
             Self::Bulk => "it was executed for several rows of values at once",
             Self::File => "the client has sent a file with it",
+            Self::Unprepared => "the server has refused to prepare it",
         }
     }
 }
@@ -82,8 +88,8 @@ pub struct SessionState {
     pub in_transaction: bool,
     /// Whether a statement outside a transaction commits by itself.
     pub autocommit: bool,
-    /// The isolation level, as far as its statements tell.
-    pub level: Isolation,
+    /// How many sessions its connection has had before: a reset begins a new one.
+    pub number: u32,
 }
 
 /// A statement that is under way, and what is known of it before its answer.
@@ -95,4 +101,6 @@ pub(super) struct UnderWitness {
     pub(super) generated_key: Option<u64>,
     /// Whether the session ends with it, and its transaction. No answer says so.
     pub(super) ends_the_session: bool,
+    /// Whether it is told only if it was refused: it was to be prepared, and did not run.
+    pub(super) is_preparation: bool,
 }

@@ -19,7 +19,8 @@ fn branch(own: &[Line], other: &[Line]) -> Option<Doubt> {
     let both = own.iter().zip(other);
     let common = both.take_while(|(one, other)| one.shape == other.shape);
     let common = common.count();
-    let is_begin = |it: &Line| matches!(it.statement.kind, StatementKind::Begin(_));
+    let is_begin =
+        |it: &Line| it.is_setting || matches!(it.statement.kind, StatementKind::Begin(_));
     let have_begun_alike = own[..common].iter().any(|it| !is_begin(it));
     let have_parted = common < own.len() || common < other.len();
     if !have_begun_alike || !have_parted {
@@ -37,7 +38,7 @@ fn branch(own: &[Line], other: &[Line]) -> Option<Doubt> {
     let why = match (0..common).rev().find(|it| !were_answered_alike(it)) {
         Some(at) => format!(
             "statement {} was answered {} here and {} there",
-            at + 1,
+            own[..=at].iter().filter(|it| !it.is_setting).count(),
             answered(&own[at]),
             answered(&other[at])
         ),

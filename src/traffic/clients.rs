@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::noise::noise;
-use crate::engine::{ConnectionId, Flavour};
+use super::sessions::Entry;
+use crate::engine::ConnectionId;
 use crate::proxy::Heard;
 
 /// What one client is.
@@ -20,16 +20,12 @@ pub enum Each {
 }
 
 /// The statements of one client, in their order. There is at least one.
-pub(super) type Statements<'h> = Vec<&'h Heard>;
+pub(super) type Statements<'h> = Vec<&'h Entry>;
 
 /// Deals the statements out to clients, in the order in which these began. What drivers send for
 /// themselves belongs to nobody.
-pub(super) fn clients(heard: &[Heard], each: Each, flavour: Flavour) -> Vec<Statements<'_>> {
-    let mut heard: Vec<&Heard> = heard
-        .iter()
-        .filter(|it| noise(it, flavour).is_none())
-        .collect();
-    heard.sort_by_key(|it| it.came);
+pub(super) fn clients(entries: &[Entry], each: Each) -> Vec<Statements<'_>> {
+    let heard: Vec<&Entry> = entries.iter().filter(|it| it.noise.is_none()).collect();
     let mut clients = match each {
         Each::Connection => by_connection(&heard),
         Each::Transaction => by_connection(&heard)
@@ -41,14 +37,14 @@ pub(super) fn clients(heard: &[Heard], each: Each, flavour: Flavour) -> Vec<Stat
             .flat_map(apart_if_at_once)
             .collect(),
     };
-    clients.sort_by_key(|it: &Statements<'_>| it[0].came);
+    clients.sort_by_key(|it: &Statements<'_>| it[0].heard.came);
     clients
 }
 
-fn by_connection<'h>(heard: &[&'h Heard]) -> Vec<Statements<'h>> {
+fn by_connection<'h>(heard: &[&'h Entry]) -> Vec<Statements<'h>> {
     let mut connections: BTreeMap<ConnectionId, Statements<'h>> = BTreeMap::new();
     for statement in heard {
-        let of_connection = connections.entry(statement.connection);
+        let of_connection = connections.entry(statement.heard.connection);
         of_connection.or_default().push(statement);
     }
     connections.into_values().collect()
@@ -59,7 +55,8 @@ fn by_transaction(heard: Statements<'_>) -> Vec<Statements<'_>> {
     let mut client = Vec::new();
     for statement in heard {
         client.push(statement);
-        if statement.before.in_transaction && !statement.after.in_transaction {
+        let (before, after) = (statement.heard.before, statement.heard.after);
+        if before.in_transaction && !after.in_transaction {
             clients.push(std::mem::take(&mut client));
         }
     }
@@ -70,11 +67,11 @@ fn by_transaction(heard: Statements<'_>) -> Vec<Statements<'_>> {
 }
 
 /// Cuts where nothing came for this time and no transaction was open.
-fn between_pauses<'h>(heard: &[&'h Heard], pause: Duration) -> Vec<Statements<'h>> {
+fn between_pauses<'h>(heard: &[&'h Entry], pause: Duration) -> Vec<Statements<'h>> {
     let mut cutter = Cutter::new(pause);
     let mut parts: Vec<Statements<'h>> = Vec::new();
     for statement in heard {
-        let is_new = cutter.begins_another(statement);
+        let is_new = cutter.begins_another(&statement.heard);
         match parts.last_mut().filter(|_| !is_new) {
             Some(part) => part.push(statement),
             None => parts.push(vec![statement]),
@@ -102,12 +99,16 @@ impl Cutter {
         }
     }
 
+    /// Whether a pause is over when this statement comes.
+    pub(super) fn is_after_a_pause(&self, heard: &Heard) -> bool {
+        let is_open = !self.open.is_empty();
+        self.last
+            .is_none_or(|last| heard.came.saturating_duration_since(last) >= self.pause && !is_open)
+    }
+
     /// Whether this statement is the first one after a pause.
     pub(super) fn begins_another(&mut self, heard: &Heard) -> bool {
-        let others_are_open = !self.open.is_empty();
-        let has_paused = self.last.is_none_or(|last| {
-            heard.came.saturating_duration_since(last) >= self.pause && !others_are_open
-        });
+        let has_paused = self.is_after_a_pause(heard);
         self.last = self.last.max(Some(heard.answered));
         if heard.after.in_transaction {
             self.open.insert(heard.connection);
@@ -132,9 +133,9 @@ fn apart_if_at_once(heard: Statements<'_>) -> Vec<Statements<'_>> {
 }
 
 /// When a connection was at work: its transactions, and its statements outside of them.
-fn spans(heard: &[&Heard]) -> Vec<(Instant, Instant)> {
+fn spans(heard: &[&Entry]) -> Vec<(Instant, Instant)> {
     let mut spans: Vec<(Instant, Instant)> = Vec::new();
-    for statement in heard {
+    for statement in heard.iter().map(|it| &it.heard) {
         match spans.last_mut().filter(|_| statement.before.in_transaction) {
             Some(span) => span.1 = statement.answered,
             None => spans.push((statement.came, statement.answered)),

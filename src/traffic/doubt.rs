@@ -15,6 +15,8 @@ pub(super) struct Doubt {
 /// How certain a doubt is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum DoubtKind {
+    /// The file has to be edited before it can be explored.
+    CannotRun,
     /// The application would do something else in another order.
     CannotBeRight,
     /// It may be so, and one recording does not tell.
@@ -35,6 +37,7 @@ impl Doubt {
     /// The whole sentence.
     pub(super) fn sentence(&self) -> String {
         let begin = match self.kind {
+            DoubtKind::CannotRun => "cannot run: ",
             DoubtKind::CannotBeRight => "cannot be right: ",
             DoubtKind::Guess => "a guess: ",
             DoubtKind::Note => "",

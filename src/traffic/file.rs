@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::branches::{branches, shortened};
+use super::branches::branches;
 use super::captures::captures;
 use super::clients::{Each, Statements, clients};
 use super::doubt::{Doubt, DoubtKind};
 use super::line::{Line, Place, lines};
-use super::noise::noise;
 use super::script::{WrittenClient, wrapped, write};
-use crate::answer::Answer;
-use crate::engine::{Excerpt, Flavour, Isolation, StatementKind, TableExcerpt};
+use super::sessions::{Entry, entries};
+use crate::engine::{ConnectionId, Excerpt, Flavour, Isolation, StatementKind, TableExcerpt};
 use crate::proxy::Heard;
 use crate::scenarios::{FileError, Options, Scenario};
 
@@ -37,6 +36,8 @@ pub struct Recording<'r> {
     pub tables: Result<&'r Excerpt, &'r str>,
     /// Why connections were not seen to their end.
     pub unseen: &'r [String],
+    /// The statements that were not answered when the recording ended.
+    pub under_way: &'r [(ConnectionId, String)],
 }
 
 /// A file, and what there is to say of it.
@@ -50,6 +51,8 @@ pub struct Written {
     pub doubts: Vec<String>,
     /// Whether it cannot be right at some place.
     pub cannot_be_right: bool,
+    /// Whether it cannot be explored before it is edited, as far as that is known.
+    pub cannot_run: bool,
 }
 
 impl Written {
@@ -63,19 +66,23 @@ impl Written {
 }
 
 /// The clients of a recording, with those that go into the file.
-struct Parts<'h> {
-    all: Vec<Vec<Line>>,
+pub(super) struct Parts<'h> {
+    pub(super) all: Vec<Vec<Line>>,
     /// The clients in the file, by their places among all.
-    chosen: Vec<usize>,
+    pub(super) chosen: Vec<usize>,
     /// Those that came before and have changed something.
-    before: Vec<usize>,
+    pub(super) before: Vec<usize>,
+    /// Whether no client has changed anything.
+    pub(super) is_unchanged: bool,
     connections: Vec<Statements<'h>>,
 }
 
 impl Recording<'_> {
     /// Writes the file. None if no client has sent anything.
     pub fn write(&self) -> Option<Written> {
-        let parts = self.parts()?;
+        let beginning = self.tables.ok().and_then(|it| it.beginning.as_deref());
+        let entries = entries(self.heard, self.flavour, self.level, beginning);
+        let parts = self.parts(&entries)?;
         let clients: Vec<_> = parts
             .chosen
             .iter()
@@ -97,27 +104,31 @@ impl Recording<'_> {
                 sentences.push(sentence);
             }
         }
-        let mut text = self.head(&parts, &sentences, &tables);
+        let noise = noise_in_words(&entries);
+        let mut text = self.head(&parts, noise, &sentences, &tables);
         text.push_str(&self.setup(&parts, &tables));
         self.push_clients(&mut text, &parts, &clients);
         Some(Written {
             text,
             recorded: parts.all.len(),
             doubts: sentences,
-            cannot_be_right: doubts.iter().any(|it| it.kind == DoubtKind::CannotBeRight),
+            cannot_be_right: doubts.iter().any(|it| it.kind <= DoubtKind::CannotBeRight),
+            cannot_run: doubts.iter().any(|it| it.kind == DoubtKind::CannotRun),
         })
     }
 
-    fn parts(&self) -> Option<Parts<'_>> {
-        let connections = clients(self.heard, self.each, self.flavour);
+    fn parts<'h>(&self, entries: &'h [Entry]) -> Option<Parts<'h>> {
+        let connections = clients(entries, self.each);
         let place = Place {
             flavour: self.flavour,
             database: self.database,
+            level: self.level,
         };
         let all: Vec<_> = connections.iter().map(|it| lines(it, place)).collect();
         let changed = |it: &usize| all[*it].iter().any(|it| changes(it, self.flavour));
         let mut candidates: Vec<usize> = (0..all.len()).filter(changed).collect();
-        if candidates.is_empty() {
+        let is_unchanged = candidates.is_empty();
+        if is_unchanged {
             candidates = (0..all.len()).collect();
         }
         let chosen = candidates.split_off(candidates.len().saturating_sub(self.clients));
@@ -128,6 +139,7 @@ impl Recording<'_> {
             all,
             chosen,
             before,
+            is_unchanged,
             connections,
         })
     }
@@ -165,107 +177,19 @@ impl Recording<'_> {
         excerpt.reached_from(&names)
     }
 
-    /// What is wrong with the recording as a whole.
-    fn doubts(&self, parts: &Parts<'_>, tables: &[&TableExcerpt]) -> Vec<Doubt> {
-        let mut doubts = Vec::new();
-        let mut cannot = |words: String| {
-            doubts.push(Doubt::new(DoubtKind::CannotBeRight, None, words));
-        };
-        if let Err(why) = self.tables {
-            cannot(format!(
-                "the tables are not in the file: {why}. Write CREATE TABLE and INSERT into `setup`"
-            ));
-        }
-        for unseen in self.unseen {
-            cannot(format!("a connection was not seen to its end: {unseen}"));
-        }
-        for table in tables {
-            if table.has_more_rows {
-                cannot(format!(
-                    "the table {} has more than {} rows, and only these are in the file. --rows \
-                     takes more",
-                    table.name, table.rows
-                ));
-            }
-            for left_out in &table.left_out {
-                cannot(format!("{left_out}, which is not in the file"));
-            }
-        }
-        let clients = parts.before.iter().chain(&parts.chosen);
-        let sent = clients.flat_map(|it| &parts.all[*it]);
-        let made: BTreeSet<&str> = sent.filter_map(|it| self.made_table(it)).collect();
-        for line in parts.chosen.iter().flat_map(|it| &parts.all[*it]) {
-            let names = line.statement.names(self.flavour);
-            let is_made = names.iter().any(|it| made.contains(it));
-            if self.tables.is_ok() && !is_made && !self.is_about(line, tables) {
-                cannot(format!(
-                    "`{}` names no table that was there when the recording began",
-                    shortened(&line.text())
-                ));
-            }
-        }
-        let others = parts.all.len() - parts.chosen.len() - parts.before.len();
-        let mut note = |words: String| doubts.push(Doubt::new(DoubtKind::Note, None, words));
-        if !parts.before.is_empty() {
-            note(format!(
-                "what {} sent before is a part of the set-up",
-                clients_in_words(parts.before.len())
-            ));
-        }
-        if others > 0 {
-            note(format!(
-                "{} changed nothing that counts here and {} left out",
-                clients_in_words(others),
-                if others == 1 { "is" } else { "are" }
-            ));
-        }
-        if parts.chosen.len() == 1 {
-            note("one client was recorded, so it races with itself".to_owned());
-        }
-        let mut sent = parts.chosen.iter().flat_map(|it| &parts.all[*it]);
-        if sent.any(|it| it.answer.as_ref().is_ok_and(Answer::has_rows)) {
-            let words = "what the application decides by what it has read is not in a recording: \
-                         write such a branch with \\if";
-            note(words.to_owned());
-        }
-        doubts
-    }
-
-    /// The table that the statement makes. None if it makes none.
-    fn made_table<'l>(&self, line: &'l Line) -> Option<&'l str> {
-        const BETWEEN: [&str; 3] = ["IF", "NOT", "EXISTS"];
-        let is_one_of =
-            |name: &str, words: &[&str]| words.iter().any(|it| it.eq_ignore_ascii_case(name));
-        let names = line.statement.names(self.flavour).into_iter();
-        let mut after = names.skip_while(|it| !is_one_of(it, &["TABLE"])).skip(1);
-        let is_made = line.statement.kind == StatementKind::Schema;
-        after.find(|it| is_made && !is_one_of(it, &BETWEEN))
-    }
-
-    /// Whether the statement names a table, or need not name one.
-    fn is_about(&self, line: &Line, tables: &[&TableExcerpt]) -> bool {
-        let must_name_one = matches!(
-            line.statement.kind,
-            StatementKind::Read | StatementKind::LockingRead
-        ) || line.statement.changes_rows(self.flavour);
-        let names = line.statement.names(self.flavour);
-        let has_from = names.iter().any(|it| {
-            ["FROM", "INTO", "UPDATE"]
-                .iter()
-                .any(|word| it.eq_ignore_ascii_case(word))
-        });
-        let is_table = |name: &&str| tables.iter().any(|it| it.name.eq_ignore_ascii_case(name));
-        !must_name_one || !has_from || names.iter().any(is_table)
-    }
-
-    fn head(&self, parts: &Parts<'_>, doubts: &[String], tables: &[&TableExcerpt]) -> String {
+    fn head(
+        &self,
+        parts: &Parts<'_>,
+        noise: Option<String>,
+        doubts: &[String],
+        tables: &[&TableExcerpt],
+    ) -> String {
         let mut head = String::new();
         let recorded = format!(
             "Recorded by `racy proxy` on {}: {}.",
             self.engine,
             clients_in_words(parts.all.len())
         );
-        let noise = self.noise_in_words();
         let sentences = std::iter::once(recorded).chain(noise);
         let doubts = doubts.iter().map(|it| format!("{}.", capitalized(it)));
         for sentence in sentences.chain(doubts) {
@@ -287,30 +211,15 @@ impl Recording<'_> {
         head
     }
 
-    /// What was left out because drivers send it for themselves.
-    fn noise_in_words(&self) -> Option<String> {
-        let mut counts: BTreeMap<_, usize> = BTreeMap::new();
-        for noise in self.heard.iter().filter_map(|it| noise(it, self.flavour)) {
-            *counts.entry(noise).or_default() += 1;
-        }
-        let parts = counts
-            .into_iter()
-            .map(|(noise, count)| format!("{count} {}", noise.in_words()));
-        let parts: Vec<_> = parts.collect();
-        (!parts.is_empty())
-            .then(|| format!("Left out are statements of drivers: {}.", parts.join(", ")))
-    }
-
     fn setup(&self, parts: &Parts<'_>, tables: &[&TableExcerpt]) -> String {
         let mut setup = String::new();
         if !tables.is_empty() && self.flavour.is_innodb() {
             setup.push_str("SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n");
         }
-        let before = self.tables.map_or(&[][..], |it| &it.before);
-        let before = before.iter().filter(|_| !tables.is_empty());
+        let before = Excerpt::before(tables).into_iter();
         let made = tables.iter().flat_map(|it| it.make.iter().chain(&it.fill));
         let finish = tables.iter().flat_map(|it| &it.finish);
-        for statement in before.chain(made).chain(finish) {
+        for statement in before.chain(made.chain(finish).map(String::as_str)) {
             let _ = writeln!(setup, "{statement};");
         }
         if !parts.before.is_empty() {
@@ -319,7 +228,7 @@ impl Recording<'_> {
                 setup.push_str("SET foreign_key_checks = 1, sql_mode = DEFAULT;\n");
             }
             for line in parts.before.iter().flat_map(|it| &parts.all[*it]) {
-                if line.answer.is_ok() && line.gap.is_none() && belongs_into_setup(line) {
+                if line.answer.is_ok() && line.left_out.is_none() && belongs_into_setup(line) {
                     let _ = writeln!(setup, "{};", line.text());
                 }
             }
@@ -338,8 +247,11 @@ impl Recording<'_> {
         }
         for (client, at) in clients.iter().zip(&parts.chosen) {
             let statements = &parts.connections[*at];
-            let connection = statements[0].connection;
-            let name = match statements.iter().all(|it| it.connection == connection) {
+            let connection = statements[0].heard.connection;
+            let name = match statements
+                .iter()
+                .all(|it| it.heard.connection == connection)
+            {
                 true => format!("connection {connection}"),
                 false => "several connections".to_owned(),
             };
@@ -349,8 +261,8 @@ impl Recording<'_> {
     }
 
     fn push_client(&self, text: &mut String, client: &WrittenClient) {
-        if client.level != self.level {
-            let level = client.level.to_string().to_lowercase().replace(' ', "-");
+        if let Some(level) = client.level.filter(|it| *it != self.level) {
+            let level = level.to_string().to_lowercase().replace(' ', "-");
             let _ = writeln!(text, "isolation = \"{level}\"");
         }
         let _ = writeln!(text, "script = {}", multi_line(&client.script));
@@ -378,7 +290,10 @@ fn key(flavour: Flavour) -> &'static str {
 /// Whether a statement may have changed something.
 fn changes(line: &Line, flavour: Flavour) -> bool {
     let matched = line.answer.as_ref().map(|it| it.row_count);
-    matched.is_ok_and(|it| line.statement.may_have_changed(it, flavour)) || line.gap.is_some()
+    match line.left_out {
+        Some(_) => line.may_have_changed,
+        None => matched.is_ok_and(|it| line.statement.may_have_changed(it, flavour)),
+    }
 }
 
 /// Whether it is needed to bring the tables to where the clients began.
@@ -391,10 +306,26 @@ fn belongs_into_setup(line: &Line) -> bool {
             | StatementKind::Rollback
             | StatementKind::Savepoint
     );
-    is_of_a_transaction || kind.writes()
+    is_of_a_transaction || line.is_setting || kind.writes()
 }
 
-fn clients_in_words(count: usize) -> String {
+/// What was left out because drivers send it for themselves.
+fn noise_in_words(entries: &[Entry]) -> Option<String> {
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for noise in entries.iter().filter_map(|it| it.noise) {
+        *counts.entry(noise).or_default() += 1;
+    }
+    let parts: Vec<_> = counts
+        .into_iter()
+        .filter_map(|(noise, count)| Some(format!("{count} {}", noise.in_words()?)))
+        .collect();
+    (!parts.is_empty()).then(|| {
+        let parts = parts.join(", ");
+        format!("Left out are statements of drivers: {parts}.")
+    })
+}
+
+pub(super) fn clients_in_words(count: usize) -> String {
     match count {
         1 => "1 client".to_owned(),
         _ => format!("{count} clients"),

@@ -1,6 +1,11 @@
 //! The statements of one client, as a script needs them.
 
+use std::collections::BTreeMap;
+
 use super::clients::Statements;
+use super::doubt::DoubtKind;
+use super::sessions::Entry;
+use super::settings::{LeftOut, Setting, setting};
 use crate::answer::{Answer, Datum};
 use crate::engine::{
     Fault, Flavour, Isolation, StatementKind, StatementPiece, StatementValue, UserStatement,
@@ -17,13 +22,20 @@ pub(super) struct Line {
     pub(super) answer: Result<Answer, Fault>,
     /// The key that the engine has generated for it, if its answer says so.
     pub(super) generated_key: Option<u64>,
-    /// What is missing in it.
-    pub(super) gap: Option<Gap>,
-    /// It was sent with others as one query.
-    pub(super) is_several: bool,
+    /// Why the script does not have it. None if it has.
+    pub(super) left_out: Option<LeftOut>,
+    /// Whether it may have changed something although it is left out.
+    pub(super) may_have_changed: bool,
+    /// The query of several statements of which it is the first one.
+    pub(super) query: Option<String>,
     /// Whether a transaction is open when it is answered.
     pub(super) leaves_open: bool,
+    /// The level at which it ran.
     pub(super) level: Isolation,
+    /// Whether the BEGIN of its transaction names that level.
+    pub(super) names_its_level: bool,
+    /// Whether it sets something for the statements after it.
+    pub(super) is_setting: bool,
 }
 
 /// Where statements were recorded.
@@ -32,6 +44,8 @@ pub(super) struct Place<'p> {
     pub(super) flavour: Flavour,
     /// The database's name. Statements may name it.
     pub(super) database: &'p str,
+    /// The level of a session that sets none.
+    pub(super) level: Isolation,
 }
 
 impl Line {
@@ -41,13 +55,16 @@ impl Line {
         Self {
             pieces: UserStatement::pieces(text, arguments, place.database, flavour),
             shape: statement.shape(flavour),
-            is_several: statement.is_several(flavour),
             statement,
             answer: Ok(Answer::default()),
             generated_key: None,
-            gap: None,
+            left_out: None,
+            may_have_changed: false,
+            query: None,
             leaves_open: false,
-            level: Isolation::Serializable,
+            level: place.level,
+            names_its_level: false,
+            is_setting: false,
         }
     }
 
@@ -94,30 +111,106 @@ impl Line {
 }
 
 /// The statements of a client. Where autocommit was off, the transaction that a statement has begun
-/// gets its BEGIN.
+/// gets its BEGIN. What the session had set before comes first.
 pub(super) fn lines(client: &Statements<'_>, place: Place<'_>) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for heard in client {
+    let mut lines = Lines {
+        place,
+        set: BTreeMap::new(),
+        lines: Vec::new(),
+        names_its_level: false,
+    };
+    for entry in client {
+        lines.push(entry);
+    }
+    lines.lines
+}
+
+struct Lines<'p> {
+    place: Place<'p>,
+    /// What the script has set, each with its statement.
+    set: BTreeMap<String, String>,
+    lines: Vec<Line>,
+    /// Whether the BEGIN of the open transaction names its level.
+    names_its_level: bool,
+}
+
+impl Lines<'_> {
+    fn push(&mut self, entry: &Entry) {
+        let (heard, place) = (&entry.heard, self.place);
+        self.set_what_was_set(entry);
         let mut line = Line::new(&heard.sent.text, &heard.sent.arguments, place);
         if line.statement.sets_autocommit(place.flavour).is_some() {
             line = Line::new("COMMIT", &[], place);
         }
         line.answer = heard.answer.clone();
         line.generated_key = heard.generated_key;
-        line.gap = heard.sent.gap;
+        line.left_out = heard.sent.gap.map(left_out);
+        line.may_have_changed = heard.sent.gap.is_some_and(|it| it != Gap::Unprepared);
+        line.query = entry.query.clone();
         line.leaves_open = heard.after.in_transaction;
-        line.level = heard.before.level;
-        let begins_by_itself = !heard.before.autocommit
-            && !heard.before.in_transaction
-            && !matches!(line.statement.kind, StatementKind::Begin(_));
-        if begins_by_itself {
-            lines.push(Line {
+        line.level = entry.level;
+        if let Some(setting) = setting(&heard.sent.text, place.flavour) {
+            line.left_out = line.left_out.or(setting.left_out);
+            line.is_setting = true;
+            if line.left_out.is_none() && !setting.is_local {
+                self.set.insert(setting.name, setting.text);
+            }
+        }
+        if let StatementKind::Begin(level) = line.statement.kind {
+            self.names_its_level = level.is_some();
+        } else if !heard.before.autocommit && !heard.before.in_transaction {
+            self.lines.push(Line {
                 leaves_open: true,
                 level: line.level,
                 ..Line::new("BEGIN", &[], place)
             });
         }
-        lines.push(line);
+        line.names_its_level = self.names_its_level;
+        self.names_its_level &= line.leaves_open;
+        self.lines.push(line);
     }
-    lines
+
+    /// Brings the script to what the session had set when this statement came.
+    fn set_what_was_set(&mut self, entry: &Entry) {
+        let has = |name: &String| entry.settings.iter().any(|it| it.name == *name);
+        let gone: Vec<_> = self.set.keys().filter(|it| !has(it)).cloned().collect();
+        for name in gone {
+            self.set.remove(&name);
+            // MySQL has no statement for it, and its connections are seldom reset.
+            if self.place.flavour == Flavour::Postgres {
+                self.push_setting(&format!("RESET {name}"), None, entry);
+            }
+        }
+        for Setting {
+            name,
+            text,
+            left_out,
+            ..
+        } in entry.settings.iter()
+        {
+            if self.set.get(name) != Some(text) {
+                self.set.insert(name.clone(), text.clone());
+                self.push_setting(text, *left_out, entry);
+            }
+        }
+    }
+
+    fn push_setting(&mut self, text: &str, left_out: Option<LeftOut>, entry: &Entry) {
+        self.lines.push(Line {
+            left_out,
+            leaves_open: entry.heard.before.in_transaction,
+            level: entry.level,
+            names_its_level: self.names_its_level,
+            is_setting: true,
+            ..Line::new(text, &[], self.place)
+        });
+    }
+}
+
+/// What is said of a statement that is not whole.
+fn left_out(gap: Gap) -> LeftOut {
+    LeftOut {
+        why: gap.in_words(),
+        kind: DoubtKind::CannotBeRight,
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::clients::{Cutter, Each};
-use super::noise::noise;
+use super::noise::noise_of_all;
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Flavour, StatementPiece, UserStatement};
 use crate::proxy::Heard;
@@ -17,8 +17,9 @@ pub struct Listing {
     began: Instant,
     cutter: Option<Cutter>,
     request: usize,
-    /// The connection under whose heading the next line would stand.
-    heading: Option<ConnectionId>,
+    /// The heading under which the next line would stand: a connection's, and a request's if the
+    /// line is a part of one.
+    heading: Option<(ConnectionId, Option<usize>)>,
 }
 
 impl Listing {
@@ -40,22 +41,15 @@ impl Listing {
 
     /// The lines for this statement, each with its end.
     pub fn lines(&mut self, heard: &Heard) -> String {
-        let counts = noise(heard, self.flavour).is_none();
-        let cutter = self.cutter.as_mut().filter(|_| counts);
-        if cutter.is_some_and(|it| it.begins_another(heard)) {
-            self.request += 1;
-            self.heading = None;
-        }
+        let request = self.request(heard);
         let mut lines = String::new();
-        if self.heading != Some(heard.connection) {
-            self.heading = Some(heard.connection);
-            let _ = match self.request {
-                0 => writeln!(lines, "\nconnection {}", heard.connection),
-                request => writeln!(
-                    lines,
-                    "\nrequest {request}, connection {}",
-                    heard.connection
-                ),
+        let heading = (heard.connection, request);
+        if self.heading != Some(heading) {
+            self.heading = Some(heading);
+            let connection = heard.connection;
+            let _ = match request {
+                None => writeln!(lines, "\nconnection {connection}"),
+                Some(request) => writeln!(lines, "\nrequest {request}, connection {connection}"),
             };
         }
         let came = heard.came.saturating_duration_since(self.began);
@@ -69,6 +63,21 @@ impl Listing {
             self.answer(heard)
         );
         lines
+    }
+
+    /// The request to which this statement belongs. None if it comes between two requests: it was
+    /// sent for the driver or the pool. Also None if requests are not told apart.
+    fn request(&mut self, heard: &Heard) -> Option<usize> {
+        let is_noise = noise_of_all(heard, self.flavour).is_some();
+        let cutter = self.cutter.as_mut()?;
+        if is_noise {
+            return (!cutter.is_after_a_pause(heard)).then_some(self.request);
+        }
+        if cutter.begins_another(heard) {
+            self.request += 1;
+            self.heading = None;
+        }
+        Some(self.request)
     }
 
     fn statement(&self, heard: &Heard) -> String {

@@ -2,13 +2,14 @@
 //! becomes a scenario file, which is explored without the application.
 //!
 //! - `recorder`: the witness that keeps it. `listing`: how it is shown meanwhile.
-//! - `noise`: what drivers send for themselves. `clients`: whose a statement is: the statements
+//! - `noise`: what drivers send for themselves. `sessions`: what a statement's session was like:
+//!   `levels` of isolation, and `settings`. `clients`: whose a statement is: the statements
 //!   become clients. `line`: the statements of one client as a script needs them.
 //! - `captures`: which values were read before. `evidence`: when that is believed. `origin`: where
 //!   a value can come from. `numbers`: arithmetic with it.
 //! - `branches`: where two recordings of one request part.
 //! - `script`: the script of one client. `file`: the whole file, with its set-up. `doubt`: where a
-//!   recording cannot be right.
+//!   recording cannot be right. `whole`: where that concerns the recording as a whole.
 //!
 //! Nothing but `recorder` knows the proxy's connections, and nothing here speaks to an engine.
 
@@ -18,6 +19,7 @@ mod clients;
 mod doubt;
 mod evidence;
 mod file;
+mod levels;
 mod line;
 mod listing;
 mod noise;
@@ -25,6 +27,9 @@ mod numbers;
 mod origin;
 mod recorder;
 mod script;
+mod sessions;
+mod settings;
+mod whole;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,8 @@ pub struct Recorder(mpsc::UnboundedSender<News>);
 /// What a recorder was told.
 #[derive(Debug)]
 pub enum News {
+    /// This statement has come on this connection, and is not answered yet.
+    Came(ConnectionId, String),
     /// A statement was answered.
     Statement(Box<Heard>),
     /// The statements of this connection are not seen any more, and why.
@@ -28,6 +30,10 @@ impl Recorder {
 }
 
 impl Witness for Recorder {
+    fn came(&self, connection: ConnectionId, text: &str) {
+        let _ = self.0.send(News::Came(connection, text.to_owned()));
+    }
+
     fn answered(&self, heard: Heard) {
         // At the end nobody reads any more.
         let _ = self.0.send(News::Statement(Box::new(heard)));

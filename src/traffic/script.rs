@@ -15,7 +15,8 @@ use crate::engine::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WrittenClient {
     pub(super) script: String,
-    pub(super) level: Isolation,
+    /// None if it has no statement.
+    pub(super) level: Option<Isolation>,
     pub(super) doubts: Vec<Doubt>,
 }
 
@@ -34,6 +35,7 @@ pub(super) fn write(
     doubts: Vec<Doubt>,
     flavour: Flavour,
 ) -> WrittenClient {
+    let level = level(lines);
     let mut writer = Writer {
         lines,
         flavour,
@@ -52,16 +54,16 @@ pub(super) fn write(
     writer.doubts.sort_by_key(|it| (it.kind, it.line));
     WrittenClient {
         script: writer.script,
-        level: level(lines),
+        level,
         doubts: writer.doubts,
     }
 }
 
-/// The level of the transaction, or of the first statement.
-fn level(lines: &[Line]) -> Isolation {
+/// The level of the first transaction, or of the first statement if there is none. A client has at
+/// least one statement, and each has the level at which it ran.
+fn level(lines: &[Line]) -> Option<Isolation> {
     let in_transaction = lines.iter().find(|it| it.leaves_open);
-    let first = in_transaction.or(lines.first());
-    first.map_or(Isolation::Serializable, |it| it.level)
+    in_transaction.or(lines.first()).map(|it| it.level)
 }
 
 struct Writer<'l> {
@@ -94,12 +96,11 @@ impl Writer<'_> {
                 self.doubts.push(doubt);
             };
             let text = shortened(&line.text());
-            if let Some(gap) = line.gap {
-                doubt(format!("`{text}` is left out, because {}", gap.in_words()));
-            }
-            if line.is_several && line.gap.is_none() {
+            if let Some(query) = &line.query {
+                let query = shortened(query);
                 doubt(format!(
-                    "`{text}` was sent as one query with several statements. Here each is a step"
+                    "`{query}` was sent as one query with several statements. Here each is a \
+                     step, and what the later ones returned is not known"
                 ));
             }
             if let Err(fault) = &line.answer {
@@ -110,6 +111,15 @@ impl Writer<'_> {
                 ));
             }
         }
+        for (at, line) in self.lines.iter().enumerate() {
+            if let Some(left_out) = line.left_out {
+                let text = shortened(&line.text());
+                let words = format!("`{text}` is left out, because {}", left_out.why);
+                // What is only to be known stands at the head of the file.
+                let place = (left_out.kind != DoubtKind::Note).then_some(at);
+                self.doubts.push(Doubt::new(left_out.kind, place, words));
+            }
+        }
         if let Some(last) = self.lines.last().filter(|it| it.leaves_open) {
             let text = shortened(&last.text());
             let words = format!("the recording ended in a transaction, after `{text}`");
@@ -117,9 +127,13 @@ impl Writer<'_> {
             let doubt = Doubt::new(DoubtKind::CannotBeRight, Some(at), words);
             self.doubts.push(doubt);
         }
-        let mut levels = self.lines.iter().filter(|it| it.leaves_open);
-        let level = level(self.lines);
-        if levels.any(|it| it.level != level) {
+        let mut levels = self
+            .lines
+            .iter()
+            .filter(|it| it.leaves_open && !it.names_its_level);
+        if let Some(level) = level(self.lines)
+            && levels.any(|it| it.level != level)
+        {
             let words =
                 format!("its transactions had several isolation levels. Here all have {level}");
             let doubt = Doubt::new(DoubtKind::CannotBeRight, None, words);
@@ -217,7 +231,7 @@ impl Writer<'_> {
                 self.script.push('\n');
             }
         }
-        if line.gap.is_some() {
+        if line.left_out.is_some() {
             return;
         }
         let ends_here = self.ends_after_an_error(at);
@@ -248,7 +262,9 @@ impl Writer<'_> {
         let is_rollback = |it: &Line| it.statement.kind == StatementKind::Rollback;
         let mut before = before.skip_while(|it| is_rollback(it));
         self.lines[at..].iter().all(is_rollback)
-            && before.next().is_some_and(|it| it.answer.is_err())
+            && before
+                .next()
+                .is_some_and(|it| it.answer.is_err() && it.left_out.is_none())
     }
 
     /// The statement, with variables where they are known.

@@ -24,6 +24,10 @@ async fn read(reader: &mut Reader) -> Result<Excerpt, Fault> {
          FROM information_schema.tables WHERE {OURS} ORDER BY table_name"
     );
     let mut excerpt = Excerpt::default();
+    let routines = "SELECT DISTINCT CAST(routine_name AS CHAR) FROM information_schema.routines \
+         WHERE routine_schema = DATABASE() ORDER BY 1";
+    let routines = reader.texts(routines).await?.into_iter();
+    excerpt.routines = routines.map(|[name]| name).collect();
     for [name, kind] in reader.texts(&sql).await? {
         if name == MARK {
             continue;

@@ -1,6 +1,7 @@
 //! The tables of a database with their first rows, as SQL that makes them again somewhere else.
 
 mod innodb;
+mod needs;
 mod postgres;
 mod reader;
 
@@ -11,17 +12,23 @@ use super::{Database, Fault, Flavour};
 /// The tables of a database, as they are at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Excerpt {
-    /// Statements that come first: the types that tables use.
-    pub before: Vec<String>,
     /// The tables and views, in the order of their names.
     pub tables: Vec<TableExcerpt>,
+    /// The names of the database's own functions and procedures. No statement here makes them.
+    pub routines: Vec<String>,
+    /// The statement that makes a session look names up where sessions of this database do. None if
+    /// all databases are like that.
+    pub beginning: Option<String>,
 }
 
 /// One table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableExcerpt {
-    /// Its name.
+    /// Its name, without its schema.
     pub name: String,
+    /// Statements that come before those of all tables: the types that it uses, for instance.
+    /// Several tables may have the same ones, which run once.
+    pub before: Vec<String>,
     /// The statements that make it. None for a view.
     pub make: Vec<String>,
     /// The statement that inserts its rows. None if there are none.
@@ -37,28 +44,55 @@ pub struct TableExcerpt {
     pub parents: Vec<String>,
     /// What the statements do not make, in words: a trigger, for instance.
     pub left_out: Vec<String>,
+    /// What the statements need and do not make, in words: a function in a default, for instance.
+    /// Without it they fail.
+    pub missing: Vec<String>,
+    /// What the server has to have for the statements, in words: an extension.
+    pub needs: Vec<String>,
+}
+
+impl TableExcerpt {
+    /// Whether this is its name, as a statement writes it. Upper and lower case are the same. A
+    /// quotation mark in a name in quotes is doubled.
+    pub fn has_name(&self, name: &str) -> bool {
+        let single = |mark: &str| name.replace(&mark.repeat(2), mark);
+        let names = [name.to_owned(), single("\""), single("`")];
+        let own = self.name.to_lowercase();
+        names.iter().any(|it| it.to_lowercase() == own)
+    }
 }
 
 impl Excerpt {
     /// The tables with these names, and those that their foreign keys lead to. Upper and lower case
     /// are the same.
     pub fn reached_from(&self, names: &BTreeSet<String>) -> Vec<&TableExcerpt> {
-        let is = |table: &TableExcerpt, name: &str| table.name.eq_ignore_ascii_case(name);
-        let named = |it: &&TableExcerpt| names.iter().any(|name| is(it, name));
+        let named = |it: &&TableExcerpt| names.iter().any(|name| it.has_name(name));
         let mut reached: Vec<&TableExcerpt> = self.tables.iter().filter(named).collect();
         let mut at = 0;
         while let Some(table) = reached.get(at).copied() {
             for parent in &table.parents {
-                let parent = self.tables.iter().find(|it| is(it, parent));
-                let is_there = |it: &TableExcerpt| reached.iter().any(|other| is(other, &it.name));
-                if let Some(parent) = parent.filter(|it| !is_there(it)) {
-                    reached.push(parent);
+                // Several schemas may have a table of this name.
+                for parent in self.tables.iter().filter(|it| it.name == *parent) {
+                    if !reached.iter().any(|it| std::ptr::eq(*it, parent)) {
+                        reached.push(parent);
+                    }
                 }
             }
             at += 1;
         }
         reached.sort_by(|one, other| one.name.cmp(&other.name));
         reached
+    }
+
+    /// The statements that come before those of these tables, each once.
+    pub fn before<'t>(tables: &[&'t TableExcerpt]) -> Vec<&'t str> {
+        let mut before: Vec<&str> = Vec::new();
+        for statement in tables.iter().flat_map(|it| &it.before) {
+            if !before.contains(&statement.as_str()) {
+                before.push(statement);
+            }
+        }
+        before
     }
 }
 
@@ -91,13 +125,13 @@ mod tests {
             ..TableExcerpt::default()
         };
         let excerpt = Excerpt {
-            before: Vec::new(),
             tables: vec![
                 table("a", &["b"]),
                 table("b", &["c", "b"]),
                 table("c", &["a"]),
                 table("d", &["a"]),
             ],
+            ..Excerpt::default()
         };
         let reached = |name: &str| -> Vec<String> {
             let names = BTreeSet::from([name.to_owned()]);
@@ -107,5 +141,33 @@ mod tests {
         assert_eq!(reached("A"), ["a", "b", "c"]);
         assert_eq!(reached("d"), ["a", "b", "c", "d"]);
         assert_eq!(reached("e"), [""; 0]);
+    }
+
+    #[test]
+    fn a_table_is_known_by_its_name_however_that_is_written() {
+        let table = |name: &str| TableExcerpt {
+            name: name.to_owned(),
+            ..TableExcerpt::default()
+        };
+        for (name, written) in [
+            ("wallet", "WALLET"),
+            ("a \"b\"", "a \"\"b\"\""),
+            ("a`b", "a``b"),
+            ("Straße", "straße"),
+            ("t$1", "t$1"),
+        ] {
+            assert!(table(name).has_name(written), "{name}: {written}");
+        }
+        assert!(!table("wallet").has_name("wallets"));
+    }
+
+    #[test]
+    fn what_several_tables_need_runs_once() {
+        let table = |before: &[&str]| TableExcerpt {
+            before: before.iter().map(|it| (*it).to_owned()).collect(),
+            ..TableExcerpt::default()
+        };
+        let (one, other) = (table(&["a", "b"]), table(&["b", "c"]));
+        assert_eq!(Excerpt::before(&[&one, &other]), ["a", "b", "c"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Reads the catalogue and the rows, all in one transaction.
 
 use super::TableExcerpt;
-use crate::answer::Datum;
+use crate::answer::{Datum, DatumKind};
 use crate::engine::connection::Connection;
 use crate::engine::{Database, Fault, Flavour};
 
@@ -36,6 +36,11 @@ impl Reader {
 
     pub(super) fn flavour(&self) -> Flavour {
         self.flavour
+    }
+
+    pub(super) async fn command(&mut self, sql: &str) -> Result<(), Fault> {
+        self.connection.command(sql).await?;
+        Ok(())
     }
 
     pub(super) async fn data(&mut self, sql: &str) -> Result<Vec<Vec<Datum>>, Fault> {
@@ -90,8 +95,16 @@ pub(super) fn inserted(
     table.has_more_rows = rows.len() > reader.most_rows;
     rows.truncate(reader.most_rows);
     table.rows = rows.len();
+    // PostgreSQL takes a text for a value of the column's own type, whatever that is.
+    let literal = |it: &Datum| match it {
+        Datum::Value {
+            text,
+            kind: DatumKind::Typed(_),
+        } if reader.flavour == Flavour::Postgres => reader.flavour.quoted(text),
+        _ => reader.flavour.literal(it),
+    };
     let row = |row: &Vec<Datum>| {
-        let values = row.iter().map(|it| reader.flavour.literal(it));
+        let values = row.iter().map(literal);
         format!("({})", values.collect::<Vec<_>>().join(", "))
     };
     let rows: Vec<_> = rows.iter().map(row).collect();

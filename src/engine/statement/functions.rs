@@ -1,7 +1,7 @@
 //! The functions of which it is known that they touch nothing that other clients could notice.
 
-use super::Token;
 use super::locks::is_about_locks;
+use super::{Token, UserStatement, tokens};
 use crate::engine::Flavour;
 
 /// Whether a function is called that is not known to be harmless: it may take a lock that is on no
@@ -14,6 +14,15 @@ pub(super) fn calls_unknown(tokens: &[Token<'_>], flavour: Flavour) -> bool {
 pub(super) fn may_write(tokens: &[Token<'_>], flavour: Flavour) -> bool {
     let mut names = names_before_a_parenthesis(tokens);
     names.any(|name| !is_harmless(name, flavour) && !is_about_locks(name))
+}
+
+impl UserStatement {
+    /// The names that stand before a parenthesis: those of functions, and some others.
+    pub fn calls(&self, flavour: Flavour) -> Vec<&str> {
+        let tokens = tokens(&self.text, flavour);
+        let calls = tokens.windows(2).filter(|it| it[1] == Token::Symbol('('));
+        calls.filter_map(|it| it[0].name()).collect()
+    }
 }
 
 fn names_before_a_parenthesis<'t>(tokens: &'t [Token<'t>]) -> impl Iterator<Item = &'t str> {

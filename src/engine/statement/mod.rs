@@ -8,6 +8,7 @@
 mod functions;
 mod locks;
 mod pieces;
+mod several;
 mod shape;
 mod tokens;
 
@@ -229,14 +230,6 @@ impl UserStatement {
             Some(database.as_str())
         });
         named.next()
-    }
-
-    /// Whether it is several statements in one text. The body of a routine is not.
-    pub fn is_several(&self, flavour: Flavour) -> bool {
-        let tokens = tokens(&self.text, flavour);
-        let is_definition = tokens.first().is_some_and(|it| it.is("CREATE"));
-        let end = tokens.iter().position(|it| *it == Token::Symbol(';'));
-        !is_definition && end.is_some_and(|at| at + 1 < tokens.len())
     }
 
     /// Its first keyword, in upper case, for a label: `UPDATE`.

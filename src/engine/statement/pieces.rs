@@ -226,7 +226,9 @@ impl Cutter<'_> {
         let is_database = token
             .name()
             .is_some_and(|it| !self.database.is_empty() && it == self.database);
-        if is_database && is_dot(at + 1) && !is_after_a_dot {
+        // On PostgreSQL the name before one dot alone is a schema's.
+        let is_before_a_schema = self.flavour != Flavour::Postgres || is_dot(at + 3);
+        if is_database && is_dot(at + 1) && !is_after_a_dot && is_before_a_schema {
             return 2;
         }
         let text = self.text[range.clone()].to_owned();

@@ -15,7 +15,7 @@ use crate::proxy::mysql::{
     Answered, Command, CommandKind, CommandReader, Conversation, Outcome, Packet, PacketReader,
     Progress, SetAside,
 };
-use crate::proxy::statement::{answer_of, arrived, generated_key};
+use crate::proxy::statement::{answer_of, arrived, generated_key, sent};
 use crate::proxy::wire::Wire;
 
 /// One connection, when the client is in.
@@ -105,9 +105,14 @@ impl MySqlConnection {
         } else {
             arrived(&command.kind, flavour)
         };
-        let Some(held) = self.forward(arrived, true, &bytes).await? else {
+        let preparation = match &command.kind {
+            CommandKind::Prepare { text } => self.served.hear(Some(&sent(text, flavour))),
+            _ => None,
+        };
+        let Some(mut held) = self.forward(arrived, true, &bytes).await? else {
             return Ok(Dealt::Closed);
         };
+        held.prepares(preparation);
         let dealt = match command.answered {
             Answered::Never => Ok(Dealt::GoesOn),
             Answered::Endless => Ok(Dealt::NotUnderstood("a stream without an end".to_owned())),

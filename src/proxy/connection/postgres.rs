@@ -112,11 +112,14 @@ impl PostgresConnection {
                 return Ok(Dealt::NotUnderstood(why.clone()));
             }
         };
+        let preparation = unit.prepares().map(|it| sent(&it, Flavour::Postgres));
+        let preparation = self.served.hear(preparation.as_ref());
         // Without its Sync, a statement is in a transaction of several already.
         let may_split = unit.ends_its_transaction();
-        let Some(held) = self.forward(arrived, may_split, &unit.bytes).await? else {
+        let Some(mut held) = self.forward(arrived, may_split, &unit.bytes).await? else {
             return Ok(Dealt::Closed);
         };
+        held.prepares(preparation);
         if unit.awaits_answer {
             self.answer(held).await
         } else {

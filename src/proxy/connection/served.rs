@@ -94,6 +94,15 @@ impl Held {
         }
     }
 
+    /// If it prepares this statement, a witness is told of it where that is refused.
+    pub(super) fn prepares(&mut self, heard: Option<UnderWitness>) {
+        if let Some(mut heard) = heard {
+            heard.sent.gap = Some(Gap::Unprepared);
+            heard.is_preparation = true;
+            self.heard = Some(heard);
+        }
+    }
+
     /// The engine has generated this key for it.
     pub(super) fn has_generated(&mut self, key: Option<u64>) {
         if let Some(heard) = &mut self.heard {
@@ -165,6 +174,7 @@ impl Served {
     ) -> Option<Held> {
         let splits = self.splits(arrived.as_ref());
         let heard = self.hear(arrived.as_ref());
+        self.announce(heard.as_ref());
         let statement = arrived.as_ref().map(|it| it.statement.clone());
         let turn = match arrived {
             None => Turn::Passes,
@@ -221,7 +231,7 @@ impl Served {
     }
 
     /// What a witness is to be told of a statement when it is answered.
-    fn hear(&self, arrived: Option<&Arrived>) -> Option<UnderWitness> {
+    pub(super) fn hear(&self, arrived: Option<&Arrived>) -> Option<UnderWitness> {
         self.turns.witness()?;
         arrived.map(|it| UnderWitness {
             sent: it.sent.clone(),
@@ -229,7 +239,15 @@ impl Served {
             before: self.link.state(),
             generated_key: None,
             ends_the_session: false,
+            is_preparation: false,
         })
+    }
+
+    /// Tells the witness that a statement has come.
+    fn announce(&self, heard: Option<&UnderWitness>) {
+        if let (Some(heard), Some(witness)) = (heard, self.turns.witness()) {
+            witness.came(self.link.id, &heard.sent.text);
+        }
     }
 
     /// Tells the witness how a statement was answered.
@@ -237,6 +255,9 @@ impl Served {
         let (Some(heard), Some(witness)) = (heard, self.turns.witness()) else {
             return;
         };
+        if heard.is_preparation && answered.is_ok() {
+            return;
+        }
         let mut after = self.link.state();
         after.in_transaction &= !heard.ends_the_session;
         witness.answered(Heard {

@@ -1,6 +1,7 @@
 //! What goes to the server at once, and what it means.
 
 use crate::answer::Datum;
+use crate::proxy::shown::{MOST_TEXT, shortened};
 
 /// What goes to the server at once. The next one follows after the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,18 @@ pub(in crate::proxy) enum What {
 }
 
 impl Unit {
+    /// The first statement that it prepares, if it executes none.
+    pub(in crate::proxy) fn prepares(&self) -> Option<String> {
+        /// A message's type and its length come before its body.
+        const HEAD: usize = 5;
+        if self.what != What::Passes || self.bytes.first() != Some(&b'P') {
+            return None;
+        }
+        let mut texts = self.bytes.get(HEAD..)?.split(|it| *it == 0);
+        let text = texts.nth(1)?;
+        Some(shortened(text, MOST_TEXT))
+    }
+
     /// Whether it is a transaction of its own outside a block: a query, or a statement with its
     /// Sync.
     pub(in crate::proxy) fn ends_its_transaction(&self) -> bool {

@@ -99,7 +99,7 @@ fn a_table_that_is_not_there_as_it_was_cannot_be_right() {
         "cannot be right: the table wallet has more than 1 rows, and only these are in the file. \
          --rows takes more",
         "cannot be right: wallet has a trigger, t, which is not in the file",
-        "cannot be right: `UPDATE elsewhere SET a = 1` names no table that was there when the \
+        "cannot run: `UPDATE elsewhere SET a = 1` names no table that was there when the \
          recording began",
     ] {
         assert!(
@@ -140,6 +140,7 @@ fn nothing_but_noise_is_no_recording() {
         database: "shop",
         tables: Err("why"),
         unseen: &[],
+        under_way: &[],
     };
     assert_eq!(recording.write(), None);
 }

@@ -1,6 +1,8 @@
 //! A recording becomes a file, rule by rule.
 
 mod clients;
+mod listing;
+mod sessions;
 mod statements;
 mod values;
 
@@ -22,6 +24,8 @@ struct Traffic {
     now: Instant,
     each: Each,
     tables: Excerpt,
+    flavour: Flavour,
+    under_way: Vec<(ConnectionId, String)>,
 }
 
 impl Traffic {
@@ -31,9 +35,11 @@ impl Traffic {
             now: Instant::now(),
             each: Each::Pause(PAUSE),
             tables: Excerpt {
-                before: Vec::new(),
                 tables: ["wallet", "item", "doc"].map(table).to_vec(),
+                ..Excerpt::default()
             },
+            flavour: FLAVOUR,
+            under_way: Vec::new(),
         }
     }
 
@@ -49,17 +55,24 @@ impl Traffic {
             SessionState {
                 in_transaction: false,
                 autocommit: true,
-                level: Isolation::RepeatableRead,
+                number: 0,
             },
             |it| it.after,
         )
     }
 
+    fn on_postgres() -> Self {
+        Self {
+            flavour: Flavour::Postgres,
+            ..Self::new()
+        }
+    }
+
     /// A statement that has changed one row.
     fn sends(&mut self, connection: i64, text: &str) -> &mut Heard {
         let before = self.state(connection);
-        let statement = UserStatement::new(text, FLAVOUR);
-        let switched = statement.sets_autocommit(FLAVOUR);
+        let statement = UserStatement::new(text, self.flavour);
+        let switched = statement.sets_autocommit(self.flavour);
         let in_transaction = match statement.kind {
             StatementKind::Begin(_) => true,
             StatementKind::Commit | StatementKind::Rollback => false,
@@ -130,11 +143,12 @@ impl Traffic {
             each: self.each,
             clients: 2,
             engine: "MySQL 9, REPEATABLE READ".to_owned(),
-            flavour: FLAVOUR,
+            flavour: self.flavour,
             level: Isolation::RepeatableRead,
             database: "shop",
             tables: Ok(&self.tables),
             unseen: &[],
+            under_way: &self.under_way,
         };
         let written = recording.write().unwrap();
         let mistake = written.mistake("file.toml");

@@ -2,7 +2,7 @@
 
 use super::Traffic;
 use crate::answer::{Datum, DatumKind};
-use crate::engine::{Fault, Isolation};
+use crate::engine::Fault;
 use crate::proxy::Gap;
 
 #[test]
@@ -58,10 +58,8 @@ fn a_transaction_without_autocommit_gets_its_begin_and_commit() {
 #[test]
 fn a_level_that_was_set_is_the_clients() {
     let mut traffic = Traffic::new();
+    traffic.sends(1, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
     traffic.withdraws(1, 250, 190);
-    for heard in &mut traffic.heard {
-        heard.before.level = Isolation::ReadCommitted;
-    }
     let text = traffic.written().text;
     assert!(
         text.contains("count = 2\nisolation = \"read-committed\"\nscript"),

@@ -1,6 +1,9 @@
 //! `racy proxy` as a person runs it: what clients send through it is shown, and becomes a file that
 //! is explored without them.
 
+mod doubtful;
+mod sessions;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -65,15 +68,22 @@ impl Application {
     }
 
     async fn run(&mut self, sql: &'static str) {
+        self.try_to_run(sql).await.unwrap();
+    }
+
+    async fn try_to_run(&mut self, sql: &'static str) -> sqlx::Result<()> {
         match self {
             Self::MySql(on) => sqlx::raw_sql(sql).execute(on).await.map(|_| ()),
             Self::Postgres(on) => sqlx::raw_sql(sql).execute(on).await.map(|_| ()),
         }
-        .unwrap();
     }
 
     /// Runs a prepared statement.
     async fn change(&mut self, sql: &str, values: &[i32]) {
+        self.try_to_change(sql, values).await.unwrap();
+    }
+
+    async fn try_to_change(&mut self, sql: &str, values: &[i32]) -> sqlx::Result<()> {
         match self {
             Self::MySql(on) => {
                 let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
@@ -86,7 +96,6 @@ impl Application {
                 query.execute(on).await.map(|_| ())
             }
         }
-        .unwrap();
     }
 
     /// Runs a prepared INSERT, and returns the key that was generated for the row.
@@ -168,8 +177,13 @@ impl Recorded {
     }
 
     async fn start_in(engine: TestEngine, folder: TempDir, more: &[&str]) -> Self {
+        Self::start_with(engine, folder, more, &tables(engine)).await
+    }
+
+    /// The proxy before a database with these tables.
+    async fn start_with(engine: TestEngine, folder: TempDir, more: &[&str], tables: &str) -> Self {
         let lab = engine.lab().await;
-        run_at(&lab.address, &tables(engine)).await;
+        run_at(&lab.address, tables).await;
         let url = lab.url(engine);
         let mut command = racy(&["proxy", "--database-url", &url, "--record", "pair.toml"]);
         // What one client is does not depend on time then.
