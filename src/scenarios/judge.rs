@@ -137,6 +137,10 @@ impl Judge for ScenarioJudge {
         self.prepared.scenario.expectations.unmet(finding)
     }
 
+    fn unexpected_verdicts(&self, finding: &Finding) -> Vec<Verdict> {
+        self.prepared.scenario.expectations.unmet_verdicts(finding)
+    }
+
     fn expected_at(&self, finding: &Finding) -> Option<usize> {
         let scenario = &self.prepared.scenario;
         let entry = scenario.expectations.unmet_at(finding);
