@@ -212,7 +212,11 @@ impl Prepared {
         let text = |place: &PreparedPlace| {
             let mut text = String::new();
             for invariant in &self.scenario.invariants {
-                let sql = invariant.text_on(place.flavour).unwrap_or_default();
+                let sql = match self.options.hides_values {
+                    true => invariant.shape_on(place.flavour),
+                    false => invariant.text_on(place.flavour),
+                };
+                let sql = sql.unwrap_or_default();
                 let _ = writeln!(text, "{sql}; -- {}", invariant.name);
             }
             (place.flavour, text.trim_end().to_owned())
