@@ -76,8 +76,8 @@ pub(super) fn last_line(text: &str) -> &str {
 
 /// The last lines that are not empty, each of limited length, with ` / ` between them.
 pub(super) fn last_lines(text: &str) -> String {
-    const LINES: usize = 5;
-    const MOST: usize = 200;
+    const LINES: usize = 3;
+    const MOST: usize = 160;
     let lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
     let mut last: Vec<_> = lines.rev().take(LINES).collect();
     last.reverse();
@@ -113,9 +113,9 @@ mod tests {
     #[test]
     fn the_last_lines_are_on_one() {
         let text = "0\n1\n2\n3\n\n 4 \n5\n";
-        assert_eq!(last_lines(text), "1 / 2 / 3 / 4 / 5");
+        assert_eq!(last_lines(text), "3 / 4 / 5");
         assert_eq!(last_lines("\n"), "");
-        assert_eq!(last_lines(&"x".repeat(300)).len(), 200);
+        assert_eq!(last_lines(&"x".repeat(300)).len(), 160);
     }
 
     #[test]
