@@ -320,8 +320,8 @@ impl FindingData {
         Some((self.example_of(shown), shown))
     }
 
-    /// The runs that a report of several shows, and what they are examples of: one with each verdict
-    /// that should not have been found or, if there is none, [`shown`](Self::shown).
+    /// The runs that a report of several shows, and what they are examples of: one with each
+    /// verdict that should not have been found or, if there is none, [`shown`](Self::shown).
     pub fn all_shown(&self) -> Vec<(String, &ExampleData)> {
         if self.replayed.is_some() || self.unexpected_examples.is_empty() {
             return self.shown().into_iter().collect();
