@@ -25,6 +25,8 @@ on_engines!(
         a_pooler_that_hands_out_its_connections_in_turn_is_noticed,
         no_lane_is_behind_a_pooler_that_changes_connections,
         a_lane_behind_a_pooler_that_keeps_connections_is_apart,
+        nothing_is_left_behind_a_pooler_that_keeps_connections,
+        a_database_of_the_explorers_own_has_the_settings_of_the_users,
         a_look_at_the_locks_of_a_silent_database_is_given_up,
         an_exploration_whose_database_is_silent_ends_at_the_first_signal;
 );
@@ -160,7 +162,7 @@ async fn no_lane_is_behind_a_pooler_that_changes_connections(engine: TestEngine)
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("a pooler is in between"), "{said}");
-    assert!(said.contains("pool_mode=session"), "{said}");
+    assert!(said.contains("name the server behind the pooler"), "{said}");
     assert_eq!(accounts(&lab).await, 1);
 }
 
@@ -175,6 +177,57 @@ async fn a_lane_behind_a_pooler_that_keeps_connections_is_apart(engine: TestEngi
     let findings = &report["findings"];
     assert_eq!(findings[0]["anomalies"]["lost_update"], 18);
     assert_eq!(accounts(&lab).await, 1);
+}
+
+/// A file whose clients look at the level of their transactions.
+const LEVEL: &str = r#"
+title = "The level"
+engines = ["postgres"]
+[database]
+setup = "CREATE TABLE t (n INT); INSERT INTO t VALUES (0);"
+[[client]]
+count = 2
+script = "UPDATE t SET n = n + 1;"
+[[invariant]]
+name = "it is the database's own"
+sql = "SELECT current_setting('racy.who') = 'the shop''s'"
+"#;
+
+/// How a process ends that explores that file at this address, and what it says.
+async fn explored(url: &str) -> (Option<i32>, String) {
+    let folder = crate::support::open_folder();
+    let file = folder.path().join("level.toml");
+    std::fs::write(&file, LEVEL).unwrap();
+    let mut command = racy(&["explore", file.to_str().unwrap(), "--parallel", "2"]);
+    command.args(["--database-url", url]);
+    let output = output(command).await;
+    let said = text(&output.stdout) + &text(&output.stderr);
+    (output.status.code(), said)
+}
+
+/// Gives the database a setting of its own.
+async fn say_whose_it_is(lab: &Lab) {
+    let set = format!(
+        "ALTER DATABASE {} SET racy.who TO 'the shop''s'",
+        lab.name()
+    );
+    lab.database.run_apart(&set).await.unwrap();
+}
+
+async fn a_database_of_the_explorers_own_has_the_settings_of_the_users(engine: TestEngine) {
+    let lab = engine.lab().await;
+    say_whose_it_is(&lab).await;
+    let (code, said) = explored(&lab.url(engine)).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("safe in all 2 schedules"), "{said}");
+}
+
+async fn nothing_is_left_behind_a_pooler_that_keeps_connections(engine: TestEngine) {
+    let (lab, pooler) = lab_behind(engine, "session", Settings::default()).await;
+    say_whose_it_is(&lab).await;
+    let (code, said) = explored(&pooler.url(lab.name())).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("could not be dropped"), "{said}");
 }
 
 async fn a_look_at_the_locks_of_a_silent_database_is_given_up(engine: TestEngine) {

@@ -144,6 +144,9 @@ pub(super) struct Args {
 
     /// Scenarios with an application or a command: show no value that it sends to its database or
     /// gets, and nothing that it prints.
+    ///
+    /// Statements, invariants and probes are shown with `?` in the place of each value. The names
+    /// of invariants and clients, paths and programs are shown as the file writes them.
     #[arg(long)]
     hide_values: bool,
 

@@ -19,6 +19,8 @@ pub enum OpenError {
     Pooler(String),
     /// The engine does not show the explorer which connections wait for a lock.
     Blind(String),
+    /// Another exploration is at work in the very database that was named.
+    InUse(String),
     /// A database or schema that was made for the explorer could not be dropped.
     NotDropped(String, Fault),
     /// MySQL and MariaDB: no database could be made for the explorer, or nothing in it.
@@ -50,7 +52,7 @@ impl fmt::Display for OpenError {
                 "it has no innodb_snapshot_isolation to switch on or off; MariaDB has it since \
                  10.6.18 and 10.11.8",
             ),
-            Self::Pooler(reason) => f.write_str(reason),
+            Self::Pooler(reason) | Self::InUse(reason) => f.write_str(reason),
             Self::Blind(reason) => write!(
                 f,
                 "the engine does not show which connections wait for a lock: {reason}"

@@ -61,8 +61,9 @@ pub(super) fn refused(what: &str) -> String {
 
 const IN_BETWEEN: &str = "a pooler is in between, which gives each transaction another connection";
 
-const DIRECTLY: &str = "name the server itself, or a pooler that keeps one connection for each \
-                        client (PgBouncer: pool_mode=session)";
+/// The one advice about poolers. It is right for applications too, whose connections a server knows
+/// by other numbers behind any pooler.
+pub(super) const DIRECTLY: &str = "name the server behind the pooler";
 
 #[cfg(test)]
 mod tests {

@@ -56,6 +56,9 @@ pub struct Finding {
     pub not_compared: Vec<String>,
     /// What was found that should not have been, in words.
     pub unexpected: Vec<String>,
+    /// The verdicts of the runs that should not have been, the worst first. Empty if something is
+    /// missing instead.
+    pub unexpected_verdicts: Vec<Verdict>,
     /// The line of a user's file that expects something else, from 1. None if all is as expected,
     /// or if there is no file.
     pub expected_at: Option<usize>,
@@ -159,6 +162,13 @@ impl Finding {
             .filter(|(verdict, _)| wanted(**verdict))
             .map(|(verdict, example)| (*verdict, example))
             .min_by_key(|(_, example)| example.simplicity())
+    }
+
+    /// The simplest run with each verdict that should not have been, the worst first.
+    pub fn unexpected_examples(&self) -> impl Iterator<Item = (Verdict, &Example)> {
+        let examples = &self.tally.examples;
+        let verdicts = self.unexpected_verdicts.iter();
+        verdicts.filter_map(|verdict| Some((*verdict, examples.get(verdict)?)))
     }
 
     /// The run of the one schedule that was asked for. None if more than one was.
@@ -286,14 +296,16 @@ pub async fn explore(
         seen,
         not_compared: Vec::new(),
         unexpected: Vec::new(),
+        unexpected_verdicts: Vec::new(),
         expected_at: None,
     };
+    finding.unexpected = subject.judge.unexpected(&finding);
+    finding.unexpected_verdicts = subject.judge.unexpected_verdicts(&finding);
     if ended.is_ok() && !stop.is_stopped() {
         simplify_examples(&mut finding, &lanes[0], subject).await;
         look_at_examples(&mut finding, &lanes[0], subject).await;
     }
     finding.not_compared = subject.judge.took_for_granted(&finding.engine);
-    finding.unexpected = subject.judge.unexpected(&finding);
     if !finding.unexpected.is_empty() {
         finding.expected_at = subject.judge.expected_at(&finding);
     }
@@ -332,7 +344,10 @@ async fn look_at_examples(finding: &mut Finding, lane: &Lane, subject: &Arc<Subj
         finding.simplest(is_refusal),
         finding.replayed(),
     ];
-    let mut shown: Vec<_> = shown.into_iter().flatten().map(|(it, _)| it).collect();
+    let shown = shown.into_iter().flatten().map(|(it, _)| it);
+    let mut shown: Vec<_> = shown
+        .chain(finding.unexpected_verdicts.iter().copied())
+        .collect();
     shown.sort();
     shown.dedup();
     for verdict in shown {

@@ -310,6 +310,17 @@ pub trait Judge: fmt::Debug + Send + Sync {
         }
     }
 
+    /// The verdicts of the runs that should not have been. Empty if all is as it should be, or if
+    /// something is missing that should have been found.
+    fn unexpected_verdicts(&self, finding: &Finding) -> Vec<Verdict> {
+        if finding.promises_safety {
+            let verdicts = finding.tally.verdicts.keys().copied();
+            verdicts.filter(|it| it.is_anomaly()).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// The line of a user's file that says what is expected, or whose clients expect it. It is
     /// asked if something was found that should not have been. None if there is no such file.
     fn expected_at(&self, _finding: &Finding) -> Option<usize> {

@@ -1,4 +1,4 @@
-//! What can go wrong with a scenario: a script that fails, and each of its invariants.
+//! What can go wrong with a scenario: a client that fails, and each of its invariants.
 
 use crate::verdict::Anomaly;
 
@@ -6,10 +6,10 @@ use crate::verdict::Anomaly;
 pub(super) static FAILED: Anomaly = Anomaly {
     rank: 0,
     name: "failed",
-    title: "failed: a script could not go on",
+    title: "failed: a client could not go on",
     does: "fails",
     word: "failed",
-    meaning: "a script could not go on, and the engine was not to blame",
+    meaning: "a client could not go on, and the engine was not to blame",
 };
 
 /// A run ended like no serial order of its clients.

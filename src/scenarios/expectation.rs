@@ -89,6 +89,22 @@ impl Expectations {
             .collect()
     }
 
+    /// The verdicts of the runs that should not have been, the worst first. Empty if something is
+    /// missing that should have been found.
+    pub(super) fn unmet_verdicts(&self, finding: &Finding) -> Vec<Verdict> {
+        let entries = self.entries_for(&finding.engine);
+        let unmet: Vec<_> = entries
+            .iter()
+            .flat_map(|it| it.unmet_counts(finding))
+            .collect();
+        let verdicts = finding.tally.verdicts.keys().copied();
+        let is_unexpected = |verdict: &Verdict| match entries[..] {
+            [] => verdict.is_anomaly() || is_an_unnamed_refusal(finding, *verdict),
+            _ => unmet.iter().any(|it| is_named(&it.name, *verdict)),
+        };
+        verdicts.filter(is_unexpected).collect()
+    }
+
     /// The line of the first entry that is not met. None if each is, or if there is none for this
     /// engine.
     pub(super) fn unmet_at(&self, finding: &Finding) -> Option<usize> {
@@ -114,8 +130,26 @@ impl Expectations {
     }
 }
 
+/// A count that is not as the file says.
+struct UnmetCount {
+    name: String,
+    found: u64,
+    /// In the file's words.
+    expected: String,
+}
+
 impl Entry {
     fn unmet(&self, finding: &Finding) -> Vec<String> {
+        let key = &self.place.key;
+        let unmet = self.unmet_counts(finding).into_iter();
+        let said = unmet.map(|it| {
+            let (name, found, expected) = (it.name, it.found, it.expected);
+            format!("{name} is {found}, and [expect.{key:?}] says {expected}")
+        });
+        said.collect()
+    }
+
+    fn unmet_counts(&self, finding: &Finding) -> Vec<UnmetCount> {
         let mut counts = self.counts.clone();
         for name in ["violated", "failed", "not_serial"] {
             // An invariant that is named tells of the violations itself.
@@ -130,10 +164,11 @@ impl Entry {
         let unmet = counts.iter().filter_map(|(name, expected)| {
             let found = found(finding, name);
             let expected = contradicted(finding, *expected, found)?;
-            let key = &self.place.key;
-            Some(format!(
-                "{name} is {found}, and [expect.{key:?}] says {expected}"
-            ))
+            Some(UnmetCount {
+                name: name.clone(),
+                found,
+                expected,
+            })
         });
         unmet.collect()
     }
@@ -174,21 +209,25 @@ fn is_what_the_file_asks_for(finding: &Finding) -> bool {
 
 /// The number of schedules with this verdict.
 fn found(finding: &Finding, name: &str) -> u64 {
-    let tally = &finding.tally;
-    match name {
-        "failed" => tally.count(Verdict::Anomaly(&FAILED)),
-        "not_serial" => tally.count(Verdict::Anomaly(&NOT_SERIAL)),
-        "violated" => {
-            let others = [&FAILED, &NOT_SERIAL].map(|it| tally.count(Verdict::Anomaly(it)));
-            tally.anomalies() - others.iter().sum::<u64>()
-        }
-        "refused" => tally.refused.values().sum(),
-        "declined" => tally.count(Verdict::Declined),
-        "safe" => tally.count(Verdict::Safe),
-        invariant => {
-            let named = finding.anomalies().filter(|(it, _)| it.name == invariant);
-            named.map(|(_, count)| count).sum()
-        }
+    let verdicts = finding.tally.verdicts.iter();
+    let named = verdicts.filter(|(verdict, _)| is_named(name, **verdict));
+    named.map(|(_, count)| count).sum()
+}
+
+/// Whether a count with this name counts runs with this verdict.
+fn is_named(name: &str, verdict: Verdict) -> bool {
+    match (name, verdict) {
+        ("violated", Verdict::Anomaly(it)) => it != &FAILED && it != &NOT_SERIAL,
+        _ => verdict.name() == name,
+    }
+}
+
+/// Whether it is a refusal that no client's `may_be_refused` names.
+fn is_an_unnamed_refusal(finding: &Finding, verdict: Verdict) -> bool {
+    let scenario = finding.about.scenario.as_ref();
+    match verdict {
+        Verdict::Refused(kind) => !scenario.is_some_and(|it| it.may_be_refused.contains(&kind)),
+        Verdict::Anomaly(_) | Verdict::Declined | Verdict::Safe => false,
     }
 }
 
@@ -197,22 +236,22 @@ fn unmet_by_default(finding: &Finding) -> Vec<String> {
     let anomalies = finding
         .anomalies()
         .map(|(anomaly, count)| format!("{} in {}", anomaly.does, schedules(count)));
-    let scenario = finding.about.scenario.as_ref();
-    let may_be = |kind: &FaultKind| scenario.is_some_and(|it| it.may_be_refused.contains(kind));
+    let is_unnamed = |kind: FaultKind| is_an_unnamed_refusal(finding, Verdict::Refused(kind));
     let refusals = finding.tally.refused.iter();
-    let refusals = refusals
-        .filter(|((kind, _), _)| !may_be(kind))
-        .map(|((kind, code), count)| {
-            let code = code
-                .as_deref()
-                .map(|it| format!(" ({it})"))
-                .unwrap_or_default();
-            format!(
-                "refused with {}{code} in {}, and `may_be_refused` does not name it",
-                kind.name(),
-                schedules(*count)
-            )
-        });
+    let refusals =
+        refusals
+            .filter(|((kind, _), _)| is_unnamed(*kind))
+            .map(|((kind, code), count)| {
+                let code = code
+                    .as_deref()
+                    .map(|it| format!(" ({it})"))
+                    .unwrap_or_default();
+                format!(
+                    "refused with {}{code} in {}, and `may_be_refused` does not name it",
+                    kind.name(),
+                    schedules(*count)
+                )
+            });
     anomalies.chain(refusals).collect()
 }
 

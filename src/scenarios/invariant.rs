@@ -10,7 +10,7 @@ use super::place::{FileError, SourceFile};
 use super::script::{Template, Variables, template, truth};
 use super::texts::{mistake_in_text, text_on};
 use crate::answer::{Answer, Datum};
-use crate::engine::{Database, Fault, Flavour};
+use crate::engine::{Database, Fault, Flavour, UserStatement};
 use crate::explore::{Client, ClientResult};
 use crate::verdict::{Anomaly, Outcome};
 
@@ -113,6 +113,17 @@ impl Invariant {
         match &self.asks {
             Asks::Sql(queries) => queries.on(flavour).map(|it| it.text().to_owned()),
             Asks::Probe(probe) => Some(format!("-- {}", probe.in_words())),
+        }
+    }
+
+    /// The same with `?` in the place of each value.
+    pub(super) fn shape_on(&self, flavour: Flavour) -> Option<String> {
+        match &self.asks {
+            Asks::Sql(queries) => {
+                let query = UserStatement::new(queries.on(flavour)?.text(), flavour);
+                Some(query.shape(flavour))
+            }
+            Asks::Probe(probe) => Some(format!("-- {}", probe.without_values())),
         }
     }
 

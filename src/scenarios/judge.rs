@@ -99,7 +99,7 @@ impl Judge for ScenarioJudge {
         let scenario = &self.prepared.scenario;
         let invariants = scenario.invariants.iter().filter_map(|it| {
             let sql = match self.prepared.options.hides_values {
-                true => it.text_on(engine.flavour)?,
+                true => it.shape_on(engine.flavour)?,
                 false => it.filled(engine.flavour, results).ok()?,
             };
             Some(format!("{sql}; -- {}", it.name))
@@ -135,6 +135,10 @@ impl Judge for ScenarioJudge {
 
     fn unexpected(&self, finding: &Finding) -> Vec<String> {
         self.prepared.scenario.expectations.unmet(finding)
+    }
+
+    fn unexpected_verdicts(&self, finding: &Finding) -> Vec<Verdict> {
+        self.prepared.scenario.expectations.unmet_verdicts(finding)
     }
 
     fn expected_at(&self, finding: &Finding) -> Option<usize> {

@@ -107,7 +107,9 @@ impl SerialRuns {
     async fn must_race(&self, run: &Run, database: &Database, names: &str) -> Result<(), String> {
         let sending = self.clients_that(|does| matches!(does, Does::Request(_)));
         if let Some(first) = sending.first() {
-            let why_nothing_comes = self.prepared.applications.why_nothing_comes(database);
+            let has_failed = status_of(&run.results[first.index()]).is_some_and(is_a_failure);
+            let applications = &self.prepared.applications;
+            let why_nothing_comes = applications.why_nothing_comes(database, has_failed);
             if let Some(why) = why_nothing_comes.await {
                 return Err(format!("{why}{}", what_was_answered(run, *first)));
             }
@@ -285,7 +287,11 @@ impl SerialRuns {
             Verdict::Anomaly(anomaly) => Err(format!(
                 "false without any race ({names}): {}{}",
                 anomaly.title,
-                what_failed(&run, |kind, _| kind == FAILED.name)
+                match what_failed(&run, |kind, _| kind == FAILED.name) {
+                    // An answer such as 500 is no step that failed.
+                    none if none.is_empty() && anomaly == &FAILED => what_has_failed(&run),
+                    failed => failed,
+                }
             )),
             Verdict::Refused(_) | Verdict::Declined | Verdict::Safe => {
                 Ok(self.silent(&run, database, &names).await)
@@ -300,14 +306,24 @@ fn in_words(order: &[Client]) -> String {
     names.join(", then ")
 }
 
-/// What may be wrong with a request that is answered like this.
-fn hint_for(result: &ClientResult) -> &'static str {
+/// The status of the answer to a client's request, or that of its command's exit.
+fn status_of(result: &ClientResult) -> Option<String> {
     let mut captured = result.captured.iter();
     let status = captured.find(|(name, _)| name == "status");
-    let status = status.map(|(_, value)| value.to_string());
-    match status.as_deref() {
+    status.map(|(_, value)| value.to_string())
+}
+
+/// Whether an answer with this status says that the application has failed.
+fn is_a_failure(status: impl AsRef<str>) -> bool {
+    let status = status.as_ref();
+    status.len() == "500".len() && status.starts_with('5')
+}
+
+/// What may be wrong with a request that is answered like this.
+fn hint_for(result: &ClientResult) -> &'static str {
+    match status_of(result).as_deref() {
         Some("404" | "405") => "Are `path` and `method` right?",
-        Some(status) if status.starts_with('5') => {
+        Some(status) if is_a_failure(status) => {
             "The application has failed: does its database have the tables that it needs (`setup`, \
              `prepare`), and does the request have all that it needs?"
         }
@@ -361,6 +377,13 @@ fn what_was_answered(run: &Run, client: Client) -> String {
     answer.unwrap_or_default()
 }
 
+/// What the first client that has failed was answered, for a message.
+fn what_has_failed(run: &Run) -> String {
+    let mut clients = Client::first(run.results.len());
+    let failed = clients.find(|it| run.results[it.index()].saw == Some(&FAILED));
+    failed.map_or_else(String::new, |it| what_was_answered(run, it))
+}
+
 /// The first step that failed in this way, by the kind and the words of its refusal.
 fn what_failed(run: &Run, is_it: impl Fn(&str, &str) -> bool) -> String {
     let failed = run.trace.rows.iter().find_map(|row| match row.ending() {
@@ -369,7 +392,13 @@ fn what_failed(run: &Run, is_it: impl Fn(&str, &str) -> bool) -> String {
     });
     match failed {
         Some((row, refusal)) => {
-            format!("; client {}, {}: {refusal}", row.client, row.step.label)
+            // A command is named with its words, because only its exit has failed.
+            let mut rows = run.trace.rows.iter().filter(|it| it.client == row.client);
+            let command = rows.find(|it| it.step.action == Action::Request);
+            let command = command.and_then(|it| it.step.label.strip_prefix("$ "));
+            let command = command.map(|it| format!(", `{it}`")).unwrap_or_default();
+            let (client, label) = (row.client, &row.step.label);
+            format!("; client {client}{command}, {label}: {refusal}")
         }
         None => String::new(),
     }

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::place::FileError;
 use super::prepared::{Prepared, PreparedPlace};
 use super::rehearsal::SerialRuns;
-use super::scenario::Scenario;
+use super::scenario::{ClientScript, Does, Scenario};
 use crate::engine::{Database, Fault, Flavour};
 use crate::explore::{
     About, ClientFacts, Clients, Fixtures, Pending, Restore, ScenarioFacts, SqlText, Subject,
@@ -184,6 +184,16 @@ impl Prepared {
                  captured values are compared"
                     .to_owned(),
             );
+            let reads_for_nobody = |it: &Arc<ClientScript>| match &it.does {
+                Does::Request(plan) => plan.reads_for_nobody(),
+                Does::Script(_) | Does::Command(_) => false,
+            };
+            if self.scenario.clients.iter().any(reads_for_nobody) {
+                assumptions.push(
+                    "of the answer to a GET without `capture`, the status alone is compared"
+                        .to_owned(),
+                );
+            }
         }
         assumptions
     }
@@ -212,7 +222,11 @@ impl Prepared {
         let text = |place: &PreparedPlace| {
             let mut text = String::new();
             for invariant in &self.scenario.invariants {
-                let sql = invariant.text_on(place.flavour).unwrap_or_default();
+                let sql = match self.options.hides_values {
+                    true => invariant.shape_on(place.flavour),
+                    false => invariant.text_on(place.flavour),
+                };
+                let sql = sql.unwrap_or_default();
                 let _ = writeln!(text, "{sql}; -- {}", invariant.name);
             }
             (place.flavour, text.trim_end().to_owned())
@@ -240,5 +254,43 @@ impl Restore for Start {
 
     fn close<'a>(&'a self, database: &'a Database) -> Pending<'a, Result<(), Fault>> {
         Box::pin(async move { self.0.close(database).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invariants_are_without_values_if_values_are_hidden() {
+        let text = r#"
+title = "A number"
+[database]
+setup = "CREATE TABLE a (n INTEGER NOT NULL, owner TEXT)"
+[[client]]
+count = 2
+script = "UPDATE a SET n = n + 1;"
+[[invariant]]
+name = "few"
+sql = "SELECT n <= 12 FROM a WHERE owner = 'Ann' AND n = :acknowledged"
+"#;
+        for (hides_values, expected) in [
+            (
+                true,
+                "SELECT n <= ? FROM a WHERE owner = ? AND n = :acknowledged; -- few",
+            ),
+            (
+                false,
+                "SELECT n <= 12 FROM a WHERE owner = 'Ann' AND n = :acknowledged; -- few",
+            ),
+        ] {
+            let options = Options {
+                hides_values,
+                ..Options::default()
+            };
+            let scenario = Scenario::parse("test.toml", text).unwrap();
+            let about = scenario.into_subject(options).unwrap().about;
+            assert_eq!(about.inspect_sql.on(Flavour::Sqlite), expected);
+        }
     }
 }

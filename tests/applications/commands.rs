@@ -300,7 +300,8 @@ async fn a_mistake_of_a_command_has_words(engine: TestEngine) {
             format!("{missing}{}", client("take", "")),
             &[
                 "without any race (A, then B): failed",
-                "client A, exit status 127 (is it installed, and is the path right",
+                "failed: a client could not go on; client A, `no-such-program -B jobs.py take`, exit \
+                 status 127 (is it installed, and is the path right",
             ],
         ),
         (

@@ -3,6 +3,7 @@
 use super::shop::{Habits, RunningShop};
 use super::stage::{NOTHING_IS_LOST, Stage, two};
 use crate::support::TestEngine;
+use racy::engine::LaneKind;
 
 on_engines!(
     servers:
@@ -12,6 +13,8 @@ on_engines!(
         a_client_that_insists_on_tls_is_told_apart,
         a_missing_login_is_told_by_what_was_answered,
         a_program_that_does_not_run_shows_its_log,
+        an_application_that_fails_before_it_asks_its_database_shows_its_log,
+        two_explorations_of_one_database_are_told_apart,
         a_probe_that_points_at_nothing_says_so,
         what_an_application_cannot_be_asked_for_is_said;
 );
@@ -138,6 +141,50 @@ async fn a_missing_login_is_told_by_what_was_answered(engine: TestEngine) {
         "it leads to /login: is a login missing in `before`?",
     ];
     must_say(&said, &words);
+}
+
+/// It answers 500 to everything, and writes why.
+const FAILS: &str = r#"
+command = ["python3", "-c", '''
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        print("ValueError: no such wallet", file=sys.stderr, flush=True)
+        self.send_response(500)
+        self.end_headers()
+    do_GET = do_POST
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+''', "{app_port}"]
+"#;
+
+async fn an_application_that_fails_before_it_asks_its_database_shows_its_log(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let said = stage.broken(&started(FAILS)).await;
+    let words = [
+        "the application has answered a failure, and nothing has connected to the proxy at 127.0.0.1:",
+        "Either it fails before it asks its database: its own log says why",
+        "Or it is not pointed at the proxy: {db_host} is 127.0.0.1",
+        "client A is answered 500 Internal Server Error: ; it has written: ValueError: no such wallet",
+    ];
+    must_say(&said, &words);
+}
+
+async fn two_explorations_of_one_database_are_told_apart(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let first = stage.database.lanes(2, 1, LaneKind::InPlace).await.unwrap();
+    let second = stage.explore(&stage.two_clients("/autocommit?")).await;
+    let said = second.error.map(|it| it.to_string()).unwrap_or_default();
+    let words = [
+        "another `racy explore --in-place` is at work in this database (connection ",
+        "two would bring back each other's rows. Wait until it has ended or end it",
+    ];
+    must_say(&said, &words);
+    first.close().await.unwrap();
+    let third = stage.explore(&stage.two_clients("/autocommit?")).await;
+    assert!(third.error.is_none(), "{:?}", third.error);
+    assert!(!third.findings.is_empty());
 }
 
 /// What runs instead of an application, and what is said of it.

@@ -1,6 +1,6 @@
 //! What a file expects, and what is said if it is not so.
 
-use racy::explore::report::{self, Report};
+use racy::explore::report::{self, Build, FindingData, MOST_SUMMARY_BYTES, Report};
 
 use racy::explore::{Reduction, Schedules};
 use racy::scenarios::Options;
@@ -11,6 +11,8 @@ use crate::support::{TestEngine, explored};
 
 on_engines!(
     every:
+        an_unexpected_verdict_is_shown_with_a_schedule_of_its_own,
+        one_schedule_alone_is_no_test,
         a_number_is_one_of_all_schedules;
     sqlite:
         an_expectation_that_is_not_met_is_in_every_report;
@@ -61,6 +63,70 @@ sql = "SELECT n = :acknowledged FROM a"
 [expect.else]
 violated = VIOLATED
 "#;
+
+/// The lost update is expected, so the schedule to show is one in which all is well.
+async fn an_unexpected_verdict_is_shown_with_a_schedule_of_its_own(engine: TestEngine) {
+    let text = READ_AND_WRITE.replace("VIOLATED", "\"some\"\nsafe = \"none\"");
+    let found = finding(engine, &text).await;
+    let report = Report::of_findings(&[found], Vec::new());
+    let found = &report.findings[0];
+    let counterexample = found.counterexample.as_ref().unwrap();
+    let [unexpected] = &found.unexpected_examples[..] else {
+        panic!("{:?}", found.unexpected_examples);
+    };
+    assert_eq!(unexpected.verdict.verdict, "safe");
+    let shown = format!(
+        "The simplest schedule in which every client is served: {}",
+        unexpected.schedule
+    );
+    let build = Build::of(&report);
+    for (said, shown) in [
+        (report::annotations(&build), shown.as_str()),
+        (report::junit(&build), &shown),
+        (report::text(&report), &shown),
+        (
+            report::summary(&build, MOST_SUMMARY_BYTES),
+            &format!("--schedule '{}'", unexpected.schedule),
+        ),
+    ] {
+        assert!(said.contains(shown), "{shown}: {said}");
+        let other = format!("{}\n", counterexample.schedule);
+        assert!(!said.contains(&other), "{said}");
+    }
+}
+
+/// Two clients that have no table in common have one schedule, if what must end alike is left out.
+async fn one_schedule_alone_is_no_test(engine: TestEngine) {
+    const SETUP: &str = r#"
+title = "Two numbers"
+[database]
+setup = """
+CREATE TABLE a (n INTEGER NOT NULL); INSERT INTO a VALUES (0);
+CREATE TABLE b (n INTEGER NOT NULL); INSERT INTO b VALUES (0);
+"""
+"#;
+    const CLIENT: &str = r#"
+[[client]]
+script = """
+SELECT n FROM TABLE; \\gset
+UPDATE TABLE SET n = :n + 1;
+"""
+"#;
+    let text = |tables: [&str; 2]| {
+        let clients = tables.map(|it| CLIENT.replace("TABLE", it));
+        format!("{SETUP}{}", clients.concat())
+    };
+    let lab = engine.lab().await;
+    for (tables, is_a_test) in [
+        (["a", "a"], true),
+        (["a", "b"], engine == TestEngine::Sqlite),
+    ] {
+        let subject = subject(&text(tables), Options::default());
+        let asked = plan(Schedules::Reduced(Reduction::default()), 2);
+        let found = FindingData::of(&explored::finding(&lab.database, subject, asked).await);
+        assert_eq!(found.warning().is_none(), is_a_test, "{}", found.verdict);
+    }
+}
 
 /// A search that is bounded or reduced neither meets a number nor contradicts it.
 async fn a_number_is_one_of_all_schedules(engine: TestEngine) {

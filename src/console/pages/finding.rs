@@ -62,6 +62,7 @@ fn figures(finding: &FindingData) -> Markup {
 /// What a reader of the figures should know.
 fn notes(finding: &FindingData) -> Markup {
     html! {
+        @if let Some(it) = finding.warning() { p.complaint { b { "Warning. " } (it) } }
         @for it in &finding.unexpected { p.complaint { b { "Not as expected. " } (it) } }
         @if !finding.refused.is_empty() {
             ul {

@@ -247,6 +247,11 @@ impl Fault {
         self.code.as_deref() == Some("3854")
     }
 
+    /// Whether PostgreSQL does not drop what other connections use.
+    pub(super) fn is_object_in_use(&self) -> bool {
+        self.code.as_deref() == Some("55006")
+    }
+
     /// Whether MySQL found no database to drop. It checks the right to drop it first.
     pub(super) fn is_no_such_database(&self) -> bool {
         self.code.as_deref() == Some("1008")

@@ -1,5 +1,6 @@
 //! Lanes: places for one run at a time each, so that several runs do not meet.
 
+mod alone;
 mod place;
 mod scratch;
 
@@ -14,10 +15,13 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{Address, Database, Fault, Flavour, OpenError, SessionsOf, Settings};
+use alone::Alone;
 pub(super) use place::{Place, TABLE as MARK};
 pub use scratch::Scratch;
 pub(super) use scratch::scratch;
-use scratch::{administer, database_beside, drop_database, no_scratch, open_place};
+use scratch::{
+    administer, database_beside, drop_database, no_scratch, open_place, take_over_settings,
+};
 
 /// Connections that serve no client: one asks which clients wait, one sets up and judges.
 pub const BESIDE_THE_CLIENTS: usize = 2;
@@ -65,6 +69,8 @@ pub struct Lanes {
     kind: LaneKind,
     /// A place with this service's tables, if the lanes have none: waits are tried out there.
     trial_place: Option<Lane>,
+    /// Keeps other explorations away from a database that was not made for this one.
+    alone: Option<Alone>,
 }
 
 impl Lanes {
@@ -96,6 +102,9 @@ impl Lanes {
             closing.spawn(lane.close());
         }
         let closed = closing.join_all().await;
+        if let Some(alone) = self.alone {
+            alone.end().await;
+        }
         closed.into_iter().fold(Ok(()), and_left)
     }
 }
@@ -164,6 +173,10 @@ pub(super) async fn lanes(
     let wanted = if kind == LaneKind::InPlace { 1 } else { wanted };
     let fit = lanes_for(database, clients, room.connections, kind).min(wanted);
     let mut opened = Lanes {
+        alone: match kind {
+            LaneKind::InPlace => Alone::in_database(database).await?,
+            LaneKind::Rows | LaneKind::WholeDatabase => None,
+        },
         lanes: Vec::new(),
         fewer_because: (fit < wanted).then_some(room.why),
         kind,
@@ -341,6 +354,7 @@ async fn postgres_database(home: &Database, options: &PgConnectOptions) -> Resul
     let name = place.name.clone();
     let created = administer(home, &format!("CREATE DATABASE {name} TEMPLATE template0")).await;
     created.map_err(no_scratch)?;
+    take_over_settings(home, &name).await?;
     let resource = LaneResource::Database(Box::new(home.clone()), name.clone());
     let within = Address::Postgres(Box::new(options.clone().database(&name)));
     match open_place(home, &within, &place, LaneKind::WholeDatabase).await {

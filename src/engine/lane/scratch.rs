@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::LaneKind;
 use super::place::Place;
-use crate::engine::{Address, Database, Fault, OpenError};
+use crate::engine::{Address, Database, Fault, Flavour, OpenError};
 
 /// A database of the explorer's own, on a server that has other users.
 #[derive(Debug)]
@@ -81,8 +81,62 @@ async fn make_database(home: &Database, name: &str) -> Result<(), OpenError> {
 }
 
 pub(super) async fn drop_database(home: &Database, name: String) -> Result<(), OpenError> {
-    let dropped = administer(home, &format!("DROP DATABASE {name}")).await;
+    let dropped = match administer(home, &format!("DROP DATABASE {name}")).await {
+        // A pooler keeps connections to it although all of its clients are gone. PostgreSQL 13 and
+        // later can end them.
+        Err(fault) if fault.is_object_in_use() => {
+            let forced = administer(home, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            forced.map_err(|_| fault)
+        }
+        dropped => dropped,
+    };
     dropped.map_err(|fault| OpenError::NotDropped(name, fault))
+}
+
+/// Gives a database that was just made on PostgreSQL the settings that the user's own database has,
+/// such as its `default_transaction_isolation`. What is set for this user there comes last.
+///
+/// A setting that this user may not give is left out, and a warning says so.
+pub(super) async fn take_over_settings(home: &Database, name: &str) -> Result<(), OpenError> {
+    const SETTINGS: &str = "SELECT split_part(entry, '=', 1), substr(entry, strpos(entry, '=') + 1) \
+         FROM pg_db_role_setting, unnest(setconfig) entry \
+         WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+           AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user)) \
+         ORDER BY setrole <> 0";
+    for row in home.rows(SETTINGS, &[]).await? {
+        let (setting, value) = (row.text(0)?, row.text(1)?);
+        let set = setting_of_a_database(name, &setting, &value);
+        match administer(home, &set).await {
+            Err(fault) if fault.is_an_answer() => tracing::warn!(
+                "the database of the runs does not have the setting {setting} = {value} of yours: {fault}"
+            ),
+            set => set?,
+        }
+    }
+    Ok(())
+}
+
+/// The statement that gives a database a setting as the catalogue has it.
+fn setting_of_a_database(name: &str, setting: &str, value: &str) -> String {
+    // Their values are lists of names, in quotes already.
+    const LISTS: [&str; 5] = [
+        "local_preload_libraries",
+        "search_path",
+        "session_preload_libraries",
+        "temp_tablespaces",
+        "unix_socket_directories",
+    ];
+    let is_list = LISTS.iter().any(|it| it.eq_ignore_ascii_case(setting));
+    let value = match is_list {
+        true => value.to_owned(),
+        false => Flavour::Postgres.quoted(value),
+    };
+    // An extension's setting has a dot in its name.
+    let parts = setting
+        .split('.')
+        .map(|it| Flavour::Postgres.quoted_name(it));
+    let setting = parts.collect::<Vec<_>>().join(".");
+    format!("ALTER DATABASE {name} SET {setting} TO {value}")
 }
 
 /// Marks a place that was just made, and opens it by connections that all make sure to be in it.
@@ -132,5 +186,30 @@ pub(super) fn no_scratch(fault: Fault) -> OpenError {
         OpenError::NoScratch(fault)
     } else {
         OpenError::Connect(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_given_as_the_catalogue_has_it() {
+        for (setting, value, expected) in [
+            (
+                "default_transaction_isolation",
+                "serializable",
+                "\"default_transaction_isolation\" TO 'serializable'",
+            ),
+            (
+                "search_path",
+                "\"$user\", app",
+                "\"search_path\" TO \"$user\", app",
+            ),
+            ("app.who", "it's", "\"app\".\"who\" TO 'it''s'"),
+        ] {
+            let set = setting_of_a_database("d", setting, value);
+            assert_eq!(set, format!("ALTER DATABASE d SET {expected}"));
+        }
     }
 }

@@ -26,10 +26,52 @@ impl UserStatement {
 }
 
 fn names_before_a_parenthesis<'t>(tokens: &'t [Token<'t>]) -> impl Iterator<Item = &'t str> {
-    let calls = tokens
-        .windows(2)
-        .filter(|pair| pair[1] == Token::Symbol('('));
-    calls.filter_map(|pair| pair[0].name())
+    let before = (0..tokens.len()).filter(|at| tokens.get(at + 1) == Some(&Token::Symbol('(')));
+    let calls = before.filter(|at| !is_a_table_with_columns(tokens, *at));
+    calls.filter_map(|at| tokens[at].name())
+}
+
+/// Whether the word at this place is a table's name before a list of its columns: `INTO t(a, b)`,
+/// `WITH t(a) AS (SELECT …)` or `AS t(a)`.
+fn is_a_table_with_columns(tokens: &[Token<'_>], at: usize) -> bool {
+    const BEFORE: [&str; 7] = [
+        "INTO",
+        "INSERT",
+        "IGNORE",
+        "REPLACE",
+        "WITH",
+        "RECURSIVE",
+        "AS",
+    ];
+    const QUERIES: [&str; 8] = [
+        "SELECT", "VALUES", "TABLE", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE",
+    ];
+    let is_one_of = |token: &Token<'_>, words: &[&str]| words.iter().any(|it| token.is(it));
+    let is_qualified = at > 1 && tokens[at - 1] == Token::Symbol('.');
+    let before = at.checked_sub(if is_qualified { 3 } else { 1 });
+    let Some(before) = before.map(|it| &tokens[it]) else {
+        return false;
+    };
+    if *before != Token::Symbol(',') {
+        return is_one_of(before, &BEFORE);
+    }
+    // The second table of WITH. A function of a FROM may be followed by `AS (column type)`.
+    let mut depth = 0;
+    let end = tokens[at + 1..].iter().position(|token| {
+        match token {
+            Token::Symbol('(') => depth += 1,
+            Token::Symbol(')') => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    let after = end.map_or(&[][..], |end| &tokens[at + 1 + end + 1..]);
+    let mut after = after
+        .iter()
+        .filter(|it| !is_one_of(it, &["NOT", "MATERIALIZED"]));
+    after.next().is_some_and(|it| it.is("AS"))
+        && after.next() == Some(&Token::Symbol('('))
+        && after.next().is_some_and(|it| is_one_of(it, &QUERIES))
 }
 
 /// Whether this word before a parenthesis calls nothing, or a function that is known to be pure.

@@ -8,6 +8,7 @@
 mod functions;
 mod locks;
 mod pieces;
+mod server;
 mod several;
 mod shape;
 mod tokens;
@@ -129,7 +130,10 @@ impl UserStatement {
             "default_transaction_isolation",
         ];
         let tokens = tokens(&self.text, flavour);
+        // PostgreSQL's SHOW is a setting by its kind, and only tells the level.
+        let is_asked = tokens.first().is_some_and(|it| it.is("SHOW"));
         self.kind == StatementKind::Setting
+            && !is_asked
             && tokens
                 .iter()
                 .any(|token| LEVEL.iter().any(|it| token.is(it)))
@@ -198,16 +202,8 @@ impl UserStatement {
     /// Whether it reaches beyond its database: a lock by name or a setting of the whole server, or
     /// another client's connection.
     pub fn reaches_beyond_its_database(&self, flavour: Flavour) -> bool {
-        const EVERYWHERE: [&str; 6] = [
-            "GLOBAL",
-            "PERSIST",
-            "KILL",
-            "FLUSH",
-            "ROLE",
-            "pg_terminate_backend",
-        ];
         let tokens = tokens(&self.text, flavour);
-        names_one_of(&tokens, &EVERYWHERE) || locks::uses_a_lock_of_the_server(&tokens, flavour)
+        server::is_concerned(&tokens) || locks::uses_a_lock_of_the_server(&tokens, flavour)
     }
 
     /// The first of these databases that it names: before a dot, or after USE, DATABASE or SCHEMA.

@@ -1,5 +1,8 @@
 //! A statement without its values, and one with the values of its placeholders.
 
+use std::ops::Range;
+
+use super::tokens::placed_tokens;
 use super::{Token, UserStatement, tokens};
 use crate::answer::Datum;
 use crate::engine::{Flavour, Quotes};
@@ -81,6 +84,21 @@ impl UserStatement {
         filled
     }
 
+    /// The text on one line: without comments that end with their line, with one space for each run
+    /// of spaces and line breaks, and with `↵` for a line break in a string.
+    pub fn on_one_line(text: &str, flavour: Flavour) -> String {
+        let mut line = String::new();
+        let mut end = 0;
+        for (_, place) in placed_tokens(text, flavour) {
+            push_gap(&mut line, text, end..place.start, flavour);
+            let token = text[place.clone()].replace("\r\n", "\n");
+            line.push_str(&token.replace(['\n', '\r'], "↵"));
+            end = place.end;
+        }
+        push_gap(&mut line, text, end..text.len(), flavour);
+        line.trim().to_owned()
+    }
+
     /// Whether it switches autocommit on (true) or off (false). None if it does neither.
     pub fn sets_autocommit(&self, flavour: Flavour) -> Option<bool> {
         let words = tokens(&self.text, flavour);
@@ -88,6 +106,35 @@ impl UserStatement {
         let last = words.last()?;
         let is_off = *last == Token::Number("0") || last.is("OFF") || last.is("FALSE");
         is_set.then_some(!is_off)
+    }
+}
+
+/// Adds what is between two tokens: spaces, and comments.
+fn push_gap(line: &mut String, text: &str, gap: Range<usize>, flavour: Flavour) {
+    let mut at = gap.start;
+    while let Some(next) = text[at..gap.end].chars().next() {
+        let quotes = Quotes {
+            text,
+            flavour,
+            start: at,
+        };
+        let comment = quotes.comment().ok().flatten();
+        let end = comment.unwrap_or(at + next.len_utf8()).min(gap.end);
+        let piece = &text[at..end];
+        let ends_with_its_line = comment.is_some() && !piece.starts_with("/*");
+        push_words(line, if ends_with_its_line { " " } else { piece });
+        at = end;
+    }
+}
+
+/// Adds a text, with one space for each run of spaces and line breaks.
+fn push_words(line: &mut String, text: &str) {
+    for character in text.chars() {
+        match character.is_whitespace() {
+            true if line.ends_with(' ') => {}
+            true => line.push(' '),
+            false => line.push(character),
+        }
     }
 }
 
@@ -160,6 +207,33 @@ mod tests {
             filled,
             "SELECT '?', `?` FROM a /* ? */ WHERE id = 3 AND b = 'it''s ?' AND c <=> NULL -- ?"
         );
+    }
+
+    #[test]
+    fn a_text_of_several_lines_is_shown_on_one() {
+        let text = "\n  SELECT a, -- the a\n         'b\r\n  -- c' /* d\n  e */\n\tFROM \"t\n\"\n";
+        for (flavour, text, expected) in [
+            (
+                Flavour::Postgres,
+                text,
+                "SELECT a, 'b↵  -- c' /* d e */ FROM \"t↵\"",
+            ),
+            (Flavour::MySql, "SELECT 1 # one\n+ 2", "SELECT 1 + 2"),
+            (Flavour::Postgres, "SELECT 1 # 2", "SELECT 1 # 2"),
+            (
+                Flavour::Postgres,
+                "SELECT $$a\nb$$,\n $1",
+                "SELECT $$a↵b$$, $1",
+            ),
+            (
+                Flavour::Postgres,
+                "SELECT E'it\\'s\n', 'a'\n",
+                "SELECT E'it\\'s↵', 'a'",
+            ),
+            (Flavour::Sqlite, "SELECT 'no end\n", "SELECT 'no end↵"),
+        ] {
+            assert_eq!(UserStatement::on_one_line(text, flavour), expected);
+        }
     }
 
     #[test]

@@ -36,6 +36,9 @@ const KINDS: &[(&str, Flavour, StatementKind)] = &[
     ("SELECT pg_advisory_lock(1)", Flavour::Postgres, LockingRead),
     ("SELECT nextval('s')", Flavour::Postgres, LockingRead),
     ("SELECT my_function()", Flavour::Postgres, LockingRead),
+    ("WITH x(a) AS (SELECT 1), y(b) AS NOT MATERIALIZED (SELECT 2) SELECT * FROM x, y", Flavour::Postgres, Read),
+    ("SELECT * FROM t, (VALUES (1)) AS x(a)", Flavour::Postgres, Read),
+    ("SELECT * FROM t, my_function(1) AS (a int)", Flavour::Postgres, LockingRead),
     ("SELECT NEXT VALUE FOR s", Flavour::MariaDb, LockingRead),
     ("SELECT a INTO b FROM t", Flavour::Postgres, Write),
     ("WITH x AS (DELETE FROM t RETURNING a) SELECT * FROM x", Flavour::Postgres, Write),
@@ -116,6 +119,57 @@ fn a_whole_database_is_told_from_what_is_in_it() {
         "CREATE",
     ] {
         assert!(!concerns(sql, Flavour::MySql), "{sql}");
+    }
+}
+
+#[test]
+fn a_statement_about_the_server_is_told_from_a_column_of_that_name() {
+    let reaches = |sql: &str, flavour| {
+        let statement = UserStatement::new(sql, flavour);
+        statement.reaches_beyond_its_database(flavour)
+    };
+    for sql in [
+        "INSERT INTO members(team_id, role) VALUES (1, 'owner')",
+        "INSERT INTO role(name) VALUES ('owner')",
+        "SELECT role, global, flush FROM members WHERE persist = 1",
+        "UPDATE `kill` SET role = 'x'",
+        "ALTER TABLE role ADD flush INT",
+    ] {
+        assert!(!reaches(sql, Flavour::MySql), "{sql}");
+        assert!(!reaches(sql, Flavour::Postgres), "{sql}");
+    }
+    for sql in [
+        "SET GLOBAL max_connections = 1",
+        "SET @@PERSIST.max_connections = 1",
+        "SELECT @@GLOBAL.max_connections",
+        "KILL 12",
+        "FLUSH TABLES",
+        "CREATE OR REPLACE ROLE r",
+        "SET DEFAULT ROLE r",
+        "SELECT GET_LOCK('a', 1)",
+    ] {
+        assert!(reaches(sql, Flavour::MySql), "{sql}");
+    }
+    assert!(reaches("SET LOCAL ROLE r", Flavour::Postgres));
+    assert!(reaches("SELECT pg_terminate_backend(1)", Flavour::Postgres));
+}
+
+#[test]
+fn to_ask_for_the_level_is_not_to_set_it() {
+    let sets = |sql: &str, flavour| UserStatement::new(sql, flavour).sets_the_level(flavour);
+    for sql in [
+        "SHOW transaction isolation level",
+        "SHOW default_transaction_isolation",
+    ] {
+        assert!(!sets(sql, Flavour::Postgres), "{sql}");
+    }
+    assert!(!sets("SELECT @@transaction_isolation", Flavour::MySql));
+    for sql in [
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "SET default_transaction_isolation TO 'serializable'",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    ] {
+        assert!(sets(sql, Flavour::Postgres), "{sql}");
     }
 }
 

@@ -1,39 +1,74 @@
 //! Annotations: workflow commands, from which GitHub Actions marks lines of the files that are not
-//! as expected.
+//! as expected, and files that have tested nothing.
 
 use super::FindingData;
 use super::build::{Build, Trouble};
 
-/// The number of errors that GitHub shows of one step.
+/// The number of errors, and of warnings, that GitHub shows of one step.
 const MOST: usize = 10;
 
 /// The largest size of a message, in characters. GitHub cuts one of 64 KB.
 const MOST_CHARACTERS: usize = 4000;
 
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Error,
+    Warning,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// One annotation.
 #[derive(Debug)]
 struct Annotation {
+    level: Level,
     /// The file, and its line. None if it concerns no file.
     place: Option<(String, Option<usize>)>,
     title: String,
     message: String,
 }
 
-/// A workflow command for each finding that is not as expected, and for each thing that could not
-/// be explored. If there are more than GitHub shows, the last one says it.
+/// A workflow command for each finding that is not as expected or has tested nothing, and for each
+/// thing that could not be explored. If there are more than GitHub shows, the last one says it.
 pub fn annotations(build: &Build<'_>) -> String {
     let troubles = build.troubles().map(|it| Annotation::of_trouble(build, it));
     let failures = build.failures().map(|it| Annotation::of_failure(build, it));
-    let mut all: Vec<_> = troubles.chain(failures).collect();
+    let errors = troubles.chain(failures).collect();
+    let errors = shortened(errors, Level::Error, "are not as expected");
+    let warnings = build
+        .warnings()
+        .map(|(it, why)| Annotation::of_warning(build, it, why));
+    let warnings = shortened(warnings.collect(), Level::Warning, "have tested nothing");
+    let all = errors.iter().chain(&warnings);
+    all.map(Annotation::command).collect()
+}
+
+/// As many as GitHub shows. The last one counts the others.
+fn shortened(mut all: Vec<Annotation>, level: Level, what: &str) -> Vec<Annotation> {
     if all.len() > MOST {
         let more = all.split_off(MOST - 1).len();
         all.push(Annotation {
+            level,
             place: None,
             title: "Racy".to_owned(),
-            message: format!("{more} more are not as expected: see the summary or the log"),
+            message: format!("{more} more {what}: see the summary or the log"),
         });
     }
-    all.iter().map(Annotation::command).collect()
+    all
+}
+
+/// What an annotation of a finding is called.
+fn title(finding: &FindingData) -> String {
+    let (name, instances) = (&finding.strategy, finding.several_instances());
+    format!("Racy: {name}{instances} on {}", finding.engine)
 }
 
 impl Annotation {
@@ -45,26 +80,33 @@ impl Annotation {
                 .iter()
                 .map(|it| format!("Not as expected: {it}")),
         );
-        if let Some((heading, example)) = finding.shown() {
+        for (heading, example) in finding.shown_in_a_build() {
             message.push(format!("{heading}: {}", example.schedule));
             message.push(build.again(finding, example));
         }
         let is_file = finding.title.is_some();
         Self {
+            level: Level::Error,
             place: is_file.then(|| ((build.locate)(&finding.strategy), finding.expected_at)),
-            title: format!(
-                "Racy: {}{} on {}",
-                finding.strategy,
-                finding.several_instances(),
-                finding.engine
-            ),
+            title: title(finding),
             message: message.join("\n"),
+        }
+    }
+
+    /// Only a file's finding has a warning.
+    fn of_warning(build: &Build<'_>, finding: &FindingData, why: &str) -> Self {
+        Self {
+            level: Level::Warning,
+            place: Some(((build.locate)(&finding.strategy), None)),
+            title: title(finding),
+            message: format!("{}\n{why}", finding.verdict),
         }
     }
 
     fn of_trouble(build: &Build<'_>, trouble: Trouble<'_>) -> Self {
         let is_file = trouble.is_of_a_file();
         Self {
+            level: Level::Error,
             place: is_file.then(|| ((build.locate)(trouble.name), trouble.line)),
             title: "Racy: could not be explored".to_owned(),
             message: trouble.message.to_owned(),
@@ -79,7 +121,8 @@ impl Annotation {
         }
         properties.push(format!("title={}", property(&self.title)));
         let message: String = self.message.chars().take(MOST_CHARACTERS).collect();
-        format!("::error {}::{}\n", properties.join(","), data(&message))
+        let level = self.level.name();
+        format!("::{level} {}::{}\n", properties.join(","), data(&message))
     }
 }
 
@@ -99,8 +142,10 @@ fn property(text: &str) -> String {
 mod tests {
     use super::super::read;
     use super::super::read::tests::report;
-    use super::super::{FindingData, Report};
+    use super::super::{ExampleData, FindingData, Report};
     use super::*;
+    use crate::explore::Schedule;
+    use crate::verdict::VerdictData;
 
     fn failed() -> Report {
         let report = read(report().to_string().as_bytes()).unwrap();
@@ -109,6 +154,7 @@ mod tests {
             findings: vec![FindingData {
                 strategy: "a,b:c.toml".to_owned(),
                 expected_at: Some(7),
+                never_interleaved: false,
                 ..report.findings[0].clone()
             }],
             ..report
@@ -147,6 +193,56 @@ mod tests {
         assert_eq!(said.lines().count(), MOST);
         let last = said.lines().last().unwrap();
         assert!(last.ends_with("::3 more are not as expected: see the summary or the log"));
+    }
+
+    #[test]
+    fn each_unexpected_verdict_is_shown_with_a_schedule_of_its_own() {
+        let mut report = failed();
+        report.broken.clear();
+        let finding = &mut report.findings[0];
+        let refused = finding.replayed.take().unwrap();
+        let declined = ExampleData {
+            verdict: VerdictData {
+                verdict: "declined".into(),
+                fault: None,
+            },
+            schedule: Schedule::parse("B A", 2).unwrap(),
+            ..refused.clone()
+        };
+        finding.refused_example = Some(declined);
+        finding.unexpected_examples = vec![refused];
+        let said = annotations(&Build::of(&report));
+        let shown = "The simplest schedule in which a client is refused: deadlock: A B\
+                     %0Aracy explore 'a,b:c.toml' --database-url sqlite::memory: --schedule 'A B'\n";
+        assert!(said.ends_with(shown), "{said}");
+        assert!(!said.contains("B A"), "{said}");
+    }
+
+    #[test]
+    fn what_is_missing_is_shown_with_no_schedule() {
+        let mut report = failed();
+        report.broken.clear();
+        report.findings[0].replayed = None;
+        report.findings[0].unexpected_examples.clear();
+        let said = annotations(&Build::of(&report));
+        assert!(
+            said.ends_with("::goes wrong%0ANot as expected: no\n"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn what_has_tested_nothing_is_a_warning() {
+        let mut report = failed();
+        report.broken.clear();
+        report.findings[0].unexpected.clear();
+        report.findings[0].never_interleaved = true;
+        let said = annotations(&Build::of(&report));
+        let expected = "::warning file=a%2Cb%3Ac.toml,title=Racy%3A a%2Cb%3Ac.toml on SQLite \
+                        3.50%2C SERIALIZABLE::goes wrong%0Athe clients' steps were never interleaved, \
+                        so nothing was tested.";
+        assert!(said.starts_with(expected), "{said}");
+        assert_eq!(said.lines().count(), 1);
     }
 
     #[test]

@@ -60,6 +60,12 @@ impl<'r> Build<'r> {
         findings.filter(|it| !it.unexpected.is_empty())
     }
 
+    /// The findings that prove nothing, and why.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = (&'r FindingData, &'static str)> {
+        let findings = self.report.findings.iter();
+        findings.filter_map(|it| Some((it, it.warning()?)))
+    }
+
     /// What could not be explored.
     pub(super) fn troubles(&self) -> impl Iterator<Item = Trouble<'r>> {
         let messages = self.report.broken.iter().chain(self.errors);

@@ -131,6 +131,10 @@ pub struct FindingData {
     /// the file that is not met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexpected: Vec<String>,
+    /// The simplest run with each verdict that should not have been found, the worst first. Empty
+    /// if something is missing instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unexpected_examples: Vec<ExampleData>,
     /// The line of the scenario's file, from 1, that expects something else: an entry of `expect`
     /// or, without one, the first client. Absent if all is as expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,6 +142,10 @@ pub struct FindingData {
     /// What the verdict takes for granted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<String>,
+    /// Whether no other schedule of a scenario's clients was possible than one after the other,
+    /// although one has several steps. Then nothing was tested. Absent if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_interleaved: bool,
     /// Whether something was left out where the ends of runs were compared. Then `assumptions` says
     /// what. Absent if not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -312,6 +320,34 @@ impl FindingData {
         Some((self.example_of(shown), shown))
     }
 
+    /// The runs that a report of several shows, and what they are examples of: one with each
+    /// verdict that should not have been found or, if there is none, [`shown`](Self::shown).
+    pub fn all_shown(&self) -> Vec<(String, &ExampleData)> {
+        if self.replayed.is_some() || self.unexpected_examples.is_empty() {
+            return self.shown().into_iter().collect();
+        }
+        let examples = self.unexpected_examples.iter();
+        examples.map(|it| (self.example_of(it), it)).collect()
+    }
+
+    /// The runs that show why a finding is not as expected. Empty if something is missing that
+    /// should have been found.
+    pub fn shown_in_a_build(&self) -> Vec<(String, &ExampleData)> {
+        if self.replayed.is_none() && self.unexpected_examples.is_empty() {
+            return Vec::new();
+        }
+        self.all_shown()
+    }
+
+    /// Why the verdict proves nothing. None if it does.
+    pub fn warning(&self) -> Option<&'static str> {
+        self.never_interleaved.then_some(
+            "the clients' steps were never interleaved, so nothing was tested. There is one schedule: \
+             either each client waits for the end of the other (one worker, a pool of one, a lock around \
+             everything), or they have nothing in common",
+        )
+    }
+
     /// What an example is an example of, in words.
     pub fn example_of(&self, example: &ExampleData) -> String {
         let is_known = |up_to| example.preemptions.is_some_and(|it| it <= up_to);
@@ -321,8 +357,17 @@ impl FindingData {
         } else {
             "The simplest of the schedules run"
         };
-        if !example.verdict.is_anomaly() {
-            return format!("{simplest} in which a client is refused");
+        match (&*example.verdict.verdict, example.verdict.fault) {
+            ("refused", Some(fault)) if !self.unexpected_examples.is_empty() => {
+                return format!("{simplest} in which a client is refused: {fault}");
+            }
+            ("refused", _) => return format!("{simplest} in which a client is refused"),
+            ("declined", _) if self.title.is_some() => {
+                return format!("{simplest} in which a client declines");
+            }
+            ("declined", _) => return format!("{simplest} in which a client is refused"),
+            ("safe", _) => return format!("{simplest} in which every client is served"),
+            _ => {}
         }
         let anomaly = self.anomaly(&example.verdict);
         let does = anomaly.map_or("goes wrong", |it| &*it.does);
@@ -340,6 +385,17 @@ impl ExampleData {
             Some(several) => format!(" ({several} preemptions)"),
         }
     }
+}
+
+/// The text with a space in the place of each line break, and of the spaces around it.
+pub(super) fn on_one_line(text: &str) -> String {
+    let line = |it: &str| it.trim_end().to_owned();
+    let mut lines = text.lines();
+    let first = lines.next().map(line).unwrap_or_default();
+    lines
+        .map(|it| line(it.trim_start()))
+        .filter(|it| !it.is_empty())
+        .fold(first, |text, it| text + " " + &it)
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -360,6 +416,11 @@ impl StepData {
         if self.wait {
             return String::new();
         }
+        // A line break would end the SQL comment and the timeline's column that it is shown in.
+        on_one_line(&self.result_as_it_is())
+    }
+
+    fn result_as_it_is(&self) -> String {
         match (&self.refusal, self.value) {
             (Some(refusal), _) => format!(" ✗ {refusal}"),
             (None, _) if self.matched_no_row => " → no row".to_owned(),

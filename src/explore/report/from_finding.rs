@@ -7,7 +7,7 @@ use super::super::{
 use super::answer::{AnswerData, ClientData};
 use super::data::{
     AnomalyData, ExampleData, FindingData, HighlightData, RefusedData, Report, StepData, Text,
-    VERSION, ValueData,
+    VERSION, ValueData, on_one_line,
 };
 use super::reduction::ReductionData;
 use super::statement::with_values;
@@ -92,8 +92,10 @@ impl FindingData {
             source_text: scenario.map(|it| it.text.clone()),
             title: scenario.map(|it| it.title.clone()),
             unexpected: finding.unexpected.clone(),
+            unexpected_examples: finding.unexpected_examples().map(example).collect(),
             expected_at: finding.expected_at,
             assumptions: assumptions(finding),
+            never_interleaved: never_interleaved(finding),
             compared_in_part: !finding.not_compared.is_empty(),
             reduction: None,
             scenario_clients: scenario
@@ -115,6 +117,22 @@ fn by_preemptions(finding: &Finding) -> Vec<u64> {
     let most = counts.keys().next_back().filter(|_| is_told);
     let count = |it: usize| counts.get(&it).copied().unwrap_or_default();
     most.map_or_else(Vec::new, |most| (0..=*most).map(count).collect())
+}
+
+/// Whether all that there is of a scenario is one schedule, and clients with several steps have run
+/// one after the other in it. Of clients with one step each nothing else could be seen.
+fn never_interleaved(finding: &Finding) -> bool {
+    let mut examples = finding.tally.examples.values();
+    let has_several_steps = |example: &Example| {
+        let clients = &example.schedule.0;
+        let mut pairs = clients.windows(2);
+        pairs.any(|pair| pair[0] == pair[1])
+    };
+    finding.about.scenario.is_some()
+        && finding.plan.clients > 1
+        && finding.tally.schedules == 1
+        && finding.is_exhaustive()
+        && examples.all(|it| it.preemptions == 0 && has_several_steps(it))
 }
 
 /// What a reduced search takes for granted, where footprints decide.
@@ -222,7 +240,8 @@ impl ExampleData {
                 .collect(),
             highlight: example.highlight.as_ref().map(|it| HighlightData {
                 index: it.row,
-                words: it.words.clone(),
+                // What differs may be a text of several lines.
+                words: on_one_line(&it.words),
             }),
         }
     }

@@ -82,6 +82,9 @@ fn write_case(xml: &mut String, build: &Build<'_>, place: &str, case: &FindingDa
         );
     }
     let mut said = case.verdict.clone();
+    if let Some(warning) = case.warning() {
+        let _ = write!(said, "\nWarning: {warning}");
+    }
     for assumption in &case.assumptions {
         let _ = write!(said, "\nTaken for granted: {assumption}");
     }
@@ -97,7 +100,7 @@ fn failure(build: &Build<'_>, case: &FindingData) -> String {
     let (unexpected, verdict) = (case.unexpected.join("\n"), &case.verdict);
     let counts = text::counts_in_lines(case);
     let mut said = format!("{unexpected}\n\n{verdict}\n\n{counts}");
-    if let Some((heading, example)) = case.shown() {
+    for (heading, example) in case.shown_in_a_build() {
         let drawn = timeline::draw(case, example);
         let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
         let again = build.again(case, example);
@@ -190,13 +193,25 @@ mod tests {
     use super::*;
 
     fn failed() -> Report {
-        read(report().to_string().as_bytes()).unwrap()
+        let mut report = read(report().to_string().as_bytes()).unwrap();
+        report.findings[0].never_interleaved = false;
+        report
     }
 
     #[test]
     fn a_case_says_what_is_taken_for_granted() {
         let xml = junit(&Build::of(&failed()));
         let said = "<system-out>goes wrong\nTaken for granted: yes</system-out>";
+        assert!(xml.contains(said), "{xml}");
+    }
+
+    #[test]
+    fn a_case_warns_that_nothing_was_tested() {
+        let mut report = failed();
+        report.findings[0].never_interleaved = true;
+        let xml = junit(&Build::of(&report));
+        let said = "<system-out>goes wrong\nWarning: the clients' steps were never interleaved, so \
+                    nothing was tested.";
         assert!(xml.contains(said), "{xml}");
     }
 

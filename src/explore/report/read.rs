@@ -115,7 +115,10 @@ fn must_be_sound(finding: &FindingData) -> Result<(), Unsound> {
         ("refused_example", &finding.refused_example),
         ("replayed", &finding.replayed),
     ];
-    for (name, example) in examples {
+    let unexpected = finding.unexpected_examples.iter();
+    let unexpected = unexpected.map(|it| ("unexpected_examples", Some(it)));
+    let examples = examples.map(|(name, it)| (name, it.as_ref()));
+    for (name, example) in examples.into_iter().chain(unexpected) {
         if let Some(example) = example {
             must_fit(example, finding.clients)
                 .map_err(|(field, wrong)| (format!("{name}.{field}"), wrong))?;

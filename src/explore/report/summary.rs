@@ -64,10 +64,16 @@ pub fn summary(build: &Build<'_>, most_bytes: usize) -> String {
         .troubles()
         .map(|it| row_of_trouble(&it))
         .chain(build.failures().map(|it| row("✗ not as expected", it)))
-        .chain(as_expected.map(|it| row("✓ as expected", it)))
+        .chain(as_expected.map(|it| match it.warning() {
+            Some(_) => row("⚠ nothing was tested", it),
+            None => row("✓ as expected", it),
+        }))
         .chain(build.missing().map(row_of_missing));
     let rows_left_out = page.push_all(rows);
     page.push("\n");
+    let warnings = build.warnings();
+    let warnings = warnings.map(|(it, why)| format!("⚠ {}: {why}.\n\n", code(&it.strategy)));
+    let warnings_left_out = page.push_all(warnings);
     let details = build
         .troubles()
         .filter(|it| it.message.lines().count() > 1)
@@ -77,6 +83,7 @@ pub fn summary(build: &Build<'_>, most_bytes: usize) -> String {
     let mut text = page.text;
     for (count, what) in [
         (rows_left_out, "rows of the table"),
+        (warnings_left_out, "warnings"),
         (details_left_out, "failures in full"),
     ] {
         if count > 0 {
@@ -90,6 +97,7 @@ fn heading(build: &Build<'_>) -> String {
     let findings = build.report.findings.len();
     let failures = build.failures().count();
     let troubles = build.troubles().count();
+    let warnings = build.warnings().count();
     let found = match (findings, failures) {
         (0, _) => "nothing was explored".to_owned(),
         (1, 0) => "as expected".to_owned(),
@@ -97,9 +105,13 @@ fn heading(build: &Build<'_>) -> String {
         (1, _) => "not as expected".to_owned(),
         (all, some) => format!("{some} of {all} not as expected"),
     };
-    match troubles {
+    let found = match troubles {
         0 => found,
         some => format!("{found}, {some} could not be explored"),
+    };
+    match warnings {
+        0 => found,
+        some => format!("{found}, {some} without a test"),
     }
 }
 
@@ -143,7 +155,7 @@ fn details(build: &Build<'_>, finding: &FindingData) -> String {
     if !counts.is_empty() {
         inside.push_str(&fenced("text", &counts));
     }
-    if let Some((heading, example)) = finding.shown() {
+    for (heading, example) in finding.shown_in_a_build() {
         let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
         let _ = writeln!(inside, "{}: `{schedule}`{preemptions}\n", escaped(&heading));
         inside.push_str(&fenced("text", &timeline::draw(finding, example)));

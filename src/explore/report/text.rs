@@ -33,12 +33,15 @@ fn write_text(text: &mut String, finding: &FindingData) {
     if finding.schedules > 0 || finding.covered > 0 {
         text.push('\n');
     }
-    if let Some((heading, example)) = finding.shown() {
+    for (heading, example) in finding.all_shown() {
         let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
         let _ = writeln!(text, "{heading}: {schedule}{preemptions}\n");
         text.push_str(&timeline::draw(finding, example));
         let script = sql::script(finding, example);
         let _ = writeln!(text, "\nThe same as SQL:\n\n{script}");
+    }
+    if let Some(warning) = finding.warning() {
+        let _ = writeln!(text, "Warning: {warning}");
     }
     for unexpected in &finding.unexpected {
         let _ = writeln!(text, "Not as expected: {unexpected}");
@@ -92,12 +95,15 @@ fn write_markdown(text: &mut String, finding: &FindingData) {
         let _ = writeln!(text, "| {} | {BROKEN_OFF} |", finding.covered);
     }
     text.push('\n');
-    if let Some((heading, example)) = finding.shown() {
+    for (heading, example) in finding.all_shown() {
         let drawn = timeline::draw(finding, example);
         let script = sql::script(finding, example);
         let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
         let _ = writeln!(text, "{heading}: `{schedule}`{preemptions}\n");
         let _ = writeln!(text, "```text\n{drawn}```\n\n```sql\n{script}```\n");
+    }
+    if let Some(warning) = finding.warning() {
+        let _ = writeln!(text, "**Warning:** {warning}.\n");
     }
     for unexpected in &finding.unexpected {
         let _ = writeln!(text, "**Not as expected:** {unexpected}\n");
@@ -159,6 +165,7 @@ pub(super) fn about_thinking(report: &Report) -> &'static str {
         let examples = finding.counterexample.iter();
         let examples = examples
             .chain(&finding.refused_example)
+            .chain(&finding.unexpected_examples)
             .chain(&finding.replayed);
         examples
             .flat_map(|it| &it.steps)

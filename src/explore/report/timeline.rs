@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use super::super::Client;
+use super::data::on_one_line;
 use super::{ExampleData, FindingData, StepData};
+use crate::engine::{Flavour, UserStatement};
 
 /// The width of a client's column. Two of them fit a terminal of 80 characters.
 const WIDTH: usize = 37;
@@ -20,7 +22,7 @@ pub(super) fn draw(finding: &FindingData, example: &ExampleData) -> String {
     }
     let mut lines = vec![text.trim_end().to_owned()];
     for (index, step) in example.steps.iter().enumerate() {
-        lines.extend(draw_step(step));
+        lines.extend(draw_step(step, finding.engine.flavour));
         if let Some(highlight) = example.highlight.as_ref().filter(|it| it.index == index) {
             lines.push(format!("     ✗ {}", highlight.words));
         }
@@ -28,11 +30,11 @@ pub(super) fn draw(finding: &FindingData, example: &ExampleData) -> String {
     lines.join("\n") + "\n"
 }
 
-fn draw_step(step: &StepData) -> Vec<String> {
+fn draw_step(step: &StepData, flavour: Flavour) -> Vec<String> {
     let indent = step.client.index() * (WIDTH + 1);
     let number = step.step.map(|number| number.to_string());
     let mut margin = format!("{:>3}", number.unwrap_or_default());
-    let lines = wrapped(&described(step), WIDTH);
+    let lines = wrapped(&described(step, flavour), WIDTH);
     let draw = |line| {
         let drawn = format!("{margin:4} {:indent$}{line}", "");
         margin.clear();
@@ -41,12 +43,16 @@ fn draw_step(step: &StepData) -> Vec<String> {
     lines.into_iter().map(draw).collect()
 }
 
-/// The step in words: the statement as it can be typed, and its result.
-fn described(step: &StepData) -> String {
+/// The step in words: the statement on one line, and its result.
+fn described(step: &StepData, flavour: Flavour) -> String {
+    let text = || match &step.sql {
+        Some(sql) => UserStatement::on_one_line(sql, flavour),
+        None => on_one_line(&step.text()),
+    };
     match step.resumes {
         Some(number) => format!("… {number} goes on{}", step.result()),
-        None if step.wait => format!("{} … waits for a lock", step.text()),
-        None => format!("{}{}", step.text(), step.result()),
+        None if step.wait => format!("{} … waits for a lock", text()),
+        None => format!("{}{}", text(), step.result()),
     }
 }
 
@@ -104,7 +110,26 @@ fn length(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
+    use super::super::read::tests::report;
     use super::*;
+
+    #[test]
+    fn a_statement_of_several_lines_stays_in_its_column() {
+        let mut report = report();
+        let finding = &mut report["findings"][0];
+        let step = &mut finding["replayed"]["steps"][1];
+        step["sql"] = "SELECT a -- the a\n   FROM t\n".into();
+        step["refusal"] = "it is locked\n  by A".into();
+        let report = read(report.to_string().as_bytes()).unwrap();
+        let finding = &report.findings[0];
+        let mut step = finding.replayed.as_ref().unwrap().steps[1].clone();
+        step.resumes = None;
+        let drawn = draw_step(&step, Flavour::Postgres);
+        let left = " ".repeat(5 + WIDTH + 1);
+        let expected = ["SELECT a FROM t ✗ it is locked by A"];
+        assert_eq!(drawn, expected.map(|it| format!("{left}{it}")));
+    }
 
     #[test]
     fn a_statement_is_broken_before_its_clauses_and_no_word_is_lost() {

@@ -98,12 +98,14 @@ impl Applications {
         &self.known
     }
 
-    /// Why no statement comes through the proxy of this lane. None if some do.
+    /// Why no statement comes through the proxy of this lane. None if some do. `has_failed` says
+    /// that a request was answered 5xx.
     pub(in crate::scenarios) async fn why_nothing_comes(
         &self,
         database: &Database,
+        has_failed: bool,
     ) -> Option<String> {
-        self.of(database).await?.why_nothing_comes()
+        self.of(database).await?.why_nothing_comes(has_failed)
     }
 
     /// Why a command sends nothing, as the end of a message. Empty if it is not known.

@@ -6,7 +6,7 @@ use super::capture::Capture;
 use super::command::CommandClient;
 use super::exit::{Exit, in_words};
 use super::lane::LaneApplication;
-use super::output::last_line;
+use super::output::{last_line, last_lines};
 use super::racing::{ProxiedRun, note};
 use super::running::{Ended, Printed, RunningCommand};
 use super::start::{Places, Start};
@@ -151,9 +151,9 @@ fn failed(refusal: String) -> Ending {
     }
 }
 
-/// The last line that a program has printed, as the end of a message.
+/// The last lines that a program has printed, as the end of a message.
 fn said(printed: &Printed) -> String {
-    match [&printed.err, &printed.out].map(|it| shortened(last_line(it))) {
+    match [&printed.err, &printed.out].map(|it| last_lines(it)) {
         [err, _] if !err.is_empty() => format!("; it has written: {err}"),
         [_, out] if !out.is_empty() => format!("; it has written: {out}"),
         _ => "; it has written nothing".to_owned(),

@@ -37,7 +37,7 @@ const WARM_UP_WITHIN: Duration = Duration::from_secs(60);
 const ANSWERS: &str = "it answers";
 
 /// The pause between two looks.
-const PAUSE: Duration = Duration::from_millis(5);
+pub(super) const PAUSE: Duration = Duration::from_millis(5);
 
 /// The application of one lane.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(super) struct LaneApplication {
     pub(super) port: Option<u16>,
     /// Empty if there is no application.
     base_url: String,
-    process: Mutex<Option<Process>>,
+    pub(super) process: Mutex<Option<Process>>,
     /// What starts it again. None if it ran already, or if there is none.
     start: Option<Start>,
     /// One for each client that sends requests. None for the others.
@@ -202,8 +202,8 @@ impl LaneApplication {
             Some(id) => Err(format!(
                 "the server does not list the application's connection {id}, so it cannot be asked \
                  whether that one waits for a lock. If --database-url leads to a pooler (PgBouncer, \
-                 ProxySQL), name the server behind it. Or its user may not see the connections of \
-                 the application's user"
+                 ProxySQL), name the server behind the pooler, also if each client keeps its \
+                 connection. Or its user may not see the connections of the application's user"
             )),
         }
     }
@@ -224,14 +224,6 @@ impl LaneApplication {
                 self.end_of_log().await
             )),
         }
-    }
-
-    async fn end_of_log(&self) -> String {
-        let process = self.process.lock().await;
-        process
-            .as_ref()
-            .map(Process::end_of_log)
-            .unwrap_or_default()
     }
 
     /// Starts the application, if it is not there already, and waits until it is ready.
@@ -306,46 +298,6 @@ impl LaneApplication {
         )
     }
 
-    /// The application must have got in, if it has tried.
-    fn must_not_be_turned_away(&self) -> Result<(), String> {
-        match (self.proxy.connections(), self.proxy.refusals().first()) {
-            (0, Some(why)) => Err(format!(
-                "the application's connection to the database was turned away: {why}"
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// What is to be said of runs in which no statement came through the proxy. None if some did.
-    pub(super) fn why_nothing_comes(&self) -> Option<String> {
-        if self.proxy.connections() > 0 {
-            return None;
-        }
-        // A pool that opens its connections late was not seen before.
-        if let Err(why) = self.must_not_be_turned_away() {
-            return Some(why);
-        }
-        let tries = self.proxy.tries();
-        if tries > 0 {
-            return Some(format!(
-                "the application has connected to the proxy {tries} times, and never got in. Its own log \
-                 says why. Most often it wants TLS or, because there is none, the server's RSA key: \
-                 allowPublicKeyRetrieval=true (Connector/J), --get-server-public-key (libmysqlclient)"
-            ));
-        }
-        Some({
-            let address = self.proxy.address();
-            format!(
-                "the application is not pointed at the proxy: it has answered requests, and nothing has \
-                 connected to {address}. Its settings have to say that its database is there: {{db_host}} \
-                 is {}, {{db_port}} is {}. Or its answers need no database, because something is missing \
-                 in `before`, such as a login",
-                address.ip(),
-                address.port()
-            )
-        })
-    }
-
     /// Brings it back to its beginning.
     pub(super) async fn restore(
         &self,
@@ -404,20 +356,6 @@ impl LaneApplication {
             return Err(format!("the application: {}", process.ended_with(status)));
         }
         Ok(())
-    }
-
-    /// Why a request got no answer: the end of the application says more than that of a connection.
-    pub(super) async fn why_no_answer(&self, why: String) -> String {
-        let deadline = Instant::now() + Duration::from_secs(1);
-        while let Some(process) = self.process.lock().await.as_mut()
-            && Instant::now() < deadline
-        {
-            if let Some(status) = process.ended() {
-                return format!("the application: {}", process.ended_with(status));
-            }
-            sleep(PAUSE).await;
-        }
-        why
     }
 
     /// Sends the racing request of the client with this index.

@@ -7,7 +7,8 @@
 //!   and what it means. `http`: how it is sent. `visit`: a client's cookies and requests.
 //! - `process`: a program that the lab starts, and `start`: with what. `tables`: how they are
 //!   brought back. `lane`: the application of one lane, with its proxy
-//!   and its beginning. `applications`: those of all lanes.
+//!   and its beginning. `why`: what is said if it does not do what it should. `applications`: those
+//!   of all lanes.
 //! - `proxied`: a client of either kind. `racing`: those of one run that send requests, and
 //!   `commanded`: those that are commands.
 //! - `command`: a client that is a program. `exit`: what its exit says. `output`: what it prints.
@@ -35,6 +36,7 @@ mod status;
 mod tables;
 mod under_way;
 mod visit;
+mod why;
 
 pub(super) use applications::Applications;
 pub(super) use command::CommandClient;

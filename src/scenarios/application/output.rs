@@ -74,6 +74,17 @@ pub(super) fn last_line(text: &str) -> &str {
     lines.find(|it| !it.is_empty()).unwrap_or_default()
 }
 
+/// The last lines that are not empty, each of limited length, with ` / ` between them.
+pub(super) fn last_lines(text: &str) -> String {
+    const LINES: usize = 3;
+    const MOST: usize = 160;
+    let lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
+    let mut last: Vec<_> = lines.rev().take(LINES).collect();
+    last.reverse();
+    let shortened = last.iter().map(|it| it.chars().take(MOST).collect());
+    shortened.collect::<Vec<String>>().join(" / ")
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -97,6 +108,14 @@ mod tests {
         let text = output.end();
         assert_eq!(text.len(), KEPT);
         assert_eq!(last_line(&text), "line 39999");
+    }
+
+    #[test]
+    fn the_last_lines_are_on_one() {
+        let text = "0\n1\n2\n3\n\n 4 \n5\n";
+        assert_eq!(last_lines(text), "3 / 4 / 5");
+        assert_eq!(last_lines("\n"), "");
+        assert_eq!(last_lines(&"x".repeat(300)).len(), 160);
     }
 
     #[test]

@@ -408,6 +408,12 @@ impl Probe {
         })
     }
 
+    /// The same without the value that it expects, and without the query of its path.
+    pub(in crate::scenarios) fn without_values(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or_default();
+        format!("GET {path} at {:?} = ?", self.pointer)
+    }
+
     /// A few words that name it.
     pub(in crate::scenarios) fn in_words(&self) -> String {
         format!("GET {} at {:?} = {}", self.path, self.pointer, self.equals)

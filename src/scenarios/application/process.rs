@@ -1,7 +1,7 @@
 //! An application that the lab starts, and ends with all that it has started.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,12 +10,15 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::output::Output;
+use super::output::{Output, last_lines};
 
 const SUPERVISE: &str = include_str!("supervise.sh");
 
 /// The name of the file with what a process writes.
 const LOG: &str = "log";
+
+/// The largest part of a log that is read at once, in bytes.
+const MOST_OF_A_LOG: u64 = 16 * 1024;
 
 /// The pause between two looks at a process.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -138,6 +141,27 @@ impl Process {
             self.words,
             self.end_of_log()
         )
+    }
+
+    /// The number of bytes that it has written.
+    pub(super) fn length_of_log(&self) -> Option<u64> {
+        let log = std::fs::metadata(self.folder.path().join(LOG));
+        log.ok().map(|it| it.len())
+    }
+
+    /// The last lines of what it has written after this number of bytes, with ` / ` between them.
+    pub(super) fn log_after(&self, length: u64) -> String {
+        let read = || -> io::Result<Vec<u8>> {
+            let mut log = File::open(self.folder.path().join(LOG))?;
+            let end = log.metadata()?.len();
+            log.seek(SeekFrom::Start(
+                length.max(end.saturating_sub(MOST_OF_A_LOG)),
+            ))?;
+            let mut bytes = Vec::new();
+            log.take(MOST_OF_A_LOG).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        last_lines(&String::from_utf8_lossy(&read().unwrap_or_default()))
     }
 
     /// The last lines that it has written, for a message.

@@ -57,9 +57,15 @@ impl ProxiedRun {
             self.lane.in_words(plan, client.index())
         };
         note(&gate, Action::Request, words, Ending::Done(None));
+        let before = self.lane.length_of_log().await;
         let answered = self.send(client, plan).await;
         let seen = self.turns.answered(client).await;
-        let (words, ending) = in_words(&answered, hides);
+        let has_failed = |it: &Answered| it.status.is_server_error();
+        let log = match &answered {
+            Ok(answer) if has_failed(answer) && !hides => self.lane.log_after(before).await,
+            _ => String::new(),
+        };
+        let (words, ending) = in_words(&answered, &log, hides);
         note(&gate, Action::Answer, words, ending);
         let result = result_of(&answered, seen, plan);
         self.turns.end(client, &gate, result);
@@ -106,7 +112,9 @@ pub(super) fn note(gate: &Gate, action: Action, label: String, ending: Ending) {
     });
 }
 
-fn in_words(answered: &Result<Answered, String>, hides: bool) -> (String, Ending) {
+/// What a report shows of an answer. `log` is what the application has written meanwhile, if it has
+/// failed.
+fn in_words(answered: &Result<Answered, String>, log: &str, hides: bool) -> (String, Ending) {
     match answered {
         Ok(answer) if hides => (format!("answered {}", answer.status), Ending::Done(None)),
         Ok(answer) => {
@@ -116,6 +124,10 @@ fn in_words(answered: &Result<Answered, String>, hides: bool) -> (String, Ending
             };
             let body = answer.beginning();
             let body = body.trim_start_matches(": ");
+            let body = match log {
+                "" => body.to_owned(),
+                log => format!("{body}; it has written: {log}"),
+            };
             let shown = Answer {
                 columns: vec!["body".to_owned()],
                 rows: vec![vec![Datum::text(body)]],

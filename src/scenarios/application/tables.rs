@@ -32,7 +32,8 @@ pub(super) async fn tidy_up(database: &Database) -> Result<(), String> {
         let process = leftover.process.filter(|it| is_running(*it));
         if let Some(process) = process {
             return Err(format!(
-                "another Racy (process {process}) explores in this database: its copies are there"
+                "another Racy (process {process}) explores in this database: its copies are there. Wait \
+                 until it has ended, or end it"
             ));
         }
         tracing::warn!(

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reqwest::Url;
 use reqwest::cookie::{CookieStore as _, Jar};
 use reqwest::header::COOKIE;
+use reqwest::{Method, Url};
 
 use super::answered::Answered;
 use super::http;
@@ -31,6 +31,12 @@ impl RequestClient {
     /// The racing request as the file has it.
     pub(in crate::scenarios) fn request_in_words(&self) -> String {
         self.request.as_written()
+    }
+
+    /// Whether it only reads, and nothing of what it reads is kept: then its status alone can tell
+    /// one run from another.
+    pub(in crate::scenarios) fn reads_for_nobody(&self) -> bool {
+        self.request.method == Method::GET && self.request.capture.is_empty()
     }
 }
 

@@ -66,9 +66,12 @@ fn of_a_search() -> Map<String, Value> {
         "statements": [statement("A", touches), statement("B", Value::Null)],
         "pairs": [{"one": 0, "other": 1, "independent": false, "because": "both touch t"}]
     });
+    let unexpected = json!({
+        "verdict": "declined", "schedule": "B A", "preemptions": 0, "steps": [], "highlight": null
+    });
     let fields = json!({
-        "preemptions": 2, "complete_up_to": 1, "by_preemptions": [2, 1], "covered": 4,
-        "compared_in_part": true, "reduction": reduction, "expected_at": 7
+        "unexpected_examples": [unexpected], "preemptions": 2, "complete_up_to": 1, "by_preemptions": [2, 1], "covered": 4,
+        "compared_in_part": true, "never_interleaved": true, "reduction": reduction, "expected_at": 7
     });
     fields.as_object().unwrap().clone()
 }

@@ -6,7 +6,9 @@ use super::super::{Build, Report};
 use super::*;
 
 fn failed() -> Report {
-    read(report().to_string().as_bytes()).unwrap()
+    let mut report = read(report().to_string().as_bytes()).unwrap();
+    report.findings[0].never_interleaved = false;
+    report
 }
 
 #[test]
@@ -34,6 +36,25 @@ fn a_table_has_a_row_for_each_and_failures_come_first() {
     let again =
         "```sh\nracy explore last.toml --database-url sqlite::memory: --schedule 'A B'\n```";
     assert!(said.contains(again), "{said}");
+}
+
+#[test]
+fn a_finding_that_has_tested_nothing_is_not_simply_green() {
+    let mut report = failed();
+    report.broken.clear();
+    report.missing.clear();
+    report.findings[0].unexpected.clear();
+    report.findings[0].never_interleaved = true;
+    let said = summary(&Build::of(&report), MOST_SUMMARY_BYTES);
+    let first = "### Racy: as expected, 1 without a test\n";
+    assert!(said.starts_with(first), "{said}");
+    for words in [
+        "| ⚠ nothing was tested | <code>last.toml</code> |",
+        "\n\n⚠ <code>last.toml</code>: the clients' steps were never interleaved, so nothing was \
+         tested.",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }
 
 #[test]

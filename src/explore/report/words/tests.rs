@@ -59,6 +59,7 @@ fn found(schedules: Schedules, counts: &[u64]) -> Finding {
         seen: SeenSteps::default(),
         not_compared: Vec::new(),
         unexpected: Vec::new(),
+        unexpected_verdicts: Vec::new(),
         expected_at: None,
     }
 }
