@@ -16,6 +16,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
+use super::unlocked::Reading;
 use super::{ConnectionId, Database, Fault, FaultKind, Flavour, Isolation};
 use crate::answer::{Answer, Datum, DatumKind};
 
@@ -135,11 +136,12 @@ impl Database {
             Flavour::Postgres => "SELECT CAST(1 AS BIGINT) FROM pg_stat_activity WHERE pid = ?",
             Flavour::Sqlite => return Ok(false),
         };
-        match self.rows(sql, &[connection.0.into()]).await {
-            Ok(rows) => Ok(!rows.is_empty()),
-            // The list of MySQL's connections is read without a lock.
-            Err(fault) if fault.is_of_a_torn_name() => Ok(true),
-            Err(fault) => Err(fault),
+        let reading = Reading::begin();
+        loop {
+            let rows = self.rows(sql, &[connection.0.into()]).await;
+            if let Some(rows) = reading.done(rows).await? {
+                return Ok(!rows.is_empty());
+            }
         }
     }
 }

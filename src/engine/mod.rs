@@ -36,6 +36,7 @@
 //! - `upstream`: how another program reaches a database, through a proxy.
 //! - `room`: how many connections there are for them.
 //! - `waits`: which connections wait for a lock?
+//! - `unlocked`: lists of the server that are read without a lock.
 //! - `footprint`: what a statement of a user's touches.
 
 mod alone;
@@ -81,6 +82,7 @@ mod settings;
 mod sqlite;
 mod sqlite_file;
 mod statement;
+mod unlocked;
 mod upstream;
 mod url;
 mod waits;

@@ -5,6 +5,7 @@ use sqlx::{MySql, Postgres, Row as _};
 
 use super::connection::answered;
 use super::pool::Pool;
+use super::unlocked::Reading;
 use super::{Database, Fault, Pools};
 
 /// Server connections left free for other clients.
@@ -125,13 +126,18 @@ impl Database {
 /// session's variable shows the latter.
 async fn mysql_limits(pool: &Pool<MySql>) -> Result<Vec<Limit>, Fault> {
     let mut pooled = pool.acquire().await?;
-    let (most, of_user, used_by_user): (i64, i64, i64) = sqlx::query_as(
-        "SELECT CAST(@@max_connections AS SIGNED), CAST(@@max_user_connections AS SIGNED), \
-             (SELECT COUNT(*) FROM information_schema.processlist \
-              WHERE user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1))",
-    )
-    .fetch_one(pooled.get()?)
-    .await?;
+    let reading = Reading::begin();
+    let (most, of_user, used_by_user): (i64, i64, i64) = loop {
+        let counted = sqlx::query_as(
+            "SELECT CAST(@@max_connections AS SIGNED), CAST(@@max_user_connections AS SIGNED), \
+                 (SELECT COUNT(*) FROM information_schema.processlist \
+                  WHERE user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1))",
+        );
+        let counted = counted.fetch_one(pooled.get()?).await;
+        if let Some(counted) = reading.done(counted).await? {
+            break counted;
+        }
+    };
     let used = sqlx::raw_sql("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
         .fetch_one(pooled.get()?)
         .await?;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use sqlx::{MySql, MySqlConnection, Postgres, Row as _};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::Wait;
 use crate::engine::pool::Pool;
+use crate::engine::unlocked::Reading;
 use crate::engine::{ConnectionId, Fault};
 
 /// The waits of clients. InnoDB's own threads wait too, but have no connection's number.
@@ -78,25 +79,16 @@ const MARIADB_WAITS_FOR_NO_ROW: &str = "SELECT CAST(id AS SIGNED), CAST(NULL AS 
 
 async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault> {
     let mut pooled = pool.acquire().await?;
-    let asked = Instant::now();
+    let reading = Reading::begin();
     let pairs = loop {
         let pairs = sqlx::query_as(sql).fetch_all(pooled.get()?).await;
-        match pairs.map_err(Fault::from) {
-            Err(fault) if fault.is_of_a_torn_name() && asked.elapsed() < A_NAME_IS_TORN => {
-                sleep(BEFORE_READING_A_NAME_AGAIN).await;
-            }
-            asked => break asked?,
+        if let Some(pairs) = reading.done(pairs).await? {
+            break pairs;
         }
     };
     pooled.give_back();
     Ok(waits_of(pairs))
 }
-
-/// How long a lock may be in the middle of its end: as long as its thread may wait for a processor
-/// on an overloaded machine.
-const A_NAME_IS_TORN: Duration = Duration::from_secs(5);
-
-const BEFORE_READING_A_NAME_AGAIN: Duration = Duration::from_millis(2);
 
 /// Which connections wait, as of now. InnoDB does not know of locks that are on no row (GET_LOCK, a
 /// table's metadata). Waits for these are in the list of processes.
