@@ -5,7 +5,7 @@ use super::stage::{NOTHING_IS_LOST, Stage, two};
 use crate::support::TestEngine;
 
 on_engines!(
-    servers:
+    protocols:
         generated_ids_start_from_the_same_number_in_each_run,
         memory_is_brought_back_by_a_request,
         memory_that_is_not_brought_back_is_noticed_before_any_race,

@@ -17,7 +17,7 @@ use crate::support::explored::{ALL, job as exploration, plan};
 use crate::support::{Lab, TestEngine};
 
 on_engines!(
-    servers:
+    protocols:
         two_workers_take_the_same_job,
         workers_that_pass_over_a_locked_job_take_one_each,
         without_an_invariant_the_serial_orders_judge_commands,

@@ -20,10 +20,10 @@ use crate::support::process::{racy, signal};
 use crate::support::{TestEngine, open_folder, until_within};
 
 on_engines!(
-    innodb:
-        several_instances_find_what_one_finds,
-        all_instances_end_with_racy;
+    protocols:
+        several_instances_find_what_one_finds;
     mysql:
+        all_instances_end_with_racy,
         the_search_ends_with_the_first_bound_that_goes_wrong;
 );
 
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Each instance says which database it has.
 const FILE: &str = r#"
 title = "Racy's own service"
-engines = ["mysql", "mariadb"]
+engines = ["mysql", "postgres"]
 
 [application]
 command = ["sh", "-c", """

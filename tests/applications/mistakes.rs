@@ -6,7 +6,7 @@ use crate::support::TestEngine;
 use racy::engine::LaneKind;
 
 on_engines!(
-    servers:
+    protocols:
         an_application_on_another_port_is_not_ready,
         an_application_beside_the_proxy_is_noticed,
         a_table_that_cannot_be_restored_is_named,

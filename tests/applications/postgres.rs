@@ -170,7 +170,7 @@ async fn a_pooler_in_between_is_noticed(engine: TestEngine) {
     let said = stage.broken(&stage.two_clients("/autocommit?")).await;
     for words in [
         "the server does not list the application's connection ",
-        "If --database-url leads to a pooler (PgBouncer, ProxySQL), name the server behind it",
+        "If --database-url leads to a pooler (PgBouncer, ProxySQL), name the server behind the pooler",
     ] {
         assert!(said.contains(words), "{words:?} is not in {said}");
     }

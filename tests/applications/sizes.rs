@@ -8,9 +8,7 @@ use super::stage::{Stage, two};
 use crate::support::TestEngine;
 
 on_engines!(
-    mysql:
-        a_lost_update_among_60_statements_is_found_with_one_preemption;
-    postgres:
+    protocols:
         a_lost_update_among_60_statements_is_found_with_one_preemption;
 );
 

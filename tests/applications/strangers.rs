@@ -6,7 +6,7 @@ use super::stage::Stage;
 use crate::support::TestEngine;
 
 on_engines!(
-    servers:
+    protocols:
         a_heartbeat_passes_and_is_listed,
         what_comes_after_the_answer_is_the_clients,
         two_statements_at_once_are_one_clients,

@@ -27,23 +27,26 @@ use tokio::net::TcpSocket;
 
 /// Defines each of these tests, which take a [`TestEngine`], once per engine. Those under
 /// `servers`, about what only a server has, such as row locks, are on all engines but SQLite; those
-/// under
-/// `innodb` on MySQL and MariaDB alone; those under an engine's name on that engine alone.
+/// under `protocols`, about what passes between a client and a server, on MySQL and PostgreSQL,
+/// because MariaDB speaks MySQL's protocol; those under `innodb` on MySQL and MariaDB alone; those
+/// under an engine's name on that engine alone.
 macro_rules! on_engines {
     (
         $(every: $($every:ident),+;)?
         $(servers: $($server:ident),+;)?
+        $(protocols: $($protocol:ident),+;)?
         $(innodb: $($innodb:ident),+;)?
         $(mysql: $($mysql:ident),+;)?
         $(mariadb: $($mariadb:ident),+;)?
         $(postgres: $($postgres:ident),+;)?
         $(sqlite: $($sqlite:ident),+;)?
     ) => {
-        on_engines!(@ mysql, MySql: $($($every,)+)? $($($server,)+)? $($($innodb,)+)?
-            $($($mysql,)+)?);
+        on_engines!(@ mysql, MySql: $($($every,)+)? $($($server,)+)? $($($protocol,)+)?
+            $($($innodb,)+)? $($($mysql,)+)?);
         on_engines!(@ mariadb, MariaDb: $($($every,)+)? $($($server,)+)? $($($innodb,)+)?
             $($($mariadb,)+)?);
-        on_engines!(@ postgres, Postgres: $($($every,)+)? $($($server,)+)? $($($postgres,)+)?);
+        on_engines!(@ postgres, Postgres: $($($every,)+)? $($($server,)+)? $($($protocol,)+)?
+            $($($postgres,)+)?);
         on_engines!(@ sqlite, Sqlite: $($($every,)+)? $($($sqlite,)+)?);
     };
     (@ $module:ident, $engine:ident:) => {};
