@@ -79,6 +79,7 @@ async fn hold_nothing(server: ServerPlace, flavour: Flavour) -> Result<(), Error
     let settings = TurnSettings {
         flavour,
         level: Isolation::RepeatableRead,
+        autocommit: true,
         settle: Duration::from_secs(1),
         hides_values: false,
         commits_are_watched: false,

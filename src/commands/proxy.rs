@@ -143,6 +143,7 @@ impl Args {
         let settings = TurnSettings {
             flavour: engine.flavour,
             level: engine.isolation,
+            autocommit: database.autocommit_of_new_sessions().await?,
             settle: Options::SETTLE,
             hides_values: self.hide_values,
             commits_are_watched: false,
@@ -150,7 +151,9 @@ impl Args {
         };
         let server = upstream.server.clone();
         let known = Arc::<Known>::default();
-        let proxy = Proxy::open(self.listen, server, None, settings, known).await;
+        // A recording is of one database. A client of another one is turned away.
+        let only = self.record.as_ref().map(|_| upstream.database.clone());
+        let proxy = Proxy::open(self.listen, server, only, settings, known).await;
         let proxy = proxy.map_err(|error| {
             let listen = self.listen;
             format!("the proxy cannot listen on {listen}: {error}; --listen names another address")

@@ -95,6 +95,17 @@ impl Database {
         Err(last.unwrap_or_else(|| Fault::other("the server names no level")))
     }
 
+    /// Whether statements of a session that sets nothing commit by themselves, as the server says
+    /// it.
+    pub async fn autocommit_of_new_sessions(&self) -> Result<bool, Fault> {
+        if !self.engine.flavour.is_innodb() {
+            return Ok(true);
+        }
+        let rows = self.rows("SELECT CAST(@@GLOBAL.autocommit AS CHAR)", &[]);
+        let value = rows.await?.first().map(|row| row.text(0)).transpose()?;
+        Ok(value.as_deref() != Some("0"))
+    }
+
     /// The other databases that a statement could name, that of the users' rights among them. Empty
     /// where a connection is in one database for good.
     pub async fn other_databases(&self) -> Result<Vec<String>, Fault> {

@@ -20,11 +20,15 @@ pub(super) struct Link {
     /// Whether a transaction is open. None after a refusal, which does not say so.
     pub(super) in_transaction: Option<bool>,
     pub(super) autocommit: bool,
+    /// Whether the server's answers say if statements commit by themselves. MySQL's do not as long
+    /// as a session has not set it: they say that it is on, also if new sessions have it off.
+    is_autocommit_said: bool,
     level: Isolation,
     /// How many sessions the connection has had before.
     number: u32,
     flavour: Flavour,
     default_level: Isolation,
+    default_autocommit: bool,
     /// LOCK TABLES holds.
     holds_locks: bool,
     /// It is not known what its statements have set or done.
@@ -43,17 +47,19 @@ impl Link {
     pub(super) fn new(
         id: ConnectionId,
         flavour: Flavour,
-        level: Isolation,
+        (level, autocommit): (Isolation, bool),
         own: Option<OwnClient>,
     ) -> Self {
         Self {
             id,
             own,
             in_transaction: Some(false),
-            autocommit: true,
+            autocommit,
+            is_autocommit_said: autocommit,
             level,
             number: 0,
             default_level: level,
+            default_autocommit: autocommit,
             holds_locks: false,
             is_lost: false,
             has_changed: false,
@@ -177,6 +183,7 @@ impl Link {
                     StatementKind::Rollback => self.has_changed = false,
                     _ => {}
                 }
+                self.is_autocommit_said |= statement.sets_autocommit(self.flavour).is_some();
                 if statement.sets_the_level(self.flavour) {
                     self.follow_level(statement);
                 } else if matches!(statement.kind, StatementKind::Begin(_))
@@ -207,7 +214,8 @@ impl Link {
     /// The session begins anew on this connection.
     pub(super) fn begins_anew(&mut self) {
         let number = self.number.saturating_add(1);
-        *self = Self::new(self.id, self.flavour, self.default_level, self.own);
+        let defaults = (self.default_level, self.default_autocommit);
+        *self = Self::new(self.id, self.flavour, defaults, self.own);
         self.number = number;
     }
 
@@ -215,7 +223,9 @@ impl Link {
     /// is still open: it is.
     pub(super) fn follow_session(&mut self, in_transaction: Option<bool>, autocommit: bool) {
         self.in_transaction = in_transaction.or(self.in_transaction);
-        self.autocommit = autocommit;
+        if self.is_autocommit_said {
+            self.autocommit = autocommit;
+        }
         if self.in_transaction == Some(false) {
             self.transaction_of = None;
         }
@@ -254,12 +264,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn without_autocommit_the_status_counts_from_the_first_setting_on() {
+        let level = Isolation::RepeatableRead;
+        let mut link = Link::new(ConnectionId::from(1), Flavour::MySql, (level, false), None);
+        let send = |link: &mut Link, text: &str, is_open, autocommit| {
+            let statement = UserStatement::new(text, Flavour::MySql);
+            link.follow(
+                &statement,
+                Ok(&Answer::default()),
+                Some(is_open),
+                autocommit,
+            );
+            link.state().autocommit
+        };
+        assert!(!send(&mut link, "UPDATE t SET v = 1", true, true));
+        assert!(!send(&mut link, "COMMIT", false, true));
+        assert!(send(&mut link, "SET autocommit = 1", false, true));
+        assert!(send(&mut link, "UPDATE t SET v = 1", false, true));
+        link.begins_anew();
+        assert!(!link.state().autocommit);
+    }
+
+    #[test]
     fn a_reset_connection_has_another_session_that_has_set_nothing() {
         let flavour = Flavour::MySql;
         let mut link = Link::new(
             ConnectionId::from(1),
             flavour,
-            Isolation::RepeatableRead,
+            (Isolation::RepeatableRead, true),
             None,
         );
         let set = "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE";

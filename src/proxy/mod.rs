@@ -68,6 +68,7 @@ mod witness;
 
 pub use known::Known;
 pub use listener::{ClientListener, Proxy};
+pub(crate) use postgres::is_of_drivers;
 pub use run::{BeginOrder, ClientUnderWay, RunTurns};
 pub use seats::{Participant, Seen};
 pub use turns::{TurnSettings, Turns};

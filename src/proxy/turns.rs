@@ -29,6 +29,8 @@ pub struct TurnSettings {
     pub flavour: Flavour,
     /// The level of a connection that sets none.
     pub level: Isolation,
+    /// Whether statements of a connection that sets nothing commit by themselves.
+    pub autocommit: bool,
     /// How long a client may show no sign before it counts as waiting outside the database.
     pub settle: Duration,
     /// Whether reports show no value that the application has sent or got.

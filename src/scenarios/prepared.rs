@@ -170,6 +170,7 @@ impl Prepared {
         Ok(TurnSettings {
             flavour: database.engine().flavour,
             level: database.level_of_new_sessions().await?,
+            autocommit: database.autocommit_of_new_sessions().await?,
             settle: self.options.settle,
             hides_values: self.options.hides_values,
             commits_are_watched: self.scenario.has_invariants_for_every_commit(),

@@ -260,8 +260,19 @@ impl Recording<'_> {
         }
     }
 
+    /// Whether a client's level is written down. It is not where the server begins with it, and
+    /// every server of this engine does as long as nobody has set something else.
+    fn has_to_be_named(&self, level: Isolation) -> bool {
+        let usual = match self.flavour {
+            Flavour::MySql | Flavour::MariaDb => Isolation::RepeatableRead,
+            Flavour::Postgres => Isolation::ReadCommitted,
+            Flavour::Sqlite => Isolation::Serializable,
+        };
+        level != self.level || level != usual
+    }
+
     fn push_client(&self, text: &mut String, client: &WrittenClient) {
-        if let Some(level) = client.level.filter(|it| *it != self.level) {
+        if let Some(level) = client.level.filter(|it| self.has_to_be_named(*it)) {
             let level = level.to_string().to_lowercase().replace(' ', "-");
             let _ = writeln!(text, "isolation = \"{level}\"");
         }

@@ -145,6 +145,9 @@ impl Lines<'_> {
         line.answer = heard.answer.clone();
         line.generated_key = heard.generated_key;
         line.left_out = heard.sent.gap.map(left_out);
+        if line.statement.keyword(place.flavour) == "COPY" {
+            line.left_out = line.left_out.or(Some(COPY));
+        }
         line.may_have_changed = heard.sent.gap.is_some_and(|it| it != Gap::Unprepared);
         line.query = entry.query.clone();
         line.leaves_open = heard.after.in_transaction;
@@ -206,6 +209,12 @@ impl Lines<'_> {
         });
     }
 }
+
+/// A COPY sends or returns a stream of rows, of which nothing is kept.
+const COPY: LeftOut = LeftOut {
+    why: "the rows of a COPY are not kept",
+    kind: DoubtKind::CannotBeRight,
+};
 
 /// What is said of a statement that is not whole.
 fn left_out(gap: Gap) -> LeftOut {

@@ -2,6 +2,7 @@
 
 use super::doubt::DoubtKind;
 use crate::engine::{Flavour, UserStatement};
+use crate::proxy::is_of_drivers;
 
 /// Something that a session has set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,28 +32,14 @@ const TIMEOUTS: LeftOut = LeftOut {
     why: "in a schedule a statement waits until another client goes on",
     kind: DoubtKind::Note,
 };
+const STRINGS: LeftOut = LeftOut {
+    why: "statements of a file are read as if it was on",
+    kind: DoubtKind::CannotBeRight,
+};
 const OF_THE_DRIVER: LeftOut = LeftOut {
     why: "most drivers send it. If it matters, write it into the script",
     kind: DoubtKind::Note,
 };
-
-/// What PostgreSQL's drivers set, and what concerns the client's own texts alone.
-const POSTGRES_DRIVERS: [&str; 14] = [
-    "names",
-    "client_encoding",
-    "application_name",
-    "datestyle",
-    "intervalstyle",
-    "time zone",
-    "timezone",
-    "extra_float_digits",
-    "bytea_output",
-    "client_min_messages",
-    "standard_conforming_strings",
-    "xmloption",
-    "lc_messages",
-    "jit",
-];
 
 /// What the statement sets, if statements after it depend on that. What drivers set for themselves
 /// does not count, and neither do isolation levels: they become the client's.
@@ -103,11 +90,21 @@ fn of_postgres(
         return None;
     }
     let name = set.split([' ', '=']).next()?.to_owned();
-    if POSTGRES_DRIVERS.contains(&name.as_str()) {
+    if name == "standard_conforming_strings" {
+        return is_set_to_off(statement).then_some((name, Some(STRINGS)));
+    }
+    if is_of_drivers(&name) {
         return None;
     }
     let left_out = name.ends_with("_timeout").then_some(TIMEOUTS);
     Some((name, left_out))
+}
+
+/// Whether the statement sets something to `off`.
+fn is_set_to_off(statement: &UserStatement) -> bool {
+    let text = statement.text.to_ascii_lowercase();
+    let value = text.trim_end_matches([' ', '\'']);
+    ["off", "false", "0"].iter().any(|it| value.ends_with(it))
 }
 
 fn of_innodb(names: &[&str]) -> Option<(String, Option<LeftOut>)> {

@@ -159,6 +159,9 @@ impl Recording<'_> {
                 .any(|word| it.eq_ignore_ascii_case(word))
         });
         let is_table = |name: &&str| tables.iter().any(|it| it.has_name(name));
-        !must_name_one || !has_from || names.iter().any(is_table)
+        // What stands behind their FROM is a cursor.
+        let is_of_a_cursor =
+            ["FETCH", "MOVE"].contains(&line.statement.keyword(self.flavour).as_str());
+        !must_name_one || !has_from || is_of_a_cursor || names.iter().any(is_table)
     }
 }

@@ -39,6 +39,7 @@ pub async fn proxy_of(engine: TestEngine, server: ServerPlace, database: Option<
     let settings = TurnSettings {
         flavour,
         level,
+        autocommit: true,
         settle: Duration::from_millis(50),
         hides_values: false,
         commits_are_watched: false,

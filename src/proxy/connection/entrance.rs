@@ -58,7 +58,7 @@ pub(super) async fn authenticate<F: Framing>(
 /// What is said of a client that names another database than the only one that it may use.
 pub(super) fn wrong_database(named: &str, only: &str) -> String {
     format!(
-        "the application uses the database {named:?}, and the runs are in {only:?}: {{db_name}} in \
+        "the application uses the database {named:?}, and only {only:?} passes here: {{db_name}} in \
          `env` names it. For the application's own database there is --in-place"
     )
 }

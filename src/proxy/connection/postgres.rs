@@ -15,7 +15,7 @@ use super::served::{AnnouncedState, Dealt, Gatekeeper, Order, Served};
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Fault, Flavour, StatementKind, UserStatement};
 use crate::proxy::postgres::{
-    Conversation, Message, MessageReader, Outcome, Progress, SetAside, Unit, What,
+    Conversation, Message, MessageReader, Outcome, Progress, SetAside, Unit, What, is_of_drivers,
 };
 use crate::proxy::statement::{executed, of_the_lab, outcome_of, sent};
 use crate::proxy::turns::Arrived;
@@ -42,8 +42,14 @@ impl PostgresConnection {
             return Ok(None);
         }
         let id = ConnectionId::from(i64::from(conversation.process().unwrap_or_default()));
-        let begun = Self::begin(id, client, server, conversation, gatekeeper);
-        Ok(Some(begun))
+        let (mut connection, orders) = Self::begin(id, client, server, conversation, gatekeeper);
+        for (name, value) in &startup.settings {
+            if !is_of_drivers(name) {
+                let set = sent(&as_a_statement(name, value), Flavour::Postgres);
+                connection.served.has_set(set);
+            }
+        }
+        Ok(Some((connection, orders)))
     }
 
     /// Serves the connection to its end.
@@ -120,6 +126,9 @@ impl PostgresConnection {
             return Ok(Dealt::Closed);
         };
         held.prepares(preparation);
+        if !may_split {
+            held.does_not_commit_itself();
+        }
         if unit.awaits_answer {
             self.answer(held).await
         } else {
@@ -225,3 +234,37 @@ impl Protocol for Conversation {
 
 /// The length of ReadyForQuery, with which an answer ends.
 const READY_FOR_QUERY: usize = 6;
+
+/// The statement that sets what a client has set as it came in. A search path is a list of names.
+fn as_a_statement(name: &str, value: &str) -> String {
+    let is_list = name.eq_ignore_ascii_case("search_path") && !value.trim().is_empty();
+    match is_list {
+        true => format!("SET {name} = {value}"),
+        false => format!("SET {name} = '{}'", value.replace('\'', "''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_a_statement;
+
+    #[test]
+    fn what_is_set_at_the_door_is_a_statement() {
+        for (name, value, statement) in [
+            (
+                "search_path",
+                "s2, \"$user\"",
+                "SET search_path = s2, \"$user\"",
+            ),
+            ("search_path", "", "SET search_path = ''"),
+            (
+                "default_transaction_isolation",
+                "serializable",
+                "SET default_transaction_isolation = 'serializable'",
+            ),
+            ("my.name", "it's", "SET my.name = 'it''s'"),
+        ] {
+            assert_eq!(as_a_statement(name, value), statement);
+        }
+    }
+}

@@ -103,6 +103,14 @@ impl Held {
         }
     }
 
+    /// Others follow it in the same transaction, though nothing has begun one: a witness is told
+    /// so.
+    pub(super) fn does_not_commit_itself(&mut self) {
+        if let Some(heard) = &mut self.heard {
+            heard.before.autocommit = false;
+        }
+    }
+
     /// The engine has generated this key for it.
     pub(super) fn has_generated(&mut self, key: Option<u64>) {
         if let Some(heard) = &mut self.heard {
@@ -129,13 +137,32 @@ impl Served {
         let settings = gatekeeper.turns.settings();
         let (sender, orders) = mpsc::channel(1);
         let served = Self {
-            link: Link::new(id, settings.flavour, settings.level, gatekeeper.own),
+            link: Link::new(
+                id,
+                settings.flavour,
+                (settings.level, settings.autocommit),
+                gatekeeper.own,
+            ),
             turns: Arc::clone(gatekeeper.turns),
             remarks: Arc::clone(gatekeeper.remarks),
             orders,
             database: gatekeeper.database.map(str::to_owned),
         };
         (served, sender)
+    }
+
+    /// The client has set this for its session as it came in, and the server has let it in.
+    pub(super) fn has_set(&mut self, set: Arrived) {
+        let heard = self.hear(Some(&set));
+        let answered = Ok(Answer::default());
+        let (in_transaction, autocommit) = (self.link.in_transaction, self.link.autocommit);
+        self.link.follow(
+            &set.statement,
+            answered.as_ref(),
+            in_transaction,
+            autocommit,
+        );
+        self.tell(heard, &answered);
     }
 
     /// Nothing can be said of this connection any more, and it takes no orders.

@@ -72,6 +72,7 @@ mod values;
 pub(super) use authentication::AuthProgress;
 pub(super) use conversation::{Conversation, SetAside};
 pub(super) use message::{Message, MessageReader};
+pub(crate) use opening::is_of_drivers;
 pub(super) use opening::{Opening, Startup, refusal};
 pub(super) use result::{Outcome, Progress, StatementResult};
 pub(super) use unit::{Unit, What};

@@ -35,6 +35,8 @@ pub(in crate::proxy) struct Startup {
     pub(in crate::proxy) database: Option<String>,
     /// Whether it is going to copy the server's data instead of asking for rows.
     pub(in crate::proxy) replication: bool,
+    /// What it sets for its session, in the order in which it counts: names with their values.
+    pub(in crate::proxy) settings: Vec<(String, String)>,
 }
 
 impl Opening {
@@ -74,6 +76,7 @@ impl Opening {
 impl Startup {
     fn read(mut body: Bytes<'_>) -> Result<Self, NotUnderstood> {
         let mut startup = Self::default();
+        let mut options = Vec::new();
         loop {
             let name = body.name()?;
             if name.is_empty() {
@@ -84,13 +87,72 @@ impl Startup {
                 "user" => startup.user = Some(value),
                 "database" => startup.database = Some(value),
                 "replication" => startup.replication = !is_off(&value),
-                _ => {}
+                "options" => options = settings_in(&value),
+                // Of the protocol, and no settings.
+                name if name.starts_with("_pq_.") => {}
+                _ => startup.settings.push((name, value)),
             }
         }
+        // Those of the packet itself count, if both set the same.
+        startup.settings.splice(0..0, options);
         let named = startup.database.take().filter(|name| !name.is_empty());
         startup.database = named.or_else(|| startup.user.clone());
         Ok(startup)
     }
+}
+
+/// The settings in command-line options for the server process: `-c name=value`, `-cname=value` and
+/// `--name=value`. A backslash makes the next character an ordinary one.
+fn settings_in(options: &str) -> Vec<(String, String)> {
+    let mut words = vec![String::new()];
+    let mut letters = options.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => words
+                .last_mut()
+                .into_iter()
+                .for_each(|it| it.extend(letters.next())),
+            it if it.is_ascii_whitespace() => words.push(String::new()),
+            it => words.last_mut().into_iter().for_each(|word| word.push(it)),
+        }
+    }
+    let mut words = words.into_iter().filter(|it| !it.is_empty());
+    let mut settings = Vec::new();
+    while let Some(word) = words.next() {
+        let pair = match word.strip_prefix("-c") {
+            Some("") => words.next(),
+            Some(pair) => Some(pair.to_owned()),
+            None => word.strip_prefix("--").map(str::to_owned),
+        };
+        // The server takes a - for a _ in a name.
+        if let Some((name, value)) = pair.as_deref().and_then(|it| it.split_once('=')) {
+            settings.push((name.replace('-', "_"), value.to_owned()));
+        }
+    }
+    settings
+}
+
+/// What PostgreSQL's drivers set, and what concerns the client's own texts alone.
+const OF_DRIVERS: [&str; 13] = [
+    "names",
+    "client_encoding",
+    "application_name",
+    "datestyle",
+    "intervalstyle",
+    "time zone",
+    "timezone",
+    "extra_float_digits",
+    "bytea_output",
+    "client_min_messages",
+    "xmloption",
+    "lc_messages",
+    "jit",
+];
+
+/// Whether drivers of PostgreSQL set this for themselves, so that it says nothing of the
+/// application.
+pub(crate) fn is_of_drivers(name: &str) -> bool {
+    OF_DRIVERS.iter().any(|it| name.eq_ignore_ascii_case(it))
 }
 
 /// Whether PostgreSQL reads this as false.

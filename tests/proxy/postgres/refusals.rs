@@ -174,7 +174,10 @@ async fn another_database_than_that_of_the_runs_is_refused(engine: TestEngine) {
         let mut client = RawClient::connect(proxy.address()).await;
         client.send(&startup(V3_0, &parameters)).await;
         let (_, said) = refused(&mut client).await;
-        let words = format!("and the runs are in {:?}: {{db_name}} in `env`", lab.name());
+        let words = format!(
+            "and only {:?} passes here: {{db_name}} in `env`",
+            lab.name()
+        );
         assert!(said.contains(&words), "{said}");
     }
     let mut client = RawClient::log_in(proxy.address(), lab.name()).await;

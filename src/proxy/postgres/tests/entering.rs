@@ -46,11 +46,37 @@ fn every_third_version_is_negotiated_by_the_server() {
             user: Some("app".to_owned()),
             database: Some("shop".to_owned()),
             replication: false,
+            settings: vec![("application_name".to_owned(), "web".to_owned())],
         };
         assert_eq!((opening, used), (Opening::Startup(expected), bytes.len()));
     }
     let second = Opening::read(&startup(131_072));
     assert_eq!(second.unwrap_err().0, "the client speaks the protocol 2.0");
+}
+
+#[test]
+fn what_a_client_sets_as_it_comes_in_is_read() {
+    let startup = |body: &[u8]| match Opening::read(&opening(196_608, body)).unwrap() {
+        Some((Opening::Startup(startup), _)) => startup.settings,
+        other => panic!("{other:?}"),
+    };
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        let owned = pairs
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        owned.collect()
+    };
+    let options = b"user\0app\0search_path\0s2\0options\0-c statement_timeout=5s \
+        -csearch_path=s1,\\ s3 --lock-timeout=1 -e\0_pq_.wide\01\0\0";
+    let expected = pairs(&[
+        ("statement_timeout", "5s"),
+        ("search_path", "s1, s3"),
+        ("lock_timeout", "1"),
+        ("search_path", "s2"),
+    ]);
+    assert_eq!(startup(options), expected);
+    let expected = pairs(&[("application_name", "web")]);
+    assert_eq!(startup(b"user\0app\0application_name\0web\0\0"), expected);
 }
 
 #[test]
