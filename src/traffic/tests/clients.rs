@@ -2,7 +2,7 @@
 
 use super::{FLAVOUR, Traffic};
 use crate::engine::{Excerpt, Isolation};
-use crate::traffic::{Each, Recording};
+use crate::traffic::{Each, Nothing, Recording};
 
 /// How many clients there are.
 fn recorded(traffic: &Traffic) -> usize {
@@ -142,5 +142,5 @@ fn nothing_but_noise_is_no_recording() {
         unseen: &[],
         under_way: &[],
     };
-    assert_eq!(recording.write(), None);
+    assert_eq!(recording.write(), Err(Nothing::Came));
 }
