@@ -14,7 +14,7 @@ pub(super) struct Captures {
     /// By statement and by the value's number in it. A value that is not here is a literal.
     pub(super) uses: BTreeMap<(usize, usize), Use>,
     pub(super) doubts: Vec<Doubt>,
-    /// The statements on whose answers a value depends that was sent later, as far as that is known.
+    /// The statements whose answers were sent later, as they were or changed, as far as is known.
     pub(super) used: BTreeSet<usize>,
 }
 

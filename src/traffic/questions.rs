@@ -46,7 +46,7 @@ fn columns_were(line: &Line) -> String {
     let columns = line.answer.as_ref().map(|it| it.columns.as_slice());
     match columns.unwrap_or_default() {
         [column] => format!("{column} was"),
-        columns => format!("{} were", columns.join(", ")),
+        columns => format!("{} were", shortened(&columns.join(", "))),
     }
 }
 
