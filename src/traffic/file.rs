@@ -164,9 +164,15 @@ impl Recording<'_> {
         let peers: Vec<&[Line]> = others.iter().filter(is_peer).copied().collect();
         let mut doubts = branches(own, &others);
         if peers.is_empty() {
-            let words = "one recording alone does not tell what was read from what was known \
-                         before: send the same request twice"
-                .to_owned();
+            let was_declined = parts.declined.values().any(|twin| *twin == at);
+            let so_that = match was_declined {
+                true => ", with enough there for both",
+                false => "",
+            };
+            let words = format!(
+                "one recording alone does not tell what was read from what was known before: send \
+                 the same request twice{so_that}"
+            );
             doubts.push(Doubt::new(DoubtKind::Note, None, words));
         }
         if let Each::Pause(pause) = self.each {

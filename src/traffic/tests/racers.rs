@@ -90,6 +90,9 @@ fn a_request_whose_twin_was_declined_races_with_itself() {
         let words = "client 3 began like client 2 and changed nothing. So client 2 races with \
                      itself";
         assert!(says(&written, words), "{:?}", written.doubts);
+        let words = "one recording alone does not tell what was read from what was known before: \
+                     send the same request twice, with enough there for both";
+        assert!(says(&written, words), "{:?}", written.doubts);
         let branch = "cannot be right: another client began alike and went on in another way";
         assert!(
             written.doubts.iter().any(|it| it.starts_with(branch)),
