@@ -22,7 +22,7 @@ use crate::engine::choice::{self, Lifetime, OpenDatabase};
 use crate::engine::{ConnectionId, Excerpt, Settings, Upstream};
 use crate::proxy::{Heard, Known, Proxy, TurnSettings};
 use crate::scenarios::Options;
-use crate::traffic::{Each, Listing, News, Recorder, Recording, Written};
+use crate::traffic::{Each, Listing, News, Nothing, Recorder, Recording, Written};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Proxy")]
@@ -35,7 +35,8 @@ pub(super) struct Args {
     ///
     /// The last two clients that have changed something are in it, and the tables that they name,
     /// as they were when the proxy began. What other clients have changed before is a part of the
-    /// set-up. The file holds values and rows.
+    /// set-up, and so is a client that makes, changes or drops tables. The file holds values and
+    /// rows.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 
@@ -228,10 +229,9 @@ impl Args {
         }
     }
 
-    fn write(&self, path: &Path, written: Option<Written>) -> CommandResult {
-        let Some(written) = written else {
-            return Err("nothing was recorded: no statement came that a scenario needs".into());
-        };
+    fn write(&self, path: &Path, written: Result<Written, Nothing>) -> CommandResult {
+        let written =
+            written.map_err(|nothing| format!("nothing was recorded: {}", nothing.in_words()))?;
         self.write_file(path, &written.text)
             .map_err(|error| unwritable(path, &error))?;
         let count = written.recorded;

@@ -16,14 +16,9 @@ pub(super) fn branches(own: &[Line], others: &[&[Line]]) -> Vec<Doubt> {
 }
 
 fn branch(own: &[Line], other: &[Line]) -> Option<Doubt> {
-    let both = own.iter().zip(other);
-    let common = both.take_while(|(one, other)| one.shape == other.shape);
-    let common = common.count();
-    let is_begin =
-        |it: &Line| it.is_setting || matches!(it.statement.kind, StatementKind::Begin(_));
-    let have_begun_alike = own[..common].iter().any(|it| !is_begin(it));
+    let common = common(own, other);
     let have_parted = common < own.len() || common < other.len();
-    if !have_begun_alike || !have_parted {
+    if !tells_a_request(&own[..common]) || !have_parted {
         return None;
     }
     let sent = |lines: &[Line]| match lines.get(common) {
@@ -52,6 +47,31 @@ fn branch(own: &[Line], other: &[Line]) -> Option<Doubt> {
     );
     let line = common.min(own.len().saturating_sub(1));
     Some(Doubt::new(DoubtKind::CannotBeRight, Some(line), words))
+}
+
+/// Whether one client has sent what the other one has begun with, and has ended its transaction
+/// there if not before.
+pub(super) fn begins_like(one: &[Line], other: &[Line]) -> bool {
+    let ends = |it: &Line| {
+        let kind = it.statement.kind;
+        matches!(kind, StatementKind::Commit | StatementKind::Rollback)
+    };
+    let common = common(one, other);
+    tells_a_request(&one[..common]) && one[common..].iter().all(ends)
+}
+
+/// How many statements two clients have begun with that differ in values alone.
+fn common(one: &[Line], other: &[Line]) -> usize {
+    let both = one.iter().zip(other);
+    both.take_while(|(one, other)| one.shape == other.shape)
+        .count()
+}
+
+/// Whether there is more than what every transaction begins with.
+fn tells_a_request(lines: &[Line]) -> bool {
+    let is_begin =
+        |it: &Line| it.is_setting || matches!(it.statement.kind, StatementKind::Begin(_));
+    lines.iter().any(|it| !is_begin(it))
 }
 
 /// The answer to a statement in a few words.

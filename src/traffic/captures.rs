@@ -1,6 +1,6 @@
 //! Which values of a client's statements it had read before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::doubt::{Doubt, DoubtKind};
 use super::evidence::{Evidence, Source, Target};
@@ -14,6 +14,8 @@ pub(super) struct Captures {
     /// By statement and by the value's number in it. A value that is not here is a literal.
     pub(super) uses: BTreeMap<(usize, usize), Use>,
     pub(super) doubts: Vec<Doubt>,
+    /// The statements whose answers were sent later, as they were or changed, as far as is known.
+    pub(super) used: BTreeSet<usize>,
 }
 
 /// A value that is what was read, perhaps with a number added.
@@ -69,6 +71,7 @@ impl Captures {
             return self.doubt(DoubtKind::Guess, target, words);
         }
         if let Some(source) = evidence.computed_in_some_way(target) {
+            self.used.insert(source.origin.line());
             let words = format!(
                 "{} was read, and {} was written to the same column. How it was computed is not in \
                  a recording: write it in SQL",
@@ -78,6 +81,7 @@ impl Captures {
             return self.doubt(DoubtKind::CannotBeRight, target, words);
         }
         if let Some(line) = evidence.among_several_rows(target) {
+            self.used.insert(line);
             let words = format!(
                 "{} is in one of several rows that statement {} has returned. It is a literal here, \
                  because \\gset takes one row: narrow that query down",
@@ -90,6 +94,7 @@ impl Captures {
 
     fn uses(&mut self, target: &Target<'_>, source: &Source, change: Option<Number>) {
         let source = source.origin;
+        self.used.insert(source.line());
         let place = (target.line, target.number);
         self.uses.insert(place, Use { source, change });
     }

@@ -19,26 +19,75 @@ pub enum Each {
     Transaction,
 }
 
-/// The statements of one client, in their order. There is at least one.
+/// Statements in their order. There is at least one.
 pub(super) type Statements<'h> = Vec<&'h Entry>;
+
+/// One client.
+pub(super) struct Client<'h> {
+    /// As people know it: the listing has the same name, if that is known when statements come.
+    pub(super) name: String,
+    pub(super) statements: Statements<'h>,
+}
+
+/// The name of a client, by its place in the order of pauses. It is numbered from 1.
+pub(super) fn numbered(number: usize) -> String {
+    format!("client {number}")
+}
+
+/// The name of a connection's part in a client, or of a connection alone.
+pub(super) fn on_connection(client: Option<&str>, connection: ConnectionId) -> String {
+    let client = client.map(|it| format!("{it}, ")).unwrap_or_default();
+    format!("{client}connection {connection}")
+}
 
 /// Deals the statements out to clients, in the order in which these began. What drivers send for
 /// themselves belongs to nobody.
-pub(super) fn clients(entries: &[Entry], each: Each) -> Vec<Statements<'_>> {
+pub(super) fn clients(entries: &[Entry], each: Each) -> Vec<Client<'_>> {
     let heard: Vec<&Entry> = entries.iter().filter(|it| it.noise.is_none()).collect();
-    let mut clients = match each {
-        Each::Connection => by_connection(&heard),
+    let mut clients: Vec<Client<'_>> = match each {
+        Each::Connection => by_connection(&heard).into_iter().map(connection).collect(),
         Each::Transaction => by_connection(&heard)
             .into_iter()
-            .flat_map(by_transaction)
+            .flat_map(transactions)
             .collect(),
         Each::Pause(pause) => between_pauses(&heard, pause)
             .into_iter()
-            .flat_map(apart_if_at_once)
+            .zip(1..)
+            .flat_map(|(part, number)| requests(part, number))
             .collect(),
     };
-    clients.sort_by_key(|it: &Statements<'_>| it[0].heard.came);
+    clients.sort_by_key(|it| it.statements[0].heard.came);
     clients
+}
+
+fn connection(statements: Statements<'_>) -> Client<'_> {
+    let name = on_connection(None, statements[0].heard.connection);
+    Client { name, statements }
+}
+
+fn transactions(connection: Statements<'_>) -> Vec<Client<'_>> {
+    let of = on_connection(None, connection[0].heard.connection);
+    let parts = by_transaction(connection).into_iter().zip(1_usize..);
+    let client = |(statements, number)| Client {
+        name: format!("{of}, transaction {number}"),
+        statements,
+    };
+    parts.map(client).collect()
+}
+
+/// The client between two pauses, or one for each of its connections.
+fn requests(part: Statements<'_>, number: usize) -> Vec<Client<'_>> {
+    let parts = apart_if_at_once(part);
+    let is_whole = parts.len() == 1;
+    let client = numbered(number);
+    let named = parts.into_iter().map(|statements| {
+        let name = match is_whole {
+            true => client.clone(),
+            false => on_connection(Some(&client), statements[0].heard.connection),
+        };
+        Client { name, statements }
+    });
+    named.collect()
 }
 
 fn by_connection<'h>(heard: &[&'h Entry]) -> Vec<Statements<'h>> {

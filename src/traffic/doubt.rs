@@ -21,6 +21,8 @@ pub(super) enum DoubtKind {
     CannotBeRight,
     /// It may be so, and one recording does not tell.
     Guess,
+    /// Only somebody who knows the application can tell.
+    Question,
     /// It is so, and should be known.
     Note,
 }
@@ -40,6 +42,7 @@ impl Doubt {
             DoubtKind::CannotRun => "cannot run: ",
             DoubtKind::CannotBeRight => "cannot be right: ",
             DoubtKind::Guess => "a guess: ",
+            DoubtKind::Question => "a question: ",
             DoubtKind::Note => "",
         };
         format!("{begin}{}", self.words)

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 
 use super::branches::branches;
 use super::captures::captures;
-use super::clients::{Each, Statements, clients};
+use super::clients::{Each, clients};
 use super::doubt::{Doubt, DoubtKind};
 use super::line::{Line, Place, lines};
+use super::questions::{two_in_one, unused_reads};
+use super::racers::{Parts, Recorded, parts};
 use super::script::{WrittenClient, wrapped, write};
 use super::sessions::{Entry, entries};
 use crate::engine::{ConnectionId, Excerpt, Flavour, Isolation, StatementKind, TableExcerpt};
@@ -21,8 +23,7 @@ pub struct Recording<'r> {
     pub heard: &'r [Heard],
     /// What one client is.
     pub each: Each,
-    /// The largest number of clients in the file. The last ones are taken that have changed
-    /// something.
+    /// The largest number of clients in the file.
     pub clients: usize,
     /// The engine, its version and its level, for people.
     pub engine: String,
@@ -65,26 +66,45 @@ impl Written {
     }
 }
 
-/// The clients of a recording, with those that go into the file.
-pub(super) struct Parts<'h> {
-    pub(super) all: Vec<Vec<Line>>,
-    /// The clients in the file, by their places among all.
-    pub(super) chosen: Vec<usize>,
-    /// Those that came before and have changed something.
-    pub(super) before: Vec<usize>,
-    /// Whether no client has changed anything.
-    pub(super) is_unchanged: bool,
-    connections: Vec<Statements<'h>>,
+/// Why there is no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nothing {
+    /// No client has sent anything.
+    Came,
+    /// Each client has made, changed or dropped tables.
+    Races,
+}
+
+impl Nothing {
+    /// Why, in words, and what to do.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Came => "no statement came that a scenario needs",
+            Self::Races => {
+                "each client has made, changed or dropped tables, which is the set-up, and none is \
+                 left to race. Send the requests after it, as clients of their own"
+            }
+        }
+    }
 }
 
 impl Recording<'_> {
-    /// Writes the file. None if no client has sent anything.
-    pub fn write(&self) -> Option<Written> {
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// There is no client that could race.
+    pub fn write(&self) -> Result<Written, Nothing> {
         let beginning = self.tables.ok().and_then(|it| it.beginning.as_deref());
         let entries = entries(self.heard, self.flavour, self.level, beginning);
-        let parts = self.parts(&entries)?;
+        let recorded = self.recorded(&entries);
+        let nothing = match recorded.is_empty() {
+            true => Nothing::Came,
+            false => Nothing::Races,
+        };
+        let parts = parts(recorded, self.clients, self.flavour).ok_or(nothing)?;
         let clients: Vec<_> = parts
-            .chosen
+            .racers
             .iter()
             .map(|it| self.client(&parts, *it))
             .collect();
@@ -108,7 +128,7 @@ impl Recording<'_> {
         let mut text = self.head(&parts, noise, &sentences, &tables);
         text.push_str(&self.setup(&parts, &tables));
         self.push_clients(&mut text, &parts, &clients);
-        Some(Written {
+        Ok(Written {
             text,
             recorded: parts.all.len(),
             doubts: sentences,
@@ -117,59 +137,59 @@ impl Recording<'_> {
         })
     }
 
-    fn parts<'h>(&self, entries: &'h [Entry]) -> Option<Parts<'h>> {
-        let connections = clients(entries, self.each);
+    /// All clients, as scripts need them.
+    fn recorded(&self, entries: &[Entry]) -> Vec<Recorded> {
         let place = Place {
             flavour: self.flavour,
             database: self.database,
             level: self.level,
         };
-        let all: Vec<_> = connections.iter().map(|it| lines(it, place)).collect();
-        let changed = |it: &usize| all[*it].iter().any(|it| changes(it, self.flavour));
-        let mut candidates: Vec<usize> = (0..all.len()).filter(changed).collect();
-        let is_unchanged = candidates.is_empty();
-        if is_unchanged {
-            candidates = (0..all.len()).collect();
-        }
-        let chosen = candidates.split_off(candidates.len().saturating_sub(self.clients));
-        let last = *chosen.last()?;
-        let is_before = |it: &usize| *it < last && !chosen.contains(it) && changed(it);
-        let before = (0..all.len()).filter(is_before).collect();
-        Some(Parts {
-            all,
-            chosen,
-            before,
-            is_unchanged,
-            connections,
-        })
+        let clients = clients(entries, self.each).into_iter();
+        let recorded = clients.map(|it| Recorded {
+            name: it.name,
+            lines: lines(&it.statements, place),
+        });
+        recorded.collect()
     }
 
-    fn client(&self, parts: &Parts<'_>, at: usize) -> WrittenClient {
-        let own = &parts.all[at];
+    fn client(&self, parts: &Parts, at: usize) -> WrittenClient {
+        let recorded = &parts.all[at];
+        let own = recorded.lines.as_slice();
         let outline = |lines: &[Line]| -> Vec<String> {
             lines.iter().map(|it| it.outline().join("\u{0}")).collect()
         };
         let others = parts.all.iter().enumerate().filter(|(it, _)| *it != at);
-        let others: Vec<&[Line]> = others.map(|(_, it)| it.as_slice()).collect();
+        let others: Vec<&[Line]> = others.map(|(_, it)| it.lines.as_slice()).collect();
         let is_peer = |it: &&&[Line]| outline(it) == outline(own);
         let peers: Vec<&[Line]> = others.iter().filter(is_peer).copied().collect();
         let mut doubts = branches(own, &others);
         if peers.is_empty() {
-            let words = "one recording alone does not tell what was read from what was known \
-                         before: send the same request twice"
-                .to_owned();
+            let was_declined = parts.declined.values().any(|twin| *twin == at);
+            let so_that = match was_declined {
+                true => ", with enough there for both",
+                false => "",
+            };
+            let words = format!(
+                "one recording alone does not tell what was read from what was known before: send \
+                 the same request twice{so_that}"
+            );
             doubts.push(Doubt::new(DoubtKind::Note, None, words));
         }
-        write(own, captures(own, &peers), doubts, self.flavour)
+        if let Each::Pause(pause) = self.each {
+            doubts.extend(two_in_one(recorded, pause));
+        }
+        let captures = captures(own, &peers);
+        doubts.extend(unused_reads(own, &captures, self.flavour));
+        write(own, captures, doubts, self.flavour)
     }
 
     /// The tables that the statements name.
-    fn named_tables(&self, parts: &Parts<'_>) -> Vec<&TableExcerpt> {
+    fn named_tables(&self, parts: &Parts) -> Vec<&TableExcerpt> {
         let Ok(excerpt) = self.tables else {
             return Vec::new();
         };
-        let clients = parts.chosen.iter().chain(&parts.before);
-        let lines = clients.flat_map(|it| &parts.all[*it]);
+        let clients = parts.each(&parts.racers).chain(parts.each(&parts.before));
+        let lines = clients.flat_map(|it| &it.lines);
         let names: BTreeSet<String> = lines
             .flat_map(|it| it.statement.names(self.flavour))
             .map(str::to_owned)
@@ -179,16 +199,17 @@ impl Recording<'_> {
 
     fn head(
         &self,
-        parts: &Parts<'_>,
+        parts: &Parts,
         noise: Option<String>,
         doubts: &[String],
         tables: &[&TableExcerpt],
     ) -> String {
         let mut head = String::new();
         let recorded = format!(
-            "Recorded by `racy proxy` on {}: {}.",
+            "Recorded by `racy proxy` on {}: {}, of which {} here.",
             self.engine,
-            clients_in_words(parts.all.len())
+            clients_in_words(parts.all.len()),
+            racers_in_words(parts)
         );
         let sentences = std::iter::once(recorded).chain(noise);
         let doubts = doubts.iter().map(|it| format!("{}.", capitalized(it)));
@@ -204,14 +225,14 @@ impl Recording<'_> {
         };
         let title = format!(
             "Recorded: {}{about}",
-            clients_in_words(parts.chosen.len().max(2))
+            clients_in_words(parts.racers.len().max(2))
         );
         let _ = writeln!(head, "\ntitle = {}", basic(&title));
         let _ = writeln!(head, "engines = [\"{}\"]", key(self.flavour));
         head
     }
 
-    fn setup(&self, parts: &Parts<'_>, tables: &[&TableExcerpt]) -> String {
+    fn setup(&self, parts: &Parts, tables: &[&TableExcerpt]) -> String {
         let mut setup = String::new();
         if !tables.is_empty() && self.flavour.is_innodb() {
             setup.push_str("SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n");
@@ -227,7 +248,7 @@ impl Recording<'_> {
             if !tables.is_empty() && self.flavour.is_innodb() {
                 setup.push_str("SET foreign_key_checks = 1, sql_mode = DEFAULT;\n");
             }
-            for line in parts.before.iter().flat_map(|it| &parts.all[*it]) {
+            for line in parts.each(&parts.before).flat_map(|it| &it.lines) {
                 if line.answer.is_ok() && line.left_out.is_none() && belongs_into_setup(line) {
                     let _ = writeln!(setup, "{};", line.text());
                 }
@@ -239,23 +260,14 @@ impl Recording<'_> {
         }
     }
 
-    fn push_clients(&self, text: &mut String, parts: &Parts<'_>, clients: &[WrittenClient]) {
+    fn push_clients(&self, text: &mut String, parts: &Parts, clients: &[WrittenClient]) {
         if are_alike(clients) {
             let count = clients.len().max(2);
             let _ = write!(text, "\n[[client]]\ncount = {count}\n");
             return self.push_client(text, &clients[0]);
         }
-        for (client, at) in clients.iter().zip(&parts.chosen) {
-            let statements = &parts.connections[*at];
-            let connection = statements[0].heard.connection;
-            let name = match statements
-                .iter()
-                .all(|it| it.heard.connection == connection)
-            {
-                true => format!("connection {connection}"),
-                false => "several connections".to_owned(),
-            };
-            let _ = write!(text, "\n[[client]]\nname = {}\n", basic(&name));
+        for (client, recorded) in clients.iter().zip(parts.each(&parts.racers)) {
+            let _ = write!(text, "\n[[client]]\nname = {}\n", basic(&recorded.name));
             self.push_client(text, client);
         }
     }
@@ -298,15 +310,6 @@ fn key(flavour: Flavour) -> &'static str {
     }
 }
 
-/// Whether a statement may have changed something.
-fn changes(line: &Line, flavour: Flavour) -> bool {
-    let matched = line.answer.as_ref().map(|it| it.row_count);
-    match line.left_out {
-        Some(_) => line.may_have_changed,
-        None => matched.is_ok_and(|it| line.statement.may_have_changed(it, flavour)),
-    }
-}
-
 /// Whether it is needed to bring the tables to where the clients began.
 fn belongs_into_setup(line: &Line) -> bool {
     let kind = line.statement.kind;
@@ -334,6 +337,14 @@ fn noise_in_words(entries: &[Entry]) -> Option<String> {
         let parts = parts.join(", ");
         format!("Left out are statements of drivers: {parts}.")
     })
+}
+
+/// The names of those that race, with the verb that follows.
+fn racers_in_words(parts: &Parts) -> String {
+    let racers = parts.racers_once();
+    let names: Vec<_> = parts.each(&racers).map(|it| it.name.as_str()).collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", names.join(" and "))
 }
 
 pub(super) fn clients_in_words(count: usize) -> String {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::clients::Statements;
 use super::doubt::DoubtKind;
 use super::sessions::Entry;
 use super::settings::{LeftOut, Setting, setting};
@@ -112,7 +111,7 @@ impl Line {
 
 /// The statements of a client. Where autocommit was off, the transaction that a statement has begun
 /// gets its BEGIN. What the session had set before comes first.
-pub(super) fn lines(client: &Statements<'_>, place: Place<'_>) -> Vec<Line> {
+pub(super) fn lines(client: &[&Entry], place: Place<'_>) -> Vec<Line> {
     let mut lines = Lines {
         place,
         set: BTreeMap::new(),

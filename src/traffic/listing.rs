@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use super::clients::{Cutter, Each};
+use super::clients::{Cutter, Each, numbered, on_connection};
 use super::noise::noise_of_all;
 use crate::answer::Answer;
 use crate::engine::{ConnectionId, Flavour, StatementPiece, UserStatement};
@@ -46,11 +46,9 @@ impl Listing {
         let heading = (heard.connection, request);
         if self.heading != Some(heading) {
             self.heading = Some(heading);
-            let connection = heard.connection;
-            let _ = match request {
-                None => writeln!(lines, "\nconnection {connection}"),
-                Some(request) => writeln!(lines, "\nrequest {request}, connection {connection}"),
-            };
+            let client = request.map(numbered);
+            let name = on_connection(client.as_deref(), heard.connection);
+            let _ = writeln!(lines, "\n{name}");
         }
         let came = heard.came.saturating_duration_since(self.began);
         let took = heard.answered.saturating_duration_since(heard.came);

@@ -7,7 +7,8 @@
 //!   become clients. `line`: the statements of one client as a script needs them.
 //! - `captures`: which values were read before. `evidence`: when that is believed. `origin`: where
 //!   a value can come from. `numbers`: arithmetic with it.
-//! - `branches`: where two recordings of one request part.
+//! - `racers`: which clients race. `branches`: where two recordings of one request part.
+//!   `questions`: what a recording cannot tell.
 //! - `script`: the script of one client. `file`: the whole file, with its set-up. `doubt`: where a
 //!   recording cannot be right. `whole`: where that concerns the recording as a whole.
 //!
@@ -25,6 +26,8 @@ mod listing;
 mod noise;
 mod numbers;
 mod origin;
+mod questions;
+mod racers;
 mod recorder;
 mod script;
 mod sessions;
@@ -35,6 +38,6 @@ mod whole;
 mod tests;
 
 pub use clients::Each;
-pub use file::{Recording, Written};
+pub use file::{Nothing, Recording, Written};
 pub use listing::Listing;
 pub use recorder::{News, Recorder};

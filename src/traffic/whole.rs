@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use super::branches::shortened;
 use super::doubt::{Doubt, DoubtKind};
-use super::file::{Parts, Recording, clients_in_words};
+use super::file::{Recording, clients_in_words};
 use super::line::Line;
+use super::racers::Parts;
 use crate::answer::Answer;
 use crate::engine::{StatementKind, TableExcerpt};
 
 impl Recording<'_> {
     /// What is wrong with the recording as a whole.
-    pub(super) fn doubts(&self, parts: &Parts<'_>, tables: &[&TableExcerpt]) -> Vec<Doubt> {
+    pub(super) fn doubts(&self, parts: &Parts, tables: &[&TableExcerpt]) -> Vec<Doubt> {
         let mut doubts = self.doubts_of_tables(tables);
         doubts.extend(self.doubts_of_statements(parts, tables));
         let mut cannot = |words: String| {
@@ -69,17 +70,17 @@ impl Recording<'_> {
         doubts
     }
 
-    fn doubts_of_statements(&self, parts: &Parts<'_>, tables: &[&TableExcerpt]) -> Vec<Doubt> {
+    fn doubts_of_statements(&self, parts: &Parts, tables: &[&TableExcerpt]) -> Vec<Doubt> {
         let Ok(excerpt) = self.tables else {
             return Vec::new();
         };
         let mut doubts = Vec::new();
         let mut doubt = |words| doubts.push(Doubt::new(DoubtKind::CannotRun, None, words));
-        let clients = parts.before.iter().chain(&parts.chosen);
-        let sent = clients.flat_map(|it| &parts.all[*it]);
+        let clients = parts.each(&parts.before).chain(parts.each(&parts.racers));
+        let sent = clients.flat_map(|it| &it.lines);
         let made: BTreeSet<&str> = sent.filter_map(|it| self.made_table(it)).collect();
-        let chosen = parts.chosen.iter().flat_map(|it| &parts.all[*it]);
-        for line in chosen.filter(|it| it.left_out.is_none() && it.answer.is_ok()) {
+        let racing = parts.each(&parts.racers).flat_map(|it| &it.lines);
+        for line in racing.filter(|it| it.left_out.is_none() && it.answer.is_ok()) {
             let names = line.statement.names(self.flavour);
             let is_made = names.iter().any(|it| made.contains(it));
             let text = shortened(&line.text());
@@ -103,19 +104,44 @@ impl Recording<'_> {
         doubts
     }
 
-    fn notes(&self, parts: &Parts<'_>) -> Vec<Doubt> {
+    fn notes(&self, parts: &Parts) -> Vec<Doubt> {
         let mut doubts = Vec::new();
         let mut note = |words: String| doubts.push(Doubt::new(DoubtKind::Note, None, words));
-        let others = parts.all.len() - parts.chosen.len() - parts.before.len();
-        if parts.is_unchanged {
+        let name = |it: usize| &parts.all[it].name;
+        if parts.is_unchanged && parts.definers.is_empty() {
             note("no client has changed anything, so nothing can be lost here".to_owned());
+        } else if parts.is_unchanged {
+            note("no client that races has changed anything, so nothing can be lost".to_owned());
         }
-        if !parts.before.is_empty() {
+        for definer in &parts.definers {
             note(format!(
-                "what {} sent before is a part of the set-up",
-                clients_in_words(parts.before.len())
+                "{} has made, changed or dropped tables: it does not race, and {}",
+                name(*definer),
+                match parts.before.contains(definer) {
+                    true => "is a part of the set-up",
+                    false => "is left out, because it came later",
+                }
             ));
         }
+        let before = parts.before.iter();
+        let before = before.filter(|it| !parts.definers.contains(it)).count();
+        if before > 0 {
+            note(format!(
+                "what {} sent before is a part of the set-up",
+                clients_in_words(before)
+            ));
+        }
+        for (declined, twin) in &parts.declined {
+            note(format!(
+                "{} began like {} and changed nothing. So {} races with itself",
+                name(*declined),
+                name(*twin),
+                name(*twin)
+            ));
+        }
+        let racers = parts.racers_once();
+        let others =
+            parts.all.len() - racers.len() - before - parts.definers.len() - parts.declined.len();
         if others > 0 && !parts.is_unchanged {
             note(format!(
                 "{} changed nothing that counts here and {} left out",
@@ -123,10 +149,14 @@ impl Recording<'_> {
                 if others == 1 { "is" } else { "are" }
             ));
         }
-        if parts.chosen.len() == 1 {
-            note("one client was recorded, so it races with itself".to_owned());
+        match parts.racers.as_slice() {
+            [_] if parts.all.len() == 1 => {
+                note("one client was recorded, so it races with itself".to_owned());
+            }
+            [one] => note(format!("{} is alone, so it races with itself", name(*one))),
+            _ => {}
         }
-        let mut sent = parts.chosen.iter().flat_map(|it| &parts.all[*it]);
+        let mut sent = parts.each(&parts.racers).flat_map(|it| &it.lines);
         if sent.any(|it| it.answer.as_ref().is_ok_and(Answer::has_rows)) {
             let words = "what the application decides by what it has read is not in a recording: \
                          write such a branch with \\if";

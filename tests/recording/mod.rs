@@ -2,6 +2,7 @@
 //! is explored without them.
 
 mod doubtful;
+mod racers;
 mod sessions;
 
 use std::io::{BufRead as _, BufReader, Read as _};

@@ -1,8 +1,8 @@
 //! Whose a statement is, and what the set-up of a file has.
 
-use super::{FLAVOUR, Traffic};
+use super::{FLAVOUR, PAUSE, Traffic};
 use crate::engine::{Excerpt, Isolation};
-use crate::traffic::{Each, Recording};
+use crate::traffic::{Each, Listing, Nothing, Recording};
 
 /// How many clients there are.
 fn recorded(traffic: &Traffic) -> usize {
@@ -41,6 +41,41 @@ fn connections_that_are_at_work_at_once_are_clients_of_their_own() {
         "BEGIN;\nUPDATE item SET used = 1;\nCOMMIT;\n",
     ];
     assert_eq!(traffic.scripts(), expected);
+}
+
+#[test]
+fn a_client_has_one_name_in_the_file_and_in_the_listing() {
+    let names = |each: Each| {
+        let mut traffic = Traffic::new();
+        traffic.each = each;
+        traffic.sends(7, "UPDATE doc SET used = 1");
+        traffic.pause();
+        traffic.sends(7, "BEGIN");
+        traffic.sends(8, "BEGIN");
+        traffic.sends(7, "UPDATE doc SET used = 1");
+        traffic.sends(8, "UPDATE item SET used = 1");
+        traffic.sends(7, "COMMIT");
+        traffic.sends(8, "COMMIT");
+        let text = traffic.written().text;
+        let mut listing = Listing::new(FLAVOUR, each, false);
+        let shown: String = traffic.heard.iter().map(|it| listing.lines(it)).collect();
+        let names = text.lines().filter_map(|it| it.strip_prefix("name = "));
+        let names: Vec<_> = names.map(|it| it.trim_matches('"').to_owned()).collect();
+        (names, shown)
+    };
+    let (pauses, shown) = names(Each::Pause(PAUSE));
+    assert_eq!(pauses, ["client 2, connection 7", "client 2, connection 8"]);
+    assert!(pauses.iter().all(|it| shown.contains(&format!("\n{it}\n"))));
+    let (connections, shown) = names(Each::Connection);
+    assert_eq!(connections, ["connection 7", "connection 8"]);
+    assert!(
+        connections
+            .iter()
+            .all(|it| shown.contains(&format!("\n{it}\n")))
+    );
+    let (transactions, _) = names(Each::Transaction);
+    let expected = ["connection 7, transaction 1", "connection 8, transaction 1"];
+    assert_eq!(transactions, expected);
 }
 
 #[test]
@@ -142,5 +177,5 @@ fn nothing_but_noise_is_no_recording() {
         unseen: &[],
         under_way: &[],
     };
-    assert_eq!(recording.write(), None);
+    assert_eq!(recording.write(), Err(Nothing::Came));
 }

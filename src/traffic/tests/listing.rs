@@ -27,9 +27,9 @@ fn what_drivers_send_between_two_requests_is_in_neither() {
     traffic.sends(2, "UPDATE doc SET used = 2");
     traffic.sends(1, "UPDATE doc SET used = 3");
     let expected = "\nconnection 1\nSET NAMES utf8mb4\n\
-                    \nrequest 1, connection 1\nUPDATE doc SET used = 1\nSELECT @@version\n\
+                    \nclient 1, connection 1\nUPDATE doc SET used = 1\nSELECT @@version\n\
                     \nconnection 2\nSET NAMES utf8mb4\nSELECT 1; SELECT 2\n\
-                    \nrequest 2, connection 2\nUPDATE doc SET used = 2\n\
-                    \nrequest 2, connection 1\nUPDATE doc SET used = 3\n";
+                    \nclient 2, connection 2\nUPDATE doc SET used = 2\n\
+                    \nclient 2, connection 1\nUPDATE doc SET used = 3\n";
     assert_eq!(shown(&traffic), expected);
 }

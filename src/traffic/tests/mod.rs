@@ -2,13 +2,14 @@
 
 mod clients;
 mod listing;
+mod racers;
 mod sessions;
 mod statements;
 mod values;
 
 use std::time::{Duration, Instant};
 
-use super::{Each, Recording, Written};
+use super::{Each, Nothing, Recording, Written};
 use crate::answer::{Answer, Datum};
 use crate::engine::{
     ConnectionId, Excerpt, Flavour, Isolation, StatementKind, TableExcerpt, UserStatement,
@@ -137,8 +138,8 @@ impl Traffic {
         self.pause();
     }
 
-    fn written(&self) -> Written {
-        let recording = Recording {
+    fn recording(&self) -> Recording<'_> {
+        Recording {
             heard: &self.heard,
             each: self.each,
             clients: 2,
@@ -149,8 +150,16 @@ impl Traffic {
             tables: Ok(&self.tables),
             unseen: &[],
             under_way: &self.under_way,
-        };
-        let written = recording.write().unwrap();
+        }
+    }
+
+    /// Why there is no file.
+    fn refused(&self) -> Nothing {
+        self.recording().write().unwrap_err()
+    }
+
+    fn written(&self) -> Written {
+        let written = self.recording().write().unwrap();
         let mistake = written.mistake("file.toml");
         assert!(mistake.is_none(), "{mistake:?}\n{}", written.text);
         written
