@@ -20,8 +20,8 @@ pub(super) struct Link {
     /// Whether a transaction is open. None after a refusal, which does not say so.
     pub(super) in_transaction: Option<bool>,
     pub(super) autocommit: bool,
-    /// Whether the server's answers say if statements commit by themselves. MySQL's do not as long
-    /// as a session has not set it: they say that it is on, also if new sessions have it off.
+    /// Whether the server's answers say if statements commit by themselves. If new sessions have
+    /// that off, MySQL's answers say that it is on, until a session has really switched it on.
     is_autocommit_said: bool,
     level: Isolation,
     /// How many sessions the connection has had before.
@@ -183,7 +183,10 @@ impl Link {
                     StatementKind::Rollback => self.has_changed = false,
                     _ => {}
                 }
-                self.is_autocommit_said |= statement.sets_autocommit(self.flavour).is_some();
+                if let Some(is_on) = statement.sets_autocommit(self.flavour) {
+                    self.autocommit = is_on;
+                    self.is_autocommit_said |= is_on;
+                }
                 if statement.sets_the_level(self.flavour) {
                     self.follow_level(statement);
                 } else if matches!(statement.kind, StatementKind::Begin(_))
@@ -279,6 +282,8 @@ mod tests {
         };
         assert!(!send(&mut link, "UPDATE t SET v = 1", true, true));
         assert!(!send(&mut link, "COMMIT", false, true));
+        assert!(!send(&mut link, "SET autocommit = 0", false, true));
+        assert!(!send(&mut link, "UPDATE t SET v = 1", true, true));
         assert!(send(&mut link, "SET autocommit = 1", false, true));
         assert!(send(&mut link, "UPDATE t SET v = 1", false, true));
         link.begins_anew();

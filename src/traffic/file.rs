@@ -218,10 +218,12 @@ impl Recording<'_> {
                 let _ = writeln!(head, "{line}");
             }
         }
-        let tables: Vec<_> = tables.iter().map(|it| it.name.as_str()).collect();
-        let about = match tables.as_slice() {
-            [] => String::new(),
-            names => format!(" on {}", names.join(", ")),
+        // Several schemas may have a table of one name.
+        let tables: BTreeSet<_> = tables.iter().map(|it| it.name.as_str()).collect();
+        let tables = tables.into_iter().collect::<Vec<_>>().join(", ");
+        let about = match tables.as_str() {
+            "" => String::new(),
+            names => format!(" on {names}"),
         };
         let title = format!(
             "Recorded: {}{about}",
