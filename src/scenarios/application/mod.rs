@@ -29,6 +29,7 @@ mod plan;
 mod process;
 mod proxied;
 mod racing;
+mod ready;
 mod request;
 mod running;
 mod start;
