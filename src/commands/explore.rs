@@ -13,9 +13,7 @@ use super::isolation_tests::{self, IsolationTests};
 use super::progress::ProgressLine;
 use super::signals::Signals;
 use super::stopping::until_stopped;
-use super::subjects::{
-    Mistakes, Named, NamedParser, isolation_test_files, private_server, subjects,
-};
+use super::subjects::{Mistakes, Named, NamedParser, isolation_test_files, subjects, wanted};
 use super::terminal::{complain, print};
 use super::{CommandResult, FAILED, log};
 use crate::explore::report::{self, Asked, Build, Report};
@@ -271,13 +269,13 @@ impl Args {
         let plan = self.plan_request(&subjects).plan();
         let settings = explore::settings(&self.engine.settings());
         let url = self.engine.database_url()?;
-        let url_or_private = url.clone().or_else(|| private_server(&subjects));
+        let wanted = wanted(url.clone(), &subjects);
         Ok(Job {
             subjects,
             place: if self.matrix {
                 Place::EveryEngine(url, settings)
             } else {
-                Place::OneEngine(url_or_private, settings)
+                Place::OneEngine(wanted, settings)
             },
             plan: plan.map_err(|unfit| format!("--{} {unfit}", unfit.field()))?,
             is_reduction_asked: self.reduction.is_some(),

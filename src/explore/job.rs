@@ -12,7 +12,7 @@ use super::{
     About, Event, Events, Exploration, Exploring, JobError, OwnSearch, Plan, Reduction, Schedules,
     Stop, Subject, Tally, explore,
 };
-use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
+use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase, Wanted};
 use crate::engine::local;
 use crate::engine::{Database, Engine, Flavour, LaneKind, Lanes, OpenError, Scratch, Settings};
 
@@ -63,8 +63,8 @@ impl Job {
                 self.beside(database, settings, *every_level, events, &mut exploration)
                     .await
             }
-            Place::OneEngine(url, settings) => {
-                self.on_one_engine(url.as_ref(), settings, events, &mut exploration)
+            Place::OneEngine(wanted, settings) => {
+                self.on_one_engine(wanted, settings, events, &mut exploration)
                     .await
             }
             Place::EveryEngine(url, settings) => {
@@ -113,13 +113,13 @@ impl Job {
 
     async fn on_one_engine(
         &self,
-        url: Option<&DatabaseUrl>,
+        wanted: &Wanted,
         settings: &Settings,
         events: Events<'_>,
         exploration: &mut Exploration,
     ) -> Result<(), JobError> {
         let note = |line: &str| events(Event::Note(line.to_owned()));
-        let opening = choice::open_as_it_is(url, Lifetime::Temporary, settings, &note);
+        let opening = choice::open_wanted(wanted, Lifetime::Temporary, settings, &note);
         let Some(opened) = self.stop.or(opening).await else {
             return Ok(());
         };

@@ -124,12 +124,11 @@ impl SerialRuns {
             .clients_that(|does| matches!(does, Does::Script(_)))
             .into_iter();
         if !proxied.iter().any(is_served) && !scripts.any(|it| is_served(&it)) {
-            let result = &run.results[first.index()];
-            let (what, hint) = if sending.is_empty() {
-                ("command", self.hint_for_command(*first, result))
-            } else {
-                ("request", hint_for(result))
+            let what = match sending.is_empty() {
+                true => "command",
+                false => "request",
             };
+            let hint = self.hint_for(*first, &run.results[first.index()]);
             let no_one = format!(
                 "without any race ({names}) no {what} is acknowledged{}",
                 what_was_answered(run, *first)
@@ -159,14 +158,13 @@ impl SerialRuns {
         Ok(())
     }
 
-    /// What may be wrong with a command that ends like this.
-    fn hint_for_command(&self, client: Client, result: &ClientResult) -> &'static str {
-        let status = status_of(result).and_then(|it| it.parse().ok());
-        let has_crashed = match &self.prepared.scenario.clients[client.index()].does {
-            Does::Command(plan) => status.is_some_and(|it| plan.has_crashed(it)),
-            Does::Request(_) | Does::Script(_) => false,
+    /// What may be wrong with a client that ends like this.
+    fn hint_for(&self, client: Client, result: &ClientResult) -> &'static str {
+        let Does::Command(plan) = &self.prepared.scenario.clients[client.index()].does else {
+            return hint_for_request(result);
         };
-        if has_crashed {
+        let status = status_of(result).and_then(|it| it.parse().ok());
+        if status.is_some_and(|it| plan.has_crashed(it)) {
             "That is how a program ends that has crashed: does its database have the tables that \
              it needs (`setup`, `prepare`), and has it all the arguments and variables (`run`, \
              `env`)?"
@@ -363,7 +361,7 @@ fn has_failed(result: &ClientResult) -> bool {
 }
 
 /// What may be wrong with a request that is answered like this.
-fn hint_for(result: &ClientResult) -> &'static str {
+fn hint_for_request(result: &ClientResult) -> &'static str {
     match status_of(result).as_deref() {
         Some("404" | "405") => "Are `path` and `method` right?",
         _ if has_failed(result) => {

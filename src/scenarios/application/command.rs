@@ -75,6 +75,11 @@ impl CommandClient {
         self.has_own_values || !self.before.is_empty()
     }
 
+    /// Whether it sends requests before any run.
+    pub(in crate::scenarios) fn has_before(&self) -> bool {
+        !self.before.is_empty()
+    }
+
     /// Whether this exit status says that the program has crashed.
     pub(in crate::scenarios) fn has_crashed(&self, status: u8) -> bool {
         self.exits.of(status) == Exit::Failed
