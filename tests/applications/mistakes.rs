@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use super::kills::no_process_is_left_in;
 use super::shop::{Habits, RunningShop};
 use super::stage::{NOTHING_IS_LOST, Stage, two};
 use crate::commands::text;
-use crate::local_server::processes_naming;
 use crate::support::explored::ALL;
 use crate::support::process::{racy, signal};
 use crate::support::{TestEngine, open_folder, until};
@@ -208,8 +208,7 @@ async fn a_start_that_is_interrupted_ends_at_once(engine: TestEngine) {
         assert_eq!(text(&output.stdout), "", "{said}");
         must_say(&said, &["racy: stopped before the first schedule"]);
         assert!(!said.contains("do not come to their end"), "{said}");
-        let left = processes_naming(folder.path());
-        assert!(left.is_empty(), "{left:?}");
+        no_process_is_left_in(folder.path()).await;
     }
 }
 
