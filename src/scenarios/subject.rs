@@ -290,7 +290,7 @@ mod tests {
             );
             let scenario = Scenario::parse("test.toml", &text).unwrap();
             let about = scenario.into_subject(Options::default()).unwrap().about;
-            about.setup_sql.on(Flavour::MySql).to_owned()
+            about.setup_sql.on(Flavour::MySql).into_owned()
         };
         let prepare = "prepare = [[\"make\", \"tables\"]]";
         let before = "before = [{ path = \"/login\" }]";
