@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use tokio::time::sleep;
 
 use super::build::{BuildArgs, in_repository};
 use super::database::{EngineOptions, on_or_off};
 use super::isolation_tests::{self, IsolationTests};
 use super::progress::ProgressLine;
 use super::signals::Signals;
-use super::subjects::{
-    Mistakes, Named, NamedParser, isolation_test_files, private_server, subjects,
-};
+use super::stopping::until_stopped;
+use super::subjects::{Mistakes, Named, NamedParser, isolation_test_files, subjects, wanted};
 use super::terminal::{complain, print};
 use super::{CommandResult, FAILED, log};
 use crate::explore::report::{self, Asked, Build, Report};
@@ -186,10 +184,6 @@ enum ExploreFormat {
 /// How many clients of a strategy run at once, unless told otherwise.
 const CLIENTS: usize = 2;
 
-/// How long an exploration that is stopped may take to end. Waiting for a lock and creating a lane
-/// take far less. A database that does not answer could take forever.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
-
 impl Args {
     pub(super) async fn run(self, signals: Signals) -> CommandResult {
         log::start_for_people()?;
@@ -275,13 +269,13 @@ impl Args {
         let plan = self.plan_request(&subjects).plan();
         let settings = explore::settings(&self.engine.settings());
         let url = self.engine.database_url()?;
-        let url_or_private = url.clone().or_else(|| private_server(&subjects));
+        let wanted = wanted(url.clone(), &subjects);
         Ok(Job {
             subjects,
             place: if self.matrix {
                 Place::EveryEngine(url, settings)
             } else {
-                Place::OneEngine(url_or_private, settings)
+                Place::OneEngine(wanted, settings)
             },
             plan: plan.map_err(|unfit| format!("--{} {unfit}", unfit.field()))?,
             is_reduction_asked: self.reduction.is_some(),
@@ -349,6 +343,12 @@ impl Args {
 
     async fn explore_and_print(&self, job: &Job) -> CommandResult {
         let exploration = explore(job).await;
+        if is_stopped_early(&exploration, job) {
+            complain("racy: stopped before the first schedule");
+            if !matches!(self.format, ExploreFormat::Json | ExploreFormat::Junit) {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
         let mut report = Report::of(&exploration);
         if self.explain_reduction {
             report.explain_reduction(&exploration.findings);
@@ -440,44 +440,13 @@ impl Args {
     }
 }
 
-/// Does the work until a signal comes, and then brings it to its end early.
-async fn until_stopped(
-    work: impl Future<Output = CommandResult>,
-    stop: &Stop,
-    signals: Signals,
-) -> CommandResult {
-    let mut first_signal = signals.clone();
-    tokio::pin!(work);
-    tokio::select! {
-        result = &mut work => result,
-        exit_code = first_signal.nth(1) => {
-            stop.stop();
-            wait_for_the_end(work, exit_code, signals).await
-        }
-    }
-}
-
-/// Waits for an exploration that was stopped: for a limited time, and not beyond a second signal.
-async fn wait_for_the_end(
-    exploring: impl Future<Output = CommandResult>,
-    exit_code: ExitCode,
-    mut signals: Signals,
-) -> CommandResult {
-    complain(
-        "stopping: the runs under way come to their end. A second signal does not wait for them, \
-         prints nothing, and on a server of yours leaves racy_explore_… or racy_lane_… behind",
-    );
-    tokio::select! {
-        result = exploring => result.map(|_| exit_code),
-        exit_code = signals.nth(2) => Ok(exit_code),
-        () = sleep(STOP_TIMEOUT) => {
-            complain(
-                "the runs under way do not come to their end: stopped without them. On a server of \
-                 yours racy_explore_… or racy_lane_… may be left",
-            );
-            Ok(exit_code)
-        }
-    }
+/// Whether the job was stopped before anything was found.
+fn is_stopped_early(exploration: &Exploration, job: &Job) -> bool {
+    let mut findings = exploration.findings.iter();
+    job.stop.is_stopped()
+        && exploration.error.is_none()
+        && exploration.broken.is_empty()
+        && findings.all(|it| it.tally.schedules == 0)
 }
 
 /// Runs the job, and shows on standard error how far it is.

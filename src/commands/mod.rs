@@ -30,6 +30,7 @@ mod proxy;
 mod scenarios;
 mod serve;
 mod signals;
+mod stopping;
 mod subjects;
 mod terminal;
 mod times;

@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command};
 
 use crate::engine::Flavour;
-use crate::engine::choice::DatabaseUrl;
+use crate::engine::choice::{DatabaseUrl, Wanted};
 use crate::engine::local::ServerKind;
 use crate::exhibits;
 use crate::explore::Subject;
@@ -115,10 +115,27 @@ pub(super) fn subjects(
     }
 }
 
+/// The database to open for these subjects. `url` is the one that was asked for.
+pub(super) fn wanted(url: Option<DatabaseUrl>, subjects: &[Arc<Subject>]) -> Wanted {
+    let leaves_sqlite_out = |subject: &Arc<Subject>| {
+        let scenario = subject.about.scenario.as_ref();
+        scenario.is_some_and(|it| !it.engines.contains(&Flavour::Sqlite))
+    };
+    let only = match url {
+        Some(_) => None,
+        None => private_server(subjects),
+    };
+    Wanted {
+        is_the_only_one: only.is_some(),
+        needs_a_server: !subjects.is_empty() && subjects.iter().all(leaves_sqlite_out),
+        url: url.or(only),
+    }
+}
+
 /// The private server to start if no database is named: None if the lab's default is right.
 ///
 /// Files that are all for one engine alone choose it by their `engines`.
-pub(super) fn private_server(subjects: &[Arc<Subject>]) -> Option<DatabaseUrl> {
+fn private_server(subjects: &[Arc<Subject>]) -> Option<DatabaseUrl> {
     let mut engines = subjects.iter().map(|subject| {
         let scenario = subject.about.scenario.as_ref();
         match scenario.map(|it| it.engines.as_slice()) {

@@ -15,6 +15,7 @@ use super::local::{
 };
 use super::parameters::postgres_variables;
 pub use super::url::DatabaseUrl;
+pub use super::wanted::{HOW_TO_CHANGE, Wanted};
 use super::{Address, Database, Flavour, OpenError, Settings, sqlite_file};
 
 /// How long the lab's own data lives: in a private server, or in a SQLite file that no URL names.
@@ -94,11 +95,6 @@ enum Home {
     Server(Box<LocalServer>),
 }
 
-/// How to choose another engine.
-pub const HOW_TO_CHANGE: &str = "--database-url with local:mysql, local:mariadb, local:postgres, \
-                                 sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE \
-                                 (postgres:// likewise)";
-
 impl OpenDatabase {
     /// Whether the database ends with this value, and no other process uses it.
     pub fn is_private(&self) -> bool {
@@ -167,7 +163,7 @@ pub async fn open_up_to_date(
         say,
         may_make_file: false,
     };
-    let opened = opener.open(url).await?;
+    let opened = opener.open(&Wanted::asked(url.cloned())).await?;
     let up_to_date = opened.database.require_schema().await;
     up_to_date.map_err(|error| ChoiceError::open(&opened.place, error))?;
     Ok(opened)
@@ -183,13 +179,26 @@ pub async fn open_as_it_is(
     settings: &Settings,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<OpenDatabase, ChoiceError> {
+    open_wanted(&Wanted::asked(url.cloned()), lifetime, settings, say).await
+}
+
+/// As [`open_as_it_is`], and says who has chosen the database.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_wanted(
+    wanted: &Wanted,
+    lifetime: Lifetime,
+    settings: &Settings,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<OpenDatabase, ChoiceError> {
     let opener = Opener {
         lifetime,
         settings,
         say,
         may_make_file: true,
     };
-    opener.open(url).await
+    opener.open(wanted).await
 }
 
 /// Opens one database. Holds what does not depend on the engine.
@@ -202,17 +211,16 @@ struct Opener<'o> {
 }
 
 impl Opener<'_> {
-    async fn open(&self, url: Option<&DatabaseUrl>) -> Result<OpenDatabase, ChoiceError> {
-        let opened = match url {
-            Some(url) => self.named(url).await?,
+    async fn open(&self, wanted: &Wanted) -> Result<OpenDatabase, ChoiceError> {
+        let opened = match &wanted.url {
+            Some(url) => self.named(url, wanted.why(url)).await?,
             None => self.default().await?,
         };
-        (self.say)(&format!("to change the engine: {HOW_TO_CHANGE}"));
+        (self.say)(&wanted.how_to_change());
         Ok(opened)
     }
 
-    async fn named(&self, url: &DatabaseUrl) -> Result<OpenDatabase, ChoiceError> {
-        let why = format!("{url} was asked for");
+    async fn named(&self, url: &DatabaseUrl, why: String) -> Result<OpenDatabase, ChoiceError> {
         let server = async |address| {
             self.connect(&address, &url.to_string(), &why, Home::Foreign)
                 .await

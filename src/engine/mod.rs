@@ -86,6 +86,7 @@ mod unlocked;
 mod upstream;
 mod url;
 mod waits;
+mod wanted;
 mod work;
 
 pub use beginning::{Beginning, SetupError, SetupStatement};

@@ -12,7 +12,7 @@ use super::{
     About, Event, Events, Exploration, Exploring, JobError, OwnSearch, Plan, Reduction, Schedules,
     Stop, Subject, Tally, explore,
 };
-use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
+use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase, Wanted};
 use crate::engine::local;
 use crate::engine::{Database, Engine, Flavour, LaneKind, Lanes, OpenError, Scratch, Settings};
 
@@ -63,8 +63,8 @@ impl Job {
                 self.beside(database, settings, *every_level, events, &mut exploration)
                     .await
             }
-            Place::OneEngine(url, settings) => {
-                self.on_one_engine(url.as_ref(), settings, events, &mut exploration)
+            Place::OneEngine(wanted, settings) => {
+                self.on_one_engine(wanted, settings, events, &mut exploration)
                     .await
             }
             Place::EveryEngine(url, settings) => {
@@ -113,13 +113,17 @@ impl Job {
 
     async fn on_one_engine(
         &self,
-        url: Option<&DatabaseUrl>,
+        wanted: &Wanted,
         settings: &Settings,
         events: Events<'_>,
         exploration: &mut Exploration,
     ) -> Result<(), JobError> {
         let note = |line: &str| events(Event::Note(line.to_owned()));
-        let opened = choice::open_as_it_is(url, Lifetime::Temporary, settings, &note).await?;
+        let opening = choice::open_wanted(wanted, Lifetime::Temporary, settings, &note);
+        let Some(opened) = self.stop.or(opening).await else {
+            return Ok(());
+        };
+        let opened = opened?;
         let mut session = JobSession::new(self, events, exploration);
         let result = session.beside(&opened.database, opened.is_private()).await;
         // A private server that has ended says why, and that is the better explanation.
@@ -140,9 +144,12 @@ impl Job {
             if self.stop.is_stopped() {
                 break;
             }
-            let opened = choice::open_as_it_is(Some(&url), Lifetime::Temporary, &place, &note);
+            let opening = choice::open_as_it_is(Some(&url), Lifetime::Temporary, &place, &note);
+            let Some(opened) = self.stop.or(opening).await else {
+                break;
+            };
             let mut session = JobSession::new(self, events, exploration);
-            if let Err(error) = session.on_an_engine(opened.await, settings).await {
+            if let Err(error) = session.on_an_engine(opened, settings).await {
                 let missing = format!("{url}: {error}");
                 events(Event::Missing(missing.clone()));
                 exploration.missing.push(missing);
@@ -376,7 +383,10 @@ impl<'j> JobSession<'j> {
         };
         if let Some(rehearsal) = &subject.rehearsal {
             let rehearsed = rehearsal.rehearse(subject, &lanes.lanes[0].database);
-            if let Err(why) = rehearsed.await {
+            let Some(rehearsed) = self.job.stop.or(rehearsed).await else {
+                return Ok(());
+            };
+            if let Err(why) = rehearsed {
                 let engine = &exploring.engine;
                 let broken = format!("{}, on {engine}: {why}", exploring.subject);
                 self.exploration.broken.push(broken);
@@ -399,7 +409,9 @@ impl<'j> JobSession<'j> {
         let used = &lanes.lanes[..most.min(lanes.lanes.len())];
         if self.job.parallel.is_some() {
             // So many were asked for. The others are opened when they are worth it.
-            let opened = open_all(used, subject).await;
+            let Some(opened) = self.job.stop.or(open_all(used, subject)).await else {
+                return Ok(());
+            };
             opened.map_err(|fault| JobError::Run(exploring.subject.clone(), fault.into()))?;
         }
         let exploring_it = explore(used, subject, plan, &self.job.stop, &progress);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::choice::DatabaseUrl;
+use crate::engine::choice::{DatabaseUrl, Wanted};
 use crate::engine::local::ServerKind;
 use crate::engine::{Database, Journal, Settings};
 
@@ -11,9 +11,9 @@ use crate::engine::{Database, Journal, Settings};
 pub enum Place {
     /// On this database, which must have no other user.
     On(Database),
-    /// On one engine: that of the URL or, without one, the lab's default. The job writes nothing
-    /// into a database that has other users, but makes one of its own beside it.
-    OneEngine(Option<DatabaseUrl>, Settings),
+    /// On one engine: the one that is wanted. The job writes nothing into a database that has other
+    /// users, but makes one of its own beside it.
+    OneEngine(Wanted, Settings),
     /// Beside this database, which has other users: in a database of the explorer's own on the same
     /// server, or in files of its own.
     Beside {

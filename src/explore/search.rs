@@ -5,9 +5,9 @@
 //! differently.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::crew::Crew;
 use super::queue::Queue;
@@ -134,17 +134,22 @@ pub const ALWAYS_WHOLE: usize = 1;
 
 /// Stops a search early; what was found so far is its result.
 #[derive(Debug, Default)]
-pub struct Stop(AtomicBool);
+pub struct Stop(CancellationToken);
 
 impl Stop {
     /// Lets the runs that are under way come to their end, and begins no other one.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.cancel();
     }
 
     /// Whether it was stopped.
     pub fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_cancelled()
+    }
+
+    /// Does this work. If it is stopped, the work is dropped, and there is None.
+    pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.0.run_until_cancelled(work).await
     }
 }
 

@@ -8,7 +8,9 @@ use toml::Spanned;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::application::{AnswerTable, ApplicationTable, CommandTable, ProbeTable, RequestTable};
+use super::application::{
+    AnswerTable, ApplicationTable, CommandPart, CommandTable, ProbeTable, RequestTable,
+};
 use super::by_engine::{EngineName, TextSchema, TextTable, Texts};
 use super::place::{FileError, SourceFile};
 
@@ -94,7 +96,8 @@ pub(super) struct ClientTable {
     /// The request that races, to the application. Either this, `script` or `command`.
     pub(super) request: Option<RequestTable>,
     /// The program that races: it is started in each run. Either this, `script` or `request`.
-    pub(super) command: Option<CommandTable>,
+    #[schema(value_type = Option<CommandTable>)]
+    pub(super) command: Option<CommandPart>,
     /// Requests that are sent once, before any run: a login, a basket. Their cookies and captures
     /// are kept for `request` or `command`.
     #[serde(default)]
@@ -323,6 +326,19 @@ mod tests {
             (
                 "title = 'x'\nclient = []\n[expect.else]\nviolated = 'many'",
                 "x.toml:4:12: invalid value: string \"many\", expected \"none\", \"some\" or a number",
+            ),
+            (
+                "title = 'x'\n[[client]]\ncommand = ['python3', 'job.py']",
+                "x.toml:3:11: invalid type: sequence, expected a table with `run = [\"…\"]`",
+            ),
+            (
+                "title = 'x'\n[[client]]\ncommand.run = 'python3 job.py'",
+                "x.toml:3:15: invalid type: string \"python3 job.py\", expected a list of words, such as \
+                 [\"python3\", \"job.py\"]",
+            ),
+            (
+                "title = 'x'\n[application]\ncommand = 'node server.js'",
+                "x.toml:3:11: invalid type: string \"node server.js\", expected a list of words",
             ),
         ] {
             let complaint = complaint(text);

@@ -107,7 +107,7 @@ impl SerialRuns {
     async fn must_race(&self, run: &Run, database: &Database, names: &str) -> Result<(), String> {
         let sending = self.clients_that(|does| matches!(does, Does::Request(_)));
         if let Some(first) = sending.first() {
-            let has_failed = status_of(&run.results[first.index()]).is_some_and(is_a_failure);
+            let has_failed = has_failed(&run.results[first.index()]);
             let applications = &self.prepared.applications;
             let why_nothing_comes = applications.why_nothing_comes(database, has_failed);
             if let Some(why) = why_nothing_comes.await {
@@ -124,33 +124,53 @@ impl SerialRuns {
             .clients_that(|does| matches!(does, Does::Script(_)))
             .into_iter();
         if !proxied.iter().any(is_served) && !scripts.any(|it| is_served(&it)) {
-            let (what, hint) = if sending.is_empty() {
-                (
-                    "command",
-                    "Say in `acknowledged` of [client.command] which exit statuses mean that it was done",
-                )
-            } else {
-                ("request", hint_for(&run.results[first.index()]))
+            let what = match sending.is_empty() {
+                true => "command",
+                false => "request",
             };
-            return Err(format!(
-                "without any race ({names}) no {what} is acknowledged{}. {hint}",
+            let hint = self.hint_for(*first, &run.results[first.index()]);
+            let no_one = format!(
+                "without any race ({names}) no {what} is acknowledged{}",
                 what_was_answered(run, *first)
-            ));
+            );
+            return Err(with_hint(&no_one, hint));
         }
         let is_there = |it: &&ClientResult| it.outcome != Outcome::Refused || it.fault.is_some();
         let mut there = run.results.iter().filter(is_there);
         if there.all(|it| it.changed_nothing && !it.tries_locks) {
-            let hint = if sending.is_empty() {
-                ""
-            } else {
-                ". Is something missing in `before`, such as a login?"
-            };
-            return Err(format!(
-                "without any race ({names}) no client changes anything{}{hint}",
+            if sending.is_empty()
+                && let Some(why) = self.silent(run, database, names).await.into_values().next()
+            {
+                return Err(why);
+            }
+            let nothing = format!(
+                "without any race ({names}) no client changes anything{}",
                 what_was_answered(run, *first)
-            ));
+            );
+            return Err(match sending.is_empty() {
+                true => nothing,
+                false => with_hint(
+                    &nothing,
+                    "Is something missing in `before`, such as a login?",
+                ),
+            });
         }
         Ok(())
+    }
+
+    /// What may be wrong with a client that ends like this.
+    fn hint_for(&self, client: Client, result: &ClientResult) -> &'static str {
+        let Does::Command(plan) = &self.prepared.scenario.clients[client.index()].does else {
+            return hint_for_request(result);
+        };
+        let status = status_of(result).and_then(|it| it.parse().ok());
+        if status.is_some_and(|it| plan.has_crashed(it)) {
+            "That is how a program ends that has crashed: does its database have the tables that \
+             it needs (`setup`, `prepare`), and has it all the arguments and variables (`run`, \
+             `env`)?"
+        } else {
+            "Say in `acknowledged` of [client.command] which exit statuses mean that it was done"
+        }
     }
 
     /// The clients that do such a thing.
@@ -179,16 +199,19 @@ impl SerialRuns {
         ] {
             for client in clients.into_iter().filter(|it| !has_a_step(it)) {
                 let applications = &self.prepared.applications;
-                let hint = match what {
-                    "command" => applications.why_a_command_is_silent(database, client).await,
-                    _ => String::new(),
-                };
                 let why = format!(
                     "without any race ({names}) the {what} of client {client} sends no statement that \
-                     another client could notice{}{hint}",
+                     another client could notice{}",
                     what_was_answered(run, client)
                 );
-                silent.insert(client, why);
+                let hint = match what {
+                    "command" => {
+                        let silent = applications.why_a_command_is_silent(database, client, &why);
+                        silent.await
+                    }
+                    _ => String::new(),
+                };
+                silent.insert(client, with_hint(&why, &hint));
             }
         }
         silent
@@ -306,6 +329,16 @@ fn in_words(order: &[Client]) -> String {
     names.join(", then ")
 }
 
+/// A message with another sentence. What a program has written may end in a mark of its own.
+fn with_hint(message: &str, hint: &str) -> String {
+    let has_an_end = message.ends_with(['.', '?', '!']);
+    match (hint, has_an_end) {
+        ("", _) => message.to_owned(),
+        (hint, true) => format!("{message} {hint}"),
+        (hint, false) => format!("{message}. {hint}"),
+    }
+}
+
 /// The status of the answer to a client's request, or that of its command's exit.
 fn status_of(result: &ClientResult) -> Option<String> {
     let mut captured = result.captured.iter();
@@ -319,11 +352,19 @@ fn is_a_failure(status: impl AsRef<str>) -> bool {
     status.len() == "500".len() && status.starts_with('5')
 }
 
+/// Whether a request was answered such a status, or not at all.
+fn has_failed(result: &ClientResult) -> bool {
+    match status_of(result) {
+        Some(status) => is_a_failure(status),
+        None => result.saw == Some(&FAILED),
+    }
+}
+
 /// What may be wrong with a request that is answered like this.
-fn hint_for(result: &ClientResult) -> &'static str {
+fn hint_for_request(result: &ClientResult) -> &'static str {
     match status_of(result).as_deref() {
         Some("404" | "405") => "Are `path` and `method` right?",
-        Some(status) if is_a_failure(status) => {
+        _ if has_failed(result) => {
             "The application has failed: does its database have the tables that it needs (`setup`, \
              `prepare`), and does the request have all that it needs?"
         }
@@ -343,10 +384,15 @@ fn must_be_sql(run: &Run, names: &str) -> Result<(), String> {
         FaultKind::NotAllowed,
     ];
     match faults.into_iter().find(|it| mistakes.contains(&it.kind)) {
-        Some(fault) => Err(format!(
-            "refused without any race ({names}): {fault}{}",
-            what_failed(run, |_, refusal| refusal == fault.to_string())
-        )),
+        Some(fault) => {
+            let fault = fault.to_string();
+            let what = match what_failed(run, |_, refusal| refusal == fault) {
+                none if none.is_empty() => format!(": {fault}"),
+                // It ends with the fault.
+                what => what,
+            };
+            Err(format!("refused without any race ({names}){what}"))
+        }
         None => Ok(()),
     }
 }

@@ -358,7 +358,7 @@ impl Reader<'_> {
                 Does::Request(Arc::new(read?))
             }
             (None, None, Some(command), Some(application)) => {
-                let read = CommandClient::read(self.source, application, before, command);
+                let read = CommandClient::read(self.source, application, before, &command.0);
                 Does::Command(Arc::new(read?))
             }
             _ => {

@@ -205,17 +205,35 @@ impl Prepared {
                 if self.options.hides_values {
                     return (flavour, String::new());
                 }
-                let text = match &self.scenario.application {
-                    None => text.clone(),
-                    Some(application) if !application.makes_something() => text.clone(),
-                    Some(_) => format!(
-                        "{text}\n-- Then what the application makes itself: see `prepare` and `before` in \
-                         the file."
+                let text = match &*self.what_comes_after_the_setup() {
+                    "" => text.clone(),
+                    keys => format!(
+                        "{text}\n-- Then what the application makes itself: see {keys} in the file."
                     ),
                 };
                 (flavour, text.trim_start().to_owned())
             })
             .collect()
+    }
+
+    /// The keys of the file by which the application fills its tables before the runs.
+    fn what_comes_after_the_setup(&self) -> String {
+        let application = self.scenario.application.as_ref();
+        let has_before = |it: &Arc<ClientScript>| match &it.does {
+            Does::Request(plan) => plan.has_before(),
+            Does::Command(plan) => plan.has_before(),
+            Does::Script(_) => false,
+        };
+        let keys = [
+            (
+                "`prepare`",
+                application.is_some_and(|it| it.prepares_something()),
+            ),
+            ("`before`", self.scenario.clients.iter().any(has_before)),
+        ];
+        let given = keys.into_iter().filter(|(_, is_given)| *is_given);
+        let given: Vec<_> = given.map(|(key, _)| key).collect();
+        given.join(" and ")
     }
 
     fn inspect_texts(&self) -> Vec<(Flavour, String)> {
@@ -260,6 +278,36 @@ impl Restore for Start {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_application_makes_is_named_by_the_keys_that_the_file_has() {
+        let file = |application: &str, client: &str| {
+            let text = format!(
+                "title = \"A shop\"\nengines = [\"mysql\"]\n\
+                 database.setup = \"CREATE TABLE a (n INT)\"\n\
+                 [application]\ncommand = [\"node\", \"server.js\"]\n{application}\n\
+                 [[client]]\ncount = 2\nrequest = {{ path = \"/\" }}\n{client}\n"
+            );
+            let scenario = Scenario::parse("test.toml", &text).unwrap();
+            let about = scenario.into_subject(Options::default()).unwrap().about;
+            about.setup_sql.on(Flavour::MySql).into_owned()
+        };
+        let prepare = "prepare = [[\"make\", \"tables\"]]";
+        let before = "before = [{ path = \"/login\" }]";
+        let then = "\n-- Then what the application makes itself: see";
+        for (application, client, keys) in [
+            (prepare, "", "`prepare`"),
+            ("", before, "`before`"),
+            (prepare, before, "`prepare` and `before`"),
+        ] {
+            let said = file(application, client);
+            assert!(
+                said.ends_with(&format!("{then} {keys} in the file.")),
+                "{said}"
+            );
+        }
+        assert_eq!(file("", ""), "CREATE TABLE a (n INT)");
+    }
 
     #[test]
     fn invariants_are_without_values_if_values_are_hidden() {

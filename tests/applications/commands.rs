@@ -294,7 +294,27 @@ async fn a_mistake_of_a_command_has_words(engine: TestEngine) {
         (
             two("crash", ""),
             &["without any race (A, then B) no command is acknowledged; \
-                 client A: killed by signal 9 (KILL): it has written: about to end"][..],
+                 client A: killed by signal 9 (KILL): it has written: about to end. That is how a \
+                 program ends that has crashed: does its database have the tables"][..],
+        ),
+        (
+            "[[client]]\ncount = 2\ncommand.run = [\"sh\", \"-c\", \"echo is it there? >&2; exit 2\"]\n"
+                .to_owned(),
+            &[
+                "no command is acknowledged; client A: exit status 2: it has written: is it there? \
+                 That is how a program ends that has crashed",
+            ],
+        ),
+        (
+            two("crash", "declined = 137"),
+            &["Say in `acknowledged` of [client.command] which exit statuses mean that it was done"],
+        ),
+        (
+            "[[client]]\ncount = 2\ncommand.run = [\"true\"]\n".to_owned(),
+            &[
+                "the command of client A sends no statement that another client could notice; \
+                 client A: exit status 0. It is not pointed at the proxy: nothing has connected there",
+            ],
         ),
         (
             format!("{missing}{}", client("take", "")),

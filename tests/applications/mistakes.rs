@@ -1,13 +1,26 @@
 //! What a new user gets wrong: each mistake has a message that names its cause.
 
+use std::path::Path;
+use std::process::Stdio;
+
+use super::kills::no_process_is_left_in;
 use super::shop::{Habits, RunningShop};
 use super::stage::{NOTHING_IS_LOST, Stage, two};
-use crate::support::TestEngine;
-use racy::engine::LaneKind;
+use crate::commands::text;
+use crate::support::explored::ALL;
+use crate::support::process::{racy, signal};
+use crate::support::{TestEngine, open_folder, until};
+use racy::engine::{Copies, LaneKind};
 
 on_engines!(
     protocols:
         an_application_on_another_port_is_not_ready,
+        an_application_that_listens_and_does_not_answer_is_told_apart,
+        equal_lines_of_a_log_are_one,
+        an_application_that_drops_the_connection_shows_its_log,
+        a_start_that_is_interrupted_ends_at_once,
+        a_start_that_is_broken_off_leaves_nothing_in_the_database,
+        a_statement_that_fails_is_told_once,
         an_application_beside_the_proxy_is_noticed,
         a_table_that_cannot_be_restored_is_named,
         a_client_that_insists_on_tls_is_told_apart,
@@ -42,6 +55,193 @@ async fn an_application_on_another_port_is_not_ready(engine: TestEngine) {
         "nothing listens there. It has to listen on the port {app_port}, e.g. \"--bind\"",
     ];
     must_say(&said, &words);
+}
+
+/// What an application does with a connection, and what is said of it.
+const STUCK: &[(&str, &str)] = &[
+    ("kept.append(stream)", "it listens, and does not answer"),
+    ("stream.close()", "it listens, and closed the connection"),
+];
+
+async fn an_application_that_listens_and_does_not_answer_is_told_apart(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    for (does, words) in STUCK {
+        let program = format!(
+            "import socket, sys\n\
+             server, kept = socket.create_server((\"127.0.0.1\", int(sys.argv[1]))), []\n\
+             while True:\n    stream, _ = server.accept()\n    {does}\n"
+        );
+        let application = format!(
+            "command = [\"python3\", \"-c\", '''\n{program}''', \"{{app_port}}\"]\nready_within = 3"
+        );
+        let said = stage.broken(&started(&application)).await;
+        let question = format!(
+            "{words}. Does it reach its database at {{db_host}}:{{db_port}}, which is 127.0.0.1:"
+        );
+        must_say(&said, &[&question, ", where nothing has connected?"]);
+        assert!(!said.contains("nothing listens there"), "{said}");
+    }
+}
+
+/// It answers 404 to everything but `/`, and logs each request alike.
+const HAS_NO_HEALTH: &str = r#"
+ready = "/health"
+ready_within = 3
+command = ["python3", "-c", '''
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        print("GET", self.path, 404, file=sys.stderr, flush=True)
+        self.send_response(404)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+''', "{app_port}"]
+"#;
+
+async fn equal_lines_of_a_log_are_one(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let said = stage.broken(&started(HAS_NO_HEALTH)).await;
+    let words = [
+        "/health: it answers 404 Not Found. `ready` names a path that it answers with 200 to 399",
+        "it has written:\n  GET /health 404 (",
+    ];
+    must_say(&said, &words);
+    assert!(said.ends_with(" times)"), "{said}");
+    assert_eq!(said.matches("GET /health 404").count(), 1, "{said}");
+}
+
+/// It asks its database for each GET, and fails in each POST before it answers: the connection is
+/// closed then.
+const DROPS: &str = r#"
+env.CLIENT = "0"
+env.DATABASE_URL = "{db_url}"
+env.DB_HOST = "{db_host}"
+env.DB_PORT = "{db_port}"
+env.DB_NAME = "{db_name}"
+env.DB_USER = "{db_user}"
+env.PGHOST = "{db_host}"
+env.PGPORT = "{db_port}"
+env.PGDATABASE = "{db_name}"
+env.PGUSER = "{db_user}"
+ready_within = 10
+command = ["python3", "-B", "-c", '''
+import http.server, sys, traceback
+from sql import connect
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        connect().query("SELECT 1")
+        self.send_response(200)
+        self.end_headers()
+    def do_POST(self):
+        raise KeyError("wallet")
+    def log_message(self, *_):
+        pass
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        traceback.print_exc()
+Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+''', "{app_port}"]
+"#;
+
+/// Where the programs' driver is.
+const COMMANDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/applications/commands");
+
+async fn an_application_that_drops_the_connection_shows_its_log(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let application = format!("{DROPS}directory = \"{COMMANDS}\"");
+    let said = stage.broken(&started(&application)).await;
+    let words = [
+        "without any race (A, then B) no request is acknowledged; client A: no answer: error sending \
+         request",
+        "; it has written: ",
+        "KeyError: 'wallet'. The application has failed: does its database have the tables",
+    ];
+    must_say(&said, &words);
+    assert!(!said.contains("login"), "{said}");
+}
+
+/// An application that touches a file and goes on for ever: before it listens, or in a POST.
+fn endless(mark: &Path, listens: bool) -> String {
+    let wait = "open(sys.argv[2], \"w\").close(); time.sleep(1000)";
+    let (first, in_a_post) = match listens {
+        true => ("pass", wait),
+        false => (wait, "pass"),
+    };
+    format!(
+        r#"ready_within = 100
+command = ["python3", "-c", '''
+import http.server, sys, time
+{first}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def do_POST(self):
+        {in_a_post}
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+''', "{{app_port}}", "{}"]"#,
+        mark.display()
+    )
+}
+
+async fn a_start_that_is_interrupted_ends_at_once(engine: TestEngine) {
+    for listens in [false, true] {
+        let folder = open_folder();
+        let mark = folder.path().join("mark");
+        let file = folder.path().join("shop.toml");
+        std::fs::write(&file, started(&endless(&mark, listens))).unwrap();
+        let url = engine.own_url(folder.path());
+        let mut command = racy(&["explore", file.to_str().unwrap(), "--database-url", &url]);
+        command.env("TMPDIR", folder.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let process = command.spawn().unwrap();
+        until("it is under way", || async { mark.exists() }).await;
+        signal("INT", &process);
+        let output = tokio::task::spawn_blocking(move || process.wait_with_output().unwrap());
+        let output = output.await.unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{said}");
+        assert_eq!(text(&output.stdout), "", "{said}");
+        must_say(&said, &["racy: stopped before the first schedule"]);
+        assert!(!said.contains("do not come to their end"), "{said}");
+        no_process_is_left_in(folder.path()).await;
+    }
+}
+
+async fn a_start_that_is_broken_off_leaves_nothing_in_the_database(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let folder = open_folder();
+    let mark = folder.path().join("mark");
+    let text = started(&endless(&mark, true));
+    let job = stage.job(&[&text], ALL);
+    let stop = async {
+        until("it is under way", || async { mark.exists() }).await;
+        assert!(has_copies(&stage).await);
+        job.stop.stop();
+    };
+    let (stopped, ()) = tokio::join!(job.run(&|_| ()), stop);
+    assert!(stopped.error.is_none(), "{:?}", stopped.error);
+    assert!(stopped.broken.is_empty(), "{:?}", stopped.broken);
+    assert!(stopped.findings.is_empty(), "{:?}", stopped.findings);
+    assert!(!has_copies(&stage).await);
+}
+
+async fn has_copies(stage: &Stage) -> bool {
+    let left = Copies::left_behind(&stage.database).await;
+    !left.unwrap().is_empty()
+}
+
+async fn a_statement_that_fails_is_told_once(engine: TestEngine) {
+    let stage = Stage::set(engine).await;
+    let wrong =
+        "[[client]]\ncount = 2\nscript = \"SELECT 1 FROM account WHERE no_such_column = 2;\"\n";
+    let said = stage.broken(&stage.file_without_application(wrong)).await;
+    must_say(&said, &["refused without any race (A, then B); client A, "]);
+    assert_eq!(said.matches("no_such_column").count(), 1, "{said}");
 }
 
 async fn an_application_beside_the_proxy_is_noticed(engine: TestEngine) {
@@ -163,7 +363,7 @@ async fn an_application_that_fails_before_it_asks_its_database_shows_its_log(eng
     let stage = Stage::set(engine).await;
     let said = stage.broken(&started(FAILS)).await;
     let words = [
-        "the application has answered a failure, and nothing has connected to the proxy at 127.0.0.1:",
+        "the application has failed, and nothing has connected to the proxy at 127.0.0.1:",
         "Either it fails before it asks its database: its own log says why",
         "Or it is not pointed at the proxy: {db_host} is 127.0.0.1",
         "client A is answered 500 Internal Server Error: ; it has written: ValueError: no such wallet",

@@ -1,6 +1,6 @@
 //! The applications of all lanes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use crate::proxy::{Known, TurnSettings};
 #[derive(Debug, Default)]
 pub(in crate::scenarios) struct Applications {
     lanes: Mutex<HashMap<String, Arc<LaneApplication>>>,
+    /// The lanes whose application is being opened. One stays here if that is broken off.
+    opening: Mutex<HashSet<String>>,
     known: Arc<Known>,
     /// How long it took to open the first of them.
     opening_took: OnceLock<Duration>,
@@ -51,11 +53,14 @@ impl Applications {
         let known = Arc::clone(&self.known);
         let is_first = self.lanes.lock().await.is_empty();
         let began = Instant::now();
+        let key = database.place_key();
+        self.opening.lock().await.insert(key.clone());
         let lane = LaneApplication::open(plan, clients, database, settings, known, is_first);
-        let lane = lane.await?;
+        let lane = lane.await;
+        self.opening.lock().await.remove(&key);
+        let lane = lane?;
         // That of the first one alone is not shared with runs.
         let _ = self.opening_took.set(began.elapsed());
-        let key = database.place_key();
         self.lanes.lock().await.insert(key, Arc::new(lane));
         Ok(())
     }
@@ -99,7 +104,7 @@ impl Applications {
     }
 
     /// Why no statement comes through the proxy of this lane. None if some do. `has_failed` says
-    /// that a request was answered 5xx.
+    /// that a request was answered 5xx, or not at all.
     pub(in crate::scenarios) async fn why_nothing_comes(
         &self,
         database: &Database,
@@ -108,14 +113,15 @@ impl Applications {
         self.of(database).await?.why_nothing_comes(has_failed)
     }
 
-    /// Why a command sends nothing, as the end of a message. Empty if it is not known.
+    /// Why a command sends nothing, but for what was `said` already. Empty if it is not known.
     pub(in crate::scenarios) async fn why_a_command_is_silent(
         &self,
         database: &Database,
         client: Client,
+        said: &str,
     ) -> String {
         let lane = self.of(database).await;
-        lane.map(|it| it.why_a_command_is_silent(client))
+        lane.map(|it| it.why_a_command_is_silent(client, said))
             .unwrap_or_default()
     }
 
@@ -145,9 +151,12 @@ impl Applications {
 
     /// Ends the application of this lane, with its proxy, and drops the copies of its tables.
     pub(in crate::scenarios) async fn close(&self, database: &Database) -> Result<(), String> {
-        let lane = self.lanes.lock().await.remove(&database.place_key());
+        let key = database.place_key();
+        let lane = self.lanes.lock().await.remove(&key);
+        let is_half_open = self.opening.lock().await.remove(&key);
         match lane {
             Some(lane) => lane.close(database).await,
+            None if is_half_open => self.tidy_up(database).await,
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::capture::Capture;
-use super::exit::ExitMeaning;
+use super::exit::{Exit, ExitMeaning};
 use super::file::{CommandTable, RequestTable};
 use super::pattern::Pattern;
 use super::plan::{ApplicationPlan, directory, env_of, words_of};
@@ -73,6 +73,16 @@ impl CommandClient {
     /// Whether it has a number, a session or a captured value of its own.
     pub(in crate::scenarios) fn is_somebody(&self) -> bool {
         self.has_own_values || !self.before.is_empty()
+    }
+
+    /// Whether it sends requests before any run.
+    pub(in crate::scenarios) fn has_before(&self) -> bool {
+        !self.before.is_empty()
+    }
+
+    /// Whether this exit status says that the program has crashed.
+    pub(in crate::scenarios) fn has_crashed(&self, status: u8) -> bool {
+        self.exits.of(status) == Exit::Failed
     }
 
     /// The program and its arguments, as the file has them.

@@ -40,14 +40,19 @@ impl LaneApplication {
         Start::of_command(plan, self.launch.as_ref(), places, flavour, &values)
     }
 
-    /// Why a command sends nothing, as the end of a message.
-    pub(super) fn why_a_command_is_silent(&self, client: Client) -> String {
+    /// Why a command sends nothing. `said` is what was said before: the command itself may have
+    /// written what it was refused for.
+    pub(super) fn why_a_command_is_silent(&self, client: Client, said: &str) -> String {
+        const TURNED_AWAY: &str = "Its connection to the database was turned away";
         let (tries, refusals) = self.proxy.entries_of(client);
         if let Some(why) = refusals.first() {
-            return format!(". Its connection to the database was turned away: {why}");
+            return match said.contains(why.as_str()) {
+                true => TURNED_AWAY.to_owned(),
+                false => format!("{TURNED_AWAY}: {why}"),
+            };
         }
         if tries == 0 {
-            return ". It is not pointed at the proxy: nothing has connected there. DATABASE_URL, \
+            return "It is not pointed at the proxy: nothing has connected there. DATABASE_URL, \
                     DB_HOST and DB_PORT in its environment say where its database is, and so do \
                     {db_host} and {db_port} in `run` and `env`. Or it has found nothing to do"
                 .to_owned();

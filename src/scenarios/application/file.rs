@@ -8,6 +8,7 @@ use toml::Spanned;
 use utoipa::ToSchema;
 
 use super::exit::{ExitSchema, ExitTable};
+use super::words::Words;
 
 /// An application whose statements are explored. It reaches its database through a proxy. If no
 /// client sends a request, `command` and `base_url` may both be missing: then it says what the
@@ -18,7 +19,7 @@ pub(in crate::scenarios) struct ApplicationTable {
     /// The program and its arguments. `{app_port}` is the port that it has to listen on. Either
     /// this or `base_url`.
     #[schema(value_type = Option<Vec<String>>)]
-    pub(super) command: Option<Spanned<Vec<String>>>,
+    pub(super) command: Option<Spanned<Words>>,
     /// The folder in which it runs, as seen from the file's folder. Without it, that folder.
     pub(super) directory: Option<String>,
     /// Variables of its environment, and of commands'. `{db_host}`, `{db_port}`, `{db_name}`,
@@ -29,7 +30,7 @@ pub(in crate::scenarios) struct ApplicationTable {
     /// Commands that run once before it starts, e.g. its migrations.
     #[serde(default)]
     #[schema(value_type = Vec<Vec<String>>)]
-    pub(super) prepare: Vec<Spanned<Vec<String>>>,
+    pub(super) prepare: Vec<Spanned<Words>>,
     /// The path that it answers with 200 to 399 when it is ready. Without it, any answer counts.
     pub(super) ready: Option<String>,
     /// How many seconds it may take to be ready. Without it, 60.
@@ -58,7 +59,7 @@ pub(in crate::scenarios) struct CommandTable {
     /// The program and its arguments. `{n}` is the client's number, `{name}` what was captured
     /// before.
     #[schema(value_type = Vec<String>)]
-    pub(super) run: Spanned<Vec<String>>,
+    pub(super) run: Spanned<Words>,
     /// The folder in which it runs, as seen from the file's folder. Without it, that of the
     /// application, or the file's folder.
     pub(super) directory: Option<String>,
@@ -80,6 +81,30 @@ pub(in crate::scenarios) struct CommandTable {
     /// How many seconds it may take in one run, at most 60. Without it, 60.
     #[schema(value_type = Option<u8>)]
     pub(super) ends_within: Option<Spanned<u64>>,
+}
+
+/// A [`CommandTable`] in a file. The mistake of a list in its place says what would be right.
+#[derive(Debug)]
+pub(in crate::scenarios) struct CommandPart(pub(in crate::scenarios) CommandTable);
+
+impl<'de> Deserialize<'de> for CommandPart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CommandVisitor)
+    }
+}
+
+struct CommandVisitor;
+
+impl<'de> serde::de::Visitor<'de> for CommandVisitor {
+    type Value = CommandPart;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a table with `run = [\"…\"]`")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<CommandPart, A::Error> {
+        CommandTable::deserialize(MapAccessDeserializer::new(map)).map(CommandPart)
+    }
 }
 
 /// What brings an application back to its beginning.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::answered::{Answered, beginning_of};
+use super::answered::Answered;
 use super::http;
 use super::plan::{ApplicationPlan, Launch, Probe, Restoring, Runs};
 use super::process::Process;
@@ -27,14 +27,14 @@ const LISTENS_FOR: Duration = Duration::from_millis(1_500);
 /// How long requests of a run that is over may take to be answered.
 const REST_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long they may take when the exploration is over.
+const CLOSES_WITHIN: Duration = Duration::from_secs(5);
+
 /// How often all requests are sent freely before anything is counted.
 const WARM_UPS: usize = 4;
 
 /// How long requests that are not held may take.
 const WARM_UP_WITHIN: Duration = Duration::from_secs(60);
-
-/// What is said of an application that is there, and not ready.
-const ANSWERS: &str = "it answers";
 
 /// The pause between two looks.
 pub(super) const PAUSE: Duration = Duration::from_millis(5);
@@ -50,10 +50,10 @@ pub(super) struct LaneApplication {
     /// Where the application listens. None if it is not started here.
     pub(super) port: Option<u16>,
     /// Empty if there is no application.
-    base_url: String,
+    pub(super) base_url: String,
     pub(super) process: Mutex<Option<Process>>,
     /// What starts it again. None if it ran already, or if there is none.
-    start: Option<Start>,
+    pub(super) start: Option<Start>,
     /// One for each client that sends requests. None for the others.
     pub(super) visits: Vec<Option<Visit>>,
     copies: Mutex<Option<Copies>>,
@@ -226,78 +226,6 @@ impl LaneApplication {
         }
     }
 
-    /// Starts the application, if it is not there already, and waits until it is ready.
-    async fn start(&self, plan: &ApplicationPlan) -> Result<(), String> {
-        if !plan.is_there() {
-            return Ok(());
-        }
-        let mut process = match &self.start {
-            Some(start) => Some(Process::start(&start.words, &start.folder, &start.env)?),
-            None => None,
-        };
-        let deadline = Instant::now() + plan.ready_within;
-        let path = plan.ready.as_deref().unwrap_or("/");
-        let url = format!("{}{path}", self.base_url);
-        let client = http::client()?;
-        let mut last = "no answer in time".to_owned();
-        let is_ready = loop {
-            if let Some(process) = &mut process
-                && let Some(status) = process.ended()
-            {
-                return Err(format!("the application: {}", process.ended_with(status)));
-            }
-            last = match timeout_at(deadline, client.get(&url).send()).await {
-                Err(_elapsed) => last,
-                Ok(Ok(_)) if plan.ready.is_none() => break true,
-                Ok(Ok(answer)) if answer.status().as_u16() < 400 => break true,
-                Ok(Ok(answer)) => {
-                    let status = answer.status();
-                    let body = answer.text().await.unwrap_or_default();
-                    format!("{ANSWERS} {status}{}", beginning_of(&body))
-                }
-                Ok(Err(_)) => "nothing listens there".to_owned(),
-            };
-            if Instant::now() >= deadline {
-                break false;
-            }
-            sleep(PAUSE * 4).await;
-        };
-        if !is_ready {
-            return Err(self.is_not_ready(plan, &url, &last, process.as_ref()));
-        }
-        *self.process.lock().await = process;
-        Ok(())
-    }
-
-    fn is_not_ready(
-        &self,
-        plan: &ApplicationPlan,
-        url: &str,
-        last: &str,
-        process: Option<&Process>,
-    ) -> String {
-        let seconds = plan.ready_within.as_secs();
-        let hint = match process {
-            _ if last.starts_with(ANSWERS) => {
-                "`ready` names a path that it answers with 200 to 399"
-            }
-            Some(_) => {
-                "It has to listen on the port {app_port}, e.g. \"--bind\", \
-                        \"127.0.0.1:{app_port}\""
-            }
-            None => "`base_url` says where it runs: start it first, or give a `command`",
-        };
-        let refused = self.proxy.refusals();
-        let refused = refused.first().map(|why| {
-            format!("\nThe proxy has turned its connection to the database away: {why}")
-        });
-        let log = process.map(Process::end_of_log).unwrap_or_default();
-        format!(
-            "the application is not ready after {seconds} s: {url}: {last}. {hint}{}{log}",
-            refused.unwrap_or_default()
-        )
-    }
-
     /// Brings it back to its beginning.
     pub(super) async fn restore(
         &self,
@@ -410,6 +338,11 @@ impl LaneApplication {
     /// Ends the application, and drops the copies of the tables.
     pub(super) async fn close(&self, database: &Database) -> Result<(), String> {
         self.end().await;
+        let began = Instant::now();
+        // A run that was broken off may leave a request that an application of yours works for.
+        while !self.under_way.is_zero() && began.elapsed() < CLOSES_WITHIN {
+            sleep(PAUSE).await;
+        }
         let copies = self.copies.lock().await.take();
         match copies {
             Some(copies) => {

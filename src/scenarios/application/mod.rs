@@ -29,6 +29,7 @@ mod plan;
 mod process;
 mod proxied;
 mod racing;
+mod ready;
 mod request;
 mod running;
 mod start;
@@ -37,10 +38,13 @@ mod tables;
 mod under_way;
 mod visit;
 mod why;
+mod words;
 
 pub(super) use applications::Applications;
 pub(super) use command::CommandClient;
-pub(super) use file::{AnswerTable, ApplicationTable, CommandTable, ProbeTable, RequestTable};
+pub(super) use file::{
+    AnswerTable, ApplicationTable, CommandPart, CommandTable, ProbeTable, RequestTable,
+};
 pub(super) use plan::{ApplicationPlan, Probe};
 pub(super) use proxied::ProxiedClient;
 pub(super) use racing::ProxiedRun;

@@ -74,15 +74,59 @@ pub(super) fn last_line(text: &str) -> &str {
     lines.find(|it| !it.is_empty()).unwrap_or_default()
 }
 
-/// The last lines that are not empty, each of limited length, with ` / ` between them.
+/// The last lines with words, each of limited length, with ` / ` between them.
 pub(super) fn last_lines(text: &str) -> String {
     const LINES: usize = 3;
     const MOST: usize = 160;
-    let lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
-    let mut last: Vec<_> = lines.rev().take(LINES).collect();
+    let shortened = last_of(text, LINES).into_iter().map(|it| {
+        let line: String = it.line.trim().chars().take(MOST).collect();
+        format!("{line}{}", it.times())
+    });
+    shortened.collect::<Vec<_>>().join(" / ")
+}
+
+/// The last lines with words, as they are, one below the other.
+pub(super) fn last_lines_below(text: &str, most: usize) -> String {
+    let last = last_of(text, most).into_iter();
+    last.map(|it| format!("\n  {}{}", it.line.trim_end(), it.times()))
+        .collect()
+}
+
+/// A line that was written one or more times in a row.
+struct RepeatedLine<'t> {
+    line: &'t str,
+    count: usize,
+}
+
+impl RepeatedLine<'_> {
+    /// How often, as the end of the line.
+    fn times(&self) -> String {
+        match self.count {
+            1 => String::new(),
+            count => format!(" ({count} times)"),
+        }
+    }
+}
+
+/// The last lines with words. Equal ones that follow each other are one.
+fn last_of(text: &str, most: usize) -> Vec<RepeatedLine<'_>> {
+    let mut last: Vec<RepeatedLine<'_>> = Vec::new();
+    for line in text.lines().rev().filter(|it| has_words(it)) {
+        let count = last.len();
+        match last.last_mut() {
+            Some(later) if later.line.trim_end() == line.trim_end() => later.count += 1,
+            _ if count == most => break,
+            _ => last.push(RepeatedLine { line, count: 1 }),
+        }
+    }
     last.reverse();
-    let shortened = last.iter().map(|it| it.chars().take(MOST).collect());
-    shortened.collect::<Vec<String>>().join(" / ")
+    last
+}
+
+/// Whether a line says something. Python marks a place in the line above with `^` and `~`.
+fn has_words(line: &str) -> bool {
+    line.chars()
+        .any(|it| !it.is_whitespace() && !matches!(it, '^' | '~'))
 }
 
 #[cfg(test)]
@@ -116,6 +160,19 @@ mod tests {
         assert_eq!(last_lines(text), "3 / 4 / 5");
         assert_eq!(last_lines("\n"), "");
         assert_eq!(last_lines(&"x".repeat(300)).len(), 160);
+    }
+
+    #[test]
+    fn of_the_last_lines_equal_ones_are_one_and_marks_are_left_out() {
+        let line = "  GET /health 404";
+        let many = format!("start\n{}", format!("{line}\n").repeat(15));
+        assert_eq!(last_lines(&many), "start / GET /health 404 (15 times)");
+        let below = "\n  start\n    GET /health 404 (15 times)";
+        assert_eq!(last_lines_below(&many, 15), below);
+        let trace = "  pay(order)\n  ~~~^^^^^^^\n\nKeyError: 'sum'\n";
+        assert_eq!(last_lines(trace), "pay(order) / KeyError: 'sum'");
+        assert_eq!(last_lines_below("a\nb\na\n", 2), "\n  b\n  a");
+        assert_eq!(last_lines_below("\n ^\n", 2), "");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::pattern::Pattern;
 use super::request::{Patterns, RequestPlan};
 use super::status::Acknowledged;
 use super::visit::RequestClient;
+use super::words::Words;
 use crate::scenarios::place::{FileError, SourceFile};
 
 /// The names that have a value in `env`. `app_port` has none if no application is started.
@@ -169,9 +170,9 @@ impl ApplicationPlan {
         !matches!(self.runs, Runs::Nowhere(_))
     }
 
-    /// Whether something but the set-up may fill the tables before the runs.
-    pub(in crate::scenarios) fn makes_something(&self) -> bool {
-        self.is_there() || self.launch().is_some_and(|it| !it.prepare.is_empty())
+    /// Whether commands of the file may fill the tables before the runs, besides the set-up.
+    pub(in crate::scenarios) fn prepares_something(&self) -> bool {
+        self.launch().is_some_and(|it| !it.prepare.is_empty())
     }
 
     /// Whether it is told a port to listen on.
@@ -215,7 +216,7 @@ fn instances(source: SourceFile<'_>, table: &ApplicationTable) -> Result<usize, 
 fn launch(
     source: SourceFile<'_>,
     table: &ApplicationTable,
-    command: Option<&Spanned<Vec<String>>>,
+    command: Option<&Spanned<Words>>,
 ) -> Result<Launch, FileError> {
     let has_port = command.is_some();
     let words = |it| words_of(source, it, has_port, &[]);
@@ -258,13 +259,14 @@ pub(super) fn env_of(
 /// A program and its arguments. `own` are the names that have a value for one client alone.
 pub(super) fn words_of(
     source: SourceFile<'_>,
-    command: &Spanned<Vec<String>>,
+    command: &Spanned<Words>,
     has_port: bool,
     own: &[&str],
 ) -> Result<Vec<Pattern>, FileError> {
     let known = known(&PLACES_FOR_ALL_TO_READ, has_port, own);
     let at = command.span().start;
-    if command.get_ref().is_empty() {
+    let words = &command.get_ref().0;
+    if words.is_empty() {
         let message = "a command has a program, and perhaps arguments: [\"node\", \"server.js\"]";
         return Err(source.mistake(at, message));
     }
@@ -286,7 +288,7 @@ pub(super) fn words_of(
             Some(message) => Err(source.mistake(at, message)),
         }
     };
-    command.get_ref().iter().map(read).collect()
+    words.iter().map(read).collect()
 }
 
 fn in_braces(names: &[&str]) -> String {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::output::{Output, last_lines};
+use super::output::{Output, last_lines, last_lines_below};
 
 const SUPERVISE: &str = include_str!("supervise.sh");
 
@@ -168,13 +168,9 @@ impl Process {
     pub(super) fn end_of_log(&self) -> String {
         const LINES: usize = 15;
         let bytes = std::fs::read(self.folder.path().join(LOG)).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<_> = text.lines().collect();
-        let last = &lines[lines.len().saturating_sub(LINES)..];
-        if last.is_empty() {
-            "; it has written nothing".to_owned()
-        } else {
-            format!("; it has written:\n  {}", last.join("\n  "))
+        match last_lines_below(&String::from_utf8_lossy(&bytes), LINES) {
+            none if none.is_empty() => "; it has written nothing".to_owned(),
+            last => format!("; it has written:{last}"),
         }
     }
 

@@ -57,12 +57,15 @@ impl ProxiedRun {
             self.lane.in_words(plan, client.index())
         };
         note(&gate, Action::Request, words, Ending::Done(None));
-        let before = self.lane.length_of_log().await;
-        let answered = self.send(client, plan).await;
+        let before = match hides {
+            true => None,
+            false => self.lane.length_of_log().await,
+        };
+        let answered = self.send(client, plan, before).await;
         let seen = self.turns.answered(client).await;
         let has_failed = |it: &Answered| it.status.is_server_error();
         let log = match &answered {
-            Ok(answer) if has_failed(answer) && !hides => self.lane.log_after(before).await,
+            Ok(answer) if has_failed(answer) => self.lane.log_after(before).await,
             _ => String::new(),
         };
         let (words, ending) = in_words(&answered, &log, hides);
@@ -85,8 +88,14 @@ impl ProxiedRun {
     }
 
     /// Sends the request in a task of its own: if the run is broken off, the application can still
-    /// answer, and the next run waits for that.
-    async fn send(&self, client: Client, plan: &Arc<RequestClient>) -> Result<Answered, String> {
+    /// answer, and the next run waits for that. What the application writes after this number of
+    /// bytes is told if there is no answer.
+    async fn send(
+        &self,
+        client: Client,
+        plan: &Arc<RequestClient>,
+        length_of_log: Option<u64>,
+    ) -> Result<Answered, String> {
         let under_way = self.lane.under_way.begin();
         let (lane, plan) = (Arc::clone(&self.lane), Arc::clone(plan));
         let sent = tokio::spawn(async move {
@@ -94,7 +103,7 @@ impl ProxiedRun {
             drop(under_way);
             match answered {
                 Ok(answer) => Ok(answer),
-                Err(why) => Err(lane.why_no_answer(why).await),
+                Err(why) => Err(lane.why_no_answer(why, length_of_log).await),
             }
         });
         sent.await.unwrap_or_else(|error| Err(error.to_string()))

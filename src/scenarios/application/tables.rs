@@ -25,7 +25,8 @@ pub(super) async fn bring_back(copies: &Copies, database: &Database) -> Result<(
     }
 }
 
-/// Brings back and drops what a run of Racy that was killed has left in this database.
+/// Brings back and drops what a run of Racy that was killed, or a start that was broken off, has
+/// left in this database.
 pub(super) async fn tidy_up(database: &Database) -> Result<(), String> {
     let left = Copies::left_behind(database).await;
     for leftover in left.map_err(|error| error.to_string())? {
@@ -63,7 +64,7 @@ fn how_to_drop(flavour: Flavour) -> &'static str {
     }
 }
 
-/// Whether a process of this number runs on this machine.
+/// Whether another process of this number runs on this machine.
 fn is_running(process: u32) -> bool {
     let number = i32::try_from(process)
         .ok()

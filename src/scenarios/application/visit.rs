@@ -28,6 +28,11 @@ impl RequestClient {
         !self.before.is_empty() || self.request.has_names()
     }
 
+    /// Whether it sends requests before any run.
+    pub(in crate::scenarios) fn has_before(&self) -> bool {
+        !self.before.is_empty()
+    }
+
     /// The racing request as the file has it.
     pub(in crate::scenarios) fn request_in_words(&self) -> String {
         self.request.as_written()

@@ -41,7 +41,7 @@ impl LaneApplication {
     }
 
     /// What is to be said of runs in which no statement came through the proxy. None if some did.
-    /// `has_failed` says that a request was answered 5xx.
+    /// `has_failed` says that a request was answered 5xx, or not at all.
     pub(super) fn why_nothing_comes(&self, has_failed: bool) -> Option<String> {
         if self.proxy.connections() > 0 {
             return None;
@@ -62,8 +62,8 @@ impl LaneApplication {
         let (ip, port) = (address.ip(), address.port());
         Some(match has_failed {
             true => format!(
-                "the application has answered a failure, and nothing has connected to the proxy at \
-                 {address}. Either it fails before it asks its database: its own log says why. Or it is \
+                "the application has failed, and nothing has connected to the proxy at {address}. \
+                 Either it fails before it asks its database: its own log says why. Or it is \
                  not pointed at the proxy: {{db_host}} is {ip}, {{db_port}} is {port}"
             ),
             false => format!(
@@ -75,8 +75,9 @@ impl LaneApplication {
         })
     }
 
-    /// Why a request got no answer: the end of the application says more than that of a connection.
-    pub(super) async fn why_no_answer(&self, why: String) -> String {
+    /// Why a request got no answer: the end of the application says more than that of a connection,
+    /// and so does what it has written after this number of bytes.
+    pub(super) async fn why_no_answer(&self, why: String, length: Option<u64>) -> String {
         let deadline = Instant::now() + Duration::from_secs(1);
         while let Some(process) = self.process.lock().await.as_mut()
             && Instant::now() < deadline
@@ -86,6 +87,9 @@ impl LaneApplication {
             }
             sleep(PAUSE).await;
         }
-        why
+        match self.log_after(length).await {
+            log if log.is_empty() => why,
+            log => format!("{why}; it has written: {log}"),
+        }
     }
 }
