@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::crew::open_all;
 use super::places::{Place, modes, places};
 use super::{
-    About, Event, Events, Exploration, Exploring, JobError, OwnSearch, Plan, Reduction, Schedules,
-    Stop, Subject, Tally, explore,
+    About, Broken, Event, Events, Exploration, Exploring, JobError, OwnSearch, Plan, Reduction,
+    Schedules, Stop, Subject, Tally, explore,
 };
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase};
 use crate::engine::local;
@@ -376,9 +376,11 @@ impl<'j> JobSession<'j> {
         };
         if let Some(rehearsal) = &subject.rehearsal {
             let rehearsed = rehearsal.rehearse(subject, &lanes.lanes[0].database);
-            if let Err(why) = rehearsed.await {
-                let engine = &exploring.engine;
-                let broken = format!("{}, on {engine}: {why}", exploring.subject);
+            if let Err(Broken { place, why }) = rehearsed.await {
+                let (subject, engine) = (&exploring.subject, &exploring.engine);
+                let place = place.map(|(line, column)| format!(":{line}:{column}"));
+                let place = place.unwrap_or_default();
+                let broken = format!("{subject}{place}, on {engine}: {why}");
                 self.exploration.broken.push(broken);
                 return Ok(());
             }

@@ -195,6 +195,13 @@ impl Prepared {
                 );
             }
         }
+        if !self.scenario.serial && !self.scenario.states_serial {
+            assumptions.push(
+                "not compared with the serial orders, because there is an invariant (`serial = true` \
+                 adds that)"
+                    .to_owned(),
+            );
+        }
         assumptions
     }
 
