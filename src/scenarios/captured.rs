@@ -98,3 +98,60 @@ impl Matched {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Flavour, Isolation};
+
+    const TEXT: &str = r#"
+title = "A shop"
+[application]
+base_url = "http://127.0.0.1:1"
+listen = "127.0.0.1:2"
+[[client]]
+count = 2
+[client.request]
+path = "/"
+capture = { yes = "json:/yes", no = "regex:no=(.)" }
+[[client]]
+script = "SELECT 1 AS one; \\gset"
+"#;
+
+    fn engine() -> Engine {
+        Engine {
+            flavour: Flavour::MySql,
+            version: String::new(),
+            isolation: Isolation::Serializable,
+            snapshot_isolation: false,
+            rolls_back_on_timeout: false,
+            can_switch_snapshot_isolation: false,
+            journal: None,
+        }
+    }
+
+    fn captured(values: [(&str, Datum); 2]) -> ClientResult {
+        ClientResult {
+            captured: values.map(|(name, it)| (name.to_owned(), it)).into(),
+            ..ClientResult::APPLIED
+        }
+    }
+
+    #[test]
+    fn a_capture_without_a_value_in_any_run_is_told_of() {
+        let scenario = Scenario::parse("test.toml", TEXT).unwrap();
+        let matched = Matched::default();
+        let value = || Datum::text("1");
+        let first = [("yes", value()), ("no", Datum::Null)];
+        let second = [("yes", value()), ("no", value())];
+        let script = ClientResult::APPLIED;
+        let results = [first.clone(), first.clone()].map(captured);
+        matched.note(&engine(), &[&results[..], &[script.clone()]].concat());
+        let results = [second, first].map(captured);
+        matched.note(&engine(), &[&results[..], &[script]].concat());
+        assert_eq!(
+            matched.never(&engine(), &scenario),
+            ["capture `no` of client B matched in no run, so it is NULL"]
+        );
+    }
+}

@@ -392,7 +392,10 @@ fn set_up_has_colons_that_are_no_variables() {
         "'a :b'",
     ] {
         for flavour in [MySql, MariaDb, Postgres] {
-            assert_eq!(statements(text, flavour).unwrap(), [(1, text.to_owned())]);
+            assert_eq!(
+                statements(text, flavour).unwrap(),
+                [(1, 1, text.to_owned())]
+            );
         }
     }
 }
@@ -422,5 +425,5 @@ fn an_invariant_is_one_statement() {
 fn a_long_set_up_is_split_at_once() {
     let row = "INSERT INTO t VALUES (1, 'a long row; with a semicolon and more text in it');\n";
     let found = statements(&row.repeat(20_000), MySql).unwrap();
-    assert_eq!(found.last().map(|(line, _)| *line), Some(20_000));
+    assert_eq!(found.last().map(|(line, _, _)| *line), Some(20_000));
 }
