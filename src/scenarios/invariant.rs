@@ -219,7 +219,14 @@ fn must_know_variables(
     for name in sql.names() {
         if let Some(message) = why_unknown(name, clients) {
             let at = source.begin_of_text(&text.span());
-            let within = text.get_ref().find(&format!(":{name}")).unwrap_or(0);
+            let written = format!(":{name}");
+            let mut found = text.get_ref().match_indices(&written);
+            // The beginning of a longer name is another one.
+            let is_whole = |at: usize| {
+                let behind = text.get_ref()[at + written.len()..].chars().next();
+                !behind.is_some_and(|it| it.is_alphanumeric() || it == '_')
+            };
+            let within = found.find(|(at, _)| is_whole(*at)).map_or(0, |(at, _)| at);
             return Err(source.mistake(at + within, message));
         }
     }
