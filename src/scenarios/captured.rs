@@ -54,7 +54,10 @@ fn names_in(script: &Script) -> Option<Vec<&str>> {
 
 /// Which captures have had a value, on each engine and at each level.
 #[derive(Debug, Default)]
-pub(super) struct Matched(Mutex<Vec<(Engine, BTreeSet<(usize, String)>)>>);
+pub(super) struct Matched(Mutex<Vec<OnOneEngine>>);
+
+/// The place of a client and the name of its capture, for each that has had a value.
+type OnOneEngine = (Engine, BTreeSet<(usize, String)>);
 
 impl Matched {
     /// Notes what the clients of a run have captured.
@@ -93,7 +96,7 @@ impl Matched {
         never.collect()
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<(Engine, BTreeSet<(usize, String)>)>> {
+    fn all(&self) -> MutexGuard<'_, Vec<OnOneEngine>> {
         // Nothing panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,7 +149,10 @@ script = "SELECT 1 AS one; \\gset"
         let second = [("yes", value()), ("no", value())];
         let script = ClientResult::APPLIED;
         let results = [first.clone(), first.clone()].map(captured);
-        matched.note(&engine(), &[&results[..], &[script.clone()]].concat());
+        matched.note(
+            &engine(),
+            &[&results[..], std::slice::from_ref(&script)].concat(),
+        );
         let results = [second, first].map(captured);
         matched.note(&engine(), &[&results[..], &[script]].concat());
         assert_eq!(
