@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::crew::open_all;
 use super::places::{Place, modes, places};
 use super::{
-    About, Event, Events, Exploration, Exploring, JobError, OwnSearch, Plan, Reduction, Schedules,
-    Stop, Subject, Tally, explore,
+    About, Broken, Event, Events, Exploration, Exploring, JobError, OwnSearch, Plan, Reduction,
+    Schedules, Stop, Subject, Tally, explore,
 };
 use crate::engine::choice::{self, ChoiceError, DatabaseUrl, Lifetime, OpenDatabase, Wanted};
 use crate::engine::local;
@@ -386,9 +386,11 @@ impl<'j> JobSession<'j> {
             let Some(rehearsed) = self.job.stop.or(rehearsed).await else {
                 return Ok(());
             };
-            if let Err(why) = rehearsed {
-                let engine = &exploring.engine;
-                let broken = format!("{}, on {engine}: {why}", exploring.subject);
+            if let Err(Broken { place, why }) = rehearsed {
+                let (subject, engine) = (&exploring.subject, &exploring.engine);
+                let place = place.map(|(line, column)| format!(":{line}:{column}"));
+                let place = place.unwrap_or_default();
+                let broken = format!("{subject}{place}, on {engine}: {why}");
                 self.exploration.broken.push(broken);
                 return Ok(());
             }

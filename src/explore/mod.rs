@@ -79,7 +79,7 @@ pub use search::{ALWAYS_WHOLE, Plan, Schedules, Stop};
 pub use seen::{SeenStep, SeenSteps};
 pub use stored::{StoredValue, session_to_look_in};
 pub use subject::{
-    ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Judgement, Pending,
-    Rehearsal, Restore, Rows, SHOWN_ID, SHOWN_SECOND, Subject, refusal, verdict_of,
+    Broken, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge, Judgement,
+    Pending, Rehearsal, Restore, Rows, SHOWN_ID, SHOWN_SECOND, Subject, refusal, verdict_of,
 };
 pub use trace::{Row, Trace, What};

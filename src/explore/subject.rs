@@ -223,12 +223,27 @@ pub trait Rehearsal: fmt::Debug + Send + Sync {
     /// Tries it in a lane of the search, without its schedules.
     ///
     /// # Errors
-    /// What is wrong, in words for the user who has brought the subject.
+    /// What is wrong, and where.
     fn rehearse<'a>(
         &'a self,
         subject: &'a Subject,
         database: &'a Database,
-    ) -> Pending<'a, Result<(), String>>;
+    ) -> Pending<'a, Result<(), Broken>>;
+}
+
+/// Why a subject cannot be explored.
+#[derive(Debug)]
+pub struct Broken {
+    /// The line and the column in its file, from 1. None if it is not one place.
+    pub place: Option<(usize, usize)>,
+    /// In words for the user who has brought the subject.
+    pub why: String,
+}
+
+impl From<String> for Broken {
+    fn from(why: String) -> Self {
+        Self { place: None, why }
+    }
 }
 
 /// How a run ended, and why a judge says so.

@@ -140,11 +140,11 @@ struct UnmetCount {
 
 impl Entry {
     fn unmet(&self, finding: &Finding) -> Vec<String> {
-        let key = &self.place.key;
+        let key = self.place.as_written();
         let unmet = self.unmet_counts(finding).into_iter();
         let said = unmet.map(|it| {
             let (name, found, expected) = (it.name, it.found, it.expected);
-            format!("{name} is {found}, and [expect.{key:?}] says {expected}")
+            format!("{name} is {found}, and [expect.{key}] says {expected}")
         });
         said.collect()
     }
@@ -295,6 +295,16 @@ impl Place {
             return Err(wrong(format!("the place is empty; its words are {WORDS}")));
         }
         Ok(place)
+    }
+
+    /// Its key as TOML needs it: in quotes if there is more than a word.
+    fn as_written(&self) -> String {
+        let is_bare = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
+        if self.key.chars().all(is_bare) {
+            self.key.clone()
+        } else {
+            format!("{:?}", self.key)
+        }
     }
 
     fn fits(&self, engine: &Engine) -> bool {

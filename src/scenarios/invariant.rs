@@ -1,5 +1,7 @@
 //! What must hold: an SQL query that is true, or what the application answers.
 
+use std::collections::BTreeSet;
+
 use toml::Spanned;
 
 use super::anomalies::{EXPECTED_COUNTS, violation};
@@ -23,6 +25,9 @@ pub(super) struct Invariant {
     asks: Asks,
 }
 
+/// The names under which each client captures something. None if they are not known before it runs.
+pub(super) type CapturedNames<'c> = [Option<BTreeSet<&'c str>>];
+
 /// How it is asked whether an invariant holds.
 #[derive(Debug)]
 enum Asks {
@@ -40,7 +45,7 @@ impl Invariant {
         source: SourceFile<'_>,
         engines: &[EngineName],
         table: &InvariantTable,
-        clients: usize,
+        clients: &CapturedNames<'_>,
     ) -> Result<Self, FileError> {
         let asks = match (&table.sql, &table.probe) {
             (Some(sql), None) => Asks::Sql(queries(source, engines, sql, clients)?),
@@ -192,7 +197,7 @@ fn queries(
     source: SourceFile<'_>,
     engines: &[EngineName],
     sql: &Spanned<Texts>,
-    clients: usize,
+    clients: &CapturedNames<'_>,
 ) -> Result<ByEngine<Template>, FileError> {
     ByEngine::make(engines, |engine| {
         let text = text_on(source, sql, engine, "sql")?;
@@ -204,32 +209,59 @@ fn queries(
     })
 }
 
-/// An invariant's variables must be counts or values that a client has captured: `:A.used`.
+/// An invariant's variables must be counts or values that a client captures: `:A.used`.
 fn must_know_variables(
     source: SourceFile<'_>,
     text: &Spanned<String>,
     sql: &Template,
-    clients: usize,
+    clients: &CapturedNames<'_>,
 ) -> Result<(), FileError> {
     for name in sql.names() {
-        let is_known = match name.split_once('.') {
-            None => COUNTS.contains(&name),
-            Some((letter, _)) => Client::first(clients).any(|it| it.to_string() == letter),
-        };
-        if !is_known {
-            let last = Client::first(clients).last();
-            let last = last.map(|it| it.to_string()).unwrap_or_default();
-            let message = format!(
-                "an invariant has no variable :{name}; it has :acknowledged, :refused, :declined, \
-                 and what clients A to {last} have captured, e.g. :A.{}",
-                name.rsplit('.').next().unwrap_or(name)
-            );
+        if let Some(message) = why_unknown(name, clients) {
             let at = source.begin_of_text(&text.span());
-            let within = text.get_ref().find(&format!(":{name}")).unwrap_or(0);
+            let written = format!(":{name}");
+            let mut found = text.get_ref().match_indices(&written);
+            // The beginning of a longer name is another one.
+            let is_whole = |at: usize| {
+                let behind = text.get_ref()[at + written.len()..].chars().next();
+                !behind.is_some_and(|it| it.is_alphanumeric() || it == '_')
+            };
+            let within = found.find(|(at, _)| is_whole(*at)).map_or(0, |(at, _)| at);
             return Err(source.mistake(at + within, message));
         }
     }
     Ok(())
+}
+
+/// Why an invariant cannot have this variable, and what it can have. None if it can.
+fn why_unknown(name: &str, clients: &CapturedNames<'_>) -> Option<String> {
+    let (letter, captured) = name.split_once('.').unwrap_or(("", name));
+    let mut all = Client::first(clients.len());
+    let client = all.find(|it| it.to_string() == letter);
+    match client {
+        None if letter.is_empty() && COUNTS.contains(&captured) => None,
+        None => {
+            let last = Client::first(clients.len()).last();
+            let last = last.map(|it| it.to_string()).unwrap_or_default();
+            Some(format!(
+                "an invariant has no variable :{name}; it has :acknowledged, :refused, :declined, \
+                 and what clients A to {last} have captured, e.g. :A.{captured}"
+            ))
+        }
+        Some(client) => {
+            let known = clients[client.index()].as_ref()?;
+            if known.contains(captured) {
+                return None;
+            }
+            let known: Vec<_> = known.iter().map(|it| format!(":{client}.{it}")).collect();
+            let has = if known.is_empty() {
+                format!("client {client} captures nothing")
+            } else {
+                format!("what client {client} captures is {}", known.join(", "))
+            };
+            Some(format!("an invariant has no variable :{name}; {has}"))
+        }
+    }
 }
 
 /// The variables that an invariant can use, after these clients have come to their end.

@@ -50,6 +50,7 @@ impl Judge for ScenarioJudge {
         results: &'a [ClientResult],
     ) -> Pending<'a, Result<Judgement, Fault>> {
         Box::pin(async move {
+            self.prepared.matched.note(database.engine(), results);
             let verdict = self.prepared.by_invariants(database, results).await?;
             if verdict.is_anomaly() || !self.prepared.scenario.serial {
                 return Ok(verdict.into());
@@ -129,8 +130,10 @@ impl Judge for ScenarioJudge {
                  one may have locked"
             )
         });
+        let never = self.prepared.matched.never(engine, &self.prepared.scenario);
         let seen = self.prepared.what_the_proxy_has_seen();
-        left_out.into_iter().chain(doubted).chain(seen).collect()
+        let said = left_out.into_iter().chain(doubted);
+        said.chain(never).chain(seen).collect()
     }
 
     fn unexpected(&self, finding: &Finding) -> Vec<String> {

@@ -19,6 +19,7 @@ mod anomalies;
 mod application;
 mod boundary;
 mod by_engine;
+mod captured;
 mod client;
 mod clients;
 mod expectation;

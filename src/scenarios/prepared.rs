@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::application::{Applications, ProxiedClient};
+use super::captured::Matched;
 use super::file::When;
 use super::options::Options;
 use super::scenario::{ClientScript, Does, Scenario};
@@ -23,6 +24,7 @@ pub(super) struct Prepared {
     pub(super) places: Vec<PreparedPlace>,
     pub(super) serial: SerialJudge,
     pub(super) applications: Applications,
+    pub(super) matched: Matched,
     readers: Mutex<Readers>,
 }
 
@@ -82,6 +84,7 @@ impl Prepared {
             places,
             serial: SerialJudge::default(),
             applications: Applications::default(),
+            matched: Matched::default(),
             readers: Mutex::default(),
         }
     }

@@ -12,8 +12,8 @@ use super::scenario::Does;
 use super::serial::{MOST_CLIENTS, permutations};
 use crate::engine::{Database, FaultKind};
 use crate::explore::{
-    Client, ClientResult, Clients, Divergence, Fixture, Pending, Policy, Rehearsal, Run, RunError,
-    Standing, Subject, run_schedule,
+    Broken, Client, ClientResult, Clients, Divergence, Fixture, Pending, Policy, Rehearsal, Run,
+    RunError, Standing, Subject, run_schedule,
 };
 use crate::step::{Action, Ending};
 use crate::verdict::{Outcome, Verdict};
@@ -39,7 +39,7 @@ impl Rehearsal for SerialRuns {
         &'a self,
         subject: &'a Subject,
         database: &'a Database,
-    ) -> Pending<'a, Result<(), String>> {
+    ) -> Pending<'a, Result<(), Broken>> {
         Box::pin(async move {
             self.prepared.must_stay_inside(database).await?;
             self.must_have_few_orders()?;
@@ -66,7 +66,7 @@ impl Rehearsal for SerialRuns {
             let others_are_like_it =
                 scenario.clients_are_alike && silent.len() < scenario.clients.len();
             match silent.into_values().next() {
-                Some(why) if !others_are_like_it => Err(why),
+                Some(why) if !others_are_like_it => Err(why.into()),
                 _ => Ok(()),
             }
         })
@@ -217,9 +217,15 @@ impl SerialRuns {
         silent
     }
 
-    async fn after_the_set_up(&self, database: &Database) -> Result<(), String> {
+    async fn after_the_set_up(&self, database: &Database) -> Result<(), Broken> {
         let restored = self.prepared.restore(database).await;
-        restored.map_err(|error| error.to_string())?;
+        restored.map_err(|error| Broken {
+            place: error.place,
+            why: match error.place {
+                Some(_) => error.fault.to_string(),
+                None => error.to_string(),
+            },
+        })?;
         self.prepared.forget_reader(database.engine());
         let reader = self.prepared.reader(database).await;
         reader.map_err(|fault| fault.message)?;
@@ -229,10 +235,11 @@ impl SerialRuns {
         for invariant in always.filter(|it| !it.is_about_clients()) {
             let holds = invariant.holds(database, &[]).await;
             if !holds.map_err(|fault| fault.message)? {
-                return Err(format!(
+                let why = format!(
                     "false without any race: {:?} does not hold after the set-up",
                     invariant.name
-                ));
+                );
+                return Err(why.into());
             }
         }
         Ok(())

@@ -45,6 +45,8 @@ pub struct Scenario {
     pub(super) search: Option<OwnSearch>,
     /// Whether each run must end like a serial order.
     pub(super) serial: bool,
+    /// Whether the file says so itself.
+    pub(super) states_serial: bool,
     pub(super) expectations: Expectations,
 }
 
@@ -131,10 +133,11 @@ impl Scenario {
             let message = "a `probe` needs an [application] that answers it";
             return Err(source.mistake(probe.get_ref().name.span().start, message));
         }
+        let captured: Vec<_> = clients.iter().map(|it| it.captured_names()).collect();
         let invariants: Vec<_> = file
             .invariant
             .iter()
-            .map(|it| Invariant::read(source, &reader.engines, it.get_ref(), clients.len()))
+            .map(|it| Invariant::read(source, &reader.engines, it.get_ref(), &captured))
             .collect::<Result<_, _>>()?;
         let search = reader.search(file.explore.as_ref(), application.is_some())?;
         // How many schedules go wrong until the search ends says little.
@@ -155,6 +158,7 @@ impl Scenario {
             expectations: Expectations::read(source, &file.expect, &invariants, is_stated)?,
             search,
             serial: file.serial.unwrap_or(invariants.is_empty()),
+            states_serial: file.serial.is_some(),
             clients,
             invariants,
         })
@@ -443,9 +447,14 @@ impl Reader<'_> {
             let text = self.text(setup, engine, "setup")?;
             let read = statements(text.get_ref(), engine.flavour());
             let read = read.map_err(|error| self.in_text(&text, engine, setup, error))?;
-            let above = self.lines_above(&text);
-            let statements = read.into_iter().map(|(line, sql)| SetupStatement {
-                line: above + line,
+            let begin = self.source.begin_of_text(&text.span());
+            let begin = self.source.position(begin);
+            let statements = read.into_iter().map(|(line, column, sql)| SetupStatement {
+                line: begin.line + line - 1,
+                column: match line {
+                    1 => begin.column + column - 1,
+                    _ => column,
+                },
                 sql,
             });
             Ok(statements.collect())

@@ -195,6 +195,13 @@ impl Prepared {
                 );
             }
         }
+        if !self.scenario.serial && !self.scenario.states_serial {
+            assumptions.push(
+                "not compared with the serial orders, because there is an invariant (`serial = true` \
+                 adds that)"
+                    .to_owned(),
+            );
+        }
         assumptions
     }
 
@@ -278,6 +285,32 @@ impl Restore for Start {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An invariant turns the serial orders off, unless the file speaks of them.
+    #[test]
+    fn a_report_of_an_application_says_that_serial_orders_are_off() {
+        const APPLICATION: &str = "[application]\nbase_url = 'http://127.0.0.1:1'\nlisten = '127.0.0.1:2'\n\
+                                   [[client]]\nrequest = { path = '/' }\n";
+        const INVARIANT: &str = "[[invariant]]\nname = 'i'\nsql = 'SELECT 1 = 1'\n";
+        const OFF: &str = "not compared with the serial orders, because there is an invariant \
+                           (`serial = true` adds that)";
+        for (serial, invariant, is_said) in [
+            ("", INVARIANT, true),
+            ("", "", false),
+            ("serial = true\n", INVARIANT, false),
+            ("serial = false\n", INVARIANT, false),
+        ] {
+            let text = format!("title = 'A shop'\n{serial}{APPLICATION}{invariant}");
+            let options = Options {
+                in_place: true,
+                ..Options::default()
+            };
+            let scenario = Scenario::parse("test.toml", &text).unwrap();
+            let about = scenario.into_subject(options).unwrap().about;
+            let said = about.scenario.unwrap().assumptions_on(Flavour::MySql);
+            assert_eq!(said.iter().any(|it| it == OFF), is_said, "{text}");
+        }
+    }
 
     #[test]
     fn what_the_application_makes_is_named_by_the_keys_that_the_file_has() {

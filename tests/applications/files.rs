@@ -136,6 +136,12 @@ const REQUESTS: &[(&str, &str)] = &[
          probe = { path = 'b', equals = 1 }",
         "test.toml:9:18: `path` begins with a slash",
     ),
+    (
+        "[[client]]\nrequest = { path = '/', capture.no = 'json:/no' }\n[[invariant]]\nname = 'i'\n\
+         sql = 'SELECT COALESCE(:A.noo, 1) > 0'",
+        "test.toml:9:24: an invariant has no variable :A.noo; what client A captures is :A.no, \
+         :A.status",
+    ),
 ];
 
 fn complaint(rest: &str) -> String {

@@ -187,7 +187,7 @@ pub async fn every_run(database: &Database, subject: &Subject) -> Runs {
     let database = &lanes.lanes[0].database;
     let rehearsal = subject.rehearsal.as_ref().unwrap();
     let rehearsed = rehearsal.rehearse(subject, database).await;
-    rehearsed.unwrap_or_else(|why| panic!("{why}"));
+    rehearsed.unwrap_or_else(|broken| panic!("{}", broken.why));
     let mut runs = Runs::default();
     let mut waiting: Vec<Box<dyn Policy>> = vec![Box::new(Exhaustive::within(None))];
     while let Some(policy) = waiting.pop() {

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::Recorded;
-use crate::support::postgres_wire::{RawClient, V3_0, run, startup, sync, terminate};
 use crate::support::json::assert_includes;
+use crate::support::postgres_wire::{RawClient, V3_0, run, startup, sync, terminate};
 use crate::support::{TestEngine, open_folder};
 
 on_engines!(

@@ -176,6 +176,16 @@ async fn a_mistake_in_a_file_ends_the_command_before_any_engine_is_opened(_engin
             "x.toml:6:15: an invariant has no variable :used",
         ),
         (
+            "title = 'x'\n[[client]]\nscript = 'SELECT 1;'\n[[invariant]]\nname = 'i'\n\
+             sql = 'SELECT COALESCE(:A.used, 1) = 1'",
+            "x.toml:6:24: an invariant has no variable :A.used; client A captures nothing",
+        ),
+        (
+            "title = 'x'\n[[client]]\nscript = '''\n\\set used 1\nSELECT 1;'''\n[[invariant]]\nname = 'i'\n\
+             sql = 'SELECT :A.used = 1 OR :A.use = 1'",
+            "x.toml:8:30: an invariant has no variable :A.use; what client A captures is :A.used",
+        ),
+        (
             "title = 'x'\n[[client]]\nscript = 'SELECT 1;'\n[expect.oracle]\nviolated = 'none'",
             "x.toml:4:9: \"oracle\" is no place",
         ),

@@ -34,7 +34,7 @@ violated = "some"
 "#;
     let found = finding(engine, text).await;
     let report = Report::of_findings(&[found], Vec::new());
-    let said = "violated is 0";
+    let said = "violated is 0, and [expect.else] says";
     for shown in [
         report::text(&report),
         report::markdown(&report),

@@ -83,7 +83,7 @@ async fn bodies_are_taken_whole(engine: TestEngine) {
     let (flavour, text, count) = set_up(engine);
     let found = statements(text, flavour).unwrap();
     assert_eq!(found.len(), count, "{found:#?}");
-    for (line, sql) in found {
+    for (line, _, sql) in found {
         let statement = UserStatement::new(sql, flavour);
         let answer = session.verbatim("set up", &statement).await;
         answer.unwrap_or_else(|fault| panic!("line {line}: {fault:?}"));

@@ -30,8 +30,10 @@ use mentions::Mentions;
 /// One statement of a set-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetupStatement {
-    /// Its line in the set-up's text, from 1.
+    /// Its line, from 1.
     pub line: usize,
+    /// The character within the line at which it begins, from 1.
+    pub column: usize,
     /// The statement, without a semicolon at its end.
     pub sql: String,
 }
@@ -60,16 +62,17 @@ enum Way {
 /// A set-up that the engine has refused.
 #[derive(Debug)]
 pub struct SetupError {
-    /// The line of the statement, from 1. None if it was not a statement of the set-up.
-    pub line: Option<usize>,
+    /// The line and the column of the statement, from 1. None if it was not a statement of the
+    /// set-up.
+    pub place: Option<(usize, usize)>,
     /// What the engine said.
     pub fault: Fault,
 }
 
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "line {line} of the set-up: {}", self.fault),
+        match self.place {
+            Some((line, _)) => write!(f, "the set-up, line {line} of the file: {}", self.fault),
             None if self.fault.code.is_none() => f.write_str(&self.fault.message),
             None => self.fault.fmt(f),
         }
@@ -78,15 +81,18 @@ impl fmt::Display for SetupError {
 
 impl From<Fault> for SetupError {
     fn from(fault: Fault) -> Self {
-        Self { line: None, fault }
+        Self { place: None, fault }
     }
 }
 
 impl From<SetupError> for Fault {
     fn from(error: SetupError) -> Self {
-        match error.line {
-            Some(line) => Self {
-                message: format!("line {line} of the set-up: {}", error.fault.message),
+        match error.place {
+            Some((line, _)) => Self {
+                message: format!(
+                    "the set-up, line {line} of the file: {}",
+                    error.fault.message
+                ),
                 ..error.fault
             },
             None => error.fault,
@@ -155,7 +161,7 @@ impl Beginning {
         for statement in &self.setup {
             let done = connection.answer(&statement.sql).await;
             done.map_err(|fault| SetupError {
-                line: Some(statement.line),
+                place: Some((statement.line, statement.column)),
                 fault,
             })?;
         }

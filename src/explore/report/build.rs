@@ -189,6 +189,11 @@ mod tests {
             ("a b.toml:3:9: `count` must", "a b.toml", Some(3)),
             ("x.toml: No such file", "x.toml", None),
             (
+                "x.toml:6:1, on SQLite 3.51.3, SERIALIZABLE: no such table",
+                "x.toml",
+                Some(6),
+            ),
+            (
                 "x.toml, on SQLite 3.51.3, SERIALIZABLE: false",
                 "x.toml",
                 None,

@@ -63,7 +63,7 @@ pub fn summary(build: &Build<'_>, most_bytes: usize) -> String {
     let rows = build
         .troubles()
         .map(|it| row_of_trouble(&it))
-        .chain(build.failures().map(|it| row("✗ not as expected", it)))
+        .chain(build.failures().map(row_of_failure))
         .chain(as_expected.map(|it| match it.warning() {
             Some(_) => row("⚠ nothing was tested", it),
             None => row("✓ as expected", it),
@@ -127,6 +127,12 @@ fn row(result: &str, finding: &FindingData) -> String {
         escaped(&finding.verdict),
         finding.schedules,
     )
+}
+
+/// The row says why: the verdict alone need not tell, if it is a refusal that was not expected.
+fn row_of_failure(finding: &FindingData) -> String {
+    let why = escaped(&finding.unexpected.join("; "));
+    row(&format!("✗ not as expected: {why}"), finding)
 }
 
 fn row_of_trouble(trouble: &Trouble<'_>) -> String {

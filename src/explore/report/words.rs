@@ -32,10 +32,7 @@ fn of_what_was_counted(finding: &Finding) -> String {
         return format!("safe in all {ran}");
     }
     let lost = anomalies(finding);
-    let refused = match tally.turned_away() {
-        0 => String::new(),
-        refused => format!("; a client is refused in {refused}"),
-    };
+    let refused = turned_away(finding);
     match &finding.plan.schedules {
         Schedules::Sample { .. } => format!("{lost} {ran}{refused}; {}", confidence(finding)),
         Schedules::All { .. }
@@ -50,6 +47,28 @@ fn of_what_was_counted(finding: &Finding) -> String {
             };
             let open = what_stays_open(finding);
             format!("{lost} {all}{ran}{ended}{refused}{open}")
+        }
+    }
+}
+
+/// In how many schedules a client is turned away. Empty if in none. In a file the engine's refusals
+/// and the clients' own decisions are two counts, which `expect` tells apart as well. A strategy's
+/// own decisions are a part of how it refuses.
+fn turned_away(finding: &Finding) -> String {
+    let tally = &finding.tally;
+    let declined = tally.count(Verdict::Declined);
+    if finding.about.scenario.is_none() {
+        return match tally.turned_away() {
+            0 => String::new(),
+            refused => format!("; a client is refused in {refused}"),
+        };
+    }
+    match (tally.turned_away() - declined, declined) {
+        (0, 0) => String::new(),
+        (refused, 0) => format!("; a client is refused in {refused}"),
+        (0, declined) => format!("; a client declines in {declined}"),
+        (refused, declined) => {
+            format!("; a client is refused in {refused} and declines in {declined}")
         }
     }
 }

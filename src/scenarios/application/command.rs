@@ -85,6 +85,11 @@ impl CommandClient {
         self.exits.of(status) == Exit::Failed
     }
 
+    /// The names that it captures of its output.
+    pub(in crate::scenarios) fn captured_names(&self) -> impl Iterator<Item = &str> {
+        self.capture.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The program and its arguments, as the file has them.
     pub(in crate::scenarios) fn as_written(&self) -> String {
         let words: Vec<_> = self.words.iter().map(Pattern::as_written).collect();

@@ -152,7 +152,7 @@ impl RequestPlan {
     }
 
     /// The names that it captures.
-    fn captured_names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn captured_names(&self) -> impl Iterator<Item = &str> {
         self.capture.iter().map(|(name, _)| name.as_str())
     }
 

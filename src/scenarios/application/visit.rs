@@ -38,6 +38,11 @@ impl RequestClient {
         self.request.as_written()
     }
 
+    /// The names that its racing request captures.
+    pub(in crate::scenarios) fn captured_names(&self) -> impl Iterator<Item = &str> {
+        self.request.captured_names()
+    }
+
     /// Whether it only reads, and nothing of what it reads is kept: then its status alone can tell
     /// one run from another.
     pub(in crate::scenarios) fn reads_for_nobody(&self) -> bool {

@@ -16,11 +16,9 @@ pub struct ScriptError {
 impl ScriptError {
     /// A mistake at this byte of the text.
     pub(super) fn at(text: &str, offset: usize, message: impl Into<String>) -> Self {
-        let before = &text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Self {
             line: line_of(text, offset),
-            column: before[line_start..].chars().count() + 1,
+            column: column_of(text, offset),
             message: message.into(),
         }
     }
@@ -29,6 +27,13 @@ impl ScriptError {
 /// The line of this byte of the text, from 1.
 pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text[..offset].matches('\n').count() + 1
+}
+
+/// The character within its line at which this byte of the text stands, from 1.
+pub(super) fn column_of(text: &str, offset: usize) -> usize {
+    let before = &text[..offset];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    before[line_start..].chars().count() + 1
 }
 
 /// Counts lines on the way through a text, which may be long: set-up fills tables.

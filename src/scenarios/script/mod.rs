@@ -38,7 +38,7 @@ pub use variables::{UnsetVariable, Variables, truth};
 
 use crate::engine::Flavour;
 use compile::Compiler;
-use error::Lines;
+use error::{Lines, column_of};
 use lexer::Naming;
 use split::{Piece, Splitter};
 
@@ -59,8 +59,11 @@ impl Script {
 }
 
 /// Splits SQL without meta-commands and variables, as in set-up, into its statements, each with its
-/// line, from 1. There may be none.
-pub fn statements(text: &str, flavour: Flavour) -> Result<Vec<(usize, String)>, ScriptError> {
+/// line and column, from 1. There may be none.
+pub fn statements(
+    text: &str,
+    flavour: Flavour,
+) -> Result<Vec<(usize, usize, String)>, ScriptError> {
     const REFUSAL: &str = "only clients' scripts have them; plain SQL is right here";
     let mut splitter = Splitter::of_sql(text, flavour, Naming::Refused, REFUSAL);
     let mut lines = Lines::new(text);
@@ -68,7 +71,8 @@ pub fn statements(text: &str, flavour: Flavour) -> Result<Vec<(usize, String)>, 
     while let Some(piece) = splitter.next()? {
         if let Piece::Statement(source) = piece {
             let line = lines.line_of(source.range.start);
-            statements.push((line, text[source.range].to_owned()));
+            let column = column_of(text, source.range.start);
+            statements.push((line, column, text[source.range].to_owned()));
         }
     }
     Ok(statements)

@@ -22,7 +22,7 @@ impl Columns {
         let mut columns = HashMap::new();
         for Sql { text, .. } in spec.blocks() {
             let mut of_block = Vec::new();
-            for (_, statement) in statements(text, flavour).unwrap_or_default() {
+            for (_, _, statement) in statements(text, flavour).unwrap_or_default() {
                 of_block.push(session.columns_of(&statement).await.unwrap_or_default());
             }
             columns.insert(text.clone(), of_block);

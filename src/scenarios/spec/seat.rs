@@ -162,8 +162,8 @@ impl Worker {
     /// again alone, because those before it in the block are done.
     async fn one_by_one(&mut self, sql: &str) -> Result<(), Fault> {
         let split = statements(sql, self.flavour);
-        let whole = || vec![(1, sql.to_owned())];
-        for (_, statement) in split.unwrap_or_else(|_| whole()) {
+        let whole = || vec![(1, 1, sql.to_owned())];
+        for (_, _, statement) in split.unwrap_or_else(|_| whole()) {
             self.one(&statement).await?;
         }
         Ok(())

@@ -23,7 +23,7 @@ fn a_table_has_a_row_for_each_and_failures_come_first() {
          | | file | engine | level | verdict | schedules | seconds |\n\
          |---|---|---|---|---|--:|--:|\n\
          | ✗ could not be explored | <code>other.toml</code> | | | other.toml | | |\n\
-         | ✗ not as expected | <code>last.toml</code> | SQLite 3.50 | SERIALIZABLE | goes wrong | 3 \
+         | ✗ not as expected: no | <code>last.toml</code> | SQLite 3.50 | SERIALIZABLE | goes wrong | 3 \
          | 0.0 |\n\
          | ✓ as expected | <code>good.toml</code> | SQLite 3.50 | SERIALIZABLE | goes wrong | 3 | 0.0 \
          |\n\
@@ -72,7 +72,7 @@ fn a_value_ends_no_cell_and_no_block() {
         rows,
         [
             "| ✗ could not be explored | <code>x.toml</code> | | | x.toml: &#96;it&#96; ended | | |",
-            "| ✗ not as expected | <code>a&#124;b&#96;c.toml</code> | SQLite 3.50 | SERIALIZABLE \
+            "| ✗ not as expected: no | <code>a&#124;b&#96;c.toml</code> | SQLite 3.50 | SERIALIZABLE \
              | violates \"a &#124; b\" in &lt;b&gt;3&lt;/b&gt; &#42;of&#42; &#91;all&#93;(x) | 3 | 0.0 |",
         ]
     );

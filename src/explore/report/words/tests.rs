@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::{Engine, FaultKind, Flavour, Isolation};
-use crate::explore::{About, Plan, Reduction, SeenSteps, SqlText, Tally};
+use crate::explore::{About, Plan, Reduction, ScenarioFacts, SeenSteps, SqlText, Tally};
 
 /// What a search of two clients has found that ran this number of schedules with each number of
 /// preemptions. None of them goes wrong.
@@ -94,6 +94,46 @@ fn said(finding: &Finding) -> String {
     let (before, declined) = words.split_once("; a client is refused in ").unwrap();
     assert_eq!(declined, finding.tally.schedules.to_string());
     before.to_owned()
+}
+
+/// In a file the headline counts as `expect` does. A strategy's own refusal stays one.
+#[test]
+fn a_file_tells_who_was_refused_from_who_has_declined() {
+    let of = |declined: u64, refused: u64, scenario: Option<ScenarioFacts>| {
+        let finding = found(all(None), &[18]);
+        let verdicts = [
+            (Verdict::Declined, declined),
+            (Verdict::Refused(FaultKind::Deadlock), refused),
+        ];
+        let verdicts = verdicts.into_iter().filter(|(_, count)| *count > 0);
+        let refusals = (refused > 0).then_some(((FaultKind::Deadlock, None), refused));
+        let finding = Finding {
+            about: About {
+                scenario,
+                ..finding.about
+            },
+            tally: Tally {
+                verdicts: verdicts.collect(),
+                refused: refusals.into_iter().collect(),
+                ..finding.tally
+            },
+            ..finding
+        };
+        verdict(&finding)
+    };
+    let file = || Some(ScenarioFacts::default());
+    for (said, expected) in [
+        (of(18, 0, file()), "a client declines in 18"),
+        (of(0, 18, file()), "a client is refused in 18"),
+        (
+            of(15, 3, file()),
+            "a client is refused in 3 and declines in 15",
+        ),
+        (of(15, 3, None), "a client is refused in 18"),
+    ] {
+        let all = "goes wrong in none of all 18 schedules of 2 clients; ";
+        assert_eq!(said, format!("{all}{expected}"));
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn what_a_client_sets_as_it_comes_in_is_read() {
         owned.collect()
     };
     let options = b"user\0app\0search_path\0s2\0options\0-c statement_timeout=5s \
-        -csearch_path=s1,\\ s3 --lock-timeout=1 -e\0_pq_.wide\01\0\0";
+        -csearch_path=s1,\\ s3 --lock-timeout=1 -e\0_pq_.wide\0on\0\0";
     let expected = pairs(&[
         ("statement_timeout", "5s"),
         ("search_path", "s1, s3"),

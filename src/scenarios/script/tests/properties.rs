@@ -188,7 +188,7 @@ proptest! {
             .any(|word| it.starts_with(word));
         prop_assume!(sql.iter().all(is_plain));
         let found = statements(&sql.join(";\n"), flavour).unwrap();
-        let expected: Vec<_> = (1..).zip(sql).collect();
+        let expected: Vec<_> = (1..).zip(sql).map(|(line, sql)| (line, 1, sql)).collect();
         prop_assert_eq!(found, expected);
     }
 

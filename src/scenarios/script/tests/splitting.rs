@@ -92,7 +92,7 @@ fn statements_end_where_the_engine_sees_it() {
     for (flavours, text, expected) in STATEMENTS {
         for flavour in *flavours {
             let found = statements(text, *flavour).unwrap_or_else(|it| panic!("{text}: {it}"));
-            let found: Vec<_> = found.into_iter().map(|(_, sql)| sql).collect();
+            let found: Vec<_> = found.into_iter().map(|(_, _, sql)| sql).collect();
             assert_eq!(found, *expected, "{flavour}: {text}");
         }
     }
@@ -118,12 +118,15 @@ fn the_delimiter_can_be_changed_on_every_engine() {
     for (text, expected) in WITH_DELIMITERS {
         for flavour in EVERY {
             let found = statements(text, flavour).unwrap_or_else(|it| panic!("{text}: {it}"));
-            let found: Vec<_> = found.into_iter().map(|(_, sql)| sql).collect();
+            let found: Vec<_> = found.into_iter().map(|(_, _, sql)| sql).collect();
             assert_eq!(found, *expected, "{flavour}: {text}");
         }
     }
     let copy = "COPY t FROM '/t.csv' WITH (FORMAT csv,\nDELIMITER ',')";
-    assert_eq!(statements(copy, Postgres).unwrap(), [(1, copy.to_owned())]);
+    assert_eq!(
+        statements(copy, Postgres).unwrap(),
+        [(1, 1, copy.to_owned())]
+    );
 }
 
 /// Each is one statement, as it stands.
@@ -218,7 +221,7 @@ fn a_body_ends_with_its_end() {
         for flavour in *flavours {
             let both = format!("{text};\nSELECT 2;");
             let found = statements(&both, *flavour).unwrap_or_else(|it| panic!("{text}: {it}"));
-            let expected = [(1, (*text).to_owned()), (2, "SELECT 2".to_owned())];
+            let expected = [(1, 1, (*text).to_owned()), (2, 1, "SELECT 2".to_owned())];
             assert_eq!(found, expected, "{flavour}: {text}");
         }
     }
@@ -259,12 +262,12 @@ fn what_has_no_body_ends_at_its_semicolon() {
 }
 
 #[test]
-fn each_statement_has_its_line() {
+fn each_statement_has_its_place() {
     let text = "\n-- x\nSELECT 1;\n/* a\n b */ SELECT\n2;";
     for flavour in EVERY {
-        let lines: Vec<_> = statements(text, flavour).unwrap();
-        let lines: Vec<_> = lines.into_iter().map(|(line, _)| line).collect();
-        assert_eq!(lines, [3, 5]);
+        let found = statements(text, flavour).unwrap().into_iter();
+        let places: Vec<_> = found.map(|(line, column, _)| (line, column)).collect();
+        assert_eq!(places, [(3, 1), (5, 7)]);
     }
 }
 
@@ -389,7 +392,10 @@ fn set_up_has_colons_that_are_no_variables() {
         "'a :b'",
     ] {
         for flavour in [MySql, MariaDb, Postgres] {
-            assert_eq!(statements(text, flavour).unwrap(), [(1, text.to_owned())]);
+            assert_eq!(
+                statements(text, flavour).unwrap(),
+                [(1, 1, text.to_owned())]
+            );
         }
     }
 }
@@ -419,5 +425,5 @@ fn an_invariant_is_one_statement() {
 fn a_long_set_up_is_split_at_once() {
     let row = "INSERT INTO t VALUES (1, 'a long row; with a semicolon and more text in it');\n";
     let found = statements(&row.repeat(20_000), MySql).unwrap();
-    assert_eq!(found.last().map(|(line, _)| *line), Some(20_000));
+    assert_eq!(found.last().map(|(line, _, _)| *line), Some(20_000));
 }
