@@ -347,6 +347,8 @@ impl<'j> JobSession<'j> {
         self.must_have_a_lane(&lanes, clients, wanted)?;
         let mut result = lanes.must_show_waits(clients).await.map_err(JobError::from);
         for subject in subjects {
+            let found_before = self.exploration.findings.len();
+            let broken_before = self.exploration.broken.len();
             for plan in self.job.plans(subject) {
                 if result.is_err() || self.job.stop.is_stopped() {
                     break;
@@ -362,8 +364,19 @@ impl<'j> JobSession<'j> {
             }
             // The next one works on the same lanes. What this one keeps there would be in its way.
             for lane in &lanes.lanes {
-                let closed = subject.fixtures.close(&lane.database).await;
-                result = result.and(closed.map_err(|fault| JobError::from(OpenError::from(fault))));
+                let Err(fault) = subject.fixtures.close(&lane.database).await else {
+                    continue;
+                };
+                let is_broken = self.exploration.broken.len() > broken_before;
+                if subject.about.scenario.is_some() && result.is_ok() && !is_broken {
+                    // What a run has left was not brought back, so the next one has begun with it.
+                    self.exploration.findings.truncate(found_before);
+                    let (name, engine) = (&subject.about.name, lane.database.engine());
+                    let broken = format!("{name}, on {engine}: {}", fault.message);
+                    self.exploration.broken.push(broken);
+                } else if !is_broken {
+                    result = result.and(Err(OpenError::from(fault).into()));
+                }
             }
         }
         let closed = lanes.close().await;

@@ -33,7 +33,7 @@ const TIMEOUTS: LeftOut = LeftOut {
     kind: DoubtKind::Note,
 };
 const STRINGS: LeftOut = LeftOut {
-    why: "statements of a file are read as if it was on",
+    why: "it changes how strings are read, and a file's strings are read as usual",
     kind: DoubtKind::CannotBeRight,
 };
 const OF_THE_DRIVER: LeftOut = LeftOut {
@@ -54,7 +54,7 @@ pub(super) fn setting(text: &str, flavour: Flavour) -> Option<Setting> {
         return None;
     }
     let (name, left_out) = if flavour.is_innodb() {
-        of_innodb(&names)?
+        of_innodb(&names, &statement.text)?
     } else {
         of_postgres(&statement, &names, flavour)?
     };
@@ -107,7 +107,7 @@ fn is_set_to_off(statement: &UserStatement) -> bool {
     ["off", "false", "0"].iter().any(|it| value.ends_with(it))
 }
 
-fn of_innodb(names: &[&str]) -> Option<(String, Option<LeftOut>)> {
+fn of_innodb(names: &[&str], text: &str) -> Option<(String, Option<LeftOut>)> {
     const CHECKS: [&str; 2] = ["foreign_key_checks", "unique_checks"];
     const WAITS: [&str; 4] = [
         "innodb_lock_wait_timeout",
@@ -128,12 +128,25 @@ fn of_innodb(names: &[&str]) -> Option<(String, Option<LeftOut>)> {
         (&WAITS, Some(TIMEOUTS)),
         (&MODES, Some(OF_THE_DRIVER)),
     ];
-    all.into_iter().find_map(|(known, left_out)| {
+    let (name, left_out) = all.into_iter().find_map(|(known, left_out)| {
         let name = known
             .iter()
             .find(|it| names.iter().any(|name| name == *it))?;
         Some(((*name).to_owned(), left_out))
-    })
+    })?;
+    let changes_strings = name == "sql_mode" && {
+        let text = text.to_ascii_uppercase();
+        let modes = ["NO_BACKSLASH_ESCAPES", "ANSI"];
+        modes.iter().any(|it| text.contains(it))
+    };
+    Some((
+        name,
+        if changes_strings {
+            Some(STRINGS)
+        } else {
+            left_out
+        },
+    ))
 }
 
 /// Whether it brings a session back to where it began, as pools do when a connection is given back.
@@ -184,10 +197,22 @@ mod tests {
                 None,
             ),
             (
-                "SET @@session.sql_mode = 'ANSI'",
+                "SET @@session.sql_mode = 'STRICT_TRANS_TABLES'",
                 MariaDb,
                 "sql_mode",
                 Some(OF_THE_DRIVER),
+            ),
+            (
+                "SET sql_mode = 'NO_BACKSLASH_ESCAPES'",
+                MariaDb,
+                "sql_mode",
+                Some(STRINGS),
+            ),
+            (
+                "SET standard_conforming_strings = off",
+                Postgres,
+                "standard_conforming_strings",
+                Some(STRINGS),
             ),
             ("SET ROLE a", MariaDb, "role", Some(ROLES)),
         ] {

@@ -59,6 +59,7 @@ pub(super) async fn authenticate<F: Framing>(
 pub(super) fn wrong_database(named: &str, only: &str) -> String {
     format!(
         "the application uses the database {named:?}, and only {only:?} passes here: {{db_name}} in \
-         `env` names it. For the application's own database there is --in-place"
+         `env` names it. For the application's own database there is --in-place. `racy proxy --record` \
+         takes the one of --database-url"
     )
 }
