@@ -30,7 +30,8 @@
 //! - `simpler`: a schedule with fewer preemptions that ends like another one.
 //! - `rules`: what may be asked of an exploration.
 //! - [`Job`]: one exploration: subjects on one engine or on all of them, told as [`Event`]s.
-//!   `exploration`: what it has led to. `job_error`: why it ended early.
+//!   `plans`: what it runs of one subject. `exploration`: what it has led to. `job_error`: why it
+//!   ended early.
 //! - [`report`]: findings for people and for programs.
 
 mod about;
@@ -45,6 +46,7 @@ mod job_error;
 mod look;
 mod patience;
 mod places;
+mod plans;
 mod policy;
 mod queue;
 pub mod report;
