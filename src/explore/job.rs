@@ -28,8 +28,8 @@ pub struct Job {
     /// Whether it was asked for a reduction, or for none. Otherwise each subject's number of
     /// clients decides whether its search is reduced.
     pub is_reduction_asked: bool,
-    /// Whether it was asked for all schedules. Otherwise a subject's [`OwnSearch`](super::OwnSearch)
-    /// decides.
+    /// Whether it was asked for all schedules. Otherwise a subject's own search decides: see
+    /// [`OwnSearch`](super::OwnSearch).
     pub are_all_asked: bool,
     /// The number of instances of the service. None explores each number that can make a
     /// difference.
