@@ -374,7 +374,7 @@ impl<'j> JobSession<'j> {
         };
         let used = &lanes.lanes[..most.min(lanes.lanes.len())];
         if self.job.parallel.is_some() {
-            // So many were asked for. The others are opened when they are worth it.
+            // This number was asked for. Without a number, lanes are opened when they are worth it.
             let Some(opened) = self.job.stop.or(open_all(used, subject)).await else {
                 return Ok(());
             };

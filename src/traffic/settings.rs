@@ -134,19 +134,20 @@ fn of_innodb(names: &[&str], text: &str) -> Option<(String, Option<LeftOut>)> {
             .find(|it| names.iter().any(|name| name == *it))?;
         Some(((*name).to_owned(), left_out))
     })?;
-    let changes_strings = name == "sql_mode" && {
-        let text = text.to_ascii_uppercase();
-        let modes = ["NO_BACKSLASH_ESCAPES", "ANSI"];
-        modes.iter().any(|it| text.contains(it))
+    let changes_strings = name == "sql_mode" && changes_strings(text);
+    let left_out = if changes_strings {
+        Some(STRINGS)
+    } else {
+        left_out
     };
-    Some((
-        name,
-        if changes_strings {
-            Some(STRINGS)
-        } else {
-            left_out
-        },
-    ))
+    Some((name, left_out))
+}
+
+/// Whether a `sql_mode` reads strings in another way. ANSI has ANSI_QUOTES in it.
+fn changes_strings(text: &str) -> bool {
+    let text = text.to_ascii_uppercase();
+    let modes = ["NO_BACKSLASH_ESCAPES", "ANSI"];
+    modes.iter().any(|it| text.contains(it))
 }
 
 /// Whether it brings a session back to where it began, as pools do when a connection is given back.
