@@ -51,6 +51,10 @@ const OTHER_LANES_HOLD: Duration = Duration::from_secs(1);
 /// detector breaks a cycle within a millisecond or never, and cannot be asked which.
 const CIRCLES_LAST: Duration = Duration::from_millis(100);
 
+/// How long a client may take to wake up with the lock that it has got, on a busy machine, if the
+/// engine still says that it waits. Only a client that was waiting before this step may have got it.
+const WAKING_UP_TAKES: Duration = Duration::from_millis(20);
+
 /// The longest pause between two questions to the engine.
 const MOST_BETWEEN_QUESTIONS: Duration = Duration::from_millis(16);
 
@@ -88,14 +92,16 @@ impl Patience {
     }
 
     /// How long a standstill has to be seen before it counts. None if there is no standstill.
-    pub(super) fn before_it_counts(&self, seen: Standstill) -> Option<Duration> {
+    /// `was_waiting` says whether one of the clients was waiting before the last step.
+    pub(super) fn before_it_counts(&self, seen: Standstill, was_waiting: bool) -> Option<Duration> {
         let all_have_looked = match (self.pace, self.looks_after) {
             (Pace::Quick, _) | (Pace::Patient, Duration::ZERO) => Duration::ZERO,
             (Pace::Patient, time) => time + UNTIL_IT_HAS_LOOKED,
         };
         match seen {
             Standstill::No => None,
-            Standstill::Queue => Some(all_have_looked),
+            Standstill::MayBeOver if was_waiting => Some(WAKING_UP_TAKES),
+            Standstill::Queue | Standstill::MayBeOver => Some(all_have_looked),
             Standstill::BehindAStranger => Some(all_have_looked.max(STRANGERS_HOLD)),
             Standstill::BehindAnotherLane => Some(OTHER_LANES_HOLD),
             Standstill::Circle => Some(CIRCLES_LAST),

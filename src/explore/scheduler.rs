@@ -324,7 +324,7 @@ impl<'d> Scheduler<'d> {
                 Err(_elapsed) => {
                     let seen = self.standstill(&moving).await?;
                     let since = *seen_since.get_or_insert_with(Instant::now);
-                    match self.patience.before_it_counts(seen) {
+                    match self.patience.before_it_counts(seen, self.was_waiting()) {
                         None => seen_since = None,
                         Some(time) if since.elapsed() >= time => {
                             if seen == Standstill::BehindAnotherLane {
@@ -346,6 +346,12 @@ impl<'d> Scheduler<'d> {
         let mover = self.schedule.0.last();
         let under_way = mover.and_then(|it| self.clients[it.index()].under_way.as_ref());
         Patience::before_asking(under_way)
+    }
+
+    /// Whether a client that moves was seen to wait before the last step.
+    fn was_waiting(&self) -> bool {
+        let waits = |gated: &GatedClient| gated.under_way.as_ref().is_some_and(|it| it.waits);
+        self.clients.iter().any(waits)
     }
 
     fn moving(&self) -> impl Iterator<Item = Client> {

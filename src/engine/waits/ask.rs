@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{MySql, MySqlConnection, Postgres, Row as _};
+use sqlx::mysql::MySqlRow;
+use sqlx::{FromRow, MySql, MySqlConnection, Postgres, Row as _};
 use tokio::time::Instant;
 
 use super::Wait;
+use super::metadata::waits_among;
 use crate::engine::pool::Pool;
 use crate::engine::unlocked::Reading;
 use crate::engine::{ConnectionId, Fault};
@@ -16,6 +18,7 @@ fn waits_of(pairs: Vec<(Option<i64>, Option<i64>)>) -> Vec<Wait> {
         Some(Wait {
             waiting: ConnectionId(waiting?),
             holder: holder.map(ConnectionId),
+            may_be_over: false,
         })
     };
     pairs.into_iter().filter_map(wait).collect()
@@ -23,33 +26,38 @@ fn waits_of(pairs: Vec<(Option<i64>, Option<i64>)>) -> Vec<Wait> {
 
 /// `performance_schema.data_lock_waits` is exact and always up to date, except for its thread
 /// numbers: when a page is split, the locks on its rows appear under the thread that has split it.
-/// The transaction's lock on the table keeps the right number. Locks that are on no row (GET_LOCK,
-/// a table, a schema) are in `metadata_locks`. A lock that is granted there need not block the one
-/// that is wanted.
+/// The transaction's lock on the table keeps the right number.
+const MYSQL_WAITS_FOR_ROWS: &str = "SELECT DISTINCT CAST(waiting.processlist_id AS SIGNED), \
+            CAST(holder.processlist_id AS SIGNED) \
+     FROM performance_schema.data_lock_waits w \
+     JOIN performance_schema.data_locks waiting_in ON waiting_in.lock_type = 'TABLE' \
+         AND waiting_in.engine_transaction_id = w.requesting_engine_transaction_id \
+     JOIN performance_schema.threads waiting ON waiting.thread_id = waiting_in.thread_id \
+     LEFT JOIN performance_schema.data_locks holding_in ON holding_in.lock_type = 'TABLE' \
+         AND holding_in.engine_transaction_id = w.blocking_engine_transaction_id \
+     LEFT JOIN performance_schema.threads holder ON holder.thread_id = holding_in.thread_id";
+
+/// Locks that are on no row (GET_LOCK, a table, a schema): each one that is wanted, with each other
+/// one on the same object. See [`metadata`](super::metadata).
+const MYSQL_METADATA_LOCKS: &str = "SELECT CAST(waiting.processlist_id AS SIGNED) AS waiting, \
+            wanted.lock_type AS wanted, CAST(other.processlist_id AS SIGNED) AS other, \
+            held.lock_type AS held, held.lock_status AS status \
+     FROM performance_schema.metadata_locks wanted \
+     JOIN performance_schema.threads waiting ON waiting.thread_id = wanted.owner_thread_id \
+     JOIN performance_schema.metadata_locks held ON held.object_type = wanted.object_type \
+         AND held.object_schema <=> wanted.object_schema \
+         AND held.object_name <=> wanted.object_name \
+         AND held.lock_status IN ('GRANTED', 'PENDING') \
+         AND held.owner_thread_id <> wanted.owner_thread_id \
+     JOIN performance_schema.threads other ON other.thread_id = held.owner_thread_id \
+     WHERE wanted.lock_status = 'PENDING'";
+
+/// The waits for rows are asked for last: a statement may release its row locks and then wait for a
+/// table (LOCK TABLES), and none does so the other way round.
 pub(super) async fn mysql(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
-    pairs(
-        pool,
-        "SELECT DISTINCT CAST(waiting.processlist_id AS SIGNED), \
-                CAST(holder.processlist_id AS SIGNED) \
-         FROM performance_schema.data_lock_waits w \
-         JOIN performance_schema.data_locks waiting_in ON waiting_in.lock_type = 'TABLE' \
-             AND waiting_in.engine_transaction_id = w.requesting_engine_transaction_id \
-         JOIN performance_schema.threads waiting ON waiting.thread_id = waiting_in.thread_id \
-         LEFT JOIN performance_schema.data_locks holding_in ON holding_in.lock_type = 'TABLE' \
-             AND holding_in.engine_transaction_id = w.blocking_engine_transaction_id \
-         LEFT JOIN performance_schema.threads holder ON holder.thread_id = holding_in.thread_id \
-         UNION ALL \
-         SELECT CAST(waiting.processlist_id AS SIGNED), CAST(holder.processlist_id AS SIGNED) \
-         FROM performance_schema.metadata_locks wanted \
-         JOIN performance_schema.threads waiting ON waiting.thread_id = wanted.owner_thread_id \
-         LEFT JOIN performance_schema.metadata_locks held ON held.object_type = wanted.object_type \
-             AND held.object_schema <=> wanted.object_schema \
-             AND held.object_name <=> wanted.object_name \
-             AND held.lock_status = 'GRANTED' AND held.owner_thread_id <> wanted.owner_thread_id \
-         LEFT JOIN performance_schema.threads holder ON holder.thread_id = held.owner_thread_id \
-         WHERE wanted.lock_status = 'PENDING'",
-    )
-    .await
+    let mut waits = waits_among(rows(pool, MYSQL_METADATA_LOCKS).await?);
+    waits.extend(waits_of(rows(pool, MYSQL_WAITS_FOR_ROWS).await?));
+    Ok(waits)
 }
 
 /// MariaDB's tables of transactions and waits are refreshed only if they were not read for 100 ms.
@@ -58,36 +66,46 @@ pub(super) const MARIADB_KEEPS_OLD: Duration = Duration::from_millis(110);
 
 /// Which connections wait, and for which ones. Slow: see [`MARIADB_KEEPS_OLD`].
 pub(super) async fn mariadb_with_holders(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
-    pairs(
-        pool,
-        "SELECT CAST(waiting.trx_mysql_thread_id AS SIGNED), \
-                CAST(holder.trx_mysql_thread_id AS SIGNED) \
-         FROM information_schema.innodb_lock_waits w \
-         JOIN information_schema.innodb_trx waiting ON waiting.trx_id = w.requesting_trx_id \
-         JOIN information_schema.innodb_trx holder ON holder.trx_id = w.blocking_trx_id \
-         UNION ALL \
-         SELECT CAST(id AS SIGNED), NULL FROM information_schema.processlist \
-         WHERE state = 'User lock' OR state LIKE 'Waiting for % lock'",
-    )
-    .await
+    let mut waits = named_waits_of(rows(pool, MARIADB_WAITS_FOR_NO_ROW).await?);
+    waits.extend(waits_of(rows(pool, MARIADB_WAITS_FOR_ROWS).await?));
+    Ok(waits)
 }
 
-/// The waits for named locks, and for the metadata of a table, a schema or the like.
-const MARIADB_WAITS_FOR_NO_ROW: &str = "SELECT CAST(id AS SIGNED), CAST(NULL AS SIGNED) \
+const MARIADB_WAITS_FOR_ROWS: &str = "SELECT CAST(waiting.trx_mysql_thread_id AS SIGNED), \
+            CAST(holder.trx_mysql_thread_id AS SIGNED) \
+     FROM information_schema.innodb_lock_waits w \
+     JOIN information_schema.innodb_trx waiting ON waiting.trx_id = w.requesting_trx_id \
+     JOIN information_schema.innodb_trx holder ON holder.trx_id = w.blocking_trx_id";
+
+/// The waits for named locks, and for the metadata of a table, a schema or the like. The thread
+/// that waits writes its state itself, so it stays until that thread has woken up.
+const MARIADB_WAITS_FOR_NO_ROW: &str = "SELECT CAST(id AS SIGNED) \
      FROM information_schema.processlist \
      WHERE state = 'User lock' OR state LIKE 'Waiting for % lock'";
 
-async fn pairs(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<Wait>, Fault> {
+fn named_waits_of(waiting: Vec<(i64,)>) -> Vec<Wait> {
+    let wait = |(waiting,)| Wait {
+        waiting: ConnectionId(waiting),
+        holder: None,
+        may_be_over: true,
+    };
+    waiting.into_iter().map(wait).collect()
+}
+
+async fn rows<R>(pool: &Pool<MySql>, sql: &'static str) -> Result<Vec<R>, Fault>
+where
+    R: for<'r> FromRow<'r, MySqlRow> + Send + Unpin,
+{
     let mut pooled = pool.acquire().await?;
     let reading = Reading::begin();
-    let pairs = loop {
-        let pairs = sqlx::query_as(sql).fetch_all(pooled.get()?).await;
-        if let Some(pairs) = reading.done(pairs).await? {
-            break pairs;
+    let rows = loop {
+        let rows = sqlx::query_as(sql).fetch_all(pooled.get()?).await;
+        if let Some(rows) = reading.done(rows).await? {
+            break rows;
         }
     };
     pooled.give_back();
-    Ok(waits_of(pairs))
+    Ok(rows)
 }
 
 /// Which connections wait, as of now. InnoDB does not know of locks that are on no row (GET_LOCK, a
@@ -104,7 +122,7 @@ pub(super) async fn mariadb(pool: &Pool<MySql>) -> Result<Vec<Wait>, Fault> {
         .fetch_all(connection)
         .await?;
     pooled.give_back();
-    waits.extend(waits_of(named));
+    waits.extend(named_waits_of(named));
     Ok(waits)
 }
 
@@ -183,6 +201,7 @@ fn waits_in(report: &str) -> Vec<Wait> {
             Some(Wait {
                 waiting: ConnectionId(number.parse().ok()?),
                 holder: None,
+                may_be_over: false,
             })
         })
         .collect()

@@ -2,6 +2,7 @@
 //! a timeout. No engine says whether it is going to break a circle of waits: see [`Standstill`].
 
 mod ask;
+mod metadata;
 mod report;
 pub(super) mod trial;
 
@@ -22,6 +23,8 @@ struct Wait {
     /// The connection that has the lock, or is ahead in the queue. None if the engine was not asked
     /// for it, or if it is no client's, like that of an InnoDB thread.
     holder: Option<ConnectionId>,
+    /// Whether it is shown a little longer than it lasts.
+    may_be_over: bool,
 }
 
 /// A client that waits for a lock, as another one sees it.
@@ -79,6 +82,9 @@ pub enum Standstill {
     No,
     /// All wait, in the end for a client that is not among them.
     Queue,
+    /// The same on MariaDB, as their threads say that have waited. One of them may just have got its
+    /// lock and not have woken up.
+    MayBeOver,
     /// The same on PostgreSQL, but some of them for a connection of which nothing is known. It may
     /// be a helper of the engine's, which lets go by itself.
     BehindAStranger,
@@ -94,10 +100,15 @@ pub enum Standstill {
 
 impl Standstill {
     fn of(connections: &[ConnectionId], waits: &[Wait]) -> Self {
-        let waits_at_all = |one| waits.iter().any(|wait| wait.waiting == one);
-        if !connections.iter().all(|one| waits_at_all(*one)) {
+        let waits_of = |one| waits.iter().filter(move |wait| wait.waiting == one);
+        if !connections
+            .iter()
+            .all(|one| waits_of(*one).next().is_some())
+        {
             return Self::No;
         }
+        let mut surely = connections.iter();
+        let is_sure = surely.all(|one| waits_of(*one).any(|wait| !wait.may_be_over));
         // A client that waits for no other in the circle is not in it. What is left is a circle.
         let mut circle = connections.to_vec();
         loop {
@@ -108,8 +119,11 @@ impl Standstill {
                     .iter()
                     .any(|wait| wait.waiting == *one && is_within(wait.holder))
             });
-            if circle.is_empty() {
+            if circle.is_empty() && is_sure {
                 return Self::Queue;
+            }
+            if circle.is_empty() {
+                return Self::MayBeOver;
             }
             if circle.len() == within.len() {
                 return Self::Circle;
@@ -142,7 +156,9 @@ pub(super) async fn standstill(
             })
         }
         // The fast report does not say for whom they wait. A single client cannot be in a circle.
-        (Flavour::MariaDb, Pools::MySql(pool), Standstill::Queue) if connections.len() > 1 => {
+        (Flavour::MariaDb, Pools::MySql(pool), Standstill::Queue | Standstill::MayBeOver)
+            if connections.len() > 1 =>
+        {
             let slow = &database.wait_reports.slow;
             let waits = report(database, slow, asked, ask::mariadb_with_holders(pool)).await?;
             Ok(Standstill::of(connections, &waits))
@@ -215,6 +231,7 @@ mod tests {
         Wait {
             waiting: ConnectionId(waiting),
             holder: Some(ConnectionId(holder)),
+            may_be_over: false,
         }
     }
 

@@ -82,6 +82,7 @@ mod tests {
     const WAIT: Wait = Wait {
         waiting: ConnectionId(1),
         holder: None,
+        may_be_over: false,
     };
 
     #[tokio::test]

@@ -409,7 +409,10 @@ impl<'a, 't> Attempt<'a, 't> {
         let connections = sessions.map(|it| self.sessions.seats[it].connection);
         let connections: Vec<_> = connections.flatten().collect();
         let stands = connections.is_empty()
-            || self.sessions.database.standstill(&connections).await? == Standstill::Queue;
+            || matches!(
+                self.sessions.database.standstill(&connections).await?,
+                Standstill::Queue | Standstill::MayBeOver
+            );
         let since = match self.hopeless_since {
             Some((since, happened)) if happened == self.happened => since,
             _ => Instant::now(),
