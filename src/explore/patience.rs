@@ -51,8 +51,8 @@ const OTHER_LANES_HOLD: Duration = Duration::from_secs(1);
 /// detector breaks a cycle within a millisecond or never, and cannot be asked which.
 const CIRCLES_LAST: Duration = Duration::from_millis(100);
 
-/// How long a client may take to wake up with the lock that it has got, on a busy machine, if the
-/// engine still says that it waits. Only a client that was waiting before this step may have got it.
+/// How long a client may take to wake up with the lock that it has got, on a busy machine. Until
+/// then MariaDB says that it waits. Only one that was waiting before this step may have got it.
 const WAKING_UP_TAKES: Duration = Duration::from_millis(20);
 
 /// The longest pause between two questions to the engine.

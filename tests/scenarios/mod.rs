@@ -39,13 +39,16 @@ fn subject(text: &str, options: Options) -> Arc<Subject> {
 
 /// What exploring a scenario at the engine's own level leads to.
 async fn exploration(engine: TestEngine, text: &str, options: Options) -> Exploration {
-    let settings = Settings {
+    let lab = engine.lab_with(explore::settings(&settings())).await;
+    explored_on(&lab.database, vec![subject(text, options)]).await
+}
+
+fn settings() -> Settings {
+    Settings {
         // Enough for some lanes.
         connections: 20,
         ..Settings::default()
-    };
-    let lab = engine.lab_with(explore::settings(&settings)).await;
-    explored_on(&lab.database, vec![subject(text, options)]).await
+    }
 }
 
 async fn explored_on(database: &Database, subjects: Vec<Arc<Subject>>) -> Exploration {
@@ -58,7 +61,14 @@ async fn finding(engine: TestEngine, text: &str) -> Finding {
 }
 
 async fn finding_with(engine: TestEngine, text: &str, options: Options) -> Finding {
-    let mut exploration = exploration(engine, text, options).await;
+    only_finding(exploration(engine, text, options).await)
+}
+
+async fn finding_on(database: &Database, text: &str, options: Options) -> Finding {
+    only_finding(explored_on(database, vec![subject(text, options)]).await)
+}
+
+fn only_finding(mut exploration: Exploration) -> Finding {
     assert!(exploration.broken.is_empty(), "{:?}", exploration.broken);
     assert!(exploration.error.is_none(), "{:?}", exploration.error);
     let finding = exploration.findings.remove(0);

@@ -199,11 +199,13 @@ impl UserStatement {
         is_plain && !touches_the_session
     }
 
-    /// Whether it reaches beyond its database: a lock by name or a setting of the whole server, or
-    /// another client's connection.
+    /// Whether it reaches beyond its database: a lock by name or a setting of the whole server,
+    /// another client's connection, or the transactions of other databases.
     pub fn reaches_beyond_its_database(&self, flavour: Flavour) -> bool {
         let tokens = tokens(&self.text, flavour);
-        server::is_concerned(&tokens) || locks::uses_a_lock_of_the_server(&tokens, flavour)
+        server::is_concerned(&tokens)
+            || locks::uses_a_lock_of_the_server(&tokens, flavour)
+            || (flavour == Flavour::Postgres && server::waits_for_all_databases(&tokens))
     }
 
     /// The first of these databases that it names: before a dot, or after USE, DATABASE or SCHEMA.

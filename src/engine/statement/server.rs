@@ -1,4 +1,5 @@
-//! Whether a statement concerns the whole server: a setting of it, a role, or another connection.
+//! Whether a statement concerns the whole server: a setting of it, a role, another connection, or
+//! the transactions in all of its databases.
 
 use super::tokens::Token;
 
@@ -28,4 +29,16 @@ pub(super) fn is_concerned(tokens: &[Token<'_>]) -> bool {
         || concerns_a_role
         || (0..tokens.len()).any(concerns_a_setting)
         || tokens.windows(2).any(ends_another)
+}
+
+/// Whether it begins a transaction that waits for all others which write at SERIALIZABLE, in any
+/// database of the server: PostgreSQL's DEFERRABLE. A constraint may be deferrable as well.
+pub(super) fn waits_for_all_databases(tokens: &[Token<'_>]) -> bool {
+    let mut words = ["BEGIN", "START", "SET"].into_iter();
+    let begins = tokens
+        .first()
+        .is_some_and(|first| words.any(|it| first.is(it)));
+    let is_asked_for =
+        |at: usize| tokens[at].is("DEFERRABLE") && !(at > 0 && tokens[at - 1].is("NOT"));
+    begins && (0..tokens.len()).any(is_asked_for)
 }

@@ -152,6 +152,19 @@ fn a_statement_about_the_server_is_told_from_a_column_of_that_name() {
     }
     assert!(reaches("SET LOCAL ROLE r", Flavour::Postgres));
     assert!(reaches("SELECT pg_terminate_backend(1)", Flavour::Postgres));
+    for sql in [
+        "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
+        "SET TRANSACTION DEFERRABLE",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY, DEFERRABLE",
+    ] {
+        assert!(reaches(sql, Flavour::Postgres), "{sql}");
+    }
+    for sql in [
+        "BEGIN NOT DEFERRABLE",
+        "ALTER TABLE members ADD UNIQUE (name) DEFERRABLE",
+    ] {
+        assert!(!reaches(sql, Flavour::Postgres), "{sql}");
+    }
 }
 
 #[test]

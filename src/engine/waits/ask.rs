@@ -166,6 +166,10 @@ pub(super) async fn every_postgres(pool: &Pool<Postgres>) -> Result<Vec<Wait>, F
 /// `pg_blocking_pids` reads the lock manager itself: which processes hold the lock that a
 /// connection wants, or are ahead of it in the queue. Only these connections are asked for, because
 /// `pg_locks` would list every lock of every client first.
+///
+/// `pg_safe_snapshot_blocking_pids` looks at the oldest SERIALIZABLE transaction that it knows of
+/// a connection. That may be one that has ended and is kept for the sake of others. Then it names
+/// nobody, and only what the connection says itself is left.
 pub(super) async fn postgres(
     pool: &Pool<Postgres>,
     connections: &[ConnectionId],
@@ -176,13 +180,22 @@ pub(super) async fn postgres(
         "SELECT waiting, CAST(holder AS BIGINT) \
          FROM unnest(CAST($1 AS BIGINT[])) waiting, \
               unnest(pg_blocking_pids(CAST(waiting AS INTEGER)) \
-                     || pg_safe_snapshot_blocking_pids(CAST(waiting AS INTEGER))) holder",
+                     || pg_safe_snapshot_blocking_pids(CAST(waiting AS INTEGER))) holder \
+         UNION ALL \
+         SELECT waiting, NULL \
+         FROM unnest(CAST($1 AS BIGINT[])) waiting, \
+              pg_stat_get_activity(CAST(waiting AS INTEGER)) said \
+         WHERE said.wait_event = 'SafeSnapshot'",
     )
     .bind(numbers)
     .fetch_all(pooled.get()?)
     .await?;
     pooled.give_back();
-    Ok(waits_of(pairs))
+    let mut waits = waits_of(pairs);
+    for wait in &mut waits {
+        wait.may_be_over = wait.holder.is_none();
+    }
+    Ok(waits)
 }
 
 /// The report has a paragraph for each transaction. A line `LOCK WAIT …` says that it waits, and a

@@ -82,8 +82,8 @@ pub enum Standstill {
     No,
     /// All wait, in the end for a client that is not among them.
     Queue,
-    /// The same on MariaDB, as their threads say that have waited. One of them may just have got its
-    /// lock and not have woken up.
+    /// The same on MariaDB, as the threads that wait say themselves. One of them may just have got
+    /// its lock and not have woken up.
     MayBeOver,
     /// The same on PostgreSQL, but some of them for a connection of which nothing is known. It may
     /// be a helper of the engine's, which lets go by itself.
@@ -155,6 +155,7 @@ pub(super) async fn standstill(
                 _ => Standstill::BehindAStranger,
             })
         }
+        (Flavour::Postgres, _, Standstill::MayBeOver) => Ok(Standstill::BehindAStranger),
         // The fast report does not say for whom they wait. A single client cannot be in a circle.
         (Flavour::MariaDb, Pools::MySql(pool), Standstill::Queue | Standstill::MayBeOver)
             if connections.len() > 1 =>
@@ -174,7 +175,7 @@ fn wait_for(connections: &[ConnectionId], at_rest: &[ConnectionId], waits: &[Wai
     connections.iter().all(|one| {
         let mut own = waits.iter().filter(|wait| wait.waiting == *one);
         // A lock whose holder MySQL does not name may be a client's.
-        own.any(|wait| wait.holder.as_ref().is_none_or(is_known))
+        own.any(|wait| wait.holder.as_ref().map_or(!wait.may_be_over, is_known))
     })
 }
 
