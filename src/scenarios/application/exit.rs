@@ -97,10 +97,27 @@ impl ExitMeaning {
                 source.mistake(table.span().start, message)
             })
         };
-        let acknowledged = acknowledged.map(read).transpose()?;
+        let done = acknowledged.map(read).transpose()?;
+        let done = done.unwrap_or_else(|| vec![0]);
+        let Some(table) = declined else {
+            return Ok(Self {
+                acknowledged: done,
+                declined: None,
+            });
+        };
+        let declined = read(table)?;
+        if let Some(both) = declined.iter().find(|it| done.contains(it)) {
+            let message = if acknowledged.is_some() {
+                format!("exit status {both} is in `acknowledged` already")
+            } else {
+                "exit status 0 says that it was done, unless `acknowledged` names another"
+                    .to_owned()
+            };
+            return Err(source.mistake(table.span().start, message));
+        }
         Ok(Self {
-            acknowledged: acknowledged.unwrap_or_else(|| vec![0]),
-            declined: declined.map(read).transpose()?,
+            acknowledged: done,
+            declined: Some(declined),
         })
     }
 

@@ -94,7 +94,7 @@ impl ApplicationPlan {
         Self {
             runs: Runs::Nowhere(Launch {
                 command: Vec::new(),
-                directory: directory(source, None),
+                directory: folder_of(source).to_owned(),
                 env: Vec::new(),
                 prepare: Vec::new(),
             }),
@@ -191,7 +191,7 @@ impl ApplicationPlan {
     /// The folder in which it is started, or that of the file.
     pub(super) fn directory(&self, source: SourceFile<'_>) -> PathBuf {
         let launch = self.launch();
-        launch.map_or_else(|| directory(source, None), |it| it.directory.clone())
+        launch.map_or_else(|| folder_of(source).to_owned(), |it| it.directory.clone())
     }
 }
 
@@ -222,16 +222,34 @@ fn launch(
     let words = |it| words_of(source, it, has_port, &[]);
     Ok(Launch {
         command: command.map(words).transpose()?.unwrap_or_default(),
-        directory: directory(source, table.directory.as_deref()),
+        directory: directory(source, table.directory.as_ref())?,
         env: env_of(source, &table.env, has_port, &[])?,
         prepare: table.prepare.iter().map(words).collect::<Result<_, _>>()?,
     })
 }
 
+fn folder_of(source: SourceFile<'_>) -> &Path {
+    Path::new(source.name).parent().unwrap_or(Path::new(""))
+}
+
 /// A folder as seen from that of the file.
-pub(super) fn directory(source: SourceFile<'_>, named: Option<&str>) -> PathBuf {
-    let folder = Path::new(source.name).parent().unwrap_or(Path::new(""));
-    folder.join(named.unwrap_or("."))
+pub(super) fn directory(
+    source: SourceFile<'_>,
+    named: Option<&Spanned<String>>,
+) -> Result<PathBuf, FileError> {
+    let Some(named) = named else {
+        return Ok(folder_of(source).to_owned());
+    };
+    let folder = folder_of(source).join(named.get_ref());
+    if folder.is_dir() {
+        Ok(folder)
+    } else {
+        let message = format!(
+            "there is no folder {:?}, as seen from the one that this file is in",
+            named.get_ref()
+        );
+        Err(source.mistake(named.span().start, message))
+    }
 }
 
 /// The names that have a value: those of places, and the client's own.
@@ -252,7 +270,13 @@ pub(super) fn env_of(
         source,
         known: &known,
     };
-    let read = |(name, value): (&String, _)| Ok((name.clone(), patterns.read(value)?));
+    let read = |(name, value): (&String, &Spanned<String>)| {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let message = format!("{name:?} cannot name a variable: a name has a letter, and no =");
+            return Err(source.mistake(value.span().start, message));
+        }
+        Ok((name.clone(), patterns.read(value)?))
+    };
     env.iter().map(read).collect()
 }
 
