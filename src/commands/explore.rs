@@ -453,7 +453,8 @@ fn is_stopped_early(exploration: &Exploration, job: &Job) -> bool {
 async fn explore(job: &Job) -> Exploration {
     let bar = ProgressLine::new();
     let show = |event| match event {
-        Event::Started(exploring) => bar.begin(&exploring),
+        Event::Rehearsing(exploring) => bar.begin(&exploring, "without a race first"),
+        Event::Started(exploring) => bar.begin(&exploring, "no schedule yet"),
         Event::Progress {
             schedules,
             verdicts,

@@ -21,6 +21,9 @@ pub(super) struct ProgressLine {
 /// The bar's length: it counts in thousandths.
 const LENGTH: u64 = 1000;
 
+/// The spinner turns while nothing is told: otherwise the program would seem to hang.
+const BETWEEN_TURNS: Duration = Duration::from_millis(120);
+
 impl ProgressLine {
     pub(super) fn new() -> Self {
         let style = ProgressStyle::with_template("{spinner} [{bar:20}] {percent}% {wide_msg}");
@@ -31,11 +34,12 @@ impl ProgressLine {
         }
     }
 
-    /// The exploration of a subject begins.
-    pub(super) fn begin(&self, exploring: &Exploring) {
+    /// The exploration of a subject begins, or what comes before it.
+    pub(super) fn begin(&self, exploring: &Exploring, phase: &str) {
         let name = format!("{} on {}", exploring.subject, exploring.engine);
         self.bar.set_position(0);
-        self.bar.set_message(name.clone());
+        self.bar.set_message(format!("{phase}: {name}"));
+        self.bar.enable_steady_tick(BETWEEN_TURNS);
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = (name, Instant::now());
     }
 
@@ -47,8 +51,9 @@ impl ProgressLine {
             .iter()
             .map(|(verdict, count)| format!("{count} {}", verdict.name()));
         let counts: Vec<_> = counts.collect();
+        // The name comes last, because a narrow terminal cuts the line off.
         let message = format!(
-            "{name}: {schedules} schedules, {}{}",
+            "{schedules} schedules, {}{}: {name}",
             counts.join(", "),
             left(schedules, done, since.elapsed())
         );

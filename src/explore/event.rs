@@ -10,6 +10,9 @@ use crate::verdict::Verdict;
 /// Something that happens in a job.
 #[derive(Debug, Clone)]
 pub enum Event {
+    /// A subject is set up and tried without a race, which takes seconds if an application has to
+    /// start.
+    Rehearsing(Exploring),
     /// The exploration of a subject begins.
     Started(Exploring),
     /// A run was judged.

@@ -346,6 +346,7 @@ impl<'j> JobSession<'j> {
             instances: plan.instances,
         };
         if let Some(rehearsal) = &subject.rehearsal {
+            (self.events)(Event::Rehearsing(exploring.clone()));
             let rehearsed = rehearsal.rehearse(subject, &lanes.lanes[0].database);
             let Some(rehearsed) = self.job.stop.or(rehearsed).await else {
                 return Ok(());

@@ -43,6 +43,14 @@ impl Tally {
     /// Takes an event. Returns what there is to tell.
     pub(super) fn take(&mut self, event: &Event) -> Option<Json> {
         let is_worth_it = match event {
+            Event::Rehearsing(exploring) => {
+                self.percent = 0;
+                self.text = format!(
+                    "{} on {}: without a race first",
+                    exploring.subject, exploring.engine
+                );
+                true
+            }
             Event::Started(exploring) => {
                 self.percent = 0;
                 self.text = format!("{} on {}", exploring.subject, exploring.engine);
