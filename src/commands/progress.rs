@@ -49,11 +49,11 @@ impl ProgressLine {
         let (name, since) = &*now;
         let counts = verdicts
             .iter()
-            .map(|(verdict, count)| format!("{count} {}", verdict.name()));
+            .map(|(verdict, count)| format!("{count} {verdict}"));
         let counts: Vec<_> = counts.collect();
         // The name comes last, because a narrow terminal cuts the line off.
         let message = format!(
-            "{schedules} schedules, {}{}: {name}",
+            "{schedules} run: {}{}; {name}",
             counts.join(", "),
             left(schedules, done, since.elapsed())
         );
