@@ -8,6 +8,7 @@ mod account_fixtures;
 pub mod card;
 pub mod deposits;
 pub mod exports;
+mod files;
 pub mod orders;
 pub mod statements;
 
