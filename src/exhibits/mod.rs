@@ -9,13 +9,17 @@ pub mod card;
 pub mod deposits;
 pub mod exports;
 mod files;
+mod found;
 pub mod orders;
+mod retry;
 pub mod statements;
+pub mod tables;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use account_fixtures::AccountFixtures;
+pub use retry::Retry;
 
 use crate::engine::Engine;
 use crate::explore::Subject;
@@ -28,6 +32,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &statements::EXHIBIT,
     &orders::EXHIBIT,
     &exports::EXHIBIT,
+    &tables::EXHIBIT,
 ];
 
 /// One exhibit, as listings see it.

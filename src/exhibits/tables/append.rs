@@ -1,0 +1,71 @@
+//! What a client asks for, and what it is told.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::disk::{Damage, KeptBy, PartitionName, Record, Unreadable};
+use crate::engine::Fault;
+
+/// What a client wants to have in a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Append {
+    /// The records, at least one.
+    pub records: Vec<Record>,
+    /// The partition that they belong to. None if the client names none.
+    pub partition: Option<PartitionName>,
+}
+
+/// Records that are in the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Appended {
+    /// The version of the snapshot that has them.
+    pub version: u64,
+    /// The number of that snapshot.
+    pub snapshot: u64,
+    /// How many records were appended.
+    pub records: u64,
+    /// The number of attempts that it took.
+    pub attempts: u32,
+    /// How many appends were committed together. Absent if the strategy commits each alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub together: Option<u64>,
+}
+
+/// Why nothing was appended. What was written of it is named by no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Another client has committed first.
+    Conflict {
+        /// The number of attempts.
+        attempts: u32,
+    },
+    /// Other clients have committed first, each time.
+    GaveUp {
+        /// The number of attempts.
+        attempts: u32,
+    },
+    /// The truth about this table is kept in another way than the strategy keeps it.
+    KeptBy(KeptBy),
+    /// The table cannot be read.
+    Damaged(Damage),
+    /// A lock was not to be had in time, or the file system refuses.
+    Fault(Fault),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Damaged(damage) => Self::Damaged(damage),
+            Unreadable::Fault(fault) => Self::Fault(fault),
+            Unreadable::Unknown | Unreadable::Expired => {
+                Self::Fault(Fault::other("the table was removed"))
+            }
+        }
+    }
+}

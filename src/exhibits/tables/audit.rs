@@ -1,0 +1,248 @@
+//! The audit of a table: what is in its folder, held against the lab's own book of what clients were
+//! told. It may run while clients append: what is in use is left out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::disk::{Snapshot, Table, Unreadable, is_data, is_manifest, is_temporary, names_in};
+use crate::exhibits::found::AnomalyCount;
+
+/// The contents of a table's folder, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = TableAudit)]
+pub struct Audit {
+    /// The current version. Null if no snapshot can be read.
+    pub version: Option<u64>,
+    /// The number of records in it.
+    pub records: u64,
+    /// The number of records that clients were told are in the table.
+    pub acknowledged: u64,
+    /// All kinds of anomalies, also those that were not found: records that were acknowledged and
+    /// are missing, records that are there more often than they were acknowledged, snapshots whose
+    /// parent is not the one before, files that no snapshot names, files that a snapshot names and
+    /// that are not there, and files that cannot be read.
+    pub anomalies: [AnomalyCount; 6],
+}
+
+/// How often a key was acknowledged, and how often it is in the table.
+#[derive(Debug, Default)]
+struct Copies {
+    acknowledged: u64,
+    there: u64,
+}
+
+impl Audit {
+    /// Audits a table.
+    ///
+    /// # Errors
+    /// There is no such table, or the file system refuses.
+    pub fn of(table: &Table) -> Result<Self, Unreadable> {
+        table.kept_by()?;
+        let mut auditor = Auditor::default();
+        // First the book: what is noted there is in every snapshot that comes later.
+        let mut acknowledged = 0;
+        let noted = table.each_acknowledged(|key| {
+            acknowledged += 1;
+            auditor
+                .copies
+                .entry(key.to_owned())
+                .or_default()
+                .acknowledged += 1;
+        });
+        noted.map_err(|error| Unreadable::of_file(&table.acknowledged(), &error))?;
+        let left = auditor.files_left(table)?;
+        let current = auditor.readable(table.current())?;
+        if let Some(current) = &current {
+            auditor.count_records(current)?;
+        }
+        auditor.look_at_snapshots(table, current.as_ref())?;
+        auditor.look_at_files(left);
+        auditor.compare();
+        Ok(Self {
+            version: current.as_ref().map(|it| it.metadata.version),
+            records: current.as_ref().map_or(0, |it| it.metadata.rows),
+            acknowledged,
+            anomalies: auditor.into_anomalies(),
+        })
+    }
+
+    /// Whether acknowledged records are missing.
+    pub fn has_lost(&self) -> bool {
+        self.anomalies[0].is_there()
+    }
+
+    /// Whether the table can be read.
+    pub fn is_readable(&self) -> bool {
+        self.version.is_some() && !self.anomalies[4].is_there() && !self.anomalies[5].is_there()
+    }
+}
+
+#[derive(Debug)]
+struct Auditor {
+    copies: HashMap<String, Copies>,
+    /// The names of all files that a snapshot names.
+    named: BTreeSet<String>,
+    missing: AnomalyCount,
+    twice: AnomalyCount,
+    lineage: AnomalyCount,
+    orphans: AnomalyCount,
+    absent: AnomalyCount,
+    unreadable: AnomalyCount,
+}
+
+impl Default for Auditor {
+    fn default() -> Self {
+        Self {
+            copies: HashMap::new(),
+            named: BTreeSet::new(),
+            missing: AnomalyCount::none("missing_records"),
+            twice: AnomalyCount::none("duplicate_records"),
+            lineage: AnomalyCount::none("broken_lineage"),
+            orphans: AnomalyCount::none("orphan_files"),
+            absent: AnomalyCount::none("absent_files"),
+            unreadable: AnomalyCount::none("unreadable_files"),
+        }
+    }
+}
+
+impl Auditor {
+    /// What could be read. None if it is damaged, which is noted.
+    fn readable<T>(&mut self, read: Result<T, Unreadable>) -> Result<Option<T>, Unreadable> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(Unreadable::Damaged(damage)) if damage.is_absence() => {
+                self.absent.found(|| damage.to_string());
+                Ok(None)
+            }
+            Err(Unreadable::Damaged(damage)) => {
+                self.unreadable.found(|| damage.to_string());
+                Ok(None)
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    fn count_records(&mut self, current: &Snapshot) -> Result<(), Unreadable> {
+        let files = current.files();
+        for file in self.readable(files)?.unwrap_or_default() {
+            let read = current.read(&file);
+            for record in self.readable(read)?.unwrap_or_default() {
+                self.copies.entry(record.key).or_default().there += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that nobody uses, before it is read which of them are named.
+    fn files_left(&mut self, table: &Table) -> Result<Vec<String>, Unreadable> {
+        let mut left = Vec::new();
+        for folder in [table.data_folder(), table.metadata_folder()] {
+            let listed = names_in(&folder).map_err(|error| Unreadable::of_file(&folder, &error))?;
+            for file in listed {
+                let is_ours =
+                    is_data(&file.name) || is_manifest(&file.name) || is_temporary(&file.name);
+                if is_ours && !is_in_use(&file.path) {
+                    left.push(file.name);
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// Whose parent is whose, and which files they name.
+    fn look_at_snapshots(
+        &mut self,
+        table: &Table,
+        current: Option<&Snapshot>,
+    ) -> Result<(), Unreadable> {
+        let mut known = BTreeMap::new();
+        for listed in table.snapshots()? {
+            if is_in_use(&listed.path) && current.is_none_or(|it| it.name != listed.name) {
+                // It is being written, or read. What it names is in use as well.
+                continue;
+            }
+            let opened = table.open_snapshot(&listed.name);
+            let Some(snapshot) = self.readable(opened)?.flatten() else {
+                continue;
+            };
+            let files = snapshot.files();
+            let files = self.readable(files)?.unwrap_or_default();
+            self.named.extend(files.into_iter().map(|it| it.file));
+            let manifests = &snapshot.metadata.manifests;
+            self.named
+                .extend(manifests.iter().map(|it| it.file.clone()));
+            known.insert(
+                snapshot.metadata.snapshot_id,
+                (listed.name, snapshot.metadata),
+            );
+        }
+        let mut next = current.map(|it| it.metadata.snapshot_id);
+        let mut of_the_table = BTreeSet::new();
+        while let Some(id) = next {
+            of_the_table.insert(id);
+            next = known.get(&id).and_then(|(_, metadata)| metadata.parent);
+        }
+        for (id, (name, metadata)) in &known {
+            let parent = metadata.parent.and_then(|it| known.get(&it));
+            let follows = parent.is_none_or(|(_, it)| it.version + 1 == metadata.version);
+            if !of_the_table.contains(id) {
+                self.lineage.found(|| {
+                    format!("metadata/{name}: no later snapshot follows it, and it is not the current one")
+                });
+            } else if !follows {
+                self.lineage
+                    .found(|| format!("metadata/{name}: its parent is not the version before"));
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_files(&mut self, left: Vec<String>) {
+        for name in left {
+            if !self.named.contains(&name) {
+                self.orphans
+                    .found(|| format!("{name}: no snapshot names it"));
+            }
+        }
+    }
+
+    fn compare(&mut self) {
+        let mut copies: Vec<_> = self.copies.drain().collect();
+        copies.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (key, copies) in copies {
+            for _ in copies.there..copies.acknowledged {
+                self.missing
+                    .found(|| format!("{key:?} was acknowledged, and is not there"));
+            }
+            for _ in copies.acknowledged.max(1)..copies.there {
+                self.twice
+                    .found(|| format!("{key:?} is there {} times", copies.there));
+            }
+        }
+    }
+
+    fn into_anomalies(self) -> [AnomalyCount; 6] {
+        [
+            self.missing,
+            self.twice,
+            self.lineage,
+            self.orphans,
+            self.absent,
+            self.unreadable,
+        ]
+    }
+}
+
+/// Whether another client has marked the file as in use. One that cannot be opened is not.
+pub(super) fn is_in_use(path: &std::path::Path) -> bool {
+    let tried = File::open(path).and_then(|file| match file.try_lock() {
+        Ok(()) => file.unlock().map(|()| false),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(true),
+        Err(std::fs::TryLockError::Error(error)) => Err::<_, io::Error>(error),
+    });
+    tried.unwrap_or(false)
+}

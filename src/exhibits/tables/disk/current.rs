@@ -1,0 +1,192 @@
+//! Which snapshot is the current one.
+
+use std::fs::{self, File};
+
+use super::damage::{Damage, Unreadable, shown};
+use super::data::{self, Record};
+use super::files::{self, Listing, names_in};
+use super::manifest::{FileEntry, Manifest, files_of};
+use super::metadata::{Metadata, name_of, version_in};
+use super::table::{KeptBy, Table};
+
+/// A snapshot that was found. It is in use while this value lives, so it does not expire.
+#[derive(Debug)]
+pub(in crate::exhibits::tables) struct Snapshot {
+    table: Table,
+    /// The name of its file in `metadata/`.
+    pub(in crate::exhibits::tables) name: String,
+    pub(in crate::exhibits::tables) metadata: Metadata,
+    /// Kept open for its lock.
+    _file: File,
+}
+
+/// How often a snapshot is looked for that expires before it is opened.
+const TRIES: u32 = 100;
+
+impl Table {
+    /// The current snapshot.
+    pub(in crate::exhibits::tables) fn current(&self) -> Result<Snapshot, Unreadable> {
+        let kept_by = self.kept_by()?;
+        for _ in 0..TRIES {
+            let name = match kept_by {
+                KeptBy::Versions => name_of(self.highest_version()?),
+                KeptBy::Pointer => self.pointed_at()?,
+            };
+            if let Some(found) = self.open_snapshot(&name)? {
+                return Ok(found);
+            }
+            if kept_by == KeptBy::Pointer && self.pointed_at()? == name {
+                let why = format!("it names {name}, which is not there");
+                return Err(Damage::of(shown(&self.pointer()), why).into());
+            }
+        }
+        Err(Unreadable::Expired)
+    }
+
+    /// The snapshot with this number, if it has not expired.
+    pub(in crate::exhibits::tables) fn snapshot(&self, id: u64) -> Result<Snapshot, Unreadable> {
+        self.kept_by()?;
+        for listed in self.snapshots()? {
+            match self.open_snapshot(&listed.name) {
+                Ok(Some(found)) if found.metadata.snapshot_id == id => return Ok(found),
+                // Another one that is damaged is told by the audit.
+                Ok(_) | Err(Unreadable::Damaged(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(Unreadable::Expired)
+    }
+
+    /// Opens a snapshot by the name of its file. None if there is no such file.
+    pub(in crate::exhibits::tables) fn open_snapshot(
+        &self,
+        name: &str,
+    ) -> Result<Option<Snapshot>, Unreadable> {
+        let path = self.metadata_folder().join(name);
+        let Some(version) = version_in(name) else {
+            return Err(Damage::of(shown(&path), "it is no name of a version").into());
+        };
+        let opened = files::open(&path).map_err(|error| Unreadable::of_file(&path, &error))?;
+        let Some(file) = opened else {
+            return Ok(None);
+        };
+        Ok(Some(Snapshot {
+            table: self.clone(),
+            name: name.to_owned(),
+            metadata: Metadata::read(&path, &file, version)?,
+            _file: file,
+        }))
+    }
+
+    /// The files of all snapshots, the newest first.
+    pub(in crate::exhibits::tables) fn snapshots(&self) -> Result<Vec<Listing>, Unreadable> {
+        let kept_by = self.kept_by()?;
+        let folder = self.metadata_folder();
+        let listed = names_in(&folder).map_err(|error| Unreadable::of_file(&folder, &error))?;
+        let mut versions: Vec<_> = listed
+            .into_iter()
+            .filter_map(|it| Some((version_in(&it.name)?, it)))
+            .filter(|(version, it)| (it.name == name_of(*version)) == (kept_by == KeptBy::Versions))
+            .collect();
+        versions.sort_by(|(one, _), (other, _)| other.cmp(one));
+        Ok(versions.into_iter().map(|(_, it)| it).collect())
+    }
+
+    /// The truth is the highest version that exists. The hint says about where to begin: if it is
+    /// missing, damaged or wrong, the folder is listed. No version between two others is ever
+    /// missing, because the expiry deletes from the lowest one upwards.
+    fn highest_version(&self) -> Result<u64, Unreadable> {
+        let there = |version| {
+            let path = self.version(version);
+            fs::exists(&path).map_err(|error| Unreadable::of_file(&path, &error))
+        };
+        let hinted = files::text_of(&self.hint()).ok().flatten();
+        let hinted = hinted.and_then(|it| it.trim().parse::<u64>().ok());
+        let mut version = match hinted {
+            Some(hinted) if there(hinted)? => hinted,
+            _ => {
+                let newest = self.snapshots()?.into_iter().next();
+                let newest = newest.and_then(|it| version_in(&it.name));
+                newest.ok_or_else(|| self.is_empty())?
+            }
+        };
+        while there(version + 1)? {
+            version += 1;
+        }
+        Ok(version)
+    }
+
+    /// The name in the pointer.
+    pub(in crate::exhibits::tables) fn pointed_at(&self) -> Result<String, Unreadable> {
+        let path = self.pointer();
+        let text = files::text_of(&path).map_err(|error| Unreadable::of_file(&path, &error))?;
+        let why = match text {
+            None => return Err(Damage::absent(&path).into()),
+            Some(name) if version_in(&name).is_some() => return Ok(name),
+            Some(name) if name.is_empty() => "it is empty",
+            Some(_) => "it does not name a snapshot",
+        };
+        Err(Damage::of(shown(&path), why).into())
+    }
+
+    /// Says about where the highest version is. That it cannot be said changes nothing.
+    pub(super) fn set_hint(&self, version: u64) {
+        let temporary = self.temporary();
+        let said = fs::write(&temporary, version.to_string())
+            .and_then(|()| fs::rename(&temporary, self.hint()));
+        if let Err(error) = said {
+            tracing::debug!(%error, "the hint to the version could not be written");
+        }
+    }
+}
+
+impl Snapshot {
+    /// The data files that it names.
+    pub(in crate::exhibits::tables) fn files(&self) -> Result<Vec<FileEntry>, Unreadable> {
+        files_of(&self.table, &self.metadata.manifests)
+    }
+
+    /// The records of a data file that it names.
+    pub(in crate::exhibits::tables) fn read(
+        &self,
+        file: &FileEntry,
+    ) -> Result<Vec<Record>, Unreadable> {
+        data::read(&self.table, file)
+    }
+
+    /// All of its records.
+    pub(in crate::exhibits::tables) fn records(&self) -> Result<Vec<Record>, Unreadable> {
+        self.page(0, u64::MAX)
+    }
+
+    /// Some of its records: at most this number, after leaving some out.
+    pub(in crate::exhibits::tables) fn page(
+        &self,
+        left_out: u64,
+        most: u64,
+    ) -> Result<Vec<Record>, Unreadable> {
+        let mut records = Vec::new();
+        let mut before = left_out;
+        for entry in &self.metadata.manifests {
+            if before >= entry.rows {
+                before -= entry.rows;
+                continue;
+            }
+            for file in Manifest::read(&self.table, entry)?.files {
+                if before >= file.rows {
+                    before -= file.rows;
+                    continue;
+                }
+                let rows = data::read(&self.table, &file)?;
+                let skipped = usize::try_from(before).unwrap_or(usize::MAX);
+                records.extend(rows.into_iter().skip(skipped));
+                before = 0;
+                if records.len() as u64 >= most {
+                    records.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+                    return Ok(records);
+                }
+            }
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,104 @@
+//! A snapshot that was written and is not the current one yet.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+
+use super::current::Snapshot;
+use super::damage::Unreadable;
+use super::files;
+use super::manifest::{FileEntry, added_to, cannot_write};
+use super::metadata::{Metadata, Summary, name_beside};
+use super::table::Table;
+use crate::exhibits::tables::Appended;
+
+/// A snapshot that follows another one. Its manifest is written, and its metadata is in a file that
+/// no other client looks for. Both are in use while this value lives.
+#[derive(Debug)]
+pub(in crate::exhibits::tables) struct Draft {
+    table: Table,
+    pub(in crate::exhibits::tables) metadata: Metadata,
+    path: PathBuf,
+    /// Kept open for their locks.
+    _files: Vec<File>,
+}
+
+impl Draft {
+    /// Writes the snapshot after `base`, with these data files added, into a temporary file.
+    pub(in crate::exhibits::tables) fn write(
+        table: &Table,
+        base: &Snapshot,
+        added: Vec<FileEntry>,
+    ) -> Result<Self, Unreadable> {
+        Self::write_at(table, base, added, table.temporary())
+    }
+
+    /// The same into `v<N>-<id>.json`, which a pointer can name.
+    pub(in crate::exhibits::tables) fn write_beside(
+        table: &Table,
+        base: &Snapshot,
+        added: Vec<FileEntry>,
+    ) -> Result<Self, Unreadable> {
+        let name = name_beside(base.metadata.version + 1);
+        Self::write_at(table, base, added, table.metadata_folder().join(name))
+    }
+
+    fn write_at(
+        table: &Table,
+        base: &Snapshot,
+        added: Vec<FileEntry>,
+        path: PathBuf,
+    ) -> Result<Self, Unreadable> {
+        let mut partitions: Vec<_> = added.iter().filter_map(|it| it.partition.clone()).collect();
+        partitions.sort();
+        partitions.dedup();
+        let summary = Summary {
+            added_files: added.len() as u64,
+            added_rows: added.iter().map(|it| it.rows).sum(),
+            partitions,
+        };
+        let (manifests, mut files) = added_to(table, &base.metadata.manifests, added)?;
+        let metadata = base.metadata.next(manifests, summary);
+        let written = files::json(&metadata).and_then(|json| files::write_new(&path, &json));
+        files.push(written.map_err(|error| cannot_write(&error))?);
+        Ok(Self {
+            table: table.clone(),
+            metadata,
+            path,
+            _files: files,
+        })
+    }
+
+    /// The name of its file.
+    pub(in crate::exhibits::tables) fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// What its client is told, if this snapshot becomes the current one in this attempt.
+    pub(in crate::exhibits::tables) fn appended(&self, attempts: u32) -> Appended {
+        Appended {
+            version: self.metadata.version,
+            snapshot: self.metadata.snapshot_id,
+            records: self.metadata.summary.added_rows,
+            attempts,
+            together: None,
+        }
+    }
+
+    /// Makes it the next version, unless there is one already. Returns whether it is.
+    ///
+    /// `link` gives a file a second name, and fails if the name is taken. A client that looks
+    /// for the name finds nothing or the whole file.
+    pub(in crate::exhibits::tables) fn link(&self) -> io::Result<bool> {
+        let version = self.metadata.version;
+        let is_next = files::link_new(&self.path, &self.table.version(version))?;
+        if is_next {
+            files::sync_names(&self.table.metadata_folder())?;
+            self.table.set_hint(version);
+        }
+        // What is left of it is no harm: the expiry finds it.
+        let _ = fs::remove_file(&self.path);
+        Ok(is_next)
+    }
+}

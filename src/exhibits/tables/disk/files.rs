@@ -1,0 +1,128 @@
+//! How a table's files are made, opened and listed.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::damage::{Damage, Unreadable, shown};
+
+/// The largest file of metadata that is read. A real one has some kilobytes.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// A new name for a file: 16 hexadecimal digits, drawn at random.
+pub(super) fn draw() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+/// Makes a file that was not there, marks it as in use, and brings its content to the disk.
+pub(super) fn write_new(path: &Path, content: &[u8]) -> io::Result<File> {
+    let mut new = File::options();
+    let new = new.write(true).create_new(true).mode(0o600);
+    let mut file = new.open(path)?;
+    file.lock_shared()?;
+    while !fs::exists(path)? {
+        // The expiry has come between the two lines above.
+        file = new.open(path)?;
+        file.lock_shared()?;
+    }
+    file.write_all(content)?;
+    file.sync_data()?;
+    Ok(file)
+}
+
+/// Gives a file another name as well, which must be free. Returns false if it is not. This is how a
+/// whole file appears in one instant, and at most once: the compare and swap of a file system.
+pub(super) fn link_new(from: &Path, to: &Path) -> io::Result<bool> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Brings the names in a folder to the disk. A machine that loses its power could otherwise forget
+/// a file whose content is there.
+pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Opens a file to read it, and marks it as in use. None if there is no such file. A symbolic link
+/// is refused.
+pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => {}
+        Ok(_) => return Err(io::Error::other("it is no regular file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    file.lock_shared()?;
+    // The expiry may have deleted it before it was marked.
+    Ok(fs::exists(path)?.then_some(file))
+}
+
+/// The text of a small file. None if there is no such file.
+pub(super) fn text_of(path: &Path) -> io::Result<Option<String>> {
+    let Some(file) = open(path)? else {
+        return Ok(None);
+    };
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+/// Reads a file that holds one JSON value.
+pub(super) fn json_of<T: DeserializeOwned>(path: &Path, file: &File) -> Result<T, Unreadable> {
+    let mut bytes = Vec::new();
+    let read = file.take(LARGEST).read_to_end(&mut bytes);
+    read.map_err(|error| Unreadable::of_file(path, &error))?;
+    if bytes.is_empty() {
+        return Err(Damage::of(shown(path), "it is empty").into());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let why = if error.is_eof() {
+            format!("it is cut off: {error}")
+        } else {
+            format!("it is not what is written here: {error}")
+        };
+        Damage::of(shown(path), why).into()
+    })
+}
+
+/// A value as a file of metadata holds it.
+pub(super) fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// A file in a table's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::exhibits::tables) struct Listing {
+    pub(in crate::exhibits::tables) path: PathBuf,
+    pub(in crate::exhibits::tables) name: String,
+}
+
+/// The files in a folder, by name. Folders and links are not among them.
+pub(in crate::exhibits::tables) fn names_in(folder: &Path) -> io::Result<Vec<Listing>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if let Ok(name) = entry.file_name().into_string()
+            && entry.file_type()?.is_file()
+        {
+            let path = entry.path();
+            found.push(Listing { path, name });
+        }
+    }
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}

@@ -1,0 +1,44 @@
+//! A table on disk, as Apache Iceberg and Delta Lake keep theirs on plain files:
+//!
+//! ```text
+//! TABLE/table.json                what keeps the truth: the versions, or a pointer
+//! TABLE/data/<id>.csv             records; a file never changes
+//! TABLE/metadata/<id>.json        a manifest: names data files
+//! TABLE/metadata/v<N>.json        a snapshot: names manifests, and the snapshot before it
+//! TABLE/metadata/version-hint     about how high N is
+//! TABLE/metadata/current          the pointer, if that keeps the truth
+//! TABLE/acknowledged.csv          the keys that clients were told are in the table
+//! ```
+//!
+//! All files but the last three are written once, under a name that is new. So a client that knows
+//! one snapshot can read it at its leisure. The race is about which snapshot is the current one.
+//!
+//! A client that reads a snapshot, or writes files that no snapshot names yet, holds a *shared* lock
+//! (`flock`) on these files. It blocks no other client. The [expiry](super::expiry) takes the
+//! exclusive lock before it deletes a file, and leaves a file alone whose lock it cannot get. A
+//! process that is killed loses its locks, so what it has left can be told from what is in use.
+
+mod acknowledged;
+mod current;
+mod damage;
+mod data;
+mod draft;
+mod files;
+mod manifest;
+mod metadata;
+mod name;
+mod table;
+
+pub use damage::{Damage, Unreadable};
+pub use data::Record;
+pub use metadata::{ManifestEntry, Metadata, Summary};
+pub use name::{InvalidName, PartitionName, TableName};
+pub use table::{KeptBy, Table, Tables};
+
+pub(super) use current::Snapshot;
+pub(super) use data::DataFile;
+pub(super) use draft::Draft;
+pub(super) use files::{Listing, names_in};
+pub(super) use manifest::{FileEntry, is_data, is_manifest};
+pub(super) use metadata::name_of;
+pub(super) use table::is_temporary;

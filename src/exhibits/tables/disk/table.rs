@@ -1,0 +1,273 @@
+//! A table's folder, and the folder of all tables.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::damage::{Damage, Unreadable, shown};
+use super::files;
+use super::manifest::{checked, is_data, is_drawn, is_manifest};
+use super::metadata::{Metadata, name_beside, name_of};
+use super::name::TableName;
+use crate::engine::{Fault, FileLock};
+use crate::exhibits::tables::queue::Queue;
+
+/// The folder that contains the tables, and what one instance of the service has in its memory
+/// about them.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    path: PathBuf,
+    /// The appends that wait to be committed together. A queue that no client uses is dropped.
+    queues: Arc<Mutex<HashMap<TableName, Weak<Queue>>>>,
+}
+
+/// What keeps the truth about which snapshot is the current one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptBy {
+    /// The highest version that exists.
+    Versions,
+    /// A file that names it.
+    Pointer,
+}
+
+impl KeptBy {
+    /// A few words for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Versions => "its versions",
+            Self::Pointer => "a pointer",
+        }
+    }
+}
+
+/// One table's folder. See the module's documentation for what is in it.
+#[derive(Debug, Clone)]
+pub struct Table {
+    path: PathBuf,
+    /// The appends of this instance that wait to be committed together.
+    queue: Arc<Queue>,
+}
+
+/// The content of `table.json`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct About {
+    kept_by: KeptBy,
+}
+
+impl Tables {
+    /// The folder at this path, which need not exist yet.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            queues: Arc::default(),
+        }
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Creates the folder if it does not exist, for this user only. Checks that files can be
+    /// created, locked and linked in it.
+    pub fn create(&self) -> io::Result<()> {
+        folder().recursive(true).create(&self.path)?;
+        // A file system without locks or hard links would be of no use.
+        let lock = self.path.join(TRIAL);
+        drop(FileLock::try_take(&lock)?);
+        let link = self.path.join(format!("{TRIAL}.{}", files::draw()));
+        files::link_new(&lock, &link)?;
+        fs::remove_file(link)
+    }
+
+    /// The table of this name, which need not exist.
+    pub fn table(&self, name: &TableName) -> Table {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.retain(|_, queue| queue.strong_count() > 0);
+        let known = queues.get(name).and_then(Weak::upgrade);
+        let queue = known.unwrap_or_default();
+        queues.insert(name.clone(), Arc::downgrade(&queue));
+        Table {
+            path: self.path.join(name.as_str()),
+            queue,
+        }
+    }
+
+    /// The names of all tables, in order.
+    pub fn names(&self) -> io::Result<Vec<TableName>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if let Some(name) = name.to_str().and_then(|it| it.parse().ok())
+                && entry.file_type()?.is_dir()
+            {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// Whether this is the name of a temporary file.
+pub(in crate::exhibits::tables) fn is_temporary(name: &str) -> bool {
+    let drawn = name
+        .strip_prefix('.')
+        .and_then(|it| it.strip_suffix(".tmp"));
+    drawn.is_some_and(is_drawn)
+}
+
+/// The file that shows at the start whether the folder can be used. It is never removed, because it
+/// is a lock file.
+const TRIAL: &str = ".trial.lock";
+
+fn folder() -> fs::DirBuilder {
+    let mut folder = fs::DirBuilder::new();
+    folder.mode(0o700);
+    folder
+}
+
+impl Table {
+    /// The table's folder.
+    pub(in crate::exhibits::tables) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(in crate::exhibits::tables) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// Makes the table with its first snapshot, if there is none. Fails if there is one whose truth
+    /// is kept in another way.
+    pub(in crate::exhibits::tables) fn prepare(
+        &self,
+        kept_by: KeptBy,
+    ) -> Result<Result<(), KeptBy>, Unreadable> {
+        let known = match self.kept_by() {
+            Err(Unreadable::Unknown) => {
+                let made = self.make(kept_by);
+                made.map_err(|error| {
+                    Unreadable::Fault(Fault::of_file("the table could not be made", &error))
+                })?;
+                self.kept_by()?
+            }
+            known => known?,
+        };
+        Ok(if known == kept_by { Ok(()) } else { Err(known) })
+    }
+
+    /// What keeps its truth.
+    pub(in crate::exhibits::tables) fn kept_by(&self) -> Result<KeptBy, Unreadable> {
+        let path = self.path.join("table.json");
+        match files::open(&path) {
+            Ok(Some(file)) => files::json_of::<About>(&path, &file).map(|it| it.kept_by),
+            Ok(None) => Err(Unreadable::Unknown),
+            Err(error) => Err(Unreadable::of_file(&path, &error)),
+        }
+    }
+
+    /// Several clients may do this at the same time. `table.json` comes last, and is linked, so it
+    /// appears at most once, and with all that a table needs.
+    fn make(&self, kept_by: KeptBy) -> io::Result<()> {
+        for path in [
+            self.path.clone(),
+            self.data_folder(),
+            self.metadata_folder(),
+        ] {
+            match folder().create(path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => made?,
+            }
+        }
+        let first = Metadata::first();
+        let beside = self.metadata_folder().join(name_beside(0));
+        let _file = files::write_new(&beside, &files::json(&first)?)?;
+        let is_needed = match kept_by {
+            KeptBy::Versions => {
+                files::link_new(&beside, &self.version(0))?;
+                false
+            }
+            KeptBy::Pointer => {
+                let pointer = self.temporary();
+                let name = beside.file_name().unwrap_or_default();
+                files::write_new(&pointer, name.as_encoded_bytes())?;
+                let is_first = files::link_new(&pointer, &self.pointer())?;
+                fs::remove_file(pointer)?;
+                is_first
+            }
+        };
+        if !is_needed {
+            fs::remove_file(&beside)?;
+        }
+        files::sync_names(&self.metadata_folder())?;
+        let about = self.temporary();
+        files::write_new(&about, &files::json(&About { kept_by })?)?;
+        files::link_new(&about, &self.path.join("table.json"))?;
+        fs::remove_file(about)?;
+        files::sync_names(&self.path)
+    }
+
+    /// A temporary file, in `metadata/`.
+    pub(in crate::exhibits::tables) fn temporary(&self) -> PathBuf {
+        self.metadata_folder()
+            .join(format!(".{}.tmp", files::draw()))
+    }
+
+    pub(in crate::exhibits::tables) fn data_folder(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
+    pub(in crate::exhibits::tables) fn metadata_folder(&self) -> PathBuf {
+        self.path.join("metadata")
+    }
+
+    /// The file of a version, if the versions keep the truth.
+    pub(in crate::exhibits::tables) fn version(&self, version: u64) -> PathBuf {
+        self.metadata_folder().join(name_of(version))
+    }
+
+    /// The pointer, if that keeps the truth.
+    pub(in crate::exhibits::tables) fn pointer(&self) -> PathBuf {
+        self.metadata_folder().join("current")
+    }
+
+    pub(in crate::exhibits::tables) fn hint(&self) -> PathBuf {
+        self.metadata_folder().join("version-hint")
+    }
+
+    pub(in crate::exhibits::tables) fn acknowledged(&self) -> PathBuf {
+        self.path.join("acknowledged.csv")
+    }
+
+    /// The lock file of those who write one after the other.
+    pub(in crate::exhibits::tables) fn leader_lock(&self) -> PathBuf {
+        self.path.join(".leader.lock")
+    }
+
+    /// The lock file of those who delete.
+    pub(in crate::exhibits::tables) fn expiry_lock(&self) -> PathBuf {
+        self.path.join(".expiry.lock")
+    }
+
+    pub(super) fn manifest(&self, name: &str) -> Result<PathBuf, Damage> {
+        checked(&self.metadata_folder(), name, is_manifest)
+    }
+
+    pub(super) fn data(&self, name: &str) -> Result<PathBuf, Damage> {
+        checked(&self.data_folder(), name, is_data)
+    }
+
+    /// What it means that no snapshot is there.
+    pub(super) fn is_empty(&self) -> Unreadable {
+        Damage::of(shown(&self.metadata_folder()), "there is no snapshot").into()
+    }
+}

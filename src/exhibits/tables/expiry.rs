@@ -1,0 +1,162 @@
+//! The expiry: removes old snapshots and the files that no snapshot names any more.
+//!
+//! It keeps the newest `--table-keep` snapshots of each table, and every one that a reader is in. It
+//! keeps nothing in memory, so a restart changes nothing. A client that reads a snapshot, or writes
+//! files that no snapshot names yet, has a shared lock on them; a client that was killed has not.
+//! The expiry deletes a file only while it has the exclusive lock, for which it does not wait.
+//!
+//! The order matters. Which files nobody uses is found first, and which of them are named is read
+//! afterwards. A writer lets go of its files only after its commit. So a file that was found unused
+//! is either named by then, or its writer has given up. Versions are deleted from the lowest one
+//! upwards, and the first that is in use ends it: the highest version is found by counting up, so no
+//! version may be missing in between.
+//!
+//! If several replicas share a folder, one of them works on a table at a time: the one that holds
+//! the lock file.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::disk::{
+    Listing, Table, Tables, Unreadable, is_data, is_manifest, is_temporary, names_in,
+};
+use crate::engine::{Fault, FileLock};
+use crate::exhibits::files::blocking;
+
+/// The tables to look after, and how.
+#[derive(Debug, Clone)]
+pub struct Expiry {
+    /// The tables.
+    pub tables: Tables,
+    /// How many of its newest snapshots each table keeps. At least 1.
+    pub keep: usize,
+    /// The time from one look to the next.
+    pub every: Duration,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// The number of snapshots.
+    pub snapshots: u64,
+    /// The number of data files, manifests and temporary files.
+    pub files: u64,
+}
+
+impl Expiry {
+    /// Looks after all tables now and after each interval, without end.
+    pub async fn run(self) {
+        let mut ticks = interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let expiry = self.clone();
+            let looked = blocking("the tables could not be listed", move || {
+                expiry.look_after_all();
+                Ok(())
+            });
+            if let Err(fault) = looked.await {
+                tracing::warn!("tables: {fault}");
+            }
+        }
+    }
+
+    fn look_after_all(&self) {
+        let names = match self.tables.names() {
+            Ok(names) => names,
+            Err(error) => return tracing::warn!("tables: they could not be listed: {error}"),
+        };
+        for name in names {
+            match expire(&self.tables.table(&name), self.keep) {
+                Ok(Some(expired)) if expired != Expired::default() => tracing::info!(
+                    "tables: {} old snapshots and {} unused files of {name} removed",
+                    expired.snapshots,
+                    expired.files
+                ),
+                Ok(_) | Err(Unreadable::Unknown) => {}
+                // A damaged table is left as it is: what is unused cannot be told.
+                Err(why) => tracing::warn!("tables: {name} is left as it is: {why}"),
+            }
+        }
+    }
+}
+
+/// Removes what a table does not need any more. None if another instance is at it.
+///
+/// # Errors
+/// A snapshot that is kept cannot be read, or the file system refuses.
+pub fn expire(table: &Table, keep: usize) -> Result<Option<Expired>, Unreadable> {
+    table.kept_by()?;
+    let lock = FileLock::try_take(&table.expiry_lock());
+    let Some(_lock) = lock.map_err(refused)? else {
+        return Ok(None);
+    };
+    let mut expired = Expired::default();
+    let unused = unused_files(table)?;
+    let current = table.current()?;
+    let snapshots = table.snapshots()?;
+    for old in snapshots.iter().skip(keep.max(1)).rev() {
+        if old.name == current.name || !remove_unused(&old.path).map_err(refused)? {
+            break;
+        }
+        expired.snapshots += 1;
+    }
+    let named = named_files(table)?;
+    for file in unused {
+        if !named.contains(&file.name) && remove_unused(&file.path).map_err(refused)? {
+            expired.files += 1;
+        }
+    }
+    Ok(Some(expired))
+}
+
+/// Data files, manifests and temporary files that nobody uses at this moment.
+fn unused_files(table: &Table) -> Result<Vec<Listing>, Unreadable> {
+    let mut unused = Vec::new();
+    for folder in [table.data_folder(), table.metadata_folder()] {
+        for file in names_in(&folder).map_err(refused)? {
+            let is_ours =
+                is_data(&file.name) || is_manifest(&file.name) || is_temporary(&file.name);
+            if is_ours && !super::audit::is_in_use(&file.path) {
+                unused.push(file);
+            }
+        }
+    }
+    Ok(unused)
+}
+
+/// The names of all files that the snapshots name which are left.
+fn named_files(table: &Table) -> Result<BTreeSet<String>, Unreadable> {
+    let mut named = BTreeSet::new();
+    for listed in table.snapshots()? {
+        let Some(snapshot) = table.open_snapshot(&listed.name)? else {
+            continue;
+        };
+        named.extend(snapshot.metadata.manifests.iter().map(|it| it.file.clone()));
+        named.extend(snapshot.files()?.into_iter().map(|it| it.file));
+    }
+    Ok(named)
+}
+
+/// Deletes a file, unless it is in use. Returns whether it is gone.
+fn remove_unused(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    if file.try_lock().is_err() {
+        return Ok(false);
+    }
+    fs::remove_file(path)?;
+    Ok(true)
+}
+
+fn refused(error: io::Error) -> Unreadable {
+    Unreadable::Fault(Fault::of_file("a table could not be tidied up", &error))
+}

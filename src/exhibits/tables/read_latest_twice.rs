@@ -1,0 +1,45 @@
+//! # Read the latest snapshot for each question
+//!
+//! How many records are there? The current snapshot says it. Which ones? The current snapshot says
+//! that too. The reader asks for the current snapshot each time.
+//!
+//! ## Why it breaks
+//!
+//! Between the two questions another client commits. The count is of one snapshot and the records
+//! are of the next. Both are right, and together they were never the table: read skew, on files.
+//!
+//! ## The smallest schedule that breaks it
+//!
+//! 'A B …'
+//!
+//! ## What it costs
+//!
+//! It reads the metadata twice.
+//!
+//! ## Where people meet it
+//!
+//! A report with a total and a list from two queries; a job that plans its work by one listing of a
+//! folder and reads by another one.
+
+use super::disk::Table;
+use super::parts::{read_current, read_records};
+use super::{ReadTable, Refusal};
+use crate::engine::Session;
+use crate::exhibits::card::{Card, on_every_engine, safe};
+
+/// What this file says about itself.
+pub const CARD: Card = Card {
+    title: "Read the latest snapshot for each question",
+    expected: &on_every_engine(&[safe(0)]),
+    file: file!(),
+    source: include_str!("read_latest_twice.rs"),
+};
+
+/// Reads the table.
+pub async fn read(s: &mut Session<'_>, table: &Table) -> Result<ReadTable, Refusal> {
+    let first = read_current(s, table).await?;
+    let said = first.metadata.rows;
+    let second = read_current(s, table).await?;
+    let records = read_records(s, second).await?;
+    Ok(ReadTable { said, records })
+}

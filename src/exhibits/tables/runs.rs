@@ -1,0 +1,202 @@
+//! The clients of one run of the explorer.
+
+use tokio::sync::watch;
+
+use super::disk::{Record, Table, Tables};
+use super::fixtures::{Ground, name_of};
+use super::{Append, BROKEN_TABLE, Reader, Refusal, Strategy, TORN_READ};
+use crate::engine::{Database, Fault, Session};
+use crate::exhibits::Retry;
+use crate::explore::{Client, ClientResult, Clients, Fixture, Gate, Pending};
+use crate::step::{Action, Effect};
+use crate::verdict::Outcome;
+
+/// Who takes part in a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cast {
+    /// Each appends to a partition of its own.
+    Writers(Strategy),
+    /// All append to the same partition.
+    Rivals(Strategy),
+    /// Client A reads.
+    ReaderAndWriters(Reader, Strategy),
+    /// Client A appends, and client B kills it before it appends itself.
+    KilledAndKillers(Strategy),
+}
+
+impl Cast {
+    /// Whether all clients do the same.
+    pub(super) fn is_alike(self) -> bool {
+        matches!(self, Self::Writers(_) | Self::Rivals(_))
+    }
+}
+
+/// The clients of one run.
+#[derive(Debug)]
+pub(super) struct TableClients {
+    cast: Cast,
+    /// What each instance has in its memory.
+    instances: Result<Vec<Tables>, Fault>,
+    death: Death,
+}
+
+/// How client A dies.
+#[derive(Debug)]
+struct Death {
+    is_wanted: watch::Sender<bool>,
+    has_come: watch::Sender<bool>,
+}
+
+impl TableClients {
+    pub(super) fn of(cast: Cast, ground: &Ground, instances: usize) -> Self {
+        // A process that is killed shares its memory with no other one.
+        let instances = match cast {
+            Cast::KilledAndKillers(_) => 2,
+            _ => instances,
+        };
+        Self {
+            cast,
+            instances: (0..instances).map(|_| ground.tables()).collect(),
+            death: Death {
+                is_wanted: watch::Sender::new(false),
+                has_come: watch::Sender::new(false),
+            },
+        }
+    }
+
+    fn table(&self, client: Client, fixture: Fixture) -> Result<Table, Fault> {
+        let instances = self.instances.as_ref().map_err(Clone::clone)?;
+        let own = &instances[client.index() % instances.len()];
+        Ok(own.table(&name_of(fixture.id())?))
+    }
+
+    async fn perform(&self, client: Client, session: Session<'_>, table: &Table) -> ClientResult {
+        let session = session.pausing(Retry::pauses_in_no_time());
+        match self.cast {
+            Cast::ReaderAndWriters(reader, _) if client.index() == 0 => {
+                read(&reader, session, table).await
+            }
+            Cast::Rivals(strategy) => write(&strategy, session, table, client, "one").await,
+            Cast::KilledAndKillers(strategy) if client.index() > 0 => {
+                let mut session = session;
+                if let Err(fault) = self.kill(&mut session).await {
+                    return ClientResult::refused(Some(fault));
+                }
+                write(&strategy, session, table, client, &partition_of(client)).await
+            }
+            Cast::Writers(strategy)
+            | Cast::ReaderAndWriters(_, strategy)
+            | Cast::KilledAndKillers(strategy) => {
+                write(&strategy, session, table, client, &partition_of(client)).await
+            }
+        }
+    }
+
+    /// Kills client A, and waits until it is gone.
+    async fn kill(&self, s: &mut Session<'_>) -> Result<(), Fault> {
+        let death = async {
+            self.death.is_wanted.send_replace(true);
+            let mut has_come = self.death.has_come.subscribe();
+            let waited = has_come.wait_for(|it| *it).await;
+            waited
+                .map(|_| ())
+                .map_err(|_| Fault::other("client A is gone"))
+        };
+        s.outside((Action::Write, "kill A", Effect::Conflicts), &[], death)
+            .await
+    }
+}
+
+impl Clients for TableClients {
+    fn start<'a>(
+        &'a self,
+        client: Client,
+        gate: Gate,
+        database: &'a Database,
+        fixture: Fixture,
+    ) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let opened = async {
+                let table = self.table(client, fixture)?;
+                let mut session = database.session(&gate).await?;
+                gate.connected(session.connection_id().await?);
+                Ok((session, table))
+            };
+            let (session, table) = match opened.await {
+                Ok(opened) => opened,
+                Err(fault) => return gate.broke_off(fault),
+            };
+            let mut is_wanted = self.death.is_wanted.subscribe();
+            let killed = async {
+                match self.cast {
+                    Cast::KilledAndKillers(_) if client.index() == 0 => {
+                        let _ = is_wanted.wait_for(|it| *it).await;
+                    }
+                    _ => std::future::pending().await,
+                }
+            };
+            let result = tokio::select! {
+                biased;
+                // Its future is dropped where it stands, and with it its locks.
+                () = killed => ClientResult::failed(Outcome::Unknown, None),
+                result = self.perform(client, session, &table) => result,
+            };
+            match result.fault.as_ref().filter(|it| it.is_no_outcome()) {
+                Some(fault) => gate.broke_off(fault.clone()),
+                None => gate.ended(result),
+            }
+            if client.index() == 0 {
+                self.death.has_come.send_replace(true);
+            }
+        })
+    }
+}
+
+fn partition_of(client: Client) -> String {
+    client.to_string().to_lowercase()
+}
+
+async fn write(
+    strategy: &Strategy,
+    session: Session<'_>,
+    table: &Table,
+    client: Client,
+    partition: &str,
+) -> ClientResult {
+    let wanted = Append {
+        records: vec![Record {
+            key: client.to_string(),
+            value: 1,
+        }],
+        partition: partition.parse().ok(),
+    };
+    match strategy.perform_in(session, table, &wanted).await {
+        Ok(_appended) => ClientResult::APPLIED,
+        Err(refusal) => not_done(refusal),
+    }
+}
+
+async fn read(reader: &Reader, mut session: Session<'_>, table: &Table) -> ClientResult {
+    let read = (reader.read)(&mut session, table).await;
+    session.end().await;
+    match read {
+        Ok(read) => ClientResult {
+            saw: (!read.agrees()).then_some(&TORN_READ),
+            ..ClientResult::APPLIED
+        },
+        Err(refusal) => not_done(refusal),
+    }
+}
+
+fn not_done(refusal: Refusal) -> ClientResult {
+    match refusal {
+        Refusal::Fault(fault) => ClientResult::refused(Some(fault)),
+        Refusal::Damaged(_) => ClientResult {
+            saw: Some(&BROKEN_TABLE),
+            ..ClientResult::refused(None)
+        },
+        Refusal::Conflict { .. } | Refusal::GaveUp { .. } | Refusal::KeptBy(_) => {
+            ClientResult::refused(None)
+        }
+    }
+}
