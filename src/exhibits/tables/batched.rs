@@ -15,7 +15,8 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. …
+//! There is none. All 10 schedules of two writers in one instance are safe, and all 252 of two in
+//! instances of their own; all 21 with a reader, and all 6 in which a writer is killed.
 //!
 //! ## What it costs
 //!
@@ -36,19 +37,19 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Many appends in one commit",
-    expected: &on_every_engine(&[safe(0)]),
+    expected: &on_every_engine(&[safe(10)]),
     file: file!(),
     source: include_str!("batched.rs"),
 };
 
 /// What is expected of two clients of two instances.
-pub const APART: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const APART: &[Expectation] = &on_every_engine(&[safe(252)]);
 
 /// What is expected of one client that reads and one that appends.
-pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(21)]);
 
 /// What is expected of a writer that is killed, and one that kills it and appends.
-pub const KILLED: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const KILLED: &[Expectation] = &on_every_engine(&[safe(6)]);
 
 /// Appends the records, together with those that wait in the same instance.
 ///

@@ -14,7 +14,8 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! 'A B …'
+//! 'A A A A B B B B B A': A has looked again, B appends, and A renames. Of 252 schedules of two
+//! writers 140 lose an append, and in 110 one of them is told of a conflict.
 //!
 //! ## What it costs
 //!
@@ -26,26 +27,27 @@
 //! `if (lastModified == before) save()`; `If-Unmodified-Since` that a server checks before it opens
 //! the file; a script that compares a checksum and moves the file then.
 
+use super::anomalies::lost;
 use super::disk::Table;
 use super::parts::{read_current, rename_pointer, step, write_data, write_metadata_beside};
 use super::{Append, Appended, Refusal};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
+use crate::exhibits::card::{Card, Expectation, declined, on_every_engine, safe};
 use crate::step::{Action, Effect};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Look again before the rename",
-    expected: &on_every_engine(&[safe(0)]),
+    expected: &on_every_engine(&[lost(140), declined(110), safe(2)]),
     file: file!(),
     source: include_str!("check_then_rename.rs"),
 };
 
 /// What is expected of one client that reads and one that appends.
-pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(21)]);
 
 /// What is expected of a writer that is killed, and one that kills it and appends.
-pub const KILLED: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const KILLED: &[Expectation] = &on_every_engine(&[safe(6)]);
 
 /// Appends the records.
 ///

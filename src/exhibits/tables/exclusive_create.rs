@@ -15,7 +15,9 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. …
+//! There is none. Of 70 schedules of two writers 68 refuse one of them, and in the other 2 one comes
+//! after the other. With a reader all 15 are safe. A writer may be killed after any of its steps: in
+//! all 5 schedules the table can be read, and lacks nothing that was acknowledged.
 //!
 //! ## What it costs
 //!
@@ -33,21 +35,21 @@ use super::disk::Table;
 use super::parts::{link_version, read_current, write_data, write_metadata};
 use super::{Append, Appended, Refusal};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
+use crate::exhibits::card::{Card, Expectation, declined, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Create the next version, which fails if it is there",
-    expected: &on_every_engine(&[safe(0)]),
+    expected: &on_every_engine(&[declined(68), safe(2)]),
     file: file!(),
     source: include_str!("exclusive_create.rs"),
 };
 
 /// What is expected of one client that reads and one that appends.
-pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(15)]);
 
 /// What is expected of a writer that is killed, and one that kills it and appends.
-pub const KILLED: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const KILLED: &[Expectation] = &on_every_engine(&[safe(5)]);
 
 /// Appends the records.
 ///

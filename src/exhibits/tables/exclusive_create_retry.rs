@@ -14,7 +14,8 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. …
+//! There is none. All 70 schedules of two writers are safe, all 15 with a reader, and all 5 in which a
+//! writer is killed.
 //!
 //! ## What it costs
 //!
@@ -36,16 +37,16 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Create the next version, and try again if it is there",
-    expected: &on_every_engine(&[safe(0)]),
+    expected: &on_every_engine(&[safe(70)]),
     file: file!(),
     source: include_str!("exclusive_create_retry.rs"),
 };
 
 /// What is expected of one client that reads and one that appends.
-pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(15)]);
 
 /// What is expected of a writer that is killed, and one that kills it and appends.
-pub const KILLED: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const KILLED: &[Expectation] = &on_every_engine(&[safe(5)]);
 
 /// Appends the records, in as many attempts as it takes.
 ///

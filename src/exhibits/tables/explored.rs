@@ -75,7 +75,7 @@ impl Specimen for Strategy {
             Some(RIVAL) => Cast::Rivals(*self),
             _ => Cast::Writers(*self),
         };
-        subject(self, setting, *self, cast, self.apart.is_some())
+        subject(self, setting, *self, cast)
     }
 }
 
@@ -97,19 +97,12 @@ impl Specimen for Reader {
     }
 
     fn subject(&self, setting: &Setting) -> Subject {
-        let writer = WRITER;
-        let cast = Cast::ReaderAndWriters(*self, writer);
-        subject(self, setting, writer, cast, false)
+        let cast = Cast::ReaderAndWriters(*self, WRITER);
+        subject(self, setting, WRITER, cast)
     }
 }
 
-fn subject(
-    specimen: &dyn Specimen,
-    setting: &Setting,
-    writer: Strategy,
-    cast: Cast,
-    shares_memory: bool,
-) -> Subject {
+fn subject(specimen: &dyn Specimen, setting: &Setting, writer: Strategy, cast: Cast) -> Subject {
     let ground = Arc::new(Ground::of(writer));
     let place = Arc::clone(&ground);
     Subject {
@@ -121,7 +114,7 @@ fn subject(
             setup_sql: "-- Nothing: each run has a table of its own, with one record.".into(),
             inspect_sql: "-- It is in the files: GET /tables/<name>/audit".into(),
             clients_are_alike: cast.is_alike(),
-            shares_memory,
+            shares_memory: setting.expected_apart.is_some(),
             scenario: None,
         },
         fixtures: Fixtures::Rows(Arc::clone(&ground) as _),

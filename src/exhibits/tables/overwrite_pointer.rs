@@ -16,7 +16,10 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! 'A B …'
+//! 'A A A B B B B B A A': A has read, B appends, and A replaces B's pointer by its own. Of 244
+//! schedules of two writers 240 lose an append, and 2 more show a writer a pointer to nothing. Of 20
+//! with a reader 1 does so. If a writer is killed after any of its steps, 1 of 6 schedules leaves a
+//! table that cannot be read.
 //!
 //! ## What it costs
 //!
@@ -31,6 +34,7 @@
 use std::fs::File;
 use std::io::Write as _;
 
+use super::anomalies::{broken, lost};
 use super::disk::Table;
 use super::parts::{read_current, write_data, write_metadata_beside};
 use super::{Append, Appended, Refusal};
@@ -42,16 +46,16 @@ use crate::step::{Action, Effect};
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Overwrite the pointer",
-    expected: &on_every_engine(&[safe(0)]),
+    expected: &on_every_engine(&[lost(240), broken(2), safe(2)]),
     file: file!(),
     source: include_str!("overwrite_pointer.rs"),
 };
 
 /// What is expected of one client that reads and one that appends.
-pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[broken(1), safe(19)]);
 
 /// What is expected of a writer that is killed, and one that kills it and appends.
-pub const KILLED: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const KILLED: &[Expectation] = &on_every_engine(&[broken(1), safe(5)]);
 
 /// Appends the records.
 pub async fn append(

@@ -13,7 +13,9 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. …
+//! There is none. All 70 schedules of two writers of different partitions are safe. Of 70 in which both
+//! append to one partition, 68 refuse one of them. With a reader all 15 are safe, and so are all 5 in
+//! which a writer is killed.
 //!
 //! ## What it costs
 //!
@@ -30,25 +32,25 @@ use super::disk::{PartitionName, Snapshot, Table, Unreadable};
 use super::parts::{link_version, read_current, step, write_data, write_metadata};
 use super::{Append, Appended, Refusal};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
+use crate::exhibits::card::{Card, Expectation, declined, on_every_engine, safe};
 use crate::step::{Action, Effect};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "A partition for each writer",
-    expected: &on_every_engine(&[safe(0)]),
+    expected: &on_every_engine(&[safe(70)]),
     file: file!(),
     source: include_str!("partitioned.rs"),
 };
 
 /// What is expected of one client that reads and one that appends.
-pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(15)]);
 
 /// What is expected of a writer that is killed, and one that kills it and appends.
-pub const KILLED: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const KILLED: &[Expectation] = &on_every_engine(&[safe(5)]);
 
 /// What is expected of two clients that append to the same partition.
-pub const SAME_PARTITION: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const SAME_PARTITION: &[Expectation] = &on_every_engine(&[declined(68), safe(2)]);
 
 /// Appends the records, in as many attempts as it takes.
 ///

@@ -12,7 +12,9 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! 'A B …'
+//! 'A A A B B B B A': A has read, B appends, and A renames its pointer over B's. Of 70 schedules of
+//! two writers 68 lose an append; in the other 2 one comes after the other. No reader finds half a
+//! pointer in any of 15, and none of 5 kills leaves a table that cannot be read.
 //!
 //! ## What it costs
 //!
@@ -24,6 +26,7 @@
 //! "Write to a temporary file and rename it" is good advice, and is taken for more than it is: for
 //! state files, for caches, and for `latest` links that are switched with `ln -sfn`.
 
+use super::anomalies::lost;
 use super::disk::Table;
 use super::parts::{read_current, rename_pointer, write_data, write_metadata_beside};
 use super::{Append, Appended, Refusal};
@@ -33,16 +36,16 @@ use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 /// What this file says about itself.
 pub const CARD: Card = Card {
     title: "Rename a new pointer over the old one",
-    expected: &on_every_engine(&[safe(0)]),
+    expected: &on_every_engine(&[lost(68), safe(2)]),
     file: file!(),
     source: include_str!("rename_pointer.rs"),
 };
 
 /// What is expected of one client that reads and one that appends.
-pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(15)]);
 
 /// What is expected of a writer that is killed, and one that kills it and appends.
-pub const KILLED: &[Expectation] = &on_every_engine(&[safe(0)]);
+pub const KILLED: &[Expectation] = &on_every_engine(&[safe(5)]);
 
 /// Appends the records.
 pub async fn append(
