@@ -56,7 +56,7 @@ pub use disk::{
     TableName, Tables, Unreadable,
 };
 pub use explored::EXHIBIT;
-pub use read::ReadTable;
+pub use read::{ReadTable, Wanted};
 pub use strategy::{Reader, Strategy};
 
 /// All ways to append, in the order in which they are taught.
@@ -157,12 +157,12 @@ pub static READERS: [Reader; 2] = [
         full_name: "tables/read_latest_twice",
         name: "read_latest_twice",
         card: &read_latest_twice::CARD,
-        read: |s, table| Box::pin(read_latest_twice::read(s, table)),
+        read: |s, table, wanted| Box::pin(read_latest_twice::read(s, table, wanted)),
     },
     Reader {
         full_name: "tables/read_snapshot",
         name: "read_snapshot",
         card: &read_snapshot::CARD,
-        read: |s, table| Box::pin(read_snapshot::read(s, table)),
+        read: |s, table, wanted| Box::pin(read_snapshot::read(s, table, wanted)),
     },
 ];

@@ -5,6 +5,7 @@ use std::io;
 
 use super::append::Append;
 use super::disk::{DataFile, Draft, FileEntry, Record, Snapshot, Table, Unreadable};
+use super::read::Wanted;
 use crate::engine::{Fault, Session};
 use crate::exhibits::files::blocking;
 use crate::step::{Action, Argument, Effect};
@@ -142,15 +143,17 @@ pub(super) fn link_version<'s>(
     )
 }
 
-/// Reads the records of a snapshot. Its files never change, so no other client can notice when.
+/// Reads records of a snapshot. Its files never change, so no other client can notice when.
 #[track_caller]
 pub(super) fn read_records<'s>(
     s: &'s mut Session<'_>,
-    snapshot: Snapshot,
+    snapshot: &Snapshot,
+    wanted: Wanted,
 ) -> impl Future<Output = Result<Vec<Record>, Unreadable>> + 's {
+    let pages = snapshot.pages();
     step(
         s,
         (Action::Read, "read records", Effect::Local),
-        move || snapshot.records(),
+        move || pages.read(wanted),
     )
 }

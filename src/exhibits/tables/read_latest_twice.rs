@@ -25,7 +25,7 @@
 use super::anomalies::torn;
 use super::disk::Table;
 use super::parts::{read_current, read_records};
-use super::{ReadTable, Refusal};
+use super::{ReadTable, Refusal, Wanted};
 use crate::engine::Session;
 use crate::exhibits::card::{Card, on_every_engine, safe};
 
@@ -38,10 +38,14 @@ pub const CARD: Card = Card {
 };
 
 /// Reads the table.
-pub async fn read(s: &mut Session<'_>, table: &Table) -> Result<ReadTable, Refusal> {
+pub async fn read(
+    s: &mut Session<'_>,
+    table: &Table,
+    wanted: Wanted,
+) -> Result<ReadTable, Refusal> {
     let first = read_current(s, table).await?;
-    let said = first.metadata.rows;
+    // Here another client may commit.
     let second = read_current(s, table).await?;
-    let records = read_records(s, second).await?;
-    Ok(ReadTable { said, records })
+    let records = read_records(s, &second, wanted).await?;
+    Ok(second.with(records, &first))
 }

@@ -25,7 +25,7 @@
 
 use super::disk::Table;
 use super::parts::{read_current, read_records};
-use super::{ReadTable, Refusal};
+use super::{ReadTable, Refusal, Wanted};
 use crate::engine::Session;
 use crate::exhibits::card::{Card, on_every_engine, safe};
 
@@ -38,9 +38,12 @@ pub const CARD: Card = Card {
 };
 
 /// Reads the table.
-pub async fn read(s: &mut Session<'_>, table: &Table) -> Result<ReadTable, Refusal> {
+pub async fn read(
+    s: &mut Session<'_>,
+    table: &Table,
+    wanted: Wanted,
+) -> Result<ReadTable, Refusal> {
     let snapshot = read_current(s, table).await?;
-    let said = snapshot.metadata.rows;
-    let records = read_records(s, snapshot).await?;
-    Ok(ReadTable { said, records })
+    let records = read_records(s, &snapshot, wanted).await?;
+    Ok(snapshot.with(records, &snapshot))
 }

@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::disk::{Record, Table, Tables};
 use super::fixtures::{Ground, name_of};
-use super::{Append, BROKEN_TABLE, Reader, Refusal, Strategy, TORN_READ};
+use super::{Append, BROKEN_TABLE, Reader, Refusal, Strategy, TORN_READ, Wanted};
 use crate::engine::{Database, Fault, Session};
 use crate::exhibits::Retry;
 use crate::explore::{Client, ClientResult, Clients, Fixture, Gate, Pending};
@@ -176,12 +176,10 @@ async fn write(
     }
 }
 
-async fn read(reader: &Reader, mut session: Session<'_>, table: &Table) -> ClientResult {
-    let read = (reader.read)(&mut session, table).await;
-    session.end().await;
-    match read {
+async fn read(reader: &Reader, session: Session<'_>, table: &Table) -> ClientResult {
+    match reader.perform_in(session, table, Wanted::ALL).await {
         Ok(read) => ClientResult {
-            saw: (!read.agrees()).then_some(&TORN_READ),
+            saw: (!read.is_one_snapshot).then_some(&TORN_READ),
             ..ClientResult::APPLIED
         },
         Err(refusal) => not_done(refusal),

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::disk::{KeptBy, Table};
-use super::{Append, Appended, READERS, ReadTable, Refusal, STRATEGIES};
+use super::{Append, Appended, READERS, ReadTable, Refusal, STRATEGIES, Wanted};
 use crate::engine::{Database, Session};
 use crate::exhibits::card::{Card, Expectation};
 use crate::exhibits::files::blocking;
@@ -50,7 +50,7 @@ pub struct Reader {
     /// What its file says about it.
     pub card: &'static Card,
     /// The function itself.
-    pub read: for<'f> fn(&'f mut Session<'_>, &'f Table) -> ReadFuture<'f>,
+    pub read: for<'f> fn(&'f mut Session<'_>, &'f Table, Wanted) -> ReadFuture<'f>,
 }
 
 impl Strategy {
@@ -112,5 +112,29 @@ impl Reader {
     /// The reader with that name within the exhibit.
     pub fn named(name: &str) -> Option<&'static Self> {
         READERS.iter().find(|it| it.name == name)
+    }
+
+    /// Reads on a connection from the pool.
+    pub async fn perform(
+        &self,
+        database: &Database,
+        table: &Table,
+        wanted: Wanted,
+        observer: &dyn Observer,
+    ) -> Result<ReadTable, Refusal> {
+        let session = database.session(observer).await?;
+        self.perform_in(session, table, wanted).await
+    }
+
+    /// As [`perform`](Self::perform), in a session that is open already.
+    pub async fn perform_in(
+        &self,
+        mut session: Session<'_>,
+        table: &Table,
+        wanted: Wanted,
+    ) -> Result<ReadTable, Refusal> {
+        let read = (self.read)(&mut session, table, wanted).await;
+        session.end().await;
+        read
     }
 }

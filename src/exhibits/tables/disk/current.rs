@@ -6,8 +6,9 @@ use super::damage::{Damage, Unreadable, shown};
 use super::data::{self, Record};
 use super::files::{self, Listing, names_in};
 use super::manifest::{FileEntry, Manifest, files_of};
-use super::metadata::{Metadata, name_of, version_in};
+use super::metadata::{ManifestEntry, Metadata, name_of, version_in};
 use super::table::{KeptBy, Table};
+use crate::exhibits::tables::{ReadTable, Wanted};
 
 /// A snapshot that was found. It is in use while this value lives, so it does not expire.
 #[derive(Debug)]
@@ -154,20 +155,47 @@ impl Snapshot {
         data::read(&self.table, file)
     }
 
-    /// All of its records.
-    pub(in crate::exhibits::tables) fn records(&self) -> Result<Vec<Record>, Unreadable> {
-        self.page(0, u64::MAX)
+    /// What reads its records. The snapshot has to live as long.
+    pub(in crate::exhibits::tables) fn pages(&self) -> Pages {
+        Pages {
+            table: self.table.clone(),
+            manifests: self.metadata.manifests.clone(),
+        }
     }
 
-    /// Some of its records: at most this number, after leaving some out.
-    pub(in crate::exhibits::tables) fn page(
+    /// These records of it, with what another look at the table has counted.
+    pub(in crate::exhibits::tables) fn with(
         &self,
-        left_out: u64,
-        most: u64,
+        records: Vec<Record>,
+        counted_in: &Self,
+    ) -> ReadTable {
+        ReadTable {
+            total: counted_in.metadata.rows,
+            counted_in: counted_in.metadata.snapshot_id,
+            snapshot: self.metadata.snapshot_id,
+            version: self.metadata.version,
+            is_one_snapshot: counted_in.metadata.snapshot_id == self.metadata.snapshot_id,
+            records,
+        }
+    }
+}
+
+/// The records of a snapshot.
+#[derive(Debug)]
+pub(in crate::exhibits::tables) struct Pages {
+    table: Table,
+    manifests: Vec<ManifestEntry>,
+}
+
+impl Pages {
+    /// Reads some of the records. Files that have none of them are not opened.
+    pub(in crate::exhibits::tables) fn read(
+        &self,
+        wanted: Wanted,
     ) -> Result<Vec<Record>, Unreadable> {
         let mut records = Vec::new();
-        let mut before = left_out;
-        for entry in &self.metadata.manifests {
+        let mut before = wanted.offset;
+        for entry in &self.manifests {
             if before >= entry.rows {
                 before -= entry.rows;
                 continue;
@@ -181,8 +209,8 @@ impl Snapshot {
                 let skipped = usize::try_from(before).unwrap_or(usize::MAX);
                 records.extend(rows.into_iter().skip(skipped));
                 before = 0;
-                if records.len() as u64 >= most {
-                    records.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+                if records.len() as u64 >= wanted.limit {
+                    records.truncate(usize::try_from(wanted.limit).unwrap_or(usize::MAX));
                     return Ok(records);
                 }
             }
