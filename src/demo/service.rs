@@ -14,6 +14,7 @@ use super::{DemoError, TIMEOUT};
 use crate::engine::Database;
 use crate::exhibits::deposits::{LongDelay, Retry};
 use crate::exhibits::exports::Folder;
+use crate::exhibits::tables::Tables;
 use crate::http::{self, Instance, Limits, Service};
 use crate::step::Unobserved;
 
@@ -60,6 +61,7 @@ fn service(database: &Database, exports: &Path) -> Service {
         behind_proxy: false,
         instance: Instance::of_this_host(),
         exports: Folder::at(exports),
+        tables: Tables::at(exports.join("tables")),
         limits: Limits::default(),
     };
     Service::new(database.clone(), &settings, Arc::new(Unobserved))

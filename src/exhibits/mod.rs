@@ -62,6 +62,11 @@ pub trait Specimen: fmt::Debug + Send + Sync {
     /// What its file says about it.
     fn card(&self) -> &'static Card;
 
+    /// Whether it reads, and writes nothing.
+    fn reads(&self) -> bool {
+        false
+    }
+
     /// Whether it thinks between its statements: the lesson's long delay.
     fn thinks(&self) -> bool {
         false

@@ -26,6 +26,9 @@ pub struct Appended {
     pub records: u64,
     /// The number of attempts that it took.
     pub attempts: u32,
+    /// Whether this client has made the commit, and not another one with it.
+    #[serde(skip)]
+    pub leads: bool,
     /// How many appends were committed together. Absent if the strategy commits each alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub together: Option<u64>,
@@ -46,8 +49,10 @@ pub enum Refusal {
     },
     /// The truth about this table is kept in another way than the strategy keeps it.
     KeptBy(KeptBy),
-    /// The table cannot be read.
+    /// A file of the table is not what it should be.
     Damaged(Damage),
+    /// There is no such table, or no such snapshot.
+    Unreadable(Unreadable),
     /// A lock was not to be had in time, or the file system refuses.
     Fault(Fault),
 }
@@ -63,9 +68,7 @@ impl From<Unreadable> for Refusal {
         match unreadable {
             Unreadable::Damaged(damage) => Self::Damaged(damage),
             Unreadable::Fault(fault) => Self::Fault(fault),
-            Unreadable::Unknown | Unreadable::Expired => {
-                Self::Fault(Fault::other("the table was removed"))
-            }
+            missing @ (Unreadable::Unknown | Unreadable::Expired) => Self::Unreadable(missing),
         }
     }
 }

@@ -80,12 +80,13 @@ impl Queue {
     /// Answers all clients of a batch.
     pub(super) fn answer(&self, batch: &Batch, committed: &Result<Appended, Refusal>) {
         let mut places = self.places();
-        for (number, append) in batch.numbers.iter().zip(&batch.appends) {
+        for (place, (number, append)) in batch.numbers.iter().zip(&batch.appends).enumerate() {
             // A client that has left needs no answer.
             if let Some(waiting) = places.all.get_mut(number) {
                 waiting.answer = Some(committed.clone().map(|committed| Appended {
                     records: append.records.len() as u64,
                     together: Some(batch.appends.len() as u64),
+                    leads: place == 0,
                     ..committed
                 }));
             }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::console::runs::{InstancePlan, RunningInstance};
 use crate::exhibits::deposits::{LongDelay, Retry};
 use crate::exhibits::exports::Folder;
+use crate::exhibits::tables::Tables;
 use crate::http::{Instance, Limits, Service, Settings, serve};
 use crate::step::Unobserved;
 
@@ -36,6 +37,7 @@ pub(in crate::http) fn start(
             behind_proxy: false,
             instance: Instance::of_this_host(),
             exports: Folder::at(&plan.exports),
+            tables: Tables::at(plan.exports.join("tables")),
             limits: Limits::default(),
         };
         let service = Service::new(plan.database, &settings, Arc::new(Unobserved));

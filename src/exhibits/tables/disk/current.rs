@@ -44,8 +44,25 @@ impl Table {
         Err(Unreadable::Expired)
     }
 
+    /// The current snapshot's metadata.
+    pub fn now(&self) -> Result<Metadata, Unreadable> {
+        self.current().map(|it| it.metadata)
+    }
+
+    /// What keeps the table's truth.
+    pub fn kept(&self) -> Result<KeptBy, Unreadable> {
+        self.kept_by()
+    }
+
+    /// Reads records of the snapshot with this number.
+    pub fn read(&self, id: u64, wanted: Wanted) -> Result<ReadTable, Unreadable> {
+        let snapshot = self.snapshot(id)?;
+        let records = snapshot.pages().read(wanted)?;
+        Ok(snapshot.with(records, &snapshot))
+    }
+
     /// The snapshot with this number, if it has not expired.
-    pub(in crate::exhibits::tables) fn snapshot(&self, id: u64) -> Result<Snapshot, Unreadable> {
+    fn snapshot(&self, id: u64) -> Result<Snapshot, Unreadable> {
         self.kept_by()?;
         for listed in self.snapshots()? {
             match self.open_snapshot(&listed.name) {

@@ -82,6 +82,7 @@ impl Draft {
             snapshot: self.metadata.snapshot_id,
             records: self.metadata.summary.added_rows,
             attempts,
+            leads: true,
             together: None,
         }
     }
