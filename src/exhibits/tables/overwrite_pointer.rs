@@ -16,10 +16,12 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! 'A A A B B B B B A A': A has read, B appends, and A replaces B's pointer by its own. Of 244
-//! schedules of two writers 240 lose an append, and 2 more show a writer a pointer to nothing. Of 20
-//! with a reader 1 does so. If a writer is killed after any of its steps, 1 of 6 schedules leaves a
-//! table that cannot be read.
+//! 'A A A A B A': A has emptied the pointer, and B finds nothing in it. 2 of 244 schedules of two
+//! writers go so. In 240 more an append is lost: in 'A A A B B B B B A A' A has read, B appends, and A
+//! replaces B's pointer by its own.
+//!
+//! With a reader it is 'B B B B A B', 1 of 20. And if a writer is killed there, 'A A A A B B', the
+//! table cannot be read any more: 1 of 6.
 //!
 //! ## What it costs
 //!

@@ -12,9 +12,11 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! 'A A A B B B B A': A has read, B appends, and A renames its pointer over B's. Of 70 schedules of
-//! two writers 68 lose an append; in the other 2 one comes after the other. No reader finds half a
-//! pointer in any of 15, and none of 5 kills leaves a table that cannot be read.
+//! 'A A A B B B B A': A has read, B appends, and A renames its pointer over B's. 68 of 70 schedules of
+//! two writers lose an append. In the other 2 one comes after the other.
+//!
+//! There is none that shows a reader half a pointer, of 15, and none in which a kill breaks the table,
+//! of 5.
 //!
 //! ## What it costs
 //!

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use super::data::Record;
+use super::record::Record;
 use super::table::Table;
 
 impl Table {

@@ -3,11 +3,14 @@
 use std::fs::{self, File};
 
 use super::damage::{Damage, Unreadable, shown};
-use super::data::{self, Record};
+use super::data;
+use super::filenames::{name_of, version_in};
 use super::files::{self, Listing, names_in};
+use super::kept_by::KeptBy;
 use super::manifest::{FileEntry, Manifest, files_of};
-use super::metadata::{ManifestEntry, Metadata, name_of, version_in};
-use super::table::{KeptBy, Table};
+use super::metadata::{ManifestEntry, Metadata};
+use super::record::Record;
+use super::table::Table;
 use crate::exhibits::tables::{ReadTable, Wanted};
 
 /// A snapshot that was found. It is in use while this value lives, so it does not expire.

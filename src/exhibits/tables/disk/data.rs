@@ -3,26 +3,12 @@
 use std::fs::File;
 use std::io;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::damage::{Damage, Unreadable, shown};
-use super::files;
 use super::manifest::FileEntry;
 use super::name::PartitionName;
+use super::record::Record;
 use super::table::Table;
-
-/// One record of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Record {
-    /// What its client calls it. At most 128 characters.
-    #[schema(example = "order-17")]
-    pub key: String,
-    /// A number.
-    #[schema(example = 100)]
-    pub value: i64,
-}
+use super::{filenames, files};
 
 /// A data file that was written. It is in use while this value lives, and no snapshot need name it
 /// yet.
@@ -47,7 +33,7 @@ impl DataFile {
         let bytes = lines
             .into_inner()
             .map_err(|error| io::Error::other(error.to_string()))?;
-        let file = format!("{}.csv", files::draw());
+        let file = format!("{}.csv", filenames::draw());
         let written = files::write_new(&table.data_folder().join(&file), &bytes)?;
         Ok(Self {
             entry: FileEntry {

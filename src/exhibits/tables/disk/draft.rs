@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use super::current::Snapshot;
 use super::damage::Unreadable;
+use super::filenames::name_beside;
 use super::files;
 use super::manifest::{FileEntry, added_to, cannot_write};
-use super::metadata::{Metadata, Summary, name_beside};
+use super::metadata::{Metadata, Summary};
 use super::table::Table;
 use crate::exhibits::tables::Appended;
 

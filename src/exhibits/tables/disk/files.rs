@@ -13,11 +13,6 @@ use super::damage::{Damage, Unreadable, shown};
 /// The largest file of metadata that is read. A real one has some kilobytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// A new name for a file: 16 hexadecimal digits, drawn at random.
-pub(super) fn draw() -> String {
-    format!("{:016x}", fastrand::u64(..))
-}
-
 /// Makes a file that was not there, marks it as in use, and brings its content to the disk.
 pub(super) fn write_new(path: &Path, content: &[u8]) -> io::Result<File> {
     let mut new = File::options();

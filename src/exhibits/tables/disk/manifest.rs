@@ -6,15 +6,14 @@
 //! manifests, and each data file was written into one of every level.
 
 use std::io;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::damage::{Damage, Unreadable, shown};
-use super::files;
 use super::metadata::ManifestEntry;
 use super::name::PartitionName;
 use super::table::Table;
+use super::{filenames, files};
 
 /// How many manifests of one level are merged.
 const TOGETHER: usize = 10;
@@ -66,7 +65,7 @@ impl Manifest {
 
     /// Writes it under a new name, in `metadata/`.
     fn write(&self, table: &Table, level: u32) -> io::Result<(ManifestEntry, std::fs::File)> {
-        let file = format!("{}.json", files::draw());
+        let file = format!("{}.json", filenames::draw());
         let path = table.metadata_folder().join(&file);
         let written = files::write_new(&path, &files::json(self)?)?;
         let entry = ManifestEntry {
@@ -125,34 +124,4 @@ pub(in crate::exhibits::tables) fn files_of(
         all.extend(Manifest::read(table, entry)?.files);
     }
     Ok(all)
-}
-
-/// Whether this is a manifest's name.
-pub(in crate::exhibits::tables) fn is_manifest(name: &str) -> bool {
-    name.strip_suffix(".json").is_some_and(is_drawn)
-}
-
-/// Whether this is a data file's name.
-pub(in crate::exhibits::tables) fn is_data(name: &str) -> bool {
-    name.strip_suffix(".csv").is_some_and(is_drawn)
-}
-
-/// Whether this name was [drawn](files::draw).
-pub(super) fn is_drawn(name: &str) -> bool {
-    let is_digit = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
-    name.len() == 16 && name.bytes().all(is_digit)
-}
-
-/// The path of a file that a manifest or a snapshot names, if its name is one that is written here.
-pub(super) fn checked(
-    folder: &Path,
-    name: &str,
-    is_right: fn(&str) -> bool,
-) -> Result<std::path::PathBuf, Damage> {
-    if is_right(name) {
-        Ok(folder.join(name))
-    } else {
-        let why = format!("{name:?} is no name of a file that is written here");
-        Err(Damage::of(shown(folder), why))
-    }
 }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::damage::{Damage, Unreadable, shown};
+use super::filenames::{self, checked, is_data, is_manifest, name_beside, name_of};
 use super::files;
-use super::manifest::{checked, is_data, is_drawn, is_manifest};
-use super::metadata::{Metadata, name_beside, name_of};
+use super::kept_by::KeptBy;
+use super::metadata::Metadata;
 use super::name::TableName;
 use crate::engine::{Fault, FileLock};
 use crate::exhibits::tables::queue::Queue;
@@ -25,26 +25,6 @@ pub struct Tables {
     path: PathBuf,
     /// The appends that wait to be committed together. A queue that no client uses is dropped.
     queues: Arc<Mutex<HashMap<TableName, Weak<Queue>>>>,
-}
-
-/// What keeps the truth about which snapshot is the current one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum KeptBy {
-    /// The highest version that exists.
-    Versions,
-    /// A file that names it.
-    Pointer,
-}
-
-impl KeptBy {
-    /// A few words for people.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::Versions => "its versions",
-            Self::Pointer => "a pointer",
-        }
-    }
 }
 
 /// One table's folder. See the module's documentation for what is in it.
@@ -83,7 +63,7 @@ impl Tables {
         // A file system without locks or hard links would be of no use.
         let lock = self.path.join(TRIAL);
         drop(FileLock::try_take(&lock)?);
-        let link = self.path.join(format!("{TRIAL}.{}", files::draw()));
+        let link = self.path.join(format!("{TRIAL}.{}", filenames::draw()));
         files::link_new(&lock, &link)?;
         fs::remove_file(link)
     }
@@ -116,14 +96,6 @@ impl Tables {
         names.sort();
         Ok(names)
     }
-}
-
-/// Whether this is the name of a temporary file.
-pub(in crate::exhibits::tables) fn is_temporary(name: &str) -> bool {
-    let drawn = name
-        .strip_prefix('.')
-        .and_then(|it| it.strip_suffix(".tmp"));
-    drawn.is_some_and(is_drawn)
 }
 
 /// The file that shows at the start whether the folder can be used. It is never removed, because it
@@ -170,7 +142,14 @@ impl Table {
         let path = self.path.join("table.json");
         match files::open(&path) {
             Ok(Some(file)) => files::json_of::<About>(&path, &file).map(|it| it.kept_by),
-            Ok(None) => Err(Unreadable::Unknown),
+            // Without the folder of all tables nothing can be said of one.
+            Ok(None) => match fs::metadata(self.path.parent().unwrap_or(&self.path)) {
+                Ok(_) => Err(Unreadable::Unknown),
+                Err(error) => Err(Unreadable::Fault(Fault::of_file(
+                    "the folder of the tables",
+                    &error,
+                ))),
+            },
             Err(error) => Err(Unreadable::of_file(&path, &error)),
         }
     }
@@ -219,7 +198,7 @@ impl Table {
     /// A temporary file, in `metadata/`.
     pub(in crate::exhibits::tables) fn temporary(&self) -> PathBuf {
         self.metadata_folder()
-            .join(format!(".{}.tmp", files::draw()))
+            .join(format!(".{}.tmp", filenames::draw()))
     }
 
     pub(in crate::exhibits::tables) fn data_folder(&self) -> PathBuf {

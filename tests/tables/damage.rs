@@ -1,0 +1,160 @@
+//! Damaged tables: what is wrong is named, and nothing is overwritten.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use racy::exhibits::tables::{Refusal, Unreadable};
+
+use super::{Ground, complaint, counts, names};
+
+#[tokio::test]
+async fn damaged_metadata_is_named_and_stays() {
+    let ground = Ground::new().await;
+    for key in ["a", "b"] {
+        ground.append("exclusive_create", key).await.unwrap();
+    }
+    let newest = ground.file("metadata/v2.json");
+    let whole = fs::read_to_string(&newest).unwrap();
+    let earlier = fs::read_to_string(ground.file("metadata/v1.json")).unwrap();
+    for (content, expected) in [
+        (
+            &whole[..whole.len() / 2],
+            "metadata/v2.json: it is cut off: ",
+        ),
+        ("", "metadata/v2.json: it is empty"),
+        ("v1", "metadata/v2.json: it is not what is written here: "),
+        (
+            "{}",
+            "metadata/v2.json: it is not what is written here: missing field `version`",
+        ),
+        (&earlier, "metadata/v2.json: it says that it is version 1"),
+        (
+            &whole.replacen("\"rows\": 2", "\"rows\": 3", 1),
+            "metadata/v2.json: it says 3 rows, and its manifests have 2",
+        ),
+    ] {
+        fs::write(&newest, content).unwrap();
+        let said = complaint(&ground.table("t"));
+        assert!(said.starts_with(expected), "{said}");
+        let refused = ground
+            .append("exclusive_create_retry", "c")
+            .await
+            .unwrap_err();
+        assert!(matches!(&refused, Refusal::Damaged(damage) if damage.to_string() == said));
+        assert_eq!(fs::read_to_string(&newest).unwrap(), content);
+        let audit = ground.audit();
+        assert_eq!((audit.version, counts(&audit)[5]), (None, 2), "{audit:?}");
+    }
+    fs::write(&newest, whole).unwrap();
+    ground.append("exclusive_create", "c").await.unwrap();
+    assert_eq!(ground.keys().await, ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_named() {
+    let ground = Ground::new().await;
+    ground.append("exclusive_create", "a").await.unwrap();
+    let data = names(&ground.file("data")).remove(0);
+    fs::remove_file(ground.file("data").join(&data)).unwrap();
+    let audit = ground.audit();
+    assert_eq!(counts(&audit), [1, 0, 0, 0, 1, 0], "{audit:?}");
+    let expected = format!("data/{data}: it is not there");
+    assert_eq!(audit.anomalies[4].example.as_deref(), Some(&*expected));
+}
+
+#[tokio::test]
+async fn a_pointer_to_nothing_is_named() {
+    let ground = Ground::new().await;
+    ground.append("rename_pointer", "a").await.unwrap();
+    let pointer = ground.file("metadata/current");
+    for (content, expected) in [
+        ("", "metadata/current: it is empty"),
+        (
+            "../../../etc/passwd",
+            "metadata/current: it does not name a snapshot",
+        ),
+        (
+            "v7-0123456789abcdef.json",
+            "metadata/current: it names v7-0123456789abcdef.json, which is not there",
+        ),
+    ] {
+        fs::write(&pointer, content).unwrap();
+        assert_eq!(complaint(&ground.table("t")), expected);
+    }
+    fs::remove_file(&pointer).unwrap();
+    assert_eq!(
+        complaint(&ground.table("t")),
+        "metadata/current: it is not there"
+    );
+}
+
+#[tokio::test]
+async fn a_name_in_the_metadata_never_leaves_the_folder() {
+    let ground = Ground::new().await;
+    ground.append("exclusive_create", "a").await.unwrap();
+    let newest = ground.file("metadata/v1.json");
+    let manifest = ground.table("t").now().unwrap().manifests.remove(0).file;
+    let text = fs::read_to_string(&newest).unwrap();
+    fs::write(&newest, text.replace(&manifest, "../../../secret.json")).unwrap();
+    let audit = ground.audit();
+    let said = audit.anomalies[5].example.clone().unwrap();
+    assert!(
+        said.contains("is no name of a file that is written here"),
+        "{said}"
+    );
+    fs::remove_file(&newest).unwrap();
+    symlink("/etc/hostname", &newest).unwrap();
+    let read = ground.table("t").now();
+    assert!(matches!(read, Err(Unreadable::Fault(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_hint_changes_nothing() {
+    let ground = Ground::new().await;
+    for key in ["a", "b", "c"] {
+        ground.append("exclusive_create", key).await.unwrap();
+    }
+    for hint in ["0", "1", "99", "-1", "", "three", "18446744073709551616"] {
+        fs::write(ground.file("metadata/version-hint"), hint).unwrap();
+        assert_eq!(ground.table("t").now().unwrap().version, 3, "{hint:?}");
+    }
+    fs::remove_file(ground.file("metadata/version-hint")).unwrap();
+    assert_eq!(
+        ground
+            .append("exclusive_create", "d")
+            .await
+            .unwrap()
+            .version,
+        4
+    );
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_no_missing_table() {
+    let ground = Ground::new().await;
+    assert_eq!(ground.table("t").now(), Err(Unreadable::Unknown));
+    fs::remove_dir_all(ground.tables.path()).unwrap();
+    let read = ground.table("t").now();
+    assert!(matches!(read, Err(Unreadable::Fault(_))), "{read:?}");
+    let refused = ground.append("exclusive_create", "a").await;
+    assert!(matches!(refused, Err(Refusal::Fault(_))), "{refused:?}");
+}
+
+/// A line that was not written to its end was never answered.
+#[tokio::test]
+async fn half_a_line_of_the_book_was_not_acknowledged() {
+    let ground = Ground::new().await;
+    ground.append("exclusive_create", "a, \"b\"").await.unwrap();
+    let book = ground.file("acknowledged.csv");
+    let whole = fs::read_to_string(&book).unwrap();
+    fs::write(&book, format!("{whole}lo")).unwrap();
+    let audit = ground.audit();
+    assert_eq!(
+        (audit.acknowledged, counts(&audit)),
+        (1, [0; 6]),
+        "{audit:?}"
+    );
+    fs::write(&book, format!("{whole}lost\n")).unwrap();
+    let audit = ground.audit();
+    assert_eq!((audit.acknowledged, counts(&audit)[0]), (2, 1), "{audit:?}");
+}
