@@ -231,7 +231,7 @@ def append(
 
 
 def audited(service: Service, table: str, loop: Loop) -> Loop:
-    """The loop with the number of its commits, if the table has each record that was acknowledged."""
+    """The loop with the number of its commits, if the table has all that was acknowledged."""
     audit = service.get(f"/tables/{table}/audit")
     counts = {anomaly["name"]: anomaly["count"] for anomaly in audit["anomalies"]}
     # Files of attempts that were too late are named by no snapshot. They are no loss.
