@@ -134,7 +134,7 @@ async fn what_is_wrong_with_a_request_is_named() {
             json!({"key": ["a"], "value": 1}),
             "The field \"key\" is no text",
         ),
-        (json!({"records": []}), "has 0 records; 1 to 1000 are taken"),
+        (json!({"records": []}), "has 0 records; 1 to 100 are taken"),
         (json!({"records": [{"key": "a"}]}), "missing field `value`"),
         (
             json!({"records": [], "key": "a", "value": 1}),
@@ -142,7 +142,7 @@ async fn what_is_wrong_with_a_request_is_named() {
         ),
         (
             json!({"key": "a", "value": 1, "table": "../x"}),
-            "The table has no such name: \"../x\"",
+            "This is no table's name: \"../x\"",
         ),
         (
             json!({"key": "a", "value": 1, "partition": "EU"}),

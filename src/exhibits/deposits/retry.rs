@@ -2,8 +2,8 @@
 //!
 //! A failed attempt is rolled back. The next one is a transaction of its own that reads everything
 //! anew. Between the two comes a pause, because the client that has just won is probably still
-//! busy: see [`Retry`](crate::exhibits::Retry). The session keeps its connection during the pause, so
-//! pausing clients take up room in the pool.
+//! busy: see [`Retry`](crate::exhibits::Retry). The session keeps its connection during the pause,
+//! so pausing clients take up room in the pool.
 
 use super::{Receipt, Refusal};
 use crate::engine::{Fault, Session, shared_work};

@@ -1,5 +1,5 @@
-//! The audit of a table: what is in its folder, held against the lab's own book of what clients were
-//! told. It may run while clients append: what is in use is left out.
+//! The audit of a table: what is in its folder, held against the lab's own book of what clients
+//! were told. It may run while clients append: what is in use is left out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;

@@ -17,8 +17,8 @@
 //! 'A A A A B B B B B A': A has looked again, B appends, and A renames. 140 of 252 schedules of two
 //! writers lose an append, and in 110 one of them is told of a conflict.
 //!
-//! There is none that shows a reader half a pointer, of 21, and none in which a kill breaks the table,
-//! of 6.
+//! There is none that shows a reader half a pointer, of 21, and none in which a kill breaks the
+//! table, of 6.
 //!
 //! ## What it costs
 //!

@@ -10,14 +10,14 @@
 //! that have read version N one gets N+1, and the other one is told.
 //!
 //! The name appears together with the whole content. `open` with `O_EXCL` would decide as well, but
-//! the file would be empty first, and a writer that is killed would leave half a version behind that
-//! nobody may replace.
+//! the file would be empty first, and a writer that is killed would leave half a version behind
+//! that nobody may replace.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. Of 70 schedules of two writers 68 refuse one of them, and in the other 2 one comes
-//! after the other. With a reader all 15 are safe. A writer may be killed after any of its steps: in
-//! all 5 schedules the table can be read, and lacks nothing that was acknowledged.
+//! There is none. Of 70 schedules of two writers 68 refuse one of them, and in the other 2 one
+//! comes after the other. With a reader all 15 are safe. A writer may be killed after any of its
+//! steps: in all 5 schedules the table can be read, and lacks nothing that was acknowledged.
 //!
 //! ## What it costs
 //!

@@ -14,12 +14,12 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. All 70 schedules of two writers are safe, all 15 with a reader, and all 5 in which a
-//! writer is killed.
+//! There is none. All 70 schedules of two writers are safe, all 15 with a reader, and all 5 in
+//! which a writer is killed.
 //!
 //! ## What it costs
 //!
-//! A lost attempt costs the metadata again, and not the data. With many writers of one table most
+//! A lost attempt costs the metadata again, and not the data. With many writers of one table many
 //! attempts are lost: commits of one table come one after the other, whatever the strategy. Then
 //! `batched` gains more than any policy of pauses.
 //!

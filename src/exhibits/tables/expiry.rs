@@ -1,15 +1,15 @@
 //! The expiry: removes old snapshots and the files that no snapshot names any more.
 //!
-//! It keeps the newest `--table-keep` snapshots of each table, and every one that a reader is in. It
-//! keeps nothing in memory, so a restart changes nothing. A client that reads a snapshot, or writes
-//! files that no snapshot names yet, has a shared lock on them; a client that was killed has not.
-//! The expiry deletes a file only while it has the exclusive lock, for which it does not wait.
+//! It keeps the newest `--table-keep` snapshots of each table, and every one that a reader is in.
+//! It keeps nothing in memory, so a restart changes nothing. A client that reads a snapshot, or
+//! writes files that no snapshot names yet, has a shared lock on them; a client that was killed has
+//! not. The expiry deletes a file only while it has the exclusive lock, for which it does not wait.
 //!
 //! The order matters. Which files nobody uses is found first, and which of them are named is read
 //! afterwards. A writer lets go of its files only after its commit. So a file that was found unused
 //! is either named by then, or its writer has given up. Versions are deleted from the lowest one
-//! upwards, and the first that is in use ends it: the highest version is found by counting up, so no
-//! version may be missing in between.
+//! upwards, and the first that is in use ends it: the highest version is found by counting up, so
+//! no version may be missing in between.
 //!
 //! If several replicas share a folder, one of them works on a table at a time: the one that holds
 //! the lock file.

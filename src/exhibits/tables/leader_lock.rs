@@ -6,16 +6,16 @@
 //!
 //! While a writer has the lock, no other one reads the current snapshot in order to follow it. The
 //! lock is the operating system's (`flock`): it holds between processes, and a process that is
-//! killed releases it. So a killed writer does not lock the table for ever, as one does that makes a
-//! file `LOCK` and removes it in the end.
+//! killed releases it. So a killed writer does not lock the table for ever, as one does that makes
+//! a file `LOCK` and removes it in the end.
 //!
-//! The commit itself is that of `exclusive_create`. A writer that does not ask for the lock is found
-//! then, and does not overwrite anything. And readers need no lock.
+//! The commit itself is that of `exclusive_create`. A writer that does not ask for the lock is
+//! found then, and does not overwrite anything. And readers need no lock.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. All 10 schedules of two writers are safe, all 21 with a reader, and all 6 in which a
-//! writer is killed, also while it has the lock.
+//! There is none. All 10 schedules of two writers are safe, all 21 with a reader, and all 6 in
+//! which a writer is killed, also while it has the lock.
 //!
 //! ## What it costs
 //!

@@ -1,7 +1,7 @@
 //! The fourth exhibit: a table that is a folder of files. Several clients append to it at the same
-//! time, in several processes, as to a table of Apache Iceberg or Delta Lake. No database keeps them
-//! apart: each commit reads the current snapshot, writes files, and makes a new snapshot the current
-//! one.
+//! time, in several processes, as to a table of Apache Iceberg or Delta Lake. No database keeps
+//! them apart: each commit reads the current snapshot, writes files, and makes a new snapshot the
+//! current one.
 //!
 //! | file | strategy |
 //! |---|---|
@@ -15,9 +15,9 @@
 //! | [`batched`] | many appends in one commit |
 //! | [`read_latest_twice`], [`read_snapshot`] | a reader's pair |
 //!
-//! The invariant: what a client was told is in the table is in its current snapshot, once; the table
-//! can be read at every moment; and what a reader reads is one snapshot. [`audit`] reads this off
-//! the folder, and off the lab's own book of what was acknowledged.
+//! The invariant: what a client was told is in the table is in its current snapshot, once; the
+//! table can be read at every moment; and what a reader reads is one snapshot. [`audit`] reads this
+//! off the folder, and off the lab's own book of what was acknowledged.
 //!
 //! Where the files are, and which of them keeps the truth, is said in `disk`.
 //!

@@ -17,8 +17,8 @@
 //! ## The smallest schedule that breaks it
 //!
 //! 'A A A A B A': A has emptied the pointer, and B finds nothing in it. 2 of 244 schedules of two
-//! writers go so. In 240 more an append is lost: in 'A A A B B B B B A A' A has read, B appends, and A
-//! replaces B's pointer by its own.
+//! writers go so. In 240 more an append is lost: in 'A A A B B B B B A A' A has read, B appends,
+//! and A replaces B's pointer by its own.
 //!
 //! With a reader it is 'B B B B A B', 1 of 20. And if a writer is killed there, 'A A A A B B', the
 //! table cannot be read any more: 1 of 6.
@@ -29,9 +29,9 @@
 //!
 //! ## Where people meet it
 //!
-//! A file named `latest`, `CURRENT` or `_metadata` in a data lake; a job's state in a JSON file; the
-//! first table formats on plain files, and Iceberg's Hadoop catalog on an object store without a
-//! rename.
+//! A file named `latest`, `CURRENT` or `_metadata` in a data lake; a job's state in a JSON file;
+//! the first table formats on plain files, and Iceberg's Hadoop catalog on an object store without
+//! a rename.
 
 use std::fs::File;
 use std::io::Write as _;

@@ -1,21 +1,21 @@
 //! # A partition for each writer
 //!
-//! As `exclusive_create_retry`, but a writer that was too late looks at what has come in between. If
-//! the others have added to other partitions, it follows them. If one has added to its own
+//! As `exclusive_create_retry`, but a writer that was too late looks at what has come in between.
+//! If the others have added to other partitions, it follows them. If one has added to its own
 //! partition, it is refused.
 //!
 //! ## Why it holds
 //!
 //! Commits of different partitions have nothing to do with each other, so their order makes no
 //! difference, and they are merged without asking. Two commits of one partition may be the same
-//! hour's data, written twice by two jobs. Which of them is right is for the clients to say, not for
-//! a loop.
+//! hour's data, written twice by two jobs. Which of them is right is for the clients to say, not
+//! for a loop.
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. All 70 schedules of two writers of different partitions are safe. Of 70 in which both
-//! append to one partition, 68 refuse one of them. With a reader all 15 are safe, and so are all 5 in
-//! which a writer is killed.
+//! There is none. All 70 schedules of two writers of different partitions are safe. Of 70 in which
+//! both append to one partition, 68 refuse one of them. With a reader all 15 are safe, and so are
+//! all 5 in which a writer is killed.
 //!
 //! ## What it costs
 //!

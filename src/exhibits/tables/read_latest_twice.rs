@@ -10,8 +10,8 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! 'A B B B B A A': A reads how many records there are, B appends, and A reads the records. It is one
-//! of 4 that tear the read, of 35.
+//! 'A B B B B A A': A reads how many records there are, B appends, and A reads the records. It is
+//! one of 4 that tear the read, of 35.
 //!
 //! ## What it costs
 //!

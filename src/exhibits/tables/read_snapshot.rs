@@ -5,8 +5,8 @@
 //! ## Why it holds
 //!
 //! The files of a snapshot never change. What other clients commit meanwhile are other files, which
-//! this snapshot does not name. So the reader sees the table as it was at one moment, for as long as
-//! it likes, and no writer waits for it.
+//! this snapshot does not name. So the reader sees the table as it was at one moment, for as long
+//! as it likes, and no writer waits for it.
 //!
 //! It only has to keep the expiry away. It holds a shared lock on the snapshot's file, and a
 //! snapshot that is in use is not removed.

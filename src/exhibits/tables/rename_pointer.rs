@@ -12,11 +12,11 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! 'A A A B B B B A': A has read, B appends, and A renames its pointer over B's. 68 of 70 schedules of
-//! two writers lose an append. In the other 2 one comes after the other.
+//! 'A A A B B B B A': A has read, B appends, and A renames its pointer over B's. 68 of 70 schedules
+//! of two writers lose an append. In the other 2 one comes after the other.
 //!
-//! There is none that shows a reader half a pointer, of 15, and none in which a kill breaks the table,
-//! of 5.
+//! There is none that shows a reader half a pointer, of 15, and none in which a kill breaks the
+//! table, of 5.
 //!
 //! ## What it costs
 //!

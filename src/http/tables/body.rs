@@ -7,8 +7,8 @@ use crate::exhibits::tables::{Append, PartitionName, Record, TableName};
 use crate::http::fields::Fields;
 use crate::http::problem::Problem;
 
-/// The largest number of records in a request.
-const MOST_RECORDS: usize = 1000;
+/// The largest number of records in a request. A body has at most 16 KiB.
+const MOST_RECORDS: usize = 100;
 
 /// The largest number of characters in a key.
 const LONGEST_KEY: usize = 128;
@@ -28,7 +28,7 @@ pub(super) struct AppendBody {
     #[schema(example = 100)]
     value: Option<i64>,
     /// The records, if there are several. A form cannot have them.
-    #[schema(min_items = 1, max_items = 1000)]
+    #[schema(min_items = 1, max_items = 100)]
     records: Option<Vec<Record>>,
     /// The table's name: at most 64 small letters, digits, `-` and `_`. The strategy's name unless
     /// given. The table is made if there is none.
@@ -51,7 +51,7 @@ pub(super) async fn parse(request: Request) -> Result<Asked, Problem> {
     let wanted = &["key", "value", "records", "table", "partition"];
     let mut fields = Fields::read(request, wanted).await?;
     let table = text("table", fields.take("table"))?;
-    let table = table.map(|name| table_name("table", &name)).transpose()?;
+    let table = table.map(|name| table_name(&name)).transpose()?;
     let partition = text("partition", fields.take("partition"))?;
     let partition = partition.map(|it| {
         it.parse::<PartitionName>().map_err(|wrong| {
@@ -91,10 +91,9 @@ pub(super) async fn parse(request: Request) -> Result<Asked, Problem> {
 ///
 /// # Errors
 /// 400, which says what a name looks like.
-pub(super) fn table_name(field: &str, name: &str) -> Result<TableName, Problem> {
-    name.parse().map_err(|wrong| {
-        Problem::invalid(format!("The {field} has no such name: {name:?}; {wrong}."))
-    })
+pub(super) fn table_name(name: &str) -> Result<TableName, Problem> {
+    name.parse()
+        .map_err(|wrong| Problem::invalid(format!("This is no table's name: {name:?}; {wrong}.")))
 }
 
 fn missing(field: &str) -> Problem {

@@ -186,7 +186,7 @@ async fn append(
     let asked = app.count_if_invalid(strategy.full_name, parse(request).await)?;
     let name = match asked.table {
         Some(name) => name,
-        None => table_name("strategy", strategy.name)?,
+        None => table_name(strategy.name)?,
     };
     let table = app.tables.table(&name);
 
@@ -413,8 +413,8 @@ const MOST_SNAPSHOTS: usize = 100;
 ///
 /// Holds what is in the table's folder against what clients were told: records that were
 /// acknowledged and are missing, records twice, snapshots whose parent is not the one before, files
-/// that no snapshot names, files that are not there, and damaged ones. Every anomaly is listed, also
-/// with a count of 0. What clients are at work on is left out.
+/// that no snapshot names, files that are not there, and damaged ones. Every anomaly is listed,
+/// also with a count of 0. What clients are at work on is left out.
 #[utoipa::path(
     get,
     path = "/tables/{table}/audit",
@@ -446,7 +446,7 @@ async fn audit(
 
 fn name_in_path(name: Result<Path<String>, PathRejection>) -> Result<TableName, Problem> {
     let Path(name) = name.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
-    table_name("table", &name)
+    table_name(&name)
 }
 
 /// Reads something of a table, on a thread of its own.

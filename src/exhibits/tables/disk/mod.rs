@@ -13,8 +13,8 @@
 //! All files but the last three are written once, under a name that is new. So a client that knows
 //! one snapshot can read it at its leisure. The race is about which snapshot is the current one.
 //!
-//! A client that reads a snapshot, or writes files that no snapshot names yet, holds a *shared* lock
-//! (`flock`) on these files. It blocks no other client. The [expiry](super::expiry) takes the
+//! A client that reads a snapshot, or writes files that no snapshot names yet, holds a *shared*
+//! lock (`flock`) on these files. It blocks no other client. The [expiry](super::expiry) takes the
 //! exclusive lock before it deletes a file, and leaves a file alone whose lock it cannot get. A
 //! process that is killed loses its locks, so what it has left can be told from what is in use.
 
