@@ -146,6 +146,7 @@ Exit status:
      - double deposits: there are more transactions than requests
      - lost appends: acknowledged records are not in the table
      - duplicate appends: records are in the table more than once
+     - broken table: an append found files of the table damaged
      - what the audit of a book, a file or a table found
   2  It could not be told:
      - wrong usage, no answer from the service, or an unknown account or target

@@ -2,6 +2,7 @@
 
 use crate::answer::{Outcome, Problem};
 use crate::answers::Answers;
+use crate::audit::Anomaly;
 
 /// The attempts of a run's appends, as the service told them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub(super) struct Attempts {
     pub(super) conflicts: usize,
     /// Appends that were refused after the last attempt.
     pub(super) gave_up: usize,
+    /// Appends that found the table damaged, though it may be whole afterwards.
+    damages: u64,
+    /// What one of them was told.
+    damage: Option<String>,
 }
 
 impl Attempts {
@@ -27,15 +32,36 @@ impl Attempts {
                 Outcome::Refused(problem) => {
                     counts.conflicts += usize::from(is_of_kind(problem, "commit-conflict"));
                     counts.gave_up += usize::from(is_of_kind(problem, "gave-up"));
+                    counts.note_damage(problem);
                     problem.attempts
                 }
-                Outcome::Partial(problem) | Outcome::Unknown(problem) => problem.attempts,
+                Outcome::Partial(problem) | Outcome::Unknown(problem) => {
+                    counts.note_damage(problem);
+                    problem.attempts
+                }
                 Outcome::NoAnswer(_) => None,
             };
             counts.attempts += u64::from(attempts.unwrap_or(0));
             counts.retries += u64::from(attempts.map_or(0, |it| it.saturating_sub(1)));
         }
         counts
+    }
+
+    fn note_damage(&mut self, problem: &Problem) {
+        if is_of_kind(problem, "table-damaged") {
+            self.damages += 1;
+            let damage = problem.detail.as_ref().unwrap_or(&problem.title);
+            self.damage.get_or_insert_with(|| damage.clone());
+        }
+    }
+
+    /// A table can be read at every moment, also while others append to it.
+    pub(super) fn anomaly(&self) -> Anomaly {
+        Anomaly {
+            name: "broken_table".to_owned(),
+            count: self.damages,
+            example: self.damage.clone(),
+        }
     }
 }
 
@@ -96,6 +122,10 @@ mod tests {
             problem("commit-conflict", 2),
             problem("gave-up", 6),
             problem("kept-otherwise", 1),
+            outcome(
+                500,
+                &json!({"type": "urn:racy:problem:table-damaged", "detail": "cut off"}),
+            ),
             outcome(409, &json!({"title": "Conflict"})),
             Outcome::NoAnswer(TransportError::stopped()),
         ]);
@@ -104,6 +134,8 @@ mod tests {
             retries: 8,
             conflicts: 2,
             gave_up: 1,
+            damages: 1,
+            damage: Some("cut off".to_owned()),
         };
         assert_eq!(Attempts::of(&answers), counts);
     }

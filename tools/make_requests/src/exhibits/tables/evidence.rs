@@ -24,6 +24,7 @@ const OF_ALL_CLIENTS: [(&str, &str); 2] = [
 pub(super) struct TableEvidence {
     /// Whether no other client knows the table.
     pub(super) is_alone: bool,
+    pub(super) attempts: Attempts,
     /// Before the first request. It is empty if there was no such table.
     pub(super) before: TableAudit,
     /// After the last answer, or why it could not be read.
@@ -71,14 +72,15 @@ impl Evidence for TableEvidence {
         }
     }
 
-    /// Those of the run's own records, and those that the audit found. In a table of several
+    /// Those of the run's own requests, and those that the audit found. In a table of several
     /// clients the audit also counts records of others: those are none of this run's anomalies.
     fn anomalies(&self) -> Vec<Anomaly> {
         let own = self.own().map(OwnRecords::anomalies).unwrap_or_default();
         let is_of_all = |name: &str| OF_ALL_CLIENTS.iter().any(|(of_all, _)| *of_all == name);
         let audited = self.of_all_clients().into_iter();
         let audited = audited.filter(|it| self.is_alone || !is_of_all(&it.name));
-        own.into_iter().chain(audited).collect()
+        let own = own.into_iter().chain([self.attempts.anomaly()]);
+        own.chain(audited).collect()
     }
 
     fn anomaly(&self, _answers: &Answers) -> Option<Verdict> {
@@ -110,12 +112,20 @@ impl Evidence for TableEvidence {
                 "The table had {} records before this run. Only records of this run are judged.",
                 self.before.records
             ));
+            let mut of_all = self.of_all_clients().into_iter();
+            let missing = of_all.find(|it| it.name == "missing_records" && it.is_wrong());
+            remarks.extend(missing.map(|missing| {
+                format!(
+                    "In the whole table {} acknowledged records are missing since then.",
+                    missing.count
+                )
+            }));
         }
         remarks
     }
 
-    fn figures(&self, answers: &Answers) -> Vec<(&'static str, String)> {
-        let attempts = Attempts::of(answers);
+    fn figures(&self, _answers: &Answers) -> Vec<(&'static str, String)> {
+        let attempts = &self.attempts;
         let own = known(self.own().map(|own| own.there));
         let all = known(self.after().map(|audit| audit.records));
         vec![
@@ -132,8 +142,8 @@ impl Evidence for TableEvidence {
         ]
     }
 
-    fn fields(&self, answers: &Answers) -> Fields {
-        let attempts = Attempts::of(answers);
+    fn fields(&self, _answers: &Answers) -> Fields {
+        let attempts = &self.attempts;
         Fields::default()
             .number("conflicts", attempts.conflicts as i128)
             .number("gave_up", attempts.gave_up as i128)
@@ -193,6 +203,7 @@ mod tests {
     ) -> TableEvidence {
         TableEvidence {
             is_alone,
+            attempts: Attempts::default(),
             before: TableAudit::default(),
             after: Ok(after),
             own,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
+use super::attempts::Attempts;
 use super::audit::TableAudit;
 use super::evidence::TableEvidence;
 use super::parameters::Appends;
@@ -179,6 +180,7 @@ impl Auditor for TableAuditor {
             };
             let evidence: Box<dyn Evidence> = Box::new(TableEvidence {
                 is_alone: self.is_alone,
+                attempts: Attempts::of(answers),
                 before: self.before.clone(),
                 after: audit.map(Option::unwrap_or_default),
                 own,
