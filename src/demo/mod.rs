@@ -48,14 +48,17 @@ pub(crate) enum Selection {
     Orders,
     /// CSV files that several requests write on the server.
     Exports,
+    /// Tables made of files.
+    Tables,
     /// All of these, one after the other.
     All,
 }
 
 /// The exhibits that are shown in the same way.
-const AUDITED: [(Selection, AuditedExhibit); 2] = [
+const AUDITED: [(Selection, AuditedExhibit); 3] = [
     (Selection::Orders, AuditedExhibit::Orders),
     (Selection::Exports, AuditedExhibit::Exports),
+    (Selection::Tables, AuditedExhibit::Tables),
 ];
 
 impl Selection {
@@ -70,7 +73,7 @@ impl Selection {
 pub(crate) enum StrategyResult {
     /// Deposits.
     Deposits(DepositsResult),
-    /// Orders or exports.
+    /// Orders, exports or tables.
     Audited(AuditedResult),
 }
 

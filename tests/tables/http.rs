@@ -159,7 +159,7 @@ async fn what_is_wrong_with_a_request_is_named() {
     }
     for path in [
         "/tables/..%2f..%2fetc",
-        "/tables/%2e%2e/audit",
+        "/tables/..%2fx/audit",
         "/tables/a%00b/history",
     ] {
         let sent = service.get(path).send().await.unwrap();
