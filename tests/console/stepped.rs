@@ -41,8 +41,11 @@ async fn stepped(engine: TestEngine) -> Vec<Stepped> {
 /// The client beside the strategy's own is none of the strategy's, and has no line there.
 fn is_of_the_strategy(finding: &FindingData, step: &SteppedStep) -> bool {
     let is_beside = finding.strategy.contains(", ") && step.client == "A";
-    let is_a_writer = finding.strategy.starts_with("statement") && step.client != "A";
-    !is_beside && !is_a_writer
+    let is_read = ["statement", "tables/read_"];
+    let is_read = is_read.iter().any(|it| finding.strategy.starts_with(it));
+    let is_a_writer = is_read && step.client != "A";
+    let kills = step.label == "kill A";
+    !is_beside && !is_a_writer && !kills
 }
 
 fn each_statement_of_a_strategy_has_its_line(runs: &[Stepped]) {

@@ -60,10 +60,11 @@ async fn assert_finds_the_disk_full(base_url: &str, strategy: &Strategy) {
 }
 
 fn serve_process(lab: &Lab, folder: &Path, more: &[&str]) -> Served {
+    let data = folder.parent().unwrap();
     let folder = folder.to_str().unwrap();
     let url = lab.url(TestEngine::Sqlite);
     let options = ["--export-dir", folder, "--lock-wait-timeout", "30"];
-    Served::start(&url, Path::new(folder), &[&options[..], more].concat())
+    Served::start(&url, data, &[&options[..], more].concat())
 }
 
 /// Sends this number of exports to each of these services at once, and returns their answers.
