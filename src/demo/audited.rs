@@ -129,8 +129,8 @@ impl AuditedExhibit {
         format!("src/exhibits/{}/", self.exhibit().name)
     }
 
-    /// Shows every strategy. Each order strategy gets a book of its own, and each strategy of tables
-    /// a table. All export strategies export the same account.
+    /// Shows every strategy. Each order strategy gets a book of its own, and each strategy of
+    /// tables a table. All export strategies export the same account.
     pub(super) async fn run(
         self,
         database: &Database,

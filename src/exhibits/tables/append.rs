@@ -34,7 +34,8 @@ pub struct Appended {
     pub together: Option<u64>,
 }
 
-/// Why nothing was appended. What was written of it is named by no snapshot.
+/// Why a client is not told that its records are in the table. Unless it is unknown, they are not:
+/// what was written is named by no snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// Another client has committed first.
@@ -46,6 +47,8 @@ pub enum Refusal {
     GaveUp {
         /// The number of attempts.
         attempts: u32,
+        /// Whether this client has made them, and not another one with it.
+        leads: bool,
     },
     /// The truth about this table is kept in another way than the strategy keeps it.
     KeptBy(KeptBy),
@@ -53,6 +56,9 @@ pub enum Refusal {
     Damaged(Damage),
     /// There is no such table, or no such snapshot.
     Unreadable(Unreadable),
+    /// The file system has refused after the commit. The records are in the table, unless the
+    /// machine has lost its power meanwhile, and the lab's book does not have them.
+    Unknown(Fault),
     /// A lock was not to be had in time, or the file system refuses.
     Fault(Fault),
 }

@@ -2,13 +2,13 @@
 //! were told. It may run while clients append: what is in use is left out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
-use std::io;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::disk::{Snapshot, Table, Unreadable, is_data, is_manifest, is_temporary, names_in};
+use super::disk::{
+    Snapshot, Table, Unreadable, is_data, is_in_use, is_manifest, is_temporary, names_in,
+};
 use crate::exhibits::found::AnomalyCount;
 
 /// The contents of a table's folder, and what is wrong with it.
@@ -55,11 +55,12 @@ impl Audit {
         });
         noted.map_err(|error| Unreadable::of_file(&table.acknowledged(), &error))?;
         let left = auditor.files_left(table)?;
+        let settled = settled(table)?;
         let current = auditor.readable(table.current())?;
         if let Some(current) = &current {
             auditor.count_records(current)?;
         }
-        auditor.look_at_snapshots(table, current.as_ref())?;
+        auditor.look_at_snapshots(table, &settled, current.as_ref())?;
         auditor.look_at_files(left);
         auditor.compare();
         Ok(Self {
@@ -127,11 +128,13 @@ impl Auditor {
     }
 
     fn count_records(&mut self, current: &Snapshot) -> Result<(), Unreadable> {
-        let files = current.files();
-        for file in self.readable(files)?.unwrap_or_default() {
-            let read = current.read(&file);
-            for record in self.readable(read)?.unwrap_or_default() {
-                self.copies.entry(record.key).or_default().there += 1;
+        for manifest in &current.metadata.manifests {
+            let files = current.files_in(manifest);
+            for file in self.readable(files)?.unwrap_or_default() {
+                let read = current.read(&file);
+                for record in self.readable(read)?.unwrap_or_default() {
+                    self.copies.entry(record.key).or_default().there += 1;
+                }
             }
         }
         Ok(())
@@ -153,46 +156,44 @@ impl Auditor {
         Ok(left)
     }
 
-    /// Whose parent is whose, and which files they name.
+    /// Which files the snapshots name, and whose parent is whose. `settled` are those that nobody
+    /// was writing before the current one was read: each of them is followed by that one, or was
+    /// lost.
     fn look_at_snapshots(
         &mut self,
         table: &Table,
+        settled: &BTreeSet<String>,
         current: Option<&Snapshot>,
     ) -> Result<(), Unreadable> {
         let mut known = BTreeMap::new();
+        let mut read = BTreeSet::new();
         for listed in table.snapshots()? {
-            if is_in_use(&listed.path) && current.is_none_or(|it| it.name != listed.name) {
-                // It is being written, or read. What it names is in use as well.
-                continue;
-            }
             let opened = table.open_snapshot(&listed.name);
             let Some(snapshot) = self.readable(opened)?.flatten() else {
                 continue;
             };
-            let files = snapshot.files();
-            let files = self.readable(files)?.unwrap_or_default();
-            self.named.extend(files.into_iter().map(|it| it.file));
-            let manifests = &snapshot.metadata.manifests;
-            self.named
-                .extend(manifests.iter().map(|it| it.file.clone()));
-            known.insert(
-                snapshot.metadata.snapshot_id,
-                (listed.name, snapshot.metadata),
-            );
+            for manifest in &snapshot.metadata.manifests {
+                if read.insert(manifest.file.clone()) {
+                    let files = snapshot.files_in(manifest);
+                    let files = self.readable(files)?.unwrap_or_default();
+                    self.named.extend(files.into_iter().map(|it| it.file));
+                }
+            }
+            let id = snapshot.metadata.snapshot_id;
+            known.insert(id, (listed.name, snapshot.metadata.clone()));
         }
+        self.named.extend(read);
         let mut next = current.map(|it| it.metadata.snapshot_id);
         let mut of_the_table = BTreeSet::new();
-        while let Some(id) = next {
-            of_the_table.insert(id);
+        while let Some(id) = next.filter(|it| of_the_table.insert(*it)) {
             next = known.get(&id).and_then(|(_, metadata)| metadata.parent);
         }
         for (id, (name, metadata)) in &known {
             let parent = metadata.parent.and_then(|it| known.get(&it));
             let follows = parent.is_none_or(|(_, it)| it.version + 1 == metadata.version);
-            if !of_the_table.contains(id) {
-                self.lineage.found(|| {
-                    format!("metadata/{name}: no later snapshot follows it, and it is not the current one")
-                });
+            if current.is_some() && settled.contains(name) && !of_the_table.contains(id) {
+                self.lineage
+                    .found(|| format!("metadata/{name}: the current snapshot does not follow it"));
             } else if !follows {
                 self.lineage
                     .found(|| format!("metadata/{name}: its parent is not the version before"));
@@ -237,12 +238,9 @@ impl Auditor {
     }
 }
 
-/// Whether another client has marked the file as in use. One that cannot be opened is not.
-pub(super) fn is_in_use(path: &std::path::Path) -> bool {
-    let tried = File::open(path).and_then(|file| match file.try_lock() {
-        Ok(()) => file.unlock().map(|()| false),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(true),
-        Err(std::fs::TryLockError::Error(error)) => Err::<_, io::Error>(error),
-    });
-    tried.unwrap_or(false)
+/// The snapshots that nobody is writing or reading.
+fn settled(table: &Table) -> Result<BTreeSet<String>, Unreadable> {
+    let listed = table.snapshots()?.into_iter();
+    let settled = listed.filter(|it| !is_in_use(&it.path));
+    Ok(settled.map(|it| it.name).collect())
 }

@@ -88,7 +88,10 @@ async fn commit_together(
             return Ok(draft.appended(attempts));
         }
         if !s.pause().await {
-            return Err(Refusal::GaveUp { attempts });
+            return Err(Refusal::GaveUp {
+                attempts,
+                leads: true,
+            });
         }
         attempts += 1;
     }

@@ -68,7 +68,10 @@ pub async fn append(
             return Ok(draft.appended(attempts));
         }
         if !s.pause().await {
-            return Err(Refusal::GaveUp { attempts });
+            return Err(Refusal::GaveUp {
+                attempts,
+                leads: true,
+            });
         }
         attempts += 1;
     }

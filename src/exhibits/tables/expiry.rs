@@ -6,8 +6,10 @@
 //! not. The expiry deletes a file only while it has the exclusive lock, for which it does not wait.
 //!
 //! The order matters. Which files nobody uses is found first, and which of them are named is read
-//! afterwards. A writer lets go of its files only after its commit. So a file that was found unused
-//! is either named by then, or its writer has given up. Versions are deleted from the lowest one
+//! afterwards. A file gets its name when it is locked already, and its writer lets go of it only
+//! after the commit. So a file that was found unused is either named by then, or its writer has
+//! given up. A writer also holds the snapshot that its own is going to follow, so the name of the
+//! next version is never free again. Versions are deleted from the lowest one
 //! upwards, and the first that is in use ends it: the highest version is found by counting up, so
 //! no version may be missing in between.
 //!
@@ -23,7 +25,8 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::disk::{
-    Listing, Table, Tables, Unreadable, is_data, is_manifest, is_temporary, names_in,
+    KeptBy, Listing, Table, Tables, Unreadable, is_data, is_in_use, is_manifest, is_temporary,
+    names_in,
 };
 use crate::engine::{Fault, FileLock};
 use crate::exhibits::files::blocking;
@@ -91,7 +94,7 @@ impl Expiry {
 /// # Errors
 /// A snapshot that is kept cannot be read, or the file system refuses.
 pub fn expire(table: &Table, keep: usize) -> Result<Option<Expired>, Unreadable> {
-    table.kept_by()?;
+    let kept_by = table.kept_by()?;
     let lock = FileLock::try_take(&table.expiry_lock());
     let Some(_lock) = lock.map_err(refused)? else {
         return Ok(None);
@@ -101,14 +104,19 @@ pub fn expire(table: &Table, keep: usize) -> Result<Option<Expired>, Unreadable>
     let current = table.current()?;
     let snapshots = table.snapshots()?;
     for old in snapshots.iter().skip(keep.max(1)).rev() {
-        if old.name == current.name || !remove_unused(&old.path).map_err(refused)? {
+        if old.name == current.name {
+            break;
+        }
+        // A pointer may have come to name it since. No client can do so while it is locked.
+        let is_old = || kept_by == KeptBy::Versions || table.pointed_at() != Ok(old.name.clone());
+        if !remove_unused(&old.path, is_old).map_err(refused)? {
             break;
         }
         expired.snapshots += 1;
     }
     let named = named_files(table)?;
     for file in unused {
-        if !named.contains(&file.name) && remove_unused(&file.path).map_err(refused)? {
+        if !named.contains(&file.name) && remove_unused(&file.path, || true).map_err(refused)? {
             expired.files += 1;
         }
     }
@@ -122,7 +130,7 @@ fn unused_files(table: &Table) -> Result<Vec<Listing>, Unreadable> {
         for file in names_in(&folder).map_err(refused)? {
             let is_ours =
                 is_data(&file.name) || is_manifest(&file.name) || is_temporary(&file.name);
-            if is_ours && !super::audit::is_in_use(&file.path) {
+            if is_ours && !is_in_use(&file.path) {
                 unused.push(file);
             }
         }
@@ -137,20 +145,26 @@ fn named_files(table: &Table) -> Result<BTreeSet<String>, Unreadable> {
         let Some(snapshot) = table.open_snapshot(&listed.name)? else {
             continue;
         };
-        named.extend(snapshot.metadata.manifests.iter().map(|it| it.file.clone()));
-        named.extend(snapshot.files()?.into_iter().map(|it| it.file));
+        for manifest in &snapshot.metadata.manifests {
+            // Most snapshots name the same ones.
+            if named.insert(manifest.file.clone()) {
+                let files = snapshot.files_in(manifest)?;
+                named.extend(files.into_iter().map(|it| it.file));
+            }
+        }
     }
     Ok(named)
 }
 
-/// Deletes a file, unless it is in use. Returns whether it is gone.
-fn remove_unused(path: &Path) -> io::Result<bool> {
+/// Deletes a file, unless it is in use, or is still wanted once it is locked. Returns whether it is
+/// gone.
+fn remove_unused(path: &Path, is_old: impl FnOnce() -> bool) -> io::Result<bool> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),
     };
-    if file.try_lock().is_err() {
+    if file.try_lock().is_err() || !is_old() {
         return Ok(false);
     }
     fs::remove_file(path)?;

@@ -119,10 +119,10 @@ fn begin(table: &Table, kept_by: KeptBy) -> Result<(), Unreadable> {
     let added = vec![data.entry.clone()];
     match kept_by {
         KeptBy::Versions => {
-            Draft::write(table, &base, added)?.link().map_err(refused)?;
+            Draft::write(table, base, added)?.link().map_err(refused)?;
         }
         KeptBy::Pointer => {
-            let draft = Draft::write_beside(table, &base, added)?;
+            let draft = Draft::write_beside(table, base, added)?;
             fs::write(table.pointer(), draft.name()).map_err(refused)?;
         }
     }

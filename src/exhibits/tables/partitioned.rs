@@ -73,7 +73,10 @@ pub async fn append(
             return Ok(draft.appended(attempts));
         }
         if !s.pause().await {
-            return Err(Refusal::GaveUp { attempts });
+            return Err(Refusal::GaveUp {
+                attempts,
+                leads: true,
+            });
         }
         current = read_current(s, table).await?;
         if added_to(s, table, &current, begun, wanted.partition.clone()).await? {

@@ -3,8 +3,10 @@
 use std::fs;
 use std::io;
 
-use super::append::Append;
-use super::disk::{DataFile, Draft, FileEntry, Record, Snapshot, Table, Unreadable};
+use super::append::{Append, Refusal};
+use super::disk::{
+    DataFile, Draft, FileEntry, Linked, Record, Snapshot, Table, Unreadable, sync_names, write_new,
+};
 use super::read::Wanted;
 use crate::engine::{Fault, Session};
 use crate::exhibits::files::blocking;
@@ -67,7 +69,9 @@ pub(super) fn write_data_of_all<'s>(
     let work = blocking("the records could not be written", move || {
         let files = batch.into_iter();
         let files = files.map(|it| DataFile::write(&table, &it.records, it.partition));
-        files.collect::<io::Result<_>>()
+        let files = files.collect::<io::Result<_>>()?;
+        sync_names(&table.data_folder())?;
+        Ok(files)
     });
     s.outside((Action::Write, "write data", Effect::Local), NONE, work)
 }
@@ -84,7 +88,7 @@ pub(super) fn write_metadata<'s>(
     step(
         s,
         (Action::Write, "write metadata", Effect::Local),
-        move || Draft::write(&table, &base, added),
+        move || Draft::write(&table, base, added),
     )
 }
 
@@ -100,7 +104,7 @@ pub(super) fn write_metadata_beside<'s>(
     step(
         s,
         (Action::Write, "write metadata", Effect::Local),
-        move || Draft::write_beside(&table, &base, added),
+        move || Draft::write_beside(&table, base, added),
     )
 }
 
@@ -116,9 +120,11 @@ pub(super) fn rename_pointer<'s>(
     draft: &Draft,
 ) -> impl Future<Output = Result<(), Fault>> + 's {
     let (pointer, temporary, name) = (table.pointer(), table.temporary(), draft.name());
+    let folder = table.metadata_folder();
     let work = blocking("the pointer could not be renamed", move || {
-        fs::write(&temporary, name)?;
-        fs::rename(temporary, pointer)
+        let _file = write_new(&temporary, name.as_bytes())?;
+        fs::rename(temporary, pointer)?;
+        sync_names(&folder)
     });
     s.outside(
         (Action::Write, "rename pointer", Effect::Conflicts),
@@ -132,15 +138,23 @@ pub(super) fn rename_pointer<'s>(
 pub(super) fn link_version<'s>(
     s: &'s mut Session<'_>,
     draft: Draft,
-) -> impl Future<Output = Result<(bool, Draft), Fault>> + 's {
+) -> impl Future<Output = Result<(bool, Draft), Refusal>> + 's {
     let work = blocking("the version could not be linked", move || {
         Ok((draft.link()?, draft))
     });
-    s.outside(
-        (Action::Write, "link version", Effect::Conflicts),
-        NONE,
-        work,
-    )
+    let step = (Action::Write, "link version", Effect::Conflicts);
+    let linked = s.outside(step, NONE, work);
+    async {
+        let (linked, draft) = linked.await?;
+        match linked {
+            Linked::IsNext => Ok((true, draft)),
+            Linked::IsTaken => Ok((false, draft)),
+            Linked::Unsure(error) => Err(Refusal::Unknown(Fault::of_file(
+                "the new version could not be brought to the disk",
+                &error,
+            ))),
+        }
+    }
 }
 
 /// Reads records of a snapshot. Its files never change, so no other client can notice when.

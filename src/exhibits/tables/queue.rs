@@ -83,12 +83,19 @@ impl Queue {
         for (place, (number, append)) in batch.numbers.iter().zip(&batch.appends).enumerate() {
             // A client that has left needs no answer.
             if let Some(waiting) = places.all.get_mut(number) {
-                waiting.answer = Some(committed.clone().map(|committed| Appended {
-                    records: append.records.len() as u64,
-                    together: Some(batch.appends.len() as u64),
-                    leads: place == 0,
-                    ..committed
-                }));
+                let leads = place == 0;
+                waiting.answer = Some(match committed.clone() {
+                    Ok(committed) => Ok(Appended {
+                        records: append.records.len() as u64,
+                        together: Some(batch.appends.len() as u64),
+                        leads,
+                        ..committed
+                    }),
+                    Err(Refusal::GaveUp { attempts, .. }) => {
+                        Err(Refusal::GaveUp { attempts, leads })
+                    }
+                    Err(other) => Err(other),
+                });
             }
         }
     }

@@ -189,6 +189,7 @@ async fn read(reader: &Reader, session: Session<'_>, table: &Table) -> ClientRes
 fn not_done(refusal: Refusal) -> ClientResult {
     match refusal {
         Refusal::Fault(fault) => ClientResult::refused(Some(fault)),
+        Refusal::Unknown(fault) => ClientResult::failed(Outcome::Unknown, Some(fault)),
         Refusal::Damaged(_) | Refusal::Unreadable(_) => ClientResult {
             saw: Some(&BROKEN_TABLE),
             ..ClientResult::refused(None)

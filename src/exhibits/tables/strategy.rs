@@ -105,7 +105,7 @@ pub(super) async fn acknowledge(table: &Table, wanted: &Append) -> Result<(), Re
     let noted = blocking("the append could not be noted", move || {
         table.acknowledge(&records)
     });
-    Ok(noted.await?)
+    noted.await.map_err(Refusal::Unknown)
 }
 
 impl Reader {

@@ -142,7 +142,8 @@ problems! {
             not to be had in time. Nothing was appended",
         500 => "A file of the table is damaged; the answer names it",
         507 => "There is no room left for the table. (503 if the folder of the tables cannot be \
-            used at all.) The append is in no snapshot",
+            used at all.) The append is in no snapshot, unless `outcome` is \
+            `unknown`: then it is in the table, and it could not be noted",
     }
 
     /// Of a table that is to be read.
@@ -195,10 +196,7 @@ async fn append(
     let performed = strategy.perform(&app.database, &table, append, pauses, exchange.observer());
     let result = performed.await;
     let attempts = problems::attempts_of(&result);
-    if result
-        .as_ref()
-        .map_or_else(problems::was_late, |it| it.leads)
-    {
+    if problems::has_tried(&result) {
         app.metrics.count_commit(TableCommit {
             strategy: strategy.full_name,
             table: name.as_str(),
@@ -209,9 +207,7 @@ async fn append(
     let count = Count {
         strategy: strategy.full_name,
         kind: AnswerKind::Write {
-            outcome: result
-                .as_ref()
-                .map_or(Outcome::Refused, |_| Outcome::Applied),
+            outcome: problems::outcome_of(&result),
             attempts,
         },
         in_a_batch: false,

@@ -10,18 +10,32 @@ use crate::exhibits::tables::{Appended, Damage, KeptBy, Refusal, TableName, Unre
 use crate::http::problem::Problem;
 use crate::verdict::Outcome;
 
+/// What became of an append.
+pub(super) fn outcome_of(result: &Result<Appended, Refusal>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Applied,
+        Err(Refusal::Unknown(_)) => Outcome::Unknown,
+        Err(_) => Outcome::Refused,
+    }
+}
+
 /// How many attempts an append took, or lost.
 pub(super) fn attempts_of(result: &Result<Appended, Refusal>) -> u32 {
     match result {
         Ok(appended) => appended.attempts,
-        Err(Refusal::Conflict { attempts } | Refusal::GaveUp { attempts }) => *attempts,
+        Err(Refusal::Conflict { attempts } | Refusal::GaveUp { attempts, .. }) => *attempts,
         Err(_) => 1,
     }
 }
 
-/// Whether other clients have committed first.
-pub(super) fn was_late(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Conflict { .. } | Refusal::GaveUp { .. })
+/// Whether this client has made attempts to commit that say something about the table.
+pub(super) fn has_tried(result: &Result<Appended, Refusal>) -> bool {
+    match result {
+        Ok(appended) => appended.leads,
+        Err(Refusal::Conflict { .. }) => true,
+        Err(Refusal::GaveUp { leads, .. }) => *leads,
+        Err(_) => false,
+    }
 }
 
 pub(super) fn cannot_be_listed(error: &io::Error) -> Problem {
@@ -33,7 +47,10 @@ impl Problem {
     pub(super) fn of_append(table: &TableName, refusal: Refusal) -> Self {
         let problem = match refusal {
             Refusal::Conflict { attempts } => Self::conflict(attempts),
-            Refusal::GaveUp { attempts } => Self::gave_up(attempts),
+            Refusal::GaveUp { attempts, .. } => Self::gave_up(attempts),
+            Refusal::Unknown(fault) => {
+                return Self::from(fault).with_outcome(Outcome::Unknown, APPEND);
+            }
             other => return Self::of_read(table, other).with_outcome(Outcome::Refused, APPEND),
         };
         problem.with_outcome(Outcome::Refused, APPEND)
@@ -45,8 +62,8 @@ impl Problem {
             Refusal::KeptBy(kept_by) => Self::kept_otherwise(table, kept_by),
             Refusal::Damaged(damage) => Self::damaged(table, &damage),
             Refusal::Unreadable(why) => Self::of_unreadable(table, why),
-            Refusal::Fault(fault) => fault.into(),
-            Refusal::Conflict { attempts } | Refusal::GaveUp { attempts } => {
+            Refusal::Unknown(fault) | Refusal::Fault(fault) => fault.into(),
+            Refusal::Conflict { attempts } | Refusal::GaveUp { attempts, .. } => {
                 Self::gave_up(attempts)
             }
         }

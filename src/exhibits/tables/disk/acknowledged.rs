@@ -11,14 +11,19 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use super::record::Record;
 use super::table::Table;
 
+/// The end of a line. A line without it broke off.
+const END: &str = ".";
+
 impl Table {
     /// Notes that these records are about to be acknowledged.
     pub(in crate::exhibits::tables) fn acknowledge(&self, records: &[Record]) -> io::Result<()> {
         let mut lines = csv::WriterBuilder::new()
             .has_headers(false)
             .from_writer(Vec::new());
+        // What a write that broke off has left of a line ends here.
+        lines.write_record([""])?;
         for record in records {
-            lines.write_record([&record.key])?;
+            lines.write_record([record.key.as_str(), END])?;
         }
         let bytes = lines
             .into_inner()
@@ -28,7 +33,7 @@ impl Table {
         book.open(self.acknowledged())?.write_all(&bytes)
     }
 
-    /// Calls `each` with every acknowledged key. A last line without its end was never answered.
+    /// Calls `each` with every acknowledged key. A line that broke off was never answered.
     pub(in crate::exhibits::tables) fn each_acknowledged(
         &self,
         mut each: impl FnMut(&str),
@@ -50,7 +55,7 @@ impl Table {
                 .has_headers(false)
                 .from_reader(&line[..]);
             if let Some(Ok(row)) = reader.records().next()
-                && let Some(key) = row.get(0)
+                && let (Some(key), Some(END)) = (row.get(0), row.get(1))
             {
                 each(key);
             }

@@ -7,7 +7,7 @@ use super::data;
 use super::filenames::{name_of, version_in};
 use super::files::{self, Listing, names_in};
 use super::kept_by::KeptBy;
-use super::manifest::{FileEntry, Manifest, files_of};
+use super::manifest::{FileEntry, Manifest};
 use super::metadata::{ManifestEntry, Metadata};
 use super::record::Record;
 use super::table::Table;
@@ -113,13 +113,14 @@ impl Table {
         Ok(versions.into_iter().map(|(_, it)| it).collect())
     }
 
-    /// The truth is the highest version that exists. The hint says about where to begin: if it is
-    /// missing, damaged or wrong, the folder is listed. No version between two others is ever
-    /// missing, because the expiry deletes from the lowest one upwards.
+    /// The truth is the highest version that exists. The hint says about where to begin. If it is
+    /// missing or names a version that is not there, the folder is listed. From there it is counted
+    /// up: no version between two others is ever missing, because the expiry deletes from the
+    /// lowest one upwards.
     fn highest_version(&self) -> Result<u64, Unreadable> {
         let there = |version| {
             let path = self.version(version);
-            fs::exists(&path).map_err(|error| Unreadable::of_file(&path, &error))
+            files::is_taken(&path).map_err(|error| Unreadable::of_file(&path, &error))
         };
         let hinted = files::text_of(&self.hint()).ok().flatten();
         let hinted = hinted.and_then(|it| it.trim().parse::<u64>().ok());
@@ -128,7 +129,7 @@ impl Table {
             _ => {
                 let newest = self.snapshots()?.into_iter().next();
                 let newest = newest.and_then(|it| version_in(&it.name));
-                newest.ok_or_else(|| self.is_empty())?
+                newest.ok_or_else(|| self.without_snapshots())?
             }
         };
         while there(version + 1)? {
@@ -162,9 +163,12 @@ impl Table {
 }
 
 impl Snapshot {
-    /// The data files that it names.
-    pub(in crate::exhibits::tables) fn files(&self) -> Result<Vec<FileEntry>, Unreadable> {
-        files_of(&self.table, &self.metadata.manifests)
+    /// The data files that one of its manifests names.
+    pub(in crate::exhibits::tables) fn files_in(
+        &self,
+        manifest: &ManifestEntry,
+    ) -> Result<Vec<FileEntry>, Unreadable> {
+        Ok(Manifest::read(&self.table, manifest)?.files)
     }
 
     /// The records of a data file that it names.

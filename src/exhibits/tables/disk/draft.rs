@@ -22,13 +22,27 @@ pub(in crate::exhibits::tables) struct Draft {
     path: PathBuf,
     /// Kept open for their locks.
     _files: Vec<File>,
+    /// As long as it is in use, no version after it expires. So the name of the next one is free
+    /// only if there never was one.
+    _base: Snapshot,
+}
+
+/// What became of a draft that was to be the next version.
+#[derive(Debug)]
+pub(in crate::exhibits::tables) enum Linked {
+    /// It is the next version.
+    IsNext,
+    /// There is one already.
+    IsTaken,
+    /// It is the next version, and may not survive a loss of power.
+    Unsure(io::Error),
 }
 
 impl Draft {
     /// Writes the snapshot after `base`, with these data files added, into a temporary file.
     pub(in crate::exhibits::tables) fn write(
         table: &Table,
-        base: &Snapshot,
+        base: Snapshot,
         added: Vec<FileEntry>,
     ) -> Result<Self, Unreadable> {
         Self::write_at(table, base, added, table.temporary())
@@ -37,7 +51,7 @@ impl Draft {
     /// The same into `v<N>-<id>.json`, which a pointer can name.
     pub(in crate::exhibits::tables) fn write_beside(
         table: &Table,
-        base: &Snapshot,
+        base: Snapshot,
         added: Vec<FileEntry>,
     ) -> Result<Self, Unreadable> {
         let name = name_beside(base.metadata.version + 1);
@@ -46,7 +60,7 @@ impl Draft {
 
     fn write_at(
         table: &Table,
-        base: &Snapshot,
+        base: Snapshot,
         added: Vec<FileEntry>,
         path: PathBuf,
     ) -> Result<Self, Unreadable> {
@@ -67,6 +81,7 @@ impl Draft {
             metadata,
             path,
             _files: files,
+            _base: base,
         })
     }
 
@@ -92,15 +107,16 @@ impl Draft {
     ///
     /// `link` gives a file a second name, and fails if the name is taken. A client that looks
     /// for the name finds nothing or the whole file.
-    pub(in crate::exhibits::tables) fn link(&self) -> io::Result<bool> {
+    pub(in crate::exhibits::tables) fn link(&self) -> io::Result<Linked> {
         let version = self.metadata.version;
         let is_next = files::link_new(&self.path, &self.table.version(version))?;
-        if is_next {
-            files::sync_names(&self.table.metadata_folder())?;
-            self.table.set_hint(version);
-        }
         // What is left of it is no harm: the expiry finds it.
         let _ = fs::remove_file(&self.path);
-        Ok(is_next)
+        if !is_next {
+            return Ok(Linked::IsTaken);
+        }
+        self.table.set_hint(version);
+        let synced = files::sync_names(&self.table.metadata_folder());
+        Ok(synced.map_or_else(Linked::Unsure, |()| Linked::IsNext))
     }
 }

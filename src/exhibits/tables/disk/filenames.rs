@@ -62,6 +62,11 @@ pub(super) fn checked(
     }
 }
 
+/// A new name for a temporary file.
+pub(super) fn temporary() -> String {
+    format!(".{}.tmp", draw())
+}
+
 /// Whether this is the name of a temporary file.
 pub(in crate::exhibits::tables) fn is_temporary(name: &str) -> bool {
     let drawn = name

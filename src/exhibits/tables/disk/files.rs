@@ -1,6 +1,6 @@
 //! How a table's files are made, opened and listed.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,24 +9,33 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::damage::{Damage, Unreadable, shown};
+use super::filenames;
 
 /// The largest file of metadata that is read. A real one has some kilobytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// Makes a file that was not there, marks it as in use, and brings its content to the disk.
-pub(super) fn write_new(path: &Path, content: &[u8]) -> io::Result<File> {
-    let mut new = File::options();
-    let new = new.write(true).create_new(true).mode(0o600);
-    let mut file = new.open(path)?;
-    file.lock_shared()?;
-    while !fs::exists(path)? {
-        // The expiry has come between the two lines above.
-        file = new.open(path)?;
+/// Makes a file that was not there, brings its content to the disk, and marks it as in use. It gets
+/// its name when it is whole and marked, so the expiry never takes it for one that nobody uses.
+pub(in crate::exhibits::tables) fn write_new(path: &Path, content: &[u8]) -> io::Result<File> {
+    let folder = path.parent().unwrap_or(path);
+    loop {
+        let temporary = folder.join(filenames::temporary());
+        let mut new = File::options();
+        let mut file = new
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.lock_shared()?;
+        file.write_all(content)?;
+        file.sync_data()?;
+        match fs::rename(&temporary, path) {
+            Ok(()) => return Ok(file),
+            // The expiry has come before it was marked.
+            Err(error) if error.kind() == ErrorKind::NotFound && folder.exists() => {}
+            Err(error) => return Err(error),
+        }
     }
-    file.write_all(content)?;
-    file.sync_data()?;
-    Ok(file)
 }
 
 /// Gives a file another name as well, which must be free. Returns false if it is not. This is how a
@@ -41,7 +50,7 @@ pub(super) fn link_new(from: &Path, to: &Path) -> io::Result<bool> {
 
 /// Brings the names in a folder to the disk. A machine that loses its power could otherwise forget
 /// a file whose content is there.
-pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
+pub(in crate::exhibits::tables) fn sync_names(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
@@ -50,7 +59,12 @@ pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
 pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => {}
-        Ok(_) => return Err(io::Error::other("it is no regular file")),
+        Ok(_) => {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "it is no regular file",
+            ));
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     }
@@ -62,6 +76,15 @@ pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
     file.lock_shared()?;
     // The expiry may have deleted it before it was marked.
     Ok(fs::exists(path)?.then_some(file))
+}
+
+/// Whether there is something of this name, be it a link to nothing.
+pub(super) fn is_taken(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The text of a small file. None if there is no such file.
@@ -120,4 +143,14 @@ pub(in crate::exhibits::tables) fn names_in(folder: &Path) -> io::Result<Vec<Lis
     }
     found.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(found)
+}
+
+/// Whether another client has marked the file as in use. One that cannot be opened is not.
+pub(in crate::exhibits::tables) fn is_in_use(path: &Path) -> bool {
+    let tried = File::open(path).and_then(|file| match file.try_lock() {
+        Ok(()) => file.unlock().map(|()| false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    });
+    tried.unwrap_or(false)
 }

@@ -2,21 +2,25 @@
 //!
 //! A commit writes a manifest of its own data files alone, and its snapshot names the manifests of
 //! the snapshot before as well. Before ten manifests of one level stand side by side, they are
-//! written together as one of the next level. So a snapshot of a million commits names some dozen
-//! manifests, and each data file was written into one of every level.
+//! written together as one of the next level, up to ten thousand data files in one. So a snapshot
+//! of a million commits names some hundred manifests, and each data file was written into five at
+//! most.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use super::damage::{Damage, Unreadable, shown};
-use super::metadata::ManifestEntry;
+use super::metadata::{LARGEST, ManifestEntry};
 use super::name::PartitionName;
 use super::table::Table;
 use super::{filenames, files};
 
 /// How many manifests of one level are merged.
 const TOGETHER: usize = 10;
+
+/// The largest number of data files in a manifest that was merged. It has about a megabyte then.
+const MOST_FILES: u64 = 10_000;
 
 /// A manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +54,10 @@ impl Manifest {
             return Err(Damage::absent(&path).into());
         };
         let manifest: Self = files::json_of(&path, &file)?;
-        let rows = manifest.files.iter().map(|it| it.rows).sum::<u64>();
-        if (rows, manifest.files.len() as u64) != (entry.rows, entry.files) {
+        let rows = sum(manifest.files.iter().map(|it| it.rows));
+        let said = (Some(entry.rows), entry.files);
+        if (rows, manifest.files.len() as u64) != said {
+            let rows = rows.map_or("too many".to_owned(), |it| it.to_string());
             let why = format!(
                 "it names {} files with {rows} rows, and the snapshot says {} with {}",
                 manifest.files.len(),
@@ -78,6 +84,13 @@ impl Manifest {
     }
 }
 
+/// The sum of numbers of rows. None if they cannot be rows of one table.
+pub(super) fn sum(rows: impl Iterator<Item = u64>) -> Option<u64> {
+    rows.fold(Some(0), |sum, it| {
+        sum?.checked_add(it).filter(|it| *it <= LARGEST)
+    })
+}
+
 /// Adds these data files to the manifests of a snapshot: in a manifest of their own, or merged with
 /// others. Returns the new list, and the new files, which are in use.
 pub(super) fn added_to(
@@ -92,6 +105,10 @@ pub(super) fn added_to(
     loop {
         let first = kept.partition_point(|it| it.level > level);
         if kept.len() - first < TOGETHER - 1 {
+            break;
+        }
+        let files = kept[first..].iter().map(|it| it.files).sum::<u64>();
+        if files + manifest.files.len() as u64 > MOST_FILES {
             break;
         }
         let mut merged = Manifest { files: Vec::new() };
@@ -112,16 +129,4 @@ pub(super) fn cannot_write(error: &io::Error) -> Unreadable {
         "the table could not be written",
         error,
     ))
-}
-
-/// The data files that these manifests name.
-pub(in crate::exhibits::tables) fn files_of(
-    table: &Table,
-    manifests: &[ManifestEntry],
-) -> Result<Vec<FileEntry>, Unreadable> {
-    let mut all = Vec::new();
-    for entry in manifests {
-        all.extend(Manifest::read(table, entry)?.files);
-    }
-    Ok(all)
 }

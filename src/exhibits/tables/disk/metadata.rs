@@ -60,8 +60,8 @@ pub struct Summary {
     pub partitions: Vec<PartitionName>,
 }
 
-/// The largest snapshot number: JSON's numbers are exact up to here.
-const LARGEST_ID: u64 = (1 << 53) - 1;
+/// The largest number in a snapshot: JSON's numbers are exact up to here.
+pub(super) const LARGEST: u64 = (1 << 53) - 1;
 
 impl Metadata {
     /// The first snapshot of a table, without records.
@@ -95,10 +95,13 @@ impl Metadata {
     /// Reads a snapshot. Its content must be what its name and its own numbers say.
     pub(super) fn read(path: &Path, file: &File, version: u64) -> Result<Self, Unreadable> {
         let read: Self = files::json_of(path, file)?;
-        let rows = read.manifests.iter().map(|it| it.rows).sum::<u64>();
+        let rows = read.manifests.iter().map(|it| u128::from(it.rows));
+        let rows = rows.sum::<u128>();
         let why = if read.version != version {
             format!("it says that it is version {}", read.version)
-        } else if rows != read.rows {
+        } else if version >= LARGEST || rows > u128::from(LARGEST) {
+            format!("no table has {rows} rows at version {version}")
+        } else if rows != u128::from(read.rows) {
             format!("it says {} rows, and its manifests have {rows}", read.rows)
         } else {
             return Ok(read);
@@ -108,7 +111,7 @@ impl Metadata {
 }
 
 fn draw_id() -> u64 {
-    fastrand::u64(1..=LARGEST_ID)
+    fastrand::u64(1..=LARGEST)
 }
 
 fn now_us() -> u64 {

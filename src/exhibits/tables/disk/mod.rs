@@ -5,9 +5,12 @@
 //! TABLE/data/<id>.csv             records; a file never changes
 //! TABLE/metadata/<id>.json        a manifest: names data files
 //! TABLE/metadata/v<N>.json        a snapshot: names manifests, and the snapshot before it
+//! TABLE/metadata/v<N>-<id>.json   the same, if a pointer keeps the truth: several may be version N
 //! TABLE/metadata/version-hint     about how high N is
 //! TABLE/metadata/current          the pointer, if that keeps the truth
 //! TABLE/acknowledged.csv          the keys that clients were told are in the table
+//! TABLE/.leader.lock              the lock file of `leader_lock`, and `.expiry.lock` of the expiry
+//! TABLE/*/.<id>.tmp               what is being written
 //! ```
 //!
 //! All files but the last three are written once, under a name that is new. So a client that knows
@@ -41,7 +44,7 @@ pub use table::{Table, Tables};
 
 pub(super) use current::Snapshot;
 pub(super) use data::DataFile;
-pub(super) use draft::Draft;
+pub(super) use draft::{Draft, Linked};
 pub(super) use filenames::{is_data, is_manifest, is_temporary, name_of};
-pub(super) use files::{Listing, names_in};
+pub(super) use files::{Listing, is_in_use, names_in, sync_names, write_new};
 pub(super) use manifest::FileEntry;

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use serde::{Deserialize, Serialize};
 
 use super::damage::{Damage, Unreadable, shown};
-use super::filenames::{self, checked, is_data, is_manifest, name_beside, name_of};
-use super::files;
+use super::filenames::{self, checked, is_data, is_manifest, name_beside, name_of, version_in};
+use super::files::{self, names_in};
 use super::kept_by::KeptBy;
 use super::metadata::Metadata;
 use super::name::TableName;
@@ -126,6 +126,7 @@ impl Table {
     ) -> Result<Result<(), KeptBy>, Unreadable> {
         let known = match self.kept_by() {
             Err(Unreadable::Unknown) => {
+                self.must_be_new()?;
                 let made = self.make(kept_by);
                 made.map_err(|error| {
                     Unreadable::Fault(Fault::of_file("the table could not be made", &error))
@@ -152,6 +153,20 @@ impl Table {
             },
             Err(error) => Err(Unreadable::of_file(&path, &error)),
         }
+    }
+
+    /// A folder without `table.json` may have a first snapshot, which another client is making. One
+    /// that has more of them was a table.
+    fn must_be_new(&self) -> Result<(), Unreadable> {
+        let listed = match names_in(&self.metadata_folder()) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Unreadable::of_file(&self.metadata_folder(), &error)),
+        };
+        if listed.iter().any(|it| version_in(&it.name) > Some(0)) {
+            return Err(Damage::absent(&self.path.join("table.json")).into());
+        }
+        Ok(())
     }
 
     /// Several clients may do this at the same time. `table.json` comes last, and is linked, so it
@@ -197,8 +212,7 @@ impl Table {
 
     /// A temporary file, in `metadata/`.
     pub(in crate::exhibits::tables) fn temporary(&self) -> PathBuf {
-        self.metadata_folder()
-            .join(format!(".{}.tmp", filenames::draw()))
+        self.metadata_folder().join(filenames::temporary())
     }
 
     pub(in crate::exhibits::tables) fn data_folder(&self) -> PathBuf {
@@ -246,7 +260,7 @@ impl Table {
     }
 
     /// What it means that no snapshot is there.
-    pub(super) fn is_empty(&self) -> Unreadable {
+    pub(super) fn without_snapshots(&self) -> Unreadable {
         Damage::of(shown(&self.metadata_folder()), "there is no snapshot").into()
     }
 }
