@@ -104,8 +104,8 @@ async fn a_name_in_the_metadata_never_leaves_the_folder() {
     );
     fs::remove_file(&newest).unwrap();
     symlink("/etc/hostname", &newest).unwrap();
-    let read = ground.table("t").now();
-    assert!(matches!(read, Err(Unreadable::Fault(_))), "{read:?}");
+    let said = complaint(&ground.table("t"));
+    assert_eq!(said, "metadata/v1.json: it is no regular file");
 }
 
 #[tokio::test]
@@ -140,21 +140,74 @@ async fn a_missing_folder_is_no_missing_table() {
     assert!(matches!(refused, Err(Refusal::Fault(_))), "{refused:?}");
 }
 
-/// A line that was not written to its end was never answered.
+/// A line that was not written to its end was never answered, and is in no other line's way.
 #[tokio::test]
 async fn half_a_line_of_the_book_was_not_acknowledged() {
     let ground = Ground::new().await;
     ground.append("exclusive_create", "a, \"b\"").await.unwrap();
     let book = ground.file("acknowledged.csv");
+    for half in ["lo", "\"lo", "lost,"] {
+        let whole = fs::read_to_string(&book).unwrap();
+        fs::write(&book, format!("{whole}{half}")).unwrap();
+        ground.append("exclusive_create", half).await.unwrap();
+    }
+    let audit = ground.audit();
+    let found = (audit.acknowledged, counts(&audit));
+    assert_eq!(found, (4, [0; 6]), "{audit:?}");
     let whole = fs::read_to_string(&book).unwrap();
-    fs::write(&book, format!("{whole}lo")).unwrap();
+    fs::write(&book, format!("{whole}lost,.\n")).unwrap();
     let audit = ground.audit();
-    assert_eq!(
-        (audit.acknowledged, counts(&audit)),
-        (1, [0; 6]),
-        "{audit:?}"
+    let found = (audit.acknowledged, counts(&audit)[0]);
+    assert_eq!(found, (5, 1), "{audit:?}");
+}
+
+/// The record is in the table, so it must not be called refused.
+#[tokio::test]
+async fn a_book_that_cannot_be_written_leaves_it_open() {
+    let ground = Ground::new().await;
+    ground.append("exclusive_create", "a").await.unwrap();
+    let book = ground.file("acknowledged.csv");
+    fs::remove_file(&book).unwrap();
+    fs::create_dir(&book).unwrap();
+    for strategy in ["exclusive_create", "batched"] {
+        let refused = ground.append(strategy, strategy).await.unwrap_err();
+        assert!(matches!(refused, Refusal::Unknown(_)), "{refused:?}");
+    }
+    assert_eq!(ground.keys().await, ["a", "exclusive_create", "batched"]);
+}
+
+#[tokio::test]
+async fn a_table_whose_description_is_gone_is_not_begun_anew() {
+    let ground = Ground::new().await;
+    for strategy in ["exclusive_create", "rename_pointer"] {
+        fs::create_dir_all(ground.file("")).unwrap();
+        fs::remove_dir_all(ground.file("")).unwrap();
+        ground.append(strategy, "a").await.unwrap();
+        fs::remove_file(ground.file("table.json")).unwrap();
+        for other in ["exclusive_create", "rename_pointer"] {
+            let refused = ground.append(other, "b").await.unwrap_err();
+            assert!(matches!(refused, Refusal::Damaged(_)), "{refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn numbers_that_no_table_has_are_damage() {
+    let ground = Ground::new().await;
+    ground.append("exclusive_create", "a").await.unwrap();
+    let newest = ground.file("metadata/v1.json");
+    let whole = fs::read_to_string(&newest).unwrap();
+    let many = whole.replace("\"rows\": 1", &format!("\"rows\": {}", u64::MAX));
+    fs::write(&newest, many).unwrap();
+    let said = complaint(&ground.table("t"));
+    assert!(
+        said.starts_with("metadata/v1.json: no table has "),
+        "{said}"
     );
-    fs::write(&book, format!("{whole}lost\n")).unwrap();
-    let audit = ground.audit();
-    assert_eq!((audit.acknowledged, counts(&audit)[0]), (2, 1), "{audit:?}");
+    fs::write(&newest, &whole).unwrap();
+    // No file that is written here has this name.
+    let highest = ground.file(&format!("metadata/v{}.json", u64::MAX));
+    fs::write(highest, &whole).unwrap();
+    fs::write(ground.file("metadata/version-hint"), u64::MAX.to_string()).unwrap();
+    assert_eq!(ground.table("t").now().unwrap().version, 1);
 }

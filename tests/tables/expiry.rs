@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 
 use racy::exhibits::tables::expiry::{Expired, expire};
-use racy::exhibits::tables::{Unreadable, Wanted};
+use racy::exhibits::tables::{Refusal, Strategy, Unreadable, Wanted};
+use racy::step::{Observer, Parked, Record, Step};
 
-use super::{Ground, counts, names};
+use super::{Ground, counts, names, one};
 
 /// The table `t` after this number of appends.
 async fn ground(appends: usize) -> Ground {
@@ -150,4 +151,42 @@ async fn the_current_snapshot_of_a_pointer_stays() {
     expire(&ground.table("t"), 1).unwrap().unwrap();
     assert_eq!(ground.keys().await, ["a"]);
     assert_eq!(counts(&ground.audit())[0], 2);
+}
+
+/// Lets others commit, and removes all old versions, before this writer links its own.
+#[derive(Debug)]
+struct ExpiresBeforeTheLink<'g> {
+    ground: &'g Ground,
+}
+
+impl Observer for ExpiresBeforeTheLink<'_> {
+    fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
+        Box::pin(async move {
+            if step.label == "link version" {
+                for key in ["x", "y", "z"] {
+                    self.ground.append("exclusive_create", key).await.unwrap();
+                }
+                expire(&self.ground.table("t"), 1).unwrap().unwrap();
+            }
+        })
+    }
+
+    fn after(&self, _record: &Record) {}
+}
+
+#[tokio::test]
+async fn the_name_of_a_version_that_was_there_is_never_free_again() {
+    let ground = ground(2).await;
+    let table = ground.table("t");
+    let late = Strategy::named("exclusive_create").unwrap();
+    let observer = ExpiresBeforeTheLink { ground: &ground };
+    let wanted = one("late");
+    let database = &ground.lab.database;
+    let refused = late.perform(database, &table, &wanted, Vec::new(), &observer);
+    let refused = refused.await.unwrap_err();
+    assert_eq!(refused, Refusal::Conflict { attempts: 1 });
+    assert_eq!(ground.keys().await, ["1", "2", "x", "y", "z"]);
+    expire(&table, 1).unwrap().unwrap();
+    assert_eq!(versions(&ground), ["v5.json"]);
+    assert_eq!(counts(&ground.audit()), [0; 6]);
 }

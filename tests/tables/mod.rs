@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use crate::support::{Lab, TestEngine};
 
 /// A folder for tables, and a database for the sessions of their clients.
+#[derive(Debug)]
 struct Ground {
     lab: Lab,
     folder: TempDir,

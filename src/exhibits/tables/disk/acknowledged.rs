@@ -18,7 +18,7 @@ impl Table {
     /// Notes that these records are about to be acknowledged.
     pub(in crate::exhibits::tables) fn acknowledge(&self, records: &[Record]) -> io::Result<()> {
         let mut lines = csv::WriterBuilder::new()
-            .has_headers(false)
+            .flexible(true)
             .from_writer(Vec::new());
         // What a write that broke off has left of a line ends here.
         lines.write_record([""])?;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 
 use super::damage::{Damage, Unreadable, shown};
 use super::data;
-use super::filenames::{name_of, version_in};
+use super::filenames::{LARGEST, name_of, version_in};
 use super::files::{self, Listing, names_in};
 use super::kept_by::KeptBy;
 use super::manifest::{FileEntry, Manifest};
@@ -123,7 +123,9 @@ impl Table {
             files::is_taken(&path).map_err(|error| Unreadable::of_file(&path, &error))
         };
         let hinted = files::text_of(&self.hint()).ok().flatten();
-        let hinted = hinted.and_then(|it| it.trim().parse::<u64>().ok());
+        let hinted = hinted
+            .and_then(|it| it.trim().parse::<u64>().ok())
+            .filter(|it| *it < LARGEST);
         let mut version = match hinted {
             Some(hinted) if there(hinted)? => hinted,
             _ => {

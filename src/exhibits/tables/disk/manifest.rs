@@ -11,7 +11,8 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::damage::{Damage, Unreadable, shown};
-use super::metadata::{LARGEST, ManifestEntry};
+use super::filenames::LARGEST;
+use super::metadata::ManifestEntry;
 use super::name::PartitionName;
 use super::table::Table;
 use super::{filenames, files};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::damage::{Damage, Unreadable, shown};
+use super::filenames::LARGEST;
 use super::files;
 use super::name::PartitionName;
 
@@ -59,9 +60,6 @@ pub struct Summary {
     #[schema(value_type = Vec<String>)]
     pub partitions: Vec<PartitionName>,
 }
-
-/// The largest number in a snapshot: JSON's numbers are exact up to here.
-pub(super) const LARGEST: u64 = (1 << 53) - 1;
 
 impl Metadata {
     /// The first snapshot of a table, without records.
