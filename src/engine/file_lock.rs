@@ -12,8 +12,16 @@ use std::path::Path;
 /// A lock on a file. It is released when this value is dropped.
 #[derive(Debug)]
 pub struct FileLock {
-    /// Kept open only for its lock.
-    _file: File,
+    file: File,
+}
+
+/// To close the file would not be enough: a process that is just being started has a copy of it,
+/// until it runs its program.
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // It fails only if there is no lock.
+        let _ = self.file.unlock();
+    }
 }
 
 impl FileLock {
@@ -37,7 +45,7 @@ impl FileLock {
     pub(super) fn try_take_of(path: &Path, what: &Path) -> io::Result<Option<Self>> {
         let file = open(path, what)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -132,7 +140,9 @@ mod tests {
         let lock = folder.path().join("lock");
         let first = FileLock::try_take(&lock).unwrap().unwrap();
         assert!(FileLock::try_take(&lock).unwrap().is_none());
+        let copy = first.file.try_clone().unwrap();
         drop(first);
         assert!(FileLock::try_take(&lock).unwrap().is_some());
+        drop(copy);
     }
 }

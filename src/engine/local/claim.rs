@@ -33,7 +33,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Claim {
     pub(super) folder: PathBuf,
     pub(super) server_lock: File,
-    _lab_lock: File,
+    lab_lock: File,
+}
+
+/// To close the file would not be enough: a process that is just being started has a copy of it,
+/// until it runs its program. The next lab would take this one for running, and another folder.
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // It fails only if there is no lock.
+        let _ = self.lab_lock.unlock();
+    }
 }
 
 impl Claim {
@@ -78,7 +87,7 @@ impl Claim {
                 return Ok(Self {
                     folder,
                     server_lock,
-                    _lab_lock: lab_lock,
+                    lab_lock,
                 });
             }
             if Instant::now() >= deadline {
@@ -258,6 +267,11 @@ mod tests {
         assert_eq!(lab.folder, root.join("mysql-9.7"));
         let other = Claim::of_a_lab(root, &mysql, None, deadline).await.unwrap();
         assert_eq!(other.folder, root.join("mysql-9.7-2"));
+        let copy = lab.lab_lock.try_clone().unwrap();
+        drop(lab);
+        let next = Claim::of_a_lab(root, &mysql, None, deadline).await.unwrap();
+        assert_eq!(next.folder, root.join("mysql-9.7"));
+        drop(copy);
         let visitor = Claim::of_a_visitor(root, &mysql, None, deadline).await;
         assert!(
             matches!(visitor, Err(Error::NotYetUp { .. })),
@@ -279,11 +293,7 @@ mod tests {
         first.publish_url("mysql:first").unwrap();
         assert_eq!(url().await.as_deref(), Some("mysql:first"));
         // A lab that was killed leaves its URL behind. It does not count any more.
-        // A program that another test starts at this moment has the lock too, until it runs.
         drop(first);
-        while url().await.as_deref() == Some("mysql:first") && Instant::now() < deadline {
-            tokio::task::yield_now().await;
-        }
         assert_eq!(url().await.as_deref(), Some("mysql:second"));
         second.forget_url().unwrap();
         let too_late = url_of_a_running_lab(root, &mysql, Instant::now()).await;

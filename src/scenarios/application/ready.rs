@@ -52,6 +52,11 @@ impl Unready {
         }
     }
 
+    /// Whether it has done something with a connection.
+    fn has_reacted(&self) -> bool {
+        !matches!(self, Self::Absent | Self::Silent)
+    }
+
     /// Whether it listens and does not come to an answer.
     fn is_stuck(&self) -> bool {
         matches!(self, Self::Silent | Self::Closes)
@@ -96,10 +101,8 @@ impl LaneApplication {
             let seen = match timeout_at(until, look(plan, &client, &url)).await {
                 Ok(Ok(())) => break,
                 Ok(Err(seen)) => seen,
-                // An answer that came before says more.
-                Err(_elapsed) => last
-                    .filter(|it| matches!(it, Unready::Answers(..)))
-                    .unwrap_or(Unready::Silent),
+                // What came before says more, also on a machine that is slow at this moment.
+                Err(_elapsed) => last.filter(Unready::has_reacted).unwrap_or(Unready::Silent),
             };
             if Instant::now() >= deadline {
                 return Err(self.is_not_ready(plan, &url, &seen, process.as_ref()));
