@@ -412,6 +412,10 @@ const PROGRAMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "command = [\"true\"]\ndirectory = \"no/such/folder\"",
+        &["no/such/folder is no folder: `true` runs there"],
+    ),
+    (
         "base_url = \"http://127.0.0.1:1\"\nlisten = \"127.0.0.1:0\"\nready_within = 1",
         &[
             "the application is not ready after 1 s: http://127.0.0.1:1/: nothing listens there",

@@ -33,7 +33,16 @@ pub(super) struct Driver {
 }
 
 impl Driver {
+    /// The driver takes a free port of IPv4 and then wants the same one of IPv6. If another program
+    /// has that, the driver ends, and another one is started.
     pub(super) fn start() -> Self {
+        const TRIES: u32 = 5;
+        (0..TRIES)
+            .find_map(|_| Self::try_start())
+            .expect("chromedriver ends before it says its port")
+    }
+
+    fn try_start() -> Option<Self> {
         let mut process = mortal("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -45,8 +54,13 @@ impl Driver {
             let (_, port) = line.split_once("started successfully on port ")?;
             Some(port.trim_end_matches('.').to_owned())
         });
-        let url = format!("http://127.0.0.1:{}", port.unwrap());
-        Self { process, url }
+        // Without a port it is dropped, which waits for its end.
+        let mut driver = Self {
+            process,
+            url: String::new(),
+        };
+        driver.url = format!("http://127.0.0.1:{}", port?);
+        Some(driver)
     }
 
     pub(super) async fn browser(&self, start: Start) -> Browser {

@@ -20,9 +20,9 @@ on_engines!(
 const LONG: [(&str, &str); 5] = [
     ("strategy", "row_locking_atomic_long_delay"),
     ("delay_ms", "0"),
-    ("requests", "400"),
+    ("requests", "300"),
     ("pace", "wait"),
-    ("wait_ms", "40"),
+    ("wait_ms", "200"),
 ];
 
 async fn two_tabs_watch_one_run_and_one_stops_it(engine: TestEngine) {

@@ -148,7 +148,8 @@ async fn clients_wait_for_each_sort_of_lock_on_a_table(engine: TestEngine) {
     }
 }
 
-/// The second reader could have its lock beside the first one's, and waits in the queue.
+/// The second reader could have its lock beside the first one's, and waits in the queue. Were its
+/// wait not seen, the search would fail.
 async fn a_reader_comes_after_a_client_that_waits_to_write(engine: TestEngine) {
     let text = format!(
         r#"{COUNTER}

@@ -85,8 +85,8 @@ pub enum Standstill {
     /// The same on MariaDB, as the threads that wait say themselves. One of them may just have got
     /// its lock and not have woken up.
     MayBeOver,
-    /// The same on PostgreSQL, but some of them for a connection of which nothing is known. It may
-    /// be a helper of the engine's, which lets go by itself.
+    /// The same on PostgreSQL, but some of them for a connection of which nothing is known, or that
+    /// the server does not name. It may be a helper of the engine's, which lets go by itself.
     BehindAStranger,
     /// The same on MySQL: another lane has the lock. It changes a table, or its rows are in the
     /// same database, and a lock on a gap reaches too far. It says nothing about this run.

@@ -54,7 +54,7 @@ impl CommandClient {
         Ok(Self {
             has_own_values,
             directory: match &command.directory {
-                Some(named) => directory(source, Some(named))?,
+                Some(named) => directory(source, Some(named)),
                 None => application.directory(source),
             },
             before,

@@ -21,8 +21,7 @@ pub(in crate::scenarios) struct ApplicationTable {
     #[schema(value_type = Option<Vec<String>>)]
     pub(super) command: Option<Spanned<Words>>,
     /// The folder in which it runs, as seen from the file's folder. Without it, that folder.
-    #[schema(value_type = Option<String>)]
-    pub(super) directory: Option<Spanned<String>>,
+    pub(super) directory: Option<String>,
     /// Variables of its environment, and of commands'. `{db_host}`, `{db_port}`, `{db_name}`,
     /// `{db_user}`, `{db_password}` and `{db_url}` lead through the proxy.
     #[serde(default)]
@@ -63,8 +62,7 @@ pub(in crate::scenarios) struct CommandTable {
     pub(super) run: Spanned<Words>,
     /// The folder in which it runs, as seen from the file's folder. Without it, that of the
     /// application, or the file's folder.
-    #[schema(value_type = Option<String>)]
-    pub(super) directory: Option<Spanned<String>>,
+    pub(super) directory: Option<String>,
     /// Variables of its environment, besides those of the application.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>)]

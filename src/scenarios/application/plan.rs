@@ -94,7 +94,7 @@ impl ApplicationPlan {
         Self {
             runs: Runs::Nowhere(Launch {
                 command: Vec::new(),
-                directory: folder_of(source).to_owned(),
+                directory: directory(source, None),
                 env: Vec::new(),
                 prepare: Vec::new(),
             }),
@@ -191,7 +191,7 @@ impl ApplicationPlan {
     /// The folder in which it is started, or that of the file.
     pub(super) fn directory(&self, source: SourceFile<'_>) -> PathBuf {
         let launch = self.launch();
-        launch.map_or_else(|| folder_of(source).to_owned(), |it| it.directory.clone())
+        launch.map_or_else(|| directory(source, None), |it| it.directory.clone())
     }
 }
 
@@ -222,34 +222,17 @@ fn launch(
     let words = |it| words_of(source, it, has_port, &[]);
     Ok(Launch {
         command: command.map(words).transpose()?.unwrap_or_default(),
-        directory: directory(source, table.directory.as_ref())?,
+        directory: directory(source, table.directory.as_deref()),
         env: env_of(source, &table.env, has_port, &[])?,
         prepare: table.prepare.iter().map(words).collect::<Result<_, _>>()?,
     })
 }
 
-fn folder_of(source: SourceFile<'_>) -> &Path {
-    Path::new(source.name).parent().unwrap_or(Path::new(""))
-}
-
-/// A folder as seen from that of the file.
-pub(super) fn directory(
-    source: SourceFile<'_>,
-    named: Option<&Spanned<String>>,
-) -> Result<PathBuf, FileError> {
-    let Some(named) = named else {
-        return Ok(folder_of(source).to_owned());
-    };
-    let folder = folder_of(source).join(named.get_ref());
-    if folder.is_dir() {
-        Ok(folder)
-    } else {
-        let message = format!(
-            "there is no folder {:?}, as seen from the one that this file is in",
-            named.get_ref()
-        );
-        Err(source.mistake(named.span().start, message))
-    }
+/// A folder as seen from that of the file. Whether it is there is found when a program starts: the
+/// console reads files of visitors, who must not learn what folders this machine has.
+pub(super) fn directory(source: SourceFile<'_>, named: Option<&str>) -> PathBuf {
+    let folder = Path::new(source.name).parent().unwrap_or(Path::new(""));
+    folder.join(named.unwrap_or("."))
 }
 
 /// The names that have a value: those of places, and the client's own.
