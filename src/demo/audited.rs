@@ -124,6 +124,14 @@ impl AuditedExhibit {
         u64::from(REQUESTS) * self.specimens().len() as u64
     }
 
+    /// Whether its clients race for files alone, and for nothing in a database.
+    pub(super) fn is_in_files(self) -> bool {
+        match self {
+            Self::Orders | Self::Exports => false,
+            Self::Tables => true,
+        }
+    }
+
     /// The folder of its strategies.
     pub(super) fn folder(self) -> String {
         format!("src/exhibits/{}/", self.exhibit().name)

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use racy::exhibits::tables::expiry::expire;
 use racy::exhibits::tables::{Refusal, Unreadable};
 
 use super::{Ground, complaint, counts, names};
@@ -210,4 +211,51 @@ async fn numbers_that_no_table_has_are_damage() {
     fs::write(highest, &whole).unwrap();
     fs::write(ground.file("metadata/version-hint"), u64::MAX.to_string()).unwrap();
     assert_eq!(ground.table("t").now().unwrap().version, 1);
+}
+
+#[tokio::test]
+async fn a_version_that_is_missing_between_two_others_is_named() {
+    let ground = Ground::new().await;
+    for key in ["a", "b", "c", "d"] {
+        ground.append("exclusive_create", key).await.unwrap();
+    }
+    for (missing, hint) in [(3, "2"), (2, "4")] {
+        let path = ground.file(&format!("metadata/v{missing}.json"));
+        let expected = format!("metadata/v{missing}.json: it is not there");
+        let whole = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(ground.file("metadata/version-hint"), hint).unwrap();
+        let audit = ground.audit();
+        let example = audit.anomalies[4].example.as_deref();
+        assert_eq!(example, Some(&*expected), "{audit:?}");
+        let left = expire(&ground.table("t"), 1).unwrap_err();
+        assert_eq!(left.to_string(), expected);
+        if hint == "2" {
+            assert_eq!(complaint(&ground.table("t")), expected);
+            let refused = ground.append("exclusive_create", "e").await.unwrap_err();
+            assert!(matches!(refused, Refusal::Damaged(_)), "{refused:?}");
+        }
+        fs::write(&path, whole).unwrap();
+    }
+    assert_eq!(counts(&ground.audit()), [0; 6]);
+}
+
+#[tokio::test]
+async fn what_a_killed_client_has_left_of_the_making_is_no_table() {
+    let ground = Ground::new().await;
+    let left = [
+        "metadata/v0.json",
+        "metadata/v0-0123456789abcdef.json",
+        "metadata/current",
+        ".0123456789abcdef.tmp",
+    ];
+    fs::create_dir_all(ground.file("metadata")).unwrap();
+    for path in left {
+        fs::write(ground.file(path), "half").unwrap();
+    }
+    ground.append("exclusive_create", "a").await.unwrap();
+    assert_eq!(ground.keys().await, ["a"]);
+    for path in &left[1..] {
+        assert!(!ground.file(path).exists(), "{path}");
+    }
 }

@@ -1,8 +1,12 @@
 //! A table's history.
 
-use racy::exhibits::tables::history::history;
+use std::sync::Mutex;
 
-use super::{Ground, counts};
+use racy::exhibits::tables::Strategy;
+use racy::exhibits::tables::history::history;
+use racy::step::{Observer, Parked, Record, Step};
+
+use super::{Ground, counts, one};
 
 #[tokio::test]
 async fn each_snapshot_follows_the_one_before() {
@@ -46,4 +50,47 @@ async fn a_snapshot_that_no_other_follows_breaks_the_lineage() {
         audit.anomalies[0].example.as_deref(),
         Some("\"b\" was acknowledged, and is not there")
     );
+}
+
+/// Audits after each commit, before its client is answered.
+#[derive(Debug)]
+struct AuditsBeforeTheAnswer<'g> {
+    ground: &'g Ground,
+    duplicates: Mutex<Vec<u64>>,
+}
+
+impl Observer for AuditsBeforeTheAnswer<'_> {
+    fn before<'a>(&'a self, _step: &'a Step) -> Parked<'a> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn after(&self, record: &Record) {
+        if record.step.label == "link version" {
+            let duplicates = counts(&self.ground.audit())[1];
+            self.duplicates.lock().unwrap().push(duplicates);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_there_twice_if_it_was_acknowledged_once() {
+    let ground = Ground::new().await;
+    let strategy = Strategy::named("exclusive_create").unwrap();
+    let observer = AuditsBeforeTheAnswer {
+        ground: &ground,
+        duplicates: Mutex::default(),
+    };
+    let (database, table, wanted) = (&ground.lab.database, ground.table("t"), one("a"));
+    for _ in 0..2 {
+        let made = strategy.perform(database, &table, &wanted, Vec::new(), &observer);
+        made.await.unwrap();
+    }
+    assert_eq!(*observer.duplicates.lock().unwrap(), [0, 0]);
+    assert_eq!(counts(&ground.audit()), [0; 6]);
+    // As if the second client had never been answered.
+    let book = ground.file("acknowledged.csv");
+    let noted = std::fs::read_to_string(&book).unwrap();
+    std::fs::write(&book, &noted[..noted.len() / 2]).unwrap();
+    let audit = ground.audit();
+    assert_eq!(counts(&audit), [0, 1, 0, 0, 0, 0], "{audit:?}");
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::disk::{Damage, KeptBy, PartitionName, Record, Unreadable};
+use super::disk::{Damage, DataFiles, KeptBy, PartitionName, Record, Unreadable};
 use crate::engine::Fault;
 
 /// What a client wants to have in a table.
@@ -16,7 +16,7 @@ pub struct Append {
 }
 
 /// Records that are in the table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Appended {
     /// The version of the snapshot that has them.
     pub version: u64,
@@ -32,6 +32,9 @@ pub struct Appended {
     /// How many appends were committed together. Absent if the strategy commits each alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub together: Option<u64>,
+    /// By these locks an audit knows which records are not acknowledged yet.
+    #[serde(skip)]
+    pub(super) _in_use: DataFiles,
 }
 
 /// Why a client is not told that its records are in the table. Unless it is unknown, they are not:

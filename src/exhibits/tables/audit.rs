@@ -31,8 +31,12 @@ pub struct Audit {
 /// How often a key was acknowledged, and how often it is in the table.
 #[derive(Debug, Default)]
 struct Copies {
+    /// Before the table was read: as many have to be there.
     acknowledged: u64,
     there: u64,
+    /// Those of clients that are answered. As many have to be acknowledged in the end.
+    settled: u64,
+    acknowledged_since: u64,
 }
 
 impl Audit {
@@ -45,20 +49,19 @@ impl Audit {
         let mut auditor = Auditor::default();
         // First the book: what is noted there is in every snapshot that comes later.
         let mut acknowledged = 0;
-        let noted = table.each_acknowledged(|key| {
+        auditor.read_book(table, |copies| {
             acknowledged += 1;
-            auditor
-                .copies
-                .entry(key.to_owned())
-                .or_default()
-                .acknowledged += 1;
-        });
-        noted.map_err(|error| Unreadable::of_file(&table.acknowledged(), &error))?;
+            copies.acknowledged += 1;
+        })?;
         let left = auditor.files_left(table)?;
         let settled = settled(table)?;
+        if let Some(gap) = table.gap()? {
+            auditor.absent.found(|| gap.to_string());
+        }
         let current = auditor.readable(table.current())?;
         if let Some(current) = &current {
             auditor.count_records(current)?;
+            auditor.read_book(table, |copies| copies.acknowledged_since += 1)?;
         }
         auditor.look_at_snapshots(table, &settled, current.as_ref())?;
         auditor.look_at_files(left);
@@ -127,13 +130,29 @@ impl Auditor {
         }
     }
 
+    /// Reads the book of what was acknowledged.
+    fn read_book(
+        &mut self,
+        table: &Table,
+        mut note: impl FnMut(&mut Copies),
+    ) -> Result<(), Unreadable> {
+        let read = table.each_acknowledged(|key| {
+            note(self.copies.entry(key.to_owned()).or_default());
+        });
+        read.map_err(|error| Unreadable::of_file(&table.acknowledged(), &error))
+    }
+
     fn count_records(&mut self, current: &Snapshot) -> Result<(), Unreadable> {
         for manifest in &current.metadata.manifests {
             let files = current.files_in(manifest);
             for file in self.readable(files)?.unwrap_or_default() {
+                // Looked at first: its own reading uses the file as well.
+                let is_settled = !current.is_in_use(&file);
                 let read = current.read(&file);
                 for record in self.readable(read)?.unwrap_or_default() {
-                    self.copies.entry(record.key).or_default().there += 1;
+                    let copies = self.copies.entry(record.key).or_default();
+                    copies.there += 1;
+                    copies.settled += u64::from(is_settled);
                 }
             }
         }
@@ -219,7 +238,8 @@ impl Auditor {
                 self.missing
                     .found(|| format!("{key:?} was acknowledged, and is not there"));
             }
-            for _ in copies.acknowledged.max(1)..copies.there {
+            // One that was never acknowledged may be of a client whose answer was lost.
+            for _ in copies.acknowledged_since.max(1)..copies.settled {
                 self.twice
                     .found(|| format!("{key:?} is there {} times", copies.there));
             }

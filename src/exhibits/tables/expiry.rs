@@ -92,13 +92,17 @@ impl Expiry {
 /// Removes what a table does not need any more. None if another instance is at it.
 ///
 /// # Errors
-/// A snapshot that is kept cannot be read, or the file system refuses.
+/// A snapshot that is kept cannot be read, a version is missing between two others, or the file
+/// system refuses.
 pub fn expire(table: &Table, keep: usize) -> Result<Option<Expired>, Unreadable> {
     let kept_by = table.kept_by()?;
     let lock = FileLock::try_take(&table.expiry_lock());
     let Some(_lock) = lock.map_err(refused)? else {
         return Ok(None);
     };
+    if let Some(gap) = table.gap()? {
+        return Err(gap.into());
+    }
     let mut expired = Expired::default();
     let unused = unused_files(table)?;
     let current = table.current()?;

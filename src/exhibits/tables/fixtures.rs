@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
@@ -116,7 +116,7 @@ fn begin(table: &Table, kept_by: KeptBy) -> Result<(), Unreadable> {
     let _kept = table.prepare(kept_by)?;
     let base = table.current()?;
     let data = DataFile::write(table, &first.records, None).map_err(refused)?;
-    let added = vec![data.entry.clone()];
+    let added = Arc::new(vec![data]);
     match kept_by {
         KeptBy::Versions => {
             Draft::write(table, base, added)?.link().map_err(refused)?;

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::sync::Arc;
 
 use super::append::{Append, Refusal};
 use super::disk::{
-    DataFile, Draft, FileEntry, Linked, Record, Snapshot, Table, Unreadable, sync_names, write_new,
+    DataFile, DataFiles, Draft, Linked, Record, Snapshot, Table, Unreadable, sync_names, write_new,
 };
 use super::read::Wanted;
 use crate::engine::{Fault, Session};
@@ -13,9 +14,6 @@ use crate::exhibits::files::blocking;
 use crate::step::{Action, Argument, Effect};
 
 const NONE: [Argument; 0] = [];
-
-/// The data files of one commit. They are in use while this value lives.
-pub(super) type DataFiles = Vec<DataFile>;
 
 /// Does a step on the table's files. What is wrong with the table is told apart from what is wrong
 /// with the file system.
@@ -69,9 +67,9 @@ pub(super) fn write_data_of_all<'s>(
     let work = blocking("the records could not be written", move || {
         let files = batch.into_iter();
         let files = files.map(|it| DataFile::write(&table, &it.records, it.partition));
-        let files = files.collect::<io::Result<_>>()?;
+        let files = files.collect::<io::Result<Vec<_>>>()?;
         sync_names(&table.data_folder())?;
-        Ok(files)
+        Ok(Arc::new(files))
     });
     s.outside((Action::Write, "write data", Effect::Local), NONE, work)
 }
@@ -84,7 +82,7 @@ pub(super) fn write_metadata<'s>(
     base: Snapshot,
     added: &DataFiles,
 ) -> impl Future<Output = Result<Draft, Unreadable>> + 's {
-    let (table, added) = (table.clone(), entries_of(added));
+    let (table, added) = (table.clone(), Arc::clone(added));
     step(
         s,
         (Action::Write, "write metadata", Effect::Local),
@@ -100,16 +98,12 @@ pub(super) fn write_metadata_beside<'s>(
     base: Snapshot,
     added: &DataFiles,
 ) -> impl Future<Output = Result<Draft, Unreadable>> + 's {
-    let (table, added) = (table.clone(), entries_of(added));
+    let (table, added) = (table.clone(), Arc::clone(added));
     step(
         s,
         (Action::Write, "write metadata", Effect::Local),
         move || Draft::write_beside(&table, base, added),
     )
-}
-
-fn entries_of(files: &DataFiles) -> Vec<FileEntry> {
-    files.iter().map(|it| it.entry.clone()).collect()
 }
 
 /// Replaces the pointer by one that names this snapshot, in one instant.

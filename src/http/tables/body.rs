@@ -50,9 +50,9 @@ pub(super) struct Asked {
 pub(super) async fn parse(request: Request) -> Result<Asked, Problem> {
     let wanted = &["key", "value", "records", "table", "partition"];
     let mut fields = Fields::read(request, wanted).await?;
-    let table = text("table", fields.take("table"))?;
+    let table = fields.take_text("table")?;
     let table = table.map(|name| table_name(&name)).transpose()?;
-    let partition = text("partition", fields.take("partition"))?;
+    let partition = fields.take_text("partition")?;
     let partition = partition.map(|it| {
         it.parse::<PartitionName>().map_err(|wrong| {
             Problem::invalid(format!(
@@ -60,7 +60,7 @@ pub(super) async fn parse(request: Request) -> Result<Asked, Problem> {
             ))
         })
     });
-    let (key, value) = (text("key", fields.take("key"))?, fields.take("value"));
+    let (key, value) = (fields.take_text("key")?, fields.take("value"));
     let records = match (fields.take("records"), key, value) {
         (None, Some(key), Some(value)) => vec![Record {
             key,
@@ -100,22 +100,6 @@ fn missing(field: &str) -> Problem {
     Problem::invalid(format!(
         "The field {field:?} is missing: send \"key\" and \"value\", or JSON with \"records\"."
     ))
-}
-
-/// The text of a field: as a form has it, or as a JSON string.
-fn text(field: &str, given: Option<String>) -> Result<Option<String>, Problem> {
-    let Some(given) = given else {
-        return Ok(None);
-    };
-    if given.starts_with('"') {
-        return serde_json::from_str(&given)
-            .map(Some)
-            .map_err(|_| Problem::invalid(format!("The field {field:?} is no text: {given}.")));
-    }
-    if given.starts_with(['{', '[']) {
-        return Err(Problem::invalid(format!("The field {field:?} is no text.")));
-    }
-    Ok(Some(given))
 }
 
 fn number(text: &str) -> Result<i64, Problem> {

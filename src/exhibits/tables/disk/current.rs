@@ -118,10 +118,7 @@ impl Table {
     /// up: no version between two others is ever missing, because the expiry deletes from the
     /// lowest one upwards.
     fn highest_version(&self) -> Result<u64, Unreadable> {
-        let there = |version| {
-            let path = self.version(version);
-            files::is_taken(&path).map_err(|error| Unreadable::of_file(&path, &error))
-        };
+        let there = |version| self.has_version(version);
         let hinted = files::text_of(&self.hint()).ok().flatten();
         let hinted = hinted
             .and_then(|it| it.trim().parse::<u64>().ok())
@@ -137,7 +134,43 @@ impl Table {
         while there(version + 1)? {
             version += 1;
         }
-        Ok(version)
+        // Without this look, the name that is missing would be given to another snapshot.
+        match self.gap_between(version, version + 2)? {
+            Some(gap) => Err(gap.into()),
+            None => Ok(version),
+        }
+    }
+
+    fn has_version(&self, version: u64) -> Result<bool, Unreadable> {
+        let path = self.version(version);
+        files::is_taken(&path).map_err(|error| Unreadable::of_file(&path, &error))
+    }
+
+    /// What is wrong if both versions are there, and the one after the lower is not. The lower is
+    /// looked for last: while it is there, no later one has expired.
+    fn gap_between(&self, lower: u64, higher: u64) -> Result<Option<Damage>, Unreadable> {
+        let is_gap = self.has_version(higher)?
+            && !self.has_version(lower + 1)?
+            && self.has_version(lower)?;
+        Ok(is_gap.then(|| Damage::absent(&self.version(lower + 1))))
+    }
+
+    /// A version that is missing between two others. None if none is, or a pointer keeps the truth.
+    pub(in crate::exhibits::tables) fn gap(&self) -> Result<Option<Damage>, Unreadable> {
+        if self.kept_by()? == KeptBy::Pointer {
+            return Ok(None);
+        }
+        let listed = self.snapshots()?;
+        let versions: Vec<_> = listed.iter().filter_map(|it| version_in(&it.name)).collect();
+        for pair in versions.windows(2) {
+            if let [higher, lower] = *pair
+                && lower + 1 < higher
+                && let Some(gap) = self.gap_between(lower, higher)?
+            {
+                return Ok(Some(gap));
+            }
+        }
+        Ok(None)
     }
 
     /// The name in the pointer.
@@ -179,6 +212,12 @@ impl Snapshot {
         file: &FileEntry,
     ) -> Result<Vec<Record>, Unreadable> {
         data::read(&self.table, file)
+    }
+
+    /// Whether a client has a data file in use, perhaps the one that wrote it.
+    pub(in crate::exhibits::tables) fn is_in_use(&self, file: &FileEntry) -> bool {
+        let path = self.table.data(&file.file);
+        path.is_ok_and(|it| files::is_in_use(&it))
     }
 
     /// What reads its records. The snapshot has to live as long.

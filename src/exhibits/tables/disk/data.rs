@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use super::damage::{Damage, Unreadable, shown};
 use super::manifest::FileEntry;
@@ -10,8 +11,11 @@ use super::record::Record;
 use super::table::Table;
 use super::{filenames, files};
 
-/// A data file that was written. It is in use while this value lives, and no snapshot need name it
-/// yet.
+/// The data files of one commit. They are in use while a clone of this value lives: from before a
+/// snapshot names them until the client is answered.
+pub(in crate::exhibits::tables) type DataFiles = Arc<Vec<DataFile>>;
+
+/// A data file that was written.
 #[derive(Debug)]
 pub(in crate::exhibits::tables) struct DataFile {
     pub(in crate::exhibits::tables) entry: FileEntry,

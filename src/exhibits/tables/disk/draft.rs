@@ -3,12 +3,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::current::Snapshot;
 use super::damage::Unreadable;
+use super::data::DataFiles;
 use super::filenames::name_beside;
 use super::files;
-use super::manifest::{FileEntry, added_to, cannot_write};
+use super::manifest::{added_to, cannot_write};
 use super::metadata::{Metadata, Summary};
 use super::table::Table;
 use crate::exhibits::tables::Appended;
@@ -20,6 +22,7 @@ pub(in crate::exhibits::tables) struct Draft {
     table: Table,
     pub(in crate::exhibits::tables) metadata: Metadata,
     path: PathBuf,
+    added: DataFiles,
     /// Kept open for their locks.
     _files: Vec<File>,
     /// As long as it is in use, no version after it expires. So the name of the next one is free
@@ -43,7 +46,7 @@ impl Draft {
     pub(in crate::exhibits::tables) fn write(
         table: &Table,
         base: Snapshot,
-        added: Vec<FileEntry>,
+        added: DataFiles,
     ) -> Result<Self, Unreadable> {
         Self::write_at(table, base, added, table.temporary())
     }
@@ -52,7 +55,7 @@ impl Draft {
     pub(in crate::exhibits::tables) fn write_beside(
         table: &Table,
         base: Snapshot,
-        added: Vec<FileEntry>,
+        added: DataFiles,
     ) -> Result<Self, Unreadable> {
         let name = name_beside(base.metadata.version + 1);
         Self::write_at(table, base, added, table.metadata_folder().join(name))
@@ -61,18 +64,20 @@ impl Draft {
     fn write_at(
         table: &Table,
         base: Snapshot,
-        added: Vec<FileEntry>,
+        added: DataFiles,
         path: PathBuf,
     ) -> Result<Self, Unreadable> {
-        let mut partitions: Vec<_> = added.iter().filter_map(|it| it.partition.clone()).collect();
+        let entries: Vec<_> = added.iter().map(|it| it.entry.clone()).collect();
+        let partitions = entries.iter().filter_map(|it| it.partition.clone());
+        let mut partitions: Vec<_> = partitions.collect();
         partitions.sort();
         partitions.dedup();
         let summary = Summary {
-            added_files: added.len() as u64,
-            added_rows: added.iter().map(|it| it.rows).sum(),
+            added_files: entries.len() as u64,
+            added_rows: entries.iter().map(|it| it.rows).sum(),
             partitions,
         };
-        let (manifests, mut files) = added_to(table, &base.metadata.manifests, added)?;
+        let (manifests, mut files) = added_to(table, &base.metadata.manifests, entries)?;
         let metadata = base.metadata.next(manifests, summary);
         let written = files::json(&metadata).and_then(|json| files::write_new(&path, &json));
         files.push(written.map_err(|error| cannot_write(&error))?);
@@ -80,6 +85,7 @@ impl Draft {
             table: table.clone(),
             metadata,
             path,
+            added,
             _files: files,
             _base: base,
         })
@@ -100,6 +106,7 @@ impl Draft {
             attempts,
             leads: true,
             together: None,
+            _in_use: Arc::clone(&self.added),
         }
     }
 

@@ -43,8 +43,7 @@ pub use record::Record;
 pub use table::{Table, Tables};
 
 pub(super) use current::Snapshot;
-pub(super) use data::DataFile;
+pub(super) use data::{DataFile, DataFiles};
 pub(super) use draft::{Draft, Linked};
 pub(super) use filenames::{is_data, is_manifest, is_temporary, name_of};
 pub(super) use files::{Listing, is_in_use, names_in, sync_names, write_new};
-pub(super) use manifest::FileEntry;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use serde::{Deserialize, Serialize};
 
 use super::damage::{Damage, Unreadable, shown};
-use super::filenames::{self, checked, is_data, is_manifest, name_beside, name_of, version_in};
+use super::filenames::{self, checked, is_data, is_manifest, is_temporary, name_beside, name_of, version_in};
 use super::files::{self, names_in};
 use super::kept_by::KeptBy;
 use super::metadata::Metadata;
@@ -126,11 +126,7 @@ impl Table {
     ) -> Result<Result<(), KeptBy>, Unreadable> {
         let known = match self.kept_by() {
             Err(Unreadable::Unknown) => {
-                self.must_be_new()?;
-                let made = self.make(kept_by);
-                made.map_err(|error| {
-                    Unreadable::Fault(Fault::of_file("the table could not be made", &error))
-                })?;
+                self.make(kept_by)?;
                 self.kept_by()?
             }
             known => known?,
@@ -155,23 +151,11 @@ impl Table {
         }
     }
 
-    /// A folder without `table.json` may have a first snapshot, which another client is making. One
-    /// that has more of them was a table.
-    fn must_be_new(&self) -> Result<(), Unreadable> {
-        let listed = match names_in(&self.metadata_folder()) {
-            Ok(listed) => listed,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(Unreadable::of_file(&self.metadata_folder(), &error)),
-        };
-        if listed.iter().any(|it| version_in(&it.name) > Some(0)) {
-            return Err(Damage::absent(&self.path.join("table.json")).into());
-        }
-        Ok(())
-    }
-
-    /// Several clients may do this at the same time. `table.json` comes last, and is linked, so it
-    /// appears at most once, and with all that a table needs.
-    fn make(&self, kept_by: KeptBy) -> io::Result<()> {
+    /// Makes the table. One client does so at a time. `table.json` comes last, so it appears with
+    /// all that a table needs.
+    fn make(&self, kept_by: KeptBy) -> Result<(), Unreadable> {
+        let refused =
+            |error| Unreadable::Fault(Fault::of_file("the table could not be made", &error));
         for path in [
             self.path.clone(),
             self.data_folder(),
@@ -179,34 +163,50 @@ impl Table {
         ] {
             match folder().create(path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                made => made?,
+                made => made.map_err(refused)?,
             }
         }
-        let first = Metadata::first();
-        let beside = self.metadata_folder().join(name_beside(0));
-        let _file = files::write_new(&beside, &files::json(&first)?)?;
-        let is_needed = match kept_by {
-            KeptBy::Versions => {
-                files::link_new(&beside, &self.version(0))?;
-                false
+        let _turn = FileLock::take(&self.leader_lock()).map_err(refused)?;
+        match self.kept_by() {
+            Err(Unreadable::Unknown) => {}
+            made => return made.map(|_| ()),
+        }
+        self.clear()?;
+        self.make_first(kept_by).map_err(refused)
+    }
+
+    /// Removes what a client has left that was killed while it made the table: at most a version
+    /// 0. A folder that has more, but no `table.json`, was a table.
+    fn clear(&self) -> Result<(), Unreadable> {
+        let folder = self.metadata_folder();
+        let refused = |error| Unreadable::of_file(&folder, &error);
+        let listed = names_in(&folder).map_err(refused)?;
+        if listed.iter().any(|it| version_in(&it.name) > Some(0)) {
+            return Err(Damage::absent(&self.path.join("table.json")).into());
+        }
+        let around = names_in(&self.path).map_err(refused)?;
+        for left in listed.into_iter().chain(around) {
+            let is_of_the_first = version_in(&left.name).is_some() || left.path == self.pointer();
+            if is_of_the_first || is_temporary(&left.name) {
+                fs::remove_file(left.path).map_err(refused)?;
             }
+        }
+        Ok(())
+    }
+
+    fn make_first(&self, kept_by: KeptBy) -> io::Result<()> {
+        let first = files::json(&Metadata::first())?;
+        match kept_by {
+            KeptBy::Versions => drop(files::write_new(&self.version(0), &first)?),
             KeptBy::Pointer => {
-                let pointer = self.temporary();
-                let name = beside.file_name().unwrap_or_default();
-                files::write_new(&pointer, name.as_encoded_bytes())?;
-                let is_first = files::link_new(&pointer, &self.pointer())?;
-                fs::remove_file(pointer)?;
-                is_first
+                let name = name_beside(0);
+                let _first = files::write_new(&self.metadata_folder().join(&name), &first)?;
+                files::write_new(&self.pointer(), name.as_bytes())?;
             }
-        };
-        if !is_needed {
-            fs::remove_file(&beside)?;
         }
         files::sync_names(&self.metadata_folder())?;
-        let about = self.temporary();
+        let about = self.path.join("table.json");
         files::write_new(&about, &files::json(&About { kept_by })?)?;
-        files::link_new(&about, &self.path.join("table.json"))?;
-        fs::remove_file(about)?;
         files::sync_names(&self.path)
     }
 
