@@ -74,9 +74,9 @@ impl Fields {
         if !self.is_json {
             return Ok(Some(given));
         }
-        serde_json::from_str(&given).map(Some).map_err(|_| {
-            Problem::invalid(format!("The field {name:?} is no text: {given}."))
-        })
+        serde_json::from_str(&given)
+            .map(Some)
+            .map_err(|_| Problem::invalid(format!("The field {name:?} is no text: {given}.")))
     }
 
     /// Keeps a field, unless it is there already.

@@ -94,7 +94,13 @@ async fn a_name_in_the_metadata_never_leaves_the_folder() {
     let ground = Ground::new().await;
     ground.append("exclusive_create", "a").await.unwrap();
     let newest = ground.file("metadata/v1.json");
-    let manifest = ground.table("t").now().unwrap().manifests.remove(0).file;
+    let manifest = ground
+        .table("t")
+        .metadata()
+        .unwrap()
+        .manifests
+        .remove(0)
+        .file;
     let text = fs::read_to_string(&newest).unwrap();
     fs::write(&newest, text.replace(&manifest, "../../../secret.json")).unwrap();
     let audit = ground.audit();
@@ -117,7 +123,7 @@ async fn a_wrong_hint_changes_nothing() {
     }
     for hint in ["0", "1", "99", "-1", "", "three", "18446744073709551616"] {
         fs::write(ground.file("metadata/version-hint"), hint).unwrap();
-        assert_eq!(ground.table("t").now().unwrap().version, 3, "{hint:?}");
+        assert_eq!(ground.table("t").metadata().unwrap().version, 3, "{hint:?}");
     }
     fs::remove_file(ground.file("metadata/version-hint")).unwrap();
     assert_eq!(
@@ -133,9 +139,9 @@ async fn a_wrong_hint_changes_nothing() {
 #[tokio::test]
 async fn a_missing_folder_is_no_missing_table() {
     let ground = Ground::new().await;
-    assert_eq!(ground.table("t").now(), Err(Unreadable::Unknown));
+    assert_eq!(ground.table("t").metadata(), Err(Unreadable::Unknown));
     fs::remove_dir_all(ground.tables.path()).unwrap();
-    let read = ground.table("t").now();
+    let read = ground.table("t").metadata();
     assert!(matches!(read, Err(Unreadable::Fault(_))), "{read:?}");
     let refused = ground.append("exclusive_create", "a").await;
     assert!(matches!(refused, Err(Refusal::Fault(_))), "{refused:?}");
@@ -210,7 +216,7 @@ async fn numbers_that_no_table_has_are_damage() {
     let highest = ground.file(&format!("metadata/v{}.json", u64::MAX));
     fs::write(highest, &whole).unwrap();
     fs::write(ground.file("metadata/version-hint"), u64::MAX.to_string()).unwrap();
-    assert_eq!(ground.table("t").now().unwrap().version, 1);
+    assert_eq!(ground.table("t").metadata().unwrap().version, 1);
 }
 
 #[tokio::test]

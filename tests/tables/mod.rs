@@ -112,7 +112,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 /// What is said of the table when it is read.
 fn complaint(table: &Table) -> String {
-    match table.now() {
+    match table.metadata() {
         Err(Unreadable::Damaged(damage)) => damage.to_string(),
         other => panic!("{other:?}"),
     }

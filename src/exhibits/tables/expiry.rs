@@ -95,36 +95,72 @@ impl Expiry {
 /// A snapshot that is kept cannot be read, a version is missing between two others, or the file
 /// system refuses.
 pub fn expire(table: &Table, keep: usize) -> Result<Option<Expired>, Unreadable> {
-    let kept_by = table.kept_by()?;
-    let lock = FileLock::try_take(&table.expiry_lock());
-    let Some(_lock) = lock.map_err(refused)? else {
+    let Some(mut sweep) = Sweep::begin(table)? else {
         return Ok(None);
     };
-    if let Some(gap) = table.gap()? {
-        return Err(gap.into());
-    }
-    let mut expired = Expired::default();
-    let unused = unused_files(table)?;
-    let current = table.current()?;
-    let snapshots = table.snapshots()?;
-    for old in snapshots.iter().skip(keep.max(1)).rev() {
-        if old.name == current.name {
-            break;
+    sweep.remove_snapshots(keep)?;
+    sweep.remove_files()?;
+    Ok(Some(sweep.expired))
+}
+
+/// One look after a table. No other instance looks after it while this value lives.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    table: Table,
+    unused: Vec<Listing>,
+    expired: Expired,
+    _lock: FileLock,
+}
+
+impl Sweep {
+    /// Finds the files that nobody uses. None if another instance is at the table.
+    pub(super) fn begin(table: &Table) -> Result<Option<Self>, Unreadable> {
+        table.kept_by()?;
+        let lock = FileLock::try_take(&table.expiry_lock());
+        let Some(lock) = lock.map_err(refused)? else {
+            return Ok(None);
+        };
+        if let Some(gap) = table.gap()? {
+            return Err(gap.into());
         }
-        // A pointer may have come to name it since. No client can do so while it is locked.
-        let is_old = || kept_by == KeptBy::Versions || table.pointed_at() != Ok(old.name.clone());
-        if !remove_unused(&old.path, is_old).map_err(refused)? {
-            break;
-        }
-        expired.snapshots += 1;
+        Ok(Some(Self {
+            table: table.clone(),
+            unused: unused_files(table)?,
+            expired: Expired::default(),
+            _lock: lock,
+        }))
     }
-    let named = named_files(table)?;
-    for file in unused {
-        if !named.contains(&file.name) && remove_unused(&file.path, || true).map_err(refused)? {
-            expired.files += 1;
+
+    /// Removes all but the newest snapshots, up to the first that is in use.
+    pub(super) fn remove_snapshots(&mut self, keep: usize) -> Result<(), Unreadable> {
+        let (table, kept_by) = (&self.table, self.table.kept_by()?);
+        let current = table.current()?;
+        let snapshots = table.snapshots()?;
+        for old in snapshots.iter().skip(keep.max(1)).rev() {
+            if old.name == current.name {
+                break;
+            }
+            // A pointer may have come to name it since. No client can do so while it is locked.
+            let is_old =
+                || kept_by == KeptBy::Versions || table.pointed_at() != Ok(old.name.clone());
+            if !remove_unused(&old.path, is_old).map_err(refused)? {
+                break;
+            }
+            self.expired.snapshots += 1;
         }
+        Ok(())
     }
-    Ok(Some(expired))
+
+    /// Removes the files that nobody uses and no snapshot names.
+    pub(super) fn remove_files(&mut self) -> Result<(), Unreadable> {
+        let named = named_files(&self.table)?;
+        for file in &self.unused {
+            if !named.contains(&file.name) && remove_unused(&file.path, || true).map_err(refused)? {
+                self.expired.files += 1;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Data files, manifests and temporary files that nobody uses at this moment.

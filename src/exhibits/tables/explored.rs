@@ -39,6 +39,9 @@ const READER: &str = "reader";
 /// The writer that is killed.
 const KILLED: &str = "killed";
 
+/// The writer that removes what is old.
+const EXPIRY: &str = "expiry";
+
 /// The client that appends to the other client's partition.
 const RIVAL: &str = "rival";
 
@@ -65,13 +68,16 @@ impl Specimen for Strategy {
             Setting::beside(READER, self.with_reader),
             Setting::beside(KILLED, self.killed),
         ];
-        [alone].into_iter().chain(rival).chain(others).collect()
+        let expiry = self.with_expiry.map(|it| Setting::beside(EXPIRY, it));
+        let all = [alone].into_iter().chain(rival).chain(others);
+        all.chain(expiry).collect()
     }
 
     fn subject(&self, setting: &Setting) -> Subject {
         let cast = match setting.beside {
             Some(READER) => Cast::ReaderAndWriters(READERS[1], *self),
             Some(KILLED) => Cast::KilledAndKillers(*self),
+            Some(EXPIRY) => Cast::WriterAndExpiries(*self),
             Some(RIVAL) => Cast::Rivals(*self),
             _ => Cast::Writers(*self),
         };
@@ -97,17 +103,22 @@ impl Specimen for Reader {
     }
 
     fn settings(&self) -> Vec<Setting> {
-        vec![Setting::alone(self.card.expected)]
+        let expiry = self.with_expiry.map(|it| Setting::beside(EXPIRY, it));
+        let alone = Setting::alone(self.card.expected);
+        [alone].into_iter().chain(expiry).collect()
     }
 
     fn subject(&self, setting: &Setting) -> Subject {
-        let cast = Cast::ReaderAndWriters(*self, WRITER);
+        let cast = match setting.beside {
+            Some(EXPIRY) => Cast::ReaderAndExpiries(*self, WRITER),
+            _ => Cast::ReaderAndWriters(*self, WRITER),
+        };
         subject(self, setting, WRITER, cast)
     }
 }
 
 fn subject(specimen: &dyn Specimen, setting: &Setting, writer: Strategy, cast: Cast) -> Subject {
-    let ground = Arc::new(Ground::of(writer));
+    let ground = Arc::new(Ground::of(writer, cast.commits_before()));
     let place = Arc::clone(&ground);
     Subject {
         about: About {
@@ -115,7 +126,8 @@ fn subject(specimen: &dyn Specimen, setting: &Setting, writer: Strategy, cast: C
             source_file: Some(specimen.card().file),
             anomalies: ANOMALIES.into(),
             nothing: "lost",
-            setup_sql: "-- Nothing: each run has a table of its own, with one record.".into(),
+            setup_sql: "-- Nothing: each run has a table of its own, with its first records."
+                .into(),
             inspect_sql: "-- It is in the files: GET /tables/<name>/audit".into(),
             clients_are_alike: cast.is_alike(),
             shares_memory: setting.expected_apart.is_some(),

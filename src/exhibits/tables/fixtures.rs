@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
 
+use super::Strategy;
 use super::disk::{DataFile, Draft, KeptBy, Record, Table, TableName, Tables, Unreadable};
-use super::{Append, Strategy};
 use crate::engine::{Database, Fault};
 use crate::exhibits::files::blocking;
 use crate::explore::{Pending, Rows};
@@ -17,15 +17,18 @@ use crate::explore::{Pending, Rows};
 #[derive(Debug)]
 pub(super) struct Ground {
     writer: Strategy,
+    /// How many commits a table has seen when a run begins.
+    commits: u32,
     place: OnceLock<Result<TempDir, Fault>>,
     next: AtomicI64,
 }
 
 impl Ground {
-    /// A folder for tables of this strategy.
-    pub(super) fn of(writer: Strategy) -> Self {
+    /// A folder for tables of this strategy, which have seen this number of commits.
+    pub(super) fn of(writer: Strategy, commits: u32) -> Self {
         Self {
             writer,
+            commits,
             place: OnceLock::new(),
             // Larger than any number of a version or of records.
             next: AtomicI64::new(1000),
@@ -58,7 +61,7 @@ pub(super) fn name_of(run: i64) -> Result<TableName, Fault> {
 }
 
 impl Rows for Ground {
-    /// Each table has one record, so that a pointer to nothing is not taken for an empty table.
+    /// Each table has a record, so that a pointer to nothing is not taken for an empty table.
     fn make<'a>(
         &'a self,
         _database: &'a Database,
@@ -69,9 +72,9 @@ impl Rows for Ground {
             for _ in 0..count {
                 let run = self.next.fetch_add(1, Ordering::Relaxed);
                 let table = self.table(run)?;
-                let kept_by = self.writer.kept_by;
+                let (kept_by, commits) = (self.writer.kept_by, self.commits);
                 let made = blocking("the table could not be made", move || {
-                    begin(&table, kept_by).map_err(|why| io::Error::other(why.to_string()))
+                    begin(&table, kept_by, commits).map_err(|why| io::Error::other(why.to_string()))
                 });
                 made.await?;
                 runs.push(run);
@@ -103,19 +106,20 @@ impl Rows for Ground {
     }
 }
 
-/// Makes a table with one record.
-fn begin(table: &Table, kept_by: KeptBy) -> Result<(), Unreadable> {
-    let first = Append {
-        records: vec![Record {
-            key: "first".to_owned(),
-            value: 0,
-        }],
-        partition: None,
-    };
-    let refused = |error: io::Error| Unreadable::of_file(&table.metadata_folder(), &error);
+/// Makes a table with a record for each commit.
+fn begin(table: &Table, kept_by: KeptBy, commits: u32) -> Result<(), Unreadable> {
     let _kept = table.prepare(kept_by)?;
+    for number in 0..commits {
+        commit(table, kept_by, format!("first {number}"))?;
+    }
+    Ok(())
+}
+
+fn commit(table: &Table, kept_by: KeptBy, key: String) -> Result<(), Unreadable> {
+    let refused = |error: io::Error| Unreadable::of_file(&table.metadata_folder(), &error);
+    let record = Record { key, value: 0 };
     let base = table.current()?;
-    let data = DataFile::write(table, &first.records, None).map_err(refused)?;
+    let data = DataFile::write(table, std::slice::from_ref(&record), None).map_err(refused)?;
     let added = Arc::new(vec![data]);
     match kept_by {
         KeptBy::Versions => {
@@ -126,5 +130,5 @@ fn begin(table: &Table, kept_by: KeptBy) -> Result<(), Unreadable> {
             fs::write(table.pointer(), draft.name()).map_err(refused)?;
         }
     }
-    table.acknowledge(&first.records).map_err(refused)
+    table.acknowledge(&[record]).map_err(refused)
 }

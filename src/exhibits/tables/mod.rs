@@ -23,7 +23,8 @@
 //!
 //! In the explorer each run has a table of its own, and two clients append one record each. In `…,
 //! reader` client A reads meanwhile. In `…, killed` client A is a writer that client B kills
-//! before it appends, after any of A's steps.
+//! before it appends, after any of A's steps. In `…, expiry` client B appends, and then removes all
+//! but the newest snapshot, as the [`expiry`] does.
 
 mod anomalies;
 mod append;
@@ -67,6 +68,7 @@ pub static STRATEGIES: [Strategy; 8] = [
         card: &overwrite_pointer::CARD,
         with_reader: overwrite_pointer::WITH_READER,
         killed: overwrite_pointer::KILLED,
+        with_expiry: None,
         same_partition: None,
         apart: None,
         kept_by: KeptBy::Pointer,
@@ -78,6 +80,7 @@ pub static STRATEGIES: [Strategy; 8] = [
         card: &rename_pointer::CARD,
         with_reader: rename_pointer::WITH_READER,
         killed: rename_pointer::KILLED,
+        with_expiry: Some(rename_pointer::WITH_EXPIRY),
         same_partition: None,
         apart: None,
         kept_by: KeptBy::Pointer,
@@ -89,6 +92,7 @@ pub static STRATEGIES: [Strategy; 8] = [
         card: &check_then_rename::CARD,
         with_reader: check_then_rename::WITH_READER,
         killed: check_then_rename::KILLED,
+        with_expiry: None,
         same_partition: None,
         apart: None,
         kept_by: KeptBy::Pointer,
@@ -100,6 +104,7 @@ pub static STRATEGIES: [Strategy; 8] = [
         card: &exclusive_create::CARD,
         with_reader: exclusive_create::WITH_READER,
         killed: exclusive_create::KILLED,
+        with_expiry: Some(exclusive_create::WITH_EXPIRY),
         same_partition: None,
         apart: None,
         kept_by: KeptBy::Versions,
@@ -111,6 +116,7 @@ pub static STRATEGIES: [Strategy; 8] = [
         card: &exclusive_create_retry::CARD,
         with_reader: exclusive_create_retry::WITH_READER,
         killed: exclusive_create_retry::KILLED,
+        with_expiry: None,
         same_partition: None,
         apart: None,
         kept_by: KeptBy::Versions,
@@ -122,6 +128,7 @@ pub static STRATEGIES: [Strategy; 8] = [
         card: &leader_lock::CARD,
         with_reader: leader_lock::WITH_READER,
         killed: leader_lock::KILLED,
+        with_expiry: None,
         same_partition: None,
         apart: None,
         kept_by: KeptBy::Versions,
@@ -133,6 +140,7 @@ pub static STRATEGIES: [Strategy; 8] = [
         card: &partitioned::CARD,
         with_reader: partitioned::WITH_READER,
         killed: partitioned::KILLED,
+        with_expiry: None,
         same_partition: Some(partitioned::SAME_PARTITION),
         apart: None,
         kept_by: KeptBy::Versions,
@@ -144,6 +152,7 @@ pub static STRATEGIES: [Strategy; 8] = [
         card: &batched::CARD,
         with_reader: batched::WITH_READER,
         killed: batched::KILLED,
+        with_expiry: None,
         same_partition: None,
         apart: Some(batched::APART),
         kept_by: KeptBy::Versions,
@@ -157,12 +166,14 @@ pub static READERS: [Reader; 2] = [
         full_name: "tables/read_latest_twice",
         name: "read_latest_twice",
         card: &read_latest_twice::CARD,
+        with_expiry: None,
         read: |s, table, wanted| Box::pin(read_latest_twice::read(s, table, wanted)),
     },
     Reader {
         full_name: "tables/read_snapshot",
         name: "read_snapshot",
         card: &read_snapshot::CARD,
+        with_expiry: Some(read_snapshot::WITH_EXPIRY),
         read: |s, table, wanted| Box::pin(read_snapshot::read(s, table, wanted)),
     },
 ];

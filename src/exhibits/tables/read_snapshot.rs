@@ -13,7 +13,8 @@
 //!
 //! ## The smallest schedule that breaks it
 //!
-//! There is none. All 15 schedules of a reader and a writer are safe.
+//! There is none. All 15 schedules of a reader and a writer are safe, and all 36 with a writer that
+//! also removes what is old.
 //!
 //! ## What it costs
 //!
@@ -27,7 +28,7 @@ use super::disk::Table;
 use super::parts::{read_current, read_records};
 use super::{ReadTable, Refusal, Wanted};
 use crate::engine::Session;
-use crate::exhibits::card::{Card, on_every_engine, safe};
+use crate::exhibits::card::{Card, Expectation, on_every_engine, safe};
 
 /// What this file says about itself.
 pub const CARD: Card = Card {
@@ -36,6 +37,9 @@ pub const CARD: Card = Card {
     file: file!(),
     source: include_str!("read_snapshot.rs"),
 };
+
+/// What is expected of one client that reads, and one that appends and then removes what is old.
+pub const WITH_EXPIRY: &[Expectation] = &on_every_engine(&[safe(36)]);
 
 /// Reads the table.
 pub async fn read(

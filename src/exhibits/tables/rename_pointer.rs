@@ -16,7 +16,8 @@
 //! of two writers lose an append. In the other 2 one comes after the other.
 //!
 //! There is none that shows a reader half a pointer, of 15, and none in which a kill breaks the
-//! table, of 5.
+//! table, of 5. In the 330 schedules in which the other writer also removes what is old, 294 lose
+//! an append, and none loses a file.
 //!
 //! ## What it costs
 //!
@@ -48,6 +49,9 @@ pub const WITH_READER: &[Expectation] = &on_every_engine(&[safe(15)]);
 
 /// What is expected of a writer that is killed, and one that kills it and appends.
 pub const KILLED: &[Expectation] = &on_every_engine(&[safe(5)]);
+
+/// What is expected of one client that appends, and one that appends and then removes what is old.
+pub const WITH_EXPIRY: &[Expectation] = &on_every_engine(&[lost(294), safe(36)]);
 
 /// Appends the records.
 pub async fn append(

@@ -2,9 +2,11 @@
 
 use tokio::sync::watch;
 
-use super::disk::{Record, Table, Tables};
+use super::disk::{Record, Table, Tables, Unreadable};
+use super::expiry::Sweep;
 use super::fixtures::{Ground, name_of};
-use super::{Append, BROKEN_TABLE, Reader, Refusal, Strategy, TORN_READ, Wanted};
+use super::parts::step;
+use super::{Append, Appended, BROKEN_TABLE, Reader, Refusal, Strategy, TORN_READ, Wanted};
 use crate::engine::{Database, Fault, Session};
 use crate::exhibits::Retry;
 use crate::explore::{Client, ClientResult, Clients, Fixture, Gate, Pending};
@@ -20,6 +22,10 @@ pub(super) enum Cast {
     Rivals(Strategy),
     /// Client A reads.
     ReaderAndWriters(Reader, Strategy),
+    /// Client A appends. The others append, and then remove what is old.
+    WriterAndExpiries(Strategy),
+    /// Client A reads. The others append, and then remove what is old.
+    ReaderAndExpiries(Reader, Strategy),
     /// Client A appends, and client B kills it before it appends itself.
     KilledAndKillers(Strategy),
 }
@@ -28,6 +34,19 @@ impl Cast {
     /// Whether all clients do the same.
     pub(super) fn is_alike(self) -> bool {
         matches!(self, Self::Writers(_) | Self::Rivals(_))
+    }
+
+    /// How many commits the table has seen before. Nine, if a reader meets the expiry: the next
+    /// commit merges their manifests, so that those of the old snapshots can be removed.
+    pub(super) fn commits_before(self) -> u32 {
+        match self {
+            Self::ReaderAndExpiries(..) => 9,
+            Self::Writers(_)
+            | Self::Rivals(_)
+            | Self::ReaderAndWriters(..)
+            | Self::WriterAndExpiries(_)
+            | Self::KilledAndKillers(_) => 1,
+        }
     }
 }
 
@@ -73,8 +92,15 @@ impl TableClients {
     async fn perform(&self, client: Client, session: Session<'_>, table: &Table) -> ClientResult {
         let session = session.pausing(Retry::pauses_in_no_time());
         match self.cast {
-            Cast::ReaderAndWriters(reader, _) if client.index() == 0 => {
+            Cast::ReaderAndWriters(reader, _) | Cast::ReaderAndExpiries(reader, _)
+                if client.index() == 0 =>
+            {
                 read(&reader, session, table).await
+            }
+            Cast::WriterAndExpiries(strategy) | Cast::ReaderAndExpiries(_, strategy)
+                if client.index() > 0 =>
+            {
+                write_and_expire(&strategy, session, table, client).await
             }
             Cast::Rivals(strategy) => write(&strategy, session, table, client, "one").await,
             Cast::KilledAndKillers(strategy) if client.index() > 0 => {
@@ -86,6 +112,8 @@ impl TableClients {
             }
             Cast::Writers(strategy)
             | Cast::ReaderAndWriters(_, strategy)
+            | Cast::WriterAndExpiries(strategy)
+            | Cast::ReaderAndExpiries(_, strategy)
             | Cast::KilledAndKillers(strategy) => {
                 write(&strategy, session, table, client, &partition_of(client)).await
             }
@@ -163,15 +191,55 @@ async fn write(
     client: Client,
     partition: &str,
 ) -> ClientResult {
-    let wanted = Append {
+    let wanted = append_of(client, partition);
+    told(strategy.perform_in(session, table, &wanted).await)
+}
+
+/// Appends, and then removes all snapshots but the newest.
+async fn write_and_expire(
+    strategy: &Strategy,
+    mut session: Session<'_>,
+    table: &Table,
+    client: Client,
+) -> ClientResult {
+    let wanted = append_of(client, &partition_of(client));
+    let appended = strategy.append_in(&mut session, table, &wanted).await;
+    let expired = expire_in(&mut session, table).await;
+    session.end().await;
+    match expired {
+        Err(Unreadable::Fault(fault)) => ClientResult::refused(Some(fault)),
+        // A damaged table is left as it is.
+        Ok(()) | Err(_) => told(appended),
+    }
+}
+
+/// What the [expiry](super::expiry) does, step by step.
+async fn expire_in(s: &mut Session<'_>, table: &Table) -> Result<(), Unreadable> {
+    let find = (Action::Read, "find unused files", Effect::Conflicts);
+    let table = table.clone();
+    let Some(mut sweep) = step(s, find, move || Sweep::begin(&table)).await? else {
+        return Ok(());
+    };
+    let remove = (Action::Write, "remove snapshots", Effect::Conflicts);
+    let removed = step(s, remove, move || sweep.remove_snapshots(1).map(|()| sweep));
+    let mut sweep = removed.await?;
+    let remove = (Action::Write, "remove files", Effect::Conflicts);
+    step(s, remove, move || sweep.remove_files()).await
+}
+
+fn append_of(client: Client, partition: &str) -> Append {
+    Append {
         records: vec![Record {
             key: client.to_string(),
             value: 1,
         }],
         partition: partition.parse().ok(),
-    };
-    match strategy.perform_in(session, table, &wanted).await {
-        Ok(_appended) => ClientResult::APPLIED,
+    }
+}
+
+fn told(appended: Result<Appended, Refusal>) -> ClientResult {
+    match appended {
+        Ok(_) => ClientResult::APPLIED,
         Err(refusal) => not_done(refusal),
     }
 }

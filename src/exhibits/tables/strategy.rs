@@ -29,6 +29,9 @@ pub struct Strategy {
     pub with_reader: &'static [Expectation],
     /// What is expected of a writer that is killed, and one that kills it and appends.
     pub killed: &'static [Expectation],
+    /// What is expected of one client that appends, and one that appends and then removes what is
+    /// old. One strategy of each kind of table is enough, and one reader.
+    pub with_expiry: Option<&'static [Expectation]>,
     /// What is expected of two clients that append to one partition, if it makes a difference.
     pub same_partition: Option<&'static [Expectation]>,
     /// What is expected if each client has an instance of the service for itself, if that makes a
@@ -49,6 +52,9 @@ pub struct Reader {
     pub name: &'static str,
     /// What its file says about it.
     pub card: &'static Card,
+    /// What is expected of one client that reads, and one that appends and then removes what is
+    /// old.
+    pub with_expiry: Option<&'static [Expectation]>,
     /// The function itself.
     pub read: for<'f> fn(&'f mut Session<'_>, &'f Table, Wanted) -> ReadFuture<'f>,
 }
@@ -80,10 +86,20 @@ impl Strategy {
         table: &Table,
         wanted: &Append,
     ) -> Result<Appended, Refusal> {
-        self.prepare(table).await?;
-        let appended = (self.append)(&mut session, table, wanted).await;
+        let appended = self.append_in(&mut session, table, wanted).await;
         session.end().await;
-        let appended = appended?;
+        appended
+    }
+
+    /// As [`perform_in`](Self::perform_in), in a session that goes on.
+    pub(super) async fn append_in(
+        &self,
+        session: &mut Session<'_>,
+        table: &Table,
+        wanted: &Append,
+    ) -> Result<Appended, Refusal> {
+        self.prepare(table).await?;
+        let appended = (self.append)(session, table, wanted).await?;
         acknowledge(table, wanted).await?;
         Ok(appended)
     }

@@ -264,7 +264,9 @@ async fn now(
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<TableNow>, Problem> {
     let name = name_in_path(name)?;
-    let found = of_table(&app, &name, |table| Ok((table.kept()?, table.now()?)));
+    let found = of_table(&app, &name, |table| {
+        Ok((table.kept_by()?, table.metadata()?))
+    });
     let (kept_by, current) = found.await?;
     Ok(Json(TableNow {
         table: name,

@@ -48,13 +48,8 @@ impl Table {
     }
 
     /// The current snapshot's metadata.
-    pub fn now(&self) -> Result<Metadata, Unreadable> {
+    pub fn metadata(&self) -> Result<Metadata, Unreadable> {
         self.current().map(|it| it.metadata)
-    }
-
-    /// What keeps the table's truth.
-    pub fn kept(&self) -> Result<KeptBy, Unreadable> {
-        self.kept_by()
     }
 
     /// Reads records of the snapshot with this number.
@@ -161,7 +156,10 @@ impl Table {
             return Ok(None);
         }
         let listed = self.snapshots()?;
-        let versions: Vec<_> = listed.iter().filter_map(|it| version_in(&it.name)).collect();
+        let versions: Vec<_> = listed
+            .iter()
+            .filter_map(|it| version_in(&it.name))
+            .collect();
         for pair in versions.windows(2) {
             if let [higher, lower] = *pair
                 && lower + 1 < higher

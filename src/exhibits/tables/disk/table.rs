@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use serde::{Deserialize, Serialize};
 
 use super::damage::{Damage, Unreadable, shown};
-use super::filenames::{self, checked, is_data, is_manifest, is_temporary, name_beside, name_of, version_in};
+use super::filenames::{
+    self, checked, is_data, is_manifest, is_temporary, name_beside, name_of, version_in,
+};
 use super::files::{self, names_in};
 use super::kept_by::KeptBy;
 use super::metadata::Metadata;
@@ -134,8 +136,8 @@ impl Table {
         Ok(if known == kept_by { Ok(()) } else { Err(known) })
     }
 
-    /// What keeps its truth.
-    pub(in crate::exhibits::tables) fn kept_by(&self) -> Result<KeptBy, Unreadable> {
+    /// What keeps the truth about which snapshot is the current one.
+    pub fn kept_by(&self) -> Result<KeptBy, Unreadable> {
         let path = self.path.join("table.json");
         match files::open(&path) {
             Ok(Some(file)) => files::json_of::<About>(&path, &file).map(|it| it.kept_by),
