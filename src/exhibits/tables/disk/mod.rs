@@ -9,11 +9,12 @@
 //! TABLE/metadata/version-hint     about how high N is
 //! TABLE/metadata/current          the pointer, if that keeps the truth
 //! TABLE/acknowledged.csv          the keys that clients were told are in the table
-//! TABLE/.leader.lock              the lock file of `leader_lock`, and `.expiry.lock` of the expiry
+//! TABLE/.leader.lock              the lock file of `leader_lock`, and of making the table
+//! TABLE/.expiry.lock              that of the expiry
 //! TABLE/*/.<id>.tmp               what is being written
 //! ```
 //!
-//! All files but the last three are written once, under a name that is new. So a client that knows
+//! All files but the last six are written once, under a name that is new. So a client that knows
 //! one snapshot can read it at its leisure. The race is about which snapshot is the current one.
 //!
 //! A client that reads a snapshot, or writes files that no snapshot names yet, holds a *shared*
