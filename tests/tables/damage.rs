@@ -139,7 +139,7 @@ async fn a_wrong_hint_changes_nothing() {
 #[tokio::test]
 async fn a_missing_folder_is_no_missing_table() {
     let ground = Ground::new().await;
-    assert_eq!(ground.table("t").metadata(), Err(Unreadable::Unknown));
+    assert_eq!(ground.table("t").metadata(), Err(Unreadable::NoTable));
     fs::remove_dir_all(ground.tables.path()).unwrap();
     let read = ground.table("t").metadata();
     assert!(matches!(read, Err(Unreadable::Fault(_))), "{read:?}");
@@ -191,6 +191,8 @@ async fn a_table_whose_description_is_gone_is_not_begun_anew() {
         fs::remove_dir_all(ground.file("")).unwrap();
         ground.append(strategy, "a").await.unwrap();
         fs::remove_file(ground.file("table.json")).unwrap();
+        let said = complaint(&ground.table("t"));
+        assert_eq!(said, "t/table.json: it is not there");
         for other in ["exclusive_create", "rename_pointer"] {
             let refused = ground.append(other, "b").await.unwrap_err();
             assert!(matches!(refused, Refusal::Damaged(_)), "{refused:?}");
@@ -225,23 +227,36 @@ async fn a_version_that_is_missing_between_two_others_is_named() {
     for key in ["a", "b", "c", "d"] {
         ground.append("exclusive_create", key).await.unwrap();
     }
-    for (missing, hint) in [(3, "2"), (2, "4")] {
-        let path = ground.file(&format!("metadata/v{missing}.json"));
-        let expected = format!("metadata/v{missing}.json: it is not there");
-        let whole = fs::read(&path).unwrap();
-        fs::remove_file(&path).unwrap();
+    // What is missing, and whether an append would fill the gap.
+    for (missing, hint, is_next) in [
+        (&[3][..], "2", true),
+        (&[2, 3], "0", true),
+        (&[2], "4", false),
+    ] {
+        let path = |version| ground.file(&format!("metadata/v{version}.json"));
+        let expected = format!("metadata/v{}.json: it is not there", missing[0]);
+        let whole: Vec<_> = missing
+            .iter()
+            .map(|it| fs::read(path(*it)).unwrap())
+            .collect();
+        for version in missing {
+            fs::remove_file(path(*version)).unwrap();
+        }
         fs::write(ground.file("metadata/version-hint"), hint).unwrap();
         let audit = ground.audit();
-        let example = audit.anomalies[4].example.as_deref();
-        assert_eq!(example, Some(&*expected), "{audit:?}");
+        let absent = &audit.anomalies[4];
+        let told = (absent.count, absent.example.as_deref());
+        assert_eq!(told, (1, Some(&*expected)), "{audit:?}");
         let left = expire(&ground.table("t"), 1).unwrap_err();
         assert_eq!(left.to_string(), expected);
-        if hint == "2" {
+        if is_next {
             assert_eq!(complaint(&ground.table("t")), expected);
             let refused = ground.append("exclusive_create", "e").await.unwrap_err();
             assert!(matches!(refused, Refusal::Damaged(_)), "{refused:?}");
         }
-        fs::write(&path, whole).unwrap();
+        for (version, whole) in missing.iter().zip(whole) {
+            fs::write(path(*version), whole).unwrap();
+        }
     }
     assert_eq!(counts(&ground.audit()), [0; 6]);
 }
@@ -264,4 +279,39 @@ async fn what_a_killed_client_has_left_of_the_making_is_no_table() {
     for path in &left[1..] {
         assert!(!ground.file(path).exists(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn no_version_follows_the_largest_number() {
+    let ground = Ground::new().await;
+    ground.append("exclusive_create", "a").await.unwrap();
+    let (number, first) = ((1_u64 << 53) - 2, ground.file("metadata/v1.json"));
+    let whole = fs::read_to_string(&first).unwrap();
+    let largest = whole.replace("\"version\": 1", &format!("\"version\": {number}"));
+    fs::remove_file(&first).unwrap();
+    fs::remove_file(ground.file("metadata/v0.json")).unwrap();
+    fs::write(ground.file(&format!("metadata/v{number}.json")), largest).unwrap();
+    assert_eq!(ground.keys().await, ["a"]);
+    let refused = ground.append("exclusive_create", "b").await.unwrap_err();
+    let Refusal::Damaged(damage) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(damage.why, "no version can follow");
+}
+
+/// A reader of CSV takes it for a byte order mark, and leaves it out.
+#[tokio::test]
+async fn any_key_is_noted_as_it_is() {
+    let ground = Ground::new().await;
+    let keys = ["\u{feff}bom", "\"", ",", "a,.", " a ", "\u{2028}"];
+    for key in keys {
+        ground.append("exclusive_create", key).await.unwrap();
+    }
+    assert_eq!(ground.keys().await, keys);
+    let audit = ground.audit();
+    assert_eq!(
+        (audit.acknowledged, counts(&audit)),
+        (6, [0; 6]),
+        "{audit:?}"
+    );
 }

@@ -1,10 +1,12 @@
 //! The expiry: what it removes, and what it leaves alone.
 
 use std::fs::{self, File};
+use std::sync::Mutex;
 
+use racy::exhibits::Retry;
 use racy::exhibits::tables::expiry::{Expired, expire};
-use racy::exhibits::tables::{Refusal, Strategy, Unreadable, Wanted};
-use racy::step::{Observer, Parked, Record, Step};
+use racy::exhibits::tables::{Append, Refusal, Strategy, Unreadable, Wanted};
+use racy::step::{Observer, Parked, Record, Step, Unobserved};
 
 use super::{Ground, counts, names, one};
 
@@ -85,7 +87,7 @@ async fn an_old_snapshot_is_read_until_it_has_expired() {
     );
     expire(&table, 1).unwrap().unwrap();
     let read = table.read(second.snapshot, Wanted::ALL);
-    assert_eq!(read, Err(Unreadable::Expired));
+    assert_eq!(read, Err(Unreadable::NoSnapshot));
 }
 
 #[tokio::test]
@@ -118,13 +120,19 @@ async fn what_a_killed_writer_has_left_goes_and_what_is_written_stays() {
 #[tokio::test]
 async fn a_damaged_table_is_left_as_it_is() {
     let ground = ground(4).await;
-    let newest = ground.file("metadata/v4.json");
-    let whole = fs::read(&newest).unwrap();
-    fs::write(&newest, &whole[..20]).unwrap();
+    let newest_manifest = ground.table("t").metadata().unwrap().manifests[3]
+        .file
+        .clone();
     let before = names(&ground.file("metadata"));
-    let said = expire(&ground.table("t"), 1);
-    assert!(matches!(said, Err(Unreadable::Damaged(_))), "{said:?}");
-    assert_eq!(names(&ground.file("metadata")), before);
+    for damaged in ["v4.json", &newest_manifest] {
+        let path = ground.file("metadata").join(damaged);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..20]).unwrap();
+        let said = expire(&ground.table("t"), 1);
+        assert!(matches!(said, Err(Unreadable::Damaged(_))), "{said:?}");
+        fs::write(&path, whole).unwrap();
+        assert_eq!(names(&ground.file("metadata")), before);
+    }
 }
 
 #[tokio::test]
@@ -153,18 +161,23 @@ async fn the_current_snapshot_of_a_pointer_stays() {
     assert_eq!(counts(&ground.audit())[0], 2);
 }
 
-/// Lets others commit, and removes all old versions, before this writer links its own.
+/// Lets others commit, and removes all old versions, before this writer first links its own.
 #[derive(Debug)]
 struct ExpiresBeforeTheLink<'g> {
     ground: &'g Ground,
+    others: Mutex<Vec<Append>>,
 }
 
 impl Observer for ExpiresBeforeTheLink<'_> {
     fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
         Box::pin(async move {
             if step.label == "link version" {
-                for key in ["x", "y", "z"] {
-                    self.ground.append("exclusive_create", key).await.unwrap();
+                let others = std::mem::take(&mut *self.others.lock().unwrap());
+                let (database, table) = (&self.ground.lab.database, self.ground.table("t"));
+                for wanted in others {
+                    let strategy = Strategy::named("exclusive_create").unwrap();
+                    let made = strategy.perform(database, &table, &wanted, Vec::new(), &Unobserved);
+                    made.await.unwrap();
                 }
                 expire(&self.ground.table("t"), 1).unwrap().unwrap();
             }
@@ -179,7 +192,10 @@ async fn the_name_of_a_version_that_was_there_is_never_free_again() {
     let ground = ground(2).await;
     let table = ground.table("t");
     let late = Strategy::named("exclusive_create").unwrap();
-    let observer = ExpiresBeforeTheLink { ground: &ground };
+    let observer = ExpiresBeforeTheLink {
+        ground: &ground,
+        others: Mutex::new(["x", "y", "z"].map(one).into()),
+    };
     let wanted = one("late");
     let database = &ground.lab.database;
     let refused = late.perform(database, &table, &wanted, Vec::new(), &observer);
@@ -189,4 +205,33 @@ async fn the_name_of_a_version_that_was_there_is_never_free_again() {
     expire(&table, 1).unwrap().unwrap();
     assert_eq!(versions(&ground), ["v5.json"]);
     assert_eq!(counts(&ground.audit()), [0; 6]);
+}
+
+#[tokio::test]
+async fn a_writer_of_another_partition_is_not_refused_for_the_expiry() {
+    let ground = ground(2).await;
+    let table = ground.table("t");
+    let in_partition = |key: &str, partition: &str| Append {
+        partition: Some(partition.parse().unwrap()),
+        ..one(key)
+    };
+    let observer = ExpiresBeforeTheLink {
+        ground: &ground,
+        others: Mutex::new(
+            ["x", "y", "z"]
+                .map(|key| in_partition(key, "theirs"))
+                .into(),
+        ),
+    };
+    let strategy = Strategy::named("partitioned").unwrap();
+    let (database, wanted) = (&ground.lab.database, in_partition("late", "own"));
+    let made = strategy.perform(
+        database,
+        &table,
+        &wanted,
+        Retry::pauses_in_no_time(),
+        &observer,
+    );
+    assert_eq!(made.await.unwrap().attempts, 2);
+    assert_eq!(ground.keys().await, ["1", "2", "x", "y", "z", "late"]);
 }

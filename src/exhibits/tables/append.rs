@@ -77,7 +77,7 @@ impl From<Unreadable> for Refusal {
         match unreadable {
             Unreadable::Damaged(damage) => Self::Damaged(damage),
             Unreadable::Fault(fault) => Self::Fault(fault),
-            missing @ (Unreadable::Unknown | Unreadable::Expired) => Self::Unreadable(missing),
+            missing @ (Unreadable::NoTable | Unreadable::NoSnapshot) => Self::Unreadable(missing),
         }
     }
 }

@@ -2,13 +2,14 @@
 //! were told. It may run while clients append: what is in use is left out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::ErrorKind;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::disk::{
-    Snapshot, Table, Unreadable, is_data, is_in_use, is_manifest, is_temporary, names_in,
-};
+use super::disk::{Listing, Snapshot, Table, Unreadable, is_unused};
+use super::expiry::unused_files;
+use crate::engine::FileLock;
 use crate::exhibits::found::AnomalyCount;
 
 /// The contents of a table's folder, and what is wrong with it.
@@ -28,7 +29,9 @@ pub struct Audit {
     pub anomalies: [AnomalyCount; 6],
 }
 
-/// How often a key was acknowledged, and how often it is in the table.
+/// How often a key was acknowledged, and how often it is in the table. For instance: two clients
+/// append `k`. One is answered before the audit begins, and the other one while it goes on. Then
+/// `acknowledged` is 1, and the other three are 2, or `settled` is still 1.
 #[derive(Debug, Default)]
 struct Copies {
     /// Before the table was read: as many have to be there.
@@ -46,6 +49,7 @@ impl Audit {
     /// There is no such table, or the file system refuses.
     pub fn of(table: &Table) -> Result<Self, Unreadable> {
         table.kept_by()?;
+        let _lock = without_expiry(table)?;
         let mut auditor = Auditor::default();
         // First the book: what is noted there is in every snapshot that comes later.
         let mut acknowledged = 0;
@@ -53,18 +57,22 @@ impl Audit {
             acknowledged += 1;
             copies.acknowledged += 1;
         })?;
-        let left = auditor.files_left(table)?;
+        let left = unused_files(table)?;
         let settled = settled(table)?;
-        if let Some(gap) = table.gap()? {
+        let gap = table.gap()?;
+        let current = table.current();
+        if let Some(gap) = gap
+            && current.as_ref().err() != Some(&gap.clone().into())
+        {
             auditor.absent.found(|| gap.to_string());
         }
-        let current = auditor.readable(table.current())?;
+        let current = auditor.readable(current)?;
         if let Some(current) = &current {
             auditor.count_records(current)?;
             auditor.read_book(table, |copies| copies.acknowledged_since += 1)?;
         }
         auditor.look_at_snapshots(table, &settled, current.as_ref())?;
-        auditor.look_at_files(left);
+        auditor.look_at_files(left)?;
         auditor.compare();
         Ok(Self {
             version: current.as_ref().map(|it| it.metadata.version),
@@ -147,7 +155,8 @@ impl Auditor {
             let files = current.files_in(manifest);
             for file in self.readable(files)?.unwrap_or_default() {
                 // Looked at first: its own reading uses the file as well.
-                let is_settled = !current.is_in_use(&file);
+                let is_settled = current.is_unused(&file);
+                let is_settled = self.readable(is_settled)? == Some(true);
                 let read = current.read(&file);
                 for record in self.readable(read)?.unwrap_or_default() {
                     let copies = self.copies.entry(record.key).or_default();
@@ -157,22 +166,6 @@ impl Auditor {
             }
         }
         Ok(())
-    }
-
-    /// The files that nobody uses, before it is read which of them are named.
-    fn files_left(&mut self, table: &Table) -> Result<Vec<String>, Unreadable> {
-        let mut left = Vec::new();
-        for folder in [table.data_folder(), table.metadata_folder()] {
-            let listed = names_in(&folder).map_err(|error| Unreadable::of_file(&folder, &error))?;
-            for file in listed {
-                let is_ours =
-                    is_data(&file.name) || is_manifest(&file.name) || is_temporary(&file.name);
-                if is_ours && !is_in_use(&file.path) {
-                    left.push(file.name);
-                }
-            }
-        }
-        Ok(left)
     }
 
     /// Which files the snapshots name, and whose parent is whose. `settled` are those that nobody
@@ -221,13 +214,18 @@ impl Auditor {
         Ok(())
     }
 
-    fn look_at_files(&mut self, left: Vec<String>) {
-        for name in left {
-            if !self.named.contains(&name) {
+    /// `left` are the files that nobody used before it was read which of them are named.
+    fn look_at_files(&mut self, left: Vec<Listing>) -> Result<(), Unreadable> {
+        for file in left {
+            let is_left = is_unused(&file.path);
+            let is_left = is_left.map_err(|error| Unreadable::of_file(&file.path, &error))?;
+            if is_left && !self.named.contains(&file.name) {
+                let name = file.name;
                 self.orphans
                     .found(|| format!("{name}: no snapshot names it"));
             }
         }
+        Ok(())
     }
 
     fn compare(&mut self) {
@@ -258,9 +256,25 @@ impl Auditor {
     }
 }
 
+/// Keeps the expiry away, which could otherwise be between the removal of a snapshot and that of
+/// its files. None if nothing can be removed, because the folder is read-only.
+fn without_expiry(table: &Table) -> Result<Option<FileLock>, Unreadable> {
+    let lock = table.expiry_lock();
+    match FileLock::take_shared(&lock) {
+        Ok(taken) => Ok(Some(taken)),
+        Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => Ok(None),
+        Err(error) => Err(Unreadable::of_file(&lock, &error)),
+    }
+}
+
 /// The snapshots that nobody is writing or reading.
 fn settled(table: &Table) -> Result<BTreeSet<String>, Unreadable> {
-    let listed = table.snapshots()?.into_iter();
-    let settled = listed.filter(|it| !is_in_use(&it.path));
-    Ok(settled.map(|it| it.name).collect())
+    let mut settled = BTreeSet::new();
+    for listed in table.snapshots()? {
+        let unused = is_unused(&listed.path);
+        if unused.map_err(|error| Unreadable::of_file(&listed.path, &error))? {
+            settled.insert(listed.name);
+        }
+    }
+    Ok(settled)
 }

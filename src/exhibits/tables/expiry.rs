@@ -6,12 +6,14 @@
 //! not. The expiry deletes a file only while it has the exclusive lock, for which it does not wait.
 //!
 //! The order matters. Which files nobody uses is found first, and which of them are named is read
-//! afterwards. A file gets its name when it is locked already, and its writer lets go of it only
-//! after the commit. So a file that was found unused is either named by then, or its writer has
-//! given up. A writer also holds the snapshot that its own is going to follow, so the name of the
-//! next version is never free again. Versions are deleted from the lowest one
-//! upwards, and the first that is in use ends it: the highest version is found by counting up, so
-//! no version may be missing in between.
+//! afterwards. A file gets its name when it is locked already (`write_new`), and its writer lets go
+//! of it only after the commit (`Draft`, `DataFiles`). So a file that was found unused is either
+//! named by then, or its writer has given up.
+//!
+//! A writer also holds the snapshot that its own is going to follow (`Draft`), so the name of the
+//! next version is never free again. Versions are deleted from the lowest one upwards, and the first
+//! that is in use ends it: the highest version is found by counting up, so no version may be missing
+//! in between.
 //!
 //! If several replicas share a folder, one of them works on a table at a time: the one that holds
 //! the lock file.
@@ -25,7 +27,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::disk::{
-    KeptBy, Listing, Table, Tables, Unreadable, is_data, is_in_use, is_manifest, is_temporary,
+    KeptBy, Listing, Table, Tables, Unreadable, is_data, is_manifest, is_temporary, is_unused,
     names_in,
 };
 use crate::engine::{Fault, FileLock};
@@ -81,7 +83,7 @@ impl Expiry {
                     expired.snapshots,
                     expired.files
                 ),
-                Ok(_) | Err(Unreadable::Unknown) => {}
+                Ok(_) | Err(Unreadable::NoTable) => {}
                 // A damaged table is left as it is: what is unused cannot be told.
                 Err(why) => tracing::warn!("tables: {name} is left as it is: {why}"),
             }
@@ -89,7 +91,7 @@ impl Expiry {
     }
 }
 
-/// Removes what a table does not need any more. None if another instance is at it.
+/// Removes what a table does not need any more. None if another instance or an audit is at it.
 ///
 /// # Errors
 /// A snapshot that is kept cannot be read, a version is missing between two others, or the file
@@ -113,7 +115,7 @@ pub(super) struct Sweep {
 }
 
 impl Sweep {
-    /// Finds the files that nobody uses. None if another instance is at the table.
+    /// Finds the files that nobody uses. None if another instance or an audit is at the table.
     pub(super) fn begin(table: &Table) -> Result<Option<Self>, Unreadable> {
         table.kept_by()?;
         let lock = FileLock::try_take(&table.expiry_lock());
@@ -131,12 +133,15 @@ impl Sweep {
         }))
     }
 
-    /// Removes all but the newest snapshots, up to the first that is in use.
+    /// Removes all but the newest snapshots, up to the first that is in use. Nothing is removed if
+    /// one that stays is damaged.
     pub(super) fn remove_snapshots(&mut self, keep: usize) -> Result<(), Unreadable> {
         let (table, kept_by) = (&self.table, self.table.kept_by()?);
         let current = table.current()?;
         let snapshots = table.snapshots()?;
-        for old in snapshots.iter().skip(keep.max(1)).rev() {
+        let (kept, old) = snapshots.split_at(keep.max(1).min(snapshots.len()));
+        named_files(table, kept)?;
+        for old in old.iter().rev() {
             if old.name == current.name {
                 break;
             }
@@ -153,7 +158,7 @@ impl Sweep {
 
     /// Removes the files that nobody uses and no snapshot names.
     pub(super) fn remove_files(&mut self) -> Result<(), Unreadable> {
-        let named = named_files(&self.table)?;
+        let named = named_files(&self.table, &self.table.snapshots()?)?;
         for file in &self.unused {
             if !named.contains(&file.name) && remove_unused(&file.path, || true).map_err(refused)? {
                 self.expired.files += 1;
@@ -164,13 +169,15 @@ impl Sweep {
 }
 
 /// Data files, manifests and temporary files that nobody uses at this moment.
-fn unused_files(table: &Table) -> Result<Vec<Listing>, Unreadable> {
+pub(super) fn unused_files(table: &Table) -> Result<Vec<Listing>, Unreadable> {
     let mut unused = Vec::new();
     for folder in [table.data_folder(), table.metadata_folder()] {
+        let refused = |error| Unreadable::of_file(&folder, &error);
         for file in names_in(&folder).map_err(refused)? {
             let is_ours =
                 is_data(&file.name) || is_manifest(&file.name) || is_temporary(&file.name);
-            if is_ours && !is_in_use(&file.path) {
+            // A file of which it cannot be said is never taken for unused.
+            if is_ours && is_unused(&file.path).map_err(refused)? {
                 unused.push(file);
             }
         }
@@ -178,10 +185,10 @@ fn unused_files(table: &Table) -> Result<Vec<Listing>, Unreadable> {
     Ok(unused)
 }
 
-/// The names of all files that the snapshots name which are left.
-fn named_files(table: &Table) -> Result<BTreeSet<String>, Unreadable> {
+/// The names of all files that these snapshots name.
+fn named_files(table: &Table, snapshots: &[Listing]) -> Result<BTreeSet<String>, Unreadable> {
     let mut named = BTreeSet::new();
-    for listed in table.snapshots()? {
+    for listed in snapshots {
         let Some(snapshot) = table.open_snapshot(&listed.name)? else {
             continue;
         };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::disk::{Metadata, Summary, Table, Unreadable};
+use super::disk::{KeptBy, Metadata, Summary, Table, Unreadable};
 
 /// One snapshot in a table's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -27,14 +27,22 @@ pub struct HistoryEntry {
 /// The newest snapshots of a table, the newest first, at most this number. One that is damaged is
 /// left out: the audit names it.
 pub fn history(table: &Table, most: usize) -> Result<Vec<HistoryEntry>, Unreadable> {
-    let current = table.current()?.metadata.snapshot_id;
+    let snapshots = table.snapshots()?;
+    // The versions are listed once, so that the list is of one moment.
+    let current = match table.kept_by()? {
+        KeptBy::Versions => snapshots.first().map(|it| it.name.clone()),
+        KeptBy::Pointer => Some(table.pointed_at()?),
+    };
     let mut entries = Vec::new();
-    for listed in table.snapshots()? {
+    for listed in snapshots {
         if entries.len() == most {
             break;
         }
         match table.open_snapshot(&listed.name) {
-            Ok(Some(snapshot)) => entries.push(entry(snapshot.metadata.clone(), current)),
+            Ok(Some(snapshot)) => {
+                let is_current = Some(&listed.name) == current.as_ref();
+                entries.push(entry(snapshot.metadata.clone(), is_current));
+            }
             Ok(None) | Err(Unreadable::Damaged(_)) => {}
             Err(refused) => return Err(refused),
         }
@@ -42,14 +50,14 @@ pub fn history(table: &Table, most: usize) -> Result<Vec<HistoryEntry>, Unreadab
     Ok(entries)
 }
 
-fn entry(metadata: Metadata, current: u64) -> HistoryEntry {
+fn entry(metadata: Metadata, is_current: bool) -> HistoryEntry {
     HistoryEntry {
         version: metadata.version,
         snapshot: metadata.snapshot_id,
         parent: metadata.parent,
         records: metadata.rows,
         written_at_us: metadata.written_at_us,
-        is_current: metadata.snapshot_id == current,
+        is_current,
         summary: metadata.summary,
     }
 }

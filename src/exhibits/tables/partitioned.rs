@@ -63,7 +63,8 @@ pub async fn append(
     wanted: &Append,
 ) -> Result<Appended, Refusal> {
     let mut current = read_current(s, table).await?;
-    let begun = current.metadata.version;
+    // In use until the end, so that no snapshot after it expires.
+    let begun = current.clone();
     let data = write_data(s, table, wanted).await?;
     let mut attempts = 1;
     loop {
@@ -79,23 +80,24 @@ pub async fn append(
             });
         }
         current = read_current(s, table).await?;
-        if added_to(s, table, &current, begun, wanted.partition.clone()).await? {
+        if added_to(s, table, &current, &begun, wanted.partition.clone()).await? {
             return Err(Refusal::Conflict { attempts });
         }
         attempts += 1;
     }
 }
 
-/// Whether one of the snapshots after version `begun`, up to this one, has added to the partition.
+/// Whether one of the snapshots after `begun`, up to the current one, has added to the partition.
 /// Records without a partition may belong to any.
 async fn added_to(
     s: &mut Session<'_>,
     table: &Table,
     current: &Snapshot,
-    begun: u64,
+    begun: &Snapshot,
     partition: Option<PartitionName>,
 ) -> Result<bool, Unreadable> {
-    let (table, newest) = (table.clone(), current.metadata.version);
+    let (table, begun) = (table.clone(), begun.metadata.version);
+    let newest = current.metadata.version;
     let compare = (Action::Read, "compare partitions", Effect::Local);
     step(s, compare, move || {
         for version in begun + 1..=newest {

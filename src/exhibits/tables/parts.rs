@@ -143,7 +143,7 @@ pub(super) fn link_version<'s>(
         match linked {
             Linked::IsNext => Ok((true, draft)),
             Linked::IsTaken => Ok((false, draft)),
-            Linked::Unsure(error) => Err(Refusal::Unknown(Fault::of_file(
+            Linked::Unknown(error) => Err(Refusal::Unknown(Fault::of_file(
                 "the new version could not be brought to the disk",
                 &error,
             ))),

@@ -27,7 +27,7 @@ pub(super) struct AppendBody {
     /// The record's value, if there is one record.
     #[schema(example = 100)]
     value: Option<i64>,
-    /// The records, if there are several. A form cannot have them.
+    /// The records, if there are several. A form has them as JSON.
     #[schema(min_items = 1, max_items = 100)]
     records: Option<Vec<Record>>,
     /// The table's name: at most 64 small letters, digits, `-` and `_`. The strategy's name unless

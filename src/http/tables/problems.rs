@@ -72,13 +72,13 @@ impl Problem {
     /// A table of which something could not be read.
     pub(super) fn of_unreadable(table: &TableName, why: Unreadable) -> Self {
         match why {
-            Unreadable::Unknown => Self::new(
+            Unreadable::NoTable => Self::new(
                 StatusCode::NOT_FOUND,
                 "unknown-table",
                 "There is no such table",
                 format!("There is no table {table}. The first append to it makes it."),
             ),
-            Unreadable::Expired => Self::new(
+            Unreadable::NoSnapshot => Self::new(
                 StatusCode::NOT_FOUND,
                 "unknown-snapshot",
                 "There is no such snapshot",

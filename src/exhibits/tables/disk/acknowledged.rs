@@ -19,6 +19,8 @@ impl Table {
     pub(in crate::exhibits::tables) fn acknowledge(&self, records: &[Record]) -> io::Result<()> {
         let mut lines = csv::WriterBuilder::new()
             .flexible(true)
+            // A key may begin with a byte order mark, which a reader of CSV would leave out.
+            .quote_style(csv::QuoteStyle::Always)
             .from_writer(Vec::new());
         // What a write that broke off has left of a line ends here.
         lines.write_record([""])?;

@@ -46,9 +46,9 @@ impl fmt::Display for Damage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
     /// There is no table of this name.
-    Unknown,
+    NoTable,
     /// There is no such snapshot, or no longer.
-    Expired,
+    NoSnapshot,
     /// A file is not what it should be.
     Damaged(Damage),
     /// The file system refuses.
@@ -83,8 +83,8 @@ pub(super) fn shown(file: &Path) -> String {
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str("there is no such table"),
-            Self::Expired => f.write_str("there is no such snapshot, or no longer"),
+            Self::NoTable => f.write_str("there is no such table"),
+            Self::NoSnapshot => f.write_str("there is no such snapshot, or no longer"),
             Self::Damaged(damage) => damage.fmt(f),
             Self::Fault(fault) => fault.fmt(f),
         }

@@ -19,8 +19,7 @@ pub(in crate::exhibits::tables) type DataFiles = Arc<Vec<DataFile>>;
 #[derive(Debug)]
 pub(in crate::exhibits::tables) struct DataFile {
     pub(in crate::exhibits::tables) entry: FileEntry,
-    /// Kept open for its lock.
-    _file: File,
+    _in_use: File,
 }
 
 impl DataFile {
@@ -46,7 +45,7 @@ impl DataFile {
                 bytes: bytes.len() as u64,
                 partition,
             },
-            _file: written,
+            _in_use: written,
         })
     }
 }

@@ -5,13 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::current::Snapshot;
-use super::damage::Unreadable;
+use super::damage::{Damage, Unreadable};
 use super::data::DataFiles;
-use super::filenames::name_beside;
+use super::filenames::{LARGEST_NUMBER, name_beside};
 use super::files;
 use super::manifest::{added_to, cannot_write};
 use super::metadata::{Metadata, Summary};
+use super::snapshot::Snapshot;
 use super::table::Table;
 use crate::exhibits::tables::Appended;
 
@@ -23,8 +23,7 @@ pub(in crate::exhibits::tables) struct Draft {
     pub(in crate::exhibits::tables) metadata: Metadata,
     path: PathBuf,
     added: DataFiles,
-    /// Kept open for their locks.
-    _files: Vec<File>,
+    _in_use: Vec<File>,
     /// As long as it is in use, no version after it expires. So the name of the next one is free
     /// only if there never was one.
     _base: Snapshot,
@@ -38,7 +37,7 @@ pub(in crate::exhibits::tables) enum Linked {
     /// There is one already.
     IsTaken,
     /// It is the next version, and may not survive a loss of power.
-    Unsure(io::Error),
+    Unknown(io::Error),
 }
 
 impl Draft {
@@ -77,6 +76,11 @@ impl Draft {
             added_rows: entries.iter().map(|it| it.rows).sum(),
             partitions,
         };
+        if base.metadata.version + 1 >= LARGEST_NUMBER {
+            return Err(
+                Damage::of(format!("metadata/{}", base.name), "no version can follow").into(),
+            );
+        }
         let (manifests, mut files) = added_to(table, &base.metadata.manifests, entries)?;
         let metadata = base.metadata.next(manifests, summary);
         let written = files::json(&metadata).and_then(|json| files::write_new(&path, &json));
@@ -86,7 +90,7 @@ impl Draft {
             metadata,
             path,
             added,
-            _files: files,
+            _in_use: files,
             _base: base,
         })
     }
@@ -124,6 +128,6 @@ impl Draft {
         }
         self.table.set_hint(version);
         let synced = files::sync_names(&self.table.metadata_folder());
-        Ok(synced.map_or_else(Linked::Unsure, |()| Linked::IsNext))
+        Ok(synced.map_or_else(Linked::Unknown, |()| Linked::IsNext))
     }
 }

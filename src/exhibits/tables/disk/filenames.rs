@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::damage::{Damage, shown};
 
 /// The largest number in a snapshot, and of a version: JSON's numbers are exact up to here.
-pub(super) const LARGEST: u64 = (1 << 53) - 1;
+pub(super) const LARGEST_NUMBER: u64 = (1 << 53) - 1;
 
 /// A new name for a file: 16 hexadecimal digits, drawn at random.
 pub(super) fn draw() -> String {
@@ -33,7 +33,7 @@ pub(in crate::exhibits::tables) fn version_in(name: &str) -> Option<u64> {
     let is_right = is_plain && drawn.is_none_or(is_drawn);
     let digits = number.bytes().all(|it| it.is_ascii_digit());
     let version = (is_right && digits).then(|| number.parse().ok()).flatten();
-    version.filter(|it| *it < LARGEST)
+    version.filter(|it| *it < LARGEST_NUMBER)
 }
 
 /// Whether this is a manifest's name.

@@ -12,11 +12,24 @@ use super::damage::{Damage, Unreadable, shown};
 use super::filenames;
 
 /// The largest file of metadata that is read. A real one has some kilobytes.
-const LARGEST: u64 = 64 * 1024 * 1024;
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Makes a file that was not there, brings its content to the disk, and marks it as in use. It gets
 /// its name when it is whole and marked, so the expiry never takes it for one that nobody uses.
 pub(in crate::exhibits::tables) fn write_new(path: &Path, content: &[u8]) -> io::Result<File> {
+    write(path, content, File::sync_data)
+}
+
+/// Makes or replaces a file that may be lost with the machine's power.
+pub(super) fn write_in_passing(path: &Path, content: &[u8]) -> io::Result<()> {
+    write(path, content, |_| Ok(())).map(drop)
+}
+
+fn write(
+    path: &Path,
+    content: &[u8],
+    bring_to_disk: fn(&File) -> io::Result<()>,
+) -> io::Result<File> {
     let folder = path.parent().unwrap_or(path);
     loop {
         let temporary = folder.join(filenames::temporary());
@@ -28,7 +41,7 @@ pub(in crate::exhibits::tables) fn write_new(path: &Path, content: &[u8]) -> io:
             .open(&temporary)?;
         file.lock_shared()?;
         file.write_all(content)?;
-        file.sync_data()?;
+        bring_to_disk(&file)?;
         match fs::rename(&temporary, path) {
             Ok(()) => return Ok(file),
             // The expiry has come before it was marked.
@@ -93,14 +106,14 @@ pub(super) fn text_of(path: &Path) -> io::Result<Option<String>> {
         return Ok(None);
     };
     let mut text = String::new();
-    file.take(LARGEST).read_to_string(&mut text)?;
+    file.take(MOST_BYTES).read_to_string(&mut text)?;
     Ok(Some(text))
 }
 
 /// Reads a file that holds one JSON value.
 pub(super) fn json_of<T: DeserializeOwned>(path: &Path, file: &File) -> Result<T, Unreadable> {
     let mut bytes = Vec::new();
-    let read = file.take(LARGEST).read_to_end(&mut bytes);
+    let read = file.take(MOST_BYTES).read_to_end(&mut bytes);
     read.map_err(|error| Unreadable::of_file(path, &error))?;
     if bytes.is_empty() {
         return Err(Damage::of(shown(path), "it is empty").into());
@@ -145,12 +158,18 @@ pub(in crate::exhibits::tables) fn names_in(folder: &Path) -> io::Result<Vec<Lis
     Ok(found)
 }
 
-/// Whether another client has marked the file as in use. One that cannot be opened is not.
-pub(in crate::exhibits::tables) fn is_in_use(path: &Path) -> bool {
-    let tried = File::open(path).and_then(|file| match file.try_lock() {
-        Ok(()) => file.unlock().map(|()| false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error),
-    });
-    tried.unwrap_or(false)
+/// Whether the file is there, and no client has marked it as in use.
+pub(in crate::exhibits::tables) fn is_unused(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock() {
+        Ok(()) => file.unlock()?,
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    // It may have got another name, or been removed, since it was opened.
+    fs::exists(path)
 }

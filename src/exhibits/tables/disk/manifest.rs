@@ -11,7 +11,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::damage::{Damage, Unreadable, shown};
-use super::filenames::LARGEST;
+use super::filenames::LARGEST_NUMBER;
 use super::metadata::ManifestEntry;
 use super::name::PartitionName;
 use super::table::Table;
@@ -88,7 +88,7 @@ impl Manifest {
 /// The sum of numbers of rows. None if they cannot be rows of one table.
 pub(super) fn sum(rows: impl Iterator<Item = u64>) -> Option<u64> {
     rows.fold(Some(0), |sum, it| {
-        sum?.checked_add(it).filter(|it| *it <= LARGEST)
+        sum?.checked_add(it).filter(|it| *it <= LARGEST_NUMBER)
     })
 }
 

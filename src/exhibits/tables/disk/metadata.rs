@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::damage::{Damage, Unreadable, shown};
-use super::filenames::LARGEST;
+use super::filenames::LARGEST_NUMBER;
 use super::files;
 use super::name::PartitionName;
 
@@ -97,7 +97,7 @@ impl Metadata {
         let rows = rows.sum::<u128>();
         let why = if read.version != version {
             format!("it says that it is version {}", read.version)
-        } else if version >= LARGEST || rows > u128::from(LARGEST) {
+        } else if version >= LARGEST_NUMBER || rows > u128::from(LARGEST_NUMBER) {
             format!("no table has {rows} rows at version {version}")
         } else if rows != u128::from(read.rows) {
             format!("it says {} rows, and its manifests have {rows}", read.rows)
@@ -109,7 +109,7 @@ impl Metadata {
 }
 
 fn draw_id() -> u64 {
-    fastrand::u64(1..=LARGEST)
+    fastrand::u64(1..=LARGEST_NUMBER)
 }
 
 fn now_us() -> u64 {

@@ -34,6 +34,7 @@ mod manifest;
 mod metadata;
 mod name;
 mod record;
+mod snapshot;
 mod table;
 
 pub use damage::{Damage, Unreadable};
@@ -43,8 +44,8 @@ pub use name::{InvalidName, PartitionName, TableName};
 pub use record::Record;
 pub use table::{Table, Tables};
 
-pub(super) use current::Snapshot;
 pub(super) use data::{DataFile, DataFiles};
 pub(super) use draft::{Draft, Linked};
 pub(super) use filenames::{is_data, is_manifest, is_temporary, name_of};
-pub(super) use files::{Listing, is_in_use, names_in, sync_names, write_new};
+pub(super) use files::{Listing, is_unused, names_in, sync_names, write_new};
+pub(super) use snapshot::Snapshot;

@@ -127,7 +127,7 @@ impl Table {
         kept_by: KeptBy,
     ) -> Result<Result<(), KeptBy>, Unreadable> {
         let known = match self.kept_by() {
-            Err(Unreadable::Unknown) => {
+            Err(Unreadable::NoTable) => {
                 self.make(kept_by)?;
                 self.kept_by()?
             }
@@ -141,16 +141,28 @@ impl Table {
         let path = self.path.join("table.json");
         match files::open(&path) {
             Ok(Some(file)) => files::json_of::<About>(&path, &file).map(|it| it.kept_by),
-            // Without the folder of all tables nothing can be said of one.
-            Ok(None) => match fs::metadata(self.path.parent().unwrap_or(&self.path)) {
-                Ok(_) => Err(Unreadable::Unknown),
-                Err(error) => Err(Unreadable::Fault(Fault::of_file(
-                    "the folder of the tables",
-                    &error,
-                ))),
-            },
+            Ok(None) => Err(self.undescribed()?),
             Err(error) => Err(Unreadable::of_file(&path, &error)),
         }
+    }
+
+    /// What it means that there is no `table.json`. A table that is being made has at most a
+    /// version 0.
+    fn undescribed(&self) -> Result<Unreadable, Unreadable> {
+        // Without the folder of all tables nothing can be said of one.
+        if let Err(error) = fs::metadata(self.path.parent().unwrap_or(&self.path)) {
+            let fault = Fault::of_file("the folder of the tables", &error);
+            return Err(Unreadable::Fault(fault));
+        }
+        let folder = self.metadata_folder();
+        let listed = match names_in(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Unreadable::NoTable),
+            listed => listed.map_err(|error| Unreadable::of_file(&folder, &error))?,
+        };
+        if listed.iter().any(|it| version_in(&it.name) > Some(0)) {
+            return Ok(Damage::absent(&self.path.join("table.json")).into());
+        }
+        Ok(Unreadable::NoTable)
     }
 
     /// Makes the table. One client does so at a time. `table.json` comes last, so it appears with
@@ -170,22 +182,18 @@ impl Table {
         }
         let _turn = FileLock::take(&self.leader_lock()).map_err(refused)?;
         match self.kept_by() {
-            Err(Unreadable::Unknown) => {}
+            Err(Unreadable::NoTable) => {}
             made => return made.map(|_| ()),
         }
         self.clear()?;
         self.make_first(kept_by).map_err(refused)
     }
 
-    /// Removes what a client has left that was killed while it made the table: at most a version
-    /// 0. A folder that has more, but no `table.json`, was a table.
+    /// Removes what a client has left that was killed while it made the table.
     fn clear(&self) -> Result<(), Unreadable> {
         let folder = self.metadata_folder();
         let refused = |error| Unreadable::of_file(&folder, &error);
         let listed = names_in(&folder).map_err(refused)?;
-        if listed.iter().any(|it| version_in(&it.name) > Some(0)) {
-            return Err(Damage::absent(&self.path.join("table.json")).into());
-        }
         let around = names_in(&self.path).map_err(refused)?;
         for left in listed.into_iter().chain(around) {
             let is_of_the_first = version_in(&left.name).is_some() || left.path == self.pointer();
