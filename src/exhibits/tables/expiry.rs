@@ -11,9 +11,9 @@
 //! named by then, or its writer has given up.
 //!
 //! A writer also holds the snapshot that its own is going to follow (`Draft`), so the name of the
-//! next version is never free again. Versions are deleted from the lowest one upwards, and the first
-//! that is in use ends it: the highest version is found by counting up, so no version may be missing
-//! in between.
+//! next version is never free again. Versions are deleted from the lowest one upwards, and the
+//! first that is in use ends it: the highest version is found by counting up, so no version may be
+//! missing in between.
 //!
 //! If several replicas share a folder, one of them works on a table at a time: the one that holds
 //! the lock file.
