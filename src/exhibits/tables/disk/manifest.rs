@@ -86,9 +86,9 @@ impl Manifest {
 }
 
 /// The sum of numbers of rows. None if they cannot be rows of one table.
-pub(super) fn sum(rows: impl Iterator<Item = u64>) -> Option<u64> {
-    rows.fold(Some(0), |sum, it| {
-        sum?.checked_add(it).filter(|it| *it <= LARGEST_NUMBER)
+pub(super) fn sum(mut rows: impl Iterator<Item = u64>) -> Option<u64> {
+    rows.try_fold(0, |sum: u64, it| {
+        sum.checked_add(it).filter(|it| *it <= LARGEST_NUMBER)
     })
 }
 
