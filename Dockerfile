@@ -26,7 +26,8 @@ FROM debian:trixie-slim
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /racy/target/release/racy /racy/target/release/make_requests /usr/local/bin/
 RUN useradd --system --create-home racy \
- && install --directory --owner=racy --group=racy --mode=0700 /var/lib/racy/exports
+ && install --directory --owner=racy --group=racy --mode=0700 \
+      /var/lib/racy/exports /var/lib/racy/tables
 USER racy
 
 ENV RACY_LISTEN=0.0.0.0:8080

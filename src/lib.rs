@@ -6,7 +6,8 @@
 //! 1. [`exhibits`]: what clients race for. Each strategy is one file, its explanation above its
 //!    code. Begin with [`exhibits::deposits::non_atomic`]. The other exhibits are
 //!    [`exhibits::statements`] (reading an account while it changes), [`exhibits::orders`] (order
-//!    numbers) and [`exhibits::exports`] (a CSV file that several clients write).
+//!    numbers), [`exhibits::exports`] (a CSV file that several clients write) and
+//!    [`exhibits::tables`] (a table made of files, to which they append).
 //! 2. [`step`]: one visible action of a strategy, and the observer that stands around it.
 //!    [`footprint`]: what a step touches. [`verdict`]: how a client and a run can end.
 //!    [`exhibits::card`]: what a strategy is expected to do.

@@ -10,6 +10,7 @@ use racy::accounts;
 use racy::auth::{self, Password, Username};
 use racy::console::runs::{Kind, Store};
 use racy::exhibits::exports::Folder;
+use racy::exhibits::tables::Tables;
 use racy::http::Settings;
 use racy::step::Unobserved;
 use reqwest::header::HeaderMap;
@@ -46,8 +47,11 @@ impl Described {
         let token = auth::create_token(&lab.database, &ada, "test").await;
         let folder = tempfile::tempdir().unwrap();
         let exports = Folder::at(folder.path().to_owned());
+        let tables = Tables::at(folder.path().join("tables"));
+        tables.create().unwrap();
         let settings = change(Settings {
             exports,
+            tables,
             ..settings()
         });
         let mut service = RunningService::start_with(&lab.database, &settings).await;
@@ -101,7 +105,7 @@ async fn add_an_exploration(lab: &Lab) {
 }
 
 /// One request for each described operation, which reaches its work.
-const OPERATIONS: [(&str, &str, &str); 17] = [
+const OPERATIONS: [(&str, &str, &str); 23] = [
     ("POST", "/demo/atomic_no_delay/", "account=1&amount=100"),
     ("GET", "/accounts", ""),
     ("GET", "/accounts/1", ""),
@@ -113,6 +117,12 @@ const OPERATIONS: [(&str, &str, &str); 17] = [
     ("POST", "/exports/shared_file/", "account=1"),
     ("GET", "/exports/transactions.csv", ""),
     ("GET", "/exports/transactions.csv/audit", ""),
+    ("POST", "/tables/exclusive_create/", "key=a&value=1"),
+    ("GET", "/tables", ""),
+    ("GET", "/tables/exclusive_create", ""),
+    ("GET", "/tables/exclusive_create/records", ""),
+    ("GET", "/tables/exclusive_create/history", ""),
+    ("GET", "/tables/exclusive_create/audit", ""),
     ("POST", "/accounts", "opening_balance=1"),
     ("POST", "/accounts/1/reset", ""),
     ("DELETE", "/accounts/1/transactions", ""),
@@ -228,10 +238,18 @@ async fn every_operation_says_as_described_that_the_database_is_gone() {
     let lab = Described::with(|settings| settings).await;
     let made = lab.send("POST", "/exports/shared_file/", "account=1").await;
     assert_eq!(made.status(), 200);
+    let made = lab
+        .send("POST", "/tables/exclusive_create/", "key=a&value=1")
+        .await;
+    assert_eq!(made.status(), 200);
     lab.lab.database.close().await;
     let need_none = [
         "/exports/transactions.csv",
         "/exports/transactions.csv/audit",
+        "/tables",
+        "/tables/exclusive_create",
+        "/tables/exclusive_create/history",
+        "/tables/exclusive_create/audit",
         "/strategies",
     ];
     every_operation_answers(&lab, 503, &need_none).await;
@@ -246,7 +264,7 @@ async fn a_folder_that_is_a_file_is_answered_as_described() {
     let path = lab.folder.path().to_owned();
     std::fs::remove_dir_all(&path).unwrap();
     std::fs::write(&path, "in its place").unwrap();
-    for (method, path, body) in &OPERATIONS[8..11] {
+    for (method, path, body) in &OPERATIONS[8..17] {
         let answer = lab.send(method, path, body).await;
         problem(answer, 503, "storage").await;
     }
@@ -263,7 +281,10 @@ async fn what_others_hold_is_answered_as_described() {
     let mut holder = Client::start(&lab.lab.database, locking).await;
     holder.go_to("commit").await;
     let writing = OPERATIONS.iter().filter(|(method, path, _)| {
-        *method != "GET" && !path.starts_with("/orders") && !path.starts_with("/exports")
+        let waits_for_rows = ["/orders", "/exports", "/tables"]
+            .iter()
+            .all(|it| !path.starts_with(it));
+        *method != "GET" && waits_for_rows
     });
     for (method, path, body) in writing {
         let answer = lab.send(method, path, body).await;

@@ -51,6 +51,7 @@ mod schema;
 mod sessions;
 mod sqlite_files;
 mod statements;
+mod tables;
 mod verdicts;
 mod watch;
 mod written;

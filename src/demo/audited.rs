@@ -1,11 +1,13 @@
-//! Orders and exports: the anomalies that their audits found, while the consumer shipped and
-//! clients downloaded.
+//! Orders, exports and tables: the anomalies that their audits found, while the consumer shipped
+//! and clients downloaded.
 
 use std::fmt::Write as _;
 
 use indicatif::ProgressBar;
 use make_requests::trace::Trace;
-use make_requests::{Anomaly, Book, Exports, Orders, Pace, Plan, Report, Target, timeline};
+use make_requests::{
+    Anomaly, Appends, Book, Exports, Orders, Pace, Plan, Report, Target, timeline,
+};
 use serde::Serialize;
 
 use super::service::RunningService;
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::accounts;
 use crate::engine::{Database, Engine, Fault};
-use crate::exhibits::{Exhibit, Specimen, exports, orders};
+use crate::exhibits::{Exhibit, Specimen, exports, orders, tables};
 use crate::step::Unobserved;
 
 /// The number of transactions to export. Their file has several chunks, between which other
@@ -30,6 +32,8 @@ pub(super) enum AuditedExhibit {
     Orders,
     /// CSV files.
     Exports,
+    /// Tables made of files.
+    Tables,
 }
 
 /// How ten requests by one strategy ended.
@@ -104,11 +108,15 @@ impl AuditedExhibit {
         match self {
             Self::Orders => &orders::EXHIBIT,
             Self::Exports => &exports::EXHIBIT,
+            Self::Tables => &tables::EXHIBIT,
         }
     }
 
+    /// Its strategies, but for those that only read.
     fn specimens(self) -> Vec<&'static dyn Specimen> {
-        (self.exhibit().specimens)()
+        let mut specimens = (self.exhibit().specimens)();
+        specimens.retain(|it| !it.reads());
+        specimens
     }
 
     /// The number of all requests.
@@ -116,13 +124,21 @@ impl AuditedExhibit {
         u64::from(REQUESTS) * self.specimens().len() as u64
     }
 
+    /// Whether its clients race for files alone, and for nothing in a database.
+    pub(super) fn is_in_files(self) -> bool {
+        match self {
+            Self::Orders | Self::Exports => false,
+            Self::Tables => true,
+        }
+    }
+
     /// The folder of its strategies.
     pub(super) fn folder(self) -> String {
         format!("src/exhibits/{}/", self.exhibit().name)
     }
 
-    /// Shows every strategy. Each order strategy gets a book of its own. All export strategies
-    /// export the same account.
+    /// Shows every strategy. Each order strategy gets a book of its own, and each strategy of
+    /// tables a table. All export strategies export the same account.
     pub(super) async fn run(
         self,
         database: &Database,
@@ -153,6 +169,7 @@ impl AuditedExhibit {
         let shared = match self {
             Self::Orders => SharedThing::NewBook,
             Self::Exports => SharedThing::Account(open_account_to_export(database).await?),
+            Self::Tables => SharedThing::NewTable,
         };
         for specimen in self.specimens() {
             plans.push(StrategyPlan {
@@ -199,6 +216,12 @@ impl AuditedExhibit {
                 ("unparsable", "unparsable"),
                 ("broken off", "broken_download"),
             ],
+            Self::Tables => [
+                ("lost", "lost_append"),
+                ("twice", "duplicate_append"),
+                ("kept", "kept_though_refused"),
+                ("broken", "broken_table"),
+            ],
         }
     }
 }
@@ -209,6 +232,8 @@ enum SharedThing {
     NewBook,
     /// The exports of this account.
     Account(i64),
+    /// A new table for each strategy.
+    NewTable,
 }
 
 impl SharedThing {
@@ -221,6 +246,11 @@ impl SharedThing {
             Self::Account(account) => Target::from(Exports {
                 strategy: strategy.parse()?,
                 account,
+            }),
+            Self::NewTable => Target::from(Appends {
+                strategy: strategy.parse()?,
+                table: None,
+                partition: None,
             }),
         })
     }

@@ -48,14 +48,17 @@ pub(crate) enum Selection {
     Orders,
     /// CSV files that several requests write on the server.
     Exports,
+    /// Tables made of files.
+    Tables,
     /// All of these, one after the other.
     All,
 }
 
 /// The exhibits that are shown in the same way.
-const AUDITED: [(Selection, AuditedExhibit); 2] = [
+const AUDITED: [(Selection, AuditedExhibit); 3] = [
     (Selection::Orders, AuditedExhibit::Orders),
     (Selection::Exports, AuditedExhibit::Exports),
+    (Selection::Tables, AuditedExhibit::Tables),
 ];
 
 impl Selection {
@@ -70,7 +73,7 @@ impl Selection {
 pub(crate) enum StrategyResult {
     /// Deposits.
     Deposits(DepositsResult),
-    /// Orders or exports.
+    /// Orders, exports or tables.
     Audited(AuditedResult),
 }
 
@@ -205,16 +208,22 @@ pub(crate) fn text(results: Vec<StrategyResult>, platform: &Platform) -> String 
         parts.push(audited::text(exhibit, of_one, platform));
         folders.push(exhibit.folder());
     }
-    parts.join("\n") + &what_next(&platform.engine, &folders.join(" or "))
+    let is_in_files = deposits.is_empty() && audited.iter().all(|it| it.exhibit().is_in_files());
+    parts.join("\n") + &what_next(&platform.engine, &folders.join(" or "), is_in_files)
 }
 
-/// Where to go from here. The strategies that were shown are in these folders.
-fn what_next(engine: &Engine, folders: &str) -> String {
+/// Where to go from here. The strategies that were shown are in these folders. Where all of them
+/// race for files alone, the engine makes no difference.
+fn what_next(engine: &Engine, folders: &str, is_in_files: bool) -> String {
     let mut text = format!("\nThis ran on {engine}.\n");
     let _ = writeln!(
         text,
         "Why each does what it does: the head of its file in {folders}."
     );
+    if is_in_files {
+        text.push_str("It is the same on every engine: no step of it is SQL.\n");
+        return text;
+    }
     if engine.flavour == Flavour::Sqlite {
         text.push_str("On MySQL, more goes wrong: tools/demo fetches one and runs this on it.\n");
     } else {

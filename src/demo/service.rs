@@ -1,5 +1,6 @@
 //! The instances of the service that the demo's requests go to.
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -14,6 +15,7 @@ use super::{DemoError, TIMEOUT};
 use crate::engine::Database;
 use crate::exhibits::deposits::{LongDelay, Retry};
 use crate::exhibits::exports::Folder;
+use crate::exhibits::tables::Tables;
 use crate::http::{self, Instance, Limits, Service};
 use crate::step::Unobserved;
 
@@ -31,7 +33,7 @@ impl RunningService {
     pub(super) async fn start(database: &Database, exports: &Path) -> Result<Self, DemoError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
-        let service = service(database, exports);
+        let service = service(database, exports)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(http::serve(listener, service, async {
             let _ = stopped.await;
@@ -49,7 +51,9 @@ impl RunningService {
     }
 }
 
-fn service(database: &Database, exports: &Path) -> Service {
+fn service(database: &Database, exports: &Path) -> io::Result<Service> {
+    let tables = Tables::at(exports.join("tables"));
+    tables.create()?;
     let settings = http::Settings {
         workers: None,
         long_delay: LongDelay(LONG_DELAY),
@@ -60,7 +64,9 @@ fn service(database: &Database, exports: &Path) -> Service {
         behind_proxy: false,
         instance: Instance::of_this_host(),
         exports: Folder::at(exports),
+        tables,
         limits: Limits::default(),
     };
-    Service::new(database.clone(), &settings, Arc::new(Unobserved))
+    let observer = Arc::new(Unobserved);
+    Ok(Service::new(database.clone(), &settings, observer))
 }

@@ -36,6 +36,26 @@ impl FileLock {
         }
     }
 
+    /// Takes the lock as soon as no other client has it. The thread waits meanwhile.
+    ///
+    /// # Errors
+    /// As [`try_take`](Self::try_take).
+    pub fn take(path: &Path) -> io::Result<Self> {
+        let file = open(path, path.parent().unwrap_or(path))?;
+        file.lock()?;
+        Ok(Self { file })
+    }
+
+    /// As [`take`](Self::take), together with others that take it shared.
+    ///
+    /// # Errors
+    /// As [`try_take`](Self::try_take).
+    pub fn take_shared(path: &Path) -> io::Result<Self> {
+        let file = open(path, path.parent().unwrap_or(path))?;
+        file.lock_shared()?;
+        Ok(Self { file })
+    }
+
     /// Takes the lock. None if another client has it. If there is no file, one is made for the
     /// users who may use what it stands for. It is never removed: a client that waited for a
     /// removed file would hold another lock than one that comes later.

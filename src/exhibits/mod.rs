@@ -8,13 +8,18 @@ mod account_fixtures;
 pub mod card;
 pub mod deposits;
 pub mod exports;
+mod files;
+mod found;
 pub mod orders;
+mod retry;
 pub mod statements;
+pub mod tables;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use account_fixtures::AccountFixtures;
+pub use retry::Retry;
 
 use crate::engine::Engine;
 use crate::explore::Subject;
@@ -27,6 +32,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &statements::EXHIBIT,
     &orders::EXHIBIT,
     &exports::EXHIBIT,
+    &tables::EXHIBIT,
 ];
 
 /// One exhibit, as listings see it.
@@ -55,6 +61,11 @@ pub trait Specimen: fmt::Debug + Send + Sync {
 
     /// What its file says about it.
     fn card(&self) -> &'static Card;
+
+    /// Whether it reads, and writes nothing.
+    fn reads(&self) -> bool {
+        false
+    }
 
     /// Whether it thinks between its statements: the lesson's long delay.
     fn thinks(&self) -> bool {

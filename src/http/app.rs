@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,12 +19,16 @@ use crate::engine::{Database, PoolUse};
 use crate::exhibits::deposits::keys::Terms;
 use crate::exhibits::deposits::{LongDelay, Memory, Retry, batched};
 use crate::exhibits::exports::Folder;
+use crate::exhibits::tables::Tables;
 use crate::observe::audit::Auditor;
 use crate::observe::metrics::{BatchSteps, Metrics};
 use crate::step::Observer;
 
 /// How many files are audited at a time, at most. Each audit keeps a processor busy.
 const MOST_AUDITS: usize = 2;
+
+/// How long an audit waits for its turn.
+const PATIENCE_FOR_AN_AUDIT: Duration = Duration::from_secs(2);
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -39,8 +45,9 @@ pub(super) struct App {
     /// The locks and queues of this process. Other instances have their own.
     pub(super) memory: Memory,
     pub(super) exports: Folder,
+    pub(super) tables: Tables,
     /// One permit for each file that may be audited at the same time.
-    pub(super) audits: Arc<Semaphore>,
+    audits: Arc<Semaphore>,
     /// Sees every step of every strategy.
     pub(super) observer: Arc<dyn Observer>,
     pub(super) metrics: Arc<Metrics>,
@@ -93,6 +100,7 @@ impl App {
             instance: settings.instance.clone(),
             memory: Memory::observed_by(Arc::new(batches_observer)),
             exports: settings.exports.clone(),
+            tables: settings.tables.clone(),
             audits: Arc::new(Semaphore::new(MOST_AUDITS)),
             observer,
             metrics,
@@ -102,6 +110,16 @@ impl App {
             runs: Runs::new(laboratory, store),
             stopping,
         }
+    }
+
+    /// Waits for a turn to audit files. It lasts as long as what is returned.
+    pub(super) async fn turn_to_audit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let turn = timeout(
+            PATIENCE_FOR_AN_AUDIT,
+            Arc::clone(&self.audits).acquire_owned(),
+        );
+        let turn = turn.await.map_err(|_elapsed| Problem::too_many_audits())?;
+        turn.map_err(|_closed| Problem::internal())
     }
 
     /// How all connections to the database are used right now.

@@ -3,7 +3,6 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -12,7 +11,6 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
-use tokio::time::timeout;
 use utoipa::{OpenApi, ToSchema};
 
 use super::app::App;
@@ -286,10 +284,7 @@ async fn audit(
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ExportAudit>, Problem> {
     let file = parse(name)?;
-    let turn = Arc::clone(&app.audits).acquire_owned();
-    let turn = timeout(PATIENCE_FOR_AN_AUDIT, turn)
-        .await
-        .map_err(|_elapsed| Problem::too_many_audits())?;
+    let turn = app.turn_to_audit().await?;
     let download = open(&app, &file).await?;
     let audit = tokio::task::spawn_blocking(move || {
         // Held until the audit is over, even if the client leaves.
@@ -300,9 +295,6 @@ async fn audit(
     let audit = audit.await.map_err(|_| Problem::internal())?;
     Ok(Json(ExportAudit { file, audit }))
 }
-
-/// How long an audit waits for its turn.
-const PATIENCE_FOR_AN_AUDIT: Duration = Duration::from_secs(2);
 
 fn parse(name: Result<Path<String>, PathRejection>) -> Result<FileName, Problem> {
     let Path(name) = name.map_err(|rejection| Problem::invalid(rejection.body_text()))?;

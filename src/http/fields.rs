@@ -17,7 +17,10 @@ use super::problem::Problem;
 /// The fields of a body, as text: a form's values, or the JSON text of an object's values. So a
 /// number out of range can be named as it was sent.
 #[derive(Debug, Default)]
-pub(super) struct Fields(BTreeMap<&'static str, String>);
+pub(super) struct Fields {
+    fields: BTreeMap<&'static str, String>,
+    is_json: bool,
+}
 
 impl Fields {
     /// Reads the wanted fields from the body. Missing ones stay missing, others are ignored.
@@ -57,12 +60,28 @@ impl Fields {
 
     /// Takes a field's text. None if the field is missing.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
-        self.0.remove(name)
+        self.fields.remove(name)
+    }
+
+    /// Takes a field that is a text. None if the field is missing.
+    ///
+    /// # Errors
+    /// 400 if it is another value of JSON.
+    pub(super) fn take_text(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        let Some(given) = self.take(name) else {
+            return Ok(None);
+        };
+        if !self.is_json {
+            return Ok(Some(given));
+        }
+        serde_json::from_str(&given)
+            .map(Some)
+            .map_err(|_| Problem::invalid(format!("The field {name:?} is no text: {given}.")))
     }
 
     /// Keeps a field, unless it is there already.
     fn keep(&mut self, name: &'static str, text: String) -> Result<(), String> {
-        match self.0.insert(name, text) {
+        match self.fields.insert(name, text) {
             None => Ok(()),
             Some(_earlier) => Err(format!("duplicate field `{name}`")),
         }
@@ -145,8 +164,8 @@ fn of_json(body: &[u8], wanted: &'static [&'static str]) -> Result<Fields, Probl
     // serde would call it a "sequence".
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::invalid(format!(
-            "The JSON body is an array; send an object with \"{}\".",
-            wanted.join("\" and \"")
+            "The JSON body is an array; send an object. Its fields: {}.",
+            wanted.join(", ")
         )));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
@@ -165,11 +184,14 @@ impl<'de> Visitor<'de> for JsonFields {
     type Value = Fields;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an object with \"{}\"", self.wanted.join("\" and \""))
+        write!(f, "an object with the fields {}", self.wanted.join(", "))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Fields, A::Error> {
-        let mut fields = Fields::default();
+        let mut fields = Fields {
+            is_json: true,
+            ..Fields::default()
+        };
         while let Some((name, value)) = object.next_entry::<String, &'de RawValue>()? {
             let name = known(&name, self.wanted);
             // A field that is null counts as missing.

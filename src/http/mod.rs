@@ -6,7 +6,7 @@
 //!
 //! | files | |
 //! |---|---|
-//! | `deposits`, `statements`, `orders`, `exports` | the exhibits, a part each |
+//! | `deposits`, `statements`, `orders`, `exports`, `tables` | the exhibits, a part each |
 //! | `accounts`, `strategies`, `admin`, `health`, `metrics` | the other parts |
 //! | `console` | the web console, a file for each kind of page |
 //! | `router` | what stands around the parts |
@@ -57,6 +57,7 @@ mod socket;
 mod statements;
 mod strategies;
 mod streams;
+mod tables;
 
 pub use admission::RESERVED_PLACES;
 pub use instance::Instance;
@@ -77,6 +78,7 @@ const WORK: &[&Part] = &[
     &statements::PART,
     &orders::PART,
     &exports::PART,
+    &tables::PART,
     &strategies::PART,
 ];
 

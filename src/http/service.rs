@@ -16,7 +16,7 @@ use super::part::Part;
 use super::router::router;
 use super::settings::Settings;
 use crate::engine::Database;
-use crate::exhibits::{self, Specimen, statements};
+use crate::exhibits::{self, Specimen};
 use crate::observe::metrics::Metrics;
 use crate::step::Observer;
 
@@ -95,8 +95,7 @@ impl Service {
 
 /// Metrics with series for every strategy.
 fn metrics() -> Metrics {
-    let readers = || (statements::EXHIBIT.specimens)().into_iter();
-    let is_reader = |name: &str| readers().any(|reader| reader.full_name() == name);
-    let writers = exhibits::names().filter(|name| !is_reader(name));
-    Metrics::new(writers).with_readers(readers().map(Specimen::full_name))
+    let (readers, writers): (Vec<_>, Vec<_>) = exhibits::specimens().partition(|it| it.reads());
+    Metrics::new(writers.into_iter().map(Specimen::full_name))
+        .with_readers(readers.into_iter().map(Specimen::full_name))
 }

@@ -6,6 +6,7 @@ use super::instance::Instance;
 use super::limits::Limits;
 use crate::exhibits::deposits::{LongDelay, Retry};
 use crate::exhibits::exports::Folder;
+use crate::exhibits::tables::Tables;
 
 /// How the service treats its clients.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Settings {
     pub instance: Instance,
     /// Where exports are written.
     pub exports: Folder,
+    /// Where the tables are.
+    pub tables: Tables,
     /// How much the clients may take together.
     pub limits: Limits,
 }

@@ -85,6 +85,7 @@ mod tests {
     use crate::engine::choice::{self, DatabaseUrl, Lifetime};
     use crate::exhibits::deposits::{LongDelay, Retry};
     use crate::exhibits::exports::Folder;
+    use crate::exhibits::tables::Tables;
     use crate::http::{Limits, Service, Settings, serve};
     use crate::step::Unobserved;
 
@@ -135,6 +136,7 @@ mod tests {
             behind_proxy: false,
             instance: "here".parse().unwrap(),
             exports: Folder::at("no export folder"),
+            tables: Tables::at("no tables"),
             limits: Limits::default(),
         }
     }

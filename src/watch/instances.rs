@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::commits::{Commits, Whose};
 use super::exposition::Sample;
 use super::flow::Flow;
 
@@ -14,6 +15,7 @@ pub(super) struct Reading {
     /// When the process started. A different time means a new process, which counts from zero.
     started: f64,
     totals: BTreeMap<String, Flow>,
+    commits: BTreeMap<Whose, Commits>,
     pool: Pool,
     database_up: bool,
     lost: BTreeMap<i64, AccountLoss>,
@@ -47,6 +49,7 @@ impl Reading {
 
     fn take(&mut self, sample: &Sample) {
         let value = sample.value;
+        Commits::count(&mut self.commits, sample);
         match sample.name.as_str() {
             "process_start_time_seconds" => self.started = value,
             "racy_database_up" => self.database_up = value > 0.0,
@@ -102,6 +105,8 @@ struct InstanceState {
     at: Instant,
     /// The rates since the reading before. None if this is the first reading.
     rates: Option<BTreeMap<String, Flow>>,
+    /// The rates of the commits to tables. Empty if this is the first reading.
+    commits: BTreeMap<Whose, Commits>,
 }
 
 /// What all instances do together.
@@ -113,6 +118,8 @@ pub(super) struct Summary<'i> {
     pub(super) rates: BTreeMap<&'i str, Flow>,
     /// The length of the longest strategy name, also of strategies without a request.
     pub(super) longest_name: usize,
+    /// The rates per second of the commits to each table.
+    pub(super) commits: BTreeMap<Whose, Commits>,
     pub(super) pool: Pool,
     pub(super) database_up: bool,
     /// The accounts in which something was lost. None if the service could not read the accounts.
@@ -134,9 +141,16 @@ impl Instances {
             .retain(|_, known| at.duration_since(known.at) <= self.forget_after);
         let before = self.known.get(&instance);
         let before = before.filter(|before| before.reading.started == reading.started);
-        let rates =
-            before.map(|before| reading.rates_since(&before.reading, at.duration_since(before.at)));
-        let known = InstanceState { reading, at, rates };
+        let time = |before: &InstanceState| at.duration_since(before.at);
+        let rates = before.map(|it| reading.rates_since(&it.reading, time(it)));
+        let commits =
+            before.map(|it| Commits::per_second(&reading.commits, &it.reading.commits, time(it)));
+        let known = InstanceState {
+            rates,
+            commits: commits.unwrap_or_default(),
+            reading,
+            at,
+        };
         self.known.insert(instance, known);
     }
 
@@ -153,7 +167,12 @@ impl Instances {
         }
         let longest_name = rates.keys().map(|name| name.len()).max().unwrap_or(0);
         rates.retain(|strategy, _| self.was_asked(strategy));
+        let mut commits = BTreeMap::<Whose, Commits>::new();
+        for (whose, rate) in self.known.values().flat_map(|known| &known.commits) {
+            commits.entry(whose.clone()).or_default().add(rate);
+        }
         Some(Summary {
+            commits,
             instances: self.known.keys().map(String::as_str).collect(),
             rates,
             longest_name,

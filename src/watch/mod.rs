@@ -8,9 +8,11 @@
 //! | `service` | where the service is, and its answer |
 //! | `exposition` | the answer as samples |
 //! | `flow` | totals and rates of a strategy's requests |
+//! | `commits` | totals and rates of commits to tables of files |
 //! | `instances` | one instance or several, together |
 //! | `table`, `screen` | the figures as lines, and where they appear |
 
+mod commits;
 mod exposition;
 mod flow;
 mod instances;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::commits;
 use super::flow::{Flow, Quantile};
 use super::instances::{AccountLoss, Pool, Summary};
 
@@ -41,9 +42,10 @@ fn rows<'r>(
     rows
 }
 
-/// The pool, what was lost, and the instances if there are several.
+/// The pool, what was lost, the tables, and the instances if there are several.
 fn of_all(summary: &Summary<'_>) -> Vec<String> {
     let mut lines = vec![pool(&summary.pool), lost(summary)];
+    lines.extend(commits::lines(&summary.commits));
     if summary.instances.len() > 1 {
         lines.push(format!("instances: {}", summary.instances.join(", ")));
     }
@@ -136,6 +138,7 @@ mod tests {
             instances: vec!["x"],
             rates,
             longest_name: "atomic_long_delay".len(),
+            commits: BTreeMap::new(),
             pool: Pool {
                 in_use: 8.0,
                 idle: 2.0,

@@ -58,7 +58,7 @@ async fn a_strategy_shows_its_card() {
     service.stop().await;
 }
 
-const PATHS: [&str; 28] = [
+const PATHS: [&str; 34] = [
     "/accounts",
     "/accounts/{id}",
     "/accounts/{id}/reset",
@@ -87,6 +87,12 @@ const PATHS: [&str; 28] = [
     "/runs/{id}/trace.json",
     "/scenarios",
     "/strategies",
+    "/tables",
+    "/tables/{strategy}/",
+    "/tables/{table}",
+    "/tables/{table}/audit",
+    "/tables/{table}/history",
+    "/tables/{table}/records",
 ];
 
 #[tokio::test]

@@ -38,11 +38,21 @@ async fn stepped(engine: TestEngine) -> Vec<Stepped> {
     report.findings.into_iter().flat_map(of_finding).collect()
 }
 
+/// What a client of the tables does besides: it kills another one, or removes what is old.
+const OF_NO_STRATEGY: [&str; 4] = [
+    "kill A",
+    "find unused files",
+    "remove snapshots",
+    "remove files",
+];
+
 /// The client beside the strategy's own is none of the strategy's, and has no line there.
 fn is_of_the_strategy(finding: &FindingData, step: &SteppedStep) -> bool {
     let is_beside = finding.strategy.contains(", ") && step.client == "A";
-    let is_a_writer = finding.strategy.starts_with("statement") && step.client != "A";
-    !is_beside && !is_a_writer
+    let is_read = ["statement", "tables/read_"];
+    let is_read = is_read.iter().any(|it| finding.strategy.starts_with(it));
+    let is_a_writer = is_read && step.client != "A";
+    !is_beside && !is_a_writer && !OF_NO_STRATEGY.contains(&&*step.label)
 }
 
 fn each_statement_of_a_strategy_has_its_line(runs: &[Stepped]) {

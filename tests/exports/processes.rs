@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::iter;
 use std::path::Path;
-use std::process::Command;
 use std::time::SystemTime;
 
 use racy::engine::FileLock;
@@ -14,39 +13,9 @@ use tokio::task::JoinSet;
 use super::janitor::HOUR;
 use super::{audit, export, ground, names};
 use crate::support::json::assert_includes;
-use crate::support::process::{Served, racy, terminate};
+use crate::support::process::{Served, racy, terminate, with_a_small_disk};
 use crate::support::service::{assert_has_lines, problem};
 use crate::support::{Lab, TestEngine, until};
-
-/// The words in front of a command that give it a small file system at this path. No other process
-/// sees it, and it ends with the command. Root may mount one; others need a user namespace.
-fn with_a_small_disk(path: &Path) -> Vec<&str> {
-    const MOUNT_AND_EXECUTE: &str =
-        r#"mount -t tmpfs -o size=64k,mode=700 tmpfs "$0" && exec "$@""#;
-    let mut refusals = String::new();
-    for unshare in [
-        &["unshare", "--mount"][..],
-        &["unshare", "--map-root-user", "--mount"],
-    ] {
-        let mount = ["sh", "-c", MOUNT_AND_EXECUTE, path.to_str().unwrap()];
-        let wrapper = [unshare, &mount].concat();
-        let tried = Command::new(wrapper[0])
-            .args(&wrapper[1..])
-            .arg("true")
-            .output();
-        match tried {
-            Ok(output) if output.status.success() => return wrapper,
-            Ok(output) => refusals.push_str(&String::from_utf8_lossy(&output.stderr)),
-            Err(error) => refusals.push_str(&format!("{}: {error}", unshare[0])),
-        }
-    }
-    panic!(
-        "this test needs a small file system of its own: util-linux, and either root with \
-         CAP_SYS_ADMIN or unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone, \
-         kernel.apparmor_restrict_unprivileged_userns; docker run --security-opt \
-         seccomp=unconfined):\n{refusals}"
-    );
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_said_and_leaves_nothing() {
@@ -91,10 +60,11 @@ async fn assert_finds_the_disk_full(base_url: &str, strategy: &Strategy) {
 }
 
 fn serve_process(lab: &Lab, folder: &Path, more: &[&str]) -> Served {
+    let data = folder.parent().unwrap();
     let folder = folder.to_str().unwrap();
     let url = lab.url(TestEngine::Sqlite);
     let options = ["--export-dir", folder, "--lock-wait-timeout", "30"];
-    Served::start(&url, Path::new(folder), &[&options[..], more].concat())
+    Served::start(&url, data, &[&options[..], more].concat())
 }
 
 /// Sends this number of exports to each of these services at once, and returns their answers.

@@ -162,3 +162,33 @@ impl Served {
         (status, self.said)
     }
 }
+
+/// The words in front of a command that give it a small file system at this path. No other process
+/// sees it, and it ends with the command. Root may mount one; others need a user namespace.
+pub fn with_a_small_disk(path: &Path) -> Vec<&str> {
+    const MOUNT_AND_EXECUTE: &str =
+        r#"mount -t tmpfs -o size=64k,mode=700 tmpfs "$0" && exec "$@""#;
+    let mut refusals = String::new();
+    for unshare in [
+        &["unshare", "--mount"][..],
+        &["unshare", "--map-root-user", "--mount"],
+    ] {
+        let mount = ["sh", "-c", MOUNT_AND_EXECUTE, path.to_str().unwrap()];
+        let wrapper = [unshare, &mount].concat();
+        let tried = Command::new(wrapper[0])
+            .args(&wrapper[1..])
+            .arg("true")
+            .output();
+        match tried {
+            Ok(output) if output.status.success() => return wrapper,
+            Ok(output) => refusals.push_str(&String::from_utf8_lossy(&output.stderr)),
+            Err(error) => refusals.push_str(&format!("{}: {error}", unshare[0])),
+        }
+    }
+    panic!(
+        "this test needs a small file system of its own: util-linux, and either root with \
+         CAP_SYS_ADMIN or unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone, \
+         kernel.apparmor_restrict_unprivileged_userns; docker run --security-opt \
+         seccomp=unconfined):\n{refusals}"
+    );
+}

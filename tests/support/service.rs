@@ -8,6 +8,7 @@ use axum::Router;
 use racy::engine::Database;
 use racy::exhibits::deposits::{LongDelay, Retry};
 use racy::exhibits::exports::Folder;
+use racy::exhibits::tables::Tables;
 use racy::http::{self, Limits, Service, Settings};
 use racy::step::{Observer, Unobserved};
 use reqwest::{Client, RequestBuilder, Response};
@@ -41,6 +42,7 @@ pub fn settings() -> Settings {
         instance: "here".parse().unwrap(),
         // A test that exports brings a folder of its own.
         exports: Folder::at("no export folder"),
+        tables: Tables::at("no tables"),
         limits: Limits::default(),
     }
 }

@@ -40,6 +40,7 @@ impl Args {
         log::start(self.service.log_format, "info")?;
         let listener = self.bind().await?;
         let exports = self.service.export_folder()?;
+        let tables = self.service.table_folder()?;
         let share = self.share_files();
         let kept = kept_connections(share.database);
         self.database.engine.db_connections = share.database - kept;
@@ -54,11 +55,13 @@ impl Args {
         };
         self.warn_of_a_pool_that_does_not_fit(&opened, kept);
 
-        let settings = self.service.settings(exports.clone(), share.clients, kept);
+        let settings =
+            (self.service).settings(exports.clone(), tables.clone(), share.clients, kept);
         let service = Service::new(opened.database.clone(), &settings, Arc::new(Unobserved));
         // Dropped with this function. No client waits for a sweep, so the shutdown does not either.
         let mut upkeep = JoinSet::new();
         upkeep.spawn(self.service.janitor(exports).run());
+        upkeep.spawn(self.service.expiry(tables).run());
         let address = listener.local_addr()?;
         tracing::info!("listening on http://{address}, documentation at /docs");
         self.serve(listener, service, opened, signals).await

@@ -13,6 +13,8 @@ use crate::engine::local;
 use crate::exhibits::deposits::{LongDelay, Retry};
 use crate::exhibits::exports::Folder;
 use crate::exhibits::exports::janitor::Janitor;
+use crate::exhibits::tables::Tables;
+use crate::exhibits::tables::expiry::Expiry;
 use crate::http::{self, Instance, Limits};
 
 /// The address of the service, for the service and for its health check.
@@ -160,6 +162,33 @@ pub(super) struct ServiceOptions {
     )]
     export_sweep: Duration,
 
+    /// Where the tables are [default: the folder tables in the lab's own data].
+    ///
+    /// The folder is created if it is missing. Replicas that share it append to the same tables.
+    #[arg(long, value_name = "FOLDER", env = "RACY_TABLE_DIR")]
+    table_dir: Option<PathBuf>,
+
+    /// How many of its newest snapshots a table keeps. Older ones are removed, unless they are
+    /// being read.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "RACY_TABLE_KEEP",
+        default_value = "100",
+        value_parser = snapshots
+    )]
+    table_keep: usize,
+
+    /// How often to look for older snapshots, and for files that no snapshot names.
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "RACY_TABLE_SWEEP",
+        default_value = "1m",
+        value_parser = positive_duration
+    )]
+    table_sweep: Duration,
+
     /// How to write the log.
     #[arg(
         long,
@@ -202,11 +231,49 @@ impl ServiceOptions {
         }
     }
 
+    /// The folder of the tables, which is created if it is missing.
+    pub(super) fn table_folder(&self) -> Result<Tables, String> {
+        let path = match &self.table_dir {
+            Some(path) => path.clone(),
+            None => local::default_root()
+                .map_err(|_| {
+                    "there is no place for tables: \
+                     give --table-dir a folder (or set RACY_DATA_DIR, or HOME)"
+                        .to_owned()
+                })?
+                .join("tables"),
+        };
+        let tables = Tables::at(path);
+        tables.create().map_err(|error| {
+            format!(
+                "the folder of the tables {} cannot be used: {error}; --table-dir takes another",
+                tables.path().display()
+            )
+        })?;
+        Ok(tables)
+    }
+
+    /// The expiry that removes old snapshots.
+    pub(super) fn expiry(&self, tables: Tables) -> Expiry {
+        Expiry {
+            tables,
+            keep: self.table_keep,
+            every: self.table_sweep,
+        }
+    }
+
     /// The settings for the service: at most `clients` connections of clients, and `kept`
     /// connections to the database for the keeper, health and metrics.
-    pub(super) fn settings(&self, exports: Folder, clients: u32, kept: u32) -> http::Settings {
+    pub(super) fn settings(
+        &self,
+        exports: Folder,
+        tables: Tables,
+        clients: u32,
+        kept: u32,
+    ) -> http::Settings {
         http::Settings {
             exports,
+            tables,
             workers: self.workers,
             long_delay: self.long_delay.clone(),
             retry: self.retry,
@@ -221,6 +288,13 @@ impl ServiceOptions {
                 write_timeout: self.write_timeout,
             },
         }
+    }
+}
+
+fn snapshots(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number >= 1 => Ok(number),
+        _ => Err("give a number of snapshots, at least 1".to_owned()),
     }
 }
 

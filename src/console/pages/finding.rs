@@ -12,7 +12,7 @@ pub fn whole(finding: &FindingData) -> Markup {
     html! {
         @match finding.shown() {
             Some((_, example)) => {
-                (stepper::whole(&stepped::of(finding, example), &script(finding, example)))
+                (stepper::whole(&stepped::of(finding, example), &script(finding, example).unwrap_or_default()))
             },
             None => (without_an_example(finding)),
         }

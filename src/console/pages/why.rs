@@ -30,7 +30,7 @@ pub fn page(
         (expected(specimen, engine))
         @match (&run, example) {
             (Some(run), Some((finding, example))) => {
-                (stepper::whole(&with_source(run, specimen), &script(finding, example)))
+                (stepper::whole(&with_source(run, specimen), &script(finding, example).unwrap_or_default()))
             },
             _ => (stepper::code(&stepped::of_card(specimen.card()))),
         }

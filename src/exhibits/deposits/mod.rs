@@ -87,6 +87,7 @@ mod strategy;
 pub mod timestamp_check;
 mod writer;
 
+pub use super::Retry;
 pub use anomalies::{ANOMALIES, LOST_UPDATE, UNBALANCED};
 pub use deposit::Deposit;
 pub use explored::EXHIBIT;
@@ -96,7 +97,6 @@ pub use memory::Memory;
 pub use pace::{Delay, LongDelay, Pace};
 pub use receipt::{Place, Receipt};
 pub use refusal::{Failure, Refusal};
-pub use retry::Retry;
 pub use strategy::{Commits, DepositFuture, Strategy};
 
 /// All strategies of the exhibit, in the order in which they are taught.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::lines::{self, Lines};
 use super::sheet::{END, ExportId, HEADER};
+use crate::exhibits::found::AnomalyCount;
 
 /// The contents of a file, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -20,37 +21,6 @@ pub struct Audit {
     pub exports: BTreeSet<ExportId>,
     /// All kinds of anomalies, also those that were not found.
     pub anomalies: [AnomalyCount; 4],
-}
-
-/// A kind of anomaly, and how often it was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = FileAnomaly)]
-pub struct AnomalyCount {
-    /// The kind's name.
-    pub name: &'static str,
-    /// How often it was found.
-    pub count: u64,
-    /// The first one, in a sentence; null if there is none.
-    pub example: Option<String>,
-}
-
-impl AnomalyCount {
-    fn none(name: &'static str) -> Self {
-        Self {
-            name,
-            count: 0,
-            example: None,
-        }
-    }
-
-    fn found(&mut self, example: impl FnOnce() -> String) {
-        self.count += 1;
-        self.example.get_or_insert_with(example);
-    }
-
-    fn is_there(&self) -> bool {
-        self.count > 0
-    }
 }
 
 impl Audit {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::audit::Audit;
-use super::file::blocking;
 use super::{
     ANOMALIES, BROKEN_EXPORT, Download, Export, ExportRequest, FileName, Folder, MIXED_EXPORT,
     Refusal, STRATEGIES, Strategy,
 };
 use crate::engine::{Database, Engine, Fault, Session};
 use crate::exhibits::card::Card;
+use crate::exhibits::files::blocking;
 use crate::exhibits::{AccountFixtures, Exhibit, Setting, Specimen};
 use crate::explore::{
     About, Client, ClientResult, Clients, Fixture, Fixtures, Highlight, InSession, Judge,

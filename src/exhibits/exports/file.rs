@@ -1,7 +1,4 @@
 //! An export that is being written. Every operation on its file is a step.
-//!
-//! Files are read and written on threads of their own, because the operating system may block the
-//! thread that does it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -14,6 +11,7 @@ use super::rows::Rows;
 use super::sheet::{Chunk, ExportId, Sheet};
 use super::{ExportRequest, ExportTotals};
 use crate::engine::{Fault, Session, shared_work};
+use crate::exhibits::files::blocking;
 use crate::step::{Action, Argument, Effect};
 
 /// A file into which an export is written. It is removed when it is dropped, unless it was
@@ -188,37 +186,5 @@ fn remove(path: &Path, file: &File) -> io::Result<()> {
         fs::remove_file(path)
     } else {
         Ok(())
-    }
-}
-
-/// Does work on files on a thread of its own. The work ends even if its caller no longer waits.
-pub(super) async fn blocking<T: Send + 'static>(
-    what: &'static str,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Fault> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(|error| Fault::of_file(what, &error)),
-        Err(stopped) => Err(Fault::other(format!("{what}: {stopped}"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::FaultKind;
-
-    #[tokio::test]
-    async fn a_full_disk_is_told_from_one_that_cannot_be_used() {
-        let full = blocking("it could not be written", || {
-            File::options()
-                .write(true)
-                .open("/dev/full")?
-                .write_all(b"row")
-        });
-        let fault = full.await.unwrap_err();
-        assert_eq!(fault.kind, FaultKind::DiskFull);
-        assert!(fault.message.starts_with("it could not be written: "));
-        let missing = blocking("it could not be opened", || File::open("/no/such/folder/x"));
-        assert_eq!(missing.await.unwrap_err().kind, FaultKind::Storage);
     }
 }

@@ -14,9 +14,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::file::blocking;
 use super::folder::{ExportEntry, Folder, bears};
 use crate::engine::FileLock;
+use crate::exhibits::files::blocking;
 
 /// The folder to sweep, and when.
 #[derive(Debug, Clone)]

@@ -39,6 +39,10 @@ impl Specimen for Reader {
         self.card
     }
 
+    fn reads(&self) -> bool {
+        true
+    }
+
     fn settings(&self) -> Vec<Setting> {
         vec![Setting::alone(self.card.expected)]
     }

@@ -330,13 +330,18 @@ fn write_detail(page: &mut String, finding: &FindingData) {
         Some((heading, example)) => {
             let _ = writeln!(
                 page,
-                "<h3>{heading}: <code>{}</code>{}</h3>\n<pre>{}</pre>\n\
-                 <details><summary>The same as SQL</summary><pre>{}</pre></details>",
+                "<h3>{heading}: <code>{}</code>{}</h3>\n<pre>{}</pre>",
                 example.schedule,
                 example.preemptions_in_words(),
                 escaped(&timeline::draw(finding, example)),
-                escaped(&sql::script(finding, example)),
             );
+            if let Some(script) = sql::script(finding, example) {
+                let _ = writeln!(
+                    page,
+                    "<details><summary>The same as SQL</summary><pre>{}</pre></details>",
+                    escaped(&script)
+                );
+            }
         }
         None => page.push_str("<p>No schedule goes wrong, and no client is refused.</p>\n"),
     }

@@ -7,7 +7,11 @@ use super::{ExampleData, FindingData, StepData};
 use crate::engine::{Engine, Flavour, Journal};
 
 /// The run as SQL: for each step in its order, which terminal to paste it into, and what to see.
-pub fn script(finding: &FindingData, example: &ExampleData) -> String {
+/// None if no step is SQL.
+pub fn script(finding: &FindingData, example: &ExampleData) -> Option<String> {
+    if example.steps.iter().all(|step| step.sql.is_none()) {
+        return None;
+    }
     let clients: Vec<_> = Client::first(finding.clients)
         .map(|client| client.to_string())
         .collect();
@@ -55,7 +59,7 @@ pub fn script(finding: &FindingData, example: &ExampleData) -> String {
     let inspect = example.inspect_sql.as_deref();
     let inspect = inspect.unwrap_or(&finding.inspect_sql);
     let _ = writeln!(text, "-- In any:\n{inspect}");
-    text
+    Some(text)
 }
 
 /// What gives a terminal's session the same settings as the explorer's.

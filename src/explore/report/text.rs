@@ -37,8 +37,10 @@ fn write_text(text: &mut String, finding: &FindingData) {
         let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
         let _ = writeln!(text, "{heading}: {schedule}{preemptions}\n");
         text.push_str(&timeline::draw(finding, example));
-        let script = sql::script(finding, example);
-        let _ = writeln!(text, "\nThe same as SQL:\n\n{script}");
+        if let Some(script) = sql::script(finding, example) {
+            let _ = write!(text, "\nThe same as SQL:\n\n{script}");
+        }
+        text.push('\n');
     }
     if let Some(warning) = finding.warning() {
         let _ = writeln!(text, "Warning: {warning}");
@@ -97,10 +99,12 @@ fn write_markdown(text: &mut String, finding: &FindingData) {
     text.push('\n');
     for (heading, example) in finding.all_shown() {
         let drawn = timeline::draw(finding, example);
-        let script = sql::script(finding, example);
         let (schedule, preemptions) = (&example.schedule, example.preemptions_in_words());
         let _ = writeln!(text, "{heading}: `{schedule}`{preemptions}\n");
-        let _ = writeln!(text, "```text\n{drawn}```\n\n```sql\n{script}```\n");
+        let _ = writeln!(text, "```text\n{drawn}```\n");
+        if let Some(script) = sql::script(finding, example) {
+            let _ = writeln!(text, "```sql\n{script}```\n");
+        }
     }
     if let Some(warning) = finding.warning() {
         let _ = writeln!(text, "**Warning:** {warning}.\n");

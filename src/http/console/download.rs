@@ -6,7 +6,7 @@ use make_requests::trace::Trace;
 
 use crate::console::stepped;
 use crate::console::trace::of_schedule;
-use crate::explore::report::FindingData;
+use crate::explore::report::{ExampleData, FindingData, script};
 use crate::http::problem::Problem;
 
 /// The form in which something is asked for, by the end of its path.
@@ -38,6 +38,11 @@ impl Form {
             .find_map(|(ending, form)| Some((path.strip_suffix(ending)?, form)));
         found.unwrap_or((path, Self::Page))
     }
+}
+
+/// A schedule as SQL.
+pub(super) fn script_of(finding: &FindingData, example: &ExampleData) -> String {
+    script(finding, example).unwrap_or_else(|| "-- No step of this schedule is SQL.\n".to_owned())
 }
 
 /// An HTML file to keep. It is not shown from here: its scripts are in it, and the console's pages

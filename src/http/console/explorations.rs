@@ -25,7 +25,7 @@ use crate::console::pages::form::{Filled, Texts};
 use crate::console::pages::{self, export, finding};
 use crate::console::record::State as Stage;
 use crate::console::runs::{Kind, RecordId, Stored};
-use crate::explore::report::{FindingData, Report, script};
+use crate::explore::report::{FindingData, Report};
 use crate::http::app::App;
 use crate::http::caller::Caller;
 use crate::http::fields::Fields;
@@ -332,7 +332,7 @@ fn sql_of(finding: Option<&FindingData>) -> String {
     let shown = finding.and_then(|it| Some((it, it.shown()?.1)));
     shown.map_or_else(
         || "-- There is no schedule to show.\n".to_owned(),
-        |(finding, example)| script(finding, example),
+        |(finding, example)| download::script_of(finding, example),
     )
 }
 

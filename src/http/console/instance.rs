@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::console::runs::{InstancePlan, RunningInstance};
 use crate::exhibits::deposits::{LongDelay, Retry};
 use crate::exhibits::exports::Folder;
+use crate::exhibits::tables::Tables;
 use crate::http::{Instance, Limits, Service, Settings, serve};
 use crate::step::Unobserved;
 
@@ -25,6 +26,8 @@ pub(in crate::http) fn start(
     Box::pin(async move {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
+        let tables = Tables::at(plan.exports.join("tables"));
+        tables.create()?;
         let settings = Settings {
             workers: plan.workers,
             // Equal delays would let all clients write at once, and most would end in deadlocks.
@@ -36,6 +39,7 @@ pub(in crate::http) fn start(
             behind_proxy: false,
             instance: Instance::of_this_host(),
             exports: Folder::at(&plan.exports),
+            tables,
             limits: Limits::default(),
         };
         let service = Service::new(plan.database, &settings, Arc::new(Unobserved));

@@ -17,7 +17,7 @@ use super::token;
 use crate::console::matrix::shipped;
 use crate::console::pages::matrix::{self, CellPlace, Filters};
 use crate::console::pages::{export, finding};
-use crate::explore::report::{FindingData, Report, VERSION, script};
+use crate::explore::report::{FindingData, Report, VERSION};
 use crate::http::app::App;
 use crate::http::problem::Problem;
 use crate::http::signed_in_user::Visitor;
@@ -97,6 +97,6 @@ fn report_of(finding: &FindingData) -> Report {
 fn sql_of(finding: &FindingData) -> String {
     finding.shown().map_or_else(
         || format!("-- {}: there is no schedule to show.\n", finding.verdict),
-        |(_, example)| script(finding, example),
+        |(_, example)| download::script_of(finding, example),
     )
 }

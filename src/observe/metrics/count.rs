@@ -1,11 +1,12 @@
 //! What is counted while the service works.
 
+use std::collections::BTreeSet;
 use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::declare::{
-    BuildLabel, Counters, FaultLabels, ProcessGauges, RequestLabels, StrategyLabel,
+    BuildLabel, Counters, FaultLabels, ProcessGauges, RequestLabels, StrategyLabel, TableLabels,
 };
 use crate::engine::FaultKind;
 use crate::step::{Action, Effect, Ending, Observer, Parked, Record, Step, Turn};
@@ -30,6 +31,25 @@ pub(crate) struct AnsweredRequest<'r> {
     /// True if the steps are those of a batch, which [`BatchSteps`] counts.
     pub(crate) in_a_batch: bool,
 }
+
+/// What a client's attempts to commit to a table have come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TableCommit<'t> {
+    /// The strategy's full name.
+    pub(crate) strategy: &'static str,
+    /// The table's name.
+    pub(crate) table: &'t str,
+    /// Whether a snapshot became the current one.
+    pub(crate) is_made: bool,
+    /// The number of attempts.
+    pub(crate) attempts: u32,
+}
+
+/// The largest number of tables with series of their own. The others are counted together.
+const MOST_TABLES: usize = 100;
+
+/// The label of the other tables. It is no table's name.
+const OTHER_TABLES: &str = "(others)";
 
 /// What an answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +86,8 @@ impl AnswerKind {
 pub(crate) struct Metrics {
     pub(super) process: ProcessGauges,
     pub(super) counters: Counters,
+    /// The tables with series of their own.
+    tables: Mutex<BTreeSet<String>>,
 }
 
 // A request costs a few look-ups in tables that change only when a label is new, under locks that
@@ -79,6 +101,7 @@ impl Metrics {
         let metrics = Self {
             process: ProcessGauges::unused(),
             counters: Counters::unused(),
+            tables: Mutex::default(),
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let start_time = &metrics.process.start_time_seconds;
@@ -127,6 +150,36 @@ impl Metrics {
             .batch_deposits
             .get_or_create(&StrategyLabel { strategy })
             .observe(size.into());
+    }
+
+    /// Counts a client's attempts to commit to a table. Each but a last one that went well was a
+    /// conflict.
+    pub(crate) fn count_commit(&self, commit: TableCommit<'_>) {
+        let labels = TableLabels {
+            strategy: commit.strategy,
+            table: self.table_label(commit.table),
+        };
+        let made = u32::from(commit.is_made);
+        let counters = &self.counters;
+        let commits = counters.table_commits_total.get_or_create(&labels);
+        commits.add(made);
+        drop(commits);
+        let conflicts = counters.table_conflicts_total.get_or_create(&labels);
+        conflicts.add(commit.attempts - made.min(commit.attempts));
+        drop(conflicts);
+        let retries = counters.table_retries_total.get_or_create(&labels);
+        retries.add(commit.attempts.saturating_sub(1));
+    }
+
+    /// A table's label.
+    fn table_label(&self, table: &str) -> String {
+        let mut known = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(table) || known.len() < MOST_TABLES {
+            known.insert(table.to_owned());
+            table.to_owned()
+        } else {
+            OTHER_TABLES.to_owned()
+        }
     }
 
     fn count_request(

@@ -69,6 +69,15 @@ metrics! {
         batch_deposits: Family<StrategyLabel, Histogram> =
             Family::new_with_constructor(batch_size_buckets);
 
+        /// Snapshots of a table that became the current one.
+        table_commits_total: Family<TableLabels, Total> = Family::default();
+
+        /// Attempts to commit to a table that came after another client's commit.
+        table_conflicts_total: Family<TableLabels, Total> = Family::default();
+
+        /// Attempts to commit to a table beyond the first one.
+        table_retries_total: Family<TableLabels, Total> = Family::default();
+
         /// Always 1; the label is the version of the program.
         build_info: Family<BuildLabel, Gauge> = Family::default();
     }
@@ -207,6 +216,14 @@ pub(super) struct FaultLabels {
     pub(super) kind: &'static str,
     /// Empty if the engine gave no code. To Prometheus an empty label is no label.
     pub(super) code: String,
+}
+
+/// Clients name tables, so only the first ones have series of their own: see
+/// [`Metrics::count_commit`](super::Metrics::count_commit).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct TableLabels {
+    pub(super) strategy: &'static str,
+    pub(super) table: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

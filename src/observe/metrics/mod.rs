@@ -16,5 +16,5 @@ mod scrape;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use count::{AnswerKind, AnsweredRequest, BatchSteps, Metrics};
+pub(crate) use count::{AnswerKind, AnsweredRequest, BatchSteps, Metrics, TableCommit};
 pub(crate) use scrape::{AccountLoss, CONTENT_TYPE, FolderUse, ScrapeFacts};

@@ -190,6 +190,8 @@ fn is_a_refusal(status: StatusCode) -> bool {
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
+    /// The problem's type, a URI, e.g. `urn:racy:problem:gave-up`.
+    pub kind: Option<String>,
     /// A short sentence. If the body had none, it is the status's own name.
     pub title: String,
     /// More about this case.
@@ -198,6 +200,8 @@ pub struct Problem {
     pub fault: Option<String>,
     /// The database's own code, e.g. `1213`.
     pub code: Option<String>,
+    /// How many times the service ran the request. None if it did not say.
+    pub attempts: Option<u32>,
     /// When to ask again, if the service says so.
     pub retry_after: Option<Duration>,
     /// When the request arrived, by the server's clock, in µs since 1970.
@@ -219,10 +223,15 @@ impl Problem {
         let name_of_status = || status.canonical_reason().unwrap_or("no title").to_owned();
         Self {
             status: status.as_u16(),
+            kind: text("type"),
             title: text("title").unwrap_or_else(name_of_status),
             detail: text("detail"),
             fault: text("fault"),
             code: text("code"),
+            attempts: document
+                .get("attempts")
+                .and_then(Value::as_u64)
+                .and_then(|it| it.try_into().ok()),
             retry_after: received.retry_after,
             arrived_at_us: document.get("arrived_at_us").and_then(Value::as_i64),
             queued: list(document, "queued"),
@@ -296,6 +305,10 @@ mod tests {
         let deadlock = read(409, r#"{"title": 1, "fault": "deadlock", "code": 1213}"#);
         assert_eq!(deadlock.fault.as_deref(), Some("deadlock"));
         assert_eq!(deadlock.code.as_deref(), Some("1213"));
+        let late = r#"{"type": "urn:racy:problem:gave-up", "attempts": 6}"#;
+        let late = read(409, late);
+        assert_eq!(late.kind.as_deref(), Some("urn:racy:problem:gave-up"));
+        assert_eq!((late.attempts, deadlock.attempts), (Some(6), None));
         let title = read(400, r#"{"title": "No\namount", "detail": []}"#).title;
         assert_eq!(title, "No amount");
         assert_eq!(read(404, "garbage").title, "Not Found");

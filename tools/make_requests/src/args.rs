@@ -10,7 +10,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use make_requests::output::Format;
 use make_requests::{
-    Amount, BaseUrl, Pace, Plan, Requests, TargetName, TargetOptions, parse_timeout,
+    Amount, BaseUrl, Pace, PartitionName, Plan, Requests, TableName, TargetName, TargetOptions,
+    parse_timeout,
 };
 
 /// Fire concurrent requests at a service and say what went wrong.
@@ -23,6 +24,9 @@ use make_requests::{
 ///
 /// Exports: downloads each exported file and has the service audit it. A file that several requests
 /// wrote is examined once more after the last answer.
+///
+/// Tables: appends records to a new table, each with a key that no other record has. Afterwards
+/// reads the table page by page and looks for each key, and has the service audit the table.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -67,7 +71,7 @@ impl Command {
 /// The options of a run.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// What to race for: a deposit's strategy, orders/NAME or exports/NAME
+    /// What to race for: a deposit's strategy, orders/NAME, exports/NAME or tables/NAME
     #[arg(long, value_name = "NAME", default_value = "atomic_long_delay")]
     target: TargetName,
 
@@ -96,6 +100,14 @@ pub(crate) struct RunArguments {
     /// What each deposit adds [default: 100]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     amount: Option<Amount>,
+
+    /// The table to append to [default: a new one for each run]
+    #[arg(long, value_name = "NAME")]
+    table: Option<TableName>,
+
+    /// The partition that all appends belong to [default: each request has its own]
+    #[arg(long, value_name = "NAME")]
+    partition: Option<PartitionName>,
 
     /// The address of the service, http:// only
     #[arg(long, value_name = "URL", default_value = "http://localhost:8080")]
@@ -132,7 +144,10 @@ Exit status:
      - lost updates: the balance fell behind the account's transactions
      - lost deposits: acknowledged deposits have no transaction
      - double deposits: there are more transactions than requests
-     - what the audit of a book or of a file found
+     - lost appends: acknowledged records are not in the table
+     - duplicate appends: records are in the table more than once
+     - broken table: an append found files of the table damaged
+     - what the audit of a book, a file or a table found
   2  It could not be told:
      - wrong usage, no answer from the service, or an unknown account or target
      - nothing went wrong so far, but some requests have no clear answer
@@ -147,6 +162,8 @@ impl RunArguments {
             amount: self.amount,
             retry_timeouts: self.retry_timeouts,
             idempotency: self.idempotency,
+            table: self.table,
+            partition: self.partition,
         };
         let target = self
             .target

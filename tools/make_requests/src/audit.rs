@@ -38,12 +38,28 @@ pub struct Anomaly {
     pub example: Option<String>,
 }
 
+/// What audits count and what is not wrong.
+const NOT_WRONG: [&str; 4] = ["gap", "never_shipped", "broken_lineage", "orphan_files"];
+
 impl Anomaly {
-    /// Whether it was found and is wrong. Skipped numbers and orders that still wait are counted
-    /// too, but they are not wrong.
+    /// Whether it was found and is wrong. Some things are counted too, but are not wrong: skipped
+    /// numbers, orders that still wait, and the files that appends leave that came too late.
     #[must_use]
     pub fn is_wrong(&self) -> bool {
-        self.count > 0 && !matches!(self.name.as_str(), "gap" | "never_shipped")
+        self.count > 0 && !NOT_WRONG.contains(&self.name.as_str())
+    }
+
+    /// These anomalies, each with how often it was found since an earlier audit.
+    pub(crate) fn since(now: &[Self], before: &[Self]) -> Vec<Self> {
+        let earlier = |name: &str| {
+            let anomaly = before.iter().find(|anomaly| anomaly.name == name);
+            anomaly.map_or(0, |anomaly| anomaly.count)
+        };
+        let since = |anomaly: &Self| Self {
+            count: anomaly.count.saturating_sub(earlier(&anomaly.name)),
+            ..anomaly.clone()
+        };
+        now.iter().map(since).collect()
     }
 
     /// The name with spaces.
@@ -69,6 +85,16 @@ mod tests {
         assert!(anomaly("duplicate_number", 1).is_wrong());
         assert!(!anomaly("duplicate_number", 0).is_wrong());
         assert!(!anomaly("gap", 1).is_wrong());
+        assert!(!anomaly("orphan_files", 1).is_wrong());
+    }
+
+    #[test]
+    fn only_new_anomalies_are_counted() {
+        let before = [anomaly("gap", 1), anomaly("duplicate_number", 1)];
+        let now = [anomaly("duplicate_number", 3), anomaly("mixed_order", 2)];
+        let counts = |it: &[Anomaly]| it.iter().map(|it| it.count).collect::<Vec<_>>();
+        assert_eq!(counts(&Anomaly::since(&now, &before)), [2, 2]);
+        assert_eq!(counts(&Anomaly::since(&before, &now)), [1, 0]);
     }
 
     #[test]

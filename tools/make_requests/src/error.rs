@@ -76,6 +76,11 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
+    /// Whether the service answered that there is no such thing.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Unexpected(UnexpectedAnswer { status: 404, .. }))
+    }
+
     pub(crate) fn no_answer(url: &Url, cause: TransportError) -> Self {
         Self::NoAnswer {
             url: url.to_string(),

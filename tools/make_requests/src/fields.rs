@@ -14,6 +14,8 @@ pub(crate) struct Fields(Vec<(&'static str, Value)>);
 enum Value {
     /// None is written as `null`.
     Number(Option<i128>),
+    /// None is written as `null`.
+    Text(Option<String>),
     Texts(Vec<String>),
     Anomalies(Vec<Anomaly>),
 }
@@ -25,6 +27,10 @@ impl Fields {
 
     pub(crate) fn optional(self, name: &'static str, value: Option<impl Into<i128>>) -> Self {
         self.with(name, Value::Number(value.map(Into::into)))
+    }
+
+    pub(crate) fn text(self, name: &'static str, value: Option<&str>) -> Self {
+        self.with(name, Value::Text(value.map(str::to_owned)))
     }
 
     pub(crate) fn texts(self, name: &'static str, value: Vec<String>) -> Self {

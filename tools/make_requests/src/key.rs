@@ -1,4 +1,5 @@
-//! Idempotency keys: by its key a service recognises a deposit that is sent again.
+//! The keys of a run's requests. By its key a service recognises a deposit that is sent again, and
+//! this tool recognises a record of its own in a table.
 
 /// The header that carries a key.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -17,9 +18,14 @@ impl Keys {
         }
     }
 
-    /// The header's value for this request: a string in quotes.
+    /// The key of this request.
     pub(crate) fn of(self, request: u32) -> String {
-        format!("\"{:032x}-{request}\"", self.run)
+        format!("{:032x}-{request}", self.run)
+    }
+
+    /// The header's value for this request: its key in quotes.
+    pub(crate) fn header_of(self, request: u32) -> String {
+        format!("\"{}\"", self.of(request))
     }
 }
 
@@ -33,5 +39,6 @@ mod tests {
         assert_eq!(one.of(1), one.of(1));
         assert_ne!(one.of(1), one.of(2));
         assert_ne!(one.of(1), other.of(1));
+        assert_eq!(one.header_of(1), format!("\"{}\"", one.of(1)));
     }
 }

@@ -1,5 +1,5 @@
 //! Fires concurrent requests at a service and says what went wrong: deposits that were lost, order
-//! numbers that were given twice, exports that were mixed.
+//! numbers that were given twice, exports that were mixed, appends to a table that were lost.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,6 +32,7 @@
 //! | deposits | `POST /demo/{strategy}/` | `GET /accounts/{id}` |
 //! | orders | `POST /orders/{strategy}/` | `GET /orders/audit?book={n}` |
 //! | exports | `POST /exports/{strategy}/` | `GET /exports/{file}`, `GET /exports/{file}/audit` |
+//! | tables | `POST /tables/{strategy}/` | `GET /tables/{table}/records`, `GET /tables/{table}/audit` |
 //!
 //! During a run of orders, `POST /orders/process` lets the service's consumer ship some of them.
 //!
@@ -41,14 +42,15 @@
 //!
 //! - `invalid`, `words`, `body`, `tasks`, `key`: small parts that the others share.
 //! - `credentials`: complaints about a command line, without passwords.
-//! - `amount`, `strategy`, `base_url`: input, parsed.
+//! - `amount`, `strategy`, `table_name`, `base_url`: input, parsed.
 //! - `transport`, `error`: why an answer did not come, and why a run could not begin.
 //! - `service`: requests in the ordinary way, for audits and for spaced runs.
 //! - `receipt`, `answer`, `latency`, `answers`: what came back for each request, and for all.
 //! - `audit`, `fields`, `pair`, [`timeline`]: what audits count, and two requests side by side.
 //! - `verdict`: what a run says about its target.
 //! - `race`: what an exhibit must tell. Its traits are the only way in which the tool knows one.
-//! - `exhibits`: deposits, orders and exports, a module and a line of the registry for each.
+//! - `exhibits`: deposits, orders, exports and tables, a module and a line of the registry for
+//!   each.
 //! - `target_name`, `plan`: what a run does.
 //! - `volley`, `poster`, `spaced`: requests one after another.
 //! - `gate`, `burst`: requests all together, each held back complete on its own open connection
@@ -83,6 +85,7 @@ mod run;
 mod service;
 mod spaced;
 mod strategy;
+mod table_name;
 mod target_name;
 mod tasks;
 pub mod timeline;
@@ -100,7 +103,7 @@ pub use audit::Anomaly;
 pub use base_url::BaseUrl;
 pub use credentials::without_credentials;
 pub use error::{Error, UnexpectedAnswer};
-pub use exhibits::{Book, Deposits, Exports, Orders};
+pub use exhibits::{Appends, Book, Deposits, Exports, Orders};
 pub use invalid::Invalid;
 pub use latency::Latency;
 pub use pair::Pair;
@@ -110,6 +113,7 @@ pub use receipt::{Action, Argument, Queued, Receipt, Resource, Step};
 pub use report::{Moment, Report};
 pub use run::{Run, run};
 pub use strategy::Strategy;
+pub use table_name::{PartitionName, TableName};
 pub use target_name::TargetName;
 pub use times::Times;
 pub use transport::{TransportError, TransportErrorKind};

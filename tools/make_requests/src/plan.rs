@@ -144,7 +144,7 @@ impl FromStr for Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exhibits::{Deposits, Exports, Orders};
+    use crate::exhibits::{Appends, Deposits, Exports, Orders};
 
     fn plan(base_url: &str, target: impl Into<Target>) -> Plan {
         Plan {
@@ -215,6 +215,19 @@ mod tests {
             plan.probe_url_at(&plan.base_url).as_str(),
             "http://h/accounts/7"
         );
+    }
+
+    #[test]
+    fn appends_probe_the_list_of_tables() {
+        let appends = Appends {
+            strategy: "x".parse().unwrap(),
+            table: None,
+            partition: None,
+        };
+        let plan = plan("http://h/lab", appends);
+        assert_eq!(plan.post_url().as_str(), "http://h/lab/tables/x/");
+        let probe = "http://h/lab/tables";
+        assert_eq!(plan.probe_url_at(&plan.base_url).as_str(), probe);
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(crate) struct Poster {
     pub(crate) plan: Plan,
     instances: Instances,
     service: Service,
-    keys: Option<Keys>,
+    keys: Keys,
     pub(crate) auditor: Arc<dyn Auditor>,
 }
 
@@ -99,25 +99,27 @@ impl Poster {
         plan: &Plan,
         instances: &Instances,
         service: Service,
+        keys: Keys,
         auditor: Arc<dyn Auditor>,
     ) -> Self {
         Self {
             plan: plan.clone(),
             instances: instances.clone(),
             service,
-            keys: plan.target.race().has_keys().then(Keys::of_a_new_run),
+            keys,
             auditor,
         }
     }
 
     /// The body of this request.
     pub(crate) fn body(&self, request: u32) -> Body {
-        self.plan.target.race().body(request)
+        self.plan.target.race().body(request, self.keys)
     }
 
-    /// The key of this request. None if the plan wants no keys.
+    /// The `Idempotency-Key` of this request. None if the plan wants none.
     pub(crate) fn key(&self, request: u32) -> Option<String> {
-        self.keys.map(|keys| keys.of(request))
+        let has_keys = self.plan.target.race().has_keys();
+        has_keys.then(|| self.keys.header_of(request))
     }
 
     /// Posts this request over a connection of its own.

@@ -18,10 +18,13 @@ use crate::base_url::BaseUrl;
 use crate::body::Body;
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::invalid::Invalid;
+use crate::key::Keys;
 use crate::pair::Pair;
 use crate::receipt::Receipt;
 use crate::service::Service;
 use crate::strategy::Strategy;
+use crate::table_name::{PartitionName, TableName};
 use crate::verdict::{Trace, Verdict};
 
 /// A future that a trait object returns.
@@ -36,8 +39,8 @@ pub(crate) struct Exhibit {
     pub(crate) route: &'static str,
     /// The options of the command line that have a meaning for this exhibit.
     pub(crate) options: &'static [&'static str],
-    /// Makes a race from a strategy and the options.
-    pub(crate) target: fn(Strategy, &TargetOptions) -> Target,
+    /// Makes a race from a strategy and the options. A strategy that takes no requests is refused.
+    pub(crate) target: fn(Strategy, &TargetOptions) -> Result<Target, Invalid>,
     /// The two columns of a table that show what a request made.
     pub(crate) csv_columns: [&'static str; 2],
     /// What one request makes, e.g. `deposit`.
@@ -53,7 +56,7 @@ pub(crate) struct Exhibit {
 }
 
 /// Options of the command line that have a meaning for some targets only.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct TargetOptions {
     /// The account of deposits and exports.
     pub account: Option<i64>,
@@ -63,6 +66,10 @@ pub struct TargetOptions {
     pub retry_timeouts: bool,
     /// Whether each request has a key (`Idempotency-Key`), the same each time it is sent.
     pub idempotency: bool,
+    /// The table that is appended to.
+    pub table: Option<TableName>,
+    /// The partition that all appends belong to.
+    pub partition: Option<PartitionName>,
 }
 
 impl TargetOptions {
@@ -73,6 +80,8 @@ impl TargetOptions {
             ("--amount", self.amount.is_some()),
             ("--retry-timeouts", self.retry_timeouts),
             ("--idempotency", self.idempotency),
+            ("--table", self.table.is_some()),
+            ("--partition", self.partition.is_some()),
         ];
         let given = options.into_iter().filter(|(_, is_given)| *is_given);
         given.map(|(name, _)| name)
@@ -93,8 +102,8 @@ pub(crate) trait Race: fmt::Debug + Send + Sync {
     /// The URL that is read before the first request: it shows whether the service is there.
     fn probe_url(&self, base_url: &BaseUrl) -> Url;
 
-    /// What the request of this number posts.
-    fn body(&self, request: u32) -> Body;
+    /// What the request of this number posts, in a run with these keys.
+    fn body(&self, request: u32, keys: Keys) -> Body;
 
     /// Reads the answer to an acknowledged request. None if it is no receipt.
     fn receipt(&self, body: &[u8]) -> Option<Receipt>;
@@ -104,7 +113,7 @@ pub(crate) trait Race: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether each request has a key.
+    /// Whether each request has an `Idempotency-Key`.
     fn has_keys(&self) -> bool {
         false
     }
@@ -115,8 +124,12 @@ pub(crate) trait Race: fmt::Debug + Send + Sync {
     /// What the requests do, as fields of a report.
     fn fields(&self) -> Fields;
 
-    /// Looks at the service before the first request.
-    fn look<'a>(&'a self, service: &'a Service) -> Pending<'a, Result<Arc<dyn Auditor>, Error>>;
+    /// Looks at the service before the first request of a run with these keys.
+    fn look<'a>(
+        &'a self,
+        service: &'a Service,
+        keys: Keys,
+    ) -> Pending<'a, Result<Arc<dyn Auditor>, Error>>;
 }
 
 /// Looks at the service during a run and after it.

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 use crate::base_url::BaseUrl;
 use crate::burst::Burst;
 use crate::error::Error;
+use crate::key::Keys;
 use crate::plan::{Pace, Plan};
 use crate::poster::{Instances, Poster};
 use crate::report::{Moment, Report};
@@ -73,10 +74,11 @@ impl<'p> Run<'p> {
             stop,
         } = self;
         let service = Service::new(&plan.base_url, plan.timeout)?;
-        let auditor = plan.target.race().look(&service).await?;
+        let keys = Keys::of_a_new_run();
+        let auditor = plan.target.race().look(&service, keys).await?;
         progress(Progress::Probed);
 
-        let poster = Poster::new(plan, &instances, service, Arc::clone(&auditor));
+        let poster = Poster::new(plan, &instances, service, keys, Arc::clone(&auditor));
         let moment = Moment {
             instant: Instant::now(),
             time: SystemTime::now(),

@@ -16,13 +16,14 @@ pub struct TargetName {
 }
 
 impl TargetName {
-    /// The target with these options. An option that has no meaning for the target is refused.
+    /// The target with these options. An option that has no meaning for the target is refused, and
+    /// so is a strategy that no request can be posted to.
     pub fn target(self, options: &TargetOptions) -> Result<Target, Invalid> {
         let Self { exhibit, strategy } = self;
         let useless = options
             .given()
             .find(|option| !exhibit.options.contains(option));
-        let target = (exhibit.target)(strategy, options);
+        let target = (exhibit.target)(strategy, options)?;
         let Some(option) = useless else {
             return Ok(target);
         };
@@ -59,7 +60,7 @@ impl FromStr for TargetName {
 mod tests {
     use super::*;
 
-    const NAMES: &[&str] = &["atomic", "other/x", "orders/x", "exports/x"];
+    const NAMES: &[&str] = &["atomic", "other/x", "orders/x", "exports/x", "tables/x"];
 
     const REFUSED: &[&str] = &[
         "", "/x", "x/", "a//b", "..", "../x", "a/../b", "%2e%2e", "x?y", "x#y", "é", "a b",

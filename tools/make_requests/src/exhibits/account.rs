@@ -4,7 +4,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use crate::base_url::BaseUrl;
-use crate::error::{Error, UnexpectedAnswer};
+use crate::error::Error;
 use crate::service::Service;
 
 /// An account as the service shows it.
@@ -33,11 +33,13 @@ impl Account {
     pub(crate) async fn read(service: &Service, account: i64) -> Result<Self, Error> {
         let url = Self::url(&service.base_url, account);
         let read = service.get(&url, "an account and its audit").await;
-        read.map_err(|error| match error {
-            Error::Unexpected(UnexpectedAnswer {
-                url, status: 404, ..
-            }) => Error::UnknownAccount { account, url },
-            other => other,
+        read.map_err(|error| {
+            if error.is_not_found() {
+                let url = url.to_string();
+                Error::UnknownAccount { account, url }
+            } else {
+                error
+            }
         })
     }
 

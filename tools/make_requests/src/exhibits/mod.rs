@@ -9,14 +9,20 @@ mod account;
 mod deposits;
 mod exports;
 mod orders;
+mod tables;
 
 pub use deposits::Deposits;
 pub use exports::Exports;
 pub use orders::{Book, Orders};
+pub use tables::Appends;
 
 /// All exhibits.
-pub(crate) static EXHIBITS: &[&Exhibit] =
-    &[&deposits::EXHIBIT, &orders::EXHIBIT, &exports::EXHIBIT];
+pub(crate) static EXHIBITS: &[&Exhibit] = &[
+    &deposits::EXHIBIT,
+    &orders::EXHIBIT,
+    &exports::EXHIBIT,
+    &tables::EXHIBIT,
+];
 
 /// The exhibit of a target's name that names none.
 pub(crate) static DEFAULT: &Exhibit = &deposits::EXHIBIT;

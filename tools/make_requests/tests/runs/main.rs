@@ -5,6 +5,7 @@
 // What the tests stand on.
 mod bank;
 mod folder;
+mod lake;
 mod shop;
 mod stand_in;
 mod tool;
@@ -19,4 +20,5 @@ mod orders;
 mod outcomes;
 mod reports;
 mod resending;
+mod tables;
 mod usage;

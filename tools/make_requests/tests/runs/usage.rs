@@ -44,6 +44,32 @@ const WRONG: &[(&[&str], &str)] = &[
         &["--target", "exports/x", "--idempotency"],
         "--idempotency has no use for exports",
     ),
+    (&["--target", "tables"], "as in tables/NAME"),
+    (
+        &["--target", "tables/read_snapshot"],
+        "GET /tables/TABLE/records?reader=read_snapshot",
+    ),
+    (
+        &["--target", "tables/read_latest_twice"],
+        "name a strategy that appends, such as tables/exclusive_create",
+    ),
+    (
+        &["--target", "tables/x", "--table", "../etc"],
+        "a table is named by at most 64 small letters",
+    ),
+    (
+        &["--target", "tables/x", "--partition", "EU"],
+        "a partition is named by at most 64 small letters",
+    ),
+    (
+        &["--target", "tables/x", "--retry-timeouts"],
+        "--retry-timeouts has no use for tables",
+    ),
+    (
+        &["--target", "orders/x", "--table", "events"],
+        "--table has no use for orders",
+    ),
+    (&["--partition", "eu"], "--partition has no use for demo"),
     (
         &["--base-url", "https://localhost"],
         "https is not supported",

@@ -13,6 +13,7 @@ use crate::body::Body;
 use crate::error::Error;
 use crate::exhibits::account::Account;
 use crate::fields::Fields;
+use crate::key::Keys;
 use crate::race::{Auditor, Evidence, Exhibit, Pending, Race, Target};
 use crate::receipt::Receipt;
 use crate::service::Service;
@@ -32,7 +33,7 @@ pub(crate) static EXHIBIT: Exhibit = Exhibit {
             retry_timeouts: options.retry_timeouts,
             idempotency: options.idempotency,
         };
-        deposits.into()
+        Ok(deposits.into())
     },
     csv_columns: ["balance_read", "balance_written"],
     product: "deposit",
@@ -64,7 +65,7 @@ impl Race for Deposits {
         Account::url(base_url, self.account)
     }
 
-    fn body(&self, _request: u32) -> Body {
+    fn body(&self, _request: u32, _keys: Keys) -> Body {
         // Both are integers, so nothing needs escaping.
         Body::form(format!("account={}&amount={}", self.account, self.amount))
     }
@@ -91,7 +92,11 @@ impl Race for Deposits {
             .number("amount", self.amount.get())
     }
 
-    fn look<'a>(&'a self, service: &'a Service) -> Pending<'a, Result<Arc<dyn Auditor>, Error>> {
+    fn look<'a>(
+        &'a self,
+        service: &'a Service,
+        _keys: Keys,
+    ) -> Pending<'a, Result<Arc<dyn Auditor>, Error>> {
         Box::pin(async {
             let auditor: Arc<dyn Auditor> = Arc::new(AccountAuditor {
                 service: service.clone(),

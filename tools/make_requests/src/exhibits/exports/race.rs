@@ -15,6 +15,7 @@ use crate::body::Body;
 use crate::error::Error;
 use crate::exhibits::account::Account;
 use crate::fields::Fields;
+use crate::key::Keys;
 use crate::race::{Auditor, Evidence, Exhibit, Pending, Race, Target};
 use crate::receipt::Receipt;
 use crate::service::Service;
@@ -28,7 +29,7 @@ pub(crate) static EXHIBIT: Exhibit = Exhibit {
     options: &["--account"],
     target: |strategy, options| {
         let account = options.account_or_first();
-        Exports { strategy, account }.into()
+        Ok(Exports { strategy, account }.into())
     },
     csv_columns: ["export", "file"],
     product: "export",
@@ -60,7 +61,7 @@ impl Race for Exports {
         Account::url(base_url, self.account)
     }
 
-    fn body(&self, _request: u32) -> Body {
+    fn body(&self, _request: u32, _keys: Keys) -> Body {
         Body::form(format!("account={}", self.account))
     }
 
@@ -76,7 +77,11 @@ impl Race for Exports {
         Fields::default().number("account", self.account)
     }
 
-    fn look<'a>(&'a self, service: &'a Service) -> Pending<'a, Result<Arc<dyn Auditor>, Error>> {
+    fn look<'a>(
+        &'a self,
+        service: &'a Service,
+        _keys: Keys,
+    ) -> Pending<'a, Result<Arc<dyn Auditor>, Error>> {
         Box::pin(async {
             Account::read(service, self.account).await?;
             let auditor: Arc<dyn Auditor> = Arc::new(FileAuditor {

@@ -38,20 +38,6 @@ impl BookAudit {
         let url = Self::url(&service.base_url, book);
         service.get(&url, "an audit of orders").await
     }
-
-    /// The anomalies, each with how often it was found since an earlier audit.
-    fn anomalies_since(&self, before: &Self) -> Vec<Anomaly> {
-        let earlier = |name: &str| {
-            let mut anomalies = before.anomalies.iter();
-            let anomaly = anomalies.find(|anomaly| anomaly.name == name);
-            anomaly.map_or(0, |anomaly| anomaly.count)
-        };
-        let since = |anomaly: &Anomaly| Anomaly {
-            count: anomaly.count.saturating_sub(earlier(&anomaly.name)),
-            ..anomaly.clone()
-        };
-        self.anomalies.iter().map(since).collect()
-    }
 }
 
 /// A book before and after a run, and what the consumer shipped.
@@ -87,7 +73,7 @@ impl Evidence for BookEvidence {
 
     fn anomalies(&self) -> Vec<Anomaly> {
         self.after()
-            .map(|after| after.anomalies_since(&self.before))
+            .map(|after| Anomaly::since(&after.anomalies, &self.before.anomalies))
             .unwrap_or_default()
     }
 
@@ -175,7 +161,7 @@ mod tests {
 
     #[test]
     fn only_new_anomalies_are_counted() {
-        let since = audit(3, 1).anomalies_since(&audit(1, 1));
+        let since = Anomaly::since(&audit(3, 1).anomalies, &audit(1, 1).anomalies);
         assert_eq!((since[0].count, since[1].count), (2, 0));
         assert_eq!(since[0].example.as_deref(), Some("order 1 [2J"));
     }

@@ -14,6 +14,7 @@ use crate::base_url::BaseUrl;
 use crate::body::Body;
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::key::Keys;
 use crate::race::{Auditor, Evidence, Exhibit, Pending, Race, Target};
 use crate::receipt::Receipt;
 use crate::service::Service;
@@ -27,7 +28,7 @@ pub(crate) static EXHIBIT: Exhibit = Exhibit {
     options: &[],
     target: |strategy, _| {
         let book = Book::fresh();
-        Orders { strategy, book }.into()
+        Ok(Orders { strategy, book }.into())
     },
     csv_columns: ["order", "customer_no"],
     product: "order",
@@ -61,7 +62,7 @@ impl Race for Orders {
 
     /// An order has two lines: with a single line it could not be seen half written. Each request
     /// has its own customer, so that lines of two orders with one number can be told apart.
-    fn body(&self, request: u32) -> Body {
+    fn body(&self, request: u32, _keys: Keys) -> Body {
         let line = |item_no, quantity| json!({ "item_no": item_no, "quantity": quantity });
         Body::json(&json!({
             "book": self.book.get(),
@@ -83,7 +84,11 @@ impl Race for Orders {
         Fields::default().number("book", self.book.get())
     }
 
-    fn look<'a>(&'a self, service: &'a Service) -> Pending<'a, Result<Arc<dyn Auditor>, Error>> {
+    fn look<'a>(
+        &'a self,
+        service: &'a Service,
+        _keys: Keys,
+    ) -> Pending<'a, Result<Arc<dyn Auditor>, Error>> {
         Box::pin(async {
             let auditor: Arc<dyn Auditor> = Arc::new(BookAuditor {
                 service: service.clone(),
@@ -133,8 +138,9 @@ mod tests {
             strategy: "x".parse().unwrap(),
             book: Book::fresh(),
         };
+        let keys = Keys::of_a_new_run();
         let order =
-            |request| -> Value { serde_json::from_str(&orders.body(request).text).unwrap() };
+            |request| -> Value { serde_json::from_str(&orders.body(request, keys).text).unwrap() };
         assert_eq!(order(1)["customer_no"], 1);
         assert_eq!(order(2)["customer_no"], 2);
         assert_eq!(order(1)["book"], order(2)["book"]);
