@@ -1,12 +1,15 @@
 //! Tables over HTTP.
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 
-use racy::exhibits::tables::{STRATEGIES, Tables};
+use racy::engine::Database;
+use racy::exhibits::tables::{STRATEGIES, Strategy, Tables};
 use racy::http::Settings;
+use racy::step::{Observer, Parked, Record, Step, Unobserved};
 use serde_json::{Value, json};
 
-use super::Ground;
+use super::{Ground, one};
 use crate::support::json::assert_includes;
 use crate::support::service::{RunningService, assert_has_lines, problem, problem_with, settings};
 
@@ -217,28 +220,65 @@ async fn refusals_say_what_to_do() {
     service.stop().await;
 }
 
+/// Before a client of the service links its version, another one commits to this table, once.
+#[derive(Debug)]
+struct ComesFirst {
+    database: Database,
+    tables: Tables,
+    table: Mutex<Option<&'static str>>,
+}
+
+impl Observer for ComesFirst {
+    fn before<'a>(&'a self, step: &'a Step) -> Parked<'a> {
+        Box::pin(async move {
+            let is_link = step.label == "link version";
+            let name = is_link.then(|| self.table.lock().unwrap().take());
+            if let Some(name) = name.flatten() {
+                let table = self.tables.table(&name.parse().unwrap());
+                let first = Strategy::named("exclusive_create").unwrap();
+                let wanted = one("first");
+                let made = first.perform(&self.database, &table, &wanted, Vec::new(), &Unobserved);
+                made.await.unwrap();
+            }
+        })
+    }
+
+    fn after(&self, _record: &Record) {}
+}
+
 #[tokio::test]
 async fn commits_conflicts_and_retries_are_counted() {
-    let (_ground, service) = service().await;
-    append(
-        &service,
-        "exclusive_create_retry",
-        json!({"key": "a", "value": 1}),
-    )
-    .await;
-    append(
-        &service,
-        "exclusive_create",
-        json!({"key": "a", "value": 1}),
-    )
-    .await;
+    let ground = Ground::new().await;
+    let settings = Settings {
+        tables: ground.tables.clone(),
+        ..settings()
+    };
+    let database = &ground.lab.database;
+    let other = Arc::new(ComesFirst {
+        database: database.clone(),
+        tables: ground.tables.clone(),
+        table: Mutex::new(Some("exclusive_create_retry")),
+    });
+    let observer = Arc::clone(&other) as Arc<dyn Observer>;
+    let service = RunningService::start_wrapped(database, &settings, observer, |it| it).await;
+    let body = json!({"key": "a", "value": 1});
+    let made = append(&service, "exclusive_create_retry", body.clone()).await;
+    assert_eq!(
+        (&made["attempts"], &made["version"]),
+        (&json!(2), &json!(2))
+    );
+    *other.table.lock().unwrap() = Some("exclusive_create");
+    let sent = service.post("/tables/exclusive_create/").json(&body).send();
+    problem(sent.await.unwrap(), 409, "commit-conflict").await;
     let labels = |strategy: &str| format!(r#"{{strategy="tables/{strategy}",table="{strategy}"}}"#);
     let (retry, create) = (labels("exclusive_create_retry"), labels("exclusive_create"));
     let lines = [
         format!("racy_table_commits_total{retry} 1"),
-        format!("racy_table_conflicts_total{retry} 0"),
-        format!("racy_table_retries_total{retry} 0"),
-        format!("racy_table_commits_total{create} 1"),
+        format!("racy_table_conflicts_total{retry} 1"),
+        format!("racy_table_retries_total{retry} 1"),
+        format!("racy_table_commits_total{create} 0"),
+        format!("racy_table_conflicts_total{create} 1"),
+        format!("racy_table_retries_total{create} 0"),
     ];
     assert_has_lines(&service.metrics().await, lines);
     service.stop().await;

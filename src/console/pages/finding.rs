@@ -12,7 +12,8 @@ pub fn whole(finding: &FindingData) -> Markup {
     html! {
         @match finding.shown() {
             Some((_, example)) => {
-                (stepper::whole(&stepped::of(finding, example), &script(finding, example).unwrap_or_default()))
+                @let sql = script(finding, example).unwrap_or_default();
+                (stepper::whole(&stepped::of(finding, example), &sql))
             },
             None => (without_an_example(finding)),
         }

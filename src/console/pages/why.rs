@@ -30,7 +30,8 @@ pub fn page(
         (expected(specimen, engine))
         @match (&run, example) {
             (Some(run), Some((finding, example))) => {
-                (stepper::whole(&with_source(run, specimen), &script(finding, example).unwrap_or_default()))
+                @let sql = script(finding, example).unwrap_or_default();
+                (stepper::whole(&with_source(run, specimen), &sql))
             },
             _ => (stepper::code(&stepped::of_card(specimen.card()))),
         }

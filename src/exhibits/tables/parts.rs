@@ -82,12 +82,7 @@ pub(super) fn write_metadata<'s>(
     base: Snapshot,
     added: &DataFiles,
 ) -> impl Future<Output = Result<Draft, Unreadable>> + 's {
-    let (table, added) = (table.clone(), Arc::clone(added));
-    step(
-        s,
-        (Action::Write, "write metadata", Effect::Local),
-        move || Draft::write(&table, base, added),
-    )
+    write_draft(s, table, base, added, Draft::write)
 }
 
 /// The same, under a name that a pointer can have.
@@ -98,12 +93,20 @@ pub(super) fn write_metadata_beside<'s>(
     base: Snapshot,
     added: &DataFiles,
 ) -> impl Future<Output = Result<Draft, Unreadable>> + 's {
+    write_draft(s, table, base, added, Draft::write_beside)
+}
+
+#[track_caller]
+fn write_draft<'s>(
+    s: &'s mut Session<'_>,
+    table: &Table,
+    base: Snapshot,
+    added: &DataFiles,
+    write: fn(&Table, Snapshot, DataFiles) -> Result<Draft, Unreadable>,
+) -> impl Future<Output = Result<Draft, Unreadable>> + 's {
     let (table, added) = (table.clone(), Arc::clone(added));
-    step(
-        s,
-        (Action::Write, "write metadata", Effect::Local),
-        move || Draft::write_beside(&table, base, added),
-    )
+    let metadata = (Action::Write, "write metadata", Effect::Local);
+    step(s, metadata, move || write(&table, base, added))
 }
 
 /// Replaces the pointer by one that names this snapshot, in one instant.

@@ -32,7 +32,7 @@
 //! | deposits | `POST /demo/{strategy}/` | `GET /accounts/{id}` |
 //! | orders | `POST /orders/{strategy}/` | `GET /orders/audit?book={n}` |
 //! | exports | `POST /exports/{strategy}/` | `GET /exports/{file}`, `GET /exports/{file}/audit` |
-//! | tables | `POST /tables/{strategy}/` | `GET /tables/{table}/records`, `GET /tables/{table}/audit` |
+//! | tables | `POST /tables/{strategy}/` | `GET /tables/{table}/records`, `GET …/audit` |
 //!
 //! During a run of orders, `POST /orders/process` lets the service's consumer ship some of them.
 //!

@@ -141,28 +141,27 @@ impl Table {
         let path = self.path.join("table.json");
         match files::open(&path) {
             Ok(Some(file)) => files::json_of::<About>(&path, &file).map(|it| it.kept_by),
-            Ok(None) => Err(self.undescribed()?),
+            Ok(None) => Err(self.undescribed()),
             Err(error) => Err(Unreadable::of_file(&path, &error)),
         }
     }
 
     /// What it means that there is no `table.json`. A table that is being made has at most a
     /// version 0.
-    fn undescribed(&self) -> Result<Unreadable, Unreadable> {
+    fn undescribed(&self) -> Unreadable {
         // Without the folder of all tables nothing can be said of one.
         if let Err(error) = fs::metadata(self.path.parent().unwrap_or(&self.path)) {
-            let fault = Fault::of_file("the folder of the tables", &error);
-            return Err(Unreadable::Fault(fault));
+            return Unreadable::Fault(Fault::of_file("the folder of the tables", &error));
         }
         let folder = self.metadata_folder();
-        let listed = match names_in(&folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Unreadable::NoTable),
-            listed => listed.map_err(|error| Unreadable::of_file(&folder, &error))?,
-        };
-        if listed.iter().any(|it| version_in(&it.name) > Some(0)) {
-            return Ok(Damage::absent(&self.path.join("table.json")).into());
+        match names_in(&folder) {
+            Ok(listed) if listed.iter().any(|it| version_in(&it.name) > Some(0)) => {
+                Damage::absent(&self.path.join("table.json")).into()
+            }
+            Ok(_) => Unreadable::NoTable,
+            Err(error) if error.kind() == ErrorKind::NotFound => Unreadable::NoTable,
+            Err(error) => Unreadable::of_file(&folder, &error),
         }
-        Ok(Unreadable::NoTable)
     }
 
     /// Makes the table. One client does so at a time. `table.json` comes last, so it appears with
